@@ -1,0 +1,12 @@
+//! The nouns that every layer shares.
+
+pub mod access;
+pub mod name;
+pub mod operation;
+pub mod subject;
+pub mod time;
+
+pub use access::{Access, Cell, CellId, Cells, RouteId, Scope};
+pub use operation::Operation;
+pub use subject::{Assignment, Id, Kind, Proof, Subject};
+pub use time::Timestamp;

@@ -1,0 +1,20 @@
+//! Which misspellings find their name.
+
+use super::nearest;
+
+#[test]
+fn a_misspelt_name_finds_its_neighbour() {
+    let known = ["Patients", "Patient Sessions", "Users", "update"];
+    let table = [
+        ("Patiens", Some("Patients")),
+        ("patients", Some("Patients")),
+        ("Patient  sessions", Some("Patient Sessions")),
+        ("Uesrs", Some("Users")),
+        ("updtae", Some("update")),
+        ("Invoices", None),
+        ("", None),
+    ];
+    for (written, meant) in table {
+        assert_eq!(nearest(written, known), meant, "{written}");
+    }
+}

@@ -1,0 +1,221 @@
+//! Subject: who asks, as the identity layer proved it or as `--as` and case files state it.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Subject: a caller, with everything that a policy may ask about it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Subject {
+    /// What sort of caller this is.
+    pub kind: Kind,
+    /// Who it is; `None` for an anonymous caller, or one that was stated without an id.
+    pub id: Option<Id>,
+    /// The OAuth client (application) that the caller uses.
+    pub client: Option<Box<str>>,
+    /// The tenants that the caller belongs to.
+    pub tenants: Vec<Box<str>>,
+    /// The roles that were claimed for the caller; unknown ones are ignored by the policy.
+    pub roles: Vec<Assignment>,
+    /// The groups that were claimed for the caller.
+    pub groups: Vec<Box<str>>,
+    /// Rows that were claimed directly: together they are one role without a name.
+    pub permissions: Vec<Box<str>>,
+    /// All claims, for conditions.
+    pub claims: serde_json::Map<String, serde_json::Value>,
+    /// Approvals that stand in for the store's: names of gates (`--as` and case files only).
+    pub approved: Vec<Box<str>>,
+    /// How the caller proved itself.
+    pub proof: Proof,
+}
+
+impl Subject {
+    /// A caller without any credential.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+}
+
+/// Kind: what sort of caller a subject is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Nobody proved anything.
+    #[default]
+    Anonymous,
+    /// A person.
+    User,
+    /// A service app: an application acting for itself.
+    Service,
+}
+
+impl Kind {
+    /// The word that audit records and metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::User => "user",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Id: a name and the source that vouches for it, so that one issuer cannot speak for another one's users.
+///
+/// The name of a caller that is known by its client only (a token without a user) begins with
+/// [`Id::CLIENT_PREFIX`]; identity refuses user ids that begin so.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id {
+    /// The issuer, key file or certificate authority, by its name in the settings; empty where it was stated.
+    pub source: Box<str>,
+    /// The name within that source, compared byte for byte.
+    pub name: Box<str>,
+}
+
+impl Id {
+    /// What the name of a client-only caller begins with: its own name space beside the users'.
+    pub const CLIENT_PREFIX: &'static str = "client:";
+
+    /// The id that `written` spells: `source/name`, or a bare name.
+    pub fn parse(written: &str) -> Self {
+        match written.split_once('/') {
+            Some((source, name)) => Self { source: source.into(), name: name.into() },
+            None => Self { source: "".into(), name: written.into() },
+        }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.is_empty() { out.write_str(&self.name) } else { write!(out, "{}/{}", self.source, self.name) }
+    }
+}
+
+/// Assignment: a role, and the scope that it was given in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Assignment {
+    /// The role's name as claimed; unknown names are ignored.
+    pub role: Box<str>,
+    /// For each bound scope name the values that fit; empty: everywhere.
+    pub scope: Vec<(Box<str>, Vec<Box<str>>)>,
+}
+
+impl Assignment {
+    /// The role everywhere.
+    pub fn unbound(role: &str) -> Self {
+        Self { role: role.into(), scope: Vec::new() }
+    }
+}
+
+/// Proof: how a caller proved itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Proof {
+    /// Not at all.
+    #[default]
+    None,
+    /// A JSON Web Token.
+    Token,
+    /// An API key, in a header or as HTTP Basic.
+    ApiKey,
+    /// A client certificate.
+    Certificate,
+    /// It was written down (`--as`, case files).
+    Stated,
+}
+
+impl Proof {
+    /// The word that audit records use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Token => "token",
+            Self::ApiKey => "api-key",
+            Self::Certificate => "certificate",
+            Self::Stated => "stated",
+        }
+    }
+}
+
+/// The subject as JSON: the same spelling in `--as`, in `decide` and in case files.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    kind: Option<Kind>,
+    id: Option<String>,
+    client: Option<Box<str>>,
+    tenant: Option<Box<str>>,
+    #[serde(default)]
+    tenants: Vec<Box<str>>,
+    #[serde(default)]
+    roles: Vec<WrittenRole>,
+    group: Option<Box<str>>,
+    #[serde(default)]
+    groups: Vec<Box<str>>,
+    #[serde(default)]
+    permissions: Vec<Box<str>>,
+    #[serde(default)]
+    claims: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    approved: Vec<Box<str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenRole {
+    Name(Box<str>),
+    Bound(std::collections::BTreeMap<Box<str>, std::collections::BTreeMap<Box<str>, WrittenValues>>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenValues {
+    One(Box<str>),
+    Any(Vec<Box<str>>),
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let written = Written::deserialize(deserializer)?;
+        if written.tenant.is_some() && !written.tenants.is_empty() {
+            return Err(D::Error::custom("`tenant` and `tenants` both stand there: write one of them"));
+        }
+        if written.group.is_some() && !written.groups.is_empty() {
+            return Err(D::Error::custom("`group` and `groups` both stand there: write one of them"));
+        }
+        let mut roles = Vec::new();
+        for role in written.roles {
+            match role {
+                WrittenRole::Name(name) => roles.push(Assignment { role: name, scope: Vec::new() }),
+                WrittenRole::Bound(bound) => {
+                    for (role, scope) in bound {
+                        let scope = scope
+                            .into_iter()
+                            .map(|(name, values)| match values {
+                                WrittenValues::One(value) => (name, vec![value]),
+                                WrittenValues::Any(values) => (name, values),
+                            })
+                            .collect();
+                        roles.push(Assignment { role, scope });
+                    }
+                }
+            }
+        }
+        let kind = written.kind.unwrap_or(Kind::User);
+        Ok(Self {
+            kind,
+            id: written.id.as_deref().map(Id::parse),
+            client: written.client,
+            tenants: written.tenant.into_iter().chain(written.tenants).collect(),
+            roles,
+            groups: written.group.into_iter().chain(written.groups).collect(),
+            permissions: written.permissions,
+            claims: written.claims,
+            approved: written.approved,
+            proof: if kind == Kind::Anonymous { Proof::None } else { Proof::Stated },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
