@@ -1,1 +1,5 @@
-//! audit
+//! What happened, for ever.
+
+pub mod outcome;
+
+pub use outcome::{DecisionId, Outcome, Verdict};
