@@ -48,8 +48,6 @@ pub enum Code {
     EmptyColumn,
     /// A cell that no route needs.
     UnusedCell,
-    /// Two templates that overlap and need different cells.
-    Overlap,
 }
 
 impl Code {
@@ -76,7 +74,6 @@ impl Code {
         Self::EmptyRow,
         Self::EmptyColumn,
         Self::UnusedCell,
-        Self::Overlap,
     ];
 
     /// The stable word for this code.
@@ -103,7 +100,6 @@ impl Code {
             Self::EmptyRow => "empty-row",
             Self::EmptyColumn => "empty-column",
             Self::UnusedCell => "unused-cell",
-            Self::Overlap => "overlap",
         }
     }
 }
