@@ -83,10 +83,11 @@ fn write(out: &mut String, tour: &Tour<'_>) -> std::fmt::Result {
     step(out, "200: the session s3 of p2 now belongs to p1", &call("CLINICIAN", &format!("{patient}/Sessions")))?;
 
     section(out, "A reload")?;
-    let edit = format!("sed -i.bak 's/^\\( *Patients: *\\)RM/\\1R /' {policy}");
+    // A saved file takes effect within a second, and the whole tour may be pasted at once.
+    let edit = format!("sed -i.bak 's/^\\( *Patients: *\\)RM/\\1R /' {policy} && sleep 1");
     step(out, "nothing to see: Merge Patient Records loses its M", &edit)?;
     step(out, "403 not-granted: the next request, with the same token", &call("RECORDS_MANAGER", &merge("p4", "p3")))?;
-    step(out, "nothing to see: the policy is as it was", &format!("mv {backup} {policy}"))?;
+    step(out, "nothing to see: the policy is as it was", &format!("mv {backup} {policy} && sleep 1"))?;
     step(out, "200: permitted again", &call("RECORDS_MANAGER", &merge("p4", "p3")))?;
     step(out, "the version of the policy that is live, and since when", &format!("curl -s http://{admin}/policy"))
 }

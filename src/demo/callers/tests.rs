@@ -1,3 +1,5 @@
+//! The demo's callers, claim by claim.
+
 use serde_json::json;
 
 use super::{all, clinician, service};

@@ -1,3 +1,5 @@
+//! The issuer over real sockets, its tokens verified by another library.
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,3 +1,5 @@
+//! The tour, read and run by a real shell.
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -80,9 +82,10 @@ fn the_edit_takes_the_merge_away_and_its_undoing_gives_it_back() {
     std::fs::write(&policy, before).unwrap();
     let tour = printed(&policy);
 
-    assert!(shell(commands(&tour, "sed")[0]).status.success());
+    let without_waiting = |command: &str| shell(&format!("sleep() {{ :; }}; {command}")).status.success();
+    assert!(without_waiting(commands(&tour, "sed")[0]));
     let edited = std::fs::read_to_string(&policy).unwrap();
     assert_eq!(edited, before.replace("Patients:      RM ", "Patients:      R  "));
-    assert!(shell(commands(&tour, "mv")[0]).status.success());
+    assert!(without_waiting(commands(&tour, "mv")[0]));
     assert_eq!(std::fs::read_to_string(&policy).unwrap(), before);
 }

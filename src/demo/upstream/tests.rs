@@ -1,3 +1,5 @@
+//! The upstream over real sockets.
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::json;
@@ -144,8 +146,22 @@ async fn bodies_are_json_objects_of_a_megabyte_at_most() {
     }
     let fits = json!({ "note": "x".repeat(1024 * 1024 - 20) }).to_string();
     assert_eq!(send(at, "POST /t1/api/Patients", &[], &fits).await.status, 201);
-    let large = "x".repeat(1024 * 1024 + 1);
-    assert_eq!(send(at, "POST /t1/api/Patients", &["Expect: 100-continue"], &large).await.status, 413);
+    // Announced, and refused before any of it is sent; then unannounced, and refused when it is there.
+    let announced = "POST /t1/api/Patients HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n";
+    assert_eq!(wire::upgrade(at, announced).await.0.status, 413);
+    let head = "POST /t1/api/Patients HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunked = format!("{head}100001\r\n{}", "x".repeat(1024 * 1024 + 1));
+    assert_eq!(wire::upgrade(at, &chunked).await.0.status, 413);
+}
+
+#[tokio::test]
+async fn a_full_memory_takes_nothing_more() {
+    let upstream = started().await;
+    let megabyte = json!({ "note": "x".repeat(1024 * 1024 - 20) }).to_string();
+    for _ in 0..63 {
+        assert_eq!(send(upstream.address(), "POST /t1/api/Metadata", &[], &megabyte).await.status, 201);
+    }
+    assert_eq!(send(upstream.address(), "POST /t1/api/Metadata", &[], &megabyte).await.status, 507);
 }
 
 #[tokio::test]
@@ -193,6 +209,14 @@ async fn a_stopped_server_frees_its_port_and_ends_open_connections() {
     assert!(wire::ended(&mut idle).await);
     assert!(wire::ended(&mut socket).await);
     Upstream::start(at).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_server_ends_as_a_stopped_one_does() {
+    let upstream = started().await;
+    let mut idle = TcpStream::connect(upstream.address()).await.unwrap();
+    drop(upstream);
+    assert!(wire::ended(&mut idle).await);
 }
 
 #[tokio::test]

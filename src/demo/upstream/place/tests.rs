@@ -1,3 +1,5 @@
+//! Paths and what they name.
+
 use super::Place;
 
 fn key(parts: &[&str]) -> Vec<String> {

@@ -1,3 +1,5 @@
+//! The hubs over real sockets, with frames written by hand.
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::AsyncWriteExt;

@@ -1,3 +1,5 @@
+//! The store without HTTP in front of it.
+
 use serde_json::{Map, Value, json};
 
 use super::{Store, Unstored};
