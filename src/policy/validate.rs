@@ -31,7 +31,7 @@ pub(super) fn validate(written: &Source, lone_source: bool, findings: &mut Findi
     note_empty_columns(written, &model_rows, &cells, findings);
     let model_roles = people::roles(written, &rows, &roles, findings);
     let users = people::users(written, &rows, &roles, &scopes, lone_source, findings);
-    let gates = gates::gates(written, &rows, &scopes, &mut cells, findings);
+    let gates = gates::gates(written, &rows, &scopes, lone_source, &mut cells, findings);
     let everyone = rows.resolve_all(&written.everyone, findings).into_iter().map(RowId).collect();
     let cors = written.cors.as_ref().map(|cors| model_cors(cors, findings));
     Some(Model {

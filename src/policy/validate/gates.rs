@@ -7,15 +7,40 @@ use crate::policy::standing::RowId;
 
 use super::{CellIndex, Names};
 
+/// A decision holds the open gates in the bits of one word.
+const MAX_GATES: usize = 64;
+
 pub(super) fn gates(
     written: &Source,
     rows: &Names<'_>,
     scopes: &[ScopeName],
+    lone_source: bool,
     cells: &mut CellIndex<'_>,
     findings: &mut Findings,
 ) -> Vec<Gate> {
     Names::define("gate", written.gates.iter().map(|gate| &gate.name), findings);
-    written.gates.iter().map(|source| gate(source, written, rows, scopes, cells, findings)).collect()
+    if let Some(beyond) = written.gates.get(MAX_GATES) {
+        let message = format!("a policy has at most {MAX_GATES} gates");
+        findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
+    }
+    let gates = written.gates.iter().map(|source| {
+        if !lone_source {
+            refuse_bare_callers(source, findings);
+        }
+        gate(source, written, rows, scopes, cells, findings)
+    });
+    gates.collect()
+}
+
+/// Where the gateway has several sources of identity, an approval for a caller names the one that it means.
+fn refuse_bare_callers(source: &GateSource, findings: &mut Findings) {
+    for (name, value) in source.granted.iter().flat_map(|(_, pairs)| pairs) {
+        if &*name.text == "caller" && !value.text.contains('/') {
+            let message = format!("the id `{}` does not say which source of identity vouches for it", value.text);
+            let finding = Finding::error(Code::BadValue, Some(value.place), message);
+            findings.push(finding.help("write `issuer/id` with the issuer's name from gateway.yaml"));
+        }
+    }
 }
 
 fn gate(
