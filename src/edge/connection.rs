@@ -98,11 +98,8 @@ impl<S: IO> Connection<S> {
     /// HTTP/2 preface on a listener without TLS that takes it.
     pub fn new(io: S, deadline: Instant, h2c: bool) -> Self {
         let h2 = h2c || matches!(io.selected_alpn_proto(), Some(ALPN::H2));
-        let awaits = if h2 {
-            Awaits::Preface { missing: H2_PREFACE.len() }
-        } else {
-            Awaits::Header(HeaderEnd::default())
-        };
+        let awaits =
+            if h2 { Awaits::Preface { missing: H2_PREFACE.len() } } else { Awaits::Header(HeaderEnd::default()) };
         Self { io, opening: Some(Opening { until: Box::pin(sleep_until(deadline)), awaits }), h2c }
     }
 

@@ -113,14 +113,7 @@ impl Bound {
         let refused = |error| BindError::Address(plan.address, error);
         let socket = listen(plan.address).map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
-        Ok(Self {
-            socket,
-            address,
-            tls,
-            h2c: plan.h2c,
-            limits: plan.limits.clone(),
-            traffic: Arc::default(),
-        })
+        Ok(Self { socket, address, tls, h2c: plan.h2c, limits: plan.limits.clone(), traffic: Arc::default() })
     }
 
     /// The address as bound, with the real port.
@@ -345,7 +338,9 @@ impl Door {
                 timeout_at(deadline, beginning(&mut socket))
                     .await
                     .map_err(|_| late("no first request in time"))?
-                    .map_err(|error| pingora::Error::because(pingora::ErrorType::ReadError, "no first request", error))?
+                    .map_err(|error| {
+                        pingora::Error::because(pingora::ErrorType::ReadError, "no first request", error)
+                    })?
             } else {
                 Vec::new()
             };
@@ -353,9 +348,10 @@ impl Door {
             socket.rewind(&begun);
             return Ok(Box::new(Connection::new(Wire::plain(socket), deadline, begun == H2_PREFACE)));
         };
-        let shaken = timeout_at(Instant::now() + self.limits.handshake, tls.tls_handshake(Wire::for_tls(known(socket, peer)?)))
-            .await
-            .map_err(|_| late("no tls handshake in time"))??;
+        let shaken =
+            timeout_at(Instant::now() + self.limits.handshake, tls.tls_handshake(Wire::for_tls(known(socket, peer)?)))
+                .await
+                .map_err(|_| late("no tls handshake in time"))??;
         Ok(Box::new(Connection::new(shaken, Instant::now() + self.limits.opening, false)))
     }
 }

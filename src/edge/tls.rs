@@ -23,7 +23,7 @@ use rustls::sign::CertifiedKey;
 use crate::reload::Live;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// TlsPlan: what a listener needs to speak TLS, as the settings say.
 #[derive(Debug, Clone)]

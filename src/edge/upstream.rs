@@ -296,6 +296,7 @@ fn authorities(file: &Path) -> Result<Arc<CaType>, UpstreamError> {
 /// this says so first.
 fn system_authorities() -> Result<(), UpstreamError> {
     let mut store = RootCertStore::empty();
-    load_platform_certs_incl_env_into_store(&mut store).map_err(|error| UpstreamError::NoSystemCa(error.to_string()))?;
+    load_platform_certs_incl_env_into_store(&mut store)
+        .map_err(|error| UpstreamError::NoSystemCa(error.to_string()))?;
     if store.is_empty() { Err(UpstreamError::NoSystemCa("none found".to_owned())) } else { Ok(()) }
 }
