@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora::apps::ServerApp;
+use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora::protocols::l4::stream::Stream as L4Stream;
@@ -47,7 +47,7 @@ pub struct ListenerPlan {
     pub tls: Option<TlsPlan>,
     /// Whether a cleartext client may begin with HTTP/2; without meaning under TLS, where ALPN says.
     ///
-    /// The application's own `h2c` option must be on for every listener: this one decides.
+    /// The application's own option must be on for every listener, as [`http_options`] has it: this one decides.
     pub h2c: bool,
     /// Bounds on what clients may hold.
     pub limits: Limits,
@@ -68,6 +68,15 @@ impl Default for Limits {
     fn default() -> Self {
         Self { connections: 4096, handshake: Duration::from_secs(10), opening: Duration::from_secs(10) }
     }
+}
+
+/// The options of an `HttpProxy` behind a [`Front`]: HTTP/2 connections end after `idle` without a request, which Pingora
+/// leaves open for ever.
+pub fn http_options(idle: Duration) -> HttpServerOptions {
+    let mut options = HttpServerOptions::default();
+    options.h2c = true;
+    options.h2_idle_timeout = Some(idle);
+    options
 }
 
 /// BindError: why a listener cannot begin, in one line.

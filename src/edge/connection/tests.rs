@@ -78,3 +78,16 @@ async fn a_look_shows_what_the_listener_has_found_without_waiting() {
         assert_eq!(buf, seen);
     }
 }
+
+#[tokio::test]
+async fn bytes_that_were_written_leave_even_when_the_wire_is_dropped() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (socket, _) = listener.accept().await.unwrap();
+    let mut wire = Wire::plain(L4Stream::from(socket));
+    wire.write_all(b"answer").await.unwrap();
+    drop(wire);
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"answer");
+}

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant as Clock;
 
-use pingora::apps::HttpServerOptions;
 use pingora::http::ResponseHeader;
 use pingora::proxy::{ProxyHttp, Session, http_proxy};
 use pingora::server::RunArgs;
@@ -75,9 +74,7 @@ impl Running {
         let (exchanges, draining, stop) = (InFlight::default(), Draining::default(), Stop::default());
         let mut server = RuntimePlan { threads: 1, ..RuntimePlan::default() }.server();
         let mut app = http_proxy(&server.configuration, Answering(exchanges.clone()));
-        let mut options = HttpServerOptions::default();
-        options.h2c = true;
-        app.server_options = Some(options);
+        app.server_options = Some(http_options(SOON));
         server.add_service(Front::new("front", app, draining.clone()).listening(bound));
         let ending = Ending::new(drain, draining, exchanges, stop.clone()).settling([traffic.open().clone()]);
         let server = thread::spawn(move || server.run(RunArgs { shutdown_signal: Box::new(ending) }));
@@ -233,6 +230,31 @@ fn http2_in_the_clear_begins_only_where_the_plan_says() {
         let read = client.read_exact(&mut begun);
         assert_eq!(read.is_ok() && begun[3] == 4, h2c, "{begun:?}");
     }
+}
+
+#[test]
+fn an_idle_http2_connection_is_closed() {
+    let server = Running::plain(|plan| plan.h2c = true);
+    let mut client = server.connect();
+    client.write_all(&[H2_PREFACE, SETTINGS].concat()).unwrap();
+    assert!(closed(&mut client) < SOON * 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_front_with_a_draining_of_its_own_closes_with_the_server() {
+    let bound = Bound::bind(&plan()).unwrap();
+    let address = bound.local_addr();
+    let conf = Arc::new(RuntimePlan::default().server_conf());
+    let mut front = Front::new("front", http_proxy(&conf, Answering(InFlight::default())), Draining::default());
+    front = front.listening(bound);
+    let (end, shutdown) = tokio::sync::watch::channel(false);
+    let ended = tokio::spawn(async move { Service::start_service(&mut front, None, shutdown, 1).await });
+    let mut client = Client::connect(address).unwrap();
+    assert!(ask(&mut client, GET).starts_with("HTTP/1.1 200"));
+    end.send(true).unwrap();
+    tokio::time::timeout(Duration::from_secs(1), ended).await.unwrap().unwrap();
+    closed(&mut client);
+    assert!(Client::connect(address).is_err());
 }
 
 #[test]
