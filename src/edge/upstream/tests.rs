@@ -1,6 +1,8 @@
 //! Tests of `upstream`: plans that are refused, names, and real connections with verification.
 
 use pingora::connectors::http::Connector;
+use pingora::http::RequestHeader;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -106,33 +108,39 @@ async fn a_private_authority_and_the_right_name_are_both_needed() {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let stream = acceptor.tls_handshake(pingora::protocols::l4::stream::Stream::from(socket)).await;
-                sleep(Duration::from_secs(2)).await;
-                drop(stream);
+                let Ok(mut stream) = stream else { return };
+                while stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                    stream.flush().await.unwrap();
+                }
             });
         }
     });
     let connector = Connector::new(None);
-    let mut groups = Vec::new();
-    for (name, ca, works) in
-        [("noah.test", &served, true), ("himsa.test", &served, false), ("noah.test", &other, false)]
-    {
+    // The last one twice: the connection that the first use leaves in the pool serves it, and none of the others.
+    for (name, ca, works, pooled) in [
+        ("noah.test", &served, true, false),
+        ("himsa.test", &served, false, false),
+        ("noah.test", &other, false, false),
+        ("noah.test", &served, true, true),
+    ] {
         let plan = UpstreamPlan {
             server_name: Some(name.to_owned()),
             ca_file: Some(ca.chain.clone()),
             ..plan(Scheme::Https, "127.0.0.1", port)
         };
         let peer = Upstream::new(&plan).unwrap().peer().unwrap();
-        groups.push(peer.group_key);
         let connected = connector.get_http_session(&*peer).await;
         assert_eq!(connected.is_ok(), works, "{name}");
-        if let Ok((session, _)) = connected {
-            assert!(session.as_http1().is_some());
-            // Into the pool, where the next ones must not find it.
+        if let Ok((mut session, reused)) = connected {
+            assert_eq!(reused, pooled);
+            let request = RequestHeader::build("GET", b"/", None).unwrap();
+            session.write_request_header(Box::new(request)).await.unwrap();
+            session.read_response_header().await.unwrap();
+            assert!(session.read_response_body().await.unwrap().is_none());
             connector.release_http_session(session, &*peer, Some(Duration::from_secs(5))).await;
         }
     }
-    assert_eq!(groups[0], groups[1]);
-    assert_ne!(groups[0], groups[2]);
     // The system's authorities know nothing of this one.
     let plan = UpstreamPlan { server_name: Some("noah.test".to_owned()), ..plan(Scheme::Https, "127.0.0.1", port) };
     let peer = Upstream::new(&plan).unwrap().peer().unwrap();
