@@ -33,6 +33,8 @@ pub enum Level {
     Info,
     /// What it did.
     Debug,
+    /// Everything.
+    Trace,
 }
 
 /// Starts the log of this process; an error where it has been started before.
@@ -63,6 +65,7 @@ fn targets(level: Level) -> Targets {
         Level::Warn => LevelFilter::WARN,
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
     };
     Targets::new()
         .with_default(own.min(LevelFilter::WARN))

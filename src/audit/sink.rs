@@ -119,6 +119,7 @@ impl Sink {
         if !queue.ended {
             let lost = std::mem::take(&mut queue.waiting) + std::mem::take(&mut queue.writing);
             queue.lines.clear();
+            queue.ended = true;
             drop(queue);
             shared.dropped.fetch_add(lost as u64, Ordering::Relaxed);
             tracing::error!(lost, "the audit log could not be written before its time ran out");
@@ -174,8 +175,9 @@ impl Shared {
             if queue.stalled {
                 return false;
             }
-            let wait =
-                self.progress.wait_timeout_while(queue, patience, |queue| full(queue) && !queue.stalled && !queue.closed);
+            let wait = self
+                .progress
+                .wait_timeout_while(queue, patience, |queue| full(queue) && !queue.stalled && !queue.closed);
             queue = wait.unwrap_or_else(PoisonError::into_inner).0;
             if full(&queue) {
                 queue.stalled = true;

@@ -46,7 +46,7 @@ fn own_messages_and_warnings_of_dependencies_come_out_and_request_targets_do_not
 
 #[test]
 fn no_level_lets_request_targets_through() {
-    for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
+    for level in [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace] {
         let targets = targets(level);
         for target in ["pingora_proxy", "pingora_proxy::proxy_h1", "pingora_core::apps::http_app"] {
             assert!(!targets.would_enable(target, &tracing::Level::ERROR), "{target}");

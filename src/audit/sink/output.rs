@@ -47,7 +47,8 @@ impl Output {
 
     /// Writes whole lines; where it fails, what could not be written is lost and the next call begins a new line.
     pub(super) fn write(&mut self, mut lines: &[u8]) -> Result<(), Failure> {
-        let failed = |lines: &[u8], error| Failure { lost: lines.iter().filter(|&&byte| byte == b'\n').count() as u64, error };
+        let failed =
+            |lines: &[u8], error| Failure { lost: lines.iter().filter(|&&byte| byte == b'\n').count() as u64, error };
         while self.torn && !lines.is_empty() {
             match self.file.write(b"\n") {
                 Ok(1..) => self.torn = false,
