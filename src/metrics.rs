@@ -44,8 +44,8 @@ pub struct Metrics {
     policy_refused: IntGaugeVec,
     audit_dropped: IntCounter,
     audit_failed: IntCounter,
-    /// Hash and name of each API's live policy: what has to vanish when the next one is published.
-    live: Mutex<HashMap<Box<str>, (Box<str>, Box<str>)>>,
+    /// Each API's live policy: what has to vanish when the next one is published.
+    live: Mutex<HashMap<Box<str>, Shown>>,
 }
 
 impl Metrics {
@@ -154,12 +154,12 @@ impl Metrics {
     /// Makes this policy the live one of `api`, and the only one that is shown.
     pub fn policy_published(&self, api: &str, policy: &str, hash: &str, since: SystemTime) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = (Box::from(hash), Box::from(policy));
-        if let Some((hash, policy)) = live.insert(api.into(), next.clone())
-            && (&hash, &policy) != (&next.0, &next.1)
+        let next = Shown { hash: hash.into(), policy: policy.into() };
+        if let Some(last) = live.insert(api.into(), next)
+            && (&*last.hash, &*last.policy) != (hash, policy)
         {
             // It fails only where there was no such child.
-            self.policy_info.remove_label_values(&[api, &hash, &policy]).ok();
+            self.policy_info.remove_label_values(&[api, &last.hash, &last.policy]).ok();
         }
         set(&self.policy_info, &[api, hash, policy], 1);
         if let Ok(loaded) = self.policy_loaded.get_metric_with_label_values(&[api]) {
@@ -200,6 +200,12 @@ impl std::fmt::Debug for Metrics {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Metrics").finish_non_exhaustive()
     }
+}
+
+/// Shown: the policy that an API's info metric names.
+struct Shown {
+    hash: Box<str>,
+    policy: Box<str>,
 }
 
 /// Held: one more in a gauge, for as long as it lives.
