@@ -56,9 +56,10 @@ where
 
 /// What is written: this program at `level`, its dependencies from warnings on, and these three not at all.
 ///
-/// Pingora's error for a request that does not parse holds up to 2 KiB of the request as received, `Authorization`
-/// included, and `pingora_proxy` logs that error; its other messages hold the request's target with its query. So no
-/// level of theirs is safe. What becomes of a request stands in the audit record (`failure`) and in the metrics.
+/// Warnings and errors of `pingora_proxy` and of Pingora's HTTP code hold the request's target with its query, the
+/// header of a response that does not parse, or a bad `Content-Length`; at `debug` even a malformed request as
+/// received, `Authorization` included. So no level of theirs is safe, and that of other dependencies ends at warnings.
+/// What becomes of a request stands in the audit record (`failure`) and in the metrics.
 fn targets(level: Level) -> Targets {
     let own = match level {
         Level::Error => LevelFilter::ERROR,
