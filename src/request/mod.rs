@@ -1,6 +1,7 @@
 //! What was asked: bytes as received become one spelling, or are refused.
 
 pub mod dialect;
+pub mod framing;
 pub mod headers;
 pub mod path;
 pub mod query;

@@ -1,0 +1,75 @@
+//! Framing: the header block as received, judged before anything in it is believed (RFC 9112, sections 2, 3, 5 and 6).
+
+use super::RejectedRequest;
+
+/// What a client may nominate in `Connection` without taking a header from the upstream that it relies on.
+const NOMINATED: [&[u8]; 5] = [b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"];
+
+/// Judges an HTTP/1 header block: request line and fields, as they came over the wire.
+///
+/// # Errors
+/// More than one way to read where the body ends, which host is meant, or which fields there are.
+pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
+    let mut lines = block.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").ok_or(line));
+    // Empty lines before the request line are allowed (section 2.2).
+    let request_line = loop {
+        match lines.next() {
+            Some(Ok(b"")) => {}
+            Some(Ok(line)) => break line,
+            Some(Err(_)) | None => return Err(RejectedRequest::Framing),
+        }
+    };
+    let old = request_line.ends_with(b"HTTP/1.0");
+    let (mut lengths, mut codings, mut hosts) = (0_u32, 0_u32, 0_u32);
+    for line in lines {
+        let line = match line {
+            Ok(b"") => break,
+            // What follows the last line break is no line.
+            Err(b"") => break,
+            Ok(line) if !line.contains(&b'\r') => line,
+            _ => return Err(RejectedRequest::Framing),
+        };
+        let colon = line.iter().position(|&byte| byte == b':').ok_or(RejectedRequest::Framing)?;
+        let (name, value) = line.split_at_checked(colon).ok_or(RejectedRequest::Framing)?;
+        // A blank before the colon, or at the beginning (a folded line), ends up here too.
+        if name.is_empty() || !name.iter().all(|&byte| super::headers::is_token_byte(byte)) {
+            return Err(RejectedRequest::Framing);
+        }
+        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+        if value.iter().any(|&byte| byte == 0) {
+            return Err(RejectedRequest::Framing);
+        }
+        if name.eq_ignore_ascii_case(b"content-length") {
+            lengths += 1;
+            let digits = !value.is_empty() && value.len() < 19 && value.iter().all(u8::is_ascii_digit);
+            if !digits {
+                return Err(RejectedRequest::Framing);
+            }
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            codings += 1;
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(RejectedRequest::Framing);
+            }
+        } else if name.eq_ignore_ascii_case(b"host") {
+            hosts += 1;
+        } else if name.eq_ignore_ascii_case(b"connection") {
+            check_nominations(value)?;
+        }
+    }
+    if lengths + codings > 1 || (old && codings > 0) {
+        return Err(RejectedRequest::Framing);
+    }
+    if hosts > 1 || (hosts == 0 && !old) {
+        return Err(RejectedRequest::Host);
+    }
+    Ok(())
+}
+
+fn check_nominations(value: &[u8]) -> Result<(), RejectedRequest> {
+    let mut names = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
+    let fine = names.all(|name| NOMINATED.iter().any(|known| name.eq_ignore_ascii_case(known)));
+    if fine { Ok(()) } else { Err(RejectedRequest::Nomination) }
+}
+
+#[cfg(test)]
+mod tests;
