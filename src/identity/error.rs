@@ -1,0 +1,139 @@
+//! IdentityError: every way in which a credential fails to say who asks.
+
+use std::fmt;
+
+/// IdentityError: why nobody was identified; closed, each with a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IdentityError {
+    /// More than one credential.
+    SeveralCredentials,
+    /// An `Authorization` header that is not a scheme, one space and a token68 (RFC 9110, section 11.4).
+    MalformedAuthorization,
+    /// An authentication scheme other than `Bearer`.
+    UnknownScheme,
+    /// A token longer than its issuer's limit, or than any issuer may allow.
+    TokenTooLong,
+    /// A token that is not three base64url parts of which two hold JSON objects.
+    MalformedToken,
+    /// A JSON object inside the token with the same member twice.
+    RepeatedClaim,
+    /// A header with `crit` or `b64`.
+    CriticalHeader,
+    /// An `alg` that is missing or not one of ours (`none` among them).
+    UnknownAlgorithm,
+    /// An `iss` that is missing, not a text, or not one of ours.
+    UnknownIssuer,
+    /// The issuer's keys were never fetched, or are too old to be believed: not the token's fault.
+    KeysUnavailable,
+    /// A `kid` that the issuer's keys do not have.
+    UnknownKey,
+    /// No `kid`, and several keys that could be meant.
+    AmbiguousKey,
+    /// An `alg` that the key does not verify.
+    AlgorithmNotForKey,
+    /// A signature that does not fit.
+    BadSignature,
+    /// An `exp` that is missing, or a time that is not a number.
+    MalformedTime,
+    /// An `exp` that has passed.
+    Expired,
+    /// An `nbf` or `iat` that lies ahead.
+    NotYetValid,
+    /// An `exp` further ahead than the issuer's tokens may live.
+    LivesTooLong,
+    /// An `aud` that is missing, malformed, or names none of our audiences.
+    WrongAudience,
+    /// No id, or one that is empty, no text, or holds a control character.
+    NoId,
+    /// A user id in the name space of clients.
+    ReservedId,
+    /// A user or a service app where the issuer may not vouch for one.
+    KindRefused,
+}
+
+impl IdentityError {
+    /// Every error, in the order of the checks.
+    pub const ALL: [Self; 22] = [
+        Self::SeveralCredentials,
+        Self::MalformedAuthorization,
+        Self::UnknownScheme,
+        Self::TokenTooLong,
+        Self::MalformedToken,
+        Self::RepeatedClaim,
+        Self::CriticalHeader,
+        Self::UnknownAlgorithm,
+        Self::UnknownIssuer,
+        Self::KeysUnavailable,
+        Self::UnknownKey,
+        Self::AmbiguousKey,
+        Self::AlgorithmNotForKey,
+        Self::BadSignature,
+        Self::MalformedTime,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::LivesTooLong,
+        Self::WrongAudience,
+        Self::NoId,
+        Self::ReservedId,
+        Self::KindRefused,
+    ];
+
+    /// The stable code that audit records, metrics and answers use.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SeveralCredentials => "several-credentials",
+            Self::MalformedAuthorization => "malformed-authorization",
+            Self::UnknownScheme => "unknown-scheme",
+            Self::TokenTooLong => "token-too-long",
+            Self::MalformedToken => "malformed-token",
+            Self::RepeatedClaim => "repeated-claim",
+            Self::CriticalHeader => "critical-header",
+            Self::UnknownAlgorithm => "unknown-algorithm",
+            Self::UnknownIssuer => "unknown-issuer",
+            Self::KeysUnavailable => "keys-unavailable",
+            Self::UnknownKey => "unknown-key",
+            Self::AmbiguousKey => "ambiguous-key",
+            Self::AlgorithmNotForKey => "algorithm-not-for-key",
+            Self::BadSignature => "bad-signature",
+            Self::MalformedTime => "malformed-time",
+            Self::Expired => "token-expired",
+            Self::NotYetValid => "token-not-yet-valid",
+            Self::LivesTooLong => "token-lives-too-long",
+            Self::WrongAudience => "wrong-audience",
+            Self::NoId => "no-id",
+            Self::ReservedId => "reserved-id",
+            Self::KindRefused => "kind-refused",
+        }
+    }
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::SeveralCredentials => "the request carries more than one credential",
+            Self::MalformedAuthorization => "the `Authorization` header is not a scheme, one space and a token",
+            Self::UnknownScheme => "the authentication scheme is not `Bearer`",
+            Self::TokenTooLong => "the token is longer than allowed",
+            Self::MalformedToken => "the token is not a signed JSON Web Token",
+            Self::RepeatedClaim => "the token names the same member twice",
+            Self::CriticalHeader => "the token's header asks for extensions with `crit` or `b64`",
+            Self::UnknownAlgorithm => "the token's algorithm is not supported",
+            Self::UnknownIssuer => "the token's issuer is not trusted",
+            Self::KeysUnavailable => "the issuer's keys are unavailable",
+            Self::UnknownKey => "the token names a key that its issuer does not have",
+            Self::AmbiguousKey => "the token names no key and several could be meant",
+            Self::AlgorithmNotForKey => "the key does not verify the token's algorithm",
+            Self::BadSignature => "the token's signature does not fit",
+            Self::MalformedTime => "the token has no `exp`, or a time that is not a number",
+            Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::LivesTooLong => "the token is valid for longer than its issuer's tokens may be",
+            Self::WrongAudience => "the token is meant for another audience",
+            Self::NoId => "the token does not say who its subject is",
+            Self::ReservedId => "the token's id lies in the name space of clients",
+            Self::KindRefused => "the issuer may not vouch for a caller of this kind",
+        })
+    }
+}
+
+impl std::error::Error for IdentityError {}
