@@ -140,4 +140,4 @@ fn check_audience(claims: &Map<String, Value>, issuer: &Issuer) -> Result<(), Id
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

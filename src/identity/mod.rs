@@ -64,4 +64,6 @@ pub fn verify<A: Authority + ?Sized>(token: &str, authority: &A, now: Timestamp)
 }
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;
