@@ -1,9 +1,11 @@
 //! Credentials: what a request brings along to prove its caller, and the one token among it.
 
+use std::fmt;
+
 use super::IdentityError;
 
 /// Credentials: everything in a request that may prove its caller, borrowed and not yet judged.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Credentials<'a> {
     authorization: Option<&'a [u8]>,
     more_authorization: bool,
@@ -37,13 +39,29 @@ impl<'a> Credentials<'a> {
     }
 }
 
+// Credentials never reach a log, not even by a slip: neither type prints what it holds.
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
 /// Presented: the one credential of a request, not yet verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Presented<'a> {
     /// None at all.
     Anonymous,
     /// A bearer token; it holds token68 characters only.
     Token(&'a str),
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Anonymous => "Anonymous",
+            Self::Token(_) => "Token(…)",
+        })
+    }
 }
 
 /// The token of `Bearer <token>`: the scheme in any case (RFC 9110, section 11.1), one space, a token68.

@@ -83,11 +83,9 @@ impl KeySet {
         if !self.available {
             return Err(IdentityError::KeysUnavailable);
         }
-        if let Some(kid) = kid {
-            if let Some(key) = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid)) {
-                let fits = key.algorithms.contains(algorithm);
-                return if fits { Ok(key) } else { Err(IdentityError::AlgorithmNotForKey) };
-            }
+        if let Some(key) = self.keys.iter().find(|key| kid.is_some() && key.kid.as_deref() == kid) {
+            let fits = key.algorithms.contains(algorithm);
+            return if fits { Ok(key) } else { Err(IdentityError::AlgorithmNotForKey) };
         }
         let mut fitting = self
             .keys

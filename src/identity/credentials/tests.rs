@@ -70,3 +70,10 @@ fn anything_but_scheme_space_token_is_malformed() {
 fn every_character_of_a_token68_is_taken() {
     assert_eq!(presented(&[b"Bearer azAZ09-._~+/=="], None), Ok(Presented::Token("azAZ09-._~+/==")));
 }
+
+#[test]
+fn a_credential_is_never_printed() {
+    let credentials = Credentials::new([&b"Bearer s3cret"[..]]);
+    let presented = credentials.presented().unwrap();
+    assert!(!format!("{credentials:?}{presented:?}").contains("s3cret"));
+}

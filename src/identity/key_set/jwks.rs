@@ -35,10 +35,9 @@ fn key(written: &Value) -> Result<Key, String> {
     if members.get("use").is_some_and(|purpose| purpose != "sig") {
         return Err("its `use` is not `sig`".into());
     }
-    if let Some(operations) = members.get("key_ops") {
-        if !operations.as_array().is_some_and(|list| list.iter().any(|one| one == "verify")) {
-            return Err("its `key_ops` do not list `verify`".into());
-        }
+    let verifies = |list: &Vec<Value>| list.iter().any(|one| one == "verify");
+    if members.get("key_ops").is_some_and(|operations| !operations.as_array().is_some_and(verifies)) {
+        return Err("its `key_ops` do not list `verify`".into());
     }
     if members.contains_key("d") {
         return Err("a private key stands in a public set: whoever reads it signs tokens".into());

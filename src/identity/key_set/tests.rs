@@ -12,7 +12,7 @@ fn from_jwks(keys: &[Value]) -> Result<KeySet, KeyError> {
 /// An RSA public key whose modulus has this many bits; nobody knows its factors, and nobody needs them.
 fn rsa_jwk(bits: usize) -> Value {
     let mut modulus = vec![0x5b; bits.div_ceil(8)];
-    modulus[0] = if bits % 8 == 0 { 0x80 } else { 1 << (bits % 8 - 1) };
+    modulus[0] = if bits.is_multiple_of(8) { 0x80 } else { 1 << (bits % 8 - 1) };
     json!({"kty": "RSA", "kid": "small", "n": encode(&modulus), "e": "AQAB"})
 }
 
