@@ -1,1 +1,279 @@
-//! metrics
+//! Metrics: what is counted, and how one outcome is counted; the one file that names prometheus.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::core::Collector;
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::audit::Outcome;
+use crate::vocabulary::subject;
+
+pub mod event;
+pub mod table;
+
+pub use event::{CacheResult, FetchResult, ReloadResult, Reloaded};
+pub use table::METRICS;
+
+/// Metrics: the metrics of one process, in a registry of their own.
+///
+/// Label values come from the settings, the policy and closed enums, never from a request, so their number is
+/// bounded by what the operator wrote. Counting allocates only for a combination of labels that is new; otherwise it
+/// takes prometheus' lock for reading to find the counter, and nothing else.
+pub struct Metrics {
+    registry: Registry,
+    decisions: IntCounterVec,
+    service_decisions: IntCounterVec,
+    decision_seconds: Histogram,
+    requests: IntCounterVec,
+    in_flight: IntGauge,
+    upstream_seconds: HistogramVec,
+    upstream_errors: IntCounterVec,
+    connections: IntGauge,
+    connections_refused: IntCounter,
+    token_cache: IntCounterVec,
+    keys_available: IntGaugeVec,
+    key_fetches: IntCounterVec,
+    reloads: IntCounterVec,
+    policy_info: IntGaugeVec,
+    policy_loaded: GaugeVec,
+    policy_refused: IntGaugeVec,
+    audit_dropped: IntCounter,
+    audit_failed: IntCounter,
+    /// Each API's live policy: what has to vanish when the next one is published.
+    live: Mutex<HashMap<Box<str>, Shown>>,
+}
+
+impl Metrics {
+    /// Metrics that have counted nothing yet.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let to = &registry;
+        let metrics = Self {
+            decisions: counters(to, table::DECISIONS),
+            service_decisions: counters(to, table::SERVICE_DECISIONS),
+            decision_seconds: registered(to, Histogram::with_opts(buckets(table::DECISION_SECONDS))),
+            requests: counters(to, table::REQUESTS),
+            in_flight: registered(to, IntGauge::with_opts(opts(table::IN_FLIGHT))),
+            upstream_seconds: registered(
+                to,
+                HistogramVec::new(buckets(table::UPSTREAM_SECONDS), table::UPSTREAM_SECONDS.labels),
+            ),
+            upstream_errors: counters(to, table::UPSTREAM_ERRORS),
+            connections: registered(to, IntGauge::with_opts(opts(table::CONNECTIONS))),
+            connections_refused: registered(to, IntCounter::with_opts(opts(table::CONNECTIONS_REFUSED))),
+            token_cache: counters(to, table::TOKEN_CACHE),
+            keys_available: gauges(to, table::KEYS_AVAILABLE),
+            key_fetches: counters(to, table::KEY_FETCHES),
+            reloads: counters(to, table::RELOADS),
+            policy_info: gauges(to, table::POLICY_INFO),
+            policy_loaded: registered(to, GaugeVec::new(opts(table::POLICY_LOADED), table::POLICY_LOADED.labels)),
+            policy_refused: gauges(to, table::POLICY_REFUSED),
+            audit_dropped: registered(to, IntCounter::with_opts(opts(table::AUDIT_DROPPED))),
+            audit_failed: registered(to, IntCounter::with_opts(opts(table::AUDIT_FAILED))),
+            live: Mutex::default(),
+            registry,
+        };
+        // A counter that appears with its first event hides that event from a rate: these are known beforehand.
+        for result in CacheResult::ALL {
+            count(&metrics.token_cache, &[result.word()], 0);
+        }
+        metrics
+    }
+
+    /// Counts a request that has ended.
+    pub fn observe(&self, outcome: &Outcome<'_>) {
+        let api = outcome.api.unwrap_or_default();
+        let verdict = outcome.verdict.word();
+        let (operation, resource) = outcome.cell.unwrap_or_default();
+        count(&self.decisions, &[api, verdict, resource, outcome.reason, operation], 1);
+        if outcome.subject.is_some_and(|subject| subject.kind == subject::Kind::Service) {
+            count(&self.service_decisions, &[api, verdict], 1);
+        }
+        self.decision_seconds.observe(outcome.decision.as_secs_f64());
+        count(&self.requests, &[api, status_class(outcome.status)], 1);
+        if let Some(upstream) = outcome.upstream
+            && let Ok(seconds) = self.upstream_seconds.get_metric_with_label_values(&[api])
+        {
+            seconds.observe(upstream.as_secs_f64());
+        }
+        if let Some(kind) = outcome.failure.and_then(|failure| failure.strip_prefix("upstream-")) {
+            count(&self.upstream_errors, &[api, kind], 1);
+        }
+    }
+
+    /// Counts a request as in flight until the answer is dropped.
+    pub fn request(&self) -> Held {
+        Held::new(&self.in_flight)
+    }
+
+    /// How many requests are in flight.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    /// Counts a client connection as open until the answer is dropped.
+    pub fn connection(&self) -> Held {
+        Held::new(&self.connections)
+    }
+
+    /// How many client connections are open.
+    pub fn connections(&self) -> i64 {
+        self.connections.get()
+    }
+
+    /// Counts a client connection that was closed at once.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
+    }
+
+    /// Counts a look-up in the cache of verified tokens.
+    pub fn token_cache(&self, result: CacheResult) {
+        count(&self.token_cache, &[result.word()], 1);
+    }
+
+    /// Sets how many keys are held of an issuer.
+    pub fn keys_available(&self, issuer: &str, keys: usize) {
+        set(&self.keys_available, &[issuer], i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a fetch of an issuer's keys.
+    pub fn key_fetch(&self, issuer: &str, result: FetchResult) {
+        count(&self.key_fetches, &[issuer, result.word()], 1);
+    }
+
+    /// Counts a reload; `api` is empty for what belongs to none.
+    pub fn reload(&self, what: Reloaded, api: &str, result: ReloadResult) {
+        count(&self.reloads, &[what.word(), api, result.word()], 1);
+    }
+
+    /// Makes this policy the live one of `api`, and the only one that is shown.
+    pub fn policy_published(&self, api: &str, policy: &str, hash: &str, since: SystemTime) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = Shown { hash: hash.into(), policy: policy.into() };
+        if let Some(last) = live.insert(api.into(), next)
+            && (&*last.hash, &*last.policy) != (hash, policy)
+        {
+            // It fails only where there was no such child.
+            self.policy_info.remove_label_values(&[api, &last.hash, &last.policy]).ok();
+        }
+        set(&self.policy_info, &[api, hash, policy], 1);
+        if let Ok(loaded) = self.policy_loaded.get_metric_with_label_values(&[api]) {
+            loaded.set(since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        }
+        set(&self.policy_refused, &[api], 0);
+    }
+
+    /// Tells that the newest policy of `api` was refused, or (`false`) that what is on disk is live again.
+    pub fn policy_refused(&self, api: &str, refused: bool) {
+        set(&self.policy_refused, &[api], i64::from(refused));
+    }
+
+    /// Takes over the audit sink's numbers, which count since the start.
+    pub fn audit(&self, dropped: u64, failed: u64) {
+        // Under a lock, so that two readers at once do not add the same difference twice.
+        let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        self.audit_dropped.inc_by(dropped.saturating_sub(self.audit_dropped.get()));
+        self.audit_failed.inc_by(failed.saturating_sub(self.audit_failed.get()));
+    }
+
+    /// All metrics in prometheus' text format.
+    pub fn render(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_else(|error| {
+            tracing::error!(%error, "the metrics cannot be written");
+            String::new()
+        })
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// Shown: the policy that an API's info metric names.
+struct Shown {
+    hash: Box<str>,
+    policy: Box<str>,
+}
+
+/// Held: one more in a gauge, for as long as it lives.
+#[derive(Debug)]
+pub struct Held(IntGauge);
+
+impl Held {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn status_class(status: Option<u16>) -> &'static str {
+    match status {
+        None => "none",
+        Some(100..=199) => "1xx",
+        Some(200..=299) => "2xx",
+        Some(300..=399) => "3xx",
+        Some(400..=499) => "4xx",
+        Some(500..=599) => "5xx",
+        Some(_) => "other",
+    }
+}
+
+// A wrong number of label values is the one error below; a test reaches every call.
+
+fn count(counters: &IntCounterVec, labels: &[&str], by: u64) {
+    if let Ok(counter) = counters.get_metric_with_label_values(labels) {
+        counter.inc_by(by);
+    }
+}
+
+fn set(gauges: &IntGaugeVec, labels: &[&str], value: i64) {
+    if let Ok(gauge) = gauges.get_metric_with_label_values(labels) {
+        gauge.set(value);
+    }
+}
+
+fn opts(family: table::Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+fn buckets(family: table::Family) -> HistogramOpts {
+    let bounds = if let table::Kind::Histogram(bounds) = family.kind { bounds } else { &[] };
+    HistogramOpts::new(family.name, family.help).buckets(bounds.to_vec())
+}
+
+fn counters(to: &Registry, family: table::Family) -> IntCounterVec {
+    registered(to, IntCounterVec::new(opts(family), family.labels))
+}
+
+fn gauges(to: &Registry, family: table::Family) -> IntGaugeVec {
+    registered(to, IntGaugeVec::new(opts(family), family.labels))
+}
+
+#[expect(clippy::expect_used, reason = "names and labels are constants, and the first test of all registers them")]
+fn registered<C: Collector + Clone + 'static>(to: &Registry, metric: prometheus::Result<C>) -> C {
+    let metric = metric.expect("the table of metrics is valid");
+    to.register(Box::new(metric.clone())).expect("no two metrics have one name");
+    metric
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,13 @@
-//! admin
+//! The admin listener: health, readiness, metrics, live policies and the request for a reload; never on a data port.
+
+pub mod answer;
+pub mod listen;
+pub mod server;
+pub mod status;
+
+pub use listen::Listen;
+pub use server::{Admin, AdminPlan};
+pub use status::{ApiStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Status, StatusReport};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Answers: which path gets which, and who may see it.
+
+use aws_lc_rs::{constant_time, digest};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Method, Response, StatusCode};
+use serde_json::json;
+
+use super::status::{Status, StatusReport};
+
+/// Token: what a caller has to know, kept as a digest.
+#[derive(Clone)]
+pub(super) struct Token(digest::Digest);
+
+impl Token {
+    pub(super) fn new(text: &str) -> Self {
+        Self(digest::digest(&digest::SHA256, text.as_bytes()))
+    }
+
+    /// Whether `headers` hold the token, once. Digests have one length, so the comparison takes one time.
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return false };
+        let Some((scheme, token)) = value.as_bytes().split_at_checked("Bearer ".len()) else { return false };
+        let given = digest::digest(&digest::SHA256, token);
+        scheme.eq_ignore_ascii_case(b"bearer ")
+            && constant_time::verify_slices_are_equal(given.as_ref(), self.0.as_ref()).is_ok()
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Token")
+    }
+}
+
+/// The answer to a request. Where a token is needed, those without it learn only whether the gateway lives and is ready.
+pub(super) fn answer(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    token: Option<&Token>,
+    status: &dyn Status,
+) -> Response<Full<Bytes>> {
+    let known = token.is_none_or(|token| token.admits(headers));
+    match (path, method) {
+        ("/live", &Method::GET) => response(StatusCode::OK, JSON, json!({ "live": true }).to_string()),
+        ("/ready", &Method::GET) => ready(&status.report(), known),
+        ("/live" | "/ready", _) => not_allowed("GET"),
+        _ if !known => {
+            let mut response = problem(StatusCode::UNAUTHORIZED, "this needs the admin listener's bearer token");
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"admin\""));
+            response
+        }
+        ("/metrics", &Method::GET) => response(StatusCode::OK, METRICS, status.metrics_text()),
+        ("/policy", &Method::GET) => {
+            response(StatusCode::OK, JSON, json!({ "apis": status.report().apis }).to_string())
+        }
+        ("/reload", &Method::POST) => {
+            status.reload();
+            response(StatusCode::ACCEPTED, JSON, json!({ "reload": "asked" }).to_string())
+        }
+        ("/metrics" | "/policy", _) => not_allowed("GET"),
+        ("/reload", _) => not_allowed("POST"),
+        _ => problem(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics, /policy and /reload"),
+    }
+}
+
+fn ready(report: &StatusReport, known: bool) -> Response<Full<Bytes>> {
+    let ready = report.ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = json!({ "ready": ready });
+    if known {
+        body = json!({
+            "ready": ready, "draining": report.draining, "apis": report.apis, "issuers": report.issuers
+        });
+    }
+    response(status, JSON, body.to_string())
+}
+
+/// A problem of RFC 9457; `about:blank` says that the status tells all (section 4.2.1).
+fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    response(status, "application/problem+json", body.to_string())
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "this path knows another method");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn response(status: StatusCode, media: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+const JSON: &str = "application/json";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,0 +1,98 @@
+//! Listen: the address of the admin listener, bound before anything starts.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// Listen: where the admin listener listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// On a TCP address.
+    Tcp(SocketAddr),
+    /// On a Unix socket of mode 0600.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(out, "{address}"),
+            Self::Unix(path) => write!(out, "{}", path.display()),
+        }
+    }
+}
+
+/// Bound: a listener that already accepts.
+#[derive(Debug)]
+pub(super) enum Bound {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+impl Bound {
+    pub(super) fn bind(listen: &Listen) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(address) => {
+                let listener = TcpListener::bind(address)?;
+                listener.set_nonblocking(true)?;
+                Ok(Self::Tcp(listener))
+            }
+            Listen::Unix(path) => {
+                let listener = bind_unix(path)?;
+                listener.set_nonblocking(true)?;
+                let metadata = fs::symlink_metadata(path)?;
+                Ok(Self::Unix(listener, SocketFile { path: path.clone(), id: (metadata.dev(), metadata.ino()) }))
+            }
+        }
+    }
+}
+
+/// SocketFile: a socket's name, removed with it unless another process has taken the name over.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    id: (u64, u64),
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.id) {
+            // Nobody is left to tell; a socket that stays is replaced at the next start.
+            fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+/// A socket at `path` that was never open to others: it gets its mode in a folder of its own and its name last.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a socket"));
+        }
+        Ok(_) if UnixStream::connect(path).is_ok() => return Err(io::ErrorKind::AddrInUse.into()),
+        // What a process left behind that is no more.
+        Ok(_) => {}
+    }
+    let folder = path.with_extension(std::process::id().to_string());
+    let inner = folder.join("s");
+    // In a container every start has the same process id: a start that was killed here must not spoil the next.
+    fs::remove_file(&inner).ok();
+    fs::remove_dir(&folder).ok();
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let bound = UnixListener::bind(&inner).and_then(|listener| {
+        fs::set_permissions(&inner, Permissions::from_mode(0o600))?;
+        fs::rename(&inner, path)?;
+        Ok(listener)
+    });
+    if bound.is_err() {
+        fs::remove_file(&inner).ok();
+    }
+    fs::remove_dir(&folder).ok();
+    bound
+}

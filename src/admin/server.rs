@@ -1,0 +1,177 @@
+//! Admin: the admin listener's server, one request a connection.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::answer::{Token, answer};
+use super::listen::{Bound, Listen, SocketFile};
+use super::status::Status;
+
+/// AdminPlan: where the admin listener listens and who may ask it.
+#[derive(Clone)]
+pub struct AdminPlan {
+    /// Where.
+    pub listen: Listen,
+    /// The bearer token that callers need; `None` lets everybody in who can connect.
+    pub token: Option<Box<str>>,
+    /// How long one connection may take, from its first byte to its last.
+    pub time: Duration,
+    /// How many connections are served at a time; later ones wait.
+    pub connections: usize,
+}
+
+impl AdminPlan {
+    /// A plan with the safe defaults: no token, 10 seconds, 32 connections.
+    pub fn new(listen: Listen) -> Self {
+        Self { listen, token: None, time: Duration::from_secs(10), connections: 32 }
+    }
+}
+
+impl std::fmt::Debug for AdminPlan {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("AdminPlan").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// Admin: the admin listener, bound and not yet serving.
+#[derive(Debug)]
+pub struct Admin {
+    bound: Bound,
+    token: Option<Token>,
+    time: Duration,
+    connections: usize,
+}
+
+impl Admin {
+    /// Binds the address; the error is one line for the operator.
+    pub fn bind(plan: AdminPlan) -> Result<Self, String> {
+        let listen = &plan.listen;
+        if plan.token.as_deref().is_some_and(str::is_empty) {
+            return Err(format!("the admin listener `{listen}` has an empty token"));
+        }
+        if let (Listen::Tcp(address), None) = (listen, &plan.token)
+            && !address.ip().to_canonical().is_loopback()
+        {
+            return Err(format!("the admin listener `{listen}` can be reached from elsewhere and needs a token"));
+        }
+        let bound =
+            Bound::bind(listen).map_err(|error| format!("the admin listener cannot listen on `{listen}`: {error}"))?;
+        let token = plan.token.as_deref().map(Token::new);
+        Ok(Self { bound, token, time: plan.time, connections: plan.connections.clamp(1, Semaphore::MAX_PERMITS) })
+    }
+
+    /// The TCP address that was bound, which tells the port where 0 was asked for.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match &self.bound {
+            Bound::Tcp(listener) => listener.local_addr().ok(),
+            Bound::Unix(..) => None,
+        }
+    }
+
+    /// Serves until `shutdown` is ready and what is being answered then is answered.
+    pub async fn serve(self, status: Arc<dyn Status>, shutdown: impl Future<Output = ()>) {
+        let (listener, _file) = match Listener::of(self.bound) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%error, "the admin listener cannot be served");
+                return;
+            }
+        };
+        let permits = Arc::new(Semaphore::new(self.connections));
+        let mut tasks = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = async {
+                    let permit = Arc::clone(&permits).acquire_owned().await;
+                    (permit, listener.accept().await)
+                } => accepted,
+            };
+            while tasks.try_join_next().is_some() {}
+            match accepted {
+                (Ok(permit), Ok(stream)) => {
+                    let (status, token) = (Arc::clone(&status), self.token.clone());
+                    tasks.spawn(async move {
+                        converse(stream, status, token, self.time).await;
+                        drop(permit);
+                    });
+                }
+                // Out of descriptors, most often: a loop without a pause would only make it worse.
+                (_, Err(error)) => {
+                    tracing::warn!(%error, "the admin listener cannot accept");
+                    sleep(Duration::from_millis(200)).await;
+                }
+                (Err(_), _) => break,
+            }
+        }
+        timeout(LAST, async { while tasks.join_next().await.is_some() {} }).await.ok();
+    }
+}
+
+/// How long the answers that are under way at the end may take.
+const LAST: Duration = Duration::from_secs(1);
+
+/// The most that a request's header may hold.
+const HEADER_BYTES: usize = 8 * 1024;
+const HEADERS: usize = 64;
+
+/// Serves one connection: one request, within `time`.
+async fn converse(stream: Box<dyn Stream>, status: Arc<dyn Status>, token: Option<Token>, time: Duration) {
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let answer = answer(request.method(), request.uri().path(), request.headers(), token.as_ref(), status.as_ref());
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(time)
+        .keep_alive(false)
+        .max_headers(HEADERS)
+        .max_header_size(HEADER_BYTES)
+        .max_buf_size(2 * HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(time, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an admin connection failed"),
+        Err(_) => tracing::debug!("an admin connection took too long"),
+    }
+}
+
+/// Stream: the bytes of a connection, TCP or Unix.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Listener: a bound listener in the runtime's hands.
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    fn of(bound: Bound) -> std::io::Result<(Self, Option<SocketFile>)> {
+        Ok(match bound {
+            Bound::Tcp(listener) => (Self::Tcp(TcpListener::from_std(listener)?), None),
+            Bound::Unix(listener, file) => (Self::Unix(UnixListener::from_std(listener)?), Some(file)),
+        })
+    }
+
+    async fn accept(&self) -> std::io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
+            Self::Unix(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! Status: what the admin listener tells, and whom it asks.
+
+use serde::Serialize;
+
+use crate::audit::Moment;
+
+/// Status: the running gateway as the admin listener sees it; asked anew for each request, so it must be quick.
+pub trait Status: Send + Sync + 'static {
+    /// What is live and what is wrong.
+    fn report(&self) -> StatusReport;
+
+    /// The metrics in prometheus' text format.
+    fn metrics_text(&self) -> String;
+
+    /// Asks for a reload of everything that reloads and returns without waiting for it.
+    fn reload(&self);
+}
+
+/// StatusReport: what is live and what is wrong.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct StatusReport {
+    /// Whether the process has been told to end and finishes what is in flight.
+    pub draining: bool,
+    /// The APIs of the settings.
+    pub apis: Vec<ApiStatus>,
+    /// The issuers of the settings.
+    pub issuers: Vec<IssuerStatus>,
+}
+
+impl StatusReport {
+    /// Whether traffic should come: not while draining, not while an API has no policy, and not while no issuer at
+    /// all has keys.
+    ///
+    /// A policy that was refused leaves the last good one live, and one issuer of several that cannot be reached
+    /// leaves the others' callers to be served: both are told, and neither takes the whole gateway out of service.
+    pub fn ready(&self) -> bool {
+        let policies = !self.apis.is_empty() && self.apis.iter().all(|api| api.policy.is_some());
+        let keys = self.issuers.is_empty() || self.issuers.iter().any(|issuer| issuer.state != KeysState::Unavailable);
+        !self.draining && policies && keys
+    }
+}
+
+/// ApiStatus: one API and its policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ApiStatus {
+    /// Its name in the settings.
+    pub name: Box<str>,
+    /// The policy that decides; `None` where none could be loaded and everything is refused.
+    pub policy: Option<LivePolicy>,
+    /// The newest version, where that was refused; gone once what is on disk is live.
+    pub refused: Option<RefusedReload>,
+}
+
+/// LivePolicy: the version of a policy that decides.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LivePolicy {
+    /// The policy's name.
+    pub name: Box<str>,
+    /// The hash of its texts.
+    pub hash: Box<str>,
+    /// Since when it decides.
+    pub since: Moment,
+}
+
+/// RefusedReload: a version of a policy that did not become live.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RefusedReload {
+    /// When it was refused.
+    pub at: Moment,
+    /// Why, as `document::report::json` writes findings.
+    pub findings: serde_json::Value,
+}
+
+/// IssuerStatus: one issuer and its keys.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IssuerStatus {
+    /// Its name in the settings.
+    pub name: Box<str>,
+    /// What can be said of its keys.
+    pub state: KeysState,
+    /// How many are held.
+    pub keys: usize,
+    /// When they were last read or fetched.
+    pub since: Option<Moment>,
+    /// Why the last attempt failed.
+    pub error: Option<Box<str>>,
+}
+
+/// KeysState: what can be said of an issuer's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeysState {
+    /// They are held and as new as they should be.
+    Available,
+    /// They are held, but the last attempt to renew them failed.
+    Stale,
+    /// There are none.
+    Unavailable,
+}

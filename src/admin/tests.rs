@@ -1,0 +1,353 @@
+//! The admin listener over real sockets.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::audit::Moment;
+
+/// A gateway's status, held still; the gateway itself implements the trait elsewhere.
+#[derive(Default)]
+struct Still {
+    report: Mutex<StatusReport>,
+    reloads: AtomicUsize,
+}
+
+impl Status for Still {
+    fn report(&self) -> StatusReport {
+        self.report.lock().unwrap().clone()
+    }
+
+    fn metrics_text(&self) -> String {
+        crate::metrics::Metrics::new().render()
+    }
+
+    fn reload(&self) {
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn healthy() -> StatusReport {
+    let policy = LivePolicy { name: "noah-es".into(), hash: "5d41".into(), since: Moment(UNIX_EPOCH) };
+    StatusReport {
+        draining: false,
+        apis: vec![ApiStatus { name: "noah".into(), policy: Some(policy), refused: None }],
+        issuers: vec![IssuerStatus {
+            name: "hospital".into(),
+            state: KeysState::Available,
+            keys: 2,
+            since: Some(Moment(UNIX_EPOCH)),
+            error: None,
+        }],
+    }
+}
+
+/// A running admin listener; it ends with its value.
+struct Running {
+    address: Option<SocketAddr>,
+    status: Arc<Still>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(plan: AdminPlan) -> Self {
+        let admin = Admin::bind(plan).unwrap();
+        let address = admin.address();
+        let status = Arc::new(Still { report: Mutex::new(healthy()), ..Still::default() });
+        let (stop, stopped) = oneshot::channel();
+        let served: Arc<dyn Status> = status.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(admin.serve(served, async {
+                stopped.await.ok();
+            }));
+        });
+        Self { address, status, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn ask(&self, request: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address.unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        Answer::read(stream)
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: admin\r\n\r\n"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.take().unwrap().send(()).ok();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn read(mut stream: impl Read) -> Self {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        Self { status: head[9..12].parse().unwrap(), head: head.to_lowercase(), body: body.into() }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+fn loopback() -> AdminPlan {
+    AdminPlan::new(Listen::Tcp(([127, 0, 0, 1], 0).into()))
+}
+
+#[test]
+fn live_is_always_ok() {
+    let admin = Running::start(loopback());
+    *admin.status.report.lock().unwrap() = StatusReport { draining: true, ..StatusReport::default() };
+    assert_eq!(admin.get("/live").status, 200);
+    assert_eq!(admin.get("/live?x=1").status, 200);
+}
+
+#[test]
+fn ready_tells_versions_refused_reloads_keys_and_draining() {
+    let admin = Running::start(loopback());
+    let findings = json!([{ "code": "unknown-key", "file": "noah-es.yaml", "line": 3, "column": 1 }]);
+    admin.status.report.lock().unwrap().apis[0].refused =
+        Some(RefusedReload { at: Moment(UNIX_EPOCH + Duration::from_secs(60)), findings: findings.clone() });
+    let answer = admin.get("/ready");
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("content-type: application/json") && answer.head.contains("no-store"));
+    let api = json!({
+        "name": "noah",
+        "policy": { "name": "noah-es", "hash": "5d41", "since": "1970-01-01T00:00:00.000Z" },
+        "refused": { "at": "1970-01-01T00:01:00.000Z", "findings": findings },
+    });
+    let issuer = json!({
+        "name": "hospital", "state": "available", "keys": 2, "since": "1970-01-01T00:00:00.000Z", "error": null
+    });
+    let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer] });
+    assert_eq!(answer.json(), expected);
+    assert_eq!(admin.get("/policy").json(), json!({ "apis": [api] }));
+}
+
+#[test]
+fn ready_is_503_while_draining_without_a_policy_and_without_any_keys() {
+    let admin = Running::start(loopback());
+    let with = |change: fn(&mut StatusReport)| {
+        let mut report = healthy();
+        change(&mut report);
+        *admin.status.report.lock().unwrap() = report;
+        let answer = admin.get("/ready");
+        assert_eq!(answer.json()["ready"], answer.status == 200);
+        answer.status
+    };
+    assert_eq!(with(|report| report.draining = true), 503);
+    assert_eq!(with(|report| report.apis[0].policy = None), 503);
+    assert_eq!(with(|report| report.apis.clear()), 503);
+    assert_eq!(with(|report| report.issuers[0].state = KeysState::Unavailable), 503);
+    assert_eq!(with(|report| report.issuers[0].state = KeysState::Stale), 200);
+    assert_eq!(with(|report| report.issuers.clear()), 200);
+    assert_eq!(
+        with(|report| {
+            let down = IssuerStatus { state: KeysState::Unavailable, ..report.issuers[0].clone() };
+            report.issuers.push(down);
+        }),
+        200
+    );
+}
+
+#[test]
+fn metrics_come_in_the_text_format() {
+    let admin = Running::start(loopback());
+    let answer = admin.get("/metrics");
+    assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{}", answer.head);
+    assert!(answer.body.contains("\nportcullis_in_flight 0\n"), "{}", answer.body);
+}
+
+#[test]
+fn reload_is_asked_for_by_post_only() {
+    let admin = Running::start(loopback());
+    assert_eq!(admin.get("/reload").status, 405);
+    assert_eq!(admin.status.reloads.load(Ordering::SeqCst), 0);
+    let answer = admin.ask("POST /reload HTTP/1.1\r\nHost: admin\r\nContent-Length: 2\r\n\r\n{}");
+    assert_eq!((answer.status, admin.status.reloads.load(Ordering::SeqCst)), (202, 1));
+}
+
+#[test]
+fn unknown_paths_and_methods_are_problems() {
+    let admin = Running::start(loopback());
+    for path in ["/", "/live/", "//live", "/LIVE", "/metrics/../live", "/policy/noah"] {
+        let answer = admin.get(path);
+        assert_eq!((answer.status, answer.json()["status"].as_u64()), (404, Some(404)), "{path}");
+        assert!(answer.head.contains("content-type: application/problem+json"));
+    }
+    for (method, path, allowed) in [("PUT", "/live", "get"), ("POST", "/metrics", "get"), ("GET", "/reload", "post")] {
+        let answer = admin.ask(&format!("{method} {path} HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!((answer.status, answer.json()["title"].as_str()), (405, Some("Method Not Allowed")));
+        assert!(answer.head.contains(&format!("allow: {allowed}")), "{}", answer.head);
+    }
+}
+
+#[test]
+fn with_a_token_only_the_bare_health_is_told_to_others() {
+    let admin = Running::start(AdminPlan { token: Some("s3cret".into()), ..loopback() });
+    let with = |path: &str, header: &str| admin.ask(&format!("GET {path} HTTP/1.1\r\nHost: admin\r\n{header}\r\n"));
+    let wrong = [
+        "",
+        "Authorization: Bearer s3cre\r\n",
+        "Authorization: Bearer s3crets\r\n",
+        "Authorization: Bearer\r\n",
+        "Authorization: Basic s3cret\r\n",
+        "Authorization: s3cret\r\n",
+        "Authorization: Bearer s3cret\r\nAuthorization: Bearer s3cret\r\n",
+    ];
+    for header in wrong {
+        for path in ["/metrics", "/policy", "/reload", "/nothing"] {
+            let answer = with(path, header);
+            assert_eq!(answer.status, 401, "{path} {header}");
+            assert!(answer.head.contains("www-authenticate: bearer"));
+        }
+        assert_eq!(with("/live", header).status, 200);
+        let ready = with("/ready", header);
+        assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true })));
+    }
+    for header in ["Authorization: Bearer s3cret\r\n", "authorization: bearer s3cret\r\n"] {
+        assert_eq!(with("/metrics", header).status, 200);
+        assert_eq!(with("/nothing", header).status, 404);
+        assert_eq!(with("/ready", header).json()["apis"][0]["name"], "noah");
+    }
+    let refused = admin.ask("POST /reload HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!((refused.status, admin.status.reloads.load(Ordering::SeqCst)), (401, 0));
+}
+
+#[test]
+fn a_unix_socket_is_its_owners_alone_and_goes_with_the_listener() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let plan = AdminPlan::new(Listen::Unix(path.clone()));
+    let admin = Running::start(plan.clone());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: admin\r\n\r\n").unwrap();
+    assert_eq!(Answer::read(stream).status, 200);
+    let error = Admin::bind(plan.clone()).unwrap_err();
+    assert!(error.contains("admin.sock") && error.lines().count() == 1, "{error}");
+    assert!(UnixStream::connect(&path).is_ok(), "the running listener keeps its socket");
+    drop(admin);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_socket_that_was_left_behind_is_replaced_and_anything_else_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let half = path.with_extension(std::process::id().to_string());
+    fs::create_dir(&half).unwrap();
+    drop(UnixListener::bind(half.join("s")).unwrap());
+    drop(Running::start(AdminPlan::new(Listen::Unix(path.clone()))));
+    fs::write(&path, "a file").unwrap();
+    assert!(Admin::bind(AdminPlan::new(Listen::Unix(path.clone()))).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
+}
+
+#[test]
+fn a_socket_that_another_process_has_taken_over_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let admin = Running::start(AdminPlan::new(Listen::Unix(path.clone())));
+    fs::remove_file(&path).unwrap();
+    let _next = UnixListener::bind(&path).unwrap();
+    drop(admin);
+    assert!(path.exists());
+}
+
+#[test]
+fn an_address_in_use_and_an_open_one_without_a_token_are_one_line_each() {
+    let admin = Running::start(loopback());
+    let address = admin.address.unwrap();
+    let error = Admin::bind(AdminPlan::new(Listen::Tcp(address))).unwrap_err();
+    assert!(error.contains(&address.to_string()) && error.lines().count() == 1, "{error}");
+    for open in ["0.0.0.0:0", "[::]:0", "[::ffff:192.0.2.1]:0"] {
+        let plan = AdminPlan::new(Listen::Tcp(open.parse().unwrap()));
+        assert!(Admin::bind(plan.clone()).unwrap_err().contains("needs a token"), "{open}");
+        assert!(Admin::bind(AdminPlan { token: Some("".into()), ..plan }).unwrap_err().contains("empty token"));
+    }
+    assert!(!format!("{:?}", AdminPlan { token: Some("s3cret".into()), ..loopback() }).contains("s3cret"));
+}
+
+#[test]
+fn slow_clients_are_cut_and_do_not_hold_up_others_for_longer() {
+    let time = Duration::from_millis(400);
+    let admin = Running::start(AdminPlan { time, connections: 2, ..loopback() });
+    let begin = Instant::now();
+    let mut silent = TcpStream::connect(admin.address.unwrap()).unwrap();
+    let mut dripping = TcpStream::connect(admin.address.unwrap()).unwrap();
+    let mut writer = dripping.try_clone().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let drips = std::thread::spawn(move || {
+        for byte in b"GET /live HTTP/1.1\r\nX: ".iter().chain(std::iter::repeat(&b'a')) {
+            if stopped.load(Ordering::SeqCst) || writer.write_all(&[*byte]).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    // Both places are taken: this one waits until they are cut.
+    assert_eq!(admin.get("/live").status, 200);
+    assert!(begin.elapsed() >= Duration::from_millis(300) && begin.elapsed() < Duration::from_secs(5));
+    for stream in [&mut silent, &mut dripping] {
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut rest = Vec::new();
+        let cut = stream.read_to_end(&mut rest);
+        let still_open = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        assert!(!cut.is_err_and(|error| still_open(&error)));
+        assert!(!String::from_utf8_lossy(&rest).contains(" 200 "));
+    }
+    stop.store(true, Ordering::SeqCst);
+    drips.join().unwrap();
+}
+
+#[test]
+fn large_headers_are_refused() {
+    let admin = Running::start(loopback());
+    let large = format!("GET /live HTTP/1.1\r\nHost: admin\r\nX: {}\r\n\r\n", "a".repeat(9000));
+    assert_eq!(admin.ask(&large).status, 431);
+    let many = format!("GET /live HTTP/1.1\r\nHost: admin\r\n{}\r\n", "X: a\r\n".repeat(100));
+    assert_eq!(admin.ask(&many).status, 431);
+}
+
+#[test]
+fn shutdown_ends_an_idle_listener_at_once_and_a_stuck_one_soon() {
+    let admin = Running::start(loopback());
+    let stuck = TcpStream::connect(admin.address.unwrap()).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let begin = Instant::now();
+    drop(admin);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    drop(stuck);
+    let idle = Running::start(loopback());
+    let begin = Instant::now();
+    drop(idle);
+    assert!(begin.elapsed() < Duration::from_millis(900));
+}

@@ -1,0 +1,80 @@
+//! The program's own log: to standard error, as text or JSON lines, without what requests carry.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt, registry};
+
+/// Format: how the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Level: from which gravity on this program's own messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// What needs somebody.
+    Error,
+    /// What may need somebody.
+    Warn,
+    /// What changed.
+    #[default]
+    Info,
+    /// What it did.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Starts the log of this process; an error where it has been started before.
+pub fn init(format: Format, level: Level) -> Result<(), String> {
+    init_to(format, level, io::stderr)
+}
+
+fn init_to<W>(format: Format, level: Level, writer: W) -> Result<(), String>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(false);
+    let lines = match format {
+        Format::Text => lines.boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    };
+    registry().with(targets(level)).with(lines).try_init().map_err(|error| error.to_string())
+}
+
+/// What is written: this program at `level`, its dependencies from warnings on, and these three not at all.
+///
+/// Warnings and errors of `pingora_proxy` and of Pingora's HTTP code hold the request's target with its query, the
+/// header of a response that does not parse, or a bad `Content-Length`; at `debug` even a malformed request as
+/// received, `Authorization` included. So no level of theirs is safe, and that of other dependencies ends at warnings.
+/// What becomes of a request stands in the audit record (`failure`) and in the metrics.
+fn targets(level: Level) -> Targets {
+    let own = match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    Targets::new()
+        .with_default(own.min(LevelFilter::WARN))
+        .with_target("portcullis", own)
+        .with_target("pingora_proxy", LevelFilter::OFF)
+        .with_target("pingora_core::apps", LevelFilter::OFF)
+        .with_target("pingora_core::protocols::http", LevelFilter::OFF)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Approvals: what opens a gate, for whom.
+
+use crate::policy::model::{Gate, Key};
+use crate::vocabulary::{Scope, Subject, Timestamp};
+
+/// ApprovalSet: the approvals that are stored beside the policy.
+///
+/// This version stores none; approvals are those that the policy lists under `granted:`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApprovalSet {
+    stored: Vec<Stored>,
+}
+
+/// Stored: one approval, its gate by name because it outlives the policy's version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The gate that it opens.
+    pub gate: Box<str>,
+    /// What it is for, in the order of the gate's keys.
+    pub values: Vec<Box<str>>,
+    /// When it ends; `None` is never.
+    pub until: Option<Timestamp>,
+}
+
+/// Keys: whom and what a request is about, as gates ask for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// The caller.
+    pub subject: &'a Subject,
+    /// The request's scope.
+    pub scope: &'a Scope<'a>,
+}
+
+impl ApprovalSet {
+    /// A set of stored approvals.
+    pub fn new(stored: Vec<Stored>) -> Self {
+        Self { stored }
+    }
+
+    /// Whether an approval opens `gate` for this caller and request at `now`; a missing key is no approval.
+    pub fn opens(&self, gate: &Gate, keys: &Keys<'_>, now: Timestamp) -> bool {
+        if keys.subject.approved.iter().any(|name| **name == *gate.name) {
+            return true;
+        }
+        let fits = |values: &[Box<str>]| {
+            values.len() == gate.keys.len() && gate.keys.iter().zip(values).all(|(key, value)| keys.is(*key, value))
+        };
+        let live = |stored: &Stored| stored.until.is_none_or(|until| now < until);
+        gate.granted.iter().any(|values| fits(values))
+            || self.stored.iter().any(|stored| stored.gate == gate.name && live(stored) && fits(&stored.values))
+    }
+}
+
+impl Keys<'_> {
+    fn is(&self, key: Key, value: &str) -> bool {
+        match key {
+            Key::Client => self.subject.client.as_deref() == Some(value),
+            Key::Caller => self.subject.id.as_ref().is_some_and(|id| match value.split_once('/') {
+                Some((source, name)) => *id.source == *source && *id.name == *name,
+                None => *id.name == *value,
+            }),
+            Key::Scope(at) => self.scope.get(usize::from(at)).and_then(Option::as_deref) == Some(value),
+        }
+    }
+}

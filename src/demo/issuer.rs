@@ -1,0 +1,151 @@
+//! Issuer: a source of tokens with discovery and a key set by URL, whose keys are made when it starts.
+
+mod key;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::server::{Reply, Server};
+use key::Key;
+
+/// How many keys are published at most: the oldest give way.
+const PUBLISHED: usize = 8;
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+const KEYS: &str = "/jwks.json";
+
+/// Issuer: the running server and its keys; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Issuer {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+impl Issuer {
+    /// Issuer at `address`, with one key.
+    pub async fn start(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let shared = Arc::new(Shared {
+            url: format!("http://{}", listener.local_addr()?),
+            keys: RwLock::new(Keys { newest: Key::generate()?, older: Vec::new() }),
+            asked: AtomicU64::new(0),
+        });
+        let serving = Arc::clone(&shared);
+        let serve = move |request, _| {
+            let shared = Arc::clone(&serving);
+            async move { shared.answer(&request) }
+        };
+        Ok(Self { server: Server::start(listener, serve)?, shared })
+    }
+
+    /// Address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The `iss` of its tokens, and what its documents stand under: `http://127.0.0.1:port`.
+    pub fn url(&self) -> String {
+        self.shared.url.clone()
+    }
+
+    /// URL of its key set (RFC 7517, section 5).
+    pub fn jwks_url(&self) -> String {
+        self.url() + KEYS
+    }
+
+    /// Token that says `claims`, signed with the newest key; nothing is added to them.
+    pub fn token(&self, claims: &Value) -> String {
+        self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).newest.sign(claims)
+    }
+
+    /// Change to a new key; the old one stays published.
+    pub fn rotate(&self) -> io::Result<()> {
+        let fresh = Key::generate()?;
+        let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut keys.newest, fresh);
+        keys.older.insert(0, old);
+        keys.older.truncate(PUBLISHED - 1);
+        Ok(())
+    }
+
+    /// Withdrawal of all keys but the newest.
+    pub fn withdraw(&self) {
+        self.shared.keys.write().unwrap_or_else(PoisonError::into_inner).older.clear();
+    }
+
+    /// Number of times that the key set was asked for.
+    pub fn asked(&self) -> u64 {
+        self.shared.asked.load(Ordering::Relaxed)
+    }
+
+    /// End of the server: returns when the port is free again.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    url: String,
+    keys: RwLock<Keys>,
+    asked: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Keys {
+    newest: Key,
+    /// Newest first.
+    older: Vec<Key>,
+}
+
+impl Shared {
+    fn answer<B>(&self, request: &Request<B>) -> Reply {
+        let path = request.uri().path();
+        if path != DISCOVERY && path != KEYS {
+            return reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing at this path" }));
+        }
+        if *request.method() != Method::GET && *request.method() != Method::HEAD {
+            let mut reply = reply(StatusCode::METHOD_NOT_ALLOWED, &json!({ "error": "this place is only read" }));
+            reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return reply;
+        }
+        if path == KEYS {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            let set: Vec<Value> = std::iter::once(&keys.newest).chain(&keys.older).map(Key::published).collect();
+            return reply(StatusCode::OK, &json!({ "keys": set }));
+        }
+        reply(StatusCode::OK, &discovery(&self.url))
+    }
+}
+
+/// The metadata of OpenID Connect Discovery 1.0, section 3, but for the authorization endpoint: nobody logs in
+/// here, the tokens are handed out.
+fn discovery(url: &str) -> Value {
+    json!({
+        "issuer": url,
+        "jwks_uri": format!("{url}{KEYS}"),
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["EdDSA"],
+    })
+}
+
+fn reply(status: StatusCode, body: &Value) -> Reply {
+    let mut reply = Reply::new(Full::new(Bytes::from(body.to_string())));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+#[cfg(test)]
+mod tests;

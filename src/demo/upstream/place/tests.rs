@@ -1,0 +1,47 @@
+//! Paths and what they name.
+
+use super::Place;
+
+fn key(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| (*part).to_owned()).collect()
+}
+
+#[test]
+fn collections_and_items_take_turns_at_any_depth() {
+    assert_eq!(Place::of("/t1/api/Patients"), Place::Collection(key(&["t1", "patients"])));
+    assert_eq!(Place::of("/t1/api/Patients/p1"), Place::Item(key(&["t1", "patients", "p1"])));
+    let deep = key(&["t1", "patients", "p1", "sessions", "s1", "notes"]);
+    assert_eq!(Place::of("/t1/api/Patients/p1/Sessions/s1/Notes"), Place::Collection(deep));
+}
+
+#[test]
+fn literals_ignore_case_and_values_keep_it() {
+    assert_eq!(Place::of("/T1/API/pAtIeNtS/P1/"), Place::Item(key(&["T1", "patients", "P1"])));
+    assert_eq!(Place::of("/t1/api/patients/MERGE"), Place::Merge("t1".to_owned()));
+    assert_eq!(Place::of("/t1/api/appconnection/getcurrentdataaccess"), Place::DataAccess("t1".to_owned()));
+    assert_eq!(Place::of("/RTM"), Place::Hub);
+    assert_eq!(Place::of("/ClientRtm/negotiate"), Place::Negotiate);
+}
+
+#[test]
+fn the_actions_of_a_session_are_written_without_the_word_sessions() {
+    let action = key(&["t1", "patients", "p1", "sessions", "s1", "actions", "a1"]);
+    assert_eq!(Place::of("/t1/api/Patients/p1/s1/action/a1"), Place::Item(action.clone()));
+    assert_eq!(Place::of("/t1/api/Patients/p1/Sessions/s1/Actions/a1"), Place::Item(action));
+}
+
+#[test]
+fn a_value_is_decoded_once() {
+    assert_eq!(Place::of("/t1/api/Users/a%20b"), Place::Item(key(&["t1", "users", "a b"])));
+    assert_eq!(Place::of("/t1/api/Users/%2541"), Place::Item(key(&["t1", "users", "%41"])));
+}
+
+#[test]
+fn what_is_spelled_badly_or_too_deep_is_nothing() {
+    for path in
+        ["/", "*", "/t1", "/t1/api", "/t1/api//p1", "/t1/api/Users/%4", "/t1/api/Users/%ff", "/rtm/x", "/t1/x/y"]
+    {
+        assert_eq!(Place::of(path), Place::Nothing, "{path}");
+    }
+    assert_eq!(Place::of(&format!("/t1/api{}", "/a".repeat(15))), Place::Nothing);
+}

@@ -1,0 +1,246 @@
+//! Strict reading of a tree: maps with known keys, texts that are texts, numbers in their bounds.
+
+use super::finding::{Code, Finding, Findings};
+use super::tree::{Node, Place, Value};
+
+/// Fields: a map whose keys are asked for by name; what nobody asked for is an error.
+pub struct Fields<'n> {
+    what: &'static str,
+    place: Place,
+    entries: &'n [(Node, Node)],
+    known: Vec<&'static str>,
+}
+
+impl<'n> Fields<'n> {
+    /// The fields of `node`, which messages call `what`; a finding where it is no map.
+    pub fn open(node: &'n Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
+        entries(node, what, findings).map(|entries| Self { what, place: node.place, entries, known: Vec::new() })
+    }
+
+    /// The value of `key`, if it stands there.
+    pub fn optional(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.known.push(key);
+        self.entries.iter().find(|(name, _)| scalar(name) == Some(key)).map(|(_, value)| value)
+    }
+
+    /// The value of `key`; a finding where it is missing.
+    pub fn required(&mut self, key: &'static str, findings: &mut Findings) -> Option<&'n Node> {
+        let value = self.optional(key);
+        if value.is_none() {
+            let message = format!("{} needs `{key}`", self.what);
+            findings.push(Finding::error(Code::MissingKey, Some(first_byte(self.place)), message));
+        }
+        value
+    }
+
+    /// Where the map stands.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Ends the reading: every key that was not asked for is an error.
+    pub fn finish(self, findings: &mut Findings) {
+        for (key, _) in self.entries {
+            let written = scalar(key).unwrap_or_default();
+            if !self.known.contains(&written) {
+                let finding =
+                    Finding::error(Code::UnknownKey, Some(key.place), format!("{} has no key `{written}`", self.what));
+                findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
+                    Some(name) => finding.help(format!("did you mean `{name}`?")),
+                    None => finding.help(format!("known keys: {}", self.known.join(", "))),
+                });
+            }
+        }
+    }
+}
+
+/// The entries of a map in the order in which they are written; a finding where `node` is none.
+pub fn entries<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [(Node, Node)]> {
+    match &node.value {
+        Value::Map(entries) => Some(entries),
+        other => {
+            findings.push(wrong_sort(node, &format!("{what} is a map"), other));
+            None
+        }
+    }
+}
+
+/// The items of a list; a finding where `node` is none.
+pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [Node]> {
+    match &node.value {
+        Value::List(items) => Some(items),
+        other => {
+            let finding = wrong_sort(node, &format!("{what} is a list"), other);
+            findings.push(finding.help("write `[one, two]`, or one item a line behind a `-`"));
+            None
+        }
+    }
+}
+
+/// The text of a scalar; a finding where it is none, is empty, or is one that YAML reads as something else.
+pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
+    match &node.value {
+        Value::Scalar { text, plain: true } if text.is_empty() => {
+            findings.push(Finding::error(Code::EmptyValue, Some(node.place), format!("{what} is empty")));
+            None
+        }
+        Value::Scalar { text, plain: true } if not_text(text) => {
+            let finding = Finding::error(
+                Code::NeedsQuotes,
+                Some(node.place),
+                format!("{what} is a text, but an unquoted `{text}` is something else in YAML"),
+            );
+            findings.push(finding.help(format!("write \"{text}\"")));
+            None
+        }
+        Value::Scalar { text, .. } if text.trim().is_empty() => {
+            findings.push(Finding::error(Code::EmptyValue, Some(node.place), format!("{what} is empty")));
+            None
+        }
+        Value::Scalar { text, .. } => Some(text),
+        other => {
+            findings.push(wrong_sort(node, &format!("{what} is a text"), other));
+            None
+        }
+    }
+}
+
+/// The texts of a list, each of them `what`.
+pub fn texts<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Vec<(&'n str, Place)> {
+    let items = list(node, what, findings).unwrap_or_default();
+    items.iter().filter_map(|item| text(item, what, findings).map(|found| (found, item.place))).collect()
+}
+
+/// A whole number between `least` and `most`, both included.
+pub fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
+    let wrong = |message: String| Finding::error(Code::BadValue, Some(node.place), message);
+    let written = match &node.value {
+        Value::Scalar { text, plain: true } => text,
+        other => {
+            findings.push(wrong_sort(node, &format!("{what} is a whole number without quotes"), other));
+            return None;
+        }
+    };
+    let digits = written.bytes().all(|byte| byte.is_ascii_digit()) && !(written.len() > 1 && written.starts_with('0'));
+    match written.parse::<u64>() {
+        Ok(number) if digits && (least..=most).contains(&number) => Some(number),
+        Ok(_) if digits => {
+            findings.push(wrong(format!("{what} is between {least} and {most}, not `{written}`")));
+            None
+        }
+        _ => {
+            findings.push(wrong(format!("{what} is a whole number between {least} and {most}, not `{written}`")));
+            None
+        }
+    }
+}
+
+/// `true` or `false`, unquoted.
+pub fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool> {
+    match &node.value {
+        Value::Scalar { text, plain: true } if &**text == "true" => Some(true),
+        Value::Scalar { text, plain: true } if &**text == "false" => Some(false),
+        other => {
+            let finding = wrong_sort(node, &format!("{what} is `true` or `false`"), other);
+            findings.push(finding);
+            None
+        }
+    }
+}
+
+/// The one among `words` that stands here.
+pub fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], findings: &mut Findings) -> Option<T> {
+    let written = text(node, what, findings)?;
+    let found = words.iter().find(|(word, _)| *word == written).map(|(_, value)| *value);
+    if found.is_none() {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let finding = Finding::error(Code::BadValue, Some(node.place), format!("{what} cannot be `{written}`"));
+        findings.push(match crate::vocabulary::name::nearest(written, known.iter().copied()) {
+            Some(name) => finding.help(format!("did you mean `{name}`?")),
+            None => finding.help(format!("one of: {}", known.join(", "))),
+        });
+    }
+    found
+}
+
+/// A map's key as text, with the traps of [`text`].
+pub fn key<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
+    text(node, what, findings)
+}
+
+fn scalar(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(text),
+        _ => None,
+    }
+}
+
+fn wrong_sort(node: &Node, expected: &str, found: &Value) -> Finding {
+    let code = if found.sort() == "nothing" { Code::EmptyValue } else { Code::WrongSort };
+    let written = match found {
+        Value::Scalar { text, .. } if !text.is_empty() => format!("`{text}`"),
+        other => other.sort().to_owned(),
+    };
+    Finding::error(code, Some(node.place), format!("{expected}, not {written}"))
+}
+
+fn first_byte(place: Place) -> Place {
+    Place { end: place.start.saturating_add(1), ..place }
+}
+
+/// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.
+fn not_text(plain: &str) -> bool {
+    const WORDS: [&str; 10] = ["~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+    if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
+        return true;
+    }
+    let unsigned = plain.strip_prefix(['-', '+']).unwrap_or(plain);
+    if [".inf", ".nan"].iter().any(|word| unsigned.eq_ignore_ascii_case(word)) {
+        return true;
+    }
+    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return false;
+    }
+    number(unsigned) || date(plain)
+}
+
+fn number(unsigned: &str) -> bool {
+    let radix = |prefix: &str, digit: fn(char) -> bool| {
+        unsigned.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| digit(c) || c == '_'))
+    };
+    if radix("0x", |c| c.is_ascii_hexdigit()) || radix("0o", |c| c.is_digit(8)) || radix("0b", |c| c.is_digit(2)) {
+        return true;
+    }
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
+        None => (unsigned, None),
+    };
+    let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    if exponent.is_some_and(|exponent| !digits(exponent)) {
+        return false;
+    }
+    // Digits, `_` between digits and `:` between sexagesimal groups (YAML 1.1), and at most one dot.
+    mantissa.matches('.').count() <= 1
+        && mantissa.chars().any(|c| c.is_ascii_digit())
+        && mantissa.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '_' | ':'))
+}
+
+/// `2026-01-01` and everything that goes on behind such a date (YAML 1.1, timestamp).
+fn date(plain: &str) -> bool {
+    let mut parts = plain.splitn(3, '-');
+    let digits = |part: Option<&str>, least: usize| {
+        part.is_some_and(|text| {
+            text.chars().take_while(char::is_ascii_digit).count() >= least
+                && text.starts_with(|c: char| c.is_ascii_digit())
+        })
+    };
+    let year = parts.next().is_some_and(|year| year.len() == 4 && year.chars().all(|c| c.is_ascii_digit()));
+    let month =
+        parts.next().is_some_and(|month| (1..=2).contains(&month.len()) && month.chars().all(|c| c.is_ascii_digit()));
+    let day = parts.next();
+    let rest = day.map_or("", |day| day.trim_start_matches(|c: char| c.is_ascii_digit()));
+    year && month && digits(day, 1) && (rest.is_empty() || rest.starts_with(['T', 't', ' ']))
+}
+
+#[cfg(test)]
+mod tests;

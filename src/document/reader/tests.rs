@@ -1,0 +1,64 @@
+//! Which plain scalars are texts.
+
+use super::not_text;
+
+#[test]
+fn what_some_yaml_reader_takes_for_something_else_is_not_text() {
+    let table = [
+        "no",
+        "No",
+        "ON",
+        "y",
+        "~",
+        "null",
+        "true",
+        "0123",
+        "42",
+        "-1",
+        "+7",
+        "1.10",
+        "12345e67",
+        "1e-5",
+        "0x1F",
+        "0o17",
+        "0b101",
+        "1_000",
+        "12:30",
+        "12:30:45",
+        ".5",
+        "5.",
+        ".inf",
+        "-.INF",
+        ".nan",
+        "2026-01-01",
+        "2026-1-1",
+        "2026-01-01T00:00:00Z",
+        "2026-01-01 10:00",
+    ];
+    for written in table {
+        assert!(not_text(written), "{written}");
+    }
+    let table = [
+        "None",
+        "t1",
+        "app-1",
+        "Level 1",
+        "1st",
+        "12ab",
+        "1.2.3",
+        "2026-01-ab",
+        "e5",
+        "-",
+        "10.0.0.1:80",
+        "0xZZ",
+        "nope",
+        "5c463a6c",
+        "1e",
+        "a:b",
+        "/path",
+        "...",
+    ];
+    for written in table {
+        assert!(!not_text(written), "{written}");
+    }
+}

@@ -1,0 +1,39 @@
+//! How findings look.
+
+use super::{human, json, line, summary};
+use crate::document::{Code, Finding, Findings, Place, Sources};
+
+fn example() -> (Findings, Sources) {
+    let mut sources = Sources::default();
+    let file = sources.add("p.yaml", "name: x\nrolles: {}\n");
+    let mut findings = Findings::default();
+    let place = Place { file, start: 8, end: 14 };
+    findings.push(Finding::note(Code::EmptyRow, Some(place), "later"));
+    findings.push(
+        Finding::error(Code::UnknownKey, Some(place), "a policy has no key `rolles`").help("did you mean `roles`?"),
+    );
+    (findings, sources)
+}
+
+#[test]
+fn a_report_shows_the_line_and_underlines_the_place() {
+    let (findings, sources) = example();
+    let text = human(&findings, &sources);
+    let expected = "error[unknown-key]: a policy has no key `rolles`\n --> p.yaml:2:1\n  |\n2 | rolles: {}\n  | ^^^^^^\n  = help: did you mean `roles`?\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert_eq!(summary(&findings), "1 error, 1 note");
+}
+
+#[test]
+fn a_line_and_the_json_say_the_same() {
+    let (findings, sources) = example();
+    let first = findings.sorted()[0];
+    assert_eq!(
+        line(first, &sources),
+        "p.yaml:2:1: error[unknown-key]: a policy has no key `rolles` (did you mean `roles`?)"
+    );
+    let value = json(&findings, &sources);
+    assert_eq!(value[0]["line"], 2);
+    assert_eq!(value[0]["code"], "unknown-key");
+    assert_eq!(value[1]["severity"], "note");
+}

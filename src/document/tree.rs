@@ -1,0 +1,312 @@
+//! The tree of a YAML text, each node with its place; the one file that names the YAML crate.
+
+use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
+
+use super::finding::{Code, Finding, Findings};
+
+/// Sources: the texts that were read, by the names under which messages show them.
+#[derive(Debug, Clone, Default)]
+pub struct Sources(Vec<Source>);
+
+/// Source: one text and its name.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The path, as messages show it.
+    pub name: String,
+    /// The text, without a byte order mark.
+    pub text: String,
+}
+
+impl Sources {
+    /// Adds a text and says under which number its places will be.
+    pub fn add(&mut self, name: impl Into<String>, text: &str) -> u32 {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        self.0.push(Source { name: name.into(), text });
+        u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The text with that number.
+    pub fn source(&self, file: u32) -> Option<&Source> {
+        self.0.get(usize::try_from(file).ok()?)
+    }
+
+    /// All texts with their numbers, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Source)> {
+        (0..).zip(&self.0)
+    }
+
+    /// `file:line:column` of a place, counted from one, columns in characters.
+    pub fn locate(&self, place: Place) -> Option<Location<'_>> {
+        let source = self.source(place.file)?;
+        let start = usize::try_from(place.start).ok()?.min(source.text.len());
+        let before = source.text.get(..start)?;
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+        Some(Location { file: &source.name, line, column })
+    }
+}
+
+/// Location: a place as people read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location<'a> {
+    /// The file's name.
+    pub file: &'a str,
+    /// The line, from one.
+    pub line: usize,
+    /// The column in characters, from one.
+    pub column: usize,
+}
+
+impl std::fmt::Display for Location<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// Place: where in the sources something stands, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The number of the source.
+    pub file: u32,
+    /// The first byte.
+    pub start: u32,
+    /// The byte behind the last.
+    pub end: u32,
+}
+
+/// Node: a value and its place.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Where it stands.
+    pub place: Place,
+    /// What stands there.
+    pub value: Value,
+}
+
+/// Value: what a node holds.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A scalar; `plain` if it stands without quotes.
+    Scalar {
+        /// The text after escapes.
+        text: Box<str>,
+        /// Whether it is written without quotes.
+        plain: bool,
+    },
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping in the order in which it is written; keys are scalars and appear once.
+    Map(Vec<(Node, Node)>),
+}
+
+impl Value {
+    /// The word that messages use for this sort of value.
+    pub fn sort(&self) -> &'static str {
+        match self {
+            Self::Scalar { text, plain: true } if text.is_empty() => "nothing",
+            Self::Scalar { .. } => "a text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
+}
+
+/// How deep values may be nested: far above any honest policy, far below the stack's end.
+const MAX_DEPTH: usize = 32;
+
+/// The tree of source number `file`; `None` where the text is not YAML that this program reads. All problems go
+/// to `findings`: anchors, aliases, tags, merge keys, duplicate keys, several documents, directives and tabs.
+pub fn parse(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Node> {
+    let source = sources.source(file)?;
+    if u32::try_from(source.text.len()).is_err() {
+        findings.push(Finding::error(Code::YamlSyntax, None, "the file is larger than 4 GiB"));
+        return None;
+    }
+    let options = serde_yaml::granit_parser::options! { disallow_directives: true, emit_unresolved_aliases: true };
+    let parser = Parser::new_from_str_with_options(&source.text, options);
+    let mut builder = Builder { file, text: &source.text, parser, findings, failed: false };
+    let root = builder.document();
+    let failed = builder.failed;
+    root.filter(|_| !failed)
+}
+
+struct Builder<'t, 'f> {
+    file: u32,
+    text: &'t str,
+    parser: Parser<'t, serde_yaml::granit_parser::StrInput<'t>>,
+    findings: &'f mut Findings,
+    failed: bool,
+}
+
+impl<'t> Builder<'t, '_> {
+    fn document(&mut self) -> Option<Node> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.event()?;
+            match event {
+                Event::StreamStart | Event::DocumentEnd => {}
+                Event::DocumentStart(..) if root.is_some() => {
+                    let place = self.place(span);
+                    let finding = Finding::error(Code::YamlSyntax, Some(place), "a second document begins here");
+                    self.refuse(finding.help("put it into a file of its own, or join the two and take the `---` out"));
+                    return None;
+                }
+                Event::DocumentStart(..) => {}
+                Event::StreamEnd => break,
+                other => root = Some(self.node(other, span, 0)?),
+            }
+        }
+        if root.is_none() {
+            let place = Place { file: self.file, start: 0, end: 0 };
+            self.refuse(Finding::error(Code::YamlSyntax, Some(place), "the file is empty"));
+        }
+        root
+    }
+
+    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Option<Node> {
+        let place = self.place(span);
+        if depth > MAX_DEPTH {
+            self.refuse(Finding::error(Code::YamlSyntax, Some(place), "values are nested too deeply"));
+            return None;
+        }
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));
+                let plain = matches!(style, ScalarStyle::Plain);
+                Some(Node { place, value: Value::Scalar { text: text.into(), plain } })
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));
+                let mut items = Vec::new();
+                loop {
+                    let (event, span) = self.event()?;
+                    if matches!(event, Event::SequenceEnd) {
+                        let place = Place { end: self.place(span).end, ..place };
+                        return Some(Node { place, value: Value::List(items) });
+                    }
+                    items.push(self.node(event, span, depth + 1)?);
+                }
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));
+                self.mapping(place, depth)
+            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                let written = self.text.get(self.range(place)).unwrap_or_default();
+                let finding = Finding::error(Code::YamlAnchor, Some(place), format!("`{written}` is a YAML alias"));
+                self.refuse(finding.help("aliases are not read here; a text that begins with `*` needs quotes"));
+                Some(Node { place, value: Value::Scalar { text: written.into(), plain: false } })
+            }
+            _ => {
+                self.refuse(Finding::error(Code::YamlSyntax, Some(place), "a value is missing here"));
+                None
+            }
+        }
+    }
+
+    fn mapping(&mut self, place: Place, depth: usize) -> Option<Node> {
+        let mut entries: Vec<(Node, Node)> = Vec::new();
+        let mut seen = std::collections::HashMap::<Box<str>, Place>::new();
+        loop {
+            let (event, span) = self.event()?;
+            if matches!(event, Event::MappingEnd) {
+                let place = Place { end: self.place(span).end.max(place.end), ..place };
+                return Some(Node { place, value: Value::Map(entries) });
+            }
+            let key = self.node(event, span, depth + 1)?;
+            let (event, span) = self.event()?;
+            let value = self.node(event, span, depth + 1)?;
+            let Value::Scalar { text, plain } = &key.value else {
+                let finding = Finding::error(
+                    Code::YamlSyntax,
+                    Some(key.place),
+                    format!("{} stands where a name belongs", key.value.sort()),
+                );
+                self.refuse(finding.help("a path with `{` in a one-line map needs quotes"));
+                continue;
+            };
+            if *plain && &**text == "<<" {
+                self.refuse(
+                    Finding::error(Code::YamlAnchor, Some(key.place), "`<<` is a YAML merge key")
+                        .help("merge keys are not read here; write the entries out"),
+                );
+                continue;
+            }
+            if let Some(first) = seen.get(text) {
+                let finding =
+                    Finding::error(Code::DuplicateKey, Some(key.place), format!("`{text}` stands twice in this map"));
+                self.refuse(finding.also(*first, "first here").help("join the two, or give one of them another name"));
+                continue;
+            }
+            seen.insert(text.clone(), key.place);
+            entries.push((key, value));
+        }
+    }
+
+    fn check_properties(&mut self, place: Place, span: Span, anchor: usize, tag: Option<String>) {
+        if anchor != 0 {
+            let finding = Finding::error(Code::YamlAnchor, Some(place), "this value has a YAML anchor (`&…`)");
+            self.refuse(finding.help("anchors are not read here; a text that begins with `&` needs quotes"));
+        }
+        if let Some(tag) = tag {
+            let start = span.tag_start.map_or(place.start, |mark| self.offset(mark)).min(place.start);
+            let place = Place { start, ..place };
+            let finding = Finding::error(Code::YamlTag, Some(place), format!("`{tag}` is a YAML tag and would vanish"));
+            self.refuse(finding.help("a text that begins with `!` needs quotes"));
+        }
+    }
+
+    fn event(&mut self) -> Option<(Event<'t>, Span)> {
+        match self.parser.next_event() {
+            Some(Ok(event)) => Some(event),
+            Some(Err(error)) => {
+                self.syntax_error(&error);
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn syntax_error(&mut self, error: &ScanError) {
+        let start = self.offset(*error.marker());
+        let line = self.line_around(start).to_owned();
+        let place = Place { file: self.file, start, end: start.saturating_add(1) };
+        let mut finding = Finding::error(Code::YamlSyntax, Some(place), format!("this is not YAML: {}", error.info()));
+        if line.contains('\t') {
+            finding = finding.help("the line holds a tab: YAML is indented with blanks");
+        } else if line.contains('{') && line.contains('/') {
+            finding = finding.help("a path with `{` needs quotes inside a one-line map or list");
+        } else if line.matches(": ").count() > 1 {
+            finding = finding.help("a name that holds `: ` needs quotes");
+        }
+        self.refuse(finding);
+    }
+
+    fn line_around(&self, start: u32) -> &str {
+        let start = usize::try_from(start).unwrap_or(usize::MAX).min(self.text.len());
+        let begin = self.text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let rest = self.text.get(begin..).unwrap_or_default();
+        rest.lines().next().unwrap_or_default()
+    }
+
+    fn refuse(&mut self, finding: Finding) {
+        self.failed = true;
+        self.findings.push(finding);
+    }
+
+    fn place(&self, span: Span) -> Place {
+        Place { file: self.file, start: self.offset(span.start), end: self.offset(span.end) }
+    }
+
+    fn range(&self, place: Place) -> std::ops::Range<usize> {
+        let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        at(place.start)..at(place.end)
+    }
+
+    fn offset(&self, mark: Marker) -> u32 {
+        mark.byte_offset().and_then(|offset| u32::try_from(offset).ok()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,298 @@
+//! Connection: the streams that a listener hands to Pingora, one on the socket, one on what the client says.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use pingora::protocols::l4::stream::Stream as L4Stream;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::{SslDigest, TlsRef};
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufStream, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+#[cfg(test)]
+mod tests;
+
+/// The first bytes of an HTTP/2 client (RFC 9113, section 3.4).
+pub const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A TLS record is at most 16 KiB, and rustls reads in small steps: one read of the socket for a record.
+const TLS_READ_BUFFER: usize = 16 * 1024;
+/// HTTP/1.1 and HTTP/2 read into larger buffers of their own; a buffer of one byte is always passed by.
+const PLAIN_READ_BUFFER: usize = 1;
+/// About one packet, so that a small header and a small body leave together.
+const WRITE_BUFFER: usize = 1460;
+
+/// Wire: an accepted socket with buffers.
+///
+/// Pingora keeps the setting of its own buffers to itself and starts a stream without any.
+#[derive(Debug)]
+pub struct Wire(BufStream<L4Stream>);
+
+impl Wire {
+    /// A wire that carries TLS.
+    pub fn for_tls(socket: L4Stream) -> Self {
+        Self(BufStream::with_capacity(TLS_READ_BUFFER, WRITE_BUFFER, socket))
+    }
+
+    /// A wire that carries HTTP as it is.
+    pub fn plain(socket: L4Stream) -> Self {
+        Self(BufStream::with_capacity(PLAIN_READ_BUFFER, WRITE_BUFFER, socket))
+    }
+
+    fn io(&self) -> &BufStream<L4Stream> {
+        &self.0
+    }
+
+    fn io_mut(&mut self) -> &mut BufStream<L4Stream> {
+        &mut self.0
+    }
+
+    fn known(&self) -> &L4Stream {
+        self.0.get_ref()
+    }
+
+    fn known_mut(&mut self) -> &mut L4Stream {
+        self.0.get_mut()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // As Pingora does for its own buffers: bytes of an answer may be left when a session ends in an error.
+        let _ = Pin::new(&mut self.0).poll_flush(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+/// Connection: a client's bytes after TLS, cut when its first request does not arrive in time.
+///
+/// The bytes are looked at until the first header block (HTTP/1.1) or the preface (HTTP/2) is complete, never changed.
+#[derive(Debug)]
+pub struct Connection<S> {
+    io: S,
+    opening: Option<Opening>,
+    h2c: bool,
+}
+
+#[derive(Debug)]
+struct Opening {
+    until: Pin<Box<Sleep>>,
+    awaits: Awaits,
+}
+
+#[derive(Debug)]
+enum Awaits {
+    Preface { missing: usize },
+    Header(HeaderEnd),
+}
+
+impl<S: IO> Connection<S> {
+    /// A connection whose first request must have arrived at `deadline`; `h2c` where the client has begun with the
+    /// HTTP/2 preface on a listener without TLS that takes it.
+    pub fn new(io: S, deadline: Instant, h2c: bool) -> Self {
+        let h2 = h2c || matches!(io.selected_alpn_proto(), Some(ALPN::H2));
+        let awaits =
+            if h2 { Awaits::Preface { missing: H2_PREFACE.len() } } else { Awaits::Header(HeaderEnd::default()) };
+        Self { io, opening: Some(Opening { until: Box::pin(sleep_until(deadline)), awaits }), h2c }
+    }
+
+    fn io(&self) -> &S {
+        &self.io
+    }
+
+    fn io_mut(&mut self) -> &mut S {
+        &mut self.io
+    }
+
+    fn known(&self) -> &S {
+        &self.io
+    }
+
+    fn known_mut(&mut self) -> &mut S {
+        &mut self.io
+    }
+}
+
+impl Opening {
+    /// Whether the opening is over with these bytes.
+    fn ends_with(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.awaits {
+            Awaits::Preface { missing } => {
+                *missing = missing.saturating_sub(bytes.len());
+                *missing == 0
+            }
+            Awaits::Header(end) => bytes.iter().any(|byte| end.is_at(*byte)),
+        }
+    }
+}
+
+/// Finds the empty line after a header block, with bare LF too: this only ends a deadline, it judges nothing.
+#[derive(Debug, Default)]
+struct HeaderEnd {
+    begun: bool,
+    line_start: bool,
+}
+
+impl HeaderEnd {
+    fn is_at(&mut self, byte: u8) -> bool {
+        match byte {
+            b'\n' if self.line_start && self.begun => return true,
+            b'\n' => self.line_start = true,
+            b'\r' => {}
+            _ => {
+                self.begun = true;
+                self.line_start = false;
+            }
+        }
+        false
+    }
+}
+
+impl<S: IO> AsyncRead for Connection<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut this.io).poll_read(cx, buf);
+        let Some(opening) = &mut this.opening else { return polled };
+        match polled {
+            Poll::Ready(Ok(())) => {
+                if opening.ends_with(buf.filled().get(before..).unwrap_or_default()) {
+                    this.opening = None;
+                }
+                polled
+            }
+            Poll::Ready(Err(_)) => polled,
+            Poll::Pending => opening
+                .until
+                .as_mut()
+                .poll(cx)
+                .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "first request incomplete at its deadline"))),
+        }
+    }
+}
+
+#[async_trait]
+impl<S: IO> Peek for Connection<S> {
+    /// What the listener has found, without waiting: Pingora's own look reads 24 bytes with no limit of time, so that an
+    /// idle client would hold the connection and a shorter request would hang.
+    async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+        let seen: &[u8] = if self.h2c { H2_PREFACE } else { &[] };
+        let shown = seen.iter().copied().chain(std::iter::repeat(0));
+        buf.iter_mut().zip(shown).for_each(|(byte, seen)| *byte = seen);
+        Ok(true)
+    }
+}
+
+impl Peek for Wire {}
+
+impl AsyncRead for Wire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(cx, buf)
+    }
+}
+
+impl Ssl for Wire {}
+
+impl<S: IO> Ssl for Connection<S> {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.io.get_ssl()
+    }
+
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.io.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.io.selected_alpn_proto()
+    }
+}
+
+/// The parts of a stream that only pass through: writing, closing and what is known of the socket.
+macro_rules! pass_through {
+    ([$($s:ident: $bound:ident)?] $stream:ty) => {
+        impl<$($s: $bound)?> AsyncWrite for $stream {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                Pin::new(self.get_mut().io_mut()).poll_write(cx, buf)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(self.get_mut().io_mut()).poll_flush(cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(self.get_mut().io_mut()).poll_shutdown(cx)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(self.get_mut().io_mut()).poll_write_vectored(cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                self.io().is_write_vectored()
+            }
+        }
+
+        #[async_trait]
+        impl<$($s: $bound)?> Shutdown for $stream {
+            async fn shutdown(&mut self) {
+                if let Err(error) = AsyncWriteExt::shutdown(self).await {
+                    tracing::debug!(%error, "cannot close a connection cleanly");
+                }
+            }
+        }
+
+        impl<$($s: $bound)?> UniqueID for $stream {
+            fn id(&self) -> UniqueIDType {
+                self.known().id()
+            }
+        }
+
+        impl<$($s: $bound)?> GetTimingDigest for $stream {
+            fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+                self.known().get_timing_digest()
+            }
+
+            fn get_read_pending_time(&self) -> std::time::Duration {
+                self.known().get_read_pending_time()
+            }
+
+            fn get_write_pending_time(&self) -> std::time::Duration {
+                self.known().get_write_pending_time()
+            }
+        }
+
+        impl<$($s: $bound)?> GetProxyDigest for $stream {
+            fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+                self.known().get_proxy_digest()
+            }
+
+            fn set_proxy_digest(&mut self, digest: ProxyDigest) {
+                self.known_mut().set_proxy_digest(digest);
+            }
+        }
+
+        impl<$($s: $bound)?> GetSocketDigest for $stream {
+            fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+                self.known().get_socket_digest()
+            }
+
+            fn set_socket_digest(&mut self, digest: SocketDigest) {
+                self.known_mut().set_socket_digest(digest);
+            }
+        }
+    };
+}
+
+pass_through!([] Wire);
+pass_through!([S: IO] Connection<S>);

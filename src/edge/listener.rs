@@ -1,0 +1,397 @@
+//! Listener: bound before anything starts, then accepting connections within limits for one Pingora application.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::apps::{HttpServerOptions, ServerApp};
+use pingora::listeners::tls::Acceptor;
+use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
+use pingora::protocols::l4::stream::Stream as L4Stream;
+use pingora::protocols::{GetSocketDigest, SocketDigest, Stream, TcpKeepalive};
+use pingora::server::{ListenFds, ShutdownWatch};
+use pingora::services::Service;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::connection::{Connection, H2_PREFACE, Wire};
+use super::lifecycle::{Draining, InFlight, InFlightGuard};
+use super::tls::{Tls, TlsError, TlsPlan};
+
+#[cfg(test)]
+mod tests;
+
+const BACKLOG: u32 = 1024;
+/// The pause after an accept that failed for want of something, such as descriptors: trying again at once would spin.
+const CALM: Duration = Duration::from_millis(200);
+/// Finds a client that has vanished within five minutes, so that it does not hold a connection for ever.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive {
+    idle: Duration::from_secs(120),
+    interval: Duration::from_secs(30),
+    count: 6,
+    user_timeout: Duration::ZERO,
+};
+
+/// ListenerPlan: where to listen and how, as the settings say.
+#[derive(Debug, Clone)]
+pub struct ListenerPlan {
+    /// The address to bind; port 0 takes any free port.
+    pub address: SocketAddr,
+    /// TLS, or cleartext.
+    pub tls: Option<TlsPlan>,
+    /// Whether a cleartext client may begin with HTTP/2; without meaning under TLS, where ALPN says.
+    ///
+    /// The application's own option must be on for every listener, as [`http_options`] has it: this one decides.
+    pub h2c: bool,
+    /// Bounds on what clients may hold.
+    pub limits: Limits,
+}
+
+/// Limits: how many connections a listener holds and how long one may take to become useful.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at one time; one more is closed at once.
+    pub connections: usize,
+    /// The time for a TLS handshake.
+    pub handshake: Duration,
+    /// The time from then until the first request's header block, or the HTTP/2 preface, is complete.
+    pub opening: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 4096, handshake: Duration::from_secs(10), opening: Duration::from_secs(10) }
+    }
+}
+
+/// The options of an `HttpProxy` behind a [`Front`]: HTTP/2 connections end after `idle` without a request, which Pingora
+/// leaves open for ever.
+pub fn http_options(idle: Duration) -> HttpServerOptions {
+    let mut options = HttpServerOptions::default();
+    options.h2c = true;
+    options.h2_idle_timeout = Some(idle);
+    options
+}
+
+/// BindError: why a listener cannot begin, in one line.
+#[derive(Debug)]
+pub enum BindError {
+    /// The address cannot be bound.
+    Address(SocketAddr, io::Error),
+    /// The certificates cannot be used.
+    Tls(SocketAddr, TlsError),
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address, error) => write!(f, "cannot listen on `{address}`: {error}"),
+            Self::Tls(address, error) => write!(f, "cannot listen on `{address}` with tls: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BindError {}
+
+/// Bound: a listening socket that nobody accepts from yet.
+pub struct Bound {
+    socket: StdTcpListener,
+    address: SocketAddr,
+    tls: Option<(Arc<Tls>, Acceptor)>,
+    h2c: bool,
+    limits: Limits,
+    traffic: Arc<Traffic>,
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound").field("address", &self.address).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Bound {
+    /// A socket bound as `plan` says, with its certificates loaded.
+    pub fn bind(plan: &ListenerPlan) -> Result<Self, BindError> {
+        let tls = plan.tls.as_ref().map(secured).transpose().map_err(|error| BindError::Tls(plan.address, error))?;
+        let refused = |error| BindError::Address(plan.address, error);
+        let socket = listen(plan.address).map_err(refused)?;
+        let address = socket.local_addr().map_err(refused)?;
+        Ok(Self { socket, address, tls, h2c: plan.h2c, limits: plan.limits.clone(), traffic: Arc::default() })
+    }
+
+    /// The address as bound, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The live certificates, for whoever reloads them.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.as_ref().map(|(tls, _)| tls.clone())
+    }
+
+    /// The counters of this listener.
+    pub fn traffic(&self) -> Arc<Traffic> {
+        self.traffic.clone()
+    }
+}
+
+fn secured(plan: &TlsPlan) -> Result<(Arc<Tls>, Acceptor), TlsError> {
+    let tls = Tls::load(plan)?;
+    let acceptor = tls.acceptor()?;
+    Ok((Arc::new(tls), acceptor))
+}
+
+fn listen(address: SocketAddr) -> io::Result<StdTcpListener> {
+    // The standard library fixes the backlog at 128; tokio takes one but wants an event loop to register with.
+    let event_loop = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let bound = {
+        let _entered = event_loop.enter();
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    event_loop.shutdown_background();
+    bound
+}
+
+/// Traffic: what a listener has seen, for the metrics.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    open: InFlight,
+    accepted: AtomicU64,
+    over_limit: AtomicU64,
+    handshakes_failed: AtomicU64,
+    accepts_failed: AtomicU64,
+}
+
+impl Traffic {
+    /// Connections that are open now.
+    pub fn open(&self) -> &InFlight {
+        &self.open
+    }
+
+    /// Connections taken in.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Connections closed at once because the limit was reached.
+    pub fn over_limit(&self) -> u64 {
+        self.over_limit.load(Ordering::Relaxed)
+    }
+
+    /// Connections closed because they did not get as far as a first request: TLS failed, or time ran out.
+    pub fn handshakes_failed(&self) -> u64 {
+        self.handshakes_failed.load(Ordering::Relaxed)
+    }
+
+    /// Times that the system could not hand over a connection.
+    pub fn accepts_failed(&self) -> u64 {
+        self.accepts_failed.load(Ordering::Relaxed)
+    }
+}
+
+/// Front: a Pingora service that accepts on bound sockets for one application.
+pub struct Front<A> {
+    name: String,
+    app: Arc<A>,
+    doors: Vec<Bound>,
+    draining: Draining,
+}
+
+impl<A> fmt::Debug for Front<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front").field("name", &self.name).field("doors", &self.doors).finish_non_exhaustive()
+    }
+}
+
+impl<A> Front<A> {
+    /// A front of `app`, which closes when `draining` does or the server shuts down.
+    pub fn new(name: impl Into<String>, app: A, draining: Draining) -> Self {
+        Self { name: name.into(), app: Arc::new(app), doors: Vec::new(), draining }
+    }
+
+    /// The same front, which also accepts on `bound`.
+    #[must_use]
+    pub fn listening(mut self, bound: Bound) -> Self {
+        self.doors.push(bound);
+        self
+    }
+}
+
+#[async_trait]
+impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
+    async fn start_service(&mut self, _fds: Option<ListenFds>, mut shutdown: ShutdownWatch, _listeners_per_fd: usize) {
+        let draining = self.draining.clone();
+        tokio::spawn(async move {
+            let _ = shutdown.wait_for(|begun| *begun).await;
+            draining.close();
+        });
+        let mut accepting = Vec::new();
+        let mut traffic = Vec::new();
+        for bound in self.doors.drain(..) {
+            traffic.push(bound.traffic());
+            match Door::open(bound) {
+                Ok(door) => accepting.push(tokio::spawn(door.accept(self.app.clone(), self.draining.watch()))),
+                Err(error) => {
+                    // A listener that the event loop cannot take: `/ready` says so for the whole process.
+                    tracing::error!(%error, service = self.name, "cannot accept connections");
+                    self.draining.leave();
+                }
+            }
+        }
+        for door in accepting {
+            let _ = door.await;
+        }
+        // Wakes the idle keep-alive connections of an `HttpProxy`, which then close.
+        self.app.cleanup().await;
+        for traffic in traffic {
+            traffic.open.idle().await;
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Door: one listener at work.
+struct Door {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<Acceptor>,
+    h2c: bool,
+    limits: Limits,
+    traffic: Arc<Traffic>,
+}
+
+impl Door {
+    /// A door on this event loop.
+    fn open(bound: Bound) -> io::Result<Arc<Self>> {
+        let Bound { socket, address, tls, h2c, limits, traffic } = bound;
+        let tls = tls.map(|(_, acceptor)| acceptor);
+        Ok(Arc::new(Self { socket: TcpListener::from_std(socket)?, address, tls, h2c, limits, traffic }))
+    }
+
+    async fn accept<A: ServerApp + Send + Sync + 'static>(self: Arc<Self>, app: Arc<A>, mut closed: ShutdownWatch) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = closed.wait_for(|closed| *closed) => return,
+                accepted = self.socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((socket, peer)) => self.clone().admit(socket, peer, &app, &closed),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    self.traffic.accepts_failed.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(address = %self.address, %error, "cannot accept connections, pausing");
+                    tokio::select! {
+                        _ = closed.wait_for(|closed| *closed) => return,
+                        () = sleep(CALM) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Closes at once what is over the limit: a client or balancer that sees it can go elsewhere, one that waits in the
+    /// queue sees nothing, and those who hold all connections would stop the service in silence.
+    fn admit<A>(self: Arc<Self>, socket: TcpStream, peer: SocketAddr, app: &Arc<A>, closed: &ShutdownWatch)
+    where
+        A: ServerApp + Send + Sync + 'static,
+    {
+        let Some(admitted) = self.traffic.open.enter_below(self.limits.connections) else {
+            self.traffic.over_limit.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        self.traffic.accepted.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(self.serve(socket, peer, app.clone(), closed.clone(), admitted));
+    }
+
+    async fn serve<A>(
+        self: Arc<Self>,
+        socket: TcpStream,
+        peer: SocketAddr,
+        app: Arc<A>,
+        closed: ShutdownWatch,
+        _admitted: InFlightGuard,
+    ) where
+        A: ServerApp + Send + Sync + 'static,
+    {
+        let mut next = match self.establish(socket, peer).await {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                self.traffic.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%peer, %error, "connection ended before its first request");
+                return;
+            }
+        };
+        while let Some(stream) = next {
+            next = app.process_new(stream, &closed).await;
+        }
+    }
+
+    async fn establish(&self, mut socket: TcpStream, peer: SocketAddr) -> Result<Stream, Box<pingora::Error>> {
+        let late = |what| pingora::Error::explain(pingora::ErrorType::HandshakeError, what);
+        let Some(tls) = &self.tls else {
+            let deadline = Instant::now() + self.limits.opening;
+            let begun = if self.h2c {
+                timeout_at(deadline, beginning(&mut socket))
+                    .await
+                    .map_err(|_| late("no first request in time"))?
+                    .map_err(|error| {
+                        pingora::Error::because(pingora::ErrorType::ReadError, "no first request", error)
+                    })?
+            } else {
+                Vec::new()
+            };
+            let mut socket = known(socket, peer)?;
+            socket.rewind(&begun);
+            return Ok(Box::new(Connection::new(Wire::plain(socket), deadline, begun == H2_PREFACE)));
+        };
+        let shaken =
+            timeout_at(Instant::now() + self.limits.handshake, tls.tls_handshake(Wire::for_tls(known(socket, peer)?)))
+                .await
+                .map_err(|_| late("no tls handshake in time"))??;
+        Ok(Box::new(Connection::new(shaken, Instant::now() + self.limits.opening, false)))
+    }
+}
+
+/// The socket as Pingora's own listener would hand it on, with the peer known and TCP set up.
+fn known(socket: TcpStream, peer: SocketAddr) -> Result<L4Stream, Box<pingora::Error>> {
+    let digest = SocketDigest::from_raw_fd(socket.as_raw_fd());
+    // A listener on `[::]` sees IPv4 clients as `::ffff:…`, which no list of peers is written in.
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let _ = digest.peer_addr.set(Some(PingoraAddr::Inet(peer)));
+    let mut stream = L4Stream::from(socket);
+    stream.set_socket_digest(digest);
+    stream.set_nodelay()?;
+    stream.set_keepalive(&KEEPALIVE)?;
+    Ok(stream)
+}
+
+/// What the client begins with, up to the first byte that tells whether this is the HTTP/2 preface.
+async fn beginning(socket: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut begun = Vec::with_capacity(H2_PREFACE.len());
+    while begun.len() < H2_PREFACE.len() && H2_PREFACE.starts_with(&begun) {
+        let missing = H2_PREFACE.len() - begun.len();
+        if (&mut *socket).take(missing as u64).read_buf(&mut begun).await? == 0 {
+            break;
+        }
+    }
+    Ok(begun)
+}
+
+/// Whether the failed accept was about the one connection that it was to take, so that the next may go well.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

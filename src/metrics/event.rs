@@ -1,0 +1,86 @@
+//! What metrics tell apart: closed lists of words, so that labels stay few.
+
+/// CacheResult: how a look-up in the cache of verified tokens ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheResult {
+    /// The token was known.
+    Hit,
+    /// It had to be verified.
+    Miss,
+}
+
+impl CacheResult {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Hit, Self::Miss];
+
+    /// The word that metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+        }
+    }
+}
+
+/// FetchResult: how a fetch of an issuer's keys ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchResult {
+    /// With keys.
+    Fetched,
+    /// Without; keys that were held before stay.
+    Failed,
+}
+
+impl FetchResult {
+    /// The word that metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Reloaded: what was reloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reloaded {
+    /// The policy of an API.
+    Policy,
+    /// Keys from a file.
+    Keys,
+    /// A listener's certificate.
+    Certificate,
+}
+
+impl Reloaded {
+    /// The word that metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Keys => "keys",
+            Self::Certificate => "certificate",
+        }
+    }
+}
+
+/// ReloadResult: how a reload ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// The new version is live.
+    Published,
+    /// What was read is what is live.
+    Unchanged,
+    /// It was refused and the last good version stays.
+    Refused,
+}
+
+impl ReloadResult {
+    /// The word that metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+        }
+    }
+}

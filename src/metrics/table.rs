@@ -1,0 +1,135 @@
+//! The table of all metrics: what the README lists and what is registered are this.
+
+/// Family: one metric with all its labels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// What it counts, in one sentence.
+    pub help: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// The names of its labels, in the order in which values are given.
+    pub labels: &'static [&'static str],
+}
+
+/// Kind: how a metric behaves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// It counts durations in buckets, each bounded by so many seconds.
+    Histogram(&'static [f64]),
+}
+
+/// All metrics, in the order in which the README lists them.
+pub const METRICS: &[Family] = &[
+    DECISIONS,
+    SERVICE_DECISIONS,
+    DECISION_SECONDS,
+    REQUESTS,
+    IN_FLIGHT,
+    UPSTREAM_SECONDS,
+    UPSTREAM_ERRORS,
+    CONNECTIONS,
+    CONNECTIONS_REFUSED,
+    TOKEN_CACHE,
+    KEYS_AVAILABLE,
+    KEY_FETCHES,
+    RELOADS,
+    POLICY_INFO,
+    POLICY_LOADED,
+    POLICY_REFUSED,
+    AUDIT_DROPPED,
+    AUDIT_FAILED,
+];
+
+const fn family(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Family {
+    Family { name, help, kind, labels }
+}
+
+// prometheus finds a child by a hash over its label values without a separator between them: a free name that
+// stands beside another one could be read as a different pair. So closed words stand between them here; the
+// exposition sorts labels by name all the same.
+pub(super) const DECISIONS: Family = family(
+    "portcullis_decisions_total",
+    Kind::Counter,
+    &["api", "verdict", "resource", "reason", "operation"],
+    "Decisions of all callers; resource and operation are empty where the request was not mapped",
+);
+pub(super) const SERVICE_DECISIONS: Family = family(
+    "portcullis_service_decisions_total",
+    Kind::Counter,
+    &["api", "verdict"],
+    "Decisions on requests of service apps, which the decisions of all callers include",
+);
+pub(super) const DECISION_SECONDS: Family = family(
+    "portcullis_decision_seconds",
+    Kind::Histogram(&[1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2]),
+    &[],
+    "Time that reading, identifying and deciding took",
+);
+pub(super) const REQUESTS: Family = family(
+    "portcullis_requests_total",
+    Kind::Counter,
+    &["api", "status_class"],
+    "Requests by the status that the client saw; none where the connection ended first",
+);
+pub(super) const IN_FLIGHT: Family =
+    family("portcullis_in_flight", Kind::Gauge, &[], "Requests that are being read, forwarded or answered now");
+pub(super) const UPSTREAM_SECONDS: Family = family(
+    "portcullis_upstream_seconds",
+    Kind::Histogram(&[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]),
+    &["api"],
+    "Time from choosing the upstream to its response's header",
+);
+pub(super) const UPSTREAM_ERRORS: Family = family(
+    "portcullis_upstream_errors_total",
+    Kind::Counter,
+    &["api", "kind"],
+    "Requests that failed between the gateway and the upstream",
+);
+pub(super) const CONNECTIONS: Family =
+    family("portcullis_connections", Kind::Gauge, &[], "Client connections that are open now");
+pub(super) const CONNECTIONS_REFUSED: Family = family(
+    "portcullis_connections_refused_total",
+    Kind::Counter,
+    &[],
+    "Client connections that were closed at once because too many were open",
+);
+pub(super) const TOKEN_CACHE: Family =
+    family("portcullis_token_cache_total", Kind::Counter, &["result"], "Look-ups in the cache of verified tokens");
+pub(super) const KEYS_AVAILABLE: Family =
+    family("portcullis_keys_available", Kind::Gauge, &["issuer"], "Keys that are held of an issuer");
+pub(super) const KEY_FETCHES: Family =
+    family("portcullis_key_fetches_total", Kind::Counter, &["issuer", "result"], "Fetches of an issuer's keys");
+pub(super) const RELOADS: Family =
+    family("portcullis_reloads_total", Kind::Counter, &["what", "api", "result"], "Reloads of what may change");
+pub(super) const POLICY_INFO: Family =
+    family("portcullis_policy_info", Kind::Gauge, &["api", "hash", "policy"], "The policy that is live, always 1");
+pub(super) const POLICY_LOADED: Family = family(
+    "portcullis_policy_loaded_timestamp_seconds",
+    Kind::Gauge,
+    &["api"],
+    "When the live policy was loaded, in seconds since 1970",
+);
+pub(super) const POLICY_REFUSED: Family = family(
+    "portcullis_policy_refused",
+    Kind::Gauge,
+    &["api"],
+    "Whether the newest version of the policy was refused and an older one is live",
+);
+pub(super) const AUDIT_DROPPED: Family = family(
+    "portcullis_audit_dropped_total",
+    Kind::Counter,
+    &[],
+    "Audit records that were lost because the queue was full",
+);
+pub(super) const AUDIT_FAILED: Family = family(
+    "portcullis_audit_failed_total",
+    Kind::Counter,
+    &[],
+    "Audit records that were lost because they could not be written",
+);

@@ -1,0 +1,59 @@
+//! Model to snapshot; the one thing that can fail, two routes in one place, is a finding too.
+
+use crate::document::{Code, Finding, Findings, Sources};
+
+use super::grants::{Grants, insert, words_for};
+use super::model::Model;
+use super::routes::RouteTable;
+use super::snapshot::{PolicyVersion, Snapshot};
+use super::source::Source;
+use super::standing::Standings;
+
+pub(super) fn compile(
+    mut model: Model,
+    written: &Source,
+    sources: &Sources,
+    findings: &mut Findings,
+) -> Option<Snapshot> {
+    let routes = match RouteTable::build(std::mem::take(&mut model.routes), model.dialect) {
+        Ok(routes) => routes,
+        Err(conflicts) => {
+            for conflict in conflicts {
+                let find = |at: u32| {
+                    usize::try_from(at).ok().and_then(|at| written.routes.get(at)).map(|route| &route.template)
+                };
+                let (Some(first), Some(second)) = (find(conflict.first.0), find(conflict.second.0)) else { continue };
+                let message = format!("`{}` matches the same paths as `{}`", second.text, first.text);
+                let finding = Finding::error(Code::RouteConflict, Some(second.place), message);
+                findings.push(
+                    finding.also(first.place, "first here").help("join the two: write all methods under one of them"),
+                );
+            }
+            return None;
+        }
+    };
+    let words = words_for(model.rows.len());
+    let gates = model.gates.iter().map(|gate| {
+        let mut bits = vec![0; words].into_boxed_slice();
+        gate.closes.iter().for_each(|row| insert(&mut bits, *row));
+        bits
+    });
+    Some(Snapshot {
+        version: PolicyVersion { name: model.name.clone(), hash: hash(sources).into() },
+        routes,
+        grants: Grants::build(model.cells.len(), &model.rows),
+        standings: Standings::build(&model),
+        gates: gates.collect(),
+        model,
+    })
+}
+
+/// A hash over the texts in their order, each with its length, so that moving a line between files changes it.
+fn hash(sources: &Sources) -> String {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for (_, source) in sources.iter() {
+        context.update(&source.text.len().to_be_bytes());
+        context.update(source.text.as_bytes());
+    }
+    context.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,197 @@
+//! RouteTable: method and path to access; the one file that names matchit.
+
+use crate::request::{CanonicalPath, Dialect, RejectedRequest, path};
+use crate::vocabulary::{Access, Cells, RouteId, Scope, access::MAX_SCOPES};
+
+use super::template::Template;
+
+/// RouteTable: all routes of a policy, ready to match.
+#[derive(Debug, Clone)]
+pub struct RouteTable {
+    dialect: Dialect,
+    exact: matchit::Router<RouteId>,
+    folded: matchit::Router<RouteId>,
+    routes: Box<[Route]>,
+}
+
+/// Route: a template and its methods.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The template.
+    pub template: Template,
+    /// The methods that are listed, in their order.
+    pub methods: Box<[Method]>,
+    /// For each declared scope the segment that carries it.
+    pub scopes: [Option<u16>; MAX_SCOPES],
+    /// The line of the template, and the file's number among the sources.
+    pub place: crate::document::Place,
+}
+
+/// Method: what one method of a route needs.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// The method's name.
+    pub name: Box<str>,
+    /// What it needs.
+    pub cells: Cells,
+    /// Declared scopes that a grant need not name here, a bit each.
+    pub across: u8,
+    /// Whether a WebSocket may be opened.
+    pub websocket: bool,
+    /// The query parameter that may carry the token.
+    pub token_from: Option<Box<str>>,
+    /// The segment whose value may hold an encoded slash.
+    pub encoded_slash: Option<u16>,
+}
+
+/// Unplaced: why a request is on no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unplaced {
+    /// It cannot be read, or servers would disagree about which route it is.
+    Rejected(RejectedRequest),
+    /// No template matches.
+    NoRoute,
+    /// The template that matches does not list the method.
+    NoMethod(RouteId),
+}
+
+/// Placed: a request on its route.
+#[derive(Debug, Clone)]
+pub struct Placed<'r> {
+    /// The route.
+    pub route: &'r Route,
+    /// The method's entry.
+    pub method: &'r Method,
+    /// What it would do.
+    pub access: Access<'r>,
+}
+
+/// Conflict: two templates that match the same paths.
+pub(super) struct Conflict {
+    pub(super) first: RouteId,
+    pub(super) second: RouteId,
+}
+
+impl RouteTable {
+    /// The table of `routes`.
+    ///
+    /// # Errors
+    /// All pairs of templates that match the same paths, also when case is ignored.
+    pub(super) fn build(routes: Vec<Route>, dialect: Dialect) -> Result<Self, Vec<Conflict>> {
+        let mut exact = matchit::Router::new();
+        let mut folded = matchit::Router::new();
+        let mut conflicts = Vec::new();
+        let mut seen = std::collections::HashMap::new();
+        for (at, route) in (0..).zip(&routes) {
+            let id = RouteId(at);
+            let pattern = route.template.pattern(true);
+            if let Some(first) = seen.insert(pattern.clone(), id) {
+                conflicts.push(Conflict { first, second: id });
+                continue;
+            }
+            let fold = folded.insert(pattern, id);
+            if fold.is_err() || exact.insert(route.template.pattern(false), id).is_err() {
+                // Templates are whole segments with numbered parameters: matchit knows no other conflict than the
+                // one above, but if it finds one the policy must not load.
+                conflicts.push(Conflict { first: id, second: id });
+            }
+        }
+        if conflicts.is_empty() { Ok(Self { dialect, exact, folded, routes: routes.into() }) } else { Err(conflicts) }
+    }
+
+    /// The routes in the order of the policy.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The route with that id.
+    pub fn route(&self, id: RouteId) -> Option<&Route> {
+        self.routes.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The dialect whose rules of matching hold.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The place of a request; HEAD is placed as GET.
+    ///
+    /// # Errors
+    /// No template, no method, or a path that the upstream could take for another one.
+    pub fn place<'r>(&'r self, method: &str, path: &'r CanonicalPath<'_>) -> Result<Placed<'r>, Unplaced> {
+        let text = path.as_str();
+        let id = if self.dialect.folds_case() { self.match_folded(text) } else { self.match_exact(text)? };
+        let id = id.ok_or(Unplaced::NoRoute)?;
+        let route = self.route(id).ok_or(Unplaced::NoRoute)?;
+        let wanted = if method == "HEAD" { "GET" } else { method };
+        let entry = route.methods.iter().find(|entry| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
+        if path.has_encoded_slash() {
+            check_encoded_slashes(text, entry.encoded_slash)?;
+        }
+        let mut scope: Scope<'r> = Default::default();
+        for (value, segment) in scope.iter_mut().zip(route.scopes) {
+            *value = segment.and_then(|at| nth_segment(text, usize::from(at))).map(path::decode_segment);
+        }
+        Ok(Placed {
+            route,
+            method: entry,
+            access: Access { route: id, cells: &entry.cells, scope, across: entry.across },
+        })
+    }
+
+    fn match_exact(&self, text: &str) -> Result<Option<RouteId>, Unplaced> {
+        let exact = self.exact.at(text).ok().map(|found| *found.value);
+        if exact.is_some() {
+            // Whatever a looser server makes of the path must be the same route.
+            let other = |text: &str| self.match_folded(text).is_some_and(|other| Some(other) != exact);
+            let looser = loosest(text);
+            if other(text) || (looser.len() != text.len() && other(looser)) {
+                return Err(Unplaced::Rejected(RejectedRequest::AmbiguousPath));
+            }
+        }
+        Ok(exact)
+    }
+
+    fn match_folded(&self, text: &str) -> Option<RouteId> {
+        if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.folded.at(text).ok().map(|found| *found.value);
+        }
+        // Most paths fit on the stack: no allocation for a request.
+        let mut buffer = [0_u8; 256];
+        match buffer.get_mut(..text.len()) {
+            Some(lower) => {
+                lower.copy_from_slice(text.as_bytes());
+                lower.make_ascii_lowercase();
+                let lower = std::str::from_utf8(lower).ok()?;
+                self.folded.at(lower).ok().map(|found| *found.value)
+            }
+            None => self.folded.at(&text.to_ascii_lowercase()).ok().map(|found| *found.value),
+        }
+    }
+}
+
+/// The path as the loosest server would read it: no slash at the end, no suffix on the last segment (Spring).
+fn loosest(text: &str) -> &str {
+    let text = text.strip_suffix('/').filter(|text| !text.is_empty()).unwrap_or(text);
+    let last = text.rfind('/').map_or(0, |at| at + 1);
+    match text.get(last..).and_then(|segment| segment.split_once('.')) {
+        Some((stem, _)) if !stem.is_empty() => text.get(..last + stem.len()).unwrap_or(text),
+        _ => text,
+    }
+}
+
+fn nth_segment(text: &str, at: usize) -> Option<&str> {
+    text.strip_prefix('/')?.split('/').nth(at)
+}
+
+fn check_encoded_slashes(text: &str, allowed: Option<u16>) -> Result<(), Unplaced> {
+    let inner = text.strip_prefix('/').unwrap_or(text);
+    let stray = inner
+        .split('/')
+        .enumerate()
+        .any(|(at, segment)| segment.contains("%2F") && allowed.is_none_or(|allowed| usize::from(allowed) != at));
+    if stray { Err(Unplaced::Rejected(RejectedRequest::EncodedSlash)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;

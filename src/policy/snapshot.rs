@@ -1,0 +1,56 @@
+//! Snapshot: a policy ready to decide; it never changes.
+
+use crate::vocabulary::{Cell, CellId, RouteId};
+
+use super::grants::Grants;
+use super::model::{Gate, Model, Row};
+use super::routes::RouteTable;
+use super::standing::{RowId, Standings};
+
+/// Snapshot: one version of a policy, compiled.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which version this is.
+    pub version: PolicyVersion,
+    /// The policy as meant: names for everything below.
+    pub model: Model,
+    /// Method and path to access.
+    pub routes: RouteTable,
+    /// Which rows have a cell.
+    pub grants: Grants,
+    /// Which rows a subject holds.
+    pub standings: Standings,
+    /// For each gate the rows that it closes.
+    pub gates: Box<[Box<[u64]>]>,
+}
+
+/// PolicyVersion: what tells one version of a policy from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PolicyVersion {
+    /// The policy's name.
+    pub name: Box<str>,
+    /// The first sixteen hexadecimal digits of the SHA-256 of its files.
+    pub hash: Box<str>,
+}
+
+impl Snapshot {
+    /// The cell with that id.
+    pub fn cell(&self, id: CellId) -> Option<&Cell> {
+        self.model.cells.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The row with that id.
+    pub fn row(&self, id: RowId) -> Option<&Row> {
+        self.model.rows.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The gate with that place in the file.
+    pub fn gate(&self, at: usize) -> Option<&Gate> {
+        self.model.gates.get(at)
+    }
+
+    /// The template of a route.
+    pub fn template(&self, id: RouteId) -> Option<&str> {
+        self.routes.route(id).map(|route| route.template.text())
+    }
+}

@@ -1,0 +1,173 @@
+//! Template: the path of a route as the policy writes it.
+
+use crate::document::{Code, Finding};
+use crate::request::{Dialect, RejectedRequest, path};
+
+use super::source::Written;
+
+/// Template: literal segments and parameters.
+#[derive(Debug, Clone)]
+pub struct Template {
+    text: Box<str>,
+    segments: Box<[Segment]>,
+}
+
+/// Segment: one part of a template between two slashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    /// It stands there, in canonical spelling.
+    Literal(Box<str>),
+    /// `{name}`: any one segment that is not empty.
+    Parameter(Box<str>),
+    /// `{*name}`: the rest of the path, which is not empty.
+    Rest(Box<str>),
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// A finding where the text would not match what it seems to match.
+    pub(super) fn read(written: &Written, dialect: Dialect) -> Result<Self, Finding> {
+        let bad = |message: String| Finding::error(Code::BadRoute, Some(written.place), message);
+        let text = &*written.text;
+        let Some(inner) = text.strip_prefix('/') else {
+            return Err(bad(format!("the route `{text}` does not begin with `/`")));
+        };
+        if text.contains('?') {
+            let message =
+                "scopes from the query are part of the policy language, but this version does not enforce them yet";
+            return Err(Finding::error(Code::NotYet, Some(written.place), message));
+        }
+        if dialect.drops_trailing_slash() && text.len() > 1 && text.ends_with('/') {
+            let finding =
+                bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect does not see"));
+            return Err(finding.help("take the slash out: the path matches with and without it"));
+        }
+        let count = inner.split('/').count();
+        let mut segments = Vec::with_capacity(count);
+        for (at, part) in inner.split('/').enumerate() {
+            let segment = segment(part, at + 1 == count).map_err(|(message, help)| {
+                let finding = bad(format!("the route `{text}`: {message}"));
+                if help.is_empty() { finding } else { finding.help(help) }
+            })?;
+            if let Segment::Parameter(name) | Segment::Rest(name) = &segment
+                && segments.iter().any(|known| matches!(known, Segment::Parameter(known) if known == name))
+            {
+                return Err(bad(format!("the route `{text}` has two parameters `{name}`")));
+            }
+            segments.push(segment);
+        }
+        Ok(Self { text: text.into(), segments: segments.into() })
+    }
+
+    /// The template as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The segments in their order.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The place of the parameter `name` among the segments.
+    pub fn parameter(&self, name: &str) -> Option<usize> {
+        self.segments.iter().position(|segment| matches!(segment, Segment::Parameter(known) if &**known == name))
+    }
+
+    /// The template in matchit's spelling, with parameters numbered so that templates that differ only in their
+    /// names are one.
+    pub(super) fn pattern(&self, fold: bool) -> String {
+        let mut out = String::with_capacity(self.text.len());
+        for (at, segment) in self.segments.iter().enumerate() {
+            out.push('/');
+            match segment {
+                Segment::Literal(literal) if fold => out.push_str(&literal.to_ascii_lowercase()),
+                Segment::Literal(literal) => out.push_str(literal),
+                Segment::Parameter(_) => out.push_str(&format!("{{p{at}}}")),
+                Segment::Rest(_) => out.push_str(&format!("{{*p{at}}}")),
+            }
+        }
+        out
+    }
+
+    /// Writes the path that was decided: literals as the policy spells them, values as the request does.
+    pub fn print(&self, path: &str, out: &mut String) {
+        let mut rest = path.strip_prefix('/').unwrap_or(path);
+        for segment in &self.segments {
+            let (value, behind) = rest.split_once('/').unwrap_or((rest, ""));
+            out.push('/');
+            match segment {
+                Segment::Literal(literal) => out.push_str(literal),
+                Segment::Parameter(_) => out.push_str(value),
+                Segment::Rest(_) => {
+                    out.push_str(rest);
+                    return;
+                }
+            }
+            rest = behind;
+        }
+    }
+}
+
+fn segment(part: &str, last: bool) -> Result<Segment, (String, &'static str)> {
+    if part.is_empty() {
+        // The root, or a slash at the end.
+        return if last {
+            Ok(Segment::Literal("".into()))
+        } else {
+            Err(("it has an empty segment".into(), "take one slash out"))
+        };
+    }
+    if part.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err((
+            format!("`{part}` holds a blank"),
+            "a blank in a path is written `%20` by clients; name a parameter instead",
+        ));
+    }
+    if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+        let (name, rest) = name.strip_prefix('*').map_or((name, false), |name| (name, true));
+        let fine = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        return match (fine, rest) {
+            (false, _) => Err((
+                format!("`{part}` is not a parameter"),
+                "a parameter is letters, digits, `-` and `_` in braces: `{patient}`",
+            )),
+            (true, true) if !last => {
+                Err((format!("`{part}` is not at the end"), "only the last segment may take the rest of the path"))
+            }
+            (true, true) => Ok(Segment::Rest(name.into())),
+            (true, false) => Ok(Segment::Parameter(name.into())),
+        };
+    }
+    if part.contains(['{', '}']) {
+        return Err((format!("`{part}` mixes text and a parameter"), "a parameter is a whole segment: `/{patient}/`"));
+    }
+    if part.starts_with(':') {
+        return Err((format!("`{part}` would match the text `{part}` only"), "a parameter is written `{name}`"));
+    }
+    if part.contains('*') {
+        return Err((
+            format!("`{part}` would match a literal `*`"),
+            "write `{name}` for one segment, `{*name}` for the rest of the path",
+        ));
+    }
+    if part.contains('%') {
+        return Err((format!("`{part}` is percent-encoded"), "write the character itself"));
+    }
+    let encoded = path::encode_segment(part);
+    let probe = format!("/{encoded}");
+    match path::CanonicalPath::read(probe.as_bytes(), Dialect::Strict) {
+        Ok(_) => Ok(Segment::Literal(encoded.into())),
+        Err(rejected) => Err((format!("no request reaches `{part}`: {}", unreachable(rejected)), "")),
+    }
+}
+
+fn unreachable(rejected: RejectedRequest) -> String {
+    format!("such a path is refused ({})", rejected.code())
+}
+
+#[cfg(test)]
+mod tests;

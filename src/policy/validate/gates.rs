@@ -1,0 +1,133 @@
+//! Gates, resolved.
+
+use crate::document::{Code, Finding, Findings, Place};
+use crate::policy::model::{Gate, Key, ScopeName};
+use crate::policy::source::{GateSource, Source, Written};
+use crate::policy::standing::RowId;
+
+use super::{CellIndex, Names};
+
+/// A decision holds the open gates in the bits of one word.
+const MAX_GATES: usize = 64;
+
+pub(super) fn gates(
+    written: &Source,
+    rows: &Names<'_>,
+    scopes: &[ScopeName],
+    lone_source: bool,
+    cells: &mut CellIndex<'_>,
+    findings: &mut Findings,
+) -> Vec<Gate> {
+    Names::define("gate", written.gates.iter().map(|gate| &gate.name), findings);
+    if let Some(beyond) = written.gates.get(MAX_GATES) {
+        let message = format!("a policy has at most {MAX_GATES} gates");
+        findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
+    }
+    let gates = written.gates.iter().map(|source| {
+        if !lone_source {
+            refuse_bare_callers(source, findings);
+        }
+        gate(source, written, rows, scopes, cells, findings)
+    });
+    gates.collect()
+}
+
+/// Where the gateway has several sources of identity, an approval for a caller names the one that it means.
+fn refuse_bare_callers(source: &GateSource, findings: &mut Findings) {
+    for (name, value) in source.granted.iter().flat_map(|(_, pairs)| pairs) {
+        if &*name.text == "caller" && !value.text.contains('/') {
+            let message = format!("the id `{}` does not say which source of identity vouches for it", value.text);
+            let finding = Finding::error(Code::BadValue, Some(value.place), message);
+            findings.push(finding.help("write `issuer/id` with the issuer's name from gateway.yaml"));
+        }
+    }
+}
+
+fn gate(
+    source: &GateSource,
+    written: &Source,
+    rows: &Names<'_>,
+    scopes: &[ScopeName],
+    cells: &mut CellIndex<'_>,
+    findings: &mut Findings,
+) -> Gate {
+    if source.name.text.contains(char::is_whitespace) {
+        let message = format!("the gate `{}` holds a blank, but it is part of a reason's code", source.name.text);
+        findings.push(Finding::error(Code::BadValue, Some(source.name.place), message).help("write it with `-`"));
+    }
+    let every = (0..).zip(&written.rows).map(|(at, _)| at);
+    let closes: Vec<u32> = match (&source.except, &source.permissions) {
+        (Some(except), _) => {
+            let open = rows.resolve_all(except, findings);
+            every.filter(|row| !open.contains(row)).collect()
+        }
+        (None, Some(listed)) => rows.resolve_all(listed, findings),
+        (None, None) => every.collect(),
+    };
+    let keys: Vec<Option<Key>> = source.keys.iter().map(|name| key(name, scopes, findings)).collect();
+    if keys.is_empty() {
+        let finding =
+            Finding::error(Code::EmptyValue, Some(source.name.place), "an approval needs at least one of `keys`");
+        findings.push(finding.help("`client`, `caller` or a scope's name, or several of them"));
+    }
+    let granted =
+        source.granted.iter().filter_map(|(place, pairs)| approval(*place, pairs, source, findings)).collect();
+    Gate {
+        name: source.name.text.clone(),
+        closes: closes.into_iter().map(RowId).collect(),
+        keys: keys.into_iter().flatten().collect(),
+        asked_by: source
+            .asked_by
+            .iter()
+            .filter_map(|(operation, name)| cells.cell(operation, name, findings))
+            .collect(),
+        approvers: rows.resolve_all(&source.approvers, findings).into_iter().map(RowId).collect(),
+        granted,
+    }
+}
+
+fn key(name: &Written, scopes: &[ScopeName], findings: &mut Findings) -> Option<Key> {
+    match &*name.text {
+        "client" => return Some(Key::Client),
+        "caller" => return Some(Key::Caller),
+        _ => {}
+    }
+    let found = scopes.iter().position(|scope| *scope.name == *name.text).and_then(|at| u8::try_from(at).ok());
+    if found.is_none() {
+        let message = format!("`{}` is no key: neither `client`, nor `caller`, nor a scope", name.text);
+        let known = scopes.iter().map(|scope| &*scope.name).chain(["client", "caller"]);
+        findings.push(Finding::error(Code::UnknownName, Some(name.place), message).suggest(&name.text, known));
+    }
+    found.map(Key::Scope)
+}
+
+/// The values of one granted approval in the order of the gate's keys.
+fn approval(
+    place: Place,
+    pairs: &[(Written, Written)],
+    gate: &GateSource,
+    findings: &mut Findings,
+) -> Option<Vec<Box<str>>> {
+    for (name, _) in pairs {
+        if !gate.keys.iter().any(|key| key.text == name.text) {
+            let finding =
+                Finding::error(Code::UnknownName, Some(name.place), format!("the gate has no key `{}`", name.text));
+            findings.push(finding.suggest(&name.text, gate.keys.iter().map(|key| &*key.text)));
+        }
+    }
+    let mut values = Vec::with_capacity(gate.keys.len());
+    for key in &gate.keys {
+        match pairs.iter().find(|(name, _)| name.text == key.text) {
+            Some((_, value)) => values.push(value.text.clone()),
+            None => {
+                findings.push(Finding::error(
+                    Code::MissingKey,
+                    Some(place),
+                    format!("the approval needs `{}`", key.text),
+                ));
+                return None;
+            }
+        }
+    }
+    Some(values)
+}

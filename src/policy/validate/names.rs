@@ -1,0 +1,82 @@
+//! Names: the things of one sort that a policy defines, each under one name.
+
+use std::collections::HashMap;
+
+use crate::document::{Code, Finding, Findings, Place};
+use crate::vocabulary::name::folded;
+
+use crate::policy::source::Written;
+
+/// Names: what is defined, by name.
+pub(super) struct Names<'s> {
+    sort: &'static str,
+    known: HashMap<&'s str, (u32, Place)>,
+}
+
+impl<'s> Names<'s> {
+    /// The names of `defined`; findings where two are the same, or the same but for case and white space.
+    pub(super) fn define(
+        sort: &'static str,
+        defined: impl Iterator<Item = &'s Written>,
+        findings: &mut Findings,
+    ) -> Self {
+        let mut known: HashMap<&str, (u32, Place)> = HashMap::new();
+        let mut like: HashMap<String, &Written> = HashMap::new();
+        for (at, name) in (0..).zip(defined) {
+            if let Some((_, first)) = known.get(&*name.text) {
+                let message = format!("the {sort} `{}` is defined twice", name.text);
+                findings
+                    .push(Finding::error(Code::DuplicateName, Some(name.place), message).also(*first, "first here"));
+                continue;
+            }
+            known.insert(&name.text, (at, name.place));
+            if let Some(other) = like.insert(folded(&name.text), name) {
+                let message =
+                    format!("the {sort}s `{}` and `{}` differ only in case or white space", other.text, name.text);
+                findings.push(
+                    Finding::error(Code::DuplicateName, Some(name.place), message).also(other.place, "the other"),
+                );
+            }
+        }
+        Self { sort, known }
+    }
+
+    /// The number of a name; a finding where nothing defines it.
+    pub(super) fn resolve(&self, name: &Written, findings: &mut Findings) -> Option<u32> {
+        let found = self.known.get(&*name.text).map(|(at, _)| *at);
+        if found.is_none() {
+            findings.push(self.unknown(name));
+        }
+        found
+    }
+
+    /// The numbers of all names of a list; findings for those that nothing defines, and for doubles.
+    pub(super) fn resolve_all(&self, names: &[Written], findings: &mut Findings) -> Vec<u32> {
+        let mut found: Vec<u32> = Vec::with_capacity(names.len());
+        for name in names {
+            match self.resolve(name, findings) {
+                Some(id) if found.contains(&id) => {
+                    let message = format!("the {} `{}` stands twice in this list", self.sort, name.text);
+                    findings.push(Finding::error(Code::DuplicateName, Some(name.place), message));
+                }
+                Some(id) => found.push(id),
+                None => {}
+            }
+        }
+        found
+    }
+
+    fn unknown(&self, name: &Written) -> Finding {
+        let finding =
+            Finding::error(Code::UnknownName, Some(name.place), format!("no {} is called `{}`", self.sort, name.text));
+        // `[Manage Users, Roles, and Workspaces]` is three names: look for one that holds this piece and a comma.
+        let whole = self
+            .known
+            .keys()
+            .find(|known| known.contains(',') && known.split(',').any(|part| part.trim() == &*name.text));
+        match whole {
+            Some(whole) => finding.help(format!("a name with a comma needs quotes: \"{whole}\"")),
+            None => finding.suggest(&name.text, self.known.keys().copied()),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Header fields that an upstream may take for something else than it is told: overrides and aliases.
+
+/// Headers: the fields of a request, as the edge holds them.
+pub trait Headers {
+    /// Shows every field, each line of a repeated one on its own.
+    fn each(&self, see: &mut dyn FnMut(&str, &[u8]));
+}
+
+impl Headers for [(&str, &str)] {
+    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
+        for (name, value) in self {
+            see(name, value.as_bytes());
+        }
+    }
+}
+
+impl<const N: usize> Headers for [(&str, &str); N] {
+    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
+        self.as_slice().each(see);
+    }
+}
+
+/// Overrides: what becomes of a request that asks its server to take another method than the one it was sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overrides {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// The override is taken out, the method counts.
+    Strip,
+    /// Both operations must be permitted; the request is forwarded as it is.
+    Evaluate,
+}
+
+/// Fate: what becomes of one header field on its way to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is forwarded.
+    Forward,
+    /// It is left out.
+    Drop,
+    /// It asks for another method: forwarded under [`Overrides::Evaluate`] only.
+    MethodOverride,
+}
+
+/// HeaderRules: which fields an API keeps for the gateway, and which odd names it lets pass.
+#[derive(Debug, Clone, Default)]
+pub struct HeaderRules {
+    reserved: Vec<Box<str>>,
+    passed: Vec<Box<str>>,
+}
+
+impl HeaderRules {
+    /// Rules that keep `reserved` for the gateway and let the odd names `passed` through.
+    pub fn new<'a>(reserved: impl IntoIterator<Item = &'a str>, passed: impl IntoIterator<Item = &'a str>) -> Self {
+        let lower = |name: &str| name.to_ascii_lowercase().into_boxed_str();
+        Self {
+            reserved: reserved.into_iter().map(|name| folded(name).into_boxed_str()).collect(),
+            passed: passed.into_iter().map(lower).collect(),
+        }
+    }
+
+    /// What becomes of a field by its name alone.
+    pub fn fate(&self, name: &str) -> Fate {
+        let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let reserved = |kept: &Box<str>| same(kept, name);
+        if self.reserved.iter().any(reserved) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name)) {
+            Fate::Drop
+        } else if is_method_override(name) {
+            Fate::MethodOverride
+        } else if odd && !self.passed.iter().any(|passed| passed.eq_ignore_ascii_case(name)) {
+            Fate::Drop
+        } else {
+            Fate::Forward
+        }
+    }
+}
+
+/// Fields that rewrite the URL behind the gateway's back, or that the gateway writes itself.
+const ALWAYS_DROPPED: [&str; 22] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-uri",
+    "x-original-path",
+    "x-original-host",
+    "x-request-uri",
+    "x-override-url",
+    "x-http-destinationurl",
+    "x-forwarded-uri",
+    "x-forwarded-path",
+    "x-forwarded-prefix",
+    "x-forwarded-method",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "forwarded",
+    "x-real-ip",
+    "x-client-cert",
+    "http2-settings",
+    "proxy",
+];
+
+const METHOD_OVERRIDES: [&str; 4] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-http-method-overrides"];
+
+/// Whether a header field asks the server to take another method, under any spelling that some server folds to it.
+pub fn is_method_override(name: &str) -> bool {
+    METHOD_OVERRIDES.iter().any(|known| same(known, name))
+}
+
+/// The methods that header fields ask for, in capitals.
+pub fn method_overrides(headers: &dyn Headers) -> Vec<String> {
+    let mut asked = Vec::new();
+    headers.each(&mut |name, value| {
+        if is_method_override(name) {
+            asked.push(String::from_utf8_lossy(value).trim().to_ascii_uppercase());
+        }
+    });
+    asked
+}
+
+/// A letter of a method or a header name (RFC 9110, section 5.6.2: `tchar`).
+pub fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`).
+fn same(known: &str, name: &str) -> bool {
+    known.len() == name.len() && known.bytes().eq(name.bytes().map(fold_byte))
+}
+
+fn folded(name: &str) -> String {
+    name.bytes().map(|byte| char::from(fold_byte(byte))).collect()
+}
+
+fn fold_byte(byte: u8) -> u8 {
+    match byte {
+        b'_' | b'.' | b' ' => b'-',
+        other => other.to_ascii_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Which paths have one spelling, and which.
+
+use proptest::prelude::*;
+
+use super::{CanonicalPath, decode_segment, encode_segment};
+use crate::request::{Dialect, RejectedRequest as R};
+
+fn read(raw: &str, dialect: Dialect) -> Result<String, R> {
+    CanonicalPath::read(raw.as_bytes(), dialect).map(|path| path.as_str().to_owned())
+}
+
+#[test]
+fn a_path_has_one_spelling_or_none() {
+    let table: [(&str, Result<&str, R>); 44] = [
+        ("/", Ok("/")),
+        ("/a/b", Ok("/a/b")),
+        ("/%61/b", Ok("/a/b")),
+        ("/a%7Eb", Ok("/a~b")),
+        ("/a%20b", Ok("/a%20b")),
+        ("/a%c3%a4", Ok("/a%C3%A4")),
+        ("/aä", Ok("/a%C3%A4")),
+        ("/a%24b", Ok("/a$b")),
+        ("/a:b@c,d=e", Ok("/a:b@c,d=e")),
+        ("/a%3Ab", Ok("/a:b")),
+        ("/a|b", Ok("/a%7Cb")),
+        ("/a%2b", Ok("/a+")),
+        ("/a/", Ok("/a/")),
+        ("/a.b", Ok("/a.b")),
+        ("/.a/...b", Ok("/.a/...b")),
+        ("/a%25zz", Ok("/a%25zz")),
+        ("/a%2Fb", Ok("/a%2Fb")),
+        ("/.", Err(R::DotSegment)),
+        ("/a/../b", Err(R::DotSegment)),
+        ("/a/..", Err(R::DotSegment)),
+        ("/a/./b", Err(R::DotSegment)),
+        ("/a/%2e%2e/b", Err(R::DotSegment)),
+        ("/a/.%2E/b", Err(R::DotSegment)),
+        ("/a%2Eb", Err(R::DotSegment)),
+        ("/a%2F..", Err(R::DotSegment)),
+        ("/a//b", Err(R::EmptySegment)),
+        ("//a", Err(R::EmptySegment)),
+        ("/a%2F/b", Err(R::EmptySegment)),
+        ("/a\\b", Err(R::Backslash)),
+        ("/a%5cb", Err(R::Backslash)),
+        ("/a%00", Err(R::Control)),
+        ("/a%0d%0ab", Err(R::Control)),
+        ("/a%7f", Err(R::Control)),
+        ("/a%C2%85", Err(R::Control)),
+        ("/a%23b", Err(R::Control)),
+        ("/a%3Fb", Err(R::Control)),
+        ("/a%2541", Err(R::DoubleEncoding)),
+        ("/a%25%34%31", Err(R::DoubleEncoding)),
+        ("/a%", Err(R::PercentEncoding)),
+        ("/a%4", Err(R::PercentEncoding)),
+        ("/a%zz", Err(R::PercentEncoding)),
+        ("/a%ff", Err(R::NotUtf8)),
+        ("/a%c0%af", Err(R::NotUtf8)),
+        ("a", Err(R::TargetForm)),
+    ];
+    for dialect in [Dialect::Strict, Dialect::Aspnet] {
+        for (written, expected) in table {
+            let expected = match (dialect, expected) {
+                (Dialect::Aspnet, Ok(path)) if path.len() > 1 => Ok(path.strip_suffix('/').unwrap_or(path).to_owned()),
+                (_, expected) => expected.map(str::to_owned),
+            };
+            assert_eq!(read(written, dialect), expected, "{written} {dialect:?}");
+        }
+    }
+}
+
+#[test]
+fn strict_refuses_what_some_server_cuts_off() {
+    let table = [
+        ("/a;x=1", R::PathParameter),
+        ("/a%3Bx", R::PathParameter),
+        ("/a./b", R::TrailingDot),
+        ("/a%20/b", R::TrailingDot),
+        ("/a.", R::TrailingDot),
+    ];
+    for (written, expected) in table {
+        assert_eq!(read(written, Dialect::Strict), Err(expected), "{written}");
+        assert!(read(written, Dialect::Aspnet).is_ok(), "{written}");
+    }
+    for dialect in [Dialect::Strict, Dialect::Aspnet] {
+        assert!(read("/a/..;/b", dialect).is_err());
+    }
+}
+
+#[test]
+fn a_server_without_case_is_spared_letters_that_fold_into_ascii() {
+    for letter in ["\u{17f}", "\u{212a}", "\u{131}", "\u{130}"] {
+        assert_eq!(read(&format!("/Patient{letter}"), Dialect::Aspnet), Err(R::FoldsIntoAscii), "{letter}");
+        assert!(read(&format!("/Patient{letter}"), Dialect::Strict).is_ok(), "{letter}");
+    }
+    for letter in ["ä", "ß", "Å", "ñ", "я"] {
+        assert!(read(&format!("/Patient{letter}"), Dialect::Aspnet).is_ok(), "{letter}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn reading_a_canonical_path_again_changes_nothing(raw in "/(([a-z.%;~ä/ ]|%[0-9a-fA-F]{2}){0,12})") {
+        for dialect in [Dialect::Strict, Dialect::Aspnet] {
+            if let Ok(once) = read(&raw, dialect) {
+                prop_assert_eq!(read(&once, dialect), Ok(once.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_survives_its_encoding(value in "\\PC{0,12}") {
+        let encoded = encode_segment(&value);
+        prop_assert_eq!(decode_segment(&encoded), value.as_str());
+    }
+}

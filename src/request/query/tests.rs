@@ -1,0 +1,28 @@
+//! Which parameters the gateway sees.
+
+use super::{single, without};
+use crate::request::RejectedRequest;
+
+#[test]
+fn a_parameter_that_counts_stands_there_once() {
+    let table: [(&str, Result<Option<&str>, RejectedRequest>); 6] = [
+        ("access_token=a%2Eb", Ok(Some("a.b"))),
+        ("x=1", Ok(None)),
+        ("access_token=a&access_token=b", Err(RejectedRequest::RepeatedParameter)),
+        ("access_token=a&ACCESS_TOKEN=b", Err(RejectedRequest::RepeatedParameter)),
+        ("access_token=a&access%5ftoken=b", Err(RejectedRequest::RepeatedParameter)),
+        ("access_token=a&access.token=b", Err(RejectedRequest::RepeatedParameter)),
+    ];
+    for (query, expected) in table {
+        let found = single(query, "access_token").map(|value| value.map(|value| value.into_owned()));
+        assert_eq!(found, expected.map(|value| value.map(str::to_owned)), "{query}");
+    }
+}
+
+#[test]
+fn an_unwanted_parameter_leaves_under_every_spelling() {
+    let unwanted = |name: &str| name == "t";
+    assert_eq!(without("a=1&t=2&b=3", unwanted), "a=1&b=3");
+    assert_eq!(without("%74=2", unwanted), "");
+    assert!(matches!(without("a=1;b=2", unwanted), std::borrow::Cow::Borrowed("a=1;b=2")));
+}
