@@ -1,0 +1,79 @@
+use super::*;
+use IdentityError::{MalformedAuthorization, MalformedToken, SeveralCredentials, UnknownScheme};
+
+fn presented<'a>(headers: &[&'a [u8]], query: Option<&'a str>) -> Result<Presented<'a>, IdentityError> {
+    Credentials::new(headers.iter().copied()).with_query_token(query).presented()
+}
+
+#[test]
+fn a_request_without_a_credential_is_anonymous() {
+    assert_eq!(presented(&[], None), Ok(Presented::Anonymous));
+}
+
+#[test]
+fn the_scheme_counts_in_any_case() {
+    for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+        let value = format!("{scheme} a.b.c");
+        assert_eq!(presented(&[value.as_bytes()], None), Ok(Presented::Token("a.b.c")), "{scheme}");
+    }
+}
+
+#[test]
+fn a_token_in_the_query_is_a_credential() {
+    assert_eq!(presented(&[], Some("a.b.c")), Ok(Presented::Token("a.b.c")));
+    assert_eq!(presented(&[], Some("")), Err(MalformedToken));
+    assert_eq!(presented(&[], Some("a b")), Err(MalformedToken));
+}
+
+#[test]
+fn two_credentials_are_refused_even_when_they_agree() {
+    assert_eq!(presented(&[b"Bearer a", b"Bearer a"], None), Err(SeveralCredentials));
+    assert_eq!(presented(&[b"Bearer a", b""], None), Err(SeveralCredentials));
+    assert_eq!(presented(&[b"Bearer a"], Some("a")), Err(SeveralCredentials));
+    assert_eq!(presented(&[b"Basic a"], Some("a")), Err(SeveralCredentials));
+}
+
+#[test]
+fn another_scheme_is_refused_and_never_anonymous() {
+    for value in ["Basic dXNlcjpwYXNz", "Digest a", "Negotiate", "BearerX a", "Bear a", "DPoP a.b.c"] {
+        assert_eq!(presented(&[value.as_bytes()], None), Err(UnknownScheme), "{value}");
+    }
+}
+
+#[test]
+fn anything_but_scheme_space_token_is_malformed() {
+    let values: [&[u8]; 17] = [
+        b"",
+        b" ",
+        b" Bearer a",
+        b"Bearer",
+        b"Bearer ",
+        b"Bearer  a",
+        b"Bearer\ta",
+        b"Bearer a ",
+        b"Bearer a b",
+        b"Bearer a,b",
+        b"Bearer a, Bearer b",
+        b"Bearer \"a\"",
+        b"Bearer =",
+        b"Bearer a=b",
+        b"Bearer:a",
+        b"Bearer a\0",
+        b"Bearer \xff",
+    ];
+    for value in values {
+        assert_eq!(presented(&[value], None), Err(MalformedAuthorization), "{}", value.escape_ascii());
+    }
+}
+
+#[test]
+fn every_character_of_a_token68_is_taken() {
+    assert_eq!(presented(&[b"Bearer azAZ09-._~+/=="], None), Ok(Presented::Token("azAZ09-._~+/==")));
+}
+
+#[test]
+fn a_credential_is_never_printed() {
+    let credentials = Credentials::new([&b"Bearer s3cret"[..]]);
+    let presented = credentials.presented().unwrap();
+    assert!(!format!("{credentials:?}{presented:?}").contains("s3cret"));
+}
