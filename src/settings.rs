@@ -102,14 +102,14 @@ pub fn judge(
     let file = sources.add(name, text);
     let mut findings = Findings::default();
     let root = document::parse(sources, file, &mut findings);
-    let settings = root.and_then(|root| document(&root, &mut Reading::new(folder, secrets, &mut findings)));
+    let settings = root.and_then(|root| gateway(&root, &mut Reading::new(folder, secrets, &mut findings)));
     let notes = findings.sorted().into_iter().filter(|finding| finding.severity == Severity::Note);
     let notes = notes.map(|finding| report::line(finding, sources)).collect();
     let settings = settings.filter(|_| !findings.has_errors()).map(|settings| Settings { notes, ..settings });
     (settings, findings)
 }
 
-fn document(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
+fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let mut fields = Fields::open(root, "the file", reading.findings)?;
     if let Some(node) = fields.required("version", reading.findings) {
         version(node, reading);

@@ -82,10 +82,18 @@ impl UrlHost {
         }
         let last = written.rsplit('.').next().unwrap_or_default();
         // Resolvers read `127.1` and `0x7f000001` as addresses: a name never ends in a number.
-        if last.starts_with(|c: char| c.is_ascii_digit()) && !last.contains(|c: char| !c.is_ascii_hexdigit() && c != 'x') {
+        let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+        let number = |text: &str, digit: fn(&u8) -> bool| text.bytes().all(|byte| digit(&byte));
+        if !last.is_empty() && number(last, u8::is_ascii_digit)
+            || hexadecimal.is_some_and(|rest| number(rest, u8::is_ascii_hexdigit))
+        {
             return Err("the host is no complete IPv4 address, and no name ends in a number");
         }
-        if is_host_name(written) { Ok(Self::Name(written.to_ascii_lowercase().into())) } else { Err("the host is no name and no address") }
+        if is_host_name(written) {
+            Ok(Self::Name(written.to_ascii_lowercase().into()))
+        } else {
+            Err("the host is no name and no address")
+        }
     }
 }
 
@@ -105,7 +113,7 @@ pub fn split_authority(authority: &str) -> Result<(UrlHost, Option<u16>), &'stat
     let (host, port) = match authority.get(behind_brackets..).and_then(|rest| rest.find(':')) {
         Some(colon) => {
             let (host, port) = authority.split_at_checked(behind_brackets + colon).unwrap_or((authority, ""));
-            (host, Some(port.trim_start_matches(':')))
+            (host, Some(port.strip_prefix(':').unwrap_or(port)))
         }
         None => (authority, None),
     };
