@@ -118,14 +118,16 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.map_or(cores, |node| reading.count(Some(node), "`threads`", 1, 1, 1024));
     let listeners = fields.required("listeners", reading.findings);
-    let listeners = listeners.map(|node| listener::listeners(node, reading)).unwrap_or_default();
+    let mut known = Known::default();
+    let listeners = listeners.map(|node| listener::listeners(node, &mut known.listeners, reading)).unwrap_or_default();
     let admin = listener::admin(fields.optional("admin"), &listeners, reading);
     let trusted_proxies = fields.optional("trusted-proxies");
     let trusted_proxies = trusted_proxies.map(|node| network::networks(node, reading)).unwrap_or_default();
     let limits = limits::limits(fields.optional("limits"), reading);
-    let issuers = fields.optional("issuers").map(|node| issuer::issuers(node, reading)).unwrap_or_default();
+    let issuers = fields.optional("issuers");
+    let issuers = issuers.map(|node| issuer::issuers(node, &mut known.issuers, reading)).unwrap_or_default();
     let apis = fields.required("apis", reading.findings);
-    let apis = apis.map(|node| api::apis(node, &listeners, &issuers, &limits, reading)).unwrap_or_default();
+    let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
     let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
     let audit = sinks::audit(fields.optional("audit"), reading);
     let log = sinks::log(fields.optional("log"), reading);
@@ -147,10 +149,17 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     })
 }
 
+/// Known: the names that an API may refer to, also of what was itself found wrong.
+#[derive(Default)]
+struct Known {
+    listeners: Vec<Box<str>>,
+    issuers: Vec<Box<str>>,
+}
+
 fn version(node: &Node, reading: &mut Reading<'_>) {
     let number = document::reader::integer(node, "`version`", 0, u64::MAX, reading.findings);
     if number.is_some_and(|number| number != 1) {
-        reading.bad(node, "this program reads settings of version 1").help_push("write `version: 1`");
+        reading.bad(node, "this program reads settings of version 1").help("write `version: 1`");
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::Known;
 use super::headers::{self, IdentityHeaders};
-use super::issuer::TokenIssuer;
 use super::limits::{self, Limits};
-use super::listener::Listener;
 use super::upstream::{self, Upstream, UpstreamCredential};
 use super::url::split_authority;
 use super::value::Reading;
@@ -103,13 +102,7 @@ impl Match {
 }
 
 /// The map under `apis`.
-pub(super) fn apis(
-    node: &Node,
-    listeners: &[Listener],
-    issuers: &[TokenIssuer],
-    limits: &Limits,
-    reading: &mut Reading<'_>,
-) -> Vec<Api> {
+pub(super) fn apis(node: &Node, known: &Known, limits: &Limits, reading: &mut Reading<'_>) -> Vec<Api> {
     let Some(entries) = entries(node, "`apis`", reading.findings) else { return Vec::new() };
     if entries.is_empty() {
         let message = "`apis` is an empty map: nothing would be guarded";
@@ -122,7 +115,7 @@ pub(super) fn apis(
         let Some(mut fields) = Fields::open(value, "an API", reading.findings) else { continue };
         let found = fields.optional("match");
         let place = found.unwrap_or(key);
-        if let Some(matches) = read_match(found, listeners, reading) {
+        if let Some(matches) = read_match(found, known, reading) {
             if let Some((other, _, first)) = claimed.iter().find(|(_, other, _)| other.collides(&matches)) {
                 let message = format!("`{other}` would claim the same requests as `{name}`");
                 let finding = Finding::error(Code::RouteConflict, Some(place.place), message);
@@ -130,10 +123,10 @@ pub(super) fn apis(
                 reading.finding(finding.also(first.place, "the other one").help(help));
             }
             claimed.push((name, matches.clone(), place));
-            apis.extend(api(name, matches, fields, issuers, limits, reading));
+            apis.extend(api(name, matches, fields, known, limits, reading));
         } else {
             let stand_in = Match { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
-            api(name, stand_in, fields, issuers, limits, reading);
+            api(name, stand_in, fields, known, limits, reading);
         }
     }
     apis
@@ -143,16 +136,15 @@ fn api(
     name: &str,
     matches: Match,
     mut fields: Fields<'_>,
-    issuers: &[TokenIssuer],
+    known: &Known,
     limits: &Limits,
     reading: &mut Reading<'_>,
 ) -> Option<Api> {
     let policy = fields.required("policy", reading.findings);
     let policy = policy.and_then(|node| reading.file(node, "`policy`"));
-    let known: Vec<&str> = issuers.iter().map(|issuer| &*issuer.issuer.name).collect();
     let issuers = match fields.optional("issuers") {
-        Some(node) => names(node, "`issuers`", "issuer", &known, reading),
-        None => known.iter().map(|&name| name.into()).collect(),
+        Some(node) => names(node, "`issuers`", "issuer", &known.issuers, reading),
+        None => known.issuers.clone(),
     };
     let upstream = fields.required("upstream", reading.findings);
     let upstream = upstream.and_then(|node| upstream::upstream(node, reading));
@@ -172,7 +164,7 @@ fn api(
     let mode = reading.word(audit, "`audit`", &[("fast", true), ("lossless", false)], true);
     if let (false, Some(node)) = (mode, audit) {
         let message = "`audit: lossless` is not enforced by this version";
-        reading.finding(Finding::error(Code::NotYet, Some(node.place), message)).help_push("write `audit: fast`");
+        reading.finding(Finding::error(Code::NotYet, Some(node.place), message)).help("write `audit: fast`");
     }
     fields.finish(reading.findings);
     Some(Api {
@@ -191,7 +183,7 @@ fn api(
     })
 }
 
-fn read_match(node: Option<&Node>, listeners: &[Listener], reading: &mut Reading<'_>) -> Option<Match> {
+fn read_match(node: Option<&Node>, known: &Known, reading: &mut Reading<'_>) -> Option<Match> {
     let mut found = Match { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
     let Some(node) = node else { return Some(found) };
     let mut fields = Fields::open(node, "`match`", reading.findings)?;
@@ -200,8 +192,7 @@ fn read_match(node: Option<&Node>, listeners: &[Listener], reading: &mut Reading
     let on = fields.optional("listeners");
     fields.finish(reading.findings);
     if let Some(node) = on {
-        let known: Vec<&str> = listeners.iter().map(|listener| &*listener.name).collect();
-        found.listeners = names(node, "`listeners`", "listener", &known, reading);
+        found.listeners = names(node, "`listeners`", "listener", &known.listeners, reading);
     }
     let hosts = hosts.map(|node| read_hosts(node, reading));
     let path = path.map(|node| read_path(node, reading));
@@ -211,16 +202,16 @@ fn read_match(node: Option<&Node>, listeners: &[Listener], reading: &mut Reading
 }
 
 /// The names in a list, each of them known.
-fn names(node: &Node, what: &str, sort: &str, known: &[&str], reading: &mut Reading<'_>) -> Vec<Box<str>> {
+fn names(node: &Node, what: &str, sort: &str, known: &[Box<str>], reading: &mut Reading<'_>) -> Vec<Box<str>> {
     let names = reading.texts(node, what);
     let Value::List(items) = &node.value else { return names };
     for item in items {
         if let Value::Scalar { text, .. } = &item.value
             && !text.is_empty()
-            && !known.contains(&&**text)
+            && !known.contains(text)
         {
             let finding = Finding::error(Code::UnknownName, Some(item.place), format!("no {sort} is named `{text}`"));
-            reading.finding(finding.suggest(text, known.iter().copied()));
+            reading.finding(finding.suggest(text, known.iter().map(|name| &**name)));
         }
     }
     names
@@ -275,11 +266,11 @@ fn read_path(node: &Node, reading: &mut Reading<'_>) -> Option<Box<str>> {
         Some(segments) if segments.split('/').all(plain) && !written.ends_with('/') => return Some(written.into()),
         Some(segments) if segments.split('/').all(plain) => {
             let message = format!("`path` is whole segments without a `/` at their end, not `{written}`");
-            reading.bad(node, message).help_push(format!("write `/{segments}`"));
+            reading.bad(node, message).help(format!("write `/{segments}`"));
         }
         _ => {
             let message = format!("`path` is `/` and segments of letters, digits, `-`, `.`, `_`, `~`, not `{written}`");
-            reading.bad(node, message).help_push("parameters belong into the policy's routes");
+            reading.bad(node, message).help("parameters belong into the policy's routes");
         }
     }
     None
@@ -297,7 +288,7 @@ fn host_header(node: &Node, reading: &mut Reading<'_>) -> Option<HostHeader> {
     if !written.contains(['.', ':'])
         && let Some(word) = crate::vocabulary::name::nearest(written, WORDS)
     {
-        reading.bad(node, format!("`host` cannot be `{written}`")).help_push(format!("did you mean `{word}`?"));
+        reading.bad(node, format!("`host` cannot be `{written}`")).help(format!("did you mean `{word}`?"));
         return None;
     }
     match split_authority(written) {

@@ -90,7 +90,7 @@ fn claim_path(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<Clai
     let written = reading.text(node, what)?;
     if written.contains("://") {
         let message = format!("{what} is a path of names with dots between them, but `{written}` is one name");
-        reading.bad(node, message).help_push(format!("write [\"{written}\"]"));
+        reading.bad(node, message).help(format!("write [\"{written}\"]"));
         return None;
     }
     if written.split('.').any(str::is_empty) || written.contains(char::is_whitespace) {

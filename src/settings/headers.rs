@@ -156,10 +156,10 @@ pub(super) fn pass_headers(node: Option<&Node>, own: &IdentityHeaders, reading: 
             reading.bad(item, format!("`{name}` is no header name"));
         } else if is_plain(name) {
             let message = format!("`{name}` passes anyway: only names outside A-Z, a-z, 0-9 and `-` are dropped");
-            reading.bad(item, message).help_push("take it out");
+            reading.bad(item, message).help("take it out");
         } else if is_taken(name) || own.all().map(fold).contains(&fold(name)) {
             let message = format!("`{name}` would be read as `{}` by some servers", fold(name));
-            reading.bad(item, message).help_push("it cannot pass");
+            reading.bad(item, message).help("it cannot pass");
         } else {
             names.push(name.into());
         }

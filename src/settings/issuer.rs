@@ -48,10 +48,11 @@ pub struct Fetch {
 const SHORTEST_HS256: usize = 32;
 
 /// The map under `issuers`.
-pub(super) fn issuers(node: &Node, reading: &mut Reading<'_>) -> Vec<TokenIssuer> {
+pub(super) fn issuers(node: &Node, known: &mut Vec<Box<str>>, reading: &mut Reading<'_>) -> Vec<TokenIssuer> {
     let mut found: Vec<(TokenIssuer, &Node)> = Vec::new();
     for (key, value) in entries(node, "`issuers`", reading.findings).unwrap_or_default() {
         let name = reading.label(key, "an issuer's name");
+        known.extend(name.map(Into::into));
         let Some(issuer) = token_issuer(name.unwrap_or_default(), value, reading) else { continue };
         let overlaps = |other: &Issuer| {
             other.iss == issuer.issuer.iss && other.audiences.iter().any(|name| issuer.issuer.audiences.contains(name))
@@ -157,7 +158,7 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
             let secret = reading.secret(node, "`secret`")?;
             if secret.expose().len() < SHORTEST_HS256 {
                 let message = format!("`secret` is shorter than {SHORTEST_HS256} bytes, which HS256 needs");
-                reading.bad(node, message).help_push("make one with `openssl rand -hex 32`");
+                reading.bad(node, message).help("make one with `openssl rand -hex 32`");
             }
             Some(KeysFrom::Secret(secret))
         }
@@ -181,6 +182,6 @@ fn url(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<HttpUrl> {
 fn cleartext(node: &Node, fetch: &Fetch, reading: &mut Reading<'_>) {
     if !fetch.url.tls && !fetch.url.is_loopback() && !fetch.insecure_http {
         let message = format!("keys from `{}` could be replaced on their way", fetch.url);
-        reading.bad(node, message).help_push("use https, or say `insecure-http: true` under `keys`");
+        reading.bad(node, message).help("use https, or say `insecure-http: true` under `keys`");
     }
 }

@@ -63,7 +63,7 @@ const SHORTEST_TOKEN: usize = 16;
 const LONGEST_SOCKET: usize = 107;
 
 /// The list under `listeners`.
-pub(super) fn listeners(node: &Node, reading: &mut Reading<'_>) -> Vec<Listener> {
+pub(super) fn listeners(node: &Node, known: &mut Vec<Box<str>>, reading: &mut Reading<'_>) -> Vec<Listener> {
     let Some(items) = list(node, "`listeners`", reading.findings) else { return Vec::new() };
     if items.is_empty() {
         let message = "`listeners` is an empty list: nothing could be received";
@@ -71,7 +71,7 @@ pub(super) fn listeners(node: &Node, reading: &mut Reading<'_>) -> Vec<Listener>
     }
     let mut found: Vec<(Listener, &Node)> = Vec::with_capacity(items.len());
     for item in items {
-        let Some(listener) = listener(item, reading) else { continue };
+        let Some(listener) = listener(item, known, reading) else { continue };
         let same_port = |other: &Listener| other.address == listener.address && listener.address.port() != 0;
         if let Some((other, first)) = found.iter().find(|(other, _)| other.name == listener.name || same_port(other)) {
             let message = if same_port(other) {
@@ -108,7 +108,7 @@ pub(super) fn admin(node: Option<&Node>, listeners: &[Listener], reading: &mut R
         if !at.ip().is_loopback() && token.is_none() {
             let message = format!("`{at}` can be reached from elsewhere, so `admin` needs a `token`");
             let help = "write `token: { file: path }`, or listen on 127.0.0.1 or `unix:/run/portcullis/admin.sock`";
-            reading.bad(node, message).help_push(help);
+            reading.bad(node, message).help(help);
         }
         if at.port() != 0 && listeners.iter().any(|listener| listener.address == *at) {
             let message = format!("`{at}` is a listener's address too");
@@ -119,7 +119,7 @@ pub(super) fn admin(node: Option<&Node>, listeners: &[Listener], reading: &mut R
     admin
 }
 
-fn listener(node: &Node, reading: &mut Reading<'_>) -> Option<Listener> {
+fn listener(node: &Node, known: &mut Vec<Box<str>>, reading: &mut Reading<'_>) -> Option<Listener> {
     let mut fields = Fields::open(node, "a listener", reading.findings)?;
     let name = fields.optional("name");
     let address = fields.required("address", reading.findings);
@@ -127,13 +127,17 @@ fn listener(node: &Node, reading: &mut Reading<'_>) -> Option<Listener> {
     let h2c = fields.optional("h2c");
     fields.finish(reading.findings);
     let name = name.and_then(|node| reading.label(node, "a listener's name"));
+    known.extend(name.map(Box::from));
     let tls = tls.and_then(|node| read_tls(node, reading));
     let h2c_on = reading.flag(h2c, "`h2c`", false);
     if let (true, true, Some(node)) = (h2c_on, tls.is_some(), h2c) {
-        reading.bad(node, "`h2c` is HTTP/2 without TLS, but this listener has `tls`").help_push("say `http2` there");
+        reading.bad(node, "`h2c` is HTTP/2 without TLS, but this listener has `tls`").help("say `http2` there");
     }
     let address = address.and_then(|node| socket_address(node, reading))?;
-    let name = name.map_or_else(|| address.to_string().into(), Into::into);
+    let name = name.map_or_else(|| address.to_string().into(), Box::from);
+    if !known.contains(&name) {
+        known.push(name.clone());
+    }
     Some(Listener { name, address, tls, h2c: h2c_on })
 }
 
@@ -170,7 +174,7 @@ fn admin_address(node: &Node, reading: &mut Reading<'_>) -> Option<AdminAddress>
     };
     if !path.starts_with('/') || path.ends_with('/') || path.len() > LONGEST_SOCKET || path.contains('\0') {
         let message = format!("a Unix socket is a whole path of at most {LONGEST_SOCKET} bytes, not `{path}`");
-        reading.bad(node, message).help_push("write `unix:/run/portcullis/admin.sock`");
+        reading.bad(node, message).help("write `unix:/run/portcullis/admin.sock`");
         return None;
     }
     Some(AdminAddress::Unix(path.into()))
@@ -189,7 +193,7 @@ fn socket_address(node: &Node, reading: &mut Reading<'_>) -> Option<SocketAddr> 
             Some(_) => "a name is not looked up here; an IPv6 address stands in brackets: \"[::1]:8443\"".to_owned(),
             None => format!("write the port too: `{written}:8443`"),
         };
-        reading.bad(node, message).help_push(help);
+        reading.bad(node, message).help(help);
     }
     found
 }

@@ -67,7 +67,7 @@ pub(super) fn networks(node: &Node, reading: &mut Reading<'_>) -> Vec<Network> {
         match Network::parse(written) {
             Ok(network) if network.is_everything() => {
                 let message = format!("`{written}` would let every client choose its own address");
-                reading.bad(item, message).help_push("name the network that your proxies stand in");
+                reading.bad(item, message).help("name the network that your proxies stand in");
             }
             Ok(network) => networks.push(network),
             Err(message) => drop(reading.bad(item, message)),

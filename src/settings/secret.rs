@@ -88,7 +88,7 @@ impl Reading<'_> {
         {
             // The value stays out of the message: messages end in logs.
             let message = format!("{what} is a secret and never stands in this file");
-            self.finding(Finding::error(Code::WrongSort, Some(node.place), message)).help_push(HELP);
+            self.finding(Finding::error(Code::WrongSort, Some(node.place), message)).help(HELP);
             return None;
         }
         let mut fields = Fields::open(node, what, self.findings)?;
@@ -100,7 +100,7 @@ impl Reading<'_> {
             (None, Some(env)) => (env, self.secret_variable(env, what)?),
             _ => {
                 let message = format!("{what} needs exactly one of `file` and `env`");
-                self.bad(node, message).help_push(HELP);
+                self.bad(node, message).help(HELP);
                 return None;
             }
         };
@@ -136,7 +136,7 @@ impl Reading<'_> {
                 if file.exposed {
                     let message = format!("`{}` can be read by others than its owner", path.display());
                     let note = Finding::note(Code::BadValue, Some(node.place), message);
-                    self.finding(note).help_push(format!("chmod 600 {}", path.display()));
+                    self.finding(note).help(format!("chmod 600 {}", path.display()));
                 }
                 Some(file.bytes)
             }

@@ -155,7 +155,7 @@ fn url(node: &Node, reading: &mut Reading<'_>) -> Option<HttpUrl> {
         Ok(url) => {
             let message = "`url` of an upstream ends behind the port: the path comes from the request";
             let short = HttpUrl { target: "".into(), ..url };
-            reading.bad(node, message).help_push(format!("write `{short}`"));
+            reading.bad(node, message).help(format!("write `{short}`"));
             None
         }
         Err(fault) => {

@@ -109,6 +109,9 @@ impl std::fmt::Display for UrlHost {
 
 /// Host and port of `host:port`, `host`, `[v6]:port` or `[v6]`.
 pub fn split_authority(authority: &str) -> Result<(UrlHost, Option<u16>), &'static str> {
+    if authority.starts_with('[') && !authority.contains(']') {
+        return Err("brackets hold an IPv6 address and are closed behind it");
+    }
     let behind_brackets = authority.rfind(']').map_or(0, |at| at + 1);
     let (host, port) = match authority.get(behind_brackets..).and_then(|rest| rest.find(':')) {
         Some(colon) => {

@@ -58,7 +58,7 @@ impl<'r> Reading<'r> {
                 } else {
                     "a whole number and one of the units ms, s, m, h, d".to_owned()
                 };
-                self.bad(node, message).help_push(help);
+                self.bad(node, message).help(help);
             }
         }
         default
@@ -93,7 +93,7 @@ impl<'r> Reading<'r> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "a whole number and one of the units B, KiB, MiB, GiB".to_owned(),
                 };
-                self.bad(node, message).help_push(help);
+                self.bad(node, message).help(help);
             }
         }
         default
@@ -120,7 +120,7 @@ impl<'r> Reading<'r> {
         usize::try_from(self.number(node, what, default, least, most)).unwrap_or(usize::MAX)
     }
 
-    /// `true` or `false`, or `false` where nothing stands.
+    /// `true` or `false`, or `default` where nothing stands.
     pub fn flag(&mut self, node: Option<&Node>, what: &str, default: bool) -> bool {
         node.and_then(|node| boolean(node, what, self.findings)).unwrap_or(default)
     }
@@ -191,7 +191,7 @@ impl<'r> Reading<'r> {
                 .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
                 .take(64)
                 .collect();
-            self.bad(node, message).help_push(format!("did you mean `{near}`?"));
+            self.bad(node, message).help(format!("did you mean `{near}`?"));
             return None;
         }
         Some(name)
@@ -199,7 +199,10 @@ impl<'r> Reading<'r> {
 
     fn scalar<'n>(&mut self, node: &'n Node, what: &str, sort: &str) -> Option<&'n str> {
         let (code, found) = match &node.value {
-            Value::Scalar { text, .. } if !text.trim().is_empty() => return Some(text),
+            // The parser spells a missing value as a plain `~`.
+            Value::Scalar { text, plain } if !text.trim().is_empty() && !(*plain && &**text == "~") => {
+                return Some(text);
+            }
             Value::Scalar { .. } => (Code::EmptyValue, "nothing"),
             other => (Code::WrongSort, other.sort()),
         };
@@ -216,7 +219,7 @@ pub struct Draft<'f> {
 
 impl Draft<'_> {
     /// Adds what would cure it.
-    pub fn help_push(mut self, help: impl Into<String>) {
+    pub fn help(mut self, help: impl Into<String>) {
         self.finding = self.finding.take().map(|finding| finding.help(help));
     }
 }
