@@ -12,6 +12,7 @@ pub mod listener;
 pub mod network;
 pub mod secret;
 pub mod sinks;
+pub mod units;
 pub mod upstream;
 pub mod url;
 pub mod value;
