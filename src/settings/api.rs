@@ -1,0 +1,302 @@
+//! APIs: which requests belong to one, what judges them, and where permitted ones go.
+
+use std::path::PathBuf;
+
+use super::Known;
+use super::headers::{self, IdentityHeaders};
+use super::limits::{self, Limits};
+use super::upstream::{self, Upstream, UpstreamCredential};
+use super::url::split_authority;
+use super::value::Reading;
+use crate::document::{Code, Fields, Finding, Node, Value, list, reader::entries};
+
+/// Api: one guarded API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Api {
+    /// Its name, also in metrics and audit records.
+    pub name: Box<str>,
+    /// Which requests belong to it.
+    pub matches: Match,
+    /// The policy's file or folder.
+    pub policy: PathBuf,
+    /// The names of the issuers whose tokens it believes; all of them where none is named.
+    pub issuers: Vec<Box<str>>,
+    /// Where permitted requests go.
+    pub upstream: Upstream,
+    /// What the upstream gets as `Host`.
+    pub host: HostHeader,
+    /// What the upstream gets to see of credentials.
+    pub credential: UpstreamCredential,
+    /// Where the upstream learns who asks.
+    pub identity_headers: IdentityHeaders,
+    /// What happens to a request that overrides its method.
+    pub method_overrides: MethodOverrides,
+    /// Header names outside letters, digits and `-` that may pass.
+    pub pass_headers: Vec<Box<str>>,
+    /// Bytes of one request's body; `None` is no limit.
+    pub body: Option<u64>,
+    /// Whether a decision may be forwarded before it is on disk.
+    pub audit: AuditMode,
+}
+
+/// Match: which requests belong to an API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The names in `Host`, in small letters and without a port; every name where it is empty.
+    pub hosts: Vec<Box<str>>,
+    /// What the path begins with, whole segments, without a slash at the end; empty is every path.
+    pub path: Box<str>,
+    /// The names of listeners; every listener where it is empty.
+    pub listeners: Vec<Box<str>>,
+}
+
+/// HostHeader: what an upstream gets as `Host`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostHeader {
+    /// What the client sent.
+    AsReceived,
+    /// The authority of the upstream's URL.
+    Upstream,
+    /// This text.
+    Literal(Box<str>),
+}
+
+/// MethodOverrides: what happens to a request that overrides its method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MethodOverrides {
+    /// It is refused.
+    Reject,
+    /// It loses the override.
+    Strip,
+    /// Both methods must be permitted.
+    Evaluate,
+}
+
+/// AuditMode: whether a decision may be forwarded before it is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditMode {
+    /// It may.
+    Fast,
+}
+
+impl Match {
+    /// Whether a request belongs here: its listener's name, its host in small letters without a port, its path.
+    /// Of several APIs the one with the longest `path` has it.
+    pub fn claims(&self, listener: &str, host: Option<&str>, path: &str) -> bool {
+        let among = |names: &[Box<str>], name: &str| names.iter().any(|other| **other == *name);
+        (self.listeners.is_empty() || among(&self.listeners, listener))
+            && (self.hosts.is_empty() || host.is_some_and(|host| among(&self.hosts, host)))
+            && path.strip_prefix(&*self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether some request belongs to both and neither path is longer; paths that differ in case alone are
+    /// the same to many servers.
+    fn collides(&self, other: &Self) -> bool {
+        let meet = |left: &[Box<str>], right: &[Box<str>]| {
+            left.is_empty() || right.is_empty() || left.iter().any(|name| right.contains(name))
+        };
+        self.path.eq_ignore_ascii_case(&other.path)
+            && meet(&self.hosts, &other.hosts)
+            && meet(&self.listeners, &other.listeners)
+    }
+}
+
+/// The map under `apis`.
+pub(super) fn apis(node: &Node, known: &Known, limits: &Limits, reading: &mut Reading<'_>) -> Vec<Api> {
+    let Some(entries) = entries(node, "`apis`", reading.findings) else { return Vec::new() };
+    if entries.is_empty() {
+        let message = "`apis` is an empty map: nothing would be guarded";
+        reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+    }
+    let mut claimed: Vec<(&str, Match, &Node)> = Vec::new();
+    let mut apis = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let name = reading.label(key, "an API's name").unwrap_or_default();
+        let Some(mut fields) = Fields::open(value, "an API", reading.findings) else { continue };
+        let found = fields.optional("match");
+        let place = found.unwrap_or(key);
+        if let Some(matches) = read_match(found, known, reading) {
+            if let Some((other, _, first)) = claimed.iter().find(|(_, other, _)| other.collides(&matches)) {
+                let message = format!("`{other}` would claim the same requests as `{name}`");
+                let finding = Finding::error(Code::RouteConflict, Some(place.place), message);
+                let help = "give them different hosts, paths or listeners; where one path is longer, it goes first";
+                reading.finding(finding.also(first.place, "the other one").help(help));
+            }
+            claimed.push((name, matches.clone(), place));
+            apis.extend(api(name, matches, fields, known, limits, reading));
+        } else {
+            let stand_in = Match { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
+            api(name, stand_in, fields, known, limits, reading);
+        }
+    }
+    apis
+}
+
+fn api(
+    name: &str,
+    matches: Match,
+    mut fields: Fields<'_>,
+    known: &Known,
+    limits: &Limits,
+    reading: &mut Reading<'_>,
+) -> Option<Api> {
+    let policy = fields.required("policy", reading.findings);
+    let policy = policy.and_then(|node| reading.file(node, "`policy`"));
+    let issuers = match fields.optional("issuers") {
+        Some(node) => names(node, "`issuers`", "issuer", &known.issuers, reading),
+        None => known.issuers.clone(),
+    };
+    let upstream = fields.required("upstream", reading.findings);
+    let upstream = upstream.and_then(|node| upstream::upstream(node, reading));
+    let host = fields.optional("host").map_or(Some(HostHeader::AsReceived), |node| host_header(node, reading));
+    let identity_headers = headers::identity_headers(fields.optional("identity-headers"), reading);
+    let credential = upstream::credential(fields.optional("credential"), &identity_headers, reading);
+    let words = [
+        ("reject", MethodOverrides::Reject),
+        ("strip", MethodOverrides::Strip),
+        ("evaluate", MethodOverrides::Evaluate),
+    ];
+    let method_overrides = fields.optional("method-overrides");
+    let method_overrides = reading.word(method_overrides, "`method-overrides`", &words, MethodOverrides::Reject);
+    let pass_headers = headers::pass_headers(fields.optional("pass-headers"), &identity_headers, reading);
+    let body = limits::body(fields.optional("body"), limits.body, reading);
+    let audit = fields.optional("audit");
+    let mode = reading.word(audit, "`audit`", &[("fast", true), ("lossless", false)], true);
+    if let (false, Some(node)) = (mode, audit) {
+        let message = "`audit: lossless` is not enforced by this version";
+        reading.finding(Finding::error(Code::NotYet, Some(node.place), message)).help("write `audit: fast`");
+    }
+    fields.finish(reading.findings);
+    Some(Api {
+        name: name.into(),
+        matches,
+        policy: policy?,
+        issuers,
+        upstream: upstream?,
+        host: host?,
+        credential: credential?,
+        identity_headers,
+        method_overrides,
+        pass_headers,
+        body,
+        audit: AuditMode::Fast,
+    })
+}
+
+fn read_match(node: Option<&Node>, known: &Known, reading: &mut Reading<'_>) -> Option<Match> {
+    let mut found = Match { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
+    let Some(node) = node else { return Some(found) };
+    let mut fields = Fields::open(node, "`match`", reading.findings)?;
+    let hosts = fields.optional("hosts");
+    let path = fields.optional("path");
+    let on = fields.optional("listeners");
+    fields.finish(reading.findings);
+    if let Some(node) = on {
+        found.listeners = names(node, "`listeners`", "listener", &known.listeners, reading);
+    }
+    let hosts = hosts.map(|node| read_hosts(node, reading));
+    let path = path.map(|node| read_path(node, reading));
+    found.hosts = hosts.unwrap_or(Some(Vec::new()))?;
+    found.path = path.unwrap_or(Some("".into()))?;
+    Some(found)
+}
+
+/// The names in a list, each of them known.
+fn names(node: &Node, what: &str, sort: &str, known: &[Box<str>], reading: &mut Reading<'_>) -> Vec<Box<str>> {
+    let names = reading.texts(node, what);
+    let Value::List(items) = &node.value else { return names };
+    for item in items {
+        if let Value::Scalar { text, .. } = &item.value
+            && !text.is_empty()
+            && !known.contains(text)
+        {
+            let finding = Finding::error(Code::UnknownName, Some(item.place), format!("no {sort} is named `{text}`"));
+            reading.finding(finding.suggest(text, known.iter().map(|name| &**name)));
+        }
+    }
+    names
+}
+
+/// The hosts that an API goes by; `None` behind a finding.
+fn read_hosts(node: &Node, reading: &mut Reading<'_>) -> Option<Vec<Box<str>>> {
+    let items = list(node, "`hosts`", reading.findings)?;
+    let mut hosts: Vec<Box<str>> = Vec::with_capacity(items.len());
+    let mut sound = true;
+    if items.is_empty() {
+        let message = "`hosts` is an empty list: leave it out to match every host";
+        reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+    }
+    for item in items {
+        let Some(written) = reading.text(item, "a host") else {
+            sound = false;
+            continue;
+        };
+        let found = match split_authority(written) {
+            Ok((host, None)) => Ok(host),
+            Ok((host, Some(_))) => Err(format!("a host is matched without its port: write `{host}`")),
+            Err(fault) => Err(format!("`{written}` is no host such as `noah.example.com`: {fault}")),
+        };
+        match found {
+            Ok(host) if hosts.contains(&host.to_string().into()) => {
+                let message = format!("`{host}` stands twice in `hosts`");
+                reading.finding(Finding::error(Code::DuplicateName, Some(item.place), message));
+            }
+            Ok(host) => hosts.push(host.to_string().into()),
+            Err(message) => {
+                sound = false;
+                reading.bad(item, message);
+            }
+        }
+    }
+    sound.then_some(hosts)
+}
+
+/// What the path of a request begins with: plain segments, so that it has one spelling only.
+fn read_path(node: &Node, reading: &mut Reading<'_>) -> Option<Box<str>> {
+    let written = reading.text(node, "`path`")?;
+    if written == "/" {
+        return Some("".into());
+    }
+    let plain = |segment: &str| {
+        let letters = segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        !segment.is_empty() && letters && segment != "." && segment != ".."
+    };
+    let segments = written.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    match segments {
+        Some(segments) if segments.split('/').all(plain) && !written.ends_with('/') => return Some(written.into()),
+        Some(segments) if segments.split('/').all(plain) => {
+            let message = format!("`path` is whole segments without a `/` at their end, not `{written}`");
+            reading.bad(node, message).help(format!("write `/{segments}`"));
+        }
+        _ => {
+            let message = format!("`path` is `/` and segments of letters, digits, `-`, `.`, `_`, `~`, not `{written}`");
+            reading.bad(node, message).help("parameters belong into the policy's routes");
+        }
+    }
+    None
+}
+
+fn host_header(node: &Node, reading: &mut Reading<'_>) -> Option<HostHeader> {
+    const WORDS: [&str; 2] = ["as-received", "upstream"];
+    let written = reading.text(node, "`host`")?;
+    match written {
+        "as-received" => return Some(HostHeader::AsReceived),
+        "upstream" => return Some(HostHeader::Upstream),
+        _ => {}
+    }
+    // A misspelt word would be a host name too, so a literal that is near to one needs a dot or a port.
+    if !written.contains(['.', ':'])
+        && let Some(word) = crate::vocabulary::name::nearest(written, WORDS)
+    {
+        reading.bad(node, format!("`host` cannot be `{written}`")).help(format!("did you mean `{word}`?"));
+        return None;
+    }
+    match split_authority(written) {
+        Ok(_) => Some(HostHeader::Literal(written.into())),
+        Err(fault) => {
+            let message = format!("`host` is `as-received`, `upstream` or a host, not `{written}`: {fault}");
+            reading.bad(node, message);
+            None
+        }
+    }
+}

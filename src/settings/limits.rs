@@ -1,0 +1,119 @@
+//! Limits: what one client may use up before it is cut off.
+
+use std::time::Duration;
+
+use super::value::Reading;
+use crate::document::{Code, Fields, Finding, Node};
+
+/// Limits: how much of everything a client gets; each is finite unless its type says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections, over all listeners.
+    pub connections: usize,
+    /// Requests on one HTTP/1.1 connection before it is closed; `None` is no limit.
+    pub requests_per_connection: Option<u32>,
+    /// Bytes of the request line and all headers.
+    pub header_bytes: usize,
+    /// Headers of one request.
+    pub header_count: usize,
+    /// Bytes of path and query.
+    pub target_length: usize,
+    /// From the first byte of a request to the end of its headers.
+    pub header_timeout: Duration,
+    /// The longest TLS handshake.
+    pub tls_handshake: Duration,
+    /// How long a connection may idle between two requests.
+    pub keep_alive: Duration,
+    /// Bytes of one request's body; `None` is no limit. An API may set its own.
+    pub body: Option<u64>,
+    /// The age at which an upgraded or streaming exchange ends.
+    pub stream_age: Duration,
+    /// Refused credentials per address and minute before it gets 429; 0 is no limit.
+    pub failed_credentials: u32,
+    /// How long requests in flight may go on after SIGTERM.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            requests_per_connection: Some(10_000),
+            header_bytes: 64 << 10,
+            header_count: 100,
+            target_length: 8 << 10,
+            header_timeout: Duration::from_secs(10),
+            tls_handshake: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(60),
+            body: Some(100 << 20),
+            stream_age: Duration::from_secs(12 * 60 * 60),
+            failed_credentials: 60,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A body limit: bytes, or `unlimited`; `otherwise` where nothing stands.
+pub(super) fn body(node: Option<&Node>, otherwise: Option<u64>, reading: &mut Reading<'_>) -> Option<u64> {
+    match node {
+        None => otherwise,
+        some => reading.limit(some, "`body`", 0, 0, 1 << 50),
+    }
+}
+
+/// The map under `limits`.
+pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
+    let default = Limits::default();
+    let Some(node) = node else { return default };
+    let Some(mut fields) = Fields::open(node, "`limits`", reading.findings) else { return default };
+    let second = Duration::from_secs(1);
+    let hour = Duration::from_secs(60 * 60);
+    let narrow = |wide: usize| u32::try_from(wide).unwrap_or(u32::MAX);
+
+    let connections = fields.optional("connections");
+    let connections = reading.count(connections, "`connections`", 10_000, 1, 1_000_000);
+    let requests = fields.optional("requests-per-connection");
+    let requests_per_connection = match requests {
+        Some(node) if super::value::is_word(node, "unlimited") => None,
+        some => Some(narrow(reading.count(some, "`requests-per-connection`", 10_000, 1, 1_000_000_000))),
+    };
+    let header_bytes = fields.optional("header-bytes");
+    let header_bytes = reading.memory(header_bytes, "`header-bytes`", 64 << 10, 1 << 10, 1 << 20);
+    let header_count = fields.optional("header-count");
+    let header_count = reading.count(header_count, "`header-count`", 100, 10, 256);
+    let target = fields.optional("target-length");
+    let target_length = reading.memory(target, "`target-length`", 8 << 10, 256, 64 << 10);
+    let header_timeout = fields.optional("header-timeout");
+    let header_timeout =
+        reading.duration(header_timeout, "`header-timeout`", default.header_timeout, second / 10, hour / 12);
+    let handshake = fields.optional("tls-handshake");
+    let tls_handshake = reading.duration(handshake, "`tls-handshake`", default.tls_handshake, second / 10, hour / 12);
+    let keep_alive = fields.optional("keep-alive");
+    let keep_alive = reading.duration(keep_alive, "`keep-alive`", default.keep_alive, second, hour);
+    let body = body(fields.optional("body"), default.body, reading);
+    let stream_age = fields.optional("stream-age");
+    let stream_age = reading.duration(stream_age, "`stream-age`", default.stream_age, second, hour * 24 * 7);
+    let failed = fields.optional("failed-credentials");
+    let failed_credentials = narrow(reading.count(failed, "`failed-credentials`", 60, 0, 1_000_000));
+    let drain = reading.duration(fields.optional("drain"), "`drain`", default.drain, second / 10, hour);
+    if target_length > header_bytes {
+        let message = "`target-length` is larger than `header-bytes`, which the path is part of";
+        let place = target.map_or(fields.place(), |node| node.place);
+        reading.finding(Finding::error(Code::BadValue, Some(place), message));
+    }
+    fields.finish(reading.findings);
+    Limits {
+        connections,
+        requests_per_connection,
+        header_bytes,
+        header_count,
+        target_length,
+        header_timeout,
+        tls_handshake,
+        keep_alive,
+        body,
+        stream_age,
+        failed_credentials,
+        drain,
+    }
+}

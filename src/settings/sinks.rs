@@ -1,0 +1,162 @@
+//! Audit, log, reload and token cache: the small sections.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::value::Reading;
+use crate::document::{Fields, Node};
+
+/// TokenCache: how verified tokens are remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenCache {
+    /// How many at most; 0 remembers none.
+    pub entries: usize,
+    /// For how long at most; never beyond the token's own end.
+    pub max_age: Duration,
+}
+
+/// Audit: where audit records go, and what happens where they come too fast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// Where.
+    pub to: AuditTo,
+    /// How many records may wait to be written.
+    pub queue: usize,
+    /// What happens while the queue is full.
+    pub on_full: OnFull,
+}
+
+/// AuditTo: where audit records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditTo {
+    /// To standard output.
+    Stdout,
+    /// To a file, readable by its owner only.
+    File(PathBuf),
+    /// Nowhere: there are none.
+    Nowhere,
+}
+
+/// OnFull: what happens to a record while the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFull {
+    /// It is dropped and counted.
+    Drop,
+    /// The request waits for room.
+    Wait,
+}
+
+/// Log: how the log is written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// In which form.
+    pub format: LogFormat,
+    /// From which severity on.
+    pub level: Level,
+}
+
+/// LogFormat: the form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// One line for people.
+    Text,
+}
+
+/// Level: how severe a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Something does not work.
+    Error,
+    /// Something will not work for long, or is not safe.
+    Warn,
+    /// Something has changed.
+    Info,
+    /// What a developer asks.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Level {
+    /// The word that settings and tracing use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Reload: how changed policies, keys and certificates are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reload {
+    /// How often files are looked at where the system does not tell of their change.
+    pub poll: Duration,
+}
+
+/// The map under `token-cache`.
+pub(super) fn token_cache(node: Option<&Node>, reading: &mut Reading<'_>) -> TokenCache {
+    let (second, default) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
+    let mut cache = TokenCache { entries: 100_000, max_age: default };
+    let fields = node.and_then(|node| Fields::open(node, "`token-cache`", reading.findings));
+    let Some(mut fields) = fields else { return cache };
+    cache.entries = reading.count(fields.optional("entries"), "`entries`", 100_000, 0, 10_000_000);
+    cache.max_age = reading.duration(fields.optional("max-age"), "`max-age`", default, second, second * 3600);
+    fields.finish(reading.findings);
+    cache
+}
+
+/// The map under `audit`.
+pub(super) fn audit(node: Option<&Node>, reading: &mut Reading<'_>) -> Audit {
+    let mut audit = Audit { to: AuditTo::Stdout, queue: 65_536, on_full: OnFull::Drop };
+    let fields = node.and_then(|node| Fields::open(node, "`audit`", reading.findings));
+    let Some(mut fields) = fields else { return audit };
+    if let Some(node) = fields.optional("to") {
+        audit.to = audit_to(node, reading).unwrap_or(AuditTo::Stdout);
+    }
+    audit.queue = reading.count(fields.optional("queue"), "`queue`", 65_536, 16, 16_777_216);
+    let words = [("drop", OnFull::Drop), ("wait", OnFull::Wait)];
+    audit.on_full = reading.word(fields.optional("on-full"), "`on-full`", &words, OnFull::Drop);
+    fields.finish(reading.findings);
+    audit
+}
+
+/// The map under `log`.
+pub(super) fn log(node: Option<&Node>, reading: &mut Reading<'_>) -> Log {
+    let mut log = Log { format: LogFormat::Json, level: Level::Info };
+    let fields = node.and_then(|node| Fields::open(node, "`log`", reading.findings));
+    let Some(mut fields) = fields else { return log };
+    let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+    log.format = reading.word(fields.optional("format"), "`format`", &formats, log.format);
+    let levels =
+        [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace].map(|level| (level.word(), level));
+    log.level = reading.word(fields.optional("level"), "`level`", &levels, log.level);
+    fields.finish(reading.findings);
+    log
+}
+
+/// The map under `reload`.
+pub(super) fn reload(node: Option<&Node>, reading: &mut Reading<'_>) -> Reload {
+    let second = Duration::from_secs(1);
+    let mut reload = Reload { poll: second };
+    let fields = node.and_then(|node| Fields::open(node, "`reload`", reading.findings));
+    let Some(mut fields) = fields else { return reload };
+    reload.poll = reading.duration(fields.optional("poll"), "`poll`", second, second / 10, second * 3600);
+    fields.finish(reading.findings);
+    reload
+}
+
+/// A path holds a `/`, so that a misspelt word never becomes a file of that name.
+fn audit_to(node: &Node, reading: &mut Reading<'_>) -> Option<AuditTo> {
+    if !matches!(&node.value, crate::document::Value::Scalar { text, .. } if text.contains('/')) {
+        let words = [("stdout", true), ("nowhere", false)];
+        let stdout = crate::document::reader::word(node, "`to`", &words, reading.findings)?;
+        return Some(if stdout { AuditTo::Stdout } else { AuditTo::Nowhere });
+    }
+    reading.path(node, "`to`").map(AuditTo::File)
+}
