@@ -1,5 +1,10 @@
 //! Where policies and keys come from, and how a new one takes the old one's place.
 
+pub mod file;
 pub mod live;
+pub mod policy;
+pub mod watch;
 
 pub use live::Live;
+pub use policy::{Event, PolicyState, PolicyStore, Refresh, RefusedReload};
+pub use watch::{Poker, Watched, Watcher};
