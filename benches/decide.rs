@@ -190,6 +190,11 @@ fn large(criterion: &mut Criterion, size: Size) {
         bench.iter(|| turn.next().map(|(_, path)| place(&policy, "GET", black_box(path)).access.route));
     });
     group.bench_function(BenchmarkId::new("decide", &name), |bench| bench.iter(&mut next));
+    if let Some((subject, placed)) = placed.first() {
+        group.bench_function(BenchmarkId::new("decide for one caller", &name), |bench| {
+            bench.iter(|| judge(black_box(&policy), black_box(placed), black_box(subject)));
+        });
+    }
     group.finish();
 }
 

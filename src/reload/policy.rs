@@ -89,7 +89,8 @@ pub enum Event {
 impl PolicyStore {
     /// The store of the policy at `path`, loaded once; a policy that does not load leaves it without a snapshot.
     ///
-    /// `lone_source` is what [`policy::load`] asks for. `on_change` is told of every change, this first one included.
+    /// `lone_source` is what [`policy::load`] asks for. `on_change` is told of every change, this first one included,
+    /// behind the new state and before [`PolicyStore::refresh`] returns; it must not call that itself.
     pub fn open(
         api: impl Into<Box<str>>,
         path: impl Into<PathBuf>,
