@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::policy::Snapshot;
-use crate::reload::Live;
 use crate::reload::keys::Issuers;
+use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
 use crate::request::headers::HeaderRules;
 use crate::request::{CanonicalPath, Dialect, Overrides, RejectedRequest};
@@ -20,7 +19,7 @@ pub struct Api {
     /// Which requests are its own.
     pub matches: Match,
     /// The policy that decides; `None` until one could be loaded.
-    pub policy: Arc<Live<Option<Snapshot>>>,
+    pub policy: Arc<PolicyStore>,
     /// Whose tokens it believes.
     pub issuers: Issuers,
     /// Tokens that were verified for it.
