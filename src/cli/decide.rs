@@ -17,9 +17,9 @@ use super::question::{self, Asked, Stated, answer};
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
 
-A request is a line: {\"id\": 1, \"as\": {\"client\": \"app-1\", \"tenant\": \"t1\", \"roles\": [\"Level 2\"]}, \
-\"method\": \"GET\", \"path\": \"/t1/api/Patients/p1\"}
-and its answer a line: {\"id\":1,\"decision\":\"permit\",\"reason\":\"granted\",\"resource\":\"Patients\",\"operation\":\"read\"}
+A request is a line, and so is its answer:
+  {\"id\":1,\"as\":{\"tenant\":\"t1\",\"roles\":[\"Level 2\"]},\"method\":\"GET\",\"path\":\"/t1/api/Users\"}
+  {\"id\":1,\"decision\":\"permit\",\"reason\":\"granted\",\"resource\":\"Users\",\"operation\":\"read\"}
 Without `as` the caller is anonymous. A line that cannot be read gives {\"line\":N,\"error\":…}; the others go on, \
 and the code is 1.";
 

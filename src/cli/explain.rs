@@ -20,8 +20,10 @@ use super::policy_file;
 use super::question::{self, Asked, answer};
 
 pub(super) const EXAMPLE: &str = "\
-Example: portcullis explain policies/noah-es.yaml --as '{\"client\": \"app-1\", \"tenant\": \"t1\", \"roles\": [\"Level 2\"]}' \
-DELETE /t1/api/Patients/p1
+Example:
+  portcullis explain policies/noah-es.yaml \\
+    --as '{\"client\": \"app-1\", \"tenant\": \"t1\", \"roles\": [\"Level 2\"]}' \\
+    DELETE /t1/api/Patients/p1
 
 A caller is an object of: id, kind (user, service, anonymous), client, tenant or tenants, roles, groups, permissions, \
 claims, approved (names of approval gates that are open for it).
