@@ -105,11 +105,10 @@ fn replay<R: Read>(
         let too_long = !line.ends_with(b"\n") && u64::try_from(line.len()) == Ok(LONGEST);
         let text = line.trim_ascii();
         let answered = match (too_long, text.is_empty()) {
-            (true, _) => requests
-                .skip_until(b'\n')
-                .map(|_| ())
-                .map_err(|error| error.to_string())
-                .and(Err(format!("the line is longer than {LONGEST} bytes"))),
+            (true, _) => Err(match requests.skip_until(b'\n') {
+                Ok(_) => format!("the line is longer than {LONGEST} bytes"),
+                Err(error) => error.to_string(),
+            }),
             (false, true) => continue,
             (false, false) => read_line(text).map(|line| write_answer(policy, &line, &anonymous, now, &mut out)),
         };

@@ -24,6 +24,8 @@ pub(super) struct Road<'a> {
     pub(super) request: Result<&'a CanonicalRequest<'a>, RejectedRequest>,
     pub(super) placed: Result<&'a Placed<'a>, Unplaced>,
     pub(super) decision: &'a Decision,
+    pub(super) approvals: &'a ApprovalSet,
+    pub(super) now: Timestamp,
 }
 
 /// Decides a question and hands the whole road to `then`; nothing but [`decide_watched`] finds the verdict.
@@ -47,8 +49,10 @@ pub(super) fn answer<W: Witness, T>(
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path));
     let placed = placed.as_ref().map_err(|unplaced| *unplaced);
     let question = Question { access: placed.map(|placed| &placed.access), subject: Ok(asked.subject) };
-    let decision = decide_watched(question, policy, &ApprovalSet::default(), now, witness);
-    then(&Road { request, placed, decision: &decision }, witness)
+    // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.
+    let approvals = ApprovalSet::default();
+    let decision = decide_watched(question, policy, &approvals, now, witness);
+    then(&Road { request, placed, decision: &decision, approvals: &approvals, now }, witness)
 }
 
 /// The moment at which a question is asked.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cli::question::{Asked, Road, now};
+use crate::cli::question::{Asked, Road};
+use crate::decision::Reason;
 use crate::decision::approval::Keys;
-use crate::decision::{ApprovalSet, Reason};
 use crate::document::Sources;
 use crate::policy::grants::rows_of;
 use crate::policy::model::Key;
@@ -133,7 +133,7 @@ pub(super) fn of(policy: &Snapshot, sources: &Sources, asked: Asked<'_>, road: &
         granted_by: decision.granted_by.map(|row| scene.row_name(row)),
         scope: scene.scope_values(),
         needs: scene.needs(seen),
-        gates: if judged { scene.gates() } else { Vec::new() },
+        gates: if judged { scene.gates(road) } else { Vec::new() },
         caller: caller::of(&scene, judged),
         help: advice::of(&scene),
     }
@@ -182,15 +182,14 @@ impl Scene<'_> {
     }
 
     /// The gates on rows that have a needed cell, as the decision found them.
-    fn gates(&self) -> Vec<GateState> {
-        let approvals = ApprovalSet::default();
+    fn gates(&self, road: &Road<'_>) -> Vec<GateState> {
         let keys = Keys { subject: self.subject, scope: &self.scope };
         let rows: Vec<RowId> =
             self.needed.iter().flat_map(|cell| rows_of(self.policy.grants.rows_with(*cell))).collect();
         let here = self.policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));
         let states = here.map(|gate| GateState {
             gate: gate.name.to_string(),
-            open: approvals.opens(gate, &keys, now()),
+            open: road.approvals.opens(gate, &keys, road.now),
             keys: gate.keys.iter().map(|key| (self.key_name(*key), self.key_value(*key).into())).collect(),
         });
         states.collect()
