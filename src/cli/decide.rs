@@ -18,7 +18,7 @@ pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
 
 A request is a line, and so is its answer:
-  {\"id\":1,\"as\":{\"tenant\":\"t1\",\"roles\":[\"Level 2\"]},\"method\":\"GET\",\"path\":\"/t1/api/Users\"}
+  {\"id\":1,\"as\":{\"client\":\"app-1\",\"tenant\":\"t1\",\"roles\":[\"Level 2\"]},\"method\":\"GET\",\"path\":\"/t1/api/Users\"}
   {\"id\":1,\"decision\":\"permit\",\"reason\":\"granted\",\"resource\":\"Users\",\"operation\":\"read\"}
 Without `as` the caller is anonymous. A line that cannot be read gives {\"line\":N,\"error\":…}; the others go on, \
 and the code is 1.";

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{BufReader, Read, Write};
 use std::rc::Rc;
 
-use super::{LONGEST, replay};
+use super::{EXAMPLE, LONGEST, replay};
 use crate::cli::Exit;
 use crate::cli::policy_file::load;
 use crate::cli::tests::NOAH;
@@ -36,6 +36,13 @@ fn each_request_has_one_answer_with_its_id() {
 {"id":7,"decision":"refuse","reason":"not-a-member","resource":"Settings","operation":"read"}
 "#;
     assert_eq!(decide(requests), (Exit::Done, answers.to_owned(), String::new()));
+}
+
+#[test]
+fn the_example_of_the_help_is_true() {
+    let mut lines = EXAMPLE.lines().filter(|line| line.starts_with("  {")).map(str::trim);
+    let (request, answer) = (lines.next().unwrap(), lines.next().unwrap());
+    assert_eq!(decide(request), (Exit::Done, format!("{answer}\n"), String::new()));
 }
 
 #[test]
