@@ -13,7 +13,7 @@
 )]
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -86,6 +86,19 @@ impl Ports {
     }
 }
 
+impl Ports {
+    /// Waits for what a command in the background opens: a reader types more slowly than a test.
+    fn wait_for_those_in(&self, command: &str) {
+        let until = Instant::now() + Duration::from_secs(20);
+        for (_, port) in self.0.iter().filter(|(_, port)| command.contains(&port.to_string())) {
+            while TcpStream::connect(("127.0.0.1", *port)).is_err() {
+                assert!(Instant::now() < until, "nothing listens on {port} after `{command}`");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
 /// Shell: one bash that runs command after command, as a reader would.
 struct Shell {
     child: Child,
@@ -150,6 +163,9 @@ fn walk(wanted: impl Fn(&Block) -> bool) -> usize {
             for (command, expected) in block.commands() {
                 let (command, expected) = (ports.put_into(&command), expected.iter().map(|line| ports.put_into(line)));
                 compare(&mut shell, &command, &expected.collect::<Vec<_>>());
+                if command.ends_with('&') {
+                    ports.wait_for_those_in(&command);
+                }
                 ran += 1;
             }
         }
