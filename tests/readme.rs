@@ -84,9 +84,7 @@ impl Ports {
             self.0.iter().fold(text.to_owned(), |text, (named, _)| text.replace(named, &format!("<<{named}>>")));
         self.0.iter().fold(marked, |text, (named, port)| text.replace(&format!("<<{named}>>"), &port.to_string()))
     }
-}
 
-impl Ports {
     /// Waits for what a command in the background opens: a reader types more slowly than a test.
     fn wait_for_those_in(&self, command: &str) {
         let until = Instant::now() + Duration::from_secs(20);
