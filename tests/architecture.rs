@@ -35,14 +35,12 @@ const LAYERS: [&str; 15] = [
 const PURE: usize = 6;
 
 /// What a pure layer does not name, and where else the same is to be had.
-const IMPURE: [(&[&str], &str); 10] = [
+const IMPURE: [(&[&str], &str); 8] = [
     (&["SystemTime"], "take `now` as an argument"),
     (&["Instant"], "take `now` as an argument"),
     (&["std", "time"], "`vocabulary::Timestamp` is the time"),
     (&["std", "fs"], "`reload` and `settings` read files"),
-    (&["std", "net", "TcpStream"], "`edge` knows sockets"),
-    (&["std", "net", "TcpListener"], "`edge` knows sockets"),
-    (&["std", "net", "UdpSocket"], "`edge` knows sockets"),
+    (&["std", "net"], "`edge` knows sockets and addresses"),
     (&["std", "env"], "`settings` reads variables"),
     (&["tokio"], "nothing here waits"),
     (&["std", "thread"], "nothing here waits"),
