@@ -10,14 +10,14 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Client: one connection to the gateway.
-pub struct Client {
+pub(super) struct Client {
     stream: TcpStream,
     pending: Vec<u8>,
 }
 
 impl Client {
     /// A connection to `at`.
-    pub fn connect(at: SocketAddr) -> Self {
+    pub(super) fn connect(at: SocketAddr) -> Self {
         let stream = TcpStream::connect(at).expect("the gateway listens");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -26,33 +26,33 @@ impl Client {
     }
 
     /// Sends bytes; a gateway that has refused already may have closed the connection, which is no error here.
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.stream.write_all(bytes.as_ref()).ok();
         self
     }
 
     /// Sends bytes, and says whether the gateway still took them.
-    pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
     /// The socket itself, for a second thread.
-    pub fn socket(&self) -> TcpStream {
+    pub(super) fn socket(&self) -> TcpStream {
         self.stream.try_clone().unwrap()
     }
 
     /// The answer to a request that was not HEAD.
-    pub fn answer(&mut self) -> Answer {
+    pub(super) fn answer(&mut self) -> Answer {
         self.try_answer(false).expect("the gateway answers")
     }
 
     /// The answer to HEAD.
-    pub fn answer_to_head(&mut self) -> Answer {
+    pub(super) fn answer_to_head(&mut self) -> Answer {
         self.try_answer(true).expect("the gateway answers")
     }
 
     /// The head of the next answer, interim ones included; what follows it stays on the connection.
-    pub fn head(&mut self) -> Option<Answer> {
+    pub(super) fn head(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(at) = find(&self.pending, b"\r\n\r\n") {
                 break at + 4;
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// The next final answer; nothing where the connection ended without one.
-    pub fn try_answer(&mut self, to_head: bool) -> Option<Answer> {
+    pub(super) fn try_answer(&mut self, to_head: bool) -> Option<Answer> {
         let mut answer = self.head()?;
         while matches!(answer.status, 100 | 103) {
             answer = self.head()?;
@@ -86,20 +86,15 @@ impl Client {
     }
 
     /// Exactly `count` bytes.
-    pub fn exactly(&mut self, count: usize) -> Vec<u8> {
+    pub(super) fn exactly(&mut self, count: usize) -> Vec<u8> {
         while self.pending.len() < count {
             assert!(self.more(), "the connection ended after {} of {count} bytes", self.pending.len());
         }
         self.pending.drain(..count).collect()
     }
 
-    /// Whether the gateway closes the connection with nothing more to say.
-    pub fn is_closed(&mut self) -> bool {
-        !self.more() && self.pending.is_empty()
-    }
-
     /// Whether the gateway sends nothing for `time` and keeps the connection.
-    pub fn is_silent_for(&mut self, time: Duration) -> bool {
+    pub(super) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let mut byte = [0];
         let read = self.stream.read(&mut byte);
@@ -114,12 +109,12 @@ impl Client {
     }
 
     /// Says that nothing more will be sent.
-    pub fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
     /// Reads on; false at the end of the connection.
-    pub fn more(&mut self) -> bool {
+    pub(super) fn more(&mut self) -> bool {
         let mut chunk = [0; 16 * 1024];
         match self.stream.read(&mut chunk) {
             Ok(0) => false,
@@ -135,7 +130,7 @@ impl Client {
     }
 
     /// What has been read and not been used.
-    pub fn taken(&mut self) -> Vec<u8> {
+    pub(super) fn taken(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.pending)
     }
 
@@ -167,13 +162,13 @@ impl Client {
 
 /// Answer: a response of the gateway.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(super) struct Answer {
     /// The status.
-    pub status: u16,
+    pub(super) status: u16,
     /// Names in lower case and values, in their order.
-    pub headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
@@ -190,43 +185,43 @@ impl Answer {
     }
 
     /// The first value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
     /// All values of a header.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(super) fn all(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The reason of a refusal: the last part of the problem's `type`.
-    pub fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         let problem = self.json();
         let kind = problem["type"].as_str().unwrap_or_else(|| panic!("no type in {problem}"));
-        kind.rsplit(['/', '#']).next().unwrap_or_default().trim_start_matches("urn:portcullis:").to_owned()
+        kind.strip_prefix("urn:portcullis:reason:").unwrap_or_else(|| panic!("another type: {kind}")).to_owned()
     }
 }
 
 /// The answer to one request on a connection of its own.
-pub fn ask(at: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
+pub(super) fn ask(at: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
     let to_head = request.as_ref().starts_with(b"HEAD ");
     let mut client = Client::connect(at);
     client.send(request).try_answer(to_head).expect("the gateway answers")
 }
 
 /// The bytes of a request: a line without version, header lines, and a body with its length where there is one.
-pub fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+pub(super) fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{line} HTTP/1.1\r\n");
     let has = |name: &str| headers.iter().any(|header| header.to_ascii_lowercase().starts_with(name));
     if !has("host:") {
@@ -243,11 +238,11 @@ pub fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
 }
 
 /// The header line that presents `token`.
-pub fn bearer(token: &str) -> String {
+pub(super) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 
 /// Where `needle` begins.
-pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }

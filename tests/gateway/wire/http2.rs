@@ -191,7 +191,7 @@ fn http2_cannot_forge_who_asks() {
     });
     for seen in scene.origin.seen() {
         assert!(!seen.text().contains("forged") && !seen.text().contains("203.0.113.9"), "{}", seen.text());
-        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("alice"));
+        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("test/alice"));
     }
 }
 

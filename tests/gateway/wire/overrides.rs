@@ -26,7 +26,7 @@ const PARAMETERS: [&str; 9] = [
     "_METHOD",
     "%5F%6d%65%74%68%6f%64",
     ".method",
-    "+method",
+    "+_method",
     "_method[]",
     "X-HTTP-Method-Override",
 ];

@@ -14,8 +14,7 @@ fn assert_problem(answer: &Answer, status: u16, reason: &str) {
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
     let problem = answer.json();
-    let kind = problem["type"].as_str().unwrap_or_else(|| panic!("no type in {problem}"));
-    assert!(kind.ends_with(&format!(":{reason}")) || kind.ends_with(&format!("/{reason}")), "{kind} is not {reason}");
+    assert_eq!(answer.reason(), reason);
     assert_eq!(problem["status"], json!(status));
     assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{problem}");
     let id = answer.header("x-portcullis-decision").unwrap_or_else(|| panic!("no decision in {answer:?}"));
@@ -67,7 +66,7 @@ fn a_closed_gate_is_named() {
     let token = bearer(&scene.stage.token(json!({ "roles": ["Level 2"], "client_id": "new-app" })));
     let answer = ask(scene.at(), request("GET /t1/api/Patients", &[&token], b""));
     assert_eq!(answer.status, 403);
-    assert!(answer.json()["type"].as_str().unwrap().ends_with("gate:app-connection"), "{}", answer.text());
+    assert_eq!(answer.reason(), "gate:app-connection");
 }
 
 #[test]
@@ -238,10 +237,10 @@ fn a_refusal_of_head_has_no_body() {
 fn a_refusal_is_not_kept_by_caches_and_repeats_nothing_of_the_request() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);
-    for target in ["/t1/Secrets/s3cr3t?q=qu3ry", "/t1/no%3Cscript%3Ething", "/t1/things?_method=<x>"] {
+    for target in ["/t1/Secrets/s3cr3t?q=qu3ry", "/t1/no%3Cscript%3Ething", "/t1/things?_method=%3Cx%3E"] {
         let answer = ask(scene.at(), request(&format!("GET {target}"), &[&token], b""));
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{target}");
-        for told in ["s3cr3t", "qu3ry", "script", "alice", "<x>"] {
+        for told in ["s3cr3t", "qu3ry", "script", "alice", "3Cx"] {
             assert!(!answer.text().contains(told), "{target}: {}", answer.text());
         }
     }

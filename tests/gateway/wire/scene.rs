@@ -86,6 +86,7 @@ impl Plan {
             std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
         let mut settings = Settings::new(&stage.issuer.url()).api("noah", "policy.yaml", self.origin.address());
+        settings = settings.with("/audit/to", json!("./audit.jsonl"));
         for (place, value) in self.changes {
             let place = match place.split_once('/') {
                 Some(("api", rest)) => format!("/apis/noah/{rest}"),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::client::{Answer, Client, find, request};
 use super::origin::{Origin, Seen};
-use super::scene::{Plan, Scene, until};
+use super::scene::{Plan, Scene};
 use crate::support::now;
 
 /// The example of RFC 6455, section 1.3, and what it is answered with.
@@ -30,7 +30,7 @@ fn a_hub_opens_with_a_token_in_the_query_that_nobody_sees_again() {
     let seen = scene.origin.last();
     assert_eq!(seen.target(), "/rtm?id=7");
     assert_eq!(seen.header("authorization"), None);
-    assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("alice"));
+    assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("test/alice"));
     assert!(!seen.text().contains(&token));
     client.finish();
     drop(client);
