@@ -131,6 +131,7 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         exchange.upstream_took = exchange.upstream_started.map(|started| started.elapsed());
         exchange.upstream_status = Some(answer.status.as_u16());
+        forward::end_hop(answer);
         Ok(())
     }
 
@@ -178,7 +179,10 @@ impl ProxyHttp for Edge {
                 "the upstream failed"
             );
         }
-        let written = session.response_written().is_some_and(|answer| !answer.status.is_informational());
+        // After 101 the connection speaks another protocol: an answer would be noise in it.
+        let written = session.response_written().is_some_and(|answer| {
+            !answer.status.is_informational() || answer.status == http::StatusCode::SWITCHING_PROTOCOLS
+        });
         if status != 0 && !written {
             let code = exchange.failure.unwrap_or(failure);
             if let Err(error) = respond::fail(session, exchange, code, status).await {

@@ -19,14 +19,19 @@ fn with_cors(origin: Origin) -> Plan {
 }
 
 fn preflight(scene: &Scene, path: &str, origin: &str) -> Answer {
-    ask(scene.at(), request(&format!("OPTIONS {path}"), &[&format!("Origin: {origin}"), PREFLIGHT[0], PREFLIGHT[1]], b""))
+    ask(
+        scene.at(),
+        request(&format!("OPTIONS {path}"), &[&format!("Origin: {origin}"), PREFLIGHT[0], PREFLIGHT[1]], b""),
+    )
 }
 
 #[test]
 fn a_preflight_from_an_allowed_origin_is_answered_alike_for_every_path() {
     let scene = with_cors(Origin::start()).start();
     let mut answers = Vec::new();
-    for path in ["/t1/things", "/t1/Secrets/s", "/t1/nothing", "/", "/t1/../x", "/t1/%zz", "/closed", "/socket?access_token=x"] {
+    for path in
+        ["/t1/things", "/t1/Secrets/s", "/t1/nothing", "/", "/t1/../x", "/t1/%zz", "/closed", "/socket?access_token=x"]
+    {
         let mut answer = preflight(&scene, path, "https://portal.test");
         assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
         assert_eq!(answer.header("access-control-allow-origin"), Some("https://portal.test"), "{path}");

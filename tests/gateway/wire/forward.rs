@@ -88,13 +88,17 @@ fn the_bearer_token_is_forwarded_unless_the_settings_say_otherwise() {
         (json!({ "basic": { "user": "gate", "password": secret } }), basic, "of the client"),
     ];
     for (setting, authorization, key) in table {
-        let scene = Scene::strict(Origin::start()).with("api/credential", setting.clone()).file("secret", "of the gateway").start();
+        let scene = Scene::strict(Origin::start())
+            .with("api/credential", setting.clone())
+            .file("secret", "of the gateway")
+            .start();
         let token = scene.bearer(&["user"]);
         let headers = [token.as_str(), "X-Api-Key: of the client", "Proxy-Authorization: Basic YTpi"];
         let answer = ask(scene.at(), request("GET /t1/things", &headers, b""));
         assert_eq!(answer.status, 200, "{setting}: {}", answer.text());
         let seen = scene.origin.last();
-        let authorization = authorization.map(|value| value.replace("TOKEN", token.trim_start_matches("Authorization: ")));
+        let authorization =
+            authorization.map(|value| value.replace("TOKEN", token.trim_start_matches("Authorization: ")));
         assert_eq!(seen.header("authorization"), authorization, "{setting}");
         assert_eq!(seen.header("x-api-key").as_deref(), Some(key), "{setting}");
         assert_eq!(seen.header("proxy-authorization"), None, "{setting}");
@@ -167,10 +171,12 @@ fn an_anonymous_caller_of_a_public_route_cannot_pretend_to_be_somebody() {
 
 #[test]
 fn identity_headers_under_other_names_are_guarded_as_well() {
-    let names = json!({ "subject": "X-User", "roles": "X-User-Roles", "tenant": "X-User-Tenant", "decision": "X-Trace" });
+    let names =
+        json!({ "subject": "X-User", "roles": "X-User-Roles", "tenant": "X-User-Tenant", "decision": "X-Trace" });
     let scene = Scene::strict(Origin::start()).with("api/identity-headers", names).start();
     let token = scene.bearer(&["user"]);
-    let headers = [token.as_str(), "x_user: forged", "X.USER.ROLES: forged", "X-User-Tenant: forged", "x-trace: forged"];
+    let headers =
+        [token.as_str(), "x_user: forged", "X.USER.ROLES: forged", "X-User-Tenant: forged", "x-trace: forged"];
     assert_eq!(ask(scene.at(), request("GET /t1/things", &headers, b"")).status, 200);
     let seen = scene.origin.last();
     assert_eq!(seen.header("x-user").as_deref(), Some("test/alice"));
@@ -280,7 +286,8 @@ fn hop_by_hop_headers_end_at_the_gateway() {
     }))
     .start();
     let token = scene.bearer(&["user"]);
-    let headers = [token.as_str(), "Keep-Alive: timeout=9", "TE: trailers", "Connection: keep-alive, TE", "X-Kept: yes"];
+    let headers =
+        [token.as_str(), "Keep-Alive: timeout=9", "TE: trailers", "Connection: keep-alive, TE", "X-Kept: yes"];
     let answer = ask(scene.at(), request("GET /t1/things", &headers, b""));
     assert_eq!(answer.status, 200);
     let seen = scene.origin.last();
@@ -320,7 +327,14 @@ fn a_header_cannot_be_nominated_away() {
 fn ordinary_headers_arrive_as_they_were_sent() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);
-    let sent = ["X-Api-Version: 2", "X-Idempotent-ID: 7", "Accept: a/b;q=0.1, */*", "Cookie: a=b; c=d", "X-Twice: 1", "X-Twice: 2"];
+    let sent = [
+        "X-Api-Version: 2",
+        "X-Idempotent-ID: 7",
+        "Accept: a/b;q=0.1, */*",
+        "Cookie: a=b; c=d",
+        "X-Twice: 1",
+        "X-Twice: 2",
+    ];
     let mut headers = vec![token.as_str()];
     headers.extend(sent);
     assert_eq!(ask(scene.at(), request("GET /t1/things", &headers, b"")).status, 200);
@@ -349,8 +363,10 @@ fn the_gateways_refusal_is_told_apart_from_the_applications() {
 
 #[test]
 fn one_connection_carries_requests_of_several_callers_apart() {
-    let scene = Scene::strict(Origin::answering(|seen| ok(&seen.header("x-portcullis-subject").unwrap_or_default()))).start();
-    let (alice, bob) = (scene.bearer(&["user"]), bearer(&scene.stage.token(json!({ "sub": "bob", "roles": ["user"] }))));
+    let scene =
+        Scene::strict(Origin::answering(|seen| ok(&seen.header("x-portcullis-subject").unwrap_or_default()))).start();
+    let (alice, bob) =
+        (scene.bearer(&["user"]), bearer(&scene.stage.token(json!({ "sub": "bob", "roles": ["user"] }))));
     let mut client = Client::connect(scene.at());
     for _ in 0..5 {
         for (token, name) in [(&alice, "test/alice"), (&bob, "test/bob")] {

@@ -13,8 +13,14 @@ fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed
     let start = format!("POST /t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\n");
     let smuggled = "GET /t1/Secrets HTTP/1.1\r\nHost: noah.test\r\n\r\n";
     let blocks = [
-        ("Content-Length with Transfer-Encoding", format!("{start}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")),
-        ("Transfer-Encoding with Content-Length", format!("{start}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n")),
+        (
+            "Content-Length with Transfer-Encoding",
+            format!("{start}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "Transfer-Encoding with Content-Length",
+            format!("{start}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"),
+        ),
         ("two lengths alike", format!("{start}Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello")),
         ("two lengths that differ", format!("{start}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello")),
         ("a list of lengths", format!("{start}Content-Length: 5, 5\r\n\r\nhello")),
@@ -30,7 +36,12 @@ fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed
         ("chunked twice", format!("{start}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")),
         ("almost chunked", format!("{start}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n")),
         ("chunked behind a vertical tab", format!("{start}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n")),
-        ("chunked in HTTP/1.0", format!("POST /t1/things HTTP/1.0\r\nHost: noah.test\r\n{token}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")),
+        (
+            "chunked in HTTP/1.0",
+            format!(
+                "POST /t1/things HTTP/1.0\r\nHost: noah.test\r\n{token}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+        ),
         ("a blank before the colon", format!("{start}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n")),
         ("a folded line", format!("{start}X: a\r\n b\r\n\r\n")),
         ("a folded coding", format!("{start}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n")),
@@ -63,7 +74,13 @@ fn a_chunked_body_that_is_none_is_never_ended_for_the_upstream() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);
     let head = String::from_utf8(request("POST /t1/things", &[&token, "Transfer-Encoding: chunked"], b"")).unwrap();
-    for body in ["-5\r\nhello\r\n0\r\n\r\n", "5 \x0b\r\nhello\r\n0\r\n\r\n", "zz\r\nhello\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "ffffffffffffffffff\r\n"] {
+    for body in [
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "5 \x0b\r\nhello\r\n0\r\n\r\n",
+        "zz\r\nhello\r\n",
+        "5\r\nhelloX\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\n",
+    ] {
         let mut client = Client::connect(scene.at());
         client.send(&head).send(body);
         client.finish();
@@ -121,7 +138,15 @@ fn two_requests_sent_at_once_are_two_requests() {
 fn connect_and_other_forms_of_targets_go_nowhere() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);
-    for line in ["CONNECT noah.test:443", "OPTIONS *", "GET t1/things", "GET ftp://noah.test/t1/things", "GET http:/t1/things", "GET ?", "TRACE /t1/things"] {
+    for line in [
+        "CONNECT noah.test:443",
+        "OPTIONS *",
+        "GET t1/things",
+        "GET ftp://noah.test/t1/things",
+        "GET http:/t1/things",
+        "GET ?",
+        "TRACE /t1/things",
+    ] {
         let mut client = Client::connect(scene.at());
         let status = client.send(request(line, &[&token], b"")).try_answer(false).map(|answer| answer.status);
         assert!(matches!(status, None | Some(400 | 404 | 405)), "{line}: {status:?}");
@@ -133,7 +158,8 @@ fn connect_and_other_forms_of_targets_go_nowhere() {
 fn an_upgrade_to_http2_is_not_handed_on() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);
-    let headers = [token.as_str(), "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"];
+    let headers =
+        [token.as_str(), "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"];
     let answer = ask(scene.at(), request("GET /t1/things", &headers, b""));
     assert_ne!(answer.status, 101);
     for seen in scene.origin.seen() {

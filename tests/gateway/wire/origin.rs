@@ -156,7 +156,11 @@ impl Seen {
 
     /// All values of a header.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
-        self.fields().into_iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+        self.fields()
+            .into_iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .collect()
     }
 
     /// The only value of a header; the test fails where it stands there twice.

@@ -51,7 +51,9 @@ fn by_default_an_override_in_the_query_is_refused() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user", "remover"]);
     for name in PARAMETERS {
-        for query in [format!("{name}=DELETE"), format!("a=1&{name}=delete"), format!("a=1;{name}=delete"), name.to_owned()] {
+        for query in
+            [format!("{name}=DELETE"), format!("a=1&{name}=delete"), format!("a=1;{name}=delete"), name.to_owned()]
+        {
             let answer = ask(scene.at(), request(&format!("GET /t1/things/a?{query}"), &[&token], b""));
             assert_eq!(answer.status, 400, "{query}");
         }
@@ -68,7 +70,11 @@ fn by_default_an_override_in_a_form_is_refused() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user", "remover"]);
     for body in ["_method=DELETE", "a=1&_method=delete", "a=1&%5fmethod=delete", "_METHOD=PUT&b=2", "a=1&.method=PUT"] {
-        for kind in [FORM, "Content-Type: Application/X-WWW-Form-Urlencoded; charset=utf-8", "content-type:application/x-www-form-urlencoded"] {
+        for kind in [
+            FORM,
+            "Content-Type: Application/X-WWW-Form-Urlencoded; charset=utf-8",
+            "content-type:application/x-www-form-urlencoded",
+        ] {
             let answer = ask(scene.at(), request("POST /t1/things", &[&token, kind], body.as_bytes()));
             assert_eq!(answer.status, 400, "{kind} {body}: {}", answer.text());
         }

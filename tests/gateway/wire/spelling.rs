@@ -24,8 +24,7 @@ const DOTS: [&str; 12] = [
 ];
 
 /// What stands for a slash, to some server.
-const SLASHES: [&str; 12] =
-    ["/", "//", "%2f", "%2F", "\\", "%5c", "%252f", "%c0%af", "/./", "/%2e/", "/;/", "%u2215"];
+const SLASHES: [&str; 12] = ["/", "//", "%2f", "%2F", "\\", "%5c", "%252f", "%c0%af", "/./", "/%2e/", "/;/", "%u2215"];
 
 /// What some server cuts off at the end of a path.
 const SUFFIXES: [&str; 29] = [
@@ -146,7 +145,8 @@ fn the_method_has_one_spelling_too() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);
     for method in ["get", "Get", "GETX", "TRACE", "PATCH", "PROPFIND", "LOCK"] {
-        let answer = Client::connect(scene.at()).send(request(&format!("{method} /t1/things"), &[&token], b"")).answer();
+        let answer =
+            Client::connect(scene.at()).send(request(&format!("{method} /t1/things"), &[&token], b"")).answer();
         assert!(matches!(answer.status, 400 | 405), "{method}: {}", answer.status);
     }
     assert_eq!(scene.origin.count(), 0);
@@ -226,8 +226,11 @@ fn of(path: &str) -> BTreeSet<String> {
     let cases = [path.to_owned(), path.to_uppercase(), path.to_lowercase(), flipped(path)];
     for case in &cases {
         all.extend(SUFFIXES.iter().map(|suffix| format!("{case}{suffix}")));
-        all.extend(["/", "/./", "//x/../", "\\", "/%2e/", "/;/", "/%2f"].iter().map(|front| format!("{front}{}", &case[1..])));
-        let every: String = case.bytes().map(|b| if b == b'/' { "/".to_owned() } else { format!("%{b:02x}") }).collect();
+        all.extend(
+            ["/", "/./", "//x/../", "\\", "/%2e/", "/;/", "/%2f"].iter().map(|front| format!("{front}{}", &case[1..])),
+        );
+        let every: String =
+            case.bytes().map(|b| if b == b'/' { "/".to_owned() } else { format!("%{b:02x}") }).collect();
         all.insert(every);
     }
     all.insert(format!("http://noah.test{path}"));

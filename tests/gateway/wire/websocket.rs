@@ -202,10 +202,9 @@ fn a_socket_ends_at_the_age_that_the_settings_say() {
 
 #[test]
 fn an_upstream_that_does_not_switch_is_answered_as_it_says() {
-    let scene = Scene::noah(Origin::answering(|_| {
-        b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 4\r\n\r\nlate".to_vec()
-    }))
-    .start();
+    let scene =
+        Scene::noah(Origin::answering(|_| b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 4\r\n\r\nlate".to_vec()))
+            .start();
     let token = scene.bearer(&["Level 2"]);
     let (answer, mut client) = open(&scene, "/rtm", &[&token]);
     assert_eq!(answer.status, 426);
@@ -216,7 +215,8 @@ fn an_upstream_that_does_not_switch_is_answered_as_it_says() {
 fn the_upstream_gets_a_plain_handshake() {
     let scene = Scene::noah(hub()).start();
     let token = scene.bearer(&["Level 2"]);
-    let extra = [token.as_str(), "Sec-WebSocket-Protocol: json", "X_Portcullis_Subject: forged", "Origin: https://portal.test"];
+    let extra =
+        [token.as_str(), "Sec-WebSocket-Protocol: json", "X_Portcullis_Subject: forged", "Origin: https://portal.test"];
     let (answer, _client) = open(&scene, "/rtm", &extra);
     assert_eq!(answer.status, 101);
     let seen = scene.origin.last();
