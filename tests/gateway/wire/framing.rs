@@ -181,3 +181,72 @@ fn half_a_request_is_not_one() {
     assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 408") || rest.starts_with("HTTP/1.1 400"), "{rest}");
     assert_eq!(scene.origin.count(), 0);
 }
+
+#[test]
+fn trailers_of_a_request_end_at_the_gateway() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    let body = b"5\r\nhello\r\n0\r\nX-Portcullis-Subject: forged\r\nX-HTTP-Method-Override: DELETE\r\n\r\n";
+    let headers = [token.as_str(), "Transfer-Encoding: chunked", "Trailer: X-Portcullis-Subject"];
+    let answer = Client::connect(scene.at()).send(request("POST /t1/things", &headers, body)).try_answer(false);
+    assert!(answer.is_none_or(|answer| answer.status == 200 || answer.status == 400));
+    for seen in scene.origin.seen() {
+        let raw = String::from_utf8_lossy(&seen.raw_body).into_owned();
+        assert!(!raw.contains("forged") && !raw.contains("DELETE"), "{raw}");
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_read_leaves_no_token_in_the_log() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.token(&["user"]);
+    for bytes in [
+        format!("GET /socket?access_token={token} HTTP/1.1\r\nHost: noah.test\r\nBad Header: x\r\n\r\n"),
+        format!("GET /socket?access_token={token} HTTP/9.9\r\nHost: noah.test\r\n\r\n"),
+        format!("GET /socket?access_token={token}<> HTTP/1.1\r\nHost: noah.test\r\n\r\n"),
+        format!("GET /socket?access_token={token} x HTTP/1.1\r\nHost: noah.test\r\n\r\n"),
+        format!("GET /t1/things HTTP/1.1\r\nHost: noah.test\r\nAuthorization: Bearer {token}\r\n\0\r\n\r\n"),
+        format!("GET /t1/things HTTP/1.1\r\nHost: noah.test\r\nAuthorization: Bearer {token}\r\nX: \x01\r\n\r\n"),
+        format!("Authorization: Bearer {token}\r\n\r\n"),
+        format!(
+            "POST /t1/things HTTP/1.1\r\nHost: noah.test\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n{token}\r\n"
+        ),
+        format!("GET /socket?access_token={token}"),
+    ] {
+        let mut client = Client::connect(scene.at());
+        client.send(&bytes).finish();
+        while client.more() {}
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!scene.has_written(&token), "the token stands in a log or an audit record");
+    assert!(!scene.has_written(token.rsplit('.').next().unwrap()), "its signature stands there");
+}
+
+#[test]
+fn a_preflight_or_a_handshake_with_a_body_smuggles_nothing() {
+    let cors = "cors: { origins: [\"https://portal.test\"] }\nroutes:";
+    let scene = Scene::strict(Origin::start()).policy("routes:", cors).start();
+    let token = scene.bearer(&["user"]);
+    let inner = request("GET /t1/things/smuggled", &[&token], b"");
+    let length = format!("Content-Length: {}", inner.len());
+    let preflight = ["Origin: https://portal.test", "Access-Control-Request-Method: GET", length.as_str()];
+    let mut client = Client::connect(scene.at());
+    client.send(request("OPTIONS /t1/things", &preflight, &inner));
+    assert!(matches!(client.answer().status, 200 | 204 | 400));
+    client.send(request("GET /open", &[], b""));
+    assert!(client.try_answer(false).is_none_or(|answer| answer.status == 200));
+    let handshake = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    let mut headers = vec![token.as_str(), length.as_str()];
+    headers.extend(handshake);
+    let mut client = Client::connect(scene.at());
+    client.send(request("GET /socket", &headers, &inner));
+    client.try_answer(false);
+    for seen in scene.origin.seen() {
+        assert!(!seen.line().contains("smuggled"), "{}", seen.text());
+    }
+}

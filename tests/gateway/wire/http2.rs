@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use super::client::find;
 use super::origin::{Origin, Seen, ok};
-use super::scene::{Scene, until};
+use super::scene::{Plan, Scene, until};
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -44,6 +44,11 @@ impl Answer {
 
 /// A scene whose gateway speaks HTTP/2 with TLS on `secure` and without on `clear`, and the certificate.
 fn scene(origin: Origin) -> (Scene, String) {
+    scene_with(origin, |plan| plan)
+}
+
+/// The same with something more in the settings.
+fn scene_with(origin: Origin, change: impl FnOnce(Plan) -> Plan) -> (Scene, String) {
     let made = rcgen::generate_simple_self_signed(vec!["noah.test".to_owned()]).unwrap();
     let certificate = made.cert.pem();
     let listeners = json!([
@@ -51,7 +56,7 @@ fn scene(origin: Origin) -> (Scene, String) {
         { "address": "127.0.0.1:0", "name": "clear", "h2c": true },
         { "address": "127.0.0.1:0", "name": "secure", "tls": { "certificates": [{ "chain": "chain.pem", "key": "key.pem" }] } },
     ]);
-    let plan = Scene::strict(origin).with("/listeners", listeners);
+    let plan = change(Scene::strict(origin)).with("/listeners", listeners);
     let plan = plan.file("chain.pem", certificate.clone()).file("key.pem", made.signing_key.serialize_pem());
     let scene = plan.start();
     until("every listener is up", || scene.gateway.logged("listening").len() == 3);
@@ -60,6 +65,7 @@ fn scene(origin: Origin) -> (Scene, String) {
 
 async fn clear(scene: &Scene) -> SendRequest<Body> {
     let stream = TcpStream::connect(scene.gateway.listener("clear")).await.unwrap();
+    stream.set_nodelay(true).unwrap();
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(async move { connection.await.ok() });
     sender
@@ -73,6 +79,7 @@ async fn secure(scene: &Scene, certificate: &str) -> SendRequest<Body> {
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let socket = TcpStream::connect(scene.gateway.listener("secure")).await.unwrap();
+    socket.set_nodelay(true).unwrap();
     let name = ServerName::try_from("noah.test").unwrap();
     let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
@@ -311,4 +318,51 @@ fn a_listener_that_does_not_ask_for_it_speaks_no_http2_without_tls() {
     let token = scene.bearer(&["user"]);
     let at = scene.gateway.listener("clear");
     assert_eq!(super::client::ask(at, super::client::request("GET /t1/things", &[&token], b"")).status, 200);
+}
+
+#[test]
+fn forms_and_limits_are_the_same_over_http2() {
+    let (scene, certificate) = scene_with(Origin::start(), |plan| plan.with("api/body", json!("1MiB")));
+    let token = format!("Bearer {}", scene.token(&["user"]));
+    let auth = ("authorization", token.as_str());
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let parts = ("content-type", "multipart/form-data; boundary=edge");
+    let piece: &'static str = Box::leak("x".repeat(64 * 1024).into_boxed_str());
+    scene.wait(async {
+        for mut sender in [clear(&scene).await, secure(&scene, &certificate).await] {
+            let mut post = async |headers: &[(&str, &str)], pieces: &[&'static str]| {
+                send(&mut sender, request("POST", "/t1/things", headers, frames(pieces))).await.status
+            };
+            assert_eq!(post(&[auth, form], &["a=1&_me", "thod=PUT"]).await, 400);
+            assert_eq!(post(&[auth, form], &["a=", piece]).await, 413);
+            assert_eq!(
+                post(&[auth, parts], &["--edge\r\nContent-Disposition: form-data; name=\"_me", "thod\"\r\n"]).await,
+                400
+            );
+            assert_eq!(post(&[auth], &[piece; 17]).await, 413);
+            assert_eq!(post(&[auth, form], &["a=1", "&b=2"]).await, 200);
+            assert_eq!(post(&[auth, form], &[""]).await, 200);
+            assert_eq!(post(&[auth], &[piece; 16]).await, 200);
+        }
+    });
+    // A chunked body that was cut has no last chunk; an empty one needs no framing at all.
+    let is_whole = |seen: &Seen| seen.raw_body.ends_with(b"0\r\n\r\n") || seen.all("transfer-encoding").is_empty();
+    let whole: Vec<Seen> = scene.origin.seen().into_iter().filter(is_whole).collect();
+    let bodies: Vec<usize> = whole.iter().map(|seen| seen.body.len()).collect();
+    assert_eq!(bodies, [7, 0, 1 << 20, 7, 0, 1 << 20], "only what was permitted arrived whole");
+}
+
+#[test]
+fn a_large_body_over_http2_is_not_kept() {
+    let (scene, certificate) = scene(Origin::start());
+    let token = format!("Bearer {}", scene.token(&["user"]));
+    let auth = [("authorization", token.as_str())];
+    let piece: &'static str = Box::leak("x".repeat(64 * 1024).into_boxed_str());
+    scene.wait(async {
+        let mut sender = secure(&scene, &certificate).await;
+        let answer = send(&mut sender, request("POST", "/t1/things", &auth, frames(&vec![piece; 512]))).await;
+        assert_eq!(answer.status, 200);
+    });
+    assert_eq!(scene.origin.last().body.len(), 32 << 20);
+    assert!(scene.peak_memory() < 150 << 10, "{} KiB", scene.peak_memory());
 }

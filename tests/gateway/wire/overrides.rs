@@ -143,7 +143,15 @@ fn a_form_with_expect_is_asked_for_before_it_is_judged() {
 fn a_multipart_form_with_an_override_is_cut_where_it_shows() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user", "remover"]);
-    for name in ["name=\"_method\"", "name=_method", "NAME=\"_METHOD\"", "name='_method'", "name=\"_method[]\""] {
+    for name in [
+        "name=\"_method\"",
+        "name=_method",
+        "NAME=\"_METHOD\"",
+        "name='_method'",
+        "name=\"_method[]\"",
+        "name=\" _method\"",
+        "name=\".method\"",
+    ] {
         for before in [0, 10_000, 300_000] {
             let body = multipart(name, before);
             let answer = ask(scene.at(), request("POST /t1/things", &[&token, MULTIPART], &body));
@@ -267,6 +275,44 @@ fn evaluate_judges_forms_as_well() {
     let permitted = ask(scene.at(), request("POST /t1/things", &[&user, FORM], b"a=1&_method=GET"));
     assert_eq!(permitted.status, 200, "{}", permitted.text());
     assert_eq!(scene.origin.last().body, b"a=1&_method=GET");
+}
+
+#[test]
+fn a_body_that_claims_to_be_two_things_is_refused() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user", "remover"]);
+    for kinds in [[MULTIPART, FORM], [FORM, MULTIPART], [MULTIPART, "Content-Type: application/json"], [FORM, FORM]] {
+        for body in [multipart("name=\"_method\"", 0), b"_method=DELETE".to_vec()] {
+            let answer = ask(scene.at(), request("POST /t1/things", &[&token, kinds[0], kinds[1]], &body));
+            assert_eq!(answer.status, 400, "{kinds:?}: {}", answer.text());
+        }
+    }
+    assert_eq!(scene.origin.count(), 0);
+}
+
+#[test]
+fn a_form_that_the_gateway_cannot_read_is_refused() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    // What stands in it is seen only by a server that undoes the coding.
+    for coding in ["Content-Encoding: gzip", "Content-Encoding: deflate", "Content-Encoding: identity, br"] {
+        for kind in [FORM, MULTIPART] {
+            let answer = ask(scene.at(), request("POST /t1/things", &[&token, kind, coding], b"\x1f\x8b\x08\x00"));
+            assert_eq!(answer.status, 400, "{kind} {coding}: {}", answer.text());
+        }
+    }
+    for charset in ["utf-16", "UTF-7", "ibm037", "\"utf-32\""] {
+        let kind = format!("{FORM}; charset={charset}");
+        let answer = ask(scene.at(), request("POST /t1/things", &[&token, &kind], b"a=1"));
+        assert_eq!(answer.status, 400, "{charset}: {}", answer.text());
+    }
+    assert_eq!(scene.origin.count(), 0);
+    for charset in ["utf-8", "UTF-8", "\"utf-8\"", "iso-8859-1", "us-ascii"] {
+        let kind = format!("{FORM}; charset={charset}");
+        assert_eq!(ask(scene.at(), request("POST /t1/things", &[&token, &kind], b"a=1")).status, 200, "{charset}");
+    }
+    let json = ["Content-Type: application/json", "Content-Encoding: gzip"];
+    assert_eq!(ask(scene.at(), request("POST /t1/things", &[&token, json[0], json[1]], b"\x1f\x8b")).status, 200);
 }
 
 const MULTIPART: &str = "Content-Type: multipart/form-data; boundary=edge";

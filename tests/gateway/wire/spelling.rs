@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use serde_json::json;
+
 use super::client::{Answer, Client, request};
 use super::origin::Origin;
 use super::scene::Scene;
@@ -138,6 +140,50 @@ fn a_path_that_two_templates_would_share_without_case_is_refused_under_strict() 
     }
     assert_eq!(send(scene.at(), "/t1/things/archives", &token).status, 200);
     assert_eq!(scene.origin.count(), 1);
+}
+
+#[test]
+fn a_path_that_two_apis_could_claim_is_refused() {
+    let scene = Scene::strict(Origin::start());
+    let origin = Origin::start();
+    let second = json!({ "match": { "path": "/inner" }, "policy": "inner.yaml", "upstream": { "url": format!("http://{}", origin.address()) } });
+    let inner = "version: 1\nname: inner\ndialect: aspnet\nroutes:\n  /inner/{x}: { GET: nobody }\nresources: []\npermissions: {}\n";
+    let outer = "/{tenant}/{x}/{y}: { GET: read Things }\n  /{tenant}/{x}: { GET: public }\n  /{tenant}/things:";
+    let scene = scene.policy("/{tenant}/things:", outer).file("inner.yaml", inner).with("/apis/inner", second).start();
+    let token = scene.bearer(&["user"]);
+    assert_eq!(send(scene.at(), "/other/a", &token).status, 200);
+    assert_eq!(send(scene.at(), "/inner/a", &token).status, 403, "the inner API refuses everybody");
+    let before = scene.origin.count();
+    for spelling in [
+        "/Inner/a",
+        "/INNER/a",
+        "/%69nner/a",
+        "/i%6Ener/a",
+        "/inner%2fa",
+        "/inner%2Fa/b",
+        "/inner;x/a",
+        "/inner/;/a",
+        "//inner/a",
+        "/./inner/a",
+        "/x/../inner/a",
+        "/inner\\a",
+        "/%2finner/a",
+        "/inner%20/a",
+        "/inner./a",
+        "/inner%00/a",
+        "/inner%09/a",
+    ] {
+        let answer = send(scene.at(), spelling, &token);
+        if answer.status != 200 {
+            assert!(matches!(answer.status, 400 | 403 | 404), "{spelling}: {}", answer.status);
+            continue;
+        }
+        // The outer API may have such a path of its own, if nobody takes it for the inner one's.
+        let target = scene.origin.last().target();
+        assert!(!readings(&target).iter().any(|read| read.starts_with("inner/")), "{spelling} arrived as {target}");
+    }
+    assert_eq!(origin.count(), 0);
+    assert!(scene.origin.count() <= before + 2);
 }
 
 #[test]
