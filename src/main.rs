@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    portcullis::cli::run(std::env::args_os(), &mut std::io::stdout().lock(), &mut std::io::stderr().lock()).into()
+    // Not locked: while `serve` runs, other threads write records and logs to the same streams.
+    portcullis::cli::run(std::env::args_os(), &mut std::io::stdout(), &mut std::io::stderr()).into()
 }

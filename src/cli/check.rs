@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::document::{Code, Finding, Findings, Sources, report};
 use crate::policy;
 use crate::reload::file;
+use crate::settings;
 
 use super::exit::{Exit, Trouble, print};
 
@@ -84,16 +85,20 @@ fn check_policy(path: &Path, lone_source: bool) -> Checked {
 
 /// The findings about the settings at `path`, and the policies to check with them.
 fn check_config(path: &Path) -> Config {
-    let checked = match file::read(path) {
-        Ok(sources) => {
-            let mut findings = Findings::default();
-            crate::document::parse(&sources, 0, &mut findings);
-            findings.push(Finding::error(Code::NotYet, None, "this build does not read the settings of a gateway"));
-            Checked { findings, sources }
+    let name = path.display().to_string();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let finding = Finding::error(Code::Unreadable, None, format!("`{name}` cannot be read: {error}"));
+            return Config { checked: unreadable(finding), policies: Vec::new() };
         }
-        Err(finding) => unreadable(finding),
     };
-    Config { checked, policies: Vec::new() }
+    let mut sources = Sources::default();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
+    let apis = settings.iter().flat_map(|settings| &settings.apis);
+    let policies = apis.map(|api| (api.policy.clone(), api.issuers.len() <= 1)).collect();
+    Config { checked: Checked { findings, sources }, policies }
 }
 
 fn unreadable(finding: Finding) -> Checked {

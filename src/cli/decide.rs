@@ -150,7 +150,7 @@ fn write_answer(
         let answer = Answer {
             id: &line.id,
             decision: if road.decision.is_permit() { "permit" } else { "refuse" },
-            reason: &road.decision.reason.full_code(Some(policy)),
+            reason: road.decision.reason.full_code(Some(policy)),
             resource: cell.map(|cell| &*cell.resource),
             operation: cell.map(|cell| cell.operation.word()),
         };

@@ -83,10 +83,9 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Matrix(args) => matrix::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
         Command::Completions(args) => completions::run(&args, out),
-        // The two commands that listen: their bodies are in `serve.rs` and `demo.rs`.
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]
-        Command::Demo(args) => demo::run_demo(&args),
+        Command::Demo(args) => demo::run_demo(&args, out),
     }
 }
 

@@ -64,7 +64,7 @@ impl Reason {
         ("not-granted", 403, "nothing gives the caller what the route needs"),
         ("out-of-scope", 403, "the caller has it in another scope only"),
         ("taken-away", 403, "the policy takes it away from the caller"),
-        ("gate", 403, "a gate is closed; the code names it: `gate:NAME`"),
+        ("gate", 403, "a gate is closed; the code names it behind the colon"),
         ("no-upgrade", 403, "the route does not open WebSockets"),
         ("too-many-failures", 429, "too many invalid credentials came from this address"),
     ];

@@ -37,6 +37,9 @@ pub(super) async fn refuse(
     }
     if must_close(session, reason) {
         session.set_keepalive(None);
+    } else {
+        // A short body is swallowed, so that the connection can be kept.
+        session.as_downstream_mut().drain_request_body().await?;
     }
     send(session, exchange, answer, code, reason.sentence(), status).await
 }

@@ -24,7 +24,8 @@ pub(super) struct Keys {
 #[async_trait]
 impl BackgroundService for Keys {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let mut kept: JoinSet<()> = self.feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
+        let mut kept: JoinSet<()> =
+            self.feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
         let ended = shutdown.wait_for(|begun| *begun);
         let announced = async {
             while !self.feeds.iter().all(|feed| feed.status().attempted) {

@@ -48,7 +48,10 @@ pub struct Gateway {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Gateway").field("listeners", &self.listeners).field("admin", &self.admin).finish_non_exhaustive()
+        out.debug_struct("Gateway")
+            .field("listeners", &self.listeners)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +66,8 @@ impl Gateway {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
         let metrics = Arc::new(Metrics::new());
-        let sink = Sink::open(plans::sink(&settings.audit)).map_err(|error| format!("the audit records cannot be written: {error}"))?;
+        let sink = Sink::open(plans::sink(&settings.audit))
+            .map_err(|error| format!("the audit records cannot be written: {error}"))?;
         let sink = Arc::new(sink);
         let generation = Arc::new(Generation::default());
         let feeds = open_feeds(settings, &generation)?;
@@ -75,14 +79,18 @@ impl Gateway {
         let bounds = bind(settings)?;
         let admin = Admin::bind(plans::admin(&settings.admin))?;
         let admin_address = admin.address();
-        let listeners: Vec<(Box<str>, SocketAddr)> =
-            bounds.iter().zip(&settings.listeners).map(|(bound, plan)| (plan.name.clone(), bound.local_addr())).collect();
+        let listeners: Vec<(Box<str>, SocketAddr)> = bounds
+            .iter()
+            .zip(&settings.listeners)
+            .map(|(bound, plan)| (plan.name.clone(), bound.local_addr()))
+            .collect();
 
         let (draining, in_flight, stop) = (Draining::default(), InFlight::default(), Stop::default());
         let tls = bounds.iter().filter_map(Bound::tls).collect::<Vec<_>>();
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> = parts.iter().map(|part| Arc::clone(&part.api.policy)).collect();
-        let watcher = Watcher::start(watched(&stores, &tls, &metrics)).map_err(|error| format!("files cannot be watched: {error}"))?;
+        let watcher = Watcher::start(watched(&stores, &tls, &metrics))
+            .map_err(|error| format!("files cannot be watched: {error}"))?;
         let edge = Edge {
             apis: Apis::new(parts.iter().map(|part| Arc::clone(&part.api)).collect()),
             listeners: listeners.iter().map(|(name, address)| (address.port(), name.clone())).collect(),
@@ -106,7 +114,10 @@ impl Gateway {
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
         server.add_service(front);
-        server.add_service(background_service("upstreams", Resolver(parts.iter().map(|part| Arc::clone(&part.api.upstream)).collect())));
+        server.add_service(background_service(
+            "upstreams",
+            Resolver(parts.iter().map(|part| Arc::clone(&part.api.upstream)).collect()),
+        ));
         let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
         let status = Arc::new(GatewayStatus {
             draining: draining.clone(),
@@ -121,7 +132,8 @@ impl Gateway {
         server.add_service(background_service("keys", Keys { feeds, status: Arc::clone(&status) }));
         server.add_service(background_service("admin", Administration::new(admin, status)));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
-        let mut ending = Ending::new(plan, draining, in_flight, stop.clone()).settling(traffic.iter().map(|traffic| traffic.open().clone()));
+        let mut ending = Ending::new(plan, draining, in_flight, stop.clone())
+            .settling(traffic.iter().map(|traffic| traffic.open().clone()));
         if signals {
             ending = ending.on_signals(move || reload.everything());
         }
@@ -180,7 +192,7 @@ struct Part {
 
 fn open_feeds(settings: &Settings, generation: &Arc<Generation>) -> Result<Vec<Arc<KeyFeed>>, String> {
     let feeds = settings.issuers.iter().map(|issuer| {
-        let plan = plans::keys(&issuer.keys, settings.reload.poll);
+        let plan = plans::keys(issuer, settings.reload.poll);
         KeyFeed::open(issuer.issuer.clone(), plan, Arc::clone(generation))
             .map_err(|error| format!("the keys of the issuer `{}` cannot be used: {error}", issuer.issuer.name))
     });
@@ -195,7 +207,8 @@ fn open_api(
     metrics: &Arc<Metrics>,
 ) -> Result<Part, String> {
     let named = feeds.iter().filter(|feed| api.issuers.contains(&feed.issuer().name)).cloned().collect();
-    let issuers = Issuers::new(named).ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))?;
+    let issuers =
+        Issuers::new(named).ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))?;
     let upstream = Upstream::new(&plans::upstream(&api.upstream))
         .map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))?;
     let overrides = match api.method_overrides {
@@ -224,7 +237,12 @@ fn open_api(
     })
 }
 
-fn open_policy(api: &settings::Api, lone_source: bool, generation: &Arc<Generation>, metrics: &Arc<Metrics>) -> PolicyStore {
+fn open_policy(
+    api: &settings::Api,
+    lone_source: bool,
+    generation: &Arc<Generation>,
+    metrics: &Arc<Metrics>,
+) -> PolicyStore {
     let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
     let on_change = move |event: &Event| {
         let published = |version: &crate::policy::PolicyVersion| {
@@ -253,7 +271,9 @@ fn open_policy(api: &settings::Api, lone_source: bool, generation: &Arc<Generati
 
 fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
     let listeners = settings.listeners.iter();
-    listeners.map(|listener| Bound::bind(&plans::listener(listener, &settings.limits)).map_err(|error| error.to_string())).collect()
+    listeners
+        .map(|listener| Bound::bind(&plans::listener(listener, &settings.limits)).map_err(|error| error.to_string()))
+        .collect()
 }
 
 fn watched(stores: &[Arc<PolicyStore>], tls: &[Arc<crate::edge::tls::Tls>], metrics: &Arc<Metrics>) -> Vec<Watched> {

@@ -11,7 +11,7 @@ use crate::edge::tls::{CertificatePlan, TlsPlan};
 use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
-    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, OnFull, Upstream, UrlHost,
+    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, OnFull, TokenIssuer, Upstream, UrlHost,
 };
 
 /// How long a request waits at most for a full audit queue under `on-full: wait`.
@@ -96,18 +96,19 @@ pub(super) fn upstream(upstream: &Upstream) -> UpstreamPlan {
     }
 }
 
-pub(super) fn keys(from: &KeysFrom, poll: Duration) -> KeyPlan {
-    let fetched = |source: fn(Box<str>) -> KeySource, fetch: &Fetch| KeyPlan {
+pub(super) fn keys(issuer: &TokenIssuer, poll: Duration) -> KeyPlan {
+    let fetched = |source: KeySource, fetch: &Fetch| KeyPlan {
         ttl: fetch.refresh,
         ca_file: fetch.ca.clone(),
         insecure_http: fetch.insecure_http,
-        ..KeyPlan::new(source(fetch.url.to_string().into()))
+        ..KeyPlan::new(source)
     };
-    let plan = match from {
+    let plan = match &issuer.keys {
         KeysFrom::File(path) => KeyPlan::new(KeySource::File(path.clone())),
         KeysFrom::Secret(secret) => KeyPlan::new(KeySource::Secret(secret.expose().into())),
-        KeysFrom::Jwks(fetch) => fetched(KeySource::Jwks, fetch),
-        KeysFrom::Discovery(fetch) => fetched(KeySource::Discovery, fetch),
+        KeysFrom::Jwks(fetch) => fetched(KeySource::Jwks(fetch.url.to_string().into()), fetch),
+        // The feed finds the description under the issuer's own URL.
+        KeysFrom::Discovery(fetch) => fetched(KeySource::Discovery(issuer.issuer.iss.clone()), fetch),
     };
     KeyPlan { poll, ..plan }
 }

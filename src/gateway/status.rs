@@ -58,7 +58,8 @@ fn api(store: &PolicyStore) -> ApiStatus {
         hash: version.hash.clone(),
         since: Moment(state.since),
     });
-    let refused = state.refused.as_ref().map(|refused| RefusedReload { at: Moment(refused.at), findings: refused.json.clone() });
+    let refused =
+        state.refused.as_ref().map(|refused| RefusedReload { at: Moment(refused.at), findings: refused.json.clone() });
     ApiStatus { name: store.api().into(), policy, refused }
 }
 

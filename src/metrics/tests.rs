@@ -44,8 +44,7 @@ fn busy() -> Metrics {
     let subject = crate::vocabulary::Subject { kind: subject::Kind::Service, ..clinician() };
     metrics.observe(&Outcome { failure: Some("upstream-timeout"), ..permitted(&subject) });
     metrics.token_cache(CacheResult::Hit);
-    metrics.keys_available("hospital", 2);
-    metrics.key_fetch("hospital", FetchResult::Failed);
+    metrics.keys("hospital", 2, 0, 1);
     metrics.reload(Reloaded::Policy, "noah", ReloadResult::Refused);
     metrics.policy_published("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
     metrics

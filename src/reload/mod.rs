@@ -8,3 +8,4 @@ pub mod verified;
 pub mod watch;
 
 pub use live::Live;
+pub use policy::{Event, PolicyStore};

@@ -118,7 +118,7 @@ pub(super) fn of(policy: &Snapshot, sources: &Sources, asked: Asked<'_>, road: &
     let judged = seen.scope.is_some() && decision.reason != Reason::ServiceApp;
     Account {
         decision: if decision.is_permit() { "permit" } else { "refuse" },
-        reason: decision.reason.full_code(Some(policy)).into_owned(),
+        reason: decision.reason.full_code(Some(policy)).to_owned(),
         detail: decision.reason.detail(),
         status: decision.verdict.as_ref().err().map(|refusal| refusal.status),
         meaning: meaning(decision.reason),
@@ -175,7 +175,7 @@ impl Scene<'_> {
                     None if service => vec!["`service-apps: all`".to_owned()],
                     None => Vec::new(),
                 },
-                reason: lacking.then(|| self.reason.full_code(Some(self.policy)).into_owned()),
+                reason: lacking.then(|| self.reason.full_code(Some(self.policy)).to_owned()),
             }
         });
         needs.collect()
