@@ -27,7 +27,7 @@ impl Settings {
                 "service-apps": { "clients": ["noah-sync"] },
             } },
             "apis": {},
-            "audit": { "to": "audit.jsonl" },
+            "audit": { "to": "./audit.jsonl" },
             "log": { "format": "json" },
         }))
     }
@@ -49,13 +49,6 @@ impl Settings {
             };
         }
         *at = value;
-        self
-    }
-
-    /// Without the key at `place`.
-    pub(crate) fn without(mut self, place: &str) -> Self {
-        let (parent, key) = place.rsplit_once('/').unwrap();
-        self.0.pointer_mut(parent).and_then(Value::as_object_mut).unwrap().remove(key).unwrap();
         self
     }
 
