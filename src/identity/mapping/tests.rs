@@ -1,3 +1,5 @@
+//! What claims say about the caller.
+
 use serde_json::json;
 
 use super::super::fixtures::*;
