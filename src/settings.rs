@@ -42,7 +42,7 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Where health, metrics and the live policies are shown.
     pub admin: Admin,
-    /// The peers whose `Forwarded` and `X-Forwarded-*` are believed.
+    /// The peers whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<Network>,
     /// What one client may use up.
     pub limits: Limits,

@@ -24,6 +24,8 @@ pub struct Exchange {
     /// The newest policy that a long exchange was judged by again; the records name the first one.
     pub(super) rejudged: Option<Arc<Option<Snapshot>>>,
     pub(super) caller: Option<Arc<Verified>>,
+    /// Who asks where nobody proved anything.
+    pub(super) nobody: Subject,
     pub(super) decision: Option<Decision>,
     pub(super) preflight: bool,
     pub(super) websocket: bool,
@@ -64,6 +66,7 @@ impl Exchange {
             policy: None,
             rejudged: None,
             caller: None,
+            nobody: Subject::anonymous(),
             decision: None,
             preflight: false,
             websocket: false,
@@ -105,6 +108,12 @@ impl Exchange {
     /// The caller, or nobody.
     pub(super) fn subject(&self) -> Option<&Subject> {
         self.caller.as_ref().map(|verified| &verified.subject)
+    }
+
+    /// Whether nothing was presented, which is not the same as something that is not valid.
+    fn is_anonymous(&self) -> bool {
+        let reason = self.decision.as_ref().map(|decision| decision.reason);
+        self.caller.is_none() && matches!(reason, Some(Reason::Public | Reason::Unauthenticated(None)))
     }
 
     /// The value of the scope that must be one of the caller's.
@@ -155,7 +164,7 @@ impl Exchange {
             policy: snapshot.map(|policy| (&*policy.version.name, &*policy.version.hash)),
             peer: self.peer,
             client_address: self.client_address,
-            subject: self.subject(),
+            subject: self.subject().or_else(|| self.is_anonymous().then_some(&self.nobody)),
             method: &self.method,
             route: snapshot.zip(self.route).and_then(|(policy, route)| policy.template(route)),
             path: self.path.as_deref(),

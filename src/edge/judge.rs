@@ -160,7 +160,9 @@ fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_
         let token = placed.method.token_from.as_deref();
         let strip = api.overrides == Overrides::Strip;
         let unwanted = |name: &str| {
-            token.is_some_and(|token| query::same_name(name, token)) || (strip && query::is_method_override(name))
+            query::same_name(name, query::TOKEN)
+                || token.is_some_and(|token| query::same_name(name, token))
+                || (strip && query::is_method_override(name))
         };
         query::without(written, unwanted).into_owned()
     });
@@ -214,6 +216,12 @@ fn identify(
     let in_query = match (parameter, request.query) {
         (Some(name), Some(written)) => {
             query::single(written, name).map_err(|rejected| Stop::Refused(Reason::BadRequest(rejected)))?
+        }
+        // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
+        // it would speak for somebody else.
+        (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
+            let alone = matches!(read::credentials(session.req_header()).presented(), Ok(Presented::Anonymous));
+            return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
     };

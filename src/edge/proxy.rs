@@ -142,6 +142,10 @@ impl ProxyHttp for Edge {
         answer: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        // An intermediary speaks its own version, whatever the upstream's (RFC 9110, section 6.2).
+        if matches!(answer.version, http::Version::HTTP_09 | http::Version::HTTP_10) {
+            answer.set_version(http::Version::HTTP_11);
+        }
         if let Some(api) = &exchange.api {
             // Only the gateway's own answers carry it: that tells them from the application's.
             answer.remove_header(&*api.identity.decision);
@@ -185,8 +189,8 @@ impl ProxyHttp for Edge {
             !answer.status.is_informational() || answer.status == http::StatusCode::SWITCHING_PROTOCOLS
         });
         if status != 0 && !written {
-            let code = exchange.failure.unwrap_or(failure);
-            if let Err(error) = respond::fail(session, exchange, code, status).await {
+            let code = exchange.failure.unwrap_or(failure).to_owned();
+            if let Err(error) = respond::fail(session, exchange, &code, status).await {
                 tracing::debug!(decision = %exchange.id, cause = %error.etype().as_str(), "the client did not take the answer");
             }
         }

@@ -22,11 +22,11 @@ const DRAINED: u64 = 64 << 10;
 /// Answers a refusal.
 pub(super) async fn refuse(
     session: &mut Session,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     reason: Reason,
     status: u16,
 ) -> pingora::Result<()> {
-    let code = reason.full_code(exchange.snapshot());
+    let code = reason.full_code(exchange.snapshot()).to_owned();
     let mut answer = problem_header(exchange, status)?;
     match reason {
         Reason::Unauthenticated(error) => answer.insert_header("www-authenticate", challenge(error))?,
@@ -41,16 +41,21 @@ pub(super) async fn refuse(
         // A short body is swallowed, so that the connection can be kept.
         session.as_downstream_mut().drain_request_body().await?;
     }
-    send(session, exchange, answer, code, reason.sentence(), status).await
+    send(session, exchange, answer, &code, reason.sentence(), status).await
 }
 
 /// Answers where something failed after the permit: the upstream, a limit, time.
-pub(super) async fn fail(session: &mut Session, exchange: &Exchange, code: &str, status: u16) -> pingora::Result<()> {
-    let sentence = match status {
-        413 => "the request's body is longer than this API allows",
-        502 => "the API behind the gateway did not answer as HTTP should",
-        503 => "the API behind the gateway cannot be reached now",
-        504 => "the API behind the gateway did not answer in time",
+pub(super) async fn fail(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    code: &str,
+    status: u16,
+) -> pingora::Result<()> {
+    let sentence = match (status, code) {
+        (413, _) => "the request's body is longer than this API allows",
+        (502, "upstream-connect") | (503, _) => "the API behind the gateway cannot be reached now",
+        (502, _) => "the API behind the gateway did not answer as HTTP should",
+        (504, _) => "the API behind the gateway did not answer in time",
         _ => "the request could not be completed",
     };
     session.set_keepalive(None);
@@ -83,7 +88,7 @@ fn problem_header(exchange: &Exchange, status: u16) -> pingora::Result<ResponseH
 
 async fn send(
     session: &mut Session,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     mut answer: ResponseHeader,
     code: &str,
     sentence: &str,
@@ -101,6 +106,7 @@ async fn send(
     let downstream = session.as_downstream_mut();
     downstream.write_response_header(Box::new(answer)).await?;
     if !head {
+        exchange.sent = u64::try_from(body.len()).unwrap_or(u64::MAX);
         downstream.write_response_body(body, true).await?;
     }
     Ok(())

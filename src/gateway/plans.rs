@@ -20,6 +20,12 @@ const AUDIT_WAIT: Duration = Duration::from_millis(100);
 /// How often an upstream's name is looked up again.
 const RESOLVE: Duration = Duration::from_secs(30);
 
+/// Bytes that one HTTP/2 stream may send ahead; the protocol's own 64 KiB make uploads slow over distance.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// Bytes that all streams of an HTTP/2 connection may send ahead together.
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
 /// Streams that one HTTP/2 connection may have open at once.
 const STREAMS: u32 = 128;
 
@@ -69,6 +75,8 @@ pub(super) fn listener(listener: &Listener, limits: &Limits) -> ListenerPlan {
 pub(super) fn http2(limits: &Limits) -> H2Options {
     let mut options = H2Options::new();
     options.max_concurrent_streams(STREAMS);
+    options.initial_window_size(STREAM_WINDOW);
+    options.initial_connection_window_size(CONNECTION_WINDOW);
     options.max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
     options
 }

@@ -121,7 +121,9 @@ impl RouteTable {
     pub fn place<'r>(&'r self, method: &str, path: &'r CanonicalPath<'_>) -> Result<Placed<'r>, Unplaced> {
         let text = path.as_str();
         let id = if self.dialect.folds_case() { self.match_folded(text) } else { self.match_exact(text)? };
-        let id = id.ok_or(Unplaced::NoRoute)?;
+        // An encoded slash is a letter of one parameter or nothing: elsewhere servers would split there.
+        let stray = Unplaced::Rejected(RejectedRequest::EncodedSlash);
+        let id = id.ok_or(if path.has_encoded_slash() { stray } else { Unplaced::NoRoute })?;
         let route = self.route(id).ok_or(Unplaced::NoRoute)?;
         let wanted = if method == "HEAD" { "GET" } else { method };
         let entry = route.methods.iter().find(|entry| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;

@@ -222,13 +222,17 @@ fn once(before: &mut Option<Place>, key: &str, place: Place, findings: &mut Find
     }
 }
 
-fn not_yet(fields: &mut Fields<'_>, keys: &[&'static str], findings: &mut Findings) {
+/// Whether one of `keys` stands there, each a finding.
+fn not_yet(fields: &mut Fields<'_>, keys: &[&'static str], findings: &mut Findings) -> bool {
+    let mut found = false;
     for key in keys {
         if let Some(node) = fields.optional(key) {
             let message = format!("`{key}` is part of the policy language, but this version does not enforce it yet");
+            found = true;
             findings.push(Finding::error(Code::NotYet, Some(node.place), message));
         }
     }
+    found
 }
 
 fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Written> {

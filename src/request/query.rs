@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::RejectedRequest;
 
+/// The parameter in which servers look for a token (RFC 6750, section 2.3).
+pub const TOKEN: &str = "access_token";
+
 /// The query as text.
 ///
 /// # Errors
@@ -63,7 +66,7 @@ pub fn form_method_overrides(body: &[u8], asked: &mut Vec<String>) {
     method_overrides(&String::from_utf8_lossy(body), asked);
 }
 
-/// Whether some framework takes the two names for one: PHP turns `.` and blanks into `_`, several ignore case.
+/// Whether some framework takes the two names for one, the second without odd letters: PHP turns `.` and blanks into `_`, several ignore case.
 pub fn same_name(written: &str, name: &str) -> bool {
     let plain = |c: char| if matches!(c, '.' | ' ' | '+') { '_' } else { c.to_ascii_lowercase() };
     written.trim().chars().map(plain).eq(name.chars().map(plain))

@@ -18,7 +18,7 @@ pub struct Limits {
     pub header_count: usize,
     /// Bytes of path and query.
     pub target_length: usize,
-    /// From the first byte of a request to the end of its headers.
+    /// From the first byte of a connection to the end of its first headers.
     pub header_timeout: Duration,
     /// The longest TLS handshake.
     pub tls_handshake: Duration,

@@ -16,6 +16,8 @@ pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<
                     "gates by `{word}` are part of the policy language, but this version does not enforce them yet"
                 );
                 findings.push(Finding::error(Code::NotYet, Some(node.place), message));
+                // What else such a gate needs is for the version that enforces it to say.
+                return None;
             }
             Some(other) => {
                 let finding =

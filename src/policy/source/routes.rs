@@ -33,12 +33,14 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
         return need(node, findings).map(bare);
     }
     let mut fields = Fields::open(node, "a route's method", findings)?;
+    if not_yet(&mut fields, &["when", "by-type"], findings) {
+        return None;
+    }
     let found = fields.required("need", findings).and_then(|node| need(node, findings));
     let websocket = fields.optional("websocket").and_then(|node| reader::boolean(node, "`websocket`", findings));
     let token_from = fields.optional("token-from").and_then(|node| written(node, "`token-from`", findings));
     let encoded_slash = fields.optional("encoded-slash").and_then(|node| written(node, "`encoded-slash`", findings));
     let across = fields.optional("across").map(|node| names(node, "`across`", findings)).unwrap_or_default();
-    not_yet(&mut fields, &["when", "by-type"], findings);
     fields.finish(findings);
     Some(MethodSource { websocket: websocket.unwrap_or(false), token_from, encoded_slash, across, ..bare(found?) })
 }
