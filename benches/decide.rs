@@ -237,7 +237,7 @@ fn generated(size: Size) -> String {
 fn load(name: &str, text: &str) -> Snapshot {
     let mut sources = Sources::default();
     sources.add(name, text);
-    let loaded = policy::load(&sources, true);
+    let loaded = policy::load(&sources, None);
     loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)))
 }
 

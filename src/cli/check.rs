@@ -42,16 +42,16 @@ struct Checked {
 /// Config: the findings about a settings file, and the policies that it names.
 struct Config {
     checked: Checked,
-    /// Each policy, and whether its API believes one source of identity only.
-    policies: Vec<(PathBuf, bool)>,
+    /// Each policy, and the sources of identity that its API believes.
+    policies: Vec<(PathBuf, Vec<Box<str>>)>,
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
-    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, true)).collect();
+    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, None)).collect();
     if let Some(path) = &args.config {
         let config = check_config(path);
         all.push(config.checked);
-        all.extend(config.policies.iter().map(|(path, lone_source)| check_policy(path, *lone_source)));
+        all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers))));
     }
     let mut joined = Findings::default();
     all.iter().for_each(|checked| joined.extend(checked.findings.clone()));
@@ -76,9 +76,9 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     }
 }
 
-fn check_policy(path: &Path, lone_source: bool) -> Checked {
+fn check_policy(path: &Path, issuers: Option<&[Box<str>]>) -> Checked {
     match file::read(path) {
-        Ok(sources) => Checked { findings: policy::load(&sources, lone_source).findings, sources },
+        Ok(sources) => Checked { findings: policy::load(&sources, issuers).findings, sources },
         Err(finding) => unreadable(finding),
     }
 }
@@ -97,7 +97,7 @@ fn check_config(path: &Path) -> Config {
     let folder = path.parent().unwrap_or(Path::new(""));
     let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
     let apis = settings.iter().flat_map(|settings| &settings.apis);
-    let policies = apis.map(|api| (api.policy.clone(), api.issuers.len() <= 1)).collect();
+    let policies = apis.map(|api| (api.policy.clone(), api.issuers.clone())).collect();
     Config { checked: Checked { findings, sources }, policies }
 }
 

@@ -13,7 +13,7 @@ use super::exit::Trouble;
 /// Which sources of identity a gateway believes stands in its settings; a policy on its own is read as for one.
 pub(super) fn load(path: &Path) -> Result<(Snapshot, Sources), Trouble> {
     let sources = file::read(path).map_err(|finding| Trouble::failure(report::line(&finding, &Sources::default())))?;
-    let loaded = policy::load(&sources, true);
+    let loaded = policy::load(&sources, None);
     match loaded.snapshot {
         Some(snapshot) => Ok((snapshot, sources)),
         None => {

@@ -53,13 +53,22 @@ impl ApprovalSet {
 
 impl Keys<'_> {
     fn is(&self, key: Key, value: &str) -> bool {
+        let source = self.subject.id.as_ref().map_or("", |id| &*id.source);
         match key {
-            Key::Client => self.subject.client.as_deref() == Some(value),
-            Key::Caller => self.subject.id.as_ref().is_some_and(|id| match value.split_once('/') {
-                Some((source, name)) => *id.source == *source && *id.name == *name,
-                None => *id.name == *value,
-            }),
+            Key::Client => self.subject.client.as_deref().is_some_and(|client| is_named(value, source, client)),
+            Key::Caller => self.subject.id.as_ref().is_some_and(|id| is_named(value, source, &id.name)),
             Key::Scope(at) => self.scope.get(usize::from(at)).and_then(Option::as_deref) == Some(value),
         }
+    }
+}
+
+/// Whether `written` is `source/name`. A policy that was read on its own may leave the source out, and so may a
+/// caller that was stated.
+fn is_named(written: &str, source: &str, name: &str) -> bool {
+    let behind = |source: &str| written.strip_prefix(source).and_then(|rest| rest.strip_prefix('/')) == Some(name);
+    match written.split_once('/') {
+        Some((_, rest)) if source.is_empty() => written == name || rest == name,
+        Some(_) => behind(source),
+        None => written == name,
     }
 }

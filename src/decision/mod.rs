@@ -13,6 +13,7 @@ pub use witness::{Silent, Step, Witness};
 use crate::identity::IdentityError;
 use crate::policy::standing::Standing;
 use crate::policy::{RowId, ServiceApps, Snapshot, Unplaced};
+use crate::request::RejectedRequest;
 use crate::vocabulary::{Access, CellId, Cells, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
 
 use approval::Keys;
@@ -43,8 +44,9 @@ pub fn decide_watched<W: Witness>(
 ) -> Decision {
     let Question { access, subject } = question;
     if let Err(Unplaced::Rejected(rejected)) = access
-        && rejected != crate::request::RejectedRequest::AmbiguousPath
+        && !matches!(rejected, RejectedRequest::AmbiguousPath | RejectedRequest::EncodedSlash)
     {
+        // The two exceptions depend on the routes: whoever proved nothing must not learn of them.
         return Decision::refuse(Reason::BadRequest(rejected));
     }
     let subject = match subject {

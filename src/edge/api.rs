@@ -1,6 +1,7 @@
 //! Api: one guarded API as the request path sees it, and which one a request belongs to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::reload::keys::Issuers;
 use crate::reload::policy::PolicyStore;
@@ -40,6 +41,8 @@ pub struct Api {
     pub overrides: Overrides,
     /// Bytes of one request's body; `None` is no limit.
     pub body: Option<u64>,
+    /// How long a whole exchange may take; `None` is as long as a stream may.
+    pub total: Option<Duration>,
 }
 
 /// Apis: all APIs of the gateway.
@@ -73,8 +76,12 @@ impl Apis {
             return Ok(only.matches.claims(listener, host, "").then_some(only));
         }
         // The most lenient of the dialects decodes whatever any of them would; what it refuses is refused by all.
-        let Ok(canonical) = CanonicalPath::read(path, Dialect::Aspnet) else {
-            return Ok(self.longest(|api| api.matches.path.is_empty() && api.matches.claims(listener, host, "")));
+        let canonical = match CanonicalPath::read(path, Dialect::Aspnet) {
+            Ok(canonical) => canonical,
+            Err(rejected) => {
+                let rest = self.longest(|api| api.matches.path.is_empty() && api.matches.claims(listener, host, ""));
+                return rest.map(Some).ok_or(rejected);
+            }
         };
         let path = canonical.as_str();
         let exact = self.longest(|api| api.matches.claims(listener, host, path));

@@ -41,6 +41,8 @@ pub struct Exchange {
     pub(super) origin: Option<Box<str>>,
     pub(super) peer: Option<SocketAddr>,
     pub(super) client_address: Option<IpAddr>,
+    /// Whether the socket's other end is a forwarder that is believed.
+    pub(super) trusted_peer: bool,
     pub(super) secure: bool,
     pub(super) scan: Option<super::form::Scan>,
     pub(super) received: u64,
@@ -79,6 +81,7 @@ impl Exchange {
             origin: None,
             peer: None,
             client_address: None,
+            trusted_peer: false,
             secure: false,
             scan: None,
             received: 0,

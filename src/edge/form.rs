@@ -11,8 +11,10 @@ pub(super) const LONGEST: usize = 64 << 10;
 pub(super) enum FormKind {
     /// `application/x-www-form-urlencoded`: read whole.
     UrlEncoded,
-    /// `multipart/form-data`: scanned as it streams.
+    /// `multipart/form-data` or `multipart/mixed`: scanned as it streams.
     Multipart,
+    /// No media type: Rack takes such a POST for url-encoded. Scanned as it streams, because it may be long.
+    Untyped,
 }
 
 /// Unreadable: a form in which the upstream may see what the gateway cannot.
@@ -26,7 +28,9 @@ pub(super) struct Unreadable;
 /// ASCII as ASCII.
 pub(super) fn kind(headers: &HeaderMap) -> Result<Option<FormKind>, Unreadable> {
     let types: Vec<&[u8]> = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes).collect();
-    let Some(found) = types.iter().find_map(|media_type| kind_of(media_type)) else { return Ok(None) };
+    let untyped = types.iter().all(|media_type| media_type.trim_ascii().is_empty());
+    let found = types.iter().find_map(|media_type| kind_of(media_type)).or(untyped.then_some(FormKind::Untyped));
+    let Some(found) = found else { return Ok(None) };
     let coded =
         headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if types.len() > 1 || coded || !types.into_iter().flat_map(charset).all(spells_ascii) {
@@ -40,6 +44,7 @@ fn kind_of(media_type: &[u8]) -> Option<FormKind> {
     match essence {
         _ if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Some(FormKind::UrlEncoded),
         _ if essence.eq_ignore_ascii_case(b"multipart/form-data") => Some(FormKind::Multipart),
+        _ if essence.eq_ignore_ascii_case(b"multipart/mixed") => Some(FormKind::Multipart),
         _ => None,
     }
 }
@@ -62,34 +67,59 @@ fn spells_ascii(charset: &[u8]) -> bool {
         .any(|known| plain.eq_ignore_ascii_case(known))
 }
 
-/// Scan: looks for a part that is named like a method override, across chunks.
+/// Scan: looks for a field that is named like a method override, across chunks.
 ///
 /// It looks at the text alone, not at the boundaries: a file that holds such a form is taken for one, which is the
 /// safe side.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scan {
+    /// What may stand right before the name.
+    before: &'static [u8],
     tail: Vec<u8>,
 }
 
-/// `name="_method"` is 14 letters; a charset (RFC 5987) makes it longer.
+/// The longest spelling with what stands before it, and room for blanks.
 const WINDOW: usize = 64;
 
 impl Scan {
-    /// Whether the body, up to and with this chunk, has shown such a part.
+    /// A scan of the parts of a multipart form: `name="_method"`, `name=_method`, `name*=utf-8''_method`.
+    pub(super) fn of_parts() -> Self {
+        Self { before: b"\"'=\\", tail: Vec::new() }
+    }
+
+    /// A scan of a body that may be url-encoded: `_method=…` at its beginning or behind a separator.
+    pub(super) fn of_fields() -> Self {
+        // What stands before the first field is a separator too.
+        Self { before: b"&;", tail: b"&".to_vec() }
+    }
+
+    /// Whether the body, up to and with this chunk, has shown such a field.
     pub(super) fn finds_override(&mut self, chunk: &[u8]) -> bool {
         self.tail.extend_from_slice(chunk);
-        let found = self.tail.windows(b"_method".len()).enumerate().any(|(at, window)| {
-            let word = matches!(window.first(), Some(b'_' | b'.' | b' ' | b'+'))
-                && window.get(1..).is_some_and(|rest| rest.eq_ignore_ascii_case(b"method"));
-            let before = self.tail.get(..at).unwrap_or_default().trim_ascii_end();
-            // PHP overlooks blanks before a name, also where there are more of them than are kept here.
-            word && before.last().is_none_or(|byte| b"\"'=".contains(byte))
+        let found = self.tail.windows(METHOD.len()).enumerate().any(|(at, window)| {
+            window.eq_ignore_ascii_case(METHOD) && self.names_a_field(self.tail.get(..at).unwrap_or_default())
         });
         let keep = self.tail.len().saturating_sub(WINDOW);
         self.tail.drain(..keep);
         found
     }
+
+    /// Whether what stands before `method` makes it `_method`, as some framework reads it, at the beginning of a name.
+    fn names_a_field(&self, before: &[u8]) -> bool {
+        let encoded = [&b"%5f"[..], b"%2e"].into_iter().find_map(|letter| {
+            let (rest, last) = before.split_at_checked(before.len().checked_sub(letter.len())?)?;
+            last.eq_ignore_ascii_case(letter).then_some(rest)
+        });
+        let plain = before.strip_suffix(b"_").or_else(|| before.strip_suffix(b"."));
+        encoded.or(plain).is_some_and(|rest| {
+            // PHP overlooks blanks before a name, also where there are more of them than are kept here.
+            rest.trim_ascii_end().last().is_none_or(|byte| self.before.contains(byte))
+        })
+    }
 }
+
+/// What the name ends with; `_` and whatever PHP turns into it stand before.
+const METHOD: &[u8] = b"method";
 
 #[cfg(test)]
 mod tests;

@@ -111,18 +111,18 @@ fn set_identity(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) ->
 fn set_forwarded(session: &Session, upstream: &mut RequestHeader, exchange: &Exchange) -> pingora::Result<()> {
     let header = session.req_header();
     let peer = exchange.peer.map(|peer| peer.ip().to_canonical());
-    let through_proxy = exchange.client_address != peer;
     // Several lines are one list (RFC 9110, section 5.3): the last one is the proxy's own.
     let before = header.headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
     let before = before.collect::<Vec<_>>().join(", ");
     let chain = match (peer, before) {
-        (Some(peer), before) if through_proxy => format!("{before}, {peer}"),
+        (Some(peer), before) if exchange.trusted_peer && !before.is_empty() => format!("{before}, {peer}"),
         (Some(peer), _) => peer.to_string(),
         (None, _) => "unknown".to_owned(),
     };
     upstream.insert_header("X-Forwarded-For", chain)?;
     let scheme = if exchange.secure { "https" } else { "http" };
-    let believed = |name| read::text(header, name).filter(|_| through_proxy);
+    // Two values are a client's and the proxy's: which is which cannot be told.
+    let believed = |name| read::single(header, name).filter(|_| exchange.trusted_peer);
     upstream.insert_header("X-Forwarded-Proto", believed("x-forwarded-proto").unwrap_or(scheme).to_owned())?;
     let host = read::host(header).unwrap_or_default();
     let host = believed("x-forwarded-host").map_or(host, str::as_bytes).to_vec();
@@ -137,8 +137,10 @@ fn set_forwarded(session: &Session, upstream: &mut RequestHeader, exchange: &Exc
 /// A name as a header may carry it: visible ASCII as it is, all else, `%` and `also` percent-encoded.
 fn visible(name: &str, also: &str) -> String {
     let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if (0x20..0x7f).contains(&byte) && byte != b'%' && !also.as_bytes().contains(&byte) {
+    for (at, byte) in name.bytes().enumerate() {
+        // A blank at an end would be trimmed, and somebody else's name be left.
+        let trimmed = byte == b' ' && (at == 0 || at + 1 == name.len());
+        if (0x20..0x7f).contains(&byte) && !trimmed && byte != b'%' && !also.as_bytes().contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));

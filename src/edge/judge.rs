@@ -47,12 +47,15 @@ fn prepare(
     exchange.method = header.method.as_str().chars().take(32).collect();
     exchange.peer = read::peer(session);
     exchange.client_address = read::client_address(header, exchange.peer, &edge.trusted);
+    exchange.trusted_peer = exchange.peer.is_some_and(|peer| read::is_trusted(peer.ip(), &edge.trusted));
     exchange.secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
     read::check_header(session, &edge.limits).map_err(Reason::BadRequest)?;
-    let host = read::host(header).and_then(|host| std::str::from_utf8(host).ok()).map(host_name);
-    let listener = session.server_addr().and_then(|address| address.as_inet()).map_or(0, |address| address.port());
-    let listener = edge.listeners.iter().find(|(port, _)| *port == listener).map_or("", |(_, name)| name);
-    let path = header.raw_path().split(|&byte| byte == b'?').next().unwrap_or_default();
+    let authority = read::host(header);
+    let host = authority.and_then(|host| std::str::from_utf8(host).ok()).map(host_name);
+    let local = session.server_addr().and_then(|address| address.as_inet()).copied();
+    let listener = local.and_then(|local| edge.listener(local)).unwrap_or_default();
+    let target = request::origin_form(header.raw_path(), authority).map_err(Reason::BadRequest)?;
+    let path = target.split(|&byte| byte == b'?').next().unwrap_or_default();
     let api = edge.apis.choose(listener, host.as_deref(), path).map_err(Reason::BadRequest)?.ok_or(Reason::NoApi)?;
     let policy = api.policy.load();
     exchange.api = Some(Arc::clone(api));
@@ -215,7 +218,8 @@ fn identify(
     let parameter = placed.and_then(|placed| placed.method.token_from.as_deref());
     let in_query = match (parameter, request.query) {
         (Some(name), Some(written)) => {
-            query::single(written, name).map_err(|rejected| Stop::Refused(Reason::BadRequest(rejected)))?
+            // Two tokens are two credentials.
+            query::single(written, name).map_err(|_| Stop::Identity(IdentityError::SeveralCredentials))?
         }
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
@@ -228,7 +232,9 @@ fn identify(
     let credentials = read::credentials(session.req_header()).with_query_token(in_query.as_deref());
     let now = now();
     let failed = |error| {
-        if let (Some(address), true) = (exchange.client_address, error != IdentityError::KeysUnavailable) {
+        // Only what had to be verified: a retried token that has expired costs nothing, and locks nobody out.
+        let costly = matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
+        if let (Some(address), true) = (exchange.client_address, costly) {
             edge.failures.count(address, now);
         }
         Stop::Identity(error)
@@ -256,7 +262,7 @@ fn identify(
 /// Whether a long exchange may go on: its token is still good, and the policy that is live now permits it too.
 pub(super) fn still_permitted(edge: &Edge, exchange: &mut Exchange) -> bool {
     let now = now();
-    if exchange.proof_ends().is_some_and(|end| now > end) {
+    if exchange.proof_ends().is_some_and(|end| now >= end) {
         return false;
     }
     let Some(api) = exchange.api.clone() else { return false };

@@ -16,6 +16,7 @@ pub mod respond;
 pub mod tls;
 pub mod upstream;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,8 +35,8 @@ use lifecycle::{Draining, InFlight};
 pub struct Edge {
     /// The guarded APIs.
     pub apis: Apis,
-    /// The ports that are bound, each with its listener's name in the settings.
-    pub listeners: Vec<(u16, Box<str>)>,
+    /// The addresses that are bound, each with its listener's name in the settings.
+    pub listeners: Vec<(SocketAddr, Box<str>)>,
     /// Peers whose word about the client is believed.
     pub trusted: Vec<Network>,
     /// What one client may use up.
@@ -54,6 +55,20 @@ pub struct Edge {
     pub draining: Draining,
     /// The names of decisions.
     pub ids: DecisionIds,
+}
+
+impl Edge {
+    /// The name of the listener that accepted on `local`: the one bound to this very address, else to every address.
+    fn listener(&self, local: SocketAddr) -> Option<&str> {
+        let address = local.ip().to_canonical();
+        let bound = |any: bool| {
+            self.listeners.iter().find(|(bound, _)| {
+                let here = if any { bound.ip().is_unspecified() } else { bound.ip().to_canonical() == address };
+                bound.port() == local.port() && here
+            })
+        };
+        bound(false).or_else(|| bound(true)).map(|(_, name)| &**name)
+    }
 }
 
 /// DecisionIds: names for decisions, unique over processes by a random first half.

@@ -24,6 +24,9 @@ const STREAM: Duration = Duration::from_secs(5);
 /// How long a client may take to receive a piece of the response, and to be drained of an unread body.
 const SLOW_CLIENT: Duration = Duration::from_secs(60);
 
+/// How long a form may take that is read before the decision.
+const SLOW_FORM: Duration = Duration::from_secs(30);
+
 #[async_trait]
 impl ProxyHttp for Edge {
     type CTX = Exchange;
@@ -61,7 +64,8 @@ impl ProxyHttp for Edge {
         };
         match &decision.verdict {
             Ok(_) => {
-                exchange.ends = exchange.started.checked_add(self.limits.stream_age);
+                let total = exchange.api.as_ref().and_then(|api| api.total).unwrap_or(Duration::MAX);
+                exchange.ends = exchange.started.checked_add(self.limits.stream_age.min(total));
                 Ok(false)
             }
             Err(refusal) => {
@@ -228,13 +232,18 @@ impl Edge {
             Err(Unreadable) => {
                 exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::MethodOverride)));
             }
-            Ok(Some(FormKind::Multipart)) => exchange.scan = Some(Scan::default()),
+            Ok(Some(FormKind::Multipart)) => exchange.scan = Some(Scan::of_parts()),
+            Ok(Some(FormKind::Untyped)) => exchange.scan = Some(Scan::of_fields()),
             Ok(Some(FormKind::UrlEncoded)) => {
                 let expects = header.headers.contains_key(http::header::EXPECT);
                 if expects {
                     session.as_downstream_mut().write_continue_response().await?;
                 }
-                let Some(body) = read_short_body(session).await? else {
+                let Ok(read) = tokio::time::timeout(SLOW_FORM, read_short_body(session)).await else {
+                    exchange.failure = Some("client-timeout");
+                    return Error::e_explain(ErrorType::HTTPStatus(408), "the form did not come in time");
+                };
+                let Some(body) = read? else {
                     exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::FormTooLong)));
                     return Ok(());
                 };

@@ -20,9 +20,11 @@ impl Headers for Fields<'_> {
     }
 }
 
-/// The value of a field that occurs once and is text.
-pub(super) fn text<'a>(header: &'a RequestHeader, name: &str) -> Option<&'a str> {
-    header.headers.get(name)?.to_str().ok()
+/// The value of a field that stands there once, with one value.
+pub(super) fn single<'a>(header: &'a RequestHeader, name: &str) -> Option<&'a str> {
+    let mut lines = header.headers.get_all(name).iter();
+    let value = lines.next()?.to_str().ok()?;
+    (lines.next().is_none() && !value.contains(',')).then_some(value)
 }
 
 /// The host that the request names: `:authority` of HTTP/2, else `Host`.
@@ -93,11 +95,15 @@ pub(super) fn peer(session: &Session) -> Option<SocketAddr> {
     session.client_addr().and_then(|address| address.as_inet()).copied()
 }
 
+/// Whether an address is one of the forwarders whose word is believed.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(address.to_canonical()))
+}
+
 /// The client's address: the last one in `X-Forwarded-For` that is no trusted forwarder, if the peer is one.
 pub(super) fn client_address(header: &RequestHeader, peer: Option<SocketAddr>, trusted: &[Network]) -> Option<IpAddr> {
     let peer = peer?.ip().to_canonical();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
-    if !is_trusted(peer) {
+    if !is_trusted(peer, trusted) {
         return Some(peer);
     }
     let lines = header.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
@@ -107,7 +113,7 @@ pub(super) fn client_address(header: &RequestHeader, peer: Option<SocketAddr>, t
         // A hop that is no address ends the chain: what stands before it cannot be believed either.
         let Ok(address) = hop.parse::<IpAddr>() else { break };
         client = address.to_canonical();
-        if !is_trusted(client) {
+        if !is_trusted(client, trusted) {
             break;
         }
     }

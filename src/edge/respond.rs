@@ -1,5 +1,7 @@
 //! Responses of the gateway itself: problem+json (RFC 9457) with a stable type and the decision's id.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -16,8 +18,14 @@ pub const PROBLEM: &str = "urn:portcullis:reason:";
 /// The header that carries the decision's id, so that the gateway's refusal is told apart from the application's.
 pub const DECISION_HEADER: &str = "X-Portcullis-Decision";
 
-/// How large an unread body may be for the connection to be kept after a refusal.
+/// How large an unread body may be for it to be swallowed after a refusal.
 const DRAINED: u64 = 64 << 10;
+
+/// How long a refusal over HTTP/1.1 waits for a short body, so that the connection can be kept.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// How long a refused HTTP/2 stream is kept open behind its answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Answers a refusal.
 pub(super) async fn refuse(
@@ -35,11 +43,9 @@ pub(super) async fn refuse(
         Reason::KeysUnavailable | Reason::NoPolicy => answer.insert_header("retry-after", "5")?,
         _ => {}
     }
-    if must_close(session, reason) {
+    let http2 = session.as_downstream().is_http2();
+    if must_close(session, reason) || (!http2 && !swallow(session, SHORT).await) {
         session.set_keepalive(None);
-    } else {
-        // A short body is swallowed, so that the connection can be kept.
-        session.as_downstream_mut().drain_request_body().await?;
     }
     send(session, exchange, answer, &code, reason.sentence(), status).await
 }
@@ -109,7 +115,24 @@ async fn send(
         exchange.sent = u64::try_from(body.len()).unwrap_or(u64::MAX);
         downstream.write_response_body(body, true).await?;
     }
+    if downstream.is_http2() {
+        // A stream that is dropped with its body unread is reset, and the answer with it: let it leave first.
+        swallow(session, LINGER).await;
+    }
     Ok(())
+}
+
+/// Reads what is left of a short body for at most `time`; whether it came to its end.
+async fn swallow(session: &mut Session, time: Duration) -> bool {
+    let downstream = session.as_downstream_mut();
+    let mut left = DRAINED;
+    let rest = async {
+        while let Some(chunk) = downstream.read_request_body().await.ok()? {
+            left = left.checked_sub(u64::try_from(chunk.len()).ok()?)?;
+        }
+        Some(())
+    };
+    matches!(tokio::time::timeout(time, rest).await, Ok(Some(())))
 }
 
 /// RFC 6750, section 3: no error where nothing was presented.

@@ -93,7 +93,7 @@ impl Gateway {
             .map_err(|error| format!("files cannot be watched: {error}"))?;
         let edge = Edge {
             apis: Apis::new(parts.iter().map(|part| Arc::clone(&part.api)).collect()),
-            listeners: listeners.iter().map(|(name, address)| (address.port(), name.clone())).collect(),
+            listeners: listeners.iter().map(|(name, address)| (*address, name.clone())).collect(),
             trusted: settings.trusted_proxies.clone(),
             limits: settings.limits.clone(),
             approvals: Arc::new(Live::new(ApprovalSet::default())),
@@ -216,7 +216,7 @@ fn open_api(
         MethodOverrides::Strip => Overrides::Strip,
         MethodOverrides::Evaluate => Overrides::Evaluate,
     };
-    let policy = open_policy(api, api.issuers.len() <= 1, generation, metrics);
+    let policy = open_policy(api, generation, metrics);
     let max_age = settings.token_cache.max_age.as_secs();
     Ok(Part {
         api: Arc::new(Api {
@@ -233,16 +233,12 @@ fn open_api(
             identity: api.identity_headers.clone(),
             overrides,
             body: api.body,
+            total: api.upstream.total_timeout,
         }),
     })
 }
 
-fn open_policy(
-    api: &settings::Api,
-    lone_source: bool,
-    generation: &Arc<Generation>,
-    metrics: &Arc<Metrics>,
-) -> PolicyStore {
+fn open_policy(api: &settings::Api, generation: &Arc<Generation>, metrics: &Arc<Metrics>) -> PolicyStore {
     let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
     let on_change = move |event: &Event| {
         let published = |version: &crate::policy::PolicyVersion| {
@@ -266,7 +262,7 @@ fn open_policy(
             }
         }
     };
-    PolicyStore::open(api.name.clone(), api.policy.clone(), lone_source, Box::new(on_change))
+    PolicyStore::open(api.name.clone(), api.policy.clone(), api.issuers.clone().into(), Box::new(on_change))
 }
 
 fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {

@@ -32,12 +32,12 @@ pub struct Loaded {
 
 /// Loads the policy that the texts of `sources` make up together: parse, validate, compile.
 ///
-/// Where `lone_source` is false, the gateway believes several sources of identity, and an id in `users:` without
-/// its source is an error.
-pub fn load(sources: &Sources, lone_source: bool) -> Loaded {
+/// `issuers` names the sources of identity that its API believes; `None` where the policy is read on its own, so that
+/// ids cannot be held against them.
+pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
     let mut findings = Findings::default();
     let written = parse(sources, &mut findings);
-    let model = validate::validate(&written, lone_source, &mut findings);
+    let model = validate::validate(&written, issuers, &mut findings);
     let snapshot = match model {
         Some(model) if !findings.has_errors() => compile::compile(model, &written, sources, &mut findings),
         _ => None,

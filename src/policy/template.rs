@@ -157,6 +157,10 @@ fn segment(part: &str, last: bool) -> Result<Segment, (String, &'static str)> {
     if part.contains('%') {
         return Err((format!("`{part}` is percent-encoded"), "write the character itself"));
     }
+    if !part.is_ascii() {
+        // Servers that ignore case fold letters beyond ASCII too, each by its own tables.
+        return Err((format!("`{part}` holds a letter beyond ASCII"), "name a parameter instead"));
+    }
     let encoded = path::encode_segment(part);
     let probe = format!("/{encoded}");
     match path::CanonicalPath::read(probe.as_bytes(), Dialect::Strict) {

@@ -24,18 +24,19 @@ users:
   u: { roles: [R2] }
 ";
 
-fn findings_of(files: &[(&str, &str)], lone_source: bool) -> Vec<String> {
+fn findings_of(files: &[(&str, &str)], issuers: Option<&[&str]>) -> Vec<String> {
     let mut sources = Sources::default();
     for (name, text) in files {
         sources.add(*name, text);
     }
-    let loaded = load(&sources, lone_source);
+    let issuers: Option<Vec<Box<str>>> = issuers.map(|names| names.iter().map(|&name| name.into()).collect());
+    let loaded = load(&sources, issuers.as_deref());
     assert_eq!(loaded.snapshot.is_none(), loaded.findings.has_errors());
     loaded.findings.sorted().into_iter().map(|finding| report::line(finding, &sources)).collect()
 }
 
 fn findings(text: &str) -> Vec<String> {
-    findings_of(&[("p.yaml", text)], true)
+    findings_of(&[("p.yaml", text)], None)
 }
 
 /// The base with one piece replaced by another.
@@ -268,9 +269,9 @@ fn all_findings_come_in_one_run_and_in_file_order() {
 #[test]
 fn a_folder_is_one_policy_and_a_name_stands_in_one_file_only() {
     let more = "routes:\n  /{tenant}/b: { GET: read B }\n";
-    assert_eq!(findings_of(&[("1.yaml", BASE), ("2.yaml", more)], true), Vec::<String>::new());
+    assert_eq!(findings_of(&[("1.yaml", BASE), ("2.yaml", more)], None), Vec::<String>::new());
     let again = "version: 1\nroles:\n  R1: { permissions: [] }\n";
-    let found = findings_of(&[("1.yaml", BASE), ("2.yaml", again)], true);
+    let found = findings_of(&[("1.yaml", BASE), ("2.yaml", again)], None);
     assert!(
         found.iter().any(|line| line.starts_with("2.yaml:1:10: error[duplicate-key]: `version` stands in two files")),
         "{found:#?}"
@@ -282,14 +283,42 @@ fn a_folder_is_one_policy_and_a_name_stands_in_one_file_only() {
 }
 
 #[test]
-fn with_several_sources_an_id_names_its_own() {
-    let found = findings_of(&[("p.yaml", BASE)], false);
-    assert!(
-        found.iter().any(|line| line.contains("18:3: error[bad-value]: the id `u` does not say which source")),
-        "{found:#?}"
-    );
-    let named = with("  u: { roles", "  hospital/u: { roles");
-    assert!(findings_of(&[("p.yaml", &named)], false).iter().all(|line| !line.contains("error[")));
+fn an_id_names_a_source_that_is_there() {
+    let with_id = |id: &str| with("  u: { roles", &format!("  {id}: {{ roles"));
+    let with_client =
+        |client: &str| with("{ client: c,", &format!("{{ client: {client},")).replace("  u: {", "  a/u: {");
+    let several = Some(&["a", "hospital"][..]);
+    let table = [
+        (with_id("u"), None, ""),
+        (with_id("x/u"), None, ""),
+        (with_id("u"), Some(&["a"][..]), ""),
+        (with_id("a/u"), Some(&["a"][..]), ""),
+        (
+            with_id("CORP/u"),
+            Some(&["a"][..]),
+            "18:3: error[unknown-name]: this API believes no source of identity that is called `CORP` (an id that holds a slash stands behind its issuer: `a/CORP/u`)",
+        ),
+        (
+            with_id("hospitl/u"),
+            Some(&["hospital"][..]),
+            "error[unknown-name]: this API believes no source of identity that is called `hospitl` (did you mean `hospital`?)",
+        ),
+        (with_client("a/c"), several, ""),
+        (with_client("c"), several, "13:84: error[bad-value]: the id `c` does not say which source"),
+        (with_id("u"), several, "18:3: error[bad-value]: the id `u` does not say which source"),
+        (
+            with_id("b/u"),
+            several,
+            "18:3: error[unknown-name]: this API believes no source of identity that is called `b`",
+        ),
+    ];
+    for (text, issuers, expected) in table {
+        let found = findings_of(&[("p.yaml", &text)], issuers);
+        let errors: Vec<&String> = found.iter().filter(|line| line.contains("error[")).collect();
+        let fine =
+            if expected.is_empty() { errors.is_empty() } else { errors.iter().any(|line| line.contains(expected)) };
+        assert!(fine, "{expected}: {found:#?}\n{text}");
+    }
 }
 
 #[test]
@@ -299,7 +328,7 @@ fn the_version_changes_with_every_text_and_with_how_it_is_split() {
         for text in files {
             sources.add("p.yaml", text);
         }
-        load(&sources, true).snapshot.unwrap().version.hash
+        load(&sources, None).snapshot.unwrap().version.hash
     };
     let more = "routes:\n  /{tenant}/b: { GET: read B }\n";
     assert_eq!(version(&[BASE]), version(&[BASE]));

@@ -4,6 +4,7 @@ mod gates;
 mod names;
 mod people;
 mod routes;
+mod sources;
 
 use crate::document::{Code, Finding, Findings};
 use crate::vocabulary::{Cell, CellId, Operation, access::MAX_SCOPES};
@@ -12,9 +13,10 @@ use super::model::{Cors, Model, Row, ScopeName, Table};
 use super::source::{CorsSource, NeedSource, Source, Written};
 use super::standing::RowId;
 use names::Names;
+use sources::Sources;
 
 /// The model of `written`; `None` where it has no meaning at all. Findings tell whether it may be used.
-pub(super) fn validate(written: &Source, lone_source: bool, findings: &mut Findings) -> Option<Model> {
+pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings: &mut Findings) -> Option<Model> {
     let name = written.name.as_ref().map(|name| name.text.clone());
     if name.is_none() && !findings.has_errors() {
         let finding = Finding::error(Code::MissingKey, None, "the policy has no `name`");
@@ -31,8 +33,8 @@ pub(super) fn validate(written: &Source, lone_source: bool, findings: &mut Findi
     note_empty_columns(written, &model_rows, &cells, findings);
     note_words_that_nobody_has(written, &model_rows, &cells, findings);
     let model_roles = people::roles(written, &rows, &roles, findings);
-    let users = people::users(written, &rows, &roles, &scopes, lone_source, findings);
-    let gates = gates::gates(written, &rows, &scopes, lone_source, &mut cells, findings);
+    let users = people::users(written, &rows, &roles, &scopes, Sources(issuers), findings);
+    let gates = gates::gates(written, &rows, &scopes, Sources(issuers), &mut cells, findings);
     let everyone = rows.resolve_all(&written.everyone, findings).into_iter().map(RowId).collect();
     let cors = written.cors.as_ref().map(|cors| model_cors(cors, findings));
     Some(Model {

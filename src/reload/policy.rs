@@ -29,7 +29,7 @@ const MOST_FINDINGS: usize = 100;
 pub struct PolicyStore {
     api: Box<str>,
     path: PathBuf,
-    lone_source: bool,
+    issuers: Box<[Box<str>]>,
     live: Live<Option<Snapshot>>,
     state: Live<PolicyState>,
     seen: Mutex<Seen>,
@@ -95,18 +95,18 @@ impl std::fmt::Debug for PolicyStore {
 impl PolicyStore {
     /// The store of the policy at `path`, loaded once; a policy that does not load leaves it without a snapshot.
     ///
-    /// `lone_source` is what [`policy::load`] asks for. `on_change` is told of every change, this first one included,
+    /// `issuers` is what [`policy::load`] asks for. `on_change` is told of every change, this first one included,
     /// behind the new state and before [`PolicyStore::refresh`] returns; it must not call that itself.
     pub fn open(
         api: impl Into<Box<str>>,
         path: impl Into<PathBuf>,
-        lone_source: bool,
+        issuers: Box<[Box<str>]>,
         on_change: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Self {
         let store = Self {
             api: api.into(),
             path: path.into(),
-            lone_source,
+            issuers,
             live: Live::new(None),
             state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None }),
             seen: Mutex::new(Seen::default()),
@@ -192,7 +192,7 @@ impl PolicyStore {
             self.restore();
             return Refresh::Unchanged;
         }
-        let loaded = policy::load(&sources, self.lone_source);
+        let loaded = policy::load(&sources, Some(&self.issuers));
         let Some(snapshot) = loaded.snapshot else {
             return self.refuse(false, &loaded.findings, &sources);
         };

@@ -166,7 +166,10 @@ pub fn read<'a>(
 }
 
 /// The path and query of a target; an absolute one must name the Host (RFC 9112, sections 3.2.1 and 3.2.2).
-fn origin_form<'a>(target: &'a [u8], host: Option<&[u8]>) -> Result<&'a [u8], RejectedRequest> {
+///
+/// # Errors
+/// It is neither, or names another host.
+pub fn origin_form<'a>(target: &'a [u8], host: Option<&[u8]>) -> Result<&'a [u8], RejectedRequest> {
     if target.starts_with(b"/") {
         return Ok(target);
     }

@@ -45,8 +45,18 @@ pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, s
     if !query.split(['&', ';']).any(|part| is_unwanted(&part)) {
         return Cow::Borrowed(query);
     }
-    let kept: Vec<&str> = query.split(['&', ';']).filter(|part| !is_unwanted(part)).collect();
-    Cow::Owned(kept.join("&"))
+    // Separators stay as they are: some servers split at `&` only, and must see the same parameters as before.
+    let mut out = String::with_capacity(query.len());
+    for part in query.split_inclusive(['&', ';']) {
+        let bare = part.strip_suffix(['&', ';']).unwrap_or(part);
+        if !is_unwanted(&bare) {
+            out.push_str(part);
+        }
+    }
+    if !query.ends_with(['&', ';']) && out.ends_with(['&', ';']) {
+        out.pop();
+    }
+    Cow::Owned(out)
 }
 
 /// Whether a parameter's name asks a framework to take its value for the method (Rails, Laravel, Symfony, Orthanc).

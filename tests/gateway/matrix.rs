@@ -243,7 +243,7 @@ impl Routes {
     fn of_the_policy() -> Self {
         let mut sources = Sources::default();
         sources.add("noah-es.yaml", POLICY);
-        let snapshot = policy::load(&sources, true).snapshot.unwrap();
+        let snapshot = policy::load(&sources, None).snapshot.unwrap();
         let mut mapped = BTreeMap::new();
         for route in snapshot.routes.routes() {
             let parts = route.template.segments().iter().map(|segment| match segment {

@@ -42,9 +42,37 @@ fn a_form_that_may_be_read_otherwise_is_unreadable() {
 fn a_part_named_like_an_override_shows_wherever_the_chunks_end() {
     let body = b"--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--";
     for size in 1..body.len() {
-        let mut scan = Scan::default();
+        let mut scan = Scan::of_parts();
         assert!(body.chunks(size).any(|chunk| scan.finds_override(chunk)), "{size}");
     }
-    let mut scan = Scan::default();
+    let mut scan = Scan::of_parts();
     assert!(!scan.finds_override(b"--x\r\nContent-Disposition: form-data; name=\"payment_method\"\r\n\r\ncash"));
+}
+
+#[test]
+fn a_body_without_a_type_is_scanned_like_a_form() {
+    let table: [(&[u8], bool); 8] = [
+        (b"_method=DELETE", true),
+        (b"a=b&_method=DELETE", true),
+        (b"a=b;_METHOD=DELETE", true),
+        (b"a=b&%5Fmethod=DELETE", true),
+        (b"a=b&.method=DELETE", true),
+        (b"payment_method=cash", false),
+        (b"{\"a\": \"_method\"}", false),
+        (b"a=_method", false),
+    ];
+    for (body, expected) in table {
+        for size in 1..=body.len() {
+            let mut scan = Scan::of_fields();
+            let found = body.chunks(size).any(|chunk| scan.finds_override(chunk));
+            assert_eq!(found, expected, "{} by {size}", String::from_utf8_lossy(body));
+        }
+    }
+}
+
+#[test]
+fn a_part_named_by_another_spelling_shows_too() {
+    for part in ["name*=utf-8''%5Fmethod", "name=\"\\_method\"", "name=_method", "name=\"  _method\""] {
+        assert!(Scan::of_parts().finds_override(part.as_bytes()), "{part}");
+    }
 }

@@ -20,7 +20,7 @@ fn policy(dialect: &str) -> Snapshot {
         "p.yaml",
         &format!("version: 1\nname: p\ndialect: {dialect}\n{ROUTES}resources: [A]\npermissions: {{}}\n"),
     );
-    let loaded = load(&sources, true);
+    let loaded = load(&sources, None);
     loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)))
 }
 

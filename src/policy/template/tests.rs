@@ -22,7 +22,7 @@ fn parameters_lose_their_names_and_literals_their_case() {
 
 #[test]
 fn a_literal_is_kept_in_canonical_spelling() {
-    assert_eq!(read("/übung").segments(), [Segment::Literal("%C3%BCbung".into())]);
+    assert_eq!(read("/a|b").segments(), [Segment::Literal("a%7Cb".into())]);
     assert_eq!(read("/").segments(), [Segment::Literal("".into())]);
     assert_eq!(read("/a/").segments(), [Segment::Literal("a".into()), Segment::Literal("".into())]);
 }

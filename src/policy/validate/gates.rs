@@ -5,7 +5,7 @@ use crate::policy::model::{Gate, Key, ScopeName};
 use crate::policy::source::{GateSource, Source, Written};
 use crate::policy::standing::RowId;
 
-use super::{CellIndex, Names};
+use super::{CellIndex, Names, Sources};
 
 /// A decision holds the open gates in the bits of one word.
 const MAX_GATES: usize = 64;
@@ -14,7 +14,7 @@ pub(super) fn gates(
     written: &Source,
     rows: &Names<'_>,
     scopes: &[ScopeName],
-    lone_source: bool,
+    sources: Sources<'_>,
     cells: &mut CellIndex<'_>,
     findings: &mut Findings,
 ) -> Vec<Gate> {
@@ -23,24 +23,7 @@ pub(super) fn gates(
         let message = format!("a policy has at most {MAX_GATES} gates");
         findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
     }
-    let gates = written.gates.iter().map(|source| {
-        if !lone_source {
-            refuse_bare_callers(source, findings);
-        }
-        gate(source, written, rows, scopes, cells, findings)
-    });
-    gates.collect()
-}
-
-/// Where the gateway has several sources of identity, an approval for a caller names the one that it means.
-fn refuse_bare_callers(source: &GateSource, findings: &mut Findings) {
-    for (name, value) in source.granted.iter().flat_map(|(_, pairs)| pairs) {
-        if &*name.text == "caller" && !value.text.contains('/') {
-            let message = format!("the id `{}` does not say which source of identity vouches for it", value.text);
-            let finding = Finding::error(Code::BadValue, Some(value.place), message);
-            findings.push(finding.help("write `issuer/id` with the issuer's name from gateway.yaml"));
-        }
-    }
+    written.gates.iter().map(|source| gate(source, written, rows, scopes, sources, cells, findings)).collect()
 }
 
 fn gate(
@@ -48,6 +31,7 @@ fn gate(
     written: &Source,
     rows: &Names<'_>,
     scopes: &[ScopeName],
+    sources: Sources<'_>,
     cells: &mut CellIndex<'_>,
     findings: &mut Findings,
 ) -> Gate {
@@ -71,7 +55,7 @@ fn gate(
         findings.push(finding.help("`client`, `caller` or a scope's name, or several of them"));
     }
     let granted =
-        source.granted.iter().filter_map(|(place, pairs)| approval(*place, pairs, source, findings)).collect();
+        source.granted.iter().filter_map(|(place, pairs)| approval(*place, pairs, source, sources, findings)).collect();
     Gate {
         name: source.name.text.clone(),
         closes: closes.into_iter().map(RowId).collect(),
@@ -106,6 +90,7 @@ fn approval(
     place: Place,
     pairs: &[(Written, Written)],
     gate: &GateSource,
+    sources: Sources<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<Box<str>>> {
     for (name, _) in pairs {
@@ -118,6 +103,8 @@ fn approval(
     let mut values = Vec::with_capacity(gate.keys.len());
     for key in &gate.keys {
         match pairs.iter().find(|(name, _)| name.text == key.text) {
+            // Clients are like users: one issuer's must not pass for another's.
+            Some((_, value)) if matches!(&*key.text, "client" | "caller") => values.push(sources.full(value, findings)),
             Some((_, value)) => values.push(value.text.clone()),
             None => {
                 findings.push(Finding::error(

@@ -8,7 +8,7 @@ use crate::policy::source::{AssignmentSource, Source, UserSource, Written};
 use crate::policy::standing::RowId;
 use crate::vocabulary::name::nearest;
 
-use super::Names;
+use super::{Names, Sources};
 
 pub(super) fn roles(written: &Source, rows: &Names<'_>, names: &Names<'_>, findings: &mut Findings) -> Vec<Role> {
     let own: Vec<Vec<u32>> = written.roles.iter().map(|role| rows.resolve_all(&role.permissions, findings)).collect();
@@ -92,7 +92,7 @@ pub(super) fn users(
     rows: &Names<'_>,
     roles: &Names<'_>,
     scopes: &[ScopeName],
-    lone_source: bool,
+    sources: Sources<'_>,
     findings: &mut Findings,
 ) -> Vec<User> {
     let mut seen: HashMap<&str, &Written> = HashMap::new();
@@ -104,14 +104,7 @@ pub(super) fn users(
                 Finding::error(Code::DuplicateName, Some(user.id.place), message).also(first.place, "first here"),
             );
         }
-        if !lone_source && !user.id.text.contains('/') {
-            let message = format!("the id `{}` does not say which source of identity vouches for it", user.id.text);
-            let finding = Finding::error(Code::BadValue, Some(user.id.place), message);
-            findings.push(
-                finding.help("this gateway has several: write `issuer/id` with the issuer's name from gateway.yaml"),
-            );
-        }
-        users.push(self::user(user, rows, roles, scopes, findings));
+        users.push(User { id: sources.full(&user.id, findings), ..self::user(user, rows, roles, scopes, findings) });
     }
     users
 }

@@ -34,7 +34,7 @@ impl Bench {
     fn open(&self, name: &str) -> PolicyStore {
         let events = Arc::clone(&self.events);
         let note = move |event: &Event| events.lock().unwrap().push(event.clone());
-        PolicyStore::open("noah", self.path(name), true, Box::new(note))
+        PolicyStore::open("noah", self.path(name), [].into(), Box::new(note))
     }
 
     fn events(&self) -> Vec<Event> {
@@ -146,7 +146,7 @@ fn a_file_that_is_half_written_is_waited_for_although_its_half_would_load() {
     let store = bench.open("p.yaml");
     let whole = policy("b", "users:\n  u1: { without: [Read] }\n");
     let (half, rest) = whole.split_at(whole.find("users").unwrap() - 1);
-    assert!(crate::policy::load(&sources_of(half), true).snapshot.is_some());
+    assert!(crate::policy::load(&sources_of(half), None).snapshot.is_some());
     bench.write("p.yaml", half);
     let version = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -156,7 +156,7 @@ fn a_file_that_is_half_written_is_waited_for_although_its_half_would_load() {
         });
         store.refresh()
     });
-    let expected = crate::policy::load(&sources_of(&whole), true).snapshot.unwrap().version;
+    let expected = crate::policy::load(&sources_of(&whole), None).snapshot.unwrap().version;
     assert_eq!(version, Refresh::Published(expected));
 }
 

@@ -32,7 +32,7 @@ impl Guarded {
             let events = Arc::clone(&events);
             move |event: &Event| events.lock().unwrap().push(event.clone())
         };
-        let store = Arc::new(PolicyStore::open("noah", path, true, Box::new(note)));
+        let store = Arc::new(PolicyStore::open("noah", path, [].into(), Box::new(note)));
         let watched = {
             let store = Arc::clone(&store);
             Watched::new(path, move || {

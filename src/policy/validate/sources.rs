@@ -1,0 +1,41 @@
+//! Sources: which source of identity an id names, and whether there is one of that name.
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::source::Written;
+
+/// Sources: the issuers that the policy's API believes; `None` where a policy is read on its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sources<'a>(pub(super) Option<&'a [Box<str>]>);
+
+impl Sources<'_> {
+    /// The id with its source in front where that is known; a finding where it names none, or one that is not there.
+    pub(super) fn full(&self, id: &Written, findings: &mut Findings) -> Box<str> {
+        let known = self.0.unwrap_or_default();
+        let named =
+            known.iter().any(|source| id.text.strip_prefix(&**source).is_some_and(|rest| rest.starts_with('/')));
+        match (known, id.text.split_once('/')) {
+            _ if named => {}
+            ([], _) => {}
+            ([only], None) => return format!("{only}/{}", id.text).into(),
+            (_, None) => {
+                let message = format!("the id `{}` does not say which source of identity vouches for it", id.text);
+                let finding = Finding::error(Code::BadValue, Some(id.place), message);
+                findings.push(
+                    finding
+                        .help("this API believes several: write `issuer/id` with the issuer's name from gateway.yaml"),
+                );
+            }
+            ([first, ..], Some((source, _))) => {
+                let message = format!("this API believes no source of identity that is called `{source}`");
+                let finding = Finding::error(Code::UnknownName, Some(id.place), message);
+                let near = crate::vocabulary::name::nearest(source, known.iter().map(|name| &**name));
+                findings.push(match near {
+                    Some(near) => finding.help(format!("did you mean `{near}`?")),
+                    None => finding
+                        .help(format!("an id that holds a slash stands behind its issuer: `{first}/{}`", id.text)),
+                });
+            }
+        }
+        id.text.clone()
+    }
+}
