@@ -1,0 +1,1 @@
+//! From the first bind to the last answer.

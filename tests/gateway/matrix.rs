@@ -1,0 +1,1 @@
+//! The published permission matrix, cell by cell.

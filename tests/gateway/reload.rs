@@ -1,0 +1,1 @@
+//! A policy changes while requests are served.

@@ -1,0 +1,66 @@
+//! Backend: an upstream that answers every request with the same bytes, in its own time, and keeps what it got.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// Backend: a listener; it ends with its handle.
+pub(crate) struct Backend {
+    address: SocketAddr,
+    got: Arc<Mutex<Vec<Vec<u8>>>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Backend {
+    /// A backend that sends `answer` when `delay` has passed since the header of a request.
+    pub(crate) async fn start(delay: Duration, answer: &'static [u8]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let got: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let kept = Arc::clone(&got);
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(converse(stream, delay, answer, Arc::clone(&kept)));
+            }
+        });
+        Self { address, got, accepting }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The header blocks of the requests that have arrived.
+    pub(crate) fn got(&self) -> Vec<Vec<u8>> {
+        self.got.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Serves one connection, one request after the other; requests to it have no body.
+async fn converse(mut stream: TcpStream, delay: Duration, answer: &[u8], got: Arc<Mutex<Vec<Vec<u8>>>>) {
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return,
+            }
+        }
+        got.lock().unwrap().push(head);
+        tokio::time::sleep(delay).await;
+        if stream.write_all(answer).await.is_err() {
+            return;
+        }
+    }
+}

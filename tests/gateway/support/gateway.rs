@@ -1,0 +1,160 @@
+//! Gateway: the real binary as a child process, which ends with its handle.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Answer, Client, PATIENCE, within};
+
+/// Gateway: `portcullis serve` and everything that it has written.
+pub(crate) struct Gateway {
+    child: Mutex<Child>,
+    written: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Starts the gateway with the settings in the file `config`, and waits for nothing.
+    pub(crate) fn spawn(config: &Path) -> Self {
+        Self::spawn_with(config, |_| {})
+    }
+
+    /// The same, with something changed about the process.
+    pub(crate) fn spawn_with(config: &Path, change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.arg("serve").arg("--config").arg(config);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
+        let written = Arc::default();
+        let readers = vec![
+            keep(child.stdout.take().unwrap(), Arc::clone(&written)),
+            keep(child.stderr.take().unwrap(), Arc::clone(&written)),
+        ];
+        Self { child: Mutex::new(child), written, readers }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
+    /// All lines that it has written to standard output and standard error.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.written.lock().unwrap().clone()
+    }
+
+    /// The log lines with this message.
+    pub(crate) fn logged(&self, message: &str) -> Vec<Value> {
+        let lines = self.lines();
+        let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.filter(|event| field(event, "message") == Some(message)).collect()
+    }
+
+    /// The address of the listener with this name.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        let listening = self.logged("listening");
+        let event = listening.iter().find(|event| field(event, "listener") == Some(name));
+        let event = event.unwrap_or_else(|| panic!("no listener `{name}` in {:#?}", self.lines()));
+        field(event, "address").unwrap().parse().unwrap()
+    }
+
+    /// The address of the listener `plain`.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener("plain")
+    }
+
+    /// The address of the admin listener.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        let listening = self.logged("admin listening");
+        field(listening.first().expect("the admin listener listens"), "address").unwrap().parse().unwrap()
+    }
+
+    /// What the admin listener answers to a GET.
+    pub(crate) async fn admin(&self, path: &str) -> Answer {
+        Client::connect(self.admin_address()).await.get(path, "").await
+    }
+
+    /// The value of a metric: its name with its labels as the text format writes them; 0 where it does not stand.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let text = self.admin("/metrics").await.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until the gateway listens.
+    pub(crate) async fn listening(&self) {
+        self.until("listening", async || {
+            (!self.logged("listening").is_empty() && !self.logged("admin listening").is_empty()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the gateway is ready.
+    pub(crate) async fn ready(&self) {
+        self.until("ready", async || (self.admin("/ready").await.status == 200).then_some(())).await;
+    }
+
+    async fn until(&self, what: &str, mut probe: impl AsyncFnMut() -> Option<()>) {
+        within(PATIENCE, what, async || {
+            if let Some(status) = self.ended() {
+                panic!("the gateway ended with {status} before it was {what}: {:#?}", self.lines());
+            }
+            probe().await
+        })
+        .await;
+    }
+
+    /// Sends a signal by its name: `TERM`, `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+    }
+
+    /// How it ended, or `None` while it runs.
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+        self.child.lock().unwrap().try_wait().unwrap()
+    }
+
+    /// Waits for its end, and for its last line.
+    pub(crate) async fn end(&mut self, time: Duration) -> ExitStatus {
+        let status = within(time, "the gateway ends", async || self.ended()).await;
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        status
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap();
+        child.kill().ok();
+        child.wait().ok();
+        if std::thread::panicking() {
+            // Cargo shows it with the failure, and only then.
+            let end = Instant::now() + Duration::from_secs(1);
+            while self.readers.iter().any(|reader| !reader.is_finished()) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            println!("the gateway wrote: {:#?}", self.lines());
+        }
+    }
+}
+
+/// The text of a field of a log line, flattened or not.
+fn field<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
+    event.get(name).or_else(|| event.get("fields")?.get(name))?.as_str()
+}
+
+fn keep(from: impl std::io::Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines() {
+            lines.lock().unwrap().push(line.unwrap());
+        }
+    })
+}

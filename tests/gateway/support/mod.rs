@@ -1,0 +1,37 @@
+//! What the tests stand on: a stage with issuer and upstream, the gateway as a child process, and clients.
+
+mod backend;
+mod client;
+mod gateway;
+mod raw;
+mod settings;
+mod stage;
+
+pub(crate) use backend::Backend;
+pub(crate) use client::{Answer, Client};
+pub(crate) use gateway::Gateway;
+pub(crate) use raw::Wire;
+pub(crate) use settings::Settings;
+pub(crate) use stage::Stage;
+
+use std::time::{Duration, Instant};
+
+/// The longest that anything may take that is not measured.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `probe` finds something, and fails with `what` when that takes longer than `time`.
+pub(crate) async fn within<T>(time: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + time;
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "not within {time:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
