@@ -26,6 +26,8 @@ pub mod metrics;
 pub mod edge;
 #[cfg(feature = "gateway")]
 pub mod admin;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 #[cfg(feature = "demo")]
 pub mod demo;
 #[cfg(feature = "gateway")]

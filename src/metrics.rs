@@ -106,29 +106,13 @@ impl Metrics {
         }
     }
 
-    /// Counts a request as in flight until the answer is dropped.
-    pub fn request(&self) -> Held {
-        Held::new(&self.in_flight)
-    }
-
-    /// How many requests are in flight.
-    pub fn in_flight(&self) -> i64 {
-        self.in_flight.get()
-    }
-
-    /// Counts a client connection as open until the answer is dropped.
-    pub fn connection(&self) -> Held {
-        Held::new(&self.connections)
-    }
-
-    /// How many client connections are open.
-    pub fn connections(&self) -> i64 {
-        self.connections.get()
-    }
-
-    /// Counts a client connection that was closed at once.
-    pub fn connection_refused(&self) {
-        self.connections_refused.inc();
+    /// Takes over what is under way now, and how many connections were closed at once since the start.
+    pub fn traffic(&self, in_flight: usize, connections: usize, refused: u64) {
+        let narrow = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.in_flight.set(narrow(in_flight));
+        self.connections.set(narrow(connections));
+        let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        self.connections_refused.inc_by(refused.saturating_sub(self.connections_refused.get()));
     }
 
     /// Counts a look-up in the cache of verified tokens.
@@ -136,14 +120,15 @@ impl Metrics {
         count(&self.token_cache, &[result.word()], 1);
     }
 
-    /// Sets how many keys are held of an issuer.
-    pub fn keys_available(&self, issuer: &str, keys: usize) {
-        set(&self.keys_available, &[issuer], i64::try_from(keys).unwrap_or(i64::MAX));
-    }
-
-    /// Counts a fetch of an issuer's keys.
-    pub fn key_fetch(&self, issuer: &str, result: FetchResult) {
-        count(&self.key_fetches, &[issuer, result.word()], 1);
+    /// Takes over how many keys are held of an issuer, and its numbers of fetches, which count since the start.
+    pub fn keys(&self, issuer: &str, held: usize, fetched: u64, failed: u64) {
+        set(&self.keys_available, &[issuer], i64::try_from(held).unwrap_or(i64::MAX));
+        let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        for (result, total) in [(FetchResult::Fetched, fetched), (FetchResult::Failed, failed)] {
+            if let Ok(counter) = self.key_fetches.get_metric_with_label_values(&[issuer, result.word()]) {
+                counter.inc_by(total.saturating_sub(counter.get()));
+            }
+        }
     }
 
     /// Counts a reload; `api` is empty for what belongs to none.
@@ -206,23 +191,6 @@ impl std::fmt::Debug for Metrics {
 struct Shown {
     hash: Box<str>,
     policy: Box<str>,
-}
-
-/// Held: one more in a gauge, for as long as it lives.
-#[derive(Debug)]
-pub struct Held(IntGauge);
-
-impl Held {
-    fn new(gauge: &IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
 
 fn status_class(status: Option<u16>) -> &'static str {

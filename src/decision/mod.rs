@@ -70,7 +70,7 @@ pub fn decide_watched<W: Witness>(
         Cells::All(needed) => needed,
     };
     let standing = policy.standings.of(subject);
-    let Some(scope) = effective_scope(access, &standing, policy) else {
+    let Some(scope) = scope_of(access, &standing, policy) else {
         return Decision::refuse_at(Reason::NotAMember, needed.first().copied());
     };
     witness.see(Step::Scope(&scope));
@@ -88,8 +88,9 @@ pub fn decide_watched<W: Witness>(
     judge.cells(needed, access, witness)
 }
 
-/// The request's scope, with the caller's only tenant where the route has none; `None` for another's tenant.
-fn effective_scope<'a>(access: &'a Access<'_>, standing: &Standing<'a>, policy: &Snapshot) -> Option<Scope<'a>> {
+/// The scope that a request is decided in: the caller's only tenant where the route has none; `None` where the
+/// route names a tenant that is not one of the caller's.
+pub fn scope_of<'a>(access: &'a Access<'_>, standing: &Standing<'a>, policy: &Snapshot) -> Option<Scope<'a>> {
     let mut scope: Scope<'a> = Default::default();
     for ((slot, value), declared) in scope.iter_mut().zip(&access.scope).zip(&policy.model.scopes) {
         *slot = value.as_deref().map(Into::into);

@@ -64,7 +64,7 @@ impl Reason {
         ("not-granted", 403, "nothing gives the caller what the route needs"),
         ("out-of-scope", 403, "the caller has it in another scope only"),
         ("taken-away", 403, "the policy takes it away from the caller"),
-        ("gate", 403, "a gate is closed; the code names it: `gate:NAME`"),
+        ("gate", 403, "a gate is closed; the code names it behind the colon"),
         ("no-upgrade", 403, "the route does not open WebSockets"),
         ("too-many-failures", 429, "too many invalid credentials came from this address"),
     ];
@@ -93,15 +93,17 @@ impl Reason {
         }
     }
 
-    /// The full code: `gate:app-connection` where a gate is closed.
-    pub fn full_code(self, policy: Option<&Snapshot>) -> std::borrow::Cow<'static, str> {
+    /// The full code: `gate:app-connection` where a gate of `policy` is closed.
+    pub fn full_code(self, policy: Option<&Snapshot>) -> &str {
         match (self, policy) {
-            (Self::Gate(at), Some(policy)) => match policy.gate(usize::from(at)) {
-                Some(gate) => format!("gate:{}", gate.name).into(),
-                None => self.code().into(),
-            },
-            _ => self.code().into(),
+            (Self::Gate(at), Some(policy)) => policy.gate_code(usize::from(at)).unwrap_or(self.code()),
+            _ => self.code(),
         }
+    }
+
+    /// What the reason means, in half a sentence.
+    pub fn sentence(self) -> &'static str {
+        Self::TABLE.iter().find(|(code, ..)| *code == self.code()).map_or("", |(_, _, sentence)| sentence)
     }
 
     /// The status that the caller sees of a refusal (security.md's table; RFC 9110, section 15).

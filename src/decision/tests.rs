@@ -29,7 +29,7 @@ fn ask(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> 
 
 fn code(policy: &Snapshot, subject: &str, method: &str, target: &str) -> String {
     let subject = (!subject.is_empty()).then_some(subject);
-    ask(policy, subject, method, target).reason.full_code(Some(policy)).into_owned()
+    ask(policy, subject, method, target).reason.full_code(Some(policy)).to_owned()
 }
 
 const USE: &str = r#""permissions":["Use Patient and Session Features"]"#;

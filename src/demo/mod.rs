@@ -11,3 +11,123 @@ mod wire;
 
 pub use issuer::Issuer;
 pub use upstream::Upstream;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use crate::document::{Sources, report};
+use crate::gateway::Gateway;
+use crate::settings::{self, Settings};
+use crate::vocabulary::Timestamp;
+
+use tour::{Token, Tour};
+
+/// The policy that the demo begins with.
+pub const POLICY: &str = include_str!("../../policies/noah-es.yaml");
+
+/// The settings of its gateway; ports that are taken are replaced by free ones.
+const SETTINGS: &str = include_str!("../../config/demo.yaml");
+
+/// Demo: issuer, upstream and gateway, bound and ready to run.
+pub struct Demo {
+    gateway: Gateway,
+    issuer: Issuer,
+    _upstream: Upstream,
+    _runtime: tokio::runtime::Runtime,
+    folder: Folder,
+}
+
+impl Demo {
+    /// Starts issuer and upstream, and opens the gateway over a copy of `policy`.
+    ///
+    /// # Errors
+    /// One line for the person at the terminal.
+    pub fn start(policy: &str) -> Result<Self, String> {
+        let folder = Folder::create()?;
+        let copy = folder.policy();
+        std::fs::write(&copy, policy).map_err(|error| format!("`{}` cannot be written: {error}", copy.display()))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(|error| format!("the demo cannot start: {error}"))?;
+        let failed = |error| format!("the demo's servers cannot start: {error}");
+        let issuer = runtime.block_on(Issuer::start(free(8081))).map_err(failed)?;
+        let upstream = runtime.block_on(Upstream::start(free(8082))).map_err(failed)?;
+        let text = SETTINGS
+            .replace("127.0.0.1:8080", &free(8080).to_string())
+            .replace("127.0.0.1:9901", &free(9901).to_string())
+            .replace("http://127.0.0.1:8081", &issuer.url())
+            .replace("127.0.0.1:8082", &upstream.address().to_string())
+            .replace("../policies/noah-es.yaml", &copy.to_string_lossy());
+        let settings = read_settings(&text, &folder.0)?;
+        let gateway = Gateway::open(&settings, true)?;
+        Ok(Self { gateway, issuer, _upstream: upstream, _runtime: runtime, folder })
+    }
+
+    /// The tokens of five callers, and commands to paste.
+    pub fn tour(&self) -> String {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let callers = callers::all(&self.issuer.url(), Timestamp(now));
+        let texts: Vec<String> = callers.iter().map(|caller| self.issuer.token(&caller.claims)).collect();
+        let tokens: Vec<Token<'_>> = callers
+            .iter()
+            .zip(&texts)
+            .map(|(caller, text)| Token { variable: caller.variable, about: caller.about, text })
+            .collect();
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        tour::text(&Tour {
+            gateway: self.gateway.listeners().first().map_or(nowhere, |(_, address)| *address),
+            admin: self.gateway.admin().unwrap_or(nowhere),
+            policy: &self.folder.policy(),
+            tokens: &tokens,
+        })
+    }
+
+    /// Serves until Ctrl-C.
+    pub fn run(self) {
+        self.gateway.run();
+    }
+}
+
+impl std::fmt::Debug for Demo {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Demo").field("gateway", &self.gateway).finish_non_exhaustive()
+    }
+}
+
+fn read_settings(text: &str, folder: &Path) -> Result<Settings, String> {
+    let mut sources = Sources::default();
+    settings::read(&mut sources, "config/demo.yaml", text, folder, &settings::System)
+        .map_err(|findings| report::human(&findings, &sources))
+}
+
+/// The address with the port that the documents name, or with any free one where that is taken.
+fn free(port: u16) -> SocketAddr {
+    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    match TcpListener::bind(wanted) {
+        Ok(_) => wanted,
+        Err(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+    }
+}
+
+/// Folder: where the demo's copy of the policy stands, readable by its owner only; gone when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Result<Self, String> {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = std::env::temp_dir().join(format!("portcullis-demo-{}", std::process::id()));
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(|error| format!("`{}` cannot be made: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.0.join("noah-es.yaml")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left behind is a copy of a public policy in the temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -173,7 +173,9 @@ impl<'t> Builder<'t, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));
                 let plain = matches!(style, ScalarStyle::Plain);
-                Some(Node { place, value: Value::Scalar { text: text.into(), plain } })
+                // The parser spells a missing value `~`; only its empty place tells it from one that was written.
+                let text = if plain && place.start == place.end { "".into() } else { text.into() };
+                Some(Node { place, value: Value::Scalar { text, plain } })
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));

@@ -1,7 +1,81 @@
-//! edge
+//! Pingora, and nothing else: connections in, one decision each request, permits out.
 
+pub mod api;
 pub mod connection;
+mod cors;
+pub mod exchange;
+pub mod failures;
+mod form;
+mod forward;
+mod judge;
 pub mod lifecycle;
 pub mod listener;
+mod proxy;
+mod read;
+pub mod respond;
 pub mod tls;
 pub mod upstream;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::audit::{DecisionId, Sink};
+use crate::decision::ApprovalSet;
+use crate::metrics::Metrics;
+use crate::reload::Live;
+use crate::settings::{Limits, Network};
+
+use api::Apis;
+use failures::Failures;
+use lifecycle::{Draining, InFlight};
+
+/// Edge: what all requests of the process share; Pingora's `ProxyHttp`.
+#[derive(Debug)]
+pub struct Edge {
+    /// The guarded APIs.
+    pub apis: Apis,
+    /// The ports that are bound, each with its listener's name in the settings.
+    pub listeners: Vec<(u16, Box<str>)>,
+    /// Peers whose word about the client is believed.
+    pub trusted: Vec<Network>,
+    /// What one client may use up.
+    pub limits: Limits,
+    /// Approvals beside those that policies grant.
+    pub approvals: Arc<Live<ApprovalSet>>,
+    /// Invalid credentials by address.
+    pub failures: Failures,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where they are audited.
+    pub audit: Arc<Sink>,
+    /// Requests that are under way.
+    pub in_flight: InFlight,
+    /// Whether the process is on its way out: connections are not kept then.
+    pub draining: Draining,
+    /// The names of decisions.
+    pub ids: DecisionIds,
+}
+
+/// DecisionIds: names for decisions, unique over processes by a random first half.
+#[derive(Debug)]
+pub struct DecisionIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl DecisionIds {
+    /// The names of a new process.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn new() -> Result<Self, String> {
+        let mut bytes = [0; 8];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
+        Ok(Self { process: u64::from_be_bytes(bytes), next: AtomicU64::new(1) })
+    }
+
+    fn next(&self) -> DecisionId {
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
+        DecisionId(u128::from(self.process) << 64 | u128::from(count))
+    }
+}

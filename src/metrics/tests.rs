@@ -44,8 +44,7 @@ fn busy() -> Metrics {
     let subject = crate::vocabulary::Subject { kind: subject::Kind::Service, ..clinician() };
     metrics.observe(&Outcome { failure: Some("upstream-timeout"), ..permitted(&subject) });
     metrics.token_cache(CacheResult::Hit);
-    metrics.keys_available("hospital", 2);
-    metrics.key_fetch("hospital", FetchResult::Failed);
+    metrics.keys("hospital", 2, 0, 1);
     metrics.reload(Reloaded::Policy, "noah", ReloadResult::Refused);
     metrics.policy_published("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
     metrics
@@ -158,21 +157,13 @@ fn only_the_live_policy_is_shown() {
 }
 
 #[test]
-fn gauges_fall_when_what_they_count_ends_even_by_a_panic() {
+fn what_is_under_way_is_shown_as_it_is_and_refused_connections_are_not_added_up() {
     let metrics = Metrics::new();
-    let first = metrics.request();
-    let open = metrics.connection();
-    assert_eq!((metrics.in_flight(), metrics.connections()), (1, 1));
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let _second = metrics.request();
-        assert_eq!(metrics.in_flight(), 2);
-        std::panic::resume_unwind(Box::new(()));
-    }));
-    assert!(panicked.is_err());
-    drop((first, open));
-    metrics.connection_refused();
-    assert_eq!((metrics.in_flight(), metrics.connections()), (0, 0));
-    assert_eq!(sample(&metrics, "portcullis_connections_refused_total"), Some(1.0));
+    metrics.traffic(3, 5, 2);
+    metrics.traffic(1, 4, 2);
+    assert_eq!(sample(&metrics, "portcullis_in_flight"), Some(1.0));
+    assert_eq!(sample(&metrics, "portcullis_connections"), Some(4.0));
+    assert_eq!(sample(&metrics, "portcullis_connections_refused_total"), Some(2.0));
 }
 
 #[test]

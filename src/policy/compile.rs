@@ -44,6 +44,7 @@ pub(super) fn compile(
         grants: Grants::build(model.cells.len(), &model.rows),
         standings: Standings::build(&model),
         gates: gates.collect(),
+        gate_codes: model.gates.iter().map(|gate| format!("gate:{}", gate.name).into()).collect(),
         model,
     })
 }

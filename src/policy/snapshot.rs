@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub standings: Standings,
     /// For each gate the rows that it closes.
     pub gates: Box<[Box<[u64]>]>,
+    /// For each gate the code of refusing by it: `gate:app-connection`.
+    pub(super) gate_codes: Box<[Box<str>]>,
 }
 
 /// PolicyVersion: what tells one version of a policy from another.
@@ -47,6 +49,11 @@ impl Snapshot {
     /// The gate with that place in the file.
     pub fn gate(&self, at: usize) -> Option<&Gate> {
         self.model.gates.get(at)
+    }
+
+    /// The reason code of the gate with that place in the file.
+    pub fn gate_code(&self, at: usize) -> Option<&str> {
+        self.gate_codes.get(at).map(|code| &**code)
     }
 
     /// The template of a route.

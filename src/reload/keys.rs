@@ -33,6 +33,10 @@ pub struct KeyStatus {
     pub fetched_at: Option<Timestamp>,
     /// What went wrong since then.
     pub last_error: Option<Box<str>>,
+    /// How often they were fetched from a URL since the start.
+    pub fetched: u64,
+    /// How often that failed.
+    pub failed: u64,
 }
 
 /// KeyFeed: one issuer, its keys as they are now, and where the next ones come from.
@@ -69,6 +73,8 @@ impl KeyFeed {
             keys: first.as_ref().map_or(0, KeySet::len),
             fetched_at: first.as_ref().map(|_| clock()),
             last_error: None,
+            fetched: 0,
+            failed: 0,
         };
         let keys = Live::new(first.unwrap_or_else(KeySet::unavailable));
         let (unknown_kid, asked) = Default::default();
@@ -195,6 +201,8 @@ impl KeyFeed {
             keys: keys.len(),
             fetched_at: if good { Some(clock()) } else { before.fetched_at },
             last_error,
+            fetched: before.fetched + u64::from(good && self.fetcher.is_some()),
+            failed: before.failed + u64::from(!good && self.fetcher.is_some()),
         });
         good
     }

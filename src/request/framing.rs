@@ -36,7 +36,7 @@ pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
             return Err(RejectedRequest::Framing);
         }
         let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-        if value.iter().any(|&byte| byte == 0) {
+        if value.contains(&0) {
             return Err(RejectedRequest::Framing);
         }
         if name.eq_ignore_ascii_case(b"content-length") {

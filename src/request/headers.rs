@@ -63,8 +63,8 @@ impl HeaderRules {
     /// What becomes of a field by its name alone.
     pub fn fate(&self, name: &str) -> Fate {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let reserved = |kept: &Box<str>| same(kept, name);
-        if self.reserved.iter().any(reserved) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name)) {
+        let reserved = |kept: &str| same(kept, name);
+        if self.reserved.iter().any(|kept| reserved(kept)) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name)) {
             Fate::Drop
         } else if is_method_override(name) {
             Fate::MethodOverride

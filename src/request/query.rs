@@ -64,7 +64,7 @@ pub fn form_method_overrides(body: &[u8], asked: &mut Vec<String>) {
 }
 
 /// Whether some framework takes the two names for one: PHP turns `.` and blanks into `_`, several ignore case.
-fn same_name(written: &str, name: &str) -> bool {
+pub fn same_name(written: &str, name: &str) -> bool {
     let plain = |c: char| if matches!(c, '.' | ' ' | '+') { '_' } else { c.to_ascii_lowercase() };
     written.trim().chars().map(plain).eq(name.chars().map(plain))
 }

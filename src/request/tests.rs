@@ -33,8 +33,9 @@ fn a_target_is_a_path_or_names_the_host() {
 
 #[test]
 fn a_method_override_is_refused_stripped_or_judged() {
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
     let none: &[(&str, &str)] = &[];
-    let table: [(&str, &[(&str, &str)], bool); 12] = [
+    let table: [Case<'_>; 12] = [
         ("/a", &[("X-HTTP-Method-Override", "DELETE")], true),
         ("/a", &[("x_http_method_override", "DELETE")], true),
         ("/a", &[("X.HTTP.Method", "delete")], true),

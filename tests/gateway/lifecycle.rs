@@ -1,1 +1,410 @@
-//! From the first bind to the last answer.
+//! From the first bind to the last answer: starting, draining, several APIs, and what is written on the way.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use portcullis::demo::Upstream;
+use serde_json::{Value, json};
+
+use crate::support::{Backend, Client, Gateway, PATIENCE, Stage, Wire, now, within};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+
+/// A policy `name` whose one row gives `letters` on notes.
+fn policy(name: &str, letters: &str) -> String {
+    format!(
+        "version: 1
+name: {name}
+scopes: {{ tenant: caller }}
+service-apps: all
+routes:
+  /{{tenant}}/notes: {{ GET: read Notes, POST: create Notes }}
+  /{{tenant}}/hub: {{ GET: {{ need: read Notes, token-from: access_token }} }}
+resources: [Notes]
+permissions:
+  Notes: {{ Notes: {letters} }}
+"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_bind_ends_with_a_message_that_names_the_address() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy("notes", "R"));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for place in ["/listeners/0/address", "/admin/address"] {
+        let settings = stage.settings("policy.yaml").with(place, json!(address));
+        let mut gateway = Gateway::spawn(&stage.write("gateway.yaml", &settings.text()));
+        let status = gateway.end(PATIENCE).await;
+        assert_eq!(status.code(), Some(1), "{place}: {:#?}", gateway.lines());
+        assert!(gateway.lines().iter().any(|line| line.contains(&address)), "{place}: {:#?}", gateway.lines());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_do_not_load_end_with_their_place() {
+    let stage = Stage::set().await;
+    let settings = stage.settings("policy.yaml").with("/listenerz", json!([]));
+    let mut gateway = Gateway::spawn(&stage.write("gateway.yaml", &settings.text()));
+    assert_eq!(gateway.end(PATIENCE).await.code(), Some(1));
+    let lines = gateway.lines().join("\n");
+    assert!(lines.contains("listenerz") && lines.contains("gateway.yaml:"), "{lines}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_what_is_in_flight_and_exits_0() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy("notes", "R"));
+    let slow = Backend::start(Duration::from_secs(1), OK).await;
+    let settings = stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(url(&slow)));
+    let mut gateway = stage.serve(&settings).await;
+    let address = gateway.address();
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let mut client = Client::connect(address).await;
+    let asking = tokio::spawn(async move { client.get("/t1/notes", &token).await });
+    within(PATIENCE, "the request arrives", async || (slow.got().len() == 1).then_some(())).await;
+
+    gateway.signal("TERM");
+    within(Duration::from_millis(700), "/ready says no", async || {
+        let ready = gateway.admin("/ready").await;
+        (ready.status == 503 && ready.json()["draining"] == true).then_some(())
+    })
+    .await;
+    assert!(!asking.is_finished(), "the answer came before the gateway was seen draining");
+    within(Duration::from_millis(700), "no new connection is taken", async || {
+        tokio::net::TcpStream::connect(address).await.is_err().then_some(())
+    })
+    .await;
+
+    let answer = asking.await.unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "done"));
+    assert_eq!(gateway.end(Duration::from_secs(5)).await.code(), Some(0));
+    let records = stage.audit();
+    assert_eq!(records.len(), 1);
+    assert_eq!((&records[0]["verdict"], &records[0]["status"]), (&json!("permit"), &json!(200)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_while_idle_exits_0_at_once_though_a_client_stays_connected() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy("notes", "R"));
+    let mut gateway = stage.serve(&stage.settings("policy.yaml")).await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.get("/t1/notes", "").await;
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(Duration::from_secs(5)).await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_drain_deadline_cuts_what_does_not_end_and_its_decision_is_still_audited() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy("notes", "R"));
+    let stuck = Backend::start(Duration::from_secs(60), OK).await;
+    let settings = stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(url(&stuck)));
+    let mut gateway = stage.serve(&settings.with("/limits/drain", json!("1s"))).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let mut client = Client::connect(gateway.address()).await;
+    let asking = tokio::spawn(async move { client.try_send("GET", "/t1/notes", &token, &[], "").await.is_err() });
+    within(PATIENCE, "the request arrives", async || (stuck.got().len() == 1).then_some(())).await;
+
+    let begun = Instant::now();
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(Duration::from_secs(6)).await.code(), Some(0));
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(asking.await.unwrap(), "the connection ends without an answer");
+    let records = stage.audit();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!((&records[0]["verdict"], &records[0]["path"]), (&json!("permit"), &json!("/t1/notes")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_policy_everything_is_refused_until_there_is_one() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", "version: 1\nroutes: nonsense\n");
+    let gateway = stage.launch(&stage.settings("policy.yaml")).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let mut client = Client::connect(gateway.address()).await;
+
+    // The keys are there after a moment; what is not ready then is the policy.
+    let ready = within(PATIENCE, "the issuer's keys are there", async || {
+        Some(gateway.admin("/ready").await).filter(|ready| ready.json()["issuers"][0]["state"] == "available")
+    })
+    .await;
+    assert_eq!(ready.status, 503);
+    let api = &ready.json()["apis"][0];
+    assert_eq!(api["policy"], Value::Null);
+    assert_eq!(api["refused"]["findings"][0]["line"], 2, "{api}");
+    for (method, path) in [("GET", "/t1/notes"), ("GET", "/"), ("OPTIONS", "/t1/notes"), ("POST", "/nowhere/at/all")] {
+        let answer = client.send(method, path, &token, &[], "").await;
+        assert_eq!((answer.status, answer.reason().as_deref()), (503, Some("no-policy")), "{method} {path}");
+    }
+    assert_ne!(client.get("/t1/notes", "").await.status, 200);
+    assert_eq!(stage.upstream.journal().total(), 0);
+
+    stage.write("policy.yaml", &policy("notes", "R"));
+    gateway.ready().await;
+    assert_eq!(client.get("/t1/notes", &token).await.reason(), None);
+    assert_eq!(stage.upstream.journal().total(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apis_by_path_and_by_host_have_their_own_policies_and_upstreams() {
+    let stage = Stage::set().await;
+    let others = [upstream().await, upstream().await];
+    stage.write("all.yaml", &policy("all", "R"));
+    stage.write("path.yaml", &policy("path", "C"));
+    stage.write("host.yaml", &policy("host", "CR"));
+    let settings = stage
+        .settings("all.yaml")
+        .api("path", "path.yaml", others[0].address())
+        .with("/apis/path/match", json!({ "path": "/t2" }))
+        .api("host", "host.yaml", others[1].address())
+        .with("/apis/host/match", json!({ "path": "/", "hosts": ["notes.example"] }));
+    let gateway = stage.serve(&settings).await;
+    let token = stage.token(json!({ "permissions": ["Notes"], "tenants": ["t1", "t2"] }));
+
+    let cases = [
+        ("127.0.0.1", "/t1/notes", "noah", "all", [None, Some("not-granted")]),
+        ("127.0.0.1", "/t2/notes", "path", "path", [Some("not-granted"), None]),
+        ("notes.example", "/t1/notes", "host", "host", [None, None]),
+        ("NOTES.example:80", "/t1/notes", "host", "host", [None, None]),
+    ];
+    let journals = [("noah", stage.upstream.journal()), ("path", others[0].journal()), ("host", others[1].journal())];
+    let count = || journals.map(|(_, journal)| journal.total());
+    for (host, path, api, name, expected) in cases {
+        let mut client = Client::connect(gateway.address()).await.host(host);
+        for (method, expected) in ["GET", "POST"].into_iter().zip(expected) {
+            let mut reached = count();
+            let answer = client.send(method, path, &token, &[], "").await;
+            assert_eq!(answer.reason().as_deref(), expected, "{method} {host} {path}");
+            let position = journals.iter().position(|(known, _)| *known == api).unwrap();
+            reached[position] += u64::from(expected.is_none());
+            assert_eq!(count(), reached, "{method} {host} {path}");
+            let id = answer.decision().or_else(|| answer.header("x-seen-decision")).unwrap().to_owned();
+            let record = stage.audited(&id).await;
+            assert_eq!((&record["api"], &record["policy"]), (&json!(api), &json!(name)), "{record}");
+        }
+    }
+    let live = gateway.admin("/policy").await.json();
+    let names = live["apis"].as_array().unwrap().iter().map(|api| (api["name"].clone(), api["policy"]["name"].clone()));
+    let expected = [("noah", "all"), ("path", "path"), ("host", "host")];
+    let mut names: Vec<_> = names.collect();
+    names.sort_by_key(|(name, _)| expected.iter().position(|(known, _)| *name == *known));
+    assert_eq!(names, expected.map(|(api, policy)| (json!(api), json!(policy))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_are_counted_and_those_of_service_apps_apart() {
+    let (stage, gateway) = notes().await;
+    let user = stage.token(json!({ "permissions": ["Notes"] }));
+    let service = stage.token(json!({ "sub": null, "client_id": "noah-sync" }));
+    let mut client = Client::connect(gateway.address()).await;
+    for (method, path, token, times) in [
+        ("GET", "/t1/notes", &user, 3),
+        ("POST", "/t1/notes", &user, 2),
+        ("POST", "/t1/notes", &service, 4),
+        ("GET", "/t2/notes", &service, 1),
+        ("GET", "/nowhere", &user, 5),
+        ("GET", "/t1/notes", &String::new(), 6),
+    ] {
+        for _ in 0..times {
+            client.send(method, path, token, &[], "").await;
+        }
+    }
+    let decision = |operation: &str, reason: &str, resource: &str, verdict: &str| {
+        format!(
+            "portcullis_decisions_total{{api=\"noah\",operation=\"{operation}\",reason=\"{reason}\",\
+             resource=\"{resource}\",verdict=\"{verdict}\"}}"
+        )
+    };
+    for (name, count) in [
+        (decision("read", "granted", "Notes", "permit"), 3.0),
+        (decision("create", "not-granted", "Notes", "refuse"), 2.0),
+        (decision("create", "service-app", "Notes", "permit"), 4.0),
+        (decision("read", "not-a-member", "Notes", "refuse"), 1.0),
+        (decision("", "no-route", "", "refuse"), 5.0),
+        (decision("", "unauthenticated", "", "refuse"), 6.0),
+        ("portcullis_service_decisions_total{api=\"noah\",verdict=\"permit\"}".to_owned(), 4.0),
+        ("portcullis_service_decisions_total{api=\"noah\",verdict=\"refuse\"}".to_owned(), 1.0),
+        ("portcullis_decision_seconds_count".to_owned(), 21.0),
+        ("portcullis_upstream_seconds_count{api=\"noah\"}".to_owned(), 7.0),
+        ("portcullis_token_cache_total{result=\"miss\"}".to_owned(), 2.0),
+        ("portcullis_token_cache_total{result=\"hit\"}".to_owned(), 13.0),
+        ("portcullis_keys_available{issuer=\"test\"}".to_owned(), 1.0),
+        ("portcullis_connections".to_owned(), 1.0),
+        ("portcullis_in_flight".to_owned(), 0.0),
+    ] {
+        // What a request adds is added when its answer has left.
+        let mut last = f64::NAN;
+        let end = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < end && last != count {
+            last = gateway.metric(&name).await;
+        }
+        assert_eq!(last, count, "{name} in\n{}", gateway.admin("/metrics").await.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_record_has_every_field() {
+    let (stage, gateway) = notes().await;
+    let begun = now();
+    let mut client = Client::connect(gateway.address()).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let hash = gateway.admin("/policy").await.json()["apis"][0]["policy"]["hash"].clone();
+
+    let permitted = client.get("/t1/notes?search=hunter2", &token).await;
+    let permit = stage.audited(permitted.header("x-seen-decision").unwrap()).await;
+    let refused = client.send("POST", "/t1/notes", &token, &[], "12345").await;
+    let refusal = stage.audited(refused.decision().unwrap()).await;
+    let unknown = client.get("/t1/notes", "").await;
+    let nobody = stage.audited(unknown.decision().unwrap()).await;
+
+    let fields = [
+        "time",
+        "id",
+        "policy",
+        "policy_hash",
+        "api",
+        "peer",
+        "client_address",
+        "caller",
+        "caller_kind",
+        "client",
+        "proof",
+        "method",
+        "route",
+        "path",
+        "resource",
+        "operation",
+        "scope",
+        "verdict",
+        "reason",
+        "detail",
+        "granted_by",
+        "status",
+        "upstream_status",
+        "bytes_in",
+        "bytes_out",
+        "duration_us",
+        "decision_us",
+        "upstream_us",
+        "failure",
+    ];
+    for record in [&permit, &refusal, &nobody] {
+        assert_eq!(record.as_object().unwrap().keys().collect::<Vec<_>>(), fields, "{record}");
+    }
+    let expect = |record: &Value, expected: Value| {
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(record[name], *value, "`{name}` in {record}");
+        }
+    };
+    expect(
+        &permit,
+        json!({
+            "policy": "notes", "policy_hash": hash, "api": "noah", "client_address": "127.0.0.1",
+            "caller": "test/someone", "caller_kind": "user", "client": "app-1", "method": "GET",
+            "route": "/{tenant}/notes", "path": "/t1/notes", "resource": "Notes", "operation": "read",
+            "scope": { "tenant": "t1" }, "verdict": "permit", "reason": "granted", "detail": null,
+            "granted_by": "Notes", "status": permitted.status, "upstream_status": permitted.status, "bytes_in": 0,
+            "bytes_out": permitted.body.len(), "failure": null,
+        }),
+    );
+    assert!(permit["upstream_us"].as_u64().unwrap() > 0, "{permit}");
+    assert!(permit["duration_us"].as_u64().unwrap() >= permit["decision_us"].as_u64().unwrap(), "{permit}");
+    assert!(permit["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{permit}");
+    assert!(permit["time"].as_str().unwrap().starts_with("20") && begun > 0, "{permit}");
+    expect(
+        &refusal,
+        json!({
+            "caller": "test/someone", "method": "POST", "path": "/t1/notes", "resource": "Notes",
+            "operation": "create", "verdict": "refuse", "reason": "not-granted", "granted_by": null, "status": 403,
+            "upstream_status": null, "upstream_us": null,
+        }),
+    );
+    expect(
+        &nobody,
+        json!({ "caller": null, "verdict": "refuse", "reason": "unauthenticated", "detail": "no-credential", "status": 401 }),
+    );
+    let mode = std::fs::metadata(stage.path("audit.jsonl")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "paths name patients: only the owner may read {mode:o}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_output_holds_a_token_a_password_or_a_query() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy("notes", "R"));
+    let settings = stage.settings("policy.yaml").with("/log/level", json!("trace"));
+    let mut gateway = stage.serve(&settings).await;
+    let address = gateway.address();
+    let good = stage.token(json!({ "permissions": ["Notes"] }));
+    let expired = stage.token(json!({ "exp": now() - 3600, "iat": now() - 7200 }));
+    let foreign = stage.token(json!({ "iss": "https://elsewhere.example" }));
+    let forged = format!("{}AAAA", &stage.token(json!({ "sub": "forger" })));
+    let password = STANDARD.encode("gateway:correct horse battery staple");
+    let header = |token: &str| format!("GET /t1/notes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n");
+    let mut sent = 0;
+    for request in [
+        format!("{}\r\n", header(&good)),
+        format!("{}\r\n", header(&good).replace("/t1/notes", "/t1/notes?search=hunter2")),
+        format!("{}\r\n", header(&expired)),
+        format!("{}\r\n", header(&foreign)),
+        format!("{}\r\n", header(&forged)),
+        format!("{}Authorization: Bearer {expired}\r\n\r\n", header(&good)),
+        format!("GET /t1/hub?access_token={good} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET /t1/notes?access_token={good} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET /t1/notes HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {password}\r\n\r\n"),
+        // What the parser refuses before anybody decides.
+        format!("{}Broken header\r\n\r\n", header(&good)),
+        format!("{}Content-Length: x{good}\r\n\r\n", header(&good)),
+        format!("GET /t1/notes?access_token={good} HTTP/9.9\r\nHost: x\r\n\r\n"),
+        format!("GET /t1/%zz{good} HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ] {
+        let mut wire = Wire::connect(address).await;
+        wire.send(&request).await;
+        sent += usize::from(wire.answer().await.is_some());
+    }
+    assert!(sent >= 10, "only {sent} were answered");
+    within(PATIENCE, "the audit records", async || (stage.audit().len() >= 9).then_some(())).await;
+
+    let mut outputs = vec![];
+    for path in ["/metrics", "/ready", "/policy"] {
+        outputs.push((path, gateway.admin(path).await.text()));
+    }
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+    outputs.push(("the log", gateway.lines().join("\n")));
+    outputs.push(("the audit", std::fs::read_to_string(stage.path("audit.jsonl")).unwrap()));
+    let mut secrets: Vec<&str> = vec![&password, "correct horse", "hunter2"];
+    for token in [&good, &expired, &foreign, &forged] {
+        // The first part is the same in all of them and names an algorithm and a key; the other two are the caller's.
+        secrets.extend(token.split('.').skip(1));
+    }
+    for (name, text) in &outputs {
+        assert!(!text.is_empty(), "{name}");
+        for secret in &secrets {
+            // A piece of it would be too much too.
+            let piece = &secret[..secret.len().min(24)];
+            let line = text.lines().find(|line| line.contains(piece));
+            assert_eq!(line, None, "{name} holds {secret}");
+        }
+    }
+}
+
+async fn notes() -> (Stage, Gateway) {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy("notes", "R"));
+    let gateway = stage.serve(&stage.settings("policy.yaml")).await;
+    (stage, gateway)
+}
+
+async fn upstream() -> Upstream {
+    Upstream::start("127.0.0.1:0".parse().unwrap()).await.unwrap()
+}
+
+fn url(backend: &Backend) -> String {
+    format!("http://{}", backend.address())
+}

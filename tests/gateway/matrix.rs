@@ -1,1 +1,296 @@
-//! The published permission matrix, cell by cell.
+//! The published permission matrix, cell by cell: each of the 2,680 decisions is one real request with a real token.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use portcullis::document::Sources;
+use portcullis::policy::{self, template::Segment};
+use portcullis::vocabulary::Cells;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Gateway, PATIENCE, Stage, within};
+
+const POLICY: &str = include_str!("../../policies/noah-es.yaml");
+const PATIENT: &str = include_str!("../data/noah-patient.csv");
+const MANAGEMENT: &str = include_str!("../data/noah-management.csv");
+
+/// Every authenticated caller holds these rows: the vendor's tables say of them that they need no permission.
+const EVERYONE: [&str; 2] = ["Non-connected", "None"];
+/// The letters of the tables, with the word that the gateway uses and the method of a probe.
+const OPERATIONS: [(char, &str, &str); 5] = [
+    ('C', "create", "POST"),
+    ('R', "read", "GET"),
+    ('U', "update", "PUT"),
+    ('D', "delete", "DELETE"),
+    ('M', "merge", "POST"),
+];
+/// How many connections carry the requests.
+const CONNECTIONS: usize = 8;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_decisions_of_the_published_tables_hold_over_http() {
+    let stage = Stage::set().await;
+    stage.write("policy/noah-es.yaml", POLICY);
+    let routes = Routes::of_the_policy();
+    stage.write("policy/probe.yaml", &routes.probe_file());
+    let gateway = stage.serve(&stage.settings("policy")).await;
+
+    let tables = [Table::read(PATIENT), Table::read(MANAGEMENT)];
+    let triples = triples(&tables, &routes);
+    assert_eq!(triples.len(), 16 * 11 * 5 + 18 * 20 * 5);
+    assert_eq!(triples.len(), 2680);
+    assert_eq!(triples.iter().filter(|triple| triple.in_row).count(), 139, "what the rows themselves give");
+    // The seven cells of everyone's rows are permitted to all 18 rows of their table, their own two among them.
+    let permitted = triples.iter().filter(|triple| triple.permitted).count();
+    assert_eq!(permitted, 139 - 7 + 7 * 18);
+
+    let answers = ask_all(&stage, &gateway, &triples).await;
+
+    let records = audit(&stage, triples.len()).await;
+    for (triple, answer) in triples.iter().zip(&answers) {
+        if triple.permitted {
+            assert_eq!(answer.reason, None, "{triple:?} got {answer:?}");
+        } else {
+            assert_eq!((answer.status, answer.reason.as_deref()), (403, Some("not-granted")), "{triple:?}");
+        }
+        // It was judged as this cell, and not as another one with the same answer.
+        let record = &records[&answer.decision];
+        assert_eq!(record["resource"], *triple.resource, "{triple:?}: {record}");
+        assert_eq!(record["operation"], *triple.operation, "{triple:?}: {record}");
+        assert_eq!(record["verdict"], if triple.permitted { "permit" } else { "refuse" }, "{triple:?}: {record}");
+    }
+
+    // The upstream saw each permitted request once, under the path that was decided, and of the others nothing.
+    let journal = stage.upstream.journal();
+    assert_eq!(journal.total(), permitted as u64);
+    let seen: BTreeMap<usize, (String, String)> = journal
+        .requests()
+        .into_iter()
+        .map(|seen| (seen.header("x-triple").unwrap().parse().unwrap(), (seen.method, seen.target)))
+        .collect();
+    let expected: BTreeMap<usize, (String, String)> = triples
+        .iter()
+        .enumerate()
+        .filter(|(_, triple)| triple.permitted)
+        .map(|(at, triple)| (at, (triple.method.clone(), triple.path.clone())))
+        .collect();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_that_no_route_maps_is_refused_for_want_of_a_route() {
+    let stage = Stage::set().await;
+    stage.write("policy/noah-es.yaml", POLICY);
+    let gateway = stage.serve(&stage.settings("policy")).await;
+
+    let routes = Routes::of_the_policy();
+    let tables = [Table::read(PATIENT), Table::read(MANAGEMENT)];
+    let mut triples = triples(&tables, &routes);
+    triples.retain(|triple| routes.probes.contains_key(&(triple.resource.to_string(), triple.operation.to_string())));
+    let lines = |resource: &str| if tables[0].columns.iter().any(|column| column == resource) { 16 } else { 18 };
+    assert_eq!(triples.len(), routes.probes.keys().map(|(resource, _)| lines(resource)).sum::<usize>());
+
+    let answers = ask_all(&stage, &gateway, &triples).await;
+
+    for (triple, answer) in triples.iter().zip(&answers) {
+        assert_eq!((answer.status, answer.reason.as_deref()), (404, Some("no-route")), "{triple:?}");
+    }
+    assert_eq!(stage.upstream.journal().total(), 0);
+}
+
+#[test]
+fn the_policy_maps_every_cell_that_some_row_gives() {
+    let routes = Routes::of_the_policy();
+    let tables = [Table::read(PATIENT), Table::read(MANAGEMENT)];
+    let given: BTreeSet<(&str, char)> =
+        tables.iter().flat_map(Table::given).map(|(_, column, op)| (column, op)).collect();
+    assert_eq!(given.len(), 92);
+    for (resource, letter) in given {
+        let (_, word, _) = OPERATIONS.iter().find(|(known, ..)| *known == letter).unwrap();
+        assert!(!routes.probes.contains_key(&(resource.to_owned(), (*word).to_owned())), "{word} {resource}");
+    }
+    assert_eq!(routes.mapped.len() + routes.probes.len(), 31 * 5);
+}
+
+/// Triple: one row, resource and operation of the tables, with the request that asks for it.
+#[derive(Debug, Clone)]
+struct Triple {
+    row: Arc<str>,
+    resource: Arc<str>,
+    operation: &'static str,
+    method: String,
+    path: String,
+    /// Whether the row's own field has the letter.
+    in_row: bool,
+    /// Whether a caller who claims this row alone is let through: the row has the cell, or a row of everyone has it.
+    permitted: bool,
+}
+
+fn triples(tables: &[Table], routes: &Routes) -> Vec<Triple> {
+    let given: BTreeSet<(&str, &str, char)> = tables.iter().flat_map(Table::given).collect();
+    let mut triples = Vec::new();
+    for table in tables {
+        for (row, _) in &table.rows {
+            for column in &table.columns {
+                for (letter, operation, _) in OPERATIONS {
+                    let has = |row: &str| given.contains(&(row, column.as_str(), letter));
+                    let (method, path) = routes.request(column, operation);
+                    triples.push(Triple {
+                        row: row.as_str().into(),
+                        resource: column.as_str().into(),
+                        operation,
+                        method,
+                        path,
+                        in_row: has(row),
+                        permitted: has(row) || EVERYONE.iter().any(|row| has(row)),
+                    });
+                }
+            }
+        }
+    }
+    triples
+}
+
+/// Table: one of the vendor's tables, read without the program's help.
+struct Table {
+    columns: Vec<String>,
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Table {
+    fn read(csv: &str) -> Self {
+        let mut lines = csv.lines().map(|line| line.split(',').map(str::trim).map(str::to_owned).collect::<Vec<_>>());
+        let columns = lines.next().unwrap().split_off(1);
+        let rows: Vec<(String, Vec<String>)> = lines
+            .map(|mut fields| (fields.remove(0), fields))
+            .inspect(|(row, fields)| {
+                assert_eq!(fields.len(), columns.len(), "{row}");
+            })
+            .collect();
+        Self { columns, rows }
+    }
+
+    /// Row, column and letter of everything that the table gives.
+    fn given(&self) -> impl Iterator<Item = (&str, &str, char)> {
+        self.rows.iter().flat_map(move |(row, fields)| {
+            fields.iter().zip(&self.columns).flat_map(move |(field, column)| {
+                let letters = field.trim_end_matches("Requires approval").trim();
+                letters.chars().map(move |letter| {
+                    assert!(OPERATIONS.iter().any(|(known, ..)| *known == letter), "{row}, {column}: {field}");
+                    (row.as_str(), column.as_str(), letter)
+                })
+            })
+        })
+    }
+}
+
+/// Routes: for each cell, resource and operation, a request that needs it and nothing else.
+struct Routes {
+    /// Method and path on a route of the policy.
+    mapped: BTreeMap<(String, String), (String, String)>,
+    /// Method and path of a probe, for the cells that the policy does not map.
+    probes: BTreeMap<(String, String), (String, String)>,
+}
+
+impl Routes {
+    fn of_the_policy() -> Self {
+        let mut sources = Sources::default();
+        sources.add("noah-es.yaml", POLICY);
+        let snapshot = policy::load(&sources, true).snapshot.unwrap();
+        let mut mapped = BTreeMap::new();
+        for route in snapshot.routes.routes() {
+            let parts = route.template.segments().iter().map(|segment| match segment {
+                Segment::Literal(text) => text.to_string(),
+                Segment::Parameter(name) if &**name == "tenant" => "t1".to_owned(),
+                Segment::Parameter(name) | Segment::Rest(name) => format!("{name}-1"),
+            });
+            let path = parts.fold(String::new(), |path, part| path + "/" + &part);
+            for method in &route.methods {
+                let Cells::All(cells) = &method.cells else { continue };
+                let [cell] = &**cells else { continue };
+                let cell = snapshot.cell(*cell).unwrap();
+                let key = (cell.resource.to_string(), cell.operation.to_string());
+                // A WebSocket's route would want a WebSocket's handshake.
+                if !method.websocket && path.starts_with("/t1/") {
+                    mapped.entry(key).or_insert_with(|| (method.name.to_string(), path.clone()));
+                }
+            }
+        }
+        let columns = [PATIENT, MANAGEMENT].map(|csv| Table::read(csv).columns).concat();
+        let cells = columns.iter().flat_map(|column| OPERATIONS.map(|(_, word, method)| (column, word, method)));
+        let probes = cells
+            .enumerate()
+            .filter(|(_, (column, word, _))| !mapped.contains_key(&((*column).clone(), (*word).to_owned())))
+            .map(|(at, (column, word, method))| {
+                ((column.clone(), word.to_owned()), (method.to_owned(), format!("/t1/api/probe/{at:03}")))
+            })
+            .collect();
+        Self { mapped, probes }
+    }
+
+    fn request(&self, resource: &str, operation: &str) -> (String, String) {
+        let key = (resource.to_owned(), operation.to_owned());
+        self.mapped.get(&key).or_else(|| self.probes.get(&key)).unwrap().clone()
+    }
+
+    /// A policy file that maps what `noah-es.yaml` does not.
+    fn probe_file(&self) -> String {
+        let lines = self.probes.iter().map(|((resource, operation), (method, path))| {
+            format!("  {}:\n    {method}: {operation} {resource}\n", path.replacen("/t1/", "/{tenant}/", 1))
+        });
+        lines.fold("routes:\n".to_owned(), |text, line| text + &line)
+    }
+}
+
+/// Told: what came back for one triple.
+#[derive(Debug)]
+struct Told {
+    status: u16,
+    reason: Option<String>,
+    decision: String,
+}
+
+/// The answers to all triples, in their order, over a few connections that stay open.
+async fn ask_all(stage: &Stage, gateway: &Gateway, triples: &[Triple]) -> Vec<Told> {
+    let rows: BTreeSet<&str> = triples.iter().map(|triple| &*triple.row).collect();
+    assert_eq!(rows.len(), 18);
+    let tokens: HashMap<String, String> =
+        rows.iter().map(|row| ((*row).to_owned(), stage.token(json!({ "permissions": [row] })))).collect();
+    let tokens = Arc::new(tokens);
+    let asking: Vec<_> = (0..CONNECTIONS)
+        .map(|first| {
+            let (tokens, address) = (Arc::clone(&tokens), gateway.address());
+            let mine: Vec<(usize, Triple)> =
+                triples.iter().cloned().enumerate().skip(first).step_by(CONNECTIONS).collect();
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                let mut told = Vec::new();
+                for (at, Triple { row, method, path, .. }) in mine {
+                    let number = at.to_string();
+                    let answer = client.send(&method, &path, &tokens[&*row], &[("x-triple", &number)], "").await;
+                    // A refusal carries the decision's id; of a permit the upstream shows the one that it was told.
+                    let decision = answer.decision().or_else(|| answer.header("x-seen-decision")).unwrap().to_owned();
+                    told.push((at, Told { status: answer.status, reason: answer.reason(), decision }));
+                }
+                told
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for task in asking {
+        all.extend(task.await.unwrap());
+    }
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, told)| told).collect()
+}
+
+/// All audit records by their id, once there are `count` of them.
+async fn audit(stage: &Stage, count: usize) -> HashMap<String, Value> {
+    let records = within(PATIENCE, "an audit record of each decision", async || {
+        Some(stage.audit()).filter(|records| records.len() >= count)
+    })
+    .await;
+    assert_eq!(records.len(), count);
+    let records = records.into_iter().map(|record| (record["id"].as_str().unwrap().to_owned(), record));
+    records.collect()
+}

@@ -1,1 +1,297 @@
-//! A policy changes while requests are served.
+//! A policy changes while requests are served: whole, at once, and only to one that loads.
+
+use std::collections::HashMap;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Gateway, PATIENCE, Stage, within};
+
+/// The promise: a saved file takes effect in under a second.
+const A_SECOND: Duration = Duration::from_secs(1);
+
+const NOTES: &str = "/t1/notes";
+
+/// A policy whose row `Notes` gives `letters` on notes.
+fn policy(letters: &str) -> String {
+    format!(
+        "version: 1
+name: notes
+scopes: {{ tenant: caller }}
+routes:
+  /{{tenant}}/notes:
+    GET: read Notes
+    POST: create Notes
+    PUT: update Notes
+resources: [Notes]
+permissions:
+  Notes: {{ Notes: {letters} }}
+"
+    )
+}
+
+/// A policy that does not load: line 9 names a resource that line 10 does not.
+fn broken() -> String {
+    policy("RU").replace("update Notes", "update Nodes")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_file_judges_the_next_request_on_an_open_connection_within_a_second() {
+    let (stage, gateway, token) = notes("R").await;
+    let mut client = Client::connect(gateway.address()).await;
+    assert_eq!(client.get(NOTES, &token).await.reason(), None);
+    for (letters, expected) in [("C", Some("not-granted")), ("CR", None), ("U", Some("not-granted")), ("RU", None)] {
+        stage.write("policy.yaml", &policy(letters));
+        until_reason(&mut client, &token, expected, A_SECOND).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_written_in_place_takes_effect_too() {
+    let (stage, gateway, token) = notes("R").await;
+    let mut client = Client::connect(gateway.address()).await;
+    std::fs::write(stage.path("policy.yaml"), policy("C")).unwrap();
+    until_reason(&mut client, &token, Some("not-granted"), A_SECOND).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_changes_nothing_and_is_reported_everywhere() {
+    let (stage, gateway, token) = notes("R").await;
+    let before = live_hash(&gateway).await;
+    assert_eq!(gateway.metric("portcullis_policy_refused{api=\"noah\"}").await, 0.0);
+    let mut client = Client::connect(gateway.address()).await;
+
+    let path = stage.write("policy.yaml", &broken());
+    let refused = refused(&gateway).await;
+
+    assert_eq!(client.get(NOTES, &token).await.reason(), None);
+    assert_eq!(live_hash(&gateway).await, before);
+    let finding = &refused["findings"][0];
+    assert_eq!((&finding["line"], &finding["column"]), (&json!(8), &json!(10)), "{finding}");
+    assert!(finding["message"].as_str().unwrap().contains("Nodes"), "{finding}");
+    // The last good policy is live, so the gateway stays ready and says what is wrong.
+    let ready = gateway.admin("/ready").await;
+    assert_eq!(ready.status, 200);
+    assert_eq!(ready.json()["apis"][0]["refused"]["findings"], refused["findings"]);
+    let place = format!("{}:8:10: error[", path.file_name().unwrap().to_str().unwrap());
+    let lines = gateway.lines();
+    assert!(lines.iter().any(|line| line.contains(&place) && line.contains("Nodes")), "{place} not in {lines:#?}");
+    until_metric(&gateway, "portcullis_policy_refused{api=\"noah\"}", 1.0).await;
+
+    stage.write("policy.yaml", &policy("C"));
+    until_reason(&mut client, &token, Some("not-granted"), A_SECOND).await;
+    until_metric(&gateway, "portcullis_policy_refused{api=\"noah\"}", 0.0).await;
+    assert_eq!(gateway.admin("/policy").await.json()["apis"][0]["refused"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_the_file_changes_nothing() {
+    let (stage, gateway, token) = notes("R").await;
+    let before = live_hash(&gateway).await;
+    let mut client = Client::connect(gateway.address()).await;
+
+    std::fs::remove_file(stage.path("policy.yaml")).unwrap();
+    refused(&gateway).await;
+
+    assert_eq!(client.get(NOTES, &token).await.reason(), None);
+    assert_eq!(live_hash(&gateway).await, before);
+    assert_eq!(gateway.admin("/ready").await.status, 200);
+    // And the file may come back, changed.
+    stage.write("policy.yaml", &policy("C"));
+    until_reason(&mut client, &token, Some("not-granted"), 2 * A_SECOND).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_replaced_by_a_symlink_swap_is_taken_whole() {
+    let stage = Stage::set().await;
+    for (version, letters) in [("one", "R"), ("two", "C")] {
+        let (head, tail) = policy(letters)
+            .split_once("resources:")
+            .map(|(head, tail)| (head.to_owned(), format!("resources:{tail}")))
+            .unwrap();
+        stage.write(&format!("{version}/a.yaml"), &head);
+        stage.write(&format!("{version}/b.yaml"), &tail);
+    }
+    // As Kubernetes lays out a mounted ConfigMap.
+    symlink("one", stage.path("..data")).unwrap();
+    symlink("..data", stage.path("policy")).unwrap();
+    let gateway = stage.serve(&stage.settings("policy")).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let mut client = Client::connect(gateway.address()).await;
+    assert_eq!(client.get(NOTES, &token).await.reason(), None);
+
+    symlink("two", stage.path("..data_tmp")).unwrap();
+    std::fs::rename(stage.path("..data_tmp"), stage.path("..data")).unwrap();
+
+    // Where the system does not tell of the change, the files are looked at once a second.
+    until_reason(&mut client, &token, Some("not-granted"), 2 * A_SECOND).await;
+    assert_eq!(gateway.admin("/policy").await.json()["apis"][0]["refused"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_signal_reloads() {
+    let stage = Stage::set().await;
+    // The file has a second name in another folder: a change under that name is no event in the folder that is
+    // watched, and is looked for so seldom that only the signal can be what makes it live.
+    let other_name = stage.write("elsewhere/notes.yaml", &policy("R"));
+    std::fs::hard_link(&other_name, stage.path("policy.yaml")).unwrap();
+    let settings = stage.settings("policy.yaml").with("/reload/poll", json!("1h"));
+    let gateway = stage.serve(&settings).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let mut client = Client::connect(gateway.address()).await;
+    assert_eq!(client.get(NOTES, &token).await.reason(), None);
+
+    std::fs::write(&other_name, policy("C")).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(client.get(NOTES, &token).await.reason(), None);
+    gateway.signal("HUP");
+
+    until_reason(&mut client, &token, Some("not-granted"), A_SECOND).await;
+    assert!(gateway.ended().is_none());
+}
+
+/// Answer under load: what a request was told, and what was known about the live version around it.
+struct Told {
+    decision: String,
+    method: &'static str,
+    permitted: bool,
+    /// The version that was live all the time, where no change fell into it: 0 or 1.
+    settled: Option<u64>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_load_each_answer_is_explained_by_one_published_version() {
+    const REQUESTS: usize = 10_000;
+    const REWRITES: usize = 50;
+    const CONNECTIONS: usize = 6;
+    // They differ in one grant: who may create.
+    let versions = [policy("CR"), policy("R")];
+    let (stage, gateway, token) = notes("CR").await;
+    let first = live_hash(&gateway).await;
+
+    // Twice the number of changes, and one more while one is under way.
+    let change = Arc::new(AtomicU64::new(0));
+    let (asked, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let asking: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (token, address, change) = (token.clone(), gateway.address(), Arc::clone(&change));
+            let (asked, done) = (Arc::clone(&asked), Arc::clone(&done));
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                let (mut told, mut on_this) = (Vec::new(), 0);
+                while !done.load(Ordering::SeqCst) || asked.load(Ordering::SeqCst) < REQUESTS {
+                    let number = asked.fetch_add(1, Ordering::SeqCst);
+                    let method = if number.is_multiple_of(4) { "GET" } else { "POST" };
+                    // The gateway closes a connection after 10,000 requests; before that it must not.
+                    if on_this == 5_000 {
+                        (client, on_this) = (Client::connect(address).await, 0);
+                    }
+                    on_this += 1;
+                    let before = change.load(Ordering::SeqCst);
+                    let answer = client.send(method, NOTES, &token, &[], "").await;
+                    let after = change.load(Ordering::SeqCst);
+                    let reason = answer.reason();
+                    assert!(matches!(reason.as_deref(), None | Some("not-granted")), "{answer:?}");
+                    let decision = answer.decision().or_else(|| answer.header("x-seen-decision")).unwrap().to_owned();
+                    let settled = (before == after && before.is_multiple_of(2)).then_some(before / 2 % 2);
+                    told.push(Told { decision, method, permitted: reason.is_none(), settled });
+                }
+                told
+            })
+        })
+        .collect();
+
+    // Half of the files are broken; each is really refused or really live before the next one comes.
+    let mut hashes = vec![first.clone()];
+    for turn in 1..=REWRITES {
+        if !turn.is_multiple_of(2) {
+            // A comment makes each broken file another one.
+            stage.write("policy.yaml", &format!("{}# {turn}\n", broken()));
+            refused(&gateway).await;
+            continue;
+        }
+        change.fetch_add(1, Ordering::SeqCst);
+        let last = live_hash(&gateway).await;
+        stage.write("policy.yaml", &versions[turn / 2 % 2]);
+        let next = within(PATIENCE, "the next version is live", async || {
+            Some(live_hash(&gateway).await).filter(|hash| *hash != last)
+        })
+        .await;
+        change.fetch_add(1, Ordering::SeqCst);
+        hashes.push(next);
+    }
+    done.store(true, Ordering::SeqCst);
+
+    let mut told = Vec::new();
+    for task in asking {
+        told.extend(task.await.unwrap());
+    }
+    assert!(told.len() >= REQUESTS);
+    let second = hashes[1].clone();
+    assert_eq!(hashes.len(), 1 + REWRITES / 2);
+    assert!(hashes.iter().enumerate().all(|(at, hash)| *hash == [&first, &second][at % 2].as_str()), "{hashes:?}");
+
+    let records = within(PATIENCE, "an audit record of each answer", async || {
+        Some(stage.audit()).filter(|records| records.len() >= told.len())
+    })
+    .await;
+    assert_eq!(records.len(), told.len());
+    let records: HashMap<&str, &Value> =
+        records.iter().map(|record| (record["id"].as_str().unwrap(), record)).collect();
+    let mut counts: HashMap<(u64, bool), usize> = HashMap::new();
+    for Told { decision, method, permitted, settled } in &told {
+        let record = records[decision.as_str()];
+        let version = [&first, &second].iter().position(|hash| record["policy_hash"] == ***hash);
+        let version = version.unwrap_or_else(|| panic!("no version explains {record}")) as u64;
+        assert_eq!(*permitted, *method == "GET" || version == 0, "{record}");
+        assert_eq!(record["verdict"], if *permitted { "permit" } else { "refuse" }, "{record}");
+        // Once a version is shown as live, no later request is judged by the one before.
+        if let Some(settled) = settled {
+            assert_eq!(version, *settled, "{record}");
+        }
+        *counts.entry((version, settled.is_some())).or_default() += 1;
+    }
+    // The test proves something only where both versions judged a good part.
+    for version in [0, 1] {
+        assert!(counts.get(&(version, true)).is_some_and(|count| *count > told.len() / 20), "{counts:?}");
+    }
+    assert_eq!(stage.upstream.journal().total(), told.iter().filter(|told| told.permitted).count() as u64);
+    assert_eq!(gateway.metric("portcullis_audit_dropped_total").await, 0.0);
+}
+
+/// A gateway in front of notes, and the token of somebody who holds the row.
+async fn notes(letters: &str) -> (Stage, Gateway, String) {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy(letters));
+    let gateway = stage.serve(&stage.settings("policy.yaml")).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    (stage, gateway, token)
+}
+
+async fn live_hash(gateway: &Gateway) -> String {
+    gateway.admin("/policy").await.json()["apis"][0]["policy"]["hash"].as_str().unwrap().to_owned()
+}
+
+/// The refused reload that `/policy` shows, as soon as it shows one.
+async fn refused(gateway: &Gateway) -> Value {
+    within(PATIENCE, "the refused reload shows", async || {
+        Some(gateway.admin("/policy").await.json()["apis"][0]["refused"].clone()).filter(|refused| !refused.is_null())
+    })
+    .await
+}
+
+async fn until_reason(client: &mut Client, token: &str, expected: Option<&str>, time: Duration) {
+    let begun = Instant::now();
+    within(time, "the new policy judges", async || {
+        (client.get(NOTES, token).await.reason().as_deref() == expected).then_some(())
+    })
+    .await;
+    assert!(begun.elapsed() < time);
+}
+
+async fn until_metric(gateway: &Gateway, name: &str, value: f64) {
+    within(A_SECOND, name, async || (gateway.metric(name).await == value).then_some(())).await;
+}

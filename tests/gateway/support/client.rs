@@ -119,12 +119,6 @@ impl Answer {
             return None;
         }
         self.decision()?;
-        let kind = self.json()["type"].as_str()?.to_owned();
-        // What stands behind the last slash, or the last colon of a URN; but a gate's code holds a colon itself.
-        let code = match kind.rfind("gate:") {
-            Some(at) => &kind[at..],
-            None => kind.rsplit(['/', ':', '#']).next()?,
-        };
-        Some(code.to_owned())
+        Some(self.json()["type"].as_str()?.strip_prefix("urn:portcullis:reason:")?.to_owned())
     }
 }

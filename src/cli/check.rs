@@ -1,0 +1,111 @@
+//! `check`: every finding about policies and settings.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::document::{Code, Finding, Findings, Sources, report};
+use crate::policy;
+use crate::reload::file;
+use crate::settings;
+
+use super::exit::{Exit, Trouble, print};
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Policies: each a file, or a folder of files that make up one policy
+    #[arg(value_name = "POLICY", required_unless_present = "config", value_hint = clap::ValueHint::AnyPath)]
+    policies: Vec<PathBuf>,
+    /// The settings of a gateway, checked with every policy they name
+    #[arg(long, value_name = "FILE", conflicts_with = "policies", value_hint = clap::ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// With the line in question and help
+    Text,
+    /// One array; the summary goes to the error stream
+    Json,
+}
+
+/// Checked: the findings about one policy or one settings file, and the texts that their places are in.
+struct Checked {
+    findings: Findings,
+    sources: Sources,
+}
+
+/// Config: the findings about a settings file, and the policies that it names.
+struct Config {
+    checked: Checked,
+    /// Each policy, and whether its API believes one source of identity only.
+    policies: Vec<(PathBuf, bool)>,
+}
+
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, true)).collect();
+    if let Some(path) = &args.config {
+        let config = check_config(path);
+        all.push(config.checked);
+        all.extend(config.policies.iter().map(|(path, lone_source)| check_policy(path, *lone_source)));
+    }
+    let mut joined = Findings::default();
+    all.iter().for_each(|checked| joined.extend(checked.findings.clone()));
+    let exit = if joined.has_errors() { Exit::Findings } else { Exit::Done };
+    let summary = report::summary(&joined);
+    match args.format {
+        Format::Text => {
+            let reports = all.iter().filter(|checked| !checked.findings.is_empty());
+            let reports: String =
+                reports.map(|checked| report::human(&checked.findings, &checked.sources) + "\n").collect();
+            print(out, &format!("{reports}{summary}\n"), exit)
+        }
+        Format::Json => {
+            let arrays = all.iter().map(|checked| report::json(&checked.findings, &checked.sources));
+            let array: serde_json::Value =
+                arrays.flat_map(|array| array.as_array().cloned().unwrap_or_default()).collect();
+            let exit = print(out, &format!("{array:#}\n"), exit);
+            // Where nobody reads the error stream the code still tells.
+            let _ = writeln!(err, "{summary}");
+            exit
+        }
+    }
+}
+
+fn check_policy(path: &Path, lone_source: bool) -> Checked {
+    match file::read(path) {
+        Ok(sources) => Checked { findings: policy::load(&sources, lone_source).findings, sources },
+        Err(finding) => unreadable(finding),
+    }
+}
+
+/// The findings about the settings at `path`, and the policies to check with them.
+fn check_config(path: &Path) -> Config {
+    let name = path.display().to_string();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let finding = Finding::error(Code::Unreadable, None, format!("`{name}` cannot be read: {error}"));
+            return Config { checked: unreadable(finding), policies: Vec::new() };
+        }
+    };
+    let mut sources = Sources::default();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
+    let apis = settings.iter().flat_map(|settings| &settings.apis);
+    let policies = apis.map(|api| (api.policy.clone(), api.issuers.len() <= 1)).collect();
+    Config { checked: Checked { findings, sources }, policies }
+}
+
+fn unreadable(finding: Finding) -> Checked {
+    let mut findings = Findings::default();
+    findings.push(finding);
+    Checked { findings, sources: Sources::default() }
+}
+
+#[cfg(test)]
+mod tests;

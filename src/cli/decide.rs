@@ -1,0 +1,167 @@
+//! `decide`: recorded requests against a policy, a line in and a line out.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Silent;
+use crate::policy::Snapshot;
+use crate::vocabulary::{Subject, Timestamp};
+
+use super::exit::{Exit, Trouble, written};
+use super::policy_file;
+use super::question::{self, Asked, Stated, answer};
+
+pub(super) const EXAMPLE: &str = "\
+Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
+
+A request is a line, and so is its answer:
+  {\"id\":1,\"as\":{\"client\":\"app-1\",\"tenant\":\"t1\",\"roles\":[\"Level 2\"]},\"method\":\"GET\",\"path\":\"/t1/api/Users\"}
+  {\"id\":1,\"decision\":\"permit\",\"reason\":\"granted\",\"resource\":\"Users\",\"operation\":\"read\"}
+Without `as` the caller is anonymous. A line that cannot be read gives {\"line\":N,\"error\":…}; the others go on, \
+and the code is 1.";
+
+#[derive(Debug, Args)]
+pub(super) struct DecideArgs {
+    /// The policy: a file, or a folder of files
+    #[arg(value_name = "POLICY", value_hint = clap::ValueHint::AnyPath)]
+    policy: PathBuf,
+    /// The requests, one JSON object a line; `-` is the standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    requests: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(default)]
+    id: serde_json::Value,
+    #[serde(rename = "as", default)]
+    subject: Option<Stated>,
+    #[serde(borrow)]
+    method: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    path: std::borrow::Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: &'a serde_json::Value,
+    decision: &'static str,
+    reason: &'a str,
+    resource: Option<&'a str>,
+    operation: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Unreadable<'a> {
+    line: u64,
+    error: &'a str,
+}
+
+/// The longest line that is read: no honest request comes near.
+const LONGEST: u64 = 1 << 20;
+
+pub(super) fn run(args: &DecideArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+    let (policy, _) = policy_file::load(&args.policy)?;
+    if args.requests.as_os_str() == "-" {
+        return replay(&policy, BufReader::with_capacity(1 << 16, io::stdin().lock()), out, err);
+    }
+    match std::fs::File::open(&args.requests) {
+        Ok(file) => replay(&policy, BufReader::with_capacity(1 << 16, file), out, err),
+        Err(error) => Err(Trouble::failure(format!("`{}` cannot be read: {error}", args.requests.display()))),
+    }
+}
+
+fn replay<R: Read>(
+    policy: &Snapshot,
+    mut requests: BufReader<R>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Exit, Trouble> {
+    let mut out = BufWriter::with_capacity(1 << 16, out);
+    let (now, anonymous) = (question::now(), Subject::anonymous());
+    let mut exit = Exit::Done;
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        if requests.buffer().is_empty() {
+            // Whoever asks line by line waits for the answer before the next question.
+            if let Err(error) = out.flush() {
+                return written(Err(error), exit);
+            }
+        }
+        line.clear();
+        let read = requests.by_ref().take(LONGEST).read_until(b'\n', &mut line);
+        if let Err(error) = read.as_ref() {
+            // What was decided so far has been answered.
+            let _ = out.flush();
+            return Err(Trouble::failure(format!("line {number}: the requests cannot be read: {error}")));
+        }
+        if line.is_empty() {
+            break;
+        }
+        let too_long = !line.ends_with(b"\n") && u64::try_from(line.len()) == Ok(LONGEST);
+        let text = line.trim_ascii();
+        let answered = match (too_long, text.is_empty()) {
+            (true, _) => Err(match requests.skip_until(b'\n') {
+                Ok(_) => format!("the line is longer than {LONGEST} bytes"),
+                Err(error) => error.to_string(),
+            }),
+            (false, true) => continue,
+            (false, false) => read_line(text).map(|line| write_answer(policy, &line, &anonymous, now, &mut out)),
+        };
+        let result = answered.unwrap_or_else(|error| {
+            exit = Exit::Findings;
+            // Where nobody reads the error stream the line in the output still tells.
+            let _ = writeln!(err, "line {number}: {error}");
+            write_json(&mut out, &Unreadable { line: number, error: &error })
+        });
+        if result.is_err() {
+            return written(result, exit);
+        }
+    }
+    written(out.flush(), exit)
+}
+
+fn read_line(text: &[u8]) -> Result<Line<'_>, String> {
+    if !text.starts_with(b"{") {
+        return Err("a request is an object: `{ id, as, method, path }`".to_owned());
+    }
+    serde_json::from_slice(text).map_err(|error| {
+        let told = question::told(&error);
+        // Every text here is one line: its number is the file's, only the column says more.
+        told.replace(&format!(" at line {} column", error.line()), " at column")
+    })
+}
+
+fn write_answer(
+    policy: &Snapshot,
+    line: &Line<'_>,
+    anonymous: &Subject,
+    now: Timestamp,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let subject = line.subject.as_ref().map_or(anonymous, |Stated(subject)| subject);
+    let asked = Asked { subject, method: &line.method, target: &line.path, host: None };
+    answer(policy, asked, now, &mut Silent, |road, _| {
+        let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
+        let answer = Answer {
+            id: &line.id,
+            decision: if road.decision.is_permit() { "permit" } else { "refuse" },
+            reason: road.decision.reason.full_code(Some(policy)),
+            resource: cell.map(|cell| &*cell.resource),
+            operation: cell.map(|cell| cell.operation.word()),
+        };
+        write_json(out, &answer)
+    })
+}
+
+fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests;

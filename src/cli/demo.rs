@@ -1,0 +1,33 @@
+//! `demo`: an embedded upstream, an issuer and the gateway between them.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::audit::log;
+use crate::demo::{self, Demo};
+
+use super::exit::{Exit, Trouble};
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// The policy to begin with; the demo edits a copy. Default: Noah ES, as it is in the program
+    #[arg(long, value_name = "POLICY", value_hint = clap::ValueHint::FilePath)]
+    policy: Option<PathBuf>,
+}
+
+/// Runs until Ctrl-C.
+pub(super) fn run_demo(args: &DemoArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+    let policy = match &args.policy {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Trouble::failure(format!("`{}` cannot be read: {error}", path.display())))?,
+        None => demo::POLICY.to_owned(),
+    };
+    log::init(log::Format::Text, log::Level::Warn).map_err(Trouble::failure)?;
+    let demo = Demo::start(&policy).map_err(Trouble::failure)?;
+    super::exit::print(out, &demo.tour(), Exit::Done)?;
+    let _ = out.flush();
+    demo.run();
+    Ok(Exit::Done)
+}

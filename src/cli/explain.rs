@@ -1,0 +1,106 @@
+//! `explain`: the whole way of one decision, as text or JSON.
+
+mod account;
+mod advice;
+mod caller;
+mod text;
+mod through;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::decision::{Step, Witness};
+use crate::policy::RowId;
+use crate::vocabulary::{CellId, Scope, Subject};
+
+use super::exit::{Exit, Trouble, print};
+use super::policy_file;
+use super::question::{self, Asked, answer};
+
+pub(super) const EXAMPLE: &str = "\
+Example:
+  portcullis explain policies/noah-es.yaml \\
+    --as '{\"client\": \"app-1\", \"tenant\": \"t1\", \"roles\": [\"Level 2\"]}' \\
+    DELETE /t1/api/Patients/p1
+
+A caller is an object of: id, kind (user, service, anonymous), client, tenant or tenants, roles, groups, permissions, \
+claims, approved (names of approval gates that are open for it).
+Ends with 0 where the request is permitted, with 3 where it is refused.";
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The policy: a file, or a folder of files
+    #[arg(value_name = "POLICY", value_hint = clap::ValueHint::AnyPath)]
+    policy: PathBuf,
+    /// Who asks: JSON, or `@FILE` with it; without, an anonymous caller
+    #[arg(long = "as", value_name = "JSON")]
+    subject: Option<String>,
+    /// The method, as sent
+    #[arg(value_name = "METHOD")]
+    method: String,
+    /// The path, as sent, with its query if it has one
+    #[arg(value_name = "PATH")]
+    target: String,
+    /// The Host header, for targets that name an authority
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// How the explanation is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// To read
+    Text,
+    /// One object
+    Json,
+}
+
+/// Recorder: a witness that keeps what it is shown.
+#[derive(Debug, Default)]
+struct Recorder {
+    scope: Option<Scope<'static>>,
+    granted: Vec<(CellId, RowId)>,
+}
+
+impl Witness for Recorder {
+    fn see(&mut self, step: Step<'_>) {
+        match step {
+            Step::Scope(scope) => {
+                let mut kept: Scope<'static> = Default::default();
+                for (kept, value) in kept.iter_mut().zip(scope) {
+                    *kept = value.as_deref().map(|value| value.to_owned().into());
+                }
+                self.scope = Some(kept);
+            }
+            Step::Granted { cell, row } => self.granted.push((cell, row)),
+            // The decision itself says which cell it turned on, and why.
+            Step::Lacking { .. } => {}
+        }
+    }
+}
+
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+    let subject = args.subject.as_deref().map_or_else(|| Ok(Subject::anonymous()), question::subject);
+    let subject = subject.map_err(Trouble::usage)?;
+    let (policy, sources) = policy_file::load(&args.policy)?;
+    let host = args.host.as_deref();
+    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host };
+    let account = answer(&policy, asked, question::now(), &mut Recorder::default(), |road, seen| {
+        account::of(&policy, &sources, asked, road, seen)
+    });
+    let exit = if account.is_permit() { Exit::Done } else { Exit::Refused };
+    let printed = match args.format {
+        Format::Text => text::page(&account),
+        Format::Json => {
+            serde_json::to_string_pretty(&account).map_err(|error| Trouble::failure(error.to_string()))? + "\n"
+        }
+    };
+    print(out, &printed, exit)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Advice: what would help against a refusal, where that is simple to say.
+
+use crate::decision::Reason;
+use crate::policy::model::Role;
+use crate::policy::{RowId, grants::rows_of};
+use crate::vocabulary::name::nearest;
+
+use super::account::Scene;
+use super::caller::printed;
+use super::through::{entry, roles};
+
+/// Sentences, the nearest cure first; none for a permit.
+pub(super) fn of(scene: &Scene<'_>) -> Vec<String> {
+    match scene.reason {
+        Reason::Unauthenticated(_) => vec!["only public routes answer a caller without a credential".to_owned()],
+        Reason::NoRoute => vec![no_route(scene)],
+        Reason::NoMethod => no_method(scene),
+        Reason::NotAMember => vec![not_a_member(scene)],
+        Reason::NotGranted => not_granted(scene),
+        Reason::OutOfScope => out_of_scope(scene),
+        Reason::TakenAway => taken_away(scene),
+        Reason::Gate(at) => gate(scene, usize::from(at)),
+        _ => Vec::new(),
+    }
+}
+
+fn no_route(scene: &Scene<'_>) -> String {
+    let near = scene.path.and_then(|path| {
+        let texts = scene.policy.routes.routes().iter().map(|route| route.template.text());
+        texts.into_iter().find(|template| differs_in_one(template, path))
+    });
+    match near {
+        Some(template) => format!("no template covers the path; `{template}` comes near"),
+        None => "no template covers the path; what the policy does not list is refused".to_owned(),
+    }
+}
+
+/// Whether a path matches a template but for one literal segment that is nearly the same.
+fn differs_in_one(template: &str, path: &str) -> bool {
+    let (wanted, found): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+    if wanted.len() != found.len() {
+        return false;
+    }
+    let mut differing =
+        wanted.iter().zip(&found).filter(|(want, have)| !want.starts_with('{') && !want.eq_ignore_ascii_case(have));
+    match (differing.next(), differing.next()) {
+        (Some((want, have)), None) => nearest(have, [*want]).is_some(),
+        _ => false,
+    }
+}
+
+fn no_method(scene: &Scene<'_>) -> Vec<String> {
+    let methods = scene.route.map(|route| route.methods.iter().map(|method| &*method.name).collect::<Vec<_>>());
+    methods.map(|methods| format!("the route lists {}", methods.join(", "))).into_iter().collect()
+}
+
+fn not_a_member(scene: &Scene<'_>) -> String {
+    let tenants = scene.policy.standings.of(scene.subject).tenants();
+    if tenants.is_empty() {
+        return "the caller belongs to no tenant".to_owned();
+    }
+    format!(
+        "the caller belongs to {} only; values are compared letter by letter",
+        quoted(tenants.iter().map(|name| &**name))
+    )
+}
+
+fn not_granted(scene: &Scene<'_>) -> Vec<String> {
+    let cell = scene.cell.and_then(|cell| scene.policy.cell(cell)).map(ToString::to_string).unwrap_or_default();
+    let rows = rows(scene);
+    if rows.is_empty() {
+        return vec![format!("no permission of the policy has `{cell}`; only service apps with full grants pass")];
+    }
+    let mut help = vec![format!("permissions that have `{cell}`: {}", quoted_rows(scene, &rows))];
+    let roles = roles_with(scene, &rows);
+    if !roles.is_empty() {
+        help.push(format!("roles that hold one of them: {}", quoted(roles.iter().map(|role| &*role.name))));
+    }
+    help
+}
+
+fn out_of_scope(scene: &Scene<'_>) -> Vec<String> {
+    let holding: Vec<Box<str>> = roles_with(scene, &rows(scene)).iter().map(|role| role.name.clone()).collect();
+    let (roles, from) = roles(scene);
+    let bound = roles.iter().filter(|role| holding.contains(&role.role));
+    bound.map(|role| format!("role `{}`{from} gives it elsewhere", printed(role))).collect()
+}
+
+fn taken_away(scene: &Scene<'_>) -> Vec<String> {
+    let Some(entry) = scene.subject.id.as_ref().and_then(|id| entry(&scene.policy.model, id)) else {
+        return Vec::new();
+    };
+    let taken: Vec<RowId> = rows(scene).into_iter().filter(|row| entry.without.contains(row)).collect();
+    vec![format!("the user entry `{}` is `without` {}", entry.id, quoted_rows(scene, &taken))]
+}
+
+fn gate(scene: &Scene<'_>, at: usize) -> Vec<String> {
+    let Some(gate) = scene.policy.gate(at) else { return Vec::new() };
+    let keys: Vec<(String, Option<String>)> =
+        gate.keys.iter().map(|key| (scene.key_name(*key), scene.key_value(*key))).collect();
+    let missing: Vec<&str> = keys.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
+    if !missing.is_empty() {
+        let name = &gate.name;
+        return vec![format!(
+            "an approval of `{name}` is for a {}, and this request has none",
+            missing.join(" and a ")
+        )];
+    }
+    let pairs: Vec<String> =
+        keys.iter().map(|(name, value)| format!("{name}: {}", value.as_deref().unwrap_or_default())).collect();
+    let mut help = vec![format!("add `{{ {} }}` to `granted:` of the gate `{}`", pairs.join(", "), gate.name)];
+    let asks: Vec<String> =
+        gate.asked_by.iter().filter_map(|cell| scene.policy.cell(*cell)).map(ToString::to_string).collect();
+    if !asks.is_empty() {
+        help.push(format!("the caller asks for the approval by: {}", asks.join(", ")));
+    }
+    help
+}
+
+/// The rows that have the cell on which the decision turned.
+fn rows(scene: &Scene<'_>) -> Vec<RowId> {
+    scene.cell.map(|cell| rows_of(scene.policy.grants.rows_with(cell)).collect()).unwrap_or_default()
+}
+
+fn roles_with<'a>(scene: &Scene<'a>, rows: &[RowId]) -> Vec<&'a Role> {
+    scene.policy.model.roles.iter().filter(|role| role.rows.iter().any(|row| rows.contains(row))).collect()
+}
+
+fn quoted_rows(scene: &Scene<'_>, rows: &[RowId]) -> String {
+    let names: Vec<String> = rows.iter().map(|row| scene.row_name(*row)).collect();
+    quoted(names.iter().map(String::as_str))
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,28 @@
+//! Tables as CSV (RFC 4180, with line feeds).
+
+use crate::policy::matrix::Matrix;
+
+/// The tables, with an empty line between two.
+pub(super) fn tables(tables: &[Matrix]) -> String {
+    super::titled(tables, |_| String::new(), one)
+}
+
+fn one(table: &Matrix) -> String {
+    let header = record(std::iter::once("permission").chain(table.resources.iter().map(String::as_str)));
+    let rows = table
+        .rows
+        .iter()
+        .map(|(name, fields)| record(std::iter::once(name.as_str()).chain(fields.iter().map(String::as_str))));
+    header + &rows.collect::<String>()
+}
+
+fn record<'a>(fields: impl Iterator<Item = &'a str>) -> String {
+    let mut line = fields.map(field).collect::<Vec<_>>().join(",");
+    line.push('\n');
+    line
+}
+
+/// A field, in quotes where it would read as something else without them (RFC 4180, section 2, rules 6 and 7).
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}

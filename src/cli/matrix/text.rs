@@ -1,0 +1,65 @@
+//! Tables for terminals: aligned columns, or a list under each permission.
+
+use crate::policy::matrix::Matrix;
+
+/// The tables in aligned columns that Markdown reads as tables.
+pub(super) fn aligned(tables: &[Matrix]) -> String {
+    super::titled(tables, |title| format!("## {title}\n\n"), columns)
+}
+
+/// The tables as lists: a permission, and below it what it gives.
+pub(super) fn listed(tables: &[Matrix]) -> String {
+    super::titled(tables, |title| format!("{title}\n\n"), lists)
+}
+
+fn columns(table: &Matrix) -> String {
+    let header = std::iter::once("permission").chain(table.resources.iter().map(String::as_str));
+    let header: Vec<String> = header.map(cell).collect();
+    let rows = table
+        .rows
+        .iter()
+        .map(|(name, fields)| std::iter::once(name).chain(fields).map(|text| cell(text)).collect::<Vec<String>>());
+    let rows: Vec<Vec<String>> = rows.collect();
+    let mut widths: Vec<usize> = header.iter().map(|text| width(text)).collect();
+    for row in &rows {
+        for (widest, text) in widths.iter_mut().zip(row) {
+            *widest = (*widest).max(width(text));
+        }
+    }
+    let line = |cells: &[String]| {
+        let padded = cells.iter().zip(&widths).map(|(text, &widest)| pad(text, widest));
+        format!("| {} |\n", padded.collect::<Vec<_>>().join(" | "))
+    };
+    let rule: Vec<String> = widths.iter().map(|&widest| "-".repeat(widest)).collect();
+    let body: String = rows.iter().map(|row| line(row)).collect();
+    line(&header) + &line(&rule) + &body
+}
+
+fn lists(table: &Matrix) -> String {
+    let widest = table.resources.iter().map(|name| width(name)).max().unwrap_or(0);
+    let mut out = String::new();
+    for (name, fields) in &table.rows {
+        out.push_str(&format!("{name}\n"));
+        let given: Vec<_> = table.resources.iter().zip(fields).filter(|(_, field)| !field.is_empty()).collect();
+        if given.is_empty() {
+            out.push_str("  nothing here\n");
+        }
+        for (resource, field) in given {
+            out.push_str(&format!("  {}  {field}\n", pad(resource, widest)));
+        }
+    }
+    out
+}
+
+/// A text that does not end its cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn pad(text: &str, widest: usize) -> String {
+    format!("{text}{}", " ".repeat(widest.saturating_sub(width(text))))
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}

@@ -1,0 +1,33 @@
+//! Callers as `--as` states them.
+
+use super::subject;
+use crate::cli::tests::file;
+use crate::vocabulary::{Kind, Subject};
+
+#[test]
+fn a_caller_is_json_or_a_file_with_it() {
+    let inline = subject(r#"{"id":"u1","kind":"service"}"#).unwrap();
+    assert_eq!(inline.kind, Kind::Service);
+    let (_folder, path) = file("caller.json", "{ \"id\": \"u1\",\n  \"kind\": \"service\" }\n");
+    assert_eq!(subject(&format!("@{path}")).unwrap(), inline);
+    assert_ne!(inline, Subject::anonymous());
+}
+
+#[test]
+fn a_caller_that_cannot_be_read_says_where_and_what_was_expected() {
+    let table = [
+        ("", "`--as`: EOF while parsing a value at line 1 column 0"),
+        ("[\"user\"]", "expected a caller: `{ id, kind, client, tenant, roles, permissions, … }` at line 1 column 0"),
+        ("{\n  \"rolles\": []}", "unknown field `rolles`, expected one of `kind`, `id`"),
+        ("{\n  \"rolles\": []}", "at line 2 column 10"),
+        ("{\"roles\": [3]}", "a role is a name, or `{ name: { scope: value or list } }` at line 1 column"),
+        ("{\"tenant\":\"a\",\"tenants\":[\"b\"]}", "`tenant` and `tenants` both stand there: write one of them"),
+        ("{\"id\":\"a\",\"id\":\"b\"}", "duplicate field `id` at line 1 column 14"),
+        ("{} {}", "trailing characters at line 1 column 4"),
+        ("@no-such-file.json", "`no-such-file.json` cannot be read: "),
+    ];
+    for (written, expected) in table {
+        let error = subject(written).unwrap_err();
+        assert!(error.contains(expected), "{written}: {error}");
+    }
+}

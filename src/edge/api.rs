@@ -1,0 +1,106 @@
+//! Api: one guarded API as the request path sees it, and which one a request belongs to.
+
+use std::sync::Arc;
+
+use crate::reload::keys::Issuers;
+use crate::reload::policy::PolicyStore;
+use crate::reload::verified::VerifiedTokens;
+use crate::request::headers::HeaderRules;
+use crate::request::{CanonicalPath, Dialect, Overrides, RejectedRequest};
+use crate::settings::{HostHeader, IdentityHeaders, Match, UpstreamCredential};
+
+use super::upstream::Upstream;
+
+/// Api: everything that requests to one API share.
+#[derive(Debug)]
+pub struct Api {
+    /// Its name in the settings.
+    pub name: Box<str>,
+    /// Which requests are its own.
+    pub matches: Match,
+    /// The policy that decides; `None` until one could be loaded.
+    pub policy: Arc<PolicyStore>,
+    /// Whose tokens it believes.
+    pub issuers: Issuers,
+    /// Tokens that were verified for it.
+    pub tokens: VerifiedTokens,
+    /// Where permitted requests go.
+    pub upstream: Arc<Upstream>,
+    /// What the upstream gets as `Host`.
+    pub host: HostHeader,
+    /// The authority of the upstream's URL.
+    pub authority: Box<str>,
+    /// What the upstream gets to see of credentials.
+    pub credential: UpstreamCredential,
+    /// Where the upstream learns who asks.
+    pub identity: IdentityHeaders,
+    /// Which header fields pass.
+    pub headers: HeaderRules,
+    /// What happens to method overrides.
+    pub overrides: Overrides,
+    /// Bytes of one request's body; `None` is no limit.
+    pub body: Option<u64>,
+}
+
+/// Apis: all APIs of the gateway.
+#[derive(Debug, Default)]
+pub struct Apis(Vec<Arc<Api>>);
+
+impl Apis {
+    /// These APIs, in the order of the settings.
+    pub fn new(apis: Vec<Arc<Api>>) -> Self {
+        Self(apis)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Api>> {
+        self.0.iter()
+    }
+
+    /// The API that a request belongs to: by listener, host and the longest path prefix as `strict` reads it.
+    ///
+    /// # Errors
+    /// Another API would claim the path if it were read as its upstream reads it.
+    pub fn choose(
+        &self,
+        listener: &str,
+        host: Option<&str>,
+        path: &[u8],
+    ) -> Result<Option<&Arc<Api>>, RejectedRequest> {
+        if let [only] = self.0.as_slice()
+            && only.matches.path.is_empty()
+        {
+            return Ok(only.matches.claims(listener, host, "").then_some(only));
+        }
+        // The most lenient of the dialects decodes whatever any of them would; what it refuses is refused by all.
+        let Ok(canonical) = CanonicalPath::read(path, Dialect::Aspnet) else {
+            return Ok(self.longest(|api| api.matches.path.is_empty() && api.matches.claims(listener, host, "")));
+        };
+        let path = canonical.as_str();
+        let exact = self.longest(|api| api.matches.claims(listener, host, path));
+        let folded = self.longest(|api| {
+            let prefix =
+                path.get(..api.matches.path.len()).filter(|start| start.eq_ignore_ascii_case(&api.matches.path));
+            let rest = prefix.and_then(|prefix| path.get(prefix.len()..));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                && api.matches.claims(listener, host, &format!("{}/", api.matches.path))
+        });
+        match (exact, folded) {
+            (Some(exact), Some(folded)) if !Arc::ptr_eq(exact, folded) => Err(RejectedRequest::AmbiguousApi),
+            (exact, _) => Ok(exact),
+        }
+    }
+
+    fn longest(&self, claims: impl Fn(&Api) -> bool) -> Option<&Arc<Api>> {
+        self.0.iter().filter(|api| claims(api)).max_by_key(|api| api.matches.path.len())
+    }
+}
+
+/// The name of a host without its port, in small letters where that costs nothing (RFC 9110, section 7.2).
+pub(super) fn host_name(host: &str) -> String {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    };
+    name.to_ascii_lowercase()
+}

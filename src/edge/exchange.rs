@@ -1,0 +1,192 @@
+//! Exchange: one request on its way through the gateway; Pingora's context.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::audit::{DecisionId, Outcome, Sink, Verdict};
+use crate::decision::{Decision, Permit, Reason};
+use crate::identity::Verified;
+use crate::metrics::Metrics;
+use crate::policy::Snapshot;
+use crate::vocabulary::{RouteId, Subject, Timestamp};
+
+use super::api::Api;
+use super::lifecycle::InFlightGuard;
+
+/// Exchange: everything that is known of one request; counted and audited exactly once, at its end.
+pub struct Exchange {
+    pub(super) id: DecisionId,
+    pub(super) time: SystemTime,
+    pub(super) started: Instant,
+    pub(super) api: Option<Arc<Api>>,
+    pub(super) policy: Option<Arc<Option<Snapshot>>>,
+    /// The newest policy that a long exchange was judged by again; the records name the first one.
+    pub(super) rejudged: Option<Arc<Option<Snapshot>>>,
+    pub(super) caller: Option<Arc<Verified>>,
+    pub(super) decision: Option<Decision>,
+    pub(super) preflight: bool,
+    pub(super) websocket: bool,
+    pub(super) method: String,
+    pub(super) route: Option<RouteId>,
+    /// The canonical path that was decided and is forwarded.
+    pub(super) path: Option<String>,
+    /// The query that is forwarded.
+    pub(super) query: Option<String>,
+    /// The query parameter that carries the token on this route.
+    pub(super) token_parameter: Option<Box<str>>,
+    pub(super) scope: Vec<(Box<str>, Box<str>)>,
+    pub(super) origin: Option<Box<str>>,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) client_address: Option<IpAddr>,
+    pub(super) secure: bool,
+    pub(super) scan: Option<super::form::Scan>,
+    pub(super) received: u64,
+    pub(super) sent: u64,
+    pub(super) decided: Duration,
+    pub(super) upstream_started: Option<Instant>,
+    pub(super) upstream_took: Option<Duration>,
+    pub(super) upstream_status: Option<u16>,
+    pub(super) status: Option<u16>,
+    pub(super) failure: Option<&'static str>,
+    pub(super) ends: Option<Instant>,
+    report: Option<(Arc<Metrics>, Arc<Sink>)>,
+    _in_flight: InFlightGuard,
+}
+
+impl Exchange {
+    pub(super) fn new(id: DecisionId, metrics: Arc<Metrics>, sink: Arc<Sink>, in_flight: InFlightGuard) -> Self {
+        Self {
+            id,
+            time: SystemTime::now(),
+            started: Instant::now(),
+            api: None,
+            policy: None,
+            rejudged: None,
+            caller: None,
+            decision: None,
+            preflight: false,
+            websocket: false,
+            method: String::new(),
+            route: None,
+            path: None,
+            query: None,
+            token_parameter: None,
+            scope: Vec::new(),
+            origin: None,
+            peer: None,
+            client_address: None,
+            secure: false,
+            scan: None,
+            received: 0,
+            sent: 0,
+            decided: Duration::ZERO,
+            upstream_started: None,
+            upstream_took: None,
+            upstream_status: None,
+            status: None,
+            failure: None,
+            ends: None,
+            report: Some((metrics, sink)),
+            _in_flight: in_flight,
+        }
+    }
+
+    /// The permission to forward; without it nothing leaves the building.
+    pub(super) fn permit(&self) -> Option<&Permit> {
+        self.decision.as_ref()?.verdict.as_ref().ok()
+    }
+
+    /// The policy that decided.
+    pub(super) fn snapshot(&self) -> Option<&Snapshot> {
+        self.policy.as_deref()?.as_ref()
+    }
+
+    /// The caller, or nobody.
+    pub(super) fn subject(&self) -> Option<&Subject> {
+        self.caller.as_ref().map(|verified| &verified.subject)
+    }
+
+    /// The value of the scope that must be one of the caller's.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        let scopes = &self.snapshot()?.model.scopes;
+        let caller = scopes.iter().find(|scope| scope.caller)?;
+        self.scope.iter().find(|(name, _)| *name == caller.name).map(|(_, value)| &**value)
+    }
+
+    /// When the caller's proof ends.
+    pub(super) fn proof_ends(&self) -> Option<Timestamp> {
+        self.caller.as_ref().map(|verified| verified.expires)
+    }
+
+    /// Whether the exchange has not been counted and audited yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.report.is_some()
+    }
+
+    /// Counts and audits the exchange; later calls do nothing.
+    pub(super) fn finish(&mut self) {
+        let Some((metrics, sink)) = self.report.take() else { return };
+        // A connection that ended before its first request was read is no exchange.
+        if self.method.is_empty() {
+            return;
+        }
+        let scope: Vec<(&str, &str)> = self.scope.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let outcome = self.outcome(&scope);
+        metrics.observe(&outcome);
+        sink.record(&outcome);
+    }
+
+    fn outcome<'a>(&'a self, scope: &'a [(&'a str, &'a str)]) -> Outcome<'a> {
+        let snapshot = self.snapshot();
+        let reason = self.decision.as_ref().map(|decision| decision.reason);
+        let cell = self.decision.as_ref().and_then(|decision| decision.cell);
+        let cell = snapshot.zip(cell).and_then(|(policy, cell)| policy.cell(cell));
+        let granted = self.decision.as_ref().and_then(|decision| decision.granted_by);
+        let verdict = match (self.preflight, self.permit()) {
+            (true, _) => Verdict::Preflight,
+            (false, Some(_)) => Verdict::Permit,
+            (false, None) => Verdict::Refuse,
+        };
+        Outcome {
+            id: self.id,
+            time: self.time,
+            api: self.api.as_ref().map(|api| &*api.name),
+            policy: snapshot.map(|policy| (&*policy.version.name, &*policy.version.hash)),
+            peer: self.peer,
+            client_address: self.client_address,
+            subject: self.subject(),
+            method: &self.method,
+            route: snapshot.zip(self.route).and_then(|(policy, route)| policy.template(route)),
+            path: self.path.as_deref(),
+            cell: cell.map(|cell| (cell.operation.word(), &*cell.resource)),
+            scope,
+            verdict,
+            reason: match reason {
+                Some(reason) => reason.full_code(snapshot),
+                None if self.preflight => "preflight",
+                None => "undecided",
+            },
+            detail: reason.and_then(Reason::detail),
+            granted_by: snapshot.zip(granted).and_then(|(policy, row)| policy.row(row)).map(|row| &*row.name),
+            status: self.status,
+            upstream_status: self.upstream_status,
+            received: self.received,
+            sent: self.sent,
+            duration: self.started.elapsed(),
+            decision: self.decided,
+            upstream: self.upstream_took,
+            failure: self.failure,
+        }
+    }
+}
+
+impl Drop for Exchange {
+    /// A panic in a filter and the end of the runtime never reach Pingora's `logging`; nothing is lost all the same.
+    fn drop(&mut self) {
+        if self.is_open() {
+            self.failure = self.failure.or(Some("cut-off"));
+            self.finish();
+        }
+    }
+}

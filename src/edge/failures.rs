@@ -1,0 +1,74 @@
+//! Failures: how many credentials of one address were not valid lately, so that nobody makes us verify without end.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache;
+
+use crate::vocabulary::Timestamp;
+
+/// How many addresses are remembered; beyond that the least used are forgotten.
+const ADDRESSES: usize = 65_536;
+
+/// Failures: a bounded memory of addresses and of their invalid credentials in the current minute.
+pub struct Failures {
+    limit: u32,
+    /// Minute in the upper half, count in the lower.
+    counts: Cache<IpAddr, Arc<AtomicU64>>,
+}
+
+impl Failures {
+    /// A memory that lets `limit` failures pass in a minute; 0 lets all pass.
+    pub fn new(limit: u32) -> Self {
+        Self { limit, counts: Cache::new(ADDRESSES) }
+    }
+
+    /// Whether the address has used up its minute.
+    pub fn is_over(&self, address: IpAddr, now: Timestamp) -> bool {
+        self.limit != 0
+            && self.counts.get(&network(address)).is_some_and(|count| {
+                let (minute, count) = split(count.load(Ordering::Relaxed));
+                minute == now.0 / 60 && count >= u64::from(self.limit)
+            })
+    }
+
+    /// Remembers a failure.
+    pub fn count(&self, address: IpAddr, now: Timestamp) {
+        if self.limit == 0 {
+            return;
+        }
+        let address = network(address);
+        let counter = self.counts.get(&address).unwrap_or_else(|| {
+            let fresh = Arc::new(AtomicU64::new(0));
+            self.counts.insert(address, Arc::clone(&fresh));
+            fresh
+        });
+        let this_minute = now.0 / 60;
+        // Two failures at the same moment may count as one at the turn of a minute, which is harmless.
+        let (minute, count) = split(counter.load(Ordering::Relaxed));
+        let next = if minute == this_minute { count.saturating_add(1).min(u64::from(u32::MAX)) } else { 1 };
+        counter.store(this_minute << 32 | next, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Failures {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Failures").field("limit", &self.limit).field("addresses", &self.counts.len()).finish()
+    }
+}
+
+fn split(packed: u64) -> (u64, u64) {
+    (packed >> 32, packed & u64::from(u32::MAX))
+}
+
+/// Whoever has one IPv6 address has its whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => IpAddr::V6(std::net::Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

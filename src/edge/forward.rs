@@ -1,0 +1,125 @@
+//! What the upstream gets: the path that was decided, the gateway's word about the caller, nothing in disguise.
+
+use http::header::{AUTHORIZATION, EXPECT, HOST, HeaderName};
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+
+use crate::request::Overrides;
+use crate::request::headers::Fate;
+use crate::settings::{HostHeader, UpstreamCredential};
+
+use super::api::Api;
+use super::exchange::Exchange;
+use super::read;
+
+/// Turns the header that Pingora would send into the one that was decided; called after its hop-by-hop removal.
+pub(super) fn prepare(session: &Session, upstream: &mut RequestHeader, exchange: &Exchange) -> pingora::Result<()> {
+    let (Some(api), Some(path)) = (&exchange.api, &exchange.path) else {
+        return pingora::Error::e_explain(pingora::ErrorType::InternalError, "nothing was decided");
+    };
+    let target = match &exchange.query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.clone(),
+    };
+    upstream.set_raw_path(target.as_bytes())?;
+    drop_fields(upstream, api, exchange.websocket);
+    set_host(session, upstream, api)?;
+    set_credential(upstream, api, exchange)?;
+    set_identity(upstream, api, exchange)?;
+    set_forwarded(session, upstream, exchange)
+}
+
+fn drop_fields(upstream: &mut RequestHeader, api: &Api, websocket: bool) {
+    let dropped = |name: &HeaderName| match api.headers.fate(name.as_str()) {
+        Fate::Forward => !websocket && *name == http::header::UPGRADE,
+        Fate::Drop => true,
+        Fate::MethodOverride => api.overrides != Overrides::Evaluate,
+    };
+    let names: Vec<HeaderName> = upstream.headers.keys().filter(|name| dropped(name)).cloned().collect();
+    for name in names {
+        upstream.remove_header(&name);
+    }
+}
+
+fn set_host(session: &Session, upstream: &mut RequestHeader, api: &Api) -> pingora::Result<()> {
+    let host: Vec<u8> = match &api.host {
+        HostHeader::AsReceived => read::host(session.req_header()).unwrap_or(api.authority.as_bytes()).to_vec(),
+        HostHeader::Upstream => api.authority.as_bytes().to_vec(),
+        HostHeader::Literal(host) => host.as_bytes().to_vec(),
+    };
+    upstream.insert_header(HOST, host)
+}
+
+/// A bearer token goes on where the settings say so; one from the query, and any other credential, never does.
+fn set_credential(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) -> pingora::Result<()> {
+    let by_header = exchange.caller.is_some();
+    match &api.credential {
+        UpstreamCredential::ForwardBearer if by_header => {}
+        UpstreamCredential::ForwardBearer | UpstreamCredential::None => {
+            upstream.remove_header(&AUTHORIZATION);
+        }
+        UpstreamCredential::Fixed { header, value } => {
+            upstream.remove_header(&AUTHORIZATION);
+            upstream.insert_header(header.to_string(), value.expose())?;
+        }
+    }
+    Ok(())
+}
+
+fn set_identity(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) -> pingora::Result<()> {
+    for name in api.identity.all() {
+        upstream.remove_header(name);
+    }
+    upstream.insert_header(api.identity.decision.to_string(), exchange.id.to_string())?;
+    let Some(subject) = exchange.subject() else { return Ok(()) };
+    if let Some(id) = &subject.id {
+        upstream.insert_header(api.identity.subject.to_string(), visible(&id.to_string(), ""))?;
+    }
+    if let Some(policy) = exchange.snapshot() {
+        let roles = policy.standings.of(subject).role_names(&policy.model);
+        let roles: Vec<String> = roles.into_iter().map(|role| visible(role, ",")).collect();
+        if !roles.is_empty() {
+            upstream.insert_header(api.identity.roles.to_string(), roles.join(","))?;
+        }
+    }
+    if let Some(tenant) = exchange.tenant() {
+        upstream.insert_header(api.identity.tenant.to_string(), visible(tenant, ""))?;
+    }
+    Ok(())
+}
+
+fn set_forwarded(session: &Session, upstream: &mut RequestHeader, exchange: &Exchange) -> pingora::Result<()> {
+    let header = session.req_header();
+    let peer = exchange.peer.map(|peer| peer.ip().to_canonical());
+    let through_proxy = exchange.client_address != peer;
+    let chain = match (peer, read::text(header, "x-forwarded-for")) {
+        (Some(peer), Some(before)) if through_proxy => format!("{before}, {peer}"),
+        (Some(peer), _) => peer.to_string(),
+        (None, _) => "unknown".to_owned(),
+    };
+    upstream.insert_header("X-Forwarded-For", chain)?;
+    let scheme = if exchange.secure { "https" } else { "http" };
+    let believed = |name| read::text(header, name).filter(|_| through_proxy);
+    upstream.insert_header("X-Forwarded-Proto", believed("x-forwarded-proto").unwrap_or(scheme).to_owned())?;
+    let host = read::host(header).unwrap_or_default();
+    let host = believed("x-forwarded-host").map_or(host, str::as_bytes).to_vec();
+    upstream.insert_header("X-Forwarded-Host", host)?;
+    if exchange.scan.is_none() && session.as_downstream().body_bytes_read() > 0 {
+        // The body was read before the decision, with its own `100 Continue`.
+        upstream.remove_header(&EXPECT);
+    }
+    Ok(())
+}
+
+/// A name as a header may carry it: visible ASCII as it is, all else, `%` and `also` percent-encoded.
+fn visible(name: &str, also: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if (0x20..0x7f).contains(&byte) && byte != b'%' && !also.as_bytes().contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,274 @@
+//! From what Pingora read to a decision: read, placed, joined, decided, all under one snapshot.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use pingora::proxy::Session;
+
+use crate::decision::{ApprovalSet, Decision, Question, Reason, decide, scope_of};
+use crate::identity::{IdentityError, Presented, Verified};
+use crate::metrics::CacheResult;
+use crate::policy::{Placed, Snapshot, Unplaced};
+use crate::reload::verified::Lookup;
+use crate::request::{self, CanonicalPath, CanonicalRequest, Overrides, RawRequest, RejectedRequest, query};
+use crate::vocabulary::{Subject, Timestamp};
+
+use super::Edge;
+use super::api::{Api, host_name};
+use super::exchange::Exchange;
+use super::{cors, read};
+
+/// This moment, as the pure layers take it.
+pub(super) fn now() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// Decides about the request whose header `session` has read; the answer stands in `exchange`.
+pub(super) fn judge(edge: &Edge, session: &Session, exchange: &mut Exchange) {
+    let decision = match prepare(edge, session, exchange) {
+        Ok((api, policy)) => match policy.as_ref() {
+            Some(snapshot) => judge_by(edge, session, exchange, &api, snapshot),
+            None => Some(Decision::refuse(Reason::NoPolicy)),
+        },
+        Err(reason) => Some(Decision::refuse(reason)),
+    };
+    exchange.preflight = decision.is_none();
+    exchange.decision = decision;
+    exchange.decided = exchange.started.elapsed();
+}
+
+/// Header, API and policy; the exchange keeps the last two.
+fn prepare(
+    edge: &Edge,
+    session: &Session,
+    exchange: &mut Exchange,
+) -> Result<(Arc<Api>, Arc<Option<Snapshot>>), Reason> {
+    let header = session.req_header();
+    exchange.method = header.method.as_str().chars().take(32).collect();
+    exchange.peer = read::peer(session);
+    exchange.client_address = read::client_address(header, exchange.peer, &edge.trusted);
+    exchange.secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    read::check_header(session, &edge.limits).map_err(Reason::BadRequest)?;
+    let host = read::host(header).and_then(|host| std::str::from_utf8(host).ok()).map(host_name);
+    let listener = session.server_addr().and_then(|address| address.as_inet()).map_or(0, |address| address.port());
+    let listener = edge.listeners.iter().find(|(port, _)| *port == listener).map_or("", |(_, name)| name);
+    let path = header.raw_path().split(|&byte| byte == b'?').next().unwrap_or_default();
+    let api = edge.apis.choose(listener, host.as_deref(), path).map_err(Reason::BadRequest)?.ok_or(Reason::NoApi)?;
+    let policy = api.policy.load();
+    exchange.api = Some(Arc::clone(api));
+    exchange.policy = Some(Arc::clone(&policy));
+    Ok((Arc::clone(api), policy))
+}
+
+/// The decision; `None` for a preflight that the gateway answers.
+fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, policy: &Snapshot) -> Option<Decision> {
+    let header = session.req_header();
+    if let Some(cors) = &policy.model.cors {
+        exchange.origin = cors::allowed(cors, &header.headers).map(Into::into);
+        if exchange.origin.is_some() && cors::is_preflight(header.method.as_str(), &header.headers) {
+            return None;
+        }
+    }
+    let raw = RawRequest {
+        method: header.method.as_str(),
+        target: header.raw_path(),
+        host: read::host(header),
+        headers: &read::Fields(header),
+    };
+    let request = match request::read(&raw, policy.model.dialect, api.overrides) {
+        Ok(request) => request,
+        Err(rejected) => return Some(Decision::refuse(Reason::BadRequest(rejected))),
+    };
+    let placed = policy.routes.place(request.method, &request.path);
+    match &placed {
+        Ok(placed) => exchange.route = Some(placed.access.route),
+        Err(Unplaced::NoMethod(route)) => exchange.route = Some(*route),
+        Err(_) => {}
+    }
+    let subject = match identify(edge, session, exchange, api, &request, placed.as_ref().ok()) {
+        Ok(caller) => {
+            exchange.caller = caller;
+            Ok(())
+        }
+        Err(Stop::Identity(error)) => Err(error),
+        Err(Stop::Refused(reason)) => return Some(Decision::refuse(reason)),
+    };
+    let nobody = Subject::anonymous();
+    let subject = subject.map(|()| exchange.caller.as_ref().map_or(&nobody, |verified| &verified.subject));
+    let approvals = edge.approvals.load();
+    let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
+    let mut decision = decide(Question { access, subject }, policy, &approvals, now());
+    if decision.is_permit()
+        && let Ok(subject) = subject
+        && let Some(refused) = refused_override(&request.overrides, subject, &request.path, policy, &approvals)
+    {
+        decision = refused;
+    }
+    let scope = match (&placed, subject) {
+        (Ok(placed), Ok(subject)) => scope_of(&placed.access, &policy.standings.of(subject), policy),
+        _ => None,
+    };
+    let named = policy.model.scopes.iter().zip(scope.iter().flatten());
+    exchange.scope = named.filter_map(|(name, value)| Some((name.name.clone(), value.as_deref()?.into()))).collect();
+    if let Ok(placed) = &placed {
+        keep_target(exchange, api, &request, placed);
+    } else {
+        exchange.path = Some(request.path.as_str().to_owned());
+    }
+    Some(check_rest(session, exchange, api, placed.ok().as_ref(), decision))
+}
+
+/// What the permit cannot know: upgrades, and bodies that are announced as too long.
+fn check_rest(
+    session: &Session,
+    exchange: &mut Exchange,
+    api: &Api,
+    placed: Option<&Placed<'_>>,
+    decision: Decision,
+) -> Decision {
+    let header = session.req_header();
+    if !decision.is_permit() {
+        return decision;
+    }
+    let upgrade = header
+        .headers
+        .get_all(http::header::UPGRADE)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    let websocket = upgrade.map(<[u8]>::trim_ascii).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+    if websocket && !placed.is_some_and(|placed| placed.method.websocket) {
+        return Decision::refuse(Reason::NoUpgrade);
+    }
+    exchange.websocket = websocket;
+    let length =
+        header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match (length, api.body) {
+        (Some(length), Some(most)) if length > most => {
+            Decision::refuse(Reason::BadRequest(RejectedRequest::BodyTooLong))
+        }
+        _ => decision,
+    }
+}
+
+/// Keeps the target that is forwarded: the path as the route prints it, the query without what is the gateway's.
+fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_>, placed: &Placed<'_>) {
+    let mut path = String::with_capacity(request.path.as_str().len());
+    placed.route.template.print(request.path.as_str(), &mut path);
+    exchange.path = Some(path);
+    exchange.token_parameter.clone_from(&placed.method.token_from);
+    exchange.query = request.query.map(|written| {
+        let token = placed.method.token_from.as_deref();
+        let strip = api.overrides == Overrides::Strip;
+        let unwanted = |name: &str| {
+            token.is_some_and(|token| query::same_name(name, token)) || (strip && query::is_method_override(name))
+        };
+        query::without(written, unwanted).into_owned()
+    });
+    if exchange.query.as_deref() == Some("") && request.query != Some("") {
+        exchange.query = None;
+    }
+}
+
+/// A request that overrides its method asks for two operations: the refusal of the first one that is not permitted.
+fn refused_override(
+    methods: &[String],
+    subject: &Subject,
+    path: &CanonicalPath<'_>,
+    policy: &Snapshot,
+    approvals: &ApprovalSet,
+) -> Option<Decision> {
+    let mut decisions = methods.iter().map(|method| {
+        let placed = policy.routes.place(method, path);
+        let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
+        decide(Question { access, subject: Ok(subject) }, policy, approvals, now())
+    });
+    decisions.find(|decision| !decision.is_permit())
+}
+
+/// The refusal of a permitted request whose form asks for other methods, if one of them is not permitted.
+pub(super) fn judge_overrides(edge: &Edge, exchange: &Exchange, methods: &[String]) -> Option<Decision> {
+    let (policy, path) = (exchange.snapshot()?, exchange.path.as_deref()?);
+    let nobody = Subject::anonymous();
+    let subject = exchange.subject().unwrap_or(&nobody);
+    match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {
+        Ok(path) => refused_override(methods, subject, &path, policy, &edge.approvals.load()),
+        Err(rejected) => Some(Decision::refuse(Reason::BadRequest(rejected))),
+    }
+}
+
+enum Stop {
+    Identity(IdentityError),
+    Refused(Reason),
+}
+
+/// Who asks: from the cache of verified tokens, else by verifying, unless the address has failed too often.
+fn identify(
+    edge: &Edge,
+    session: &Session,
+    exchange: &Exchange,
+    api: &Api,
+    request: &CanonicalRequest<'_>,
+    placed: Option<&Placed<'_>>,
+) -> Result<Option<Arc<Verified>>, Stop> {
+    let parameter = placed.and_then(|placed| placed.method.token_from.as_deref());
+    let in_query = match (parameter, request.query) {
+        (Some(name), Some(written)) => {
+            query::single(written, name).map_err(|rejected| Stop::Refused(Reason::BadRequest(rejected)))?
+        }
+        _ => None,
+    };
+    let credentials = read::credentials(session.req_header()).with_query_token(in_query.as_deref());
+    let now = now();
+    let failed = |error| {
+        if let (Some(address), true) = (exchange.client_address, error != IdentityError::KeysUnavailable) {
+            edge.failures.count(address, now);
+        }
+        Stop::Identity(error)
+    };
+    let token = match credentials.presented().map_err(failed)? {
+        Presented::Anonymous => return Ok(None),
+        Presented::Token(token) => token,
+    };
+    match api.tokens.look_up(token, now) {
+        Lookup::Found(verified) => {
+            edge.metrics.token_cache(CacheResult::Hit);
+            Ok(Some(verified))
+        }
+        Lookup::Missing(slot) => {
+            edge.metrics.token_cache(CacheResult::Miss);
+            if exchange.client_address.is_some_and(|address| edge.failures.is_over(address, now)) {
+                return Err(Stop::Refused(Reason::TooManyFailures));
+            }
+            let verified = api.issuers.verify(token, now).map_err(failed)?;
+            Ok(Some(api.tokens.keep(slot, verified, now)))
+        }
+    }
+}
+
+/// Whether a long exchange may go on: its token is still good, and the policy that is live now permits it too.
+pub(super) fn still_permitted(edge: &Edge, exchange: &mut Exchange) -> bool {
+    let now = now();
+    if exchange.proof_ends().is_some_and(|end| now > end) {
+        return false;
+    }
+    let Some(api) = exchange.api.clone() else { return false };
+    let live = api.policy.load();
+    let last = exchange.rejudged.as_ref().or(exchange.policy.as_ref());
+    if last.is_some_and(|policy| Arc::ptr_eq(policy, &live)) {
+        return true;
+    }
+    let (Some(policy), Some(path)) = (live.as_ref(), &exchange.path) else { return false };
+    let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect) else { return false };
+    let placed = policy.routes.place(&exchange.method, &path);
+    let nobody = Subject::anonymous();
+    let question = Question {
+        access: placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced),
+        subject: Ok(exchange.subject().unwrap_or(&nobody)),
+    };
+    let upgradable = placed.as_ref().is_ok_and(|placed| placed.method.websocket) || !exchange.websocket;
+    let goes_on = upgradable && decide(question, policy, &edge.approvals.load(), now).is_permit();
+    if goes_on {
+        exchange.rejudged = Some(Arc::clone(&live));
+    }
+    goes_on
+}

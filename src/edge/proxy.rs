@@ -1,0 +1,305 @@
+//! Pingora's phases, each a line or two: what happens in them stands in the files around.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::prelude::{Error, ErrorType, HttpPeer, Result};
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::{ErrorSource, OrErr};
+
+use crate::decision::{Decision, Reason};
+use crate::request::{Overrides, RejectedRequest, query};
+
+use super::exchange::Exchange;
+use super::form::{self, FormKind, Scan};
+use super::{Edge, cors, forward, judge, respond};
+
+/// From this age on an exchange is a stream: it ends with its token, and when a new policy refuses it.
+const STREAM: Duration = Duration::from_secs(5);
+
+/// How long a client may take to receive a piece of the response, and to be drained of an unread body.
+const SLOW_CLIENT: Duration = Duration::from_secs(60);
+
+#[async_trait]
+impl ProxyHttp for Edge {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        let (metrics, audit) = (Arc::clone(&self.metrics), Arc::clone(&self.audit));
+        Exchange::new(self.ids.next(), metrics, audit, self.in_flight.enter())
+    }
+
+    fn init_downstream_modules(&self, _: &mut HttpModules) {
+        // Modules run before the decision: there are none.
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, _: &mut Exchange) -> Result<()> {
+        // Pingora takes the idle time from the client's own `Keep-Alive`, or for ever: ours replaces it.
+        let idle = (!self.draining.is_leaving()).then(|| self.limits.keep_alive.as_secs().max(1));
+        session.set_keepalive(idle);
+        session.set_read_timeout(Some(SLOW_CLIENT));
+        session.set_write_timeout(Some(SLOW_CLIENT));
+        session.set_total_drain_timeout(Some(Duration::from_secs(5)));
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        judge::judge(self, session, exchange);
+        if exchange.preflight {
+            respond::preflight(session, exchange).await?;
+            return Ok(true);
+        }
+        if exchange.permit().is_some() {
+            self.read_form(session, exchange).await?;
+        }
+        let Some(decision) = &exchange.decision else {
+            return Error::e_explain(ErrorType::InternalError, "nothing was decided");
+        };
+        match &decision.verdict {
+            Ok(_) => {
+                exchange.ends = exchange.started.checked_add(self.limits.stream_age);
+                Ok(false)
+            }
+            Err(refusal) => {
+                let (reason, status) = (decision.reason, refusal.status);
+                respond::refuse(session, exchange, reason, status).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        // The proof: without a permit nothing is forwarded, whatever happened before.
+        if exchange.permit().is_none() {
+            return Error::e_explain(ErrorType::InternalError, "there is no permit to forward");
+        }
+        exchange.upstream_started = Some(Instant::now());
+        match exchange.api.as_ref().and_then(|api| api.upstream.peer()) {
+            Some(peer) => Ok(peer),
+            None => {
+                exchange.failure = Some("upstream-unresolved");
+                Error::e_explain(ErrorType::HTTPStatus(503), "the upstream's name has not been resolved")
+            }
+        }
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        forward::prepare(session, upstream, exchange)
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        let _ = session;
+        if let Some(chunk) = body {
+            exchange.received = exchange.received.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            let most = exchange.api.as_ref().and_then(|api| api.body).filter(|_| !exchange.websocket);
+            if most.is_some_and(|most| exchange.received > most) {
+                exchange.failure = Some("body-too-long");
+                return Error::e_explain(ErrorType::HTTPStatus(413), "the body is longer than the settings allow");
+            }
+            if exchange.scan.as_mut().is_some_and(|scan| scan.finds_override(chunk)) {
+                exchange.failure = Some("method-override");
+                return Error::e_explain(ErrorType::HTTPStatus(400), "a part of the form overrides the method");
+            }
+            // Pingora 0.9.1 writes the last chunk twice where HTTP/2 ends a body with an empty frame.
+            if end_of_stream && chunk.is_empty() {
+                *body = None;
+            }
+        }
+        self.check_stream(exchange)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _: &mut Session,
+        answer: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        exchange.upstream_took = exchange.upstream_started.map(|started| started.elapsed());
+        exchange.upstream_status = Some(answer.status.as_u16());
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        answer: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if let Some(api) = &exchange.api {
+            // Only the gateway's own answers carry it: that tells them from the application's.
+            answer.remove_header(&*api.identity.decision);
+        }
+        if let Some(cors) = exchange.snapshot().and_then(|policy| policy.model.cors.as_ref()) {
+            match &exchange.origin {
+                Some(origin) => cors::mark(answer, cors, origin)?,
+                None => cors::clear(answer),
+            }
+        }
+        Ok(())
+    }
+
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        _: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Duration>> {
+        let length = body.as_ref().map_or(0, Bytes::len);
+        exchange.sent = exchange.sent.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        self.check_stream(exchange).map(|()| None)
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
+        let (status, failure) = explain(error);
+        exchange.failure = exchange.failure.or(Some(failure));
+        if failure.starts_with("upstream-") {
+            // Pingora's own line would hold the whole target: this one names the route's API and the decision only.
+            tracing::warn!(
+                api = exchange.api.as_ref().map(|api| &*api.name),
+                decision = %exchange.id,
+                failure,
+                cause = %error.etype().as_str(),
+                "the upstream failed"
+            );
+        }
+        let written = session.response_written().is_some_and(|answer| !answer.status.is_informational());
+        if status != 0 && !written {
+            let code = exchange.failure.unwrap_or(failure);
+            if let Err(error) = respond::fail(session, exchange, code, status).await {
+                tracing::debug!(decision = %exchange.id, cause = %error.etype().as_str(), "the client did not take the answer");
+            }
+        }
+        FailToProxy { error_code: status, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+        exchange.status = session.response_written().map(|answer| answer.status.as_u16());
+        if let Some(error) = error {
+            exchange.failure = exchange.failure.or(Some(explain(error).1));
+        }
+        exchange.finish();
+    }
+
+    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+        true
+    }
+
+    fn request_summary(&self, _: &Session, exchange: &Exchange) -> String {
+        exchange.id.to_string()
+    }
+}
+
+impl Edge {
+    /// Where the upstream may look for a method override in a form, the gateway looks first.
+    async fn read_form(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+        let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.reads_forms());
+        let header = session.req_header();
+        if !reads || header.method != http::Method::POST {
+            return Ok(());
+        }
+        let judged = exchange.api.as_ref().map_or(Overrides::Reject, |api| api.overrides);
+        match form::kind(&header.headers) {
+            None => {}
+            Some(FormKind::Multipart) => exchange.scan = Some(Scan::default()),
+            Some(FormKind::UrlEncoded) => {
+                let expects = header.headers.contains_key(http::header::EXPECT);
+                if expects {
+                    session.as_downstream_mut().write_continue_response().await?;
+                }
+                let Some(body) = read_short_body(session).await? else {
+                    exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::FormTooLong)));
+                    return Ok(());
+                };
+                let mut asked = Vec::new();
+                query::form_method_overrides(&body, &mut asked);
+                // A body cannot be forwarded without its override, so only `evaluate` lets one pass, if it is permitted.
+                let refused = match judged {
+                    Overrides::Reject | Overrides::Strip => (!asked.is_empty())
+                        .then(|| Decision::refuse(Reason::BadRequest(RejectedRequest::MethodOverride))),
+                    Overrides::Evaluate => judge::judge_overrides(self, exchange, &asked),
+                };
+                if refused.is_some() {
+                    exchange.decision = refused;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a stream whose time is over, whose token has ended, or that a newer policy refuses.
+    fn check_stream(&self, exchange: &mut Exchange) -> Result<()> {
+        let age = exchange.started.elapsed();
+        if !exchange.websocket && age < STREAM {
+            return Ok(());
+        }
+        let over = exchange.ends.is_some_and(|end| Instant::now() > end);
+        if over || !judge::still_permitted(self, exchange) {
+            exchange.failure = Some(if over { "stream-age" } else { "stream-ended" });
+            return Error::e_explain(ErrorType::ConnectionClosed, "the stream's permission has ended");
+        }
+        Ok(())
+    }
+}
+
+/// The whole body, kept for the upstream as well; `None` where it is longer than Pingora can keep.
+async fn read_short_body(session: &mut Session) -> Result<Option<Vec<u8>>> {
+    let downstream = session.as_downstream_mut();
+    downstream.enable_retry_buffering();
+    let mut body = Vec::new();
+    while let Some(chunk) = downstream.read_request_body().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > form::LONGEST {
+            return Ok(None);
+        }
+    }
+    if !body.is_empty() && downstream.get_retry_buffer().is_none() {
+        return Err(Error::new(ErrorType::InternalError)).or_err(ErrorType::InternalError, "the form was not kept");
+    }
+    Ok(Some(body))
+}
+
+/// The status that the client sees of an error, 0 where nobody is there to see it, and the word for the records.
+fn explain(error: &Error) -> (u16, &'static str) {
+    let status = match error.etype() {
+        ErrorType::HTTPStatus(status) => Some(*status),
+        _ => None,
+    };
+    match (error.esource(), error.etype()) {
+        (_, ErrorType::HTTPStatus(413)) => (413, "body-too-long"),
+        (ErrorSource::Upstream, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => {
+            (504, "upstream-connect-timeout")
+        }
+        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => (504, "upstream-timeout"),
+        (
+            ErrorSource::Upstream,
+            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError | ErrorType::SocketError,
+        ) => (502, "upstream-connect"),
+        (
+            ErrorSource::Upstream,
+            ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::TLSWantX509Lookup,
+        ) => (502, "upstream-tls"),
+        (ErrorSource::Upstream, _) => (status.unwrap_or(502), "upstream-broken"),
+        (ErrorSource::Downstream, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed) => {
+            (0, "client-gone")
+        }
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => (status.unwrap_or(408), "client-timeout"),
+        (ErrorSource::Downstream, _) => (status.unwrap_or(400), "client-broken"),
+        _ => (status.unwrap_or(500), "internal"),
+    }
+}

@@ -1,0 +1,107 @@
+//! Reading what Pingora parsed: header fields, framing, addresses.
+
+use std::net::{IpAddr, SocketAddr};
+
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+
+use crate::identity::Credentials;
+use crate::request::{Headers, RejectedRequest, framing};
+use crate::settings::{Limits, Network};
+
+/// Fields: a request's header fields as the pure layers read them.
+pub(super) struct Fields<'a>(pub(super) &'a RequestHeader);
+
+impl Headers for Fields<'_> {
+    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
+        for (name, value) in &self.0.headers {
+            see(name.as_str(), value.as_bytes());
+        }
+    }
+}
+
+/// The value of a field that occurs once and is text.
+pub(super) fn text<'a>(header: &'a RequestHeader, name: &str) -> Option<&'a str> {
+    header.headers.get(name)?.to_str().ok()
+}
+
+/// The host that the request names: `:authority` of HTTP/2, else `Host`.
+pub(super) fn host(header: &RequestHeader) -> Option<&[u8]> {
+    match (header.version, header.uri.authority()) {
+        (http::Version::HTTP_2, Some(authority)) => Some(authority.as_str().as_bytes()),
+        _ => header.headers.get(http::header::HOST).map(http::HeaderValue::as_bytes),
+    }
+}
+
+/// What may prove the caller.
+pub(super) fn credentials(header: &RequestHeader) -> Credentials<'_> {
+    Credentials::new(header.headers.get_all(http::header::AUTHORIZATION).iter().map(http::HeaderValue::as_bytes))
+}
+
+/// Judges the header block: its framing as received, and its size.
+pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), RejectedRequest> {
+    let header = session.req_header();
+    if header.version == http::Version::HTTP_2 {
+        check_http2(header)?;
+    } else {
+        let raw = session.as_downstream().to_h1_raw();
+        if raw.len() > limits.header_bytes {
+            return Err(RejectedRequest::HeadersTooLong);
+        }
+        framing::check(&raw)?;
+    }
+    let bytes: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if header.headers.len() > limits.header_count || bytes > limits.header_bytes {
+        return Err(RejectedRequest::HeadersTooLong);
+    }
+    if header.raw_path().len() > limits.target_length {
+        return Err(RejectedRequest::TargetTooLong);
+    }
+    Ok(())
+}
+
+/// HTTP/2 frames its bodies itself; what a downgrade to HTTP/1.1 would turn into something else is refused
+/// (RFC 9113, sections 8.2.2 and 8.3.1).
+fn check_http2(header: &RequestHeader) -> Result<(), RejectedRequest> {
+    let hosts = header.headers.get_all(http::header::HOST).iter().collect::<Vec<_>>();
+    let authority = header.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let agree =
+        hosts.iter().all(|host| authority.is_none_or(|authority| host.as_bytes().eq_ignore_ascii_case(authority)));
+    if hosts.len() > 1 || (hosts.is_empty() && authority.is_none()) || !agree {
+        return Err(RejectedRequest::Host);
+    }
+    let lengths = header.headers.get_all(http::header::CONTENT_LENGTH).iter().count();
+    if lengths > 1 || header.headers.contains_key(http::header::TRANSFER_ENCODING) {
+        return Err(RejectedRequest::Framing);
+    }
+    if header.headers.contains_key(http::header::CONNECTION) {
+        return Err(RejectedRequest::Nomination);
+    }
+    Ok(())
+}
+
+/// The socket's other end.
+pub(super) fn peer(session: &Session) -> Option<SocketAddr> {
+    session.client_addr().and_then(|address| address.as_inet()).copied()
+}
+
+/// The client's address: the last one in `X-Forwarded-For` that is no trusted forwarder, if the peer is one.
+pub(super) fn client_address(header: &RequestHeader, peer: Option<SocketAddr>, trusted: &[Network]) -> Option<IpAddr> {
+    let peer = peer?.ip().to_canonical();
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(peer) {
+        return Some(peer);
+    }
+    let lines = header.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let mut client = peer;
+    for hop in hops.into_iter().rev() {
+        // A hop that is no address ends the chain: what stands before it cannot be believed either.
+        let Ok(address) = hop.parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+        if !is_trusted(client) {
+            break;
+        }
+    }
+    Some(client)
+}

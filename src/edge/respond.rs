@@ -1,0 +1,142 @@
+//! Responses of the gateway itself: problem+json (RFC 9457) with a stable type and the decision's id.
+
+use bytes::Bytes;
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+
+use crate::decision::Reason;
+use crate::identity::IdentityError;
+
+use super::cors;
+use super::exchange::Exchange;
+
+/// What a problem's `type` begins with; the reason's code follows.
+pub const PROBLEM: &str = "urn:portcullis:reason:";
+
+/// The header that carries the decision's id, so that the gateway's refusal is told apart from the application's.
+pub const DECISION_HEADER: &str = "X-Portcullis-Decision";
+
+/// How large an unread body may be for the connection to be kept after a refusal.
+const DRAINED: u64 = 64 << 10;
+
+/// Answers a refusal.
+pub(super) async fn refuse(
+    session: &mut Session,
+    exchange: &Exchange,
+    reason: Reason,
+    status: u16,
+) -> pingora::Result<()> {
+    let code = reason.full_code(exchange.snapshot());
+    let mut answer = problem_header(exchange, status)?;
+    match reason {
+        Reason::Unauthenticated(error) => answer.insert_header("www-authenticate", challenge(error))?,
+        Reason::NoMethod => answer.insert_header("allow", allowed_methods(exchange))?,
+        Reason::TooManyFailures => answer.insert_header("retry-after", "60")?,
+        Reason::KeysUnavailable | Reason::NoPolicy => answer.insert_header("retry-after", "5")?,
+        _ => {}
+    }
+    if must_close(session, reason) {
+        session.set_keepalive(None);
+    } else {
+        // A short body is swallowed, so that the connection can be kept.
+        session.as_downstream_mut().drain_request_body().await?;
+    }
+    send(session, exchange, answer, code, reason.sentence(), status).await
+}
+
+/// Answers where something failed after the permit: the upstream, a limit, time.
+pub(super) async fn fail(session: &mut Session, exchange: &Exchange, code: &str, status: u16) -> pingora::Result<()> {
+    let sentence = match status {
+        413 => "the request's body is longer than this API allows",
+        502 => "the API behind the gateway did not answer as HTTP should",
+        503 => "the API behind the gateway cannot be reached now",
+        504 => "the API behind the gateway did not answer in time",
+        _ => "the request could not be completed",
+    };
+    session.set_keepalive(None);
+    let answer = problem_header(exchange, status)?;
+    send(session, exchange, answer, code, sentence, status).await
+}
+
+/// Answers a preflight.
+pub(super) async fn preflight(session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
+    let answer = match (exchange.snapshot().and_then(|policy| policy.model.cors.as_ref()), &exchange.origin) {
+        (Some(cors), Some(origin)) => cors::preflight(cors, origin)?,
+        _ => ResponseHeader::build(204, None)?,
+    };
+    session.as_downstream_mut().write_response_header(Box::new(answer)).await
+}
+
+fn problem_header(exchange: &Exchange, status: u16) -> pingora::Result<ResponseHeader> {
+    let mut answer = ResponseHeader::build(status, Some(8))?;
+    answer.insert_header("content-type", "application/problem+json")?;
+    answer.insert_header("cache-control", "no-store")?;
+    let name = exchange.api.as_ref().map_or(DECISION_HEADER, |api| &*api.identity.decision).to_owned();
+    answer.insert_header(name, exchange.id.to_string())?;
+    if let (Some(cors), Some(origin)) =
+        (exchange.snapshot().and_then(|policy| policy.model.cors.as_ref()), &exchange.origin)
+    {
+        cors::mark(&mut answer, cors, origin)?;
+    }
+    Ok(answer)
+}
+
+async fn send(
+    session: &mut Session,
+    exchange: &Exchange,
+    mut answer: ResponseHeader,
+    code: &str,
+    sentence: &str,
+    status: u16,
+) -> pingora::Result<()> {
+    let body = serde_json::json!({
+        "type": format!("{PROBLEM}{code}"),
+        "title": sentence,
+        "status": status,
+        "decision": exchange.id.to_string(),
+    });
+    let body = Bytes::from(body.to_string());
+    answer.insert_header("content-length", body.len().to_string())?;
+    let head = session.req_header().method == http::Method::HEAD;
+    let downstream = session.as_downstream_mut();
+    downstream.write_response_header(Box::new(answer)).await?;
+    if !head {
+        downstream.write_response_body(body, true).await?;
+    }
+    Ok(())
+}
+
+/// RFC 6750, section 3: no error where nothing was presented.
+fn challenge(error: Option<IdentityError>) -> &'static str {
+    match error {
+        None => "Bearer",
+        Some(IdentityError::SeveralCredentials | IdentityError::MalformedAuthorization) => {
+            "Bearer error=\"invalid_request\""
+        }
+        Some(_) => "Bearer error=\"invalid_token\"",
+    }
+}
+
+/// RFC 9110, section 10.2.1: the methods of the route, HEAD with GET.
+fn allowed_methods(exchange: &Exchange) -> String {
+    let route = exchange.route.and_then(|route| exchange.snapshot()?.routes.route(route));
+    let methods = route.map(|route| &*route.methods).unwrap_or_default().iter();
+    let names = methods.flat_map(|method| match &*method.name {
+        "GET" => vec!["GET", "HEAD"],
+        other => vec![other],
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the connection cannot go on: its framing is in doubt, or it would have to swallow a long body.
+fn must_close(session: &mut Session, reason: Reason) -> bool {
+    if matches!(reason, Reason::BadRequest(_)) {
+        return true;
+    }
+    let header = session.req_header();
+    let length =
+        header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let chunked = header.headers.contains_key(http::header::TRANSFER_ENCODING);
+    let expects = header.headers.contains_key(http::header::EXPECT);
+    chunked || expects || length.is_some_and(|length| length > DRAINED)
+}

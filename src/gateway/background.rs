@@ -1,0 +1,87 @@
+//! What runs beside the requests: keys kept fresh, the administration, certificates read again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use pingora::server::ShutdownWatch;
+use pingora::services::background::BackgroundService;
+use tokio::task::JoinSet;
+
+use crate::admin::{Admin, Status};
+use crate::edge::tls::{Reloaded as Certificates, Tls};
+use crate::metrics::{Metrics, ReloadResult, Reloaded};
+use crate::reload::keys::KeyFeed;
+
+use super::START_POLL;
+use super::status::GatewayStatus;
+
+/// Keys: all feeds, kept fresh until the process ends.
+pub(super) struct Keys {
+    pub(super) feeds: Vec<Arc<KeyFeed>>,
+    pub(super) status: Arc<GatewayStatus>,
+}
+
+#[async_trait]
+impl BackgroundService for Keys {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let mut kept: JoinSet<()> =
+            self.feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
+        let ended = shutdown.wait_for(|begun| *begun);
+        let announced = async {
+            while !self.feeds.iter().all(|feed| feed.status().attempted) {
+                tokio::time::sleep(START_POLL).await;
+            }
+            if self.status.report().ready() {
+                tracing::info!("ready");
+            } else {
+                tracing::warn!("up, but not ready: see /ready");
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = ended => {}
+            () = announced => {}
+        }
+        kept.abort_all();
+    }
+}
+
+/// Administration: the admin listener, served until the process ends.
+pub(super) struct Administration {
+    admin: Mutex<Option<Admin>>,
+    status: Arc<GatewayStatus>,
+}
+
+impl Administration {
+    pub(super) fn new(admin: Admin, status: Arc<GatewayStatus>) -> Self {
+        Self { admin: Mutex::new(Some(admin)), status }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Administration {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(admin) = admin {
+            let ended = async move {
+                let _ = shutdown.wait_for(|begun| *begun).await;
+            };
+            admin.serve(Arc::clone(&self.status) as Arc<dyn Status>, ended).await;
+        }
+    }
+}
+
+/// Reads certificates again; broken ones leave the last good ones live.
+pub(super) fn reload_certificates(tls: &Tls, metrics: &Metrics) {
+    match tls.reload() {
+        Ok(Certificates::Published) => {
+            tracing::info!("certificates are live");
+            metrics.reload(Reloaded::Certificate, "", ReloadResult::Published);
+        }
+        Ok(Certificates::Unchanged) => {}
+        Err(error) => {
+            tracing::error!(%error, "certificates are refused, the last good ones stay");
+            metrics.reload(Reloaded::Certificate, "", ReloadResult::Refused);
+        }
+    }
+}

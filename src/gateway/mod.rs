@@ -1,0 +1,297 @@
+//! A whole gateway process, put together from its settings: stores, listeners, proxy, administration.
+
+mod background;
+mod plans;
+mod status;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::proxy::http_proxy;
+use pingora::server::{RunArgs, Server};
+use pingora::services::background::background_service;
+
+use crate::admin::Admin;
+use crate::audit::Sink;
+use crate::decision::ApprovalSet;
+use crate::edge::api::{Api, Apis};
+use crate::edge::failures::Failures;
+use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan, Stop};
+use crate::edge::listener::{Bound, Front, http_options};
+use crate::edge::tls::install_crypto_provider;
+use crate::edge::upstream::{Resolver, Upstream};
+use crate::edge::{DecisionIds, Edge};
+use crate::metrics::{Metrics, ReloadResult, Reloaded};
+use crate::reload::Live;
+use crate::reload::keys::{Issuers, KeyFeed};
+use crate::reload::policy::{Event, PolicyStore};
+use crate::reload::verified::{Generation, VerifiedTokens};
+use crate::reload::watch::{Watched, Watcher};
+use crate::request::Overrides;
+use crate::request::headers::HeaderRules;
+use crate::settings::{self, MethodOverrides, Settings};
+
+use background::{Administration, Keys};
+use status::GatewayStatus;
+
+/// Gateway: a process that has bound everything and serves nothing yet.
+pub struct Gateway {
+    server: Server,
+    ending: Ending,
+    sink: Arc<Sink>,
+    stop: Stop,
+    listeners: Vec<(Box<str>, SocketAddr)>,
+    admin: Option<SocketAddr>,
+    _watcher: Watcher,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Gateway")
+            .field("listeners", &self.listeners)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Binds and loads everything that `settings` name. `signals` says whether the process's signals end it, or only
+    /// [`Gateway::stop`].
+    ///
+    /// # Errors
+    /// One line for the operator: what cannot be bound, read or started, and why. A policy that does not load is no
+    /// such error: the API refuses everything until it does.
+    pub fn open(settings: &Settings, signals: bool) -> Result<Self, String> {
+        install_crypto_provider();
+        crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
+        let metrics = Arc::new(Metrics::new());
+        let sink = Sink::open(plans::sink(&settings.audit))
+            .map_err(|error| format!("the audit records cannot be written: {error}"))?;
+        let sink = Arc::new(sink);
+        let generation = Arc::new(Generation::default());
+        let feeds = open_feeds(settings, &generation)?;
+        let parts = settings
+            .apis
+            .iter()
+            .map(|api| open_api(api, settings, &feeds, &generation, &metrics))
+            .collect::<Result<Vec<Part>, String>>()?;
+        let bounds = bind(settings)?;
+        let admin = Admin::bind(plans::admin(&settings.admin))?;
+        let admin_address = admin.address();
+        let listeners: Vec<(Box<str>, SocketAddr)> = bounds
+            .iter()
+            .zip(&settings.listeners)
+            .map(|(bound, plan)| (plan.name.clone(), bound.local_addr()))
+            .collect();
+
+        let (draining, in_flight, stop) = (Draining::default(), InFlight::default(), Stop::default());
+        let tls = bounds.iter().filter_map(Bound::tls).collect::<Vec<_>>();
+        let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
+        let stores: Vec<Arc<PolicyStore>> = parts.iter().map(|part| Arc::clone(&part.api.policy)).collect();
+        let watcher = Watcher::start(watched(&stores, &tls, &metrics))
+            .map_err(|error| format!("files cannot be watched: {error}"))?;
+        let edge = Edge {
+            apis: Apis::new(parts.iter().map(|part| Arc::clone(&part.api)).collect()),
+            listeners: listeners.iter().map(|(name, address)| (address.port(), name.clone())).collect(),
+            trusted: settings.trusted_proxies.clone(),
+            limits: settings.limits.clone(),
+            approvals: Arc::new(Live::new(ApprovalSet::default())),
+            failures: Failures::new(settings.limits.failed_credentials),
+            metrics: Arc::clone(&metrics),
+            audit: Arc::clone(&sink),
+            in_flight: in_flight.clone(),
+            draining: draining.clone(),
+            ids: DecisionIds::new()?,
+        };
+
+        let runtime = RuntimePlan { threads: settings.threads, ..RuntimePlan::default() };
+        let mut server = runtime.server();
+        let mut proxy = http_proxy(&server.configuration, edge);
+        let mut options = http_options(settings.limits.keep_alive);
+        options.keepalive_request_limit = settings.limits.requests_per_connection;
+        proxy.server_options = Some(options);
+        proxy.h2_options = Some(plans::http2(&settings.limits));
+        let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
+        server.add_service(front);
+        server.add_service(background_service(
+            "upstreams",
+            Resolver(parts.iter().map(|part| Arc::clone(&part.api.upstream)).collect()),
+        ));
+        let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
+        let status = Arc::new(GatewayStatus {
+            draining: draining.clone(),
+            stores,
+            feeds: feeds.clone(),
+            metrics,
+            sink: Arc::clone(&sink),
+            traffic: traffic.clone(),
+            in_flight: in_flight.clone(),
+            reload: Arc::clone(&reload),
+        });
+        server.add_service(background_service("keys", Keys { feeds, status: Arc::clone(&status) }));
+        server.add_service(background_service("admin", Administration::new(admin, status)));
+        let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
+        let mut ending = Ending::new(plan, draining, in_flight, stop.clone())
+            .settling(traffic.iter().map(|traffic| traffic.open().clone()));
+        if signals {
+            ending = ending.on_signals(move || reload.everything());
+        }
+        Ok(Self { server, ending, sink, stop, listeners, admin: admin_address, _watcher: watcher })
+    }
+
+    /// The listeners by name, with the addresses that were bound.
+    pub fn listeners(&self) -> &[(Box<str>, SocketAddr)] {
+        &self.listeners
+    }
+
+    /// The administration's address; `None` on a Unix socket.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// What ends the gateway from elsewhere.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Serves until the end is asked for and what was in flight is finished; blocks its thread.
+    pub fn run(self) {
+        for (name, address) in &self.listeners {
+            tracing::info!(listener = %name, address = %address, "listening");
+        }
+        if let Some(address) = self.admin {
+            tracing::info!(address = %address, "admin listening");
+        }
+        self.server.run(RunArgs { shutdown_signal: Box::new(self.ending) });
+        self.sink.close();
+        tracing::info!("ended");
+    }
+}
+
+/// Reload: what SIGHUP and the administration ask for.
+pub(crate) struct Reload {
+    watcher: crate::reload::watch::Poker,
+    feeds: Vec<Arc<KeyFeed>>,
+    sink: Arc<Sink>,
+}
+
+impl Reload {
+    /// Looks at policies, certificates and keys again, and opens the audit file anew; returns at once.
+    fn everything(&self) {
+        tracing::info!("reload asked for");
+        self.watcher.poke();
+        self.feeds.iter().for_each(|feed| feed.refresh());
+        self.sink.reopen();
+    }
+}
+
+struct Part {
+    api: Arc<Api>,
+}
+
+fn open_feeds(settings: &Settings, generation: &Arc<Generation>) -> Result<Vec<Arc<KeyFeed>>, String> {
+    let feeds = settings.issuers.iter().map(|issuer| {
+        let plan = plans::keys(issuer, settings.reload.poll);
+        KeyFeed::open(issuer.issuer.clone(), plan, Arc::clone(generation))
+            .map_err(|error| format!("the keys of the issuer `{}` cannot be used: {error}", issuer.issuer.name))
+    });
+    feeds.collect()
+}
+
+fn open_api(
+    api: &settings::Api,
+    settings: &Settings,
+    feeds: &[Arc<KeyFeed>],
+    generation: &Arc<Generation>,
+    metrics: &Arc<Metrics>,
+) -> Result<Part, String> {
+    let named = feeds.iter().filter(|feed| api.issuers.contains(&feed.issuer().name)).cloned().collect();
+    let issuers =
+        Issuers::new(named).ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))?;
+    let upstream = Upstream::new(&plans::upstream(&api.upstream))
+        .map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))?;
+    let overrides = match api.method_overrides {
+        MethodOverrides::Reject => Overrides::Reject,
+        MethodOverrides::Strip => Overrides::Strip,
+        MethodOverrides::Evaluate => Overrides::Evaluate,
+    };
+    let policy = open_policy(api, api.issuers.len() <= 1, generation, metrics);
+    let max_age = settings.token_cache.max_age.as_secs();
+    Ok(Part {
+        api: Arc::new(Api {
+            name: api.name.clone(),
+            matches: api.matches.clone(),
+            policy: Arc::new(policy),
+            issuers,
+            tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
+            upstream: Arc::new(upstream),
+            host: api.host.clone(),
+            authority: api.upstream.url.authority().into(),
+            credential: api.credential.clone(),
+            headers: HeaderRules::new(api.identity_headers.all(), api.pass_headers.iter().map(|name| &**name)),
+            identity: api.identity_headers.clone(),
+            overrides,
+            body: api.body,
+        }),
+    })
+}
+
+fn open_policy(
+    api: &settings::Api,
+    lone_source: bool,
+    generation: &Arc<Generation>,
+    metrics: &Arc<Metrics>,
+) -> PolicyStore {
+    let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
+    let on_change = move |event: &Event| {
+        let published = |version: &crate::policy::PolicyVersion| {
+            metrics.policy_published(&name, &version.name, &version.hash, std::time::SystemTime::now());
+            metrics.policy_refused(&name, false);
+        };
+        match event {
+            Event::Published(version) => {
+                // What was verified under the old policy is verified again: its users may read differently now.
+                generation.bump();
+                published(version);
+                metrics.reload(Reloaded::Policy, &name, ReloadResult::Published);
+            }
+            Event::Restored(version) => {
+                published(version);
+                metrics.reload(Reloaded::Policy, &name, ReloadResult::Unchanged);
+            }
+            Event::Refused | Event::Gone => {
+                metrics.policy_refused(&name, true);
+                metrics.reload(Reloaded::Policy, &name, ReloadResult::Refused);
+            }
+        }
+    };
+    PolicyStore::open(api.name.clone(), api.policy.clone(), lone_source, Box::new(on_change))
+}
+
+fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
+    let listeners = settings.listeners.iter();
+    listeners
+        .map(|listener| Bound::bind(&plans::listener(listener, &settings.limits)).map_err(|error| error.to_string()))
+        .collect()
+}
+
+fn watched(stores: &[Arc<PolicyStore>], tls: &[Arc<crate::edge::tls::Tls>], metrics: &Arc<Metrics>) -> Vec<Watched> {
+    let policies = stores.iter().map(|store| {
+        let (store, path) = (Arc::clone(store), store.path().to_owned());
+        Watched::new(path, move || {
+            store.refresh();
+        })
+    });
+    let certificates = tls.iter().flat_map(|tls| {
+        let files: Vec<_> = tls.files().map(std::path::Path::to_owned).collect();
+        files.into_iter().map(|path| {
+            let (tls, metrics) = (Arc::clone(tls), Arc::clone(metrics));
+            Watched::new(path, move || background::reload_certificates(&tls, &metrics))
+        })
+    });
+    policies.chain(certificates).collect()
+}
+
+/// How often the keys' state is looked at while the process starts.
+const START_POLL: Duration = Duration::from_millis(20);

@@ -1,0 +1,128 @@
+//! A policy on the disk: one file, or a folder whose YAML files make it up together.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::document::{Code, Finding, Sources};
+
+/// The most bytes that the files of one policy may hold together.
+pub const MOST_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Reads a policy: the file at `path`, or all `*.yaml` and `*.yml` of the folder there in the order of their names.
+///
+/// `*.cases.yaml` and hidden files are left out, editors' backup and swap files with them. Symlinks are followed.
+///
+/// # Errors
+/// Nothing there, a folder without a policy file, more than [`MOST_BYTES`], or a text that is not UTF-8.
+pub fn read(path: &Path) -> Result<Sources, Finding> {
+    read_at_most(path, MOST_BYTES).map_err(Unread::finding)
+}
+
+/// Hash of the names and contents of all sources (SHA-256), by which a change is told.
+pub fn hash(sources: &Sources) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for (_, source) in sources.iter() {
+        // Lengths stand before the texts, so that no two lists of files run together into the same bytes.
+        for text in [&source.name, &source.text] {
+            context.update(&text.len().to_be_bytes());
+            context.update(text.as_bytes());
+        }
+    }
+    let mut hash = [0; 32];
+    hash.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    hash
+}
+
+/// Unread: why there are no sources; what has gone is told apart from what cannot be read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// Nothing stands at the path.
+    Gone(Finding),
+    /// Something stands there that is no policy.
+    Unreadable(Finding),
+}
+
+impl Unread {
+    pub(super) fn finding(self) -> Finding {
+        match self {
+            Self::Gone(finding) | Self::Unreadable(finding) => finding,
+        }
+    }
+}
+
+pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Sources, Unread> {
+    let what = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Unread::Gone(unreadable(path, "is gone")),
+        _ => failed(path, &error),
+    })?;
+    let mut sources = Sources::default();
+    let mut room = most;
+    if !what.is_dir() {
+        read_one(path, path, &mut room, &mut sources)?;
+        return Ok(sources);
+    }
+    // The folder's own place is looked up once: a symlink that is swapped meanwhile cannot mix two versions.
+    let folder = fs::canonicalize(path).map_err(|error| failed(path, &error))?;
+    let names = names(&folder).map_err(|error| failed(path, &error))?;
+    if names.is_empty() {
+        let finding = unreadable(path, "holds no policy file");
+        return Err(Unread::Unreadable(finding.help("a policy file ends in `.yaml` or `.yml`")));
+    }
+    for name in names {
+        read_one(&folder.join(&name), &path.join(&name), &mut room, &mut sources)?;
+    }
+    Ok(sources)
+}
+
+fn names(folder: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if is_policy_file(&name) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether a folder's entry is part of the policy. Vim's `.x.yaml.swp` and `x.yaml~`, Emacs's `#x.yaml#` and
+/// `.#x.yaml`, and the `..data` of Kubernetes all fall out by their first or last letters.
+fn is_policy_file(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end.as_bytes()));
+    !name.starts_with(b".") && ends(&[".yaml", ".yml"]) && !ends(&[".cases.yaml", ".cases.yml"])
+}
+
+fn read_one(at: &Path, shown: &Path, room: &mut u64, sources: &mut Sources) -> Result<(), Unread> {
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(at).map_err(|error| failed(shown, &error))?.is_file() {
+        return Err(Unread::Unreadable(unreadable(shown, "is no file")));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(at).map_err(|error| failed(shown, &error))?;
+    file.take(room.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| failed(shown, &error))?;
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    *room = room
+        .checked_sub(length)
+        .ok_or_else(|| Unread::Unreadable(unreadable(shown, "makes the policy larger than a policy may be")))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let message = format!("is not UTF-8 at byte offset {}", error.utf8_error().valid_up_to());
+        Unread::Unreadable(unreadable(shown, &message).help("save it as UTF-8"))
+    })?;
+    sources.add(shown.display().to_string(), &text);
+    Ok(())
+}
+
+fn failed(path: &Path, error: &io::Error) -> Unread {
+    Unread::Unreadable(unreadable(path, &format!("cannot be read: {}", error.kind())))
+}
+
+fn unreadable(path: &Path, what: &str) -> Finding {
+    Finding::error(Code::Unreadable, None, format!("`{}` {what}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,328 @@
+//! PolicyStore: one API's policy as it is live, and the way in which a changed one takes its place.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::document::{Findings, Severity, Sources, report};
+use crate::policy::{self, PolicyVersion, Snapshot};
+
+use super::Live;
+use super::file::{self, Unread};
+
+/// How long the files must stay as they are before they are loaded: a writer may be half-way through.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// How long files that keep changing are waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long requests that began under the old version are waited for, so that it is freed here and not by them.
+const RETIREMENT: Duration = Duration::from_millis(250);
+
+/// The most findings that one refused reload keeps and logs.
+const MOST_FINDINGS: usize = 100;
+
+/// PolicyStore: the policy of one API; it is replaced whole, or stays.
+///
+/// Writing a new version beside the old one and renaming it into place is never seen half-written. A file that is
+/// written in place is loaded once it has been still for 50 ms, or has changed for 500 ms without a pause.
+pub struct PolicyStore {
+    api: Box<str>,
+    path: PathBuf,
+    lone_source: bool,
+    live: Live<Option<Snapshot>>,
+    state: Live<PolicyState>,
+    seen: Mutex<Seen>,
+    on_change: Box<dyn Fn(&Event) + Send + Sync>,
+}
+
+/// PolicyState: what `/policy` and `/ready` say about one API's policy.
+#[derive(Debug, Clone)]
+pub struct PolicyState {
+    /// The version that is live; `None` refuses everything.
+    pub version: Option<PolicyVersion>,
+    /// Since when that is so.
+    pub since: SystemTime,
+    /// The last reload that was refused, until a later one is published or the live version's files are back.
+    pub refused: Option<RefusedReload>,
+}
+
+/// RefusedReload: files that did not become a policy.
+#[derive(Debug, Clone)]
+pub struct RefusedReload {
+    /// When they were refused.
+    pub at: SystemTime,
+    /// Whether the file or folder is not there at all.
+    pub gone: bool,
+    /// What is wrong, a line for each finding: `file:line:column: error[code]: …`.
+    pub findings: Vec<String>,
+    /// The same as objects.
+    pub json: serde_json::Value,
+}
+
+/// Refresh: what came of looking at the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refresh {
+    /// They are what they were at the last look, or the live version's again.
+    Unchanged,
+    /// They are live now.
+    Published(PolicyVersion),
+    /// They are refused, and what was live still is.
+    Refused,
+    /// They are not there, and what was live still is.
+    Gone,
+}
+
+/// Event: a change of a policy's state, for metrics and for whatever depends on the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A version is live that was not.
+    Published(PolicyVersion),
+    /// After a refusal the files of the live version are back.
+    Restored(PolicyVersion),
+    /// New files are refused.
+    Refused,
+    /// The files are gone.
+    Gone,
+}
+
+impl std::fmt::Debug for PolicyStore {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("PolicyStore").field("api", &self.api).field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl PolicyStore {
+    /// The store of the policy at `path`, loaded once; a policy that does not load leaves it without a snapshot.
+    ///
+    /// `lone_source` is what [`policy::load`] asks for. `on_change` is told of every change, this first one included,
+    /// behind the new state and before [`PolicyStore::refresh`] returns; it must not call that itself.
+    pub fn open(
+        api: impl Into<Box<str>>,
+        path: impl Into<PathBuf>,
+        lone_source: bool,
+        on_change: Box<dyn Fn(&Event) + Send + Sync>,
+    ) -> Self {
+        let store = Self {
+            api: api.into(),
+            path: path.into(),
+            lone_source,
+            live: Live::new(None),
+            state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None }),
+            seen: Mutex::new(Seen::default()),
+            on_change,
+        };
+        let look = store.look();
+        store.take(look, &mut store.turn());
+        store
+    }
+
+    /// The snapshot that is live; one request asks once.
+    pub fn load(&self) -> Arc<Option<Snapshot>> {
+        self.live.load()
+    }
+
+    /// What is live and what was refused; never waits for a load.
+    pub fn state(&self) -> Arc<PolicyState> {
+        self.state.load()
+    }
+
+    /// The API's name.
+    pub fn api(&self) -> &str {
+        &self.api
+    }
+
+    /// Where the policy stands.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the files, and where they changed loads them and publishes them whole, or keeps what is live.
+    ///
+    /// Blocks for the length of the load, and for an earlier call's.
+    pub fn refresh(&self) -> Refresh {
+        let mut seen = self.turn();
+        let first = self.look();
+        if seen.is(&first) {
+            return Refresh::Unchanged;
+        }
+        let settled = self.settle(first);
+        if seen.is(&settled) {
+            return Refresh::Unchanged;
+        }
+        self.take(settled, &mut seen)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Seen> {
+        // A load that panicked has changed nothing but the mark of what it read, which keeps it from being tried again.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look(&self) -> Look {
+        Look::from(file::read_at_most(&self.path, file::MOST_BYTES))
+    }
+
+    /// Waits until two looks in a row see the same, or patience ends.
+    fn settle(&self, first: Look) -> Look {
+        let end = Instant::now() + PATIENCE;
+        let mut last = first;
+        loop {
+            std::thread::sleep(QUIET);
+            let next = self.look();
+            let still = next.mark == last.mark && next.is_whole();
+            last = next;
+            if still || Instant::now() >= end {
+                return last;
+            }
+        }
+    }
+
+    fn take(&self, look: Look, seen: &mut Seen) -> Refresh {
+        seen.last = Some(look.mark.clone());
+        let mut findings = Findings::default();
+        let sources = match look.found {
+            Ok(sources) => sources,
+            Err(unread) => {
+                let gone = matches!(unread, Unread::Gone(_));
+                findings.push(unread.finding());
+                return self.refuse(gone, &findings, &Sources::default());
+            }
+        };
+        if seen.live.as_ref() == Some(&look.mark) {
+            self.restore();
+            return Refresh::Unchanged;
+        }
+        let loaded = policy::load(&sources, self.lone_source);
+        let Some(snapshot) = loaded.snapshot else {
+            return self.refuse(false, &loaded.findings, &sources);
+        };
+        for note in kept(&loaded.findings, &sources).lines {
+            tracing::info!(api = %self.api, "{note}");
+        }
+        seen.live = Some(look.mark);
+        self.publish(snapshot)
+    }
+
+    fn publish(&self, snapshot: Snapshot) -> Refresh {
+        let version = snapshot.version.clone();
+        let old = self.live.load();
+        self.live.publish(Some(snapshot));
+        self.state.publish(PolicyState { version: Some(version.clone()), since: SystemTime::now(), refused: None });
+        tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "policy is live");
+        (self.on_change)(&Event::Published(version.clone()));
+        retire(old);
+        Refresh::Published(version)
+    }
+
+    fn restore(&self) {
+        let state = self.state.load();
+        let Some(version) = state.version.clone() else { return };
+        self.state.publish(PolicyState { refused: None, ..(*state).clone() });
+        tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "policy files are the live ones again");
+        (self.on_change)(&Event::Restored(version));
+    }
+
+    fn refuse(&self, gone: bool, findings: &Findings, sources: &Sources) -> Refresh {
+        let Kept { lines, json } = kept(findings, sources);
+        for line in &lines {
+            tracing::error!(api = %self.api, "{line}");
+        }
+        let state = self.state.load();
+        match &state.version {
+            Some(live) => tracing::error!(
+                api = %self.api, policy = %live.name, version = %live.hash, "policy refused, the last good one stays live"
+            ),
+            None => tracing::error!(api = %self.api, "policy refused and none is live: every request is refused"),
+        }
+        let refused = RefusedReload { at: SystemTime::now(), gone, findings: lines, json };
+        self.state.publish(PolicyState { refused: Some(refused), ..(*state).clone() });
+        let (event, refresh) = if gone { (Event::Gone, Refresh::Gone) } else { (Event::Refused, Refresh::Refused) };
+        (self.on_change)(&event);
+        refresh
+    }
+}
+
+/// Seen: what the last look saw, and what the live version was made from.
+#[derive(Default)]
+struct Seen {
+    last: Option<Mark>,
+    live: Option<Mark>,
+}
+
+impl Seen {
+    fn is(&self, look: &Look) -> bool {
+        self.last.as_ref() == Some(&look.mark)
+    }
+}
+
+/// Look: what stands at the path now.
+struct Look {
+    mark: Mark,
+    found: Result<Sources, Unread>,
+}
+
+/// Mark: what tells one look from another.
+#[derive(Clone, PartialEq, Eq)]
+enum Mark {
+    Content([u8; 32]),
+    Gone,
+    Unreadable(String),
+}
+
+impl Look {
+    fn from(found: Result<Sources, Unread>) -> Self {
+        let mark = match &found {
+            Ok(sources) => Mark::Content(file::hash(sources)),
+            Err(Unread::Gone(_)) => Mark::Gone,
+            Err(Unread::Unreadable(finding)) => Mark::Unreadable(finding.message.clone()),
+        };
+        Self { mark, found }
+    }
+
+    /// Whether every text ends with its line: one that does not is probably being written still.
+    fn is_whole(&self) -> bool {
+        match &self.found {
+            Ok(sources) => sources.iter().all(|(_, source)| source.text.ends_with('\n')),
+            Err(_) => true,
+        }
+    }
+}
+
+/// Kept: the findings of one load as they are logged and shown.
+struct Kept {
+    lines: Vec<String>,
+    json: serde_json::Value,
+}
+
+fn kept(findings: &Findings, sources: &Sources) -> Kept {
+    let mut all = findings.sorted();
+    if findings.has_errors() {
+        // What stops the load must not be crowded out by notes.
+        all.retain(|finding| finding.severity == Severity::Error);
+    }
+    let more = all.len().saturating_sub(MOST_FINDINGS);
+    all.truncate(MOST_FINDINGS);
+    let mut lines: Vec<String> = all.iter().map(|finding| one_line(&report::line(finding, sources))).collect();
+    let mut first = Findings::default();
+    all.into_iter().for_each(|finding| first.push(finding.clone()));
+    if more > 0 {
+        lines.push(format!("{more} more findings are left out"));
+    }
+    Kept { lines, json: report::json(&first, sources) }
+}
+
+/// A finding quotes what somebody wrote; line breaks and other controls in it must not forge a line of the log.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// Frees an old version, here if the requests that still read it end soon.
+fn retire(old: Arc<Option<Snapshot>>) {
+    let end = Instant::now() + RETIREMENT;
+    while Arc::strong_count(&old) > 1 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! A policy takes the old one's place whole or not at all, and says why.
+
+use std::fs;
+use std::io::Write;
+
+use super::*;
+
+/// A policy of that name, with `rest` behind it.
+fn policy(name: &str, rest: &str) -> String {
+    format!(
+        "version: 1\nname: {name}\nresources: [Patients]\nroutes:\n  /patients:\n    GET: read Patients\n\
+         permissions:\n  Read: {{ Patients: R }}\n{rest}"
+    )
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), events: Arc::default() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn open(&self, name: &str) -> PolicyStore {
+        let events = Arc::clone(&self.events);
+        let note = move |event: &Event| events.lock().unwrap().push(event.clone());
+        PolicyStore::open("noah", self.path(name), true, Box::new(note))
+    }
+
+    fn events(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.events.lock().unwrap())
+    }
+}
+
+fn live(store: &PolicyStore) -> Option<String> {
+    store.load().as_ref().as_ref().map(|snapshot| snapshot.version.name.to_string())
+}
+
+#[test]
+fn a_broken_policy_at_the_start_leaves_nothing_live_until_it_is_fixed() {
+    let bench = Bench::new();
+    bench.write("p.yaml", "version: 1\nnome: a\n");
+    let store = bench.open("p.yaml");
+    assert!(store.load().is_none() && store.state().version.is_none());
+    assert!(store.state().refused.is_some());
+    bench.write("p.yaml", &policy("a", ""));
+    let Refresh::Published(version) = store.refresh() else { panic!("not published") };
+    assert_eq!((live(&store).as_deref(), &*version.name), (Some("a"), "a"));
+    assert!(store.state().refused.is_none());
+    assert_eq!(bench.events(), [Event::Refused, Event::Published(version)]);
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_is_reported_with_file_line_and_column() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    let (before, since) = (store.state().version.clone(), store.state().since);
+    bench.write("p.yaml", &policy("b", "everyone: [Raed]\n"));
+
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    // With one subscriber alone, tracing asks the thread that logs first; other tests' threads have none.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
+    let (first, second) = tracing::subscriber::with_default(subscriber, || (store.refresh(), store.refresh()));
+    assert_eq!((first, second), (Refresh::Refused, Refresh::Unchanged));
+
+    let state = store.state();
+    assert_eq!((&state.version, state.since, live(&store).as_deref()), (&before, since, Some("a")));
+    let refused = state.refused.as_ref().unwrap();
+    let place = format!("{}:9:12: error[unknown-name]: ", bench.path("p.yaml").display());
+    assert!(refused.findings[0].starts_with(&place), "{:?}", refused.findings);
+    assert!(!refused.gone);
+    assert_eq!((&refused.json[0]["line"], &refused.json[0]["column"]), (&9.into(), &12.into()));
+    let log = log.text();
+    assert_eq!(log.matches(&place).count(), 1, "once, though it was looked at twice: {log}");
+    assert!(log.contains("the last good one stays live"));
+
+    bench.write("p.yaml", &policy("c", ""));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert_eq!(live(&store).as_deref(), Some("c"));
+    assert!(store.state().refused.is_none());
+}
+
+#[test]
+fn taking_the_file_away_changes_nothing_and_is_told_once() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    let version = store.state().version.clone().unwrap();
+    fs::remove_file(bench.path("p.yaml")).unwrap();
+    assert_eq!((store.refresh(), store.refresh()), (Refresh::Gone, Refresh::Unchanged));
+    assert_eq!(live(&store).as_deref(), Some("a"));
+    assert!(store.state().refused.as_ref().unwrap().gone);
+    bench.write("p.yaml", &policy("a", ""));
+    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert!(store.state().refused.is_none());
+    assert_eq!(bench.events(), [Event::Published(version.clone()), Event::Gone, Event::Restored(version)]);
+}
+
+#[test]
+fn one_broken_file_of_a_folder_keeps_the_other_ones_old_version_too() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("noah")).unwrap();
+    bench.write("noah/1.yaml", &policy("a", ""));
+    bench.write("noah/2.yaml", "users:\n  u1: { permissions: [Read] }\n");
+    let store = bench.open("noah");
+    assert_eq!(live(&store).as_deref(), Some("a"));
+    bench.write("noah/1.yaml", &policy("b", ""));
+    bench.write("noah/2.yaml", "users:\n  u1: { permissions: [Write] }\n");
+    assert_eq!(store.refresh(), Refresh::Refused);
+    assert_eq!(live(&store).as_deref(), Some("a"));
+    let place = format!("{}:2:23: ", bench.path("noah/2.yaml").display());
+    let findings = store.state().refused.as_ref().unwrap().findings.clone();
+    assert!(findings[0].starts_with(&place), "{findings:?}");
+    bench.write("noah/2.yaml", "users:\n  u1: { without: [Read] }\n");
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert_eq!(live(&store).as_deref(), Some("b"));
+}
+
+#[test]
+fn an_emptied_folder_changes_nothing() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("noah")).unwrap();
+    bench.write("noah/1.yaml", &policy("a", ""));
+    let store = bench.open("noah");
+    fs::remove_file(bench.path("noah/1.yaml")).unwrap();
+    assert_eq!(store.refresh(), Refresh::Refused);
+    assert_eq!(live(&store).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_file_that_is_half_written_is_waited_for_although_its_half_would_load() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    let whole = policy("b", "users:\n  u1: { without: [Read] }\n");
+    let (half, rest) = whole.split_at(whole.find("users").unwrap() - 1);
+    assert!(crate::policy::load(&sources_of(half), true).snapshot.is_some());
+    bench.write("p.yaml", half);
+    let version = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(120));
+            let mut file = fs::OpenOptions::new().append(true).open(bench.path("p.yaml")).unwrap();
+            file.write_all(rest.as_bytes()).unwrap();
+        });
+        store.refresh()
+    });
+    let expected = crate::policy::load(&sources_of(&whole), true).snapshot.unwrap().version;
+    assert_eq!(version, Refresh::Published(expected));
+}
+
+#[test]
+fn a_file_without_a_line_end_is_loaded_when_patience_ends() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    bench.write("p.yaml", policy("b", "").trim_end());
+    let began = Instant::now();
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(began.elapsed() >= PATIENCE);
+    assert_eq!(live(&store).as_deref(), Some("b"));
+}
+
+#[test]
+fn a_request_keeps_the_snapshot_that_it_began_with() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    let request = store.load();
+    bench.write("p.yaml", &policy("b", ""));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert_eq!(request.as_ref().as_ref().map(|snapshot| &*snapshot.version.name), Some("a"));
+    assert_eq!(live(&store).as_deref(), Some("b"));
+}
+
+#[test]
+fn many_findings_are_counted_and_not_all_kept() {
+    let bench = Bench::new();
+    let users: String = (0..150).map(|at| format!("  u{at}: {{ permissions: [Nope] }}\n")).collect();
+    bench.write("p.yaml", &policy("a", &format!("users:\n{users}")));
+    let state = bench.open("p.yaml").state();
+    let findings = &state.refused.as_ref().unwrap().findings;
+    assert_eq!(findings.len(), MOST_FINDINGS + 1);
+    assert_eq!(findings[MOST_FINDINGS], "50 more findings are left out");
+}
+
+#[test]
+fn what_a_finding_quotes_cannot_forge_a_line_of_the_log() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", "\"x\\nINFO all is well\\e[2K\": 1\n"));
+    let state = bench.open("p.yaml").state();
+    let findings = &state.refused.as_ref().unwrap().findings;
+    assert!(findings.iter().any(|line| line.contains("INFO all is well")), "{findings:?}");
+    assert!(findings.iter().all(|line| !line.contains(char::is_control)), "{findings:?}");
+}
+
+fn sources_of(text: &str) -> Sources {
+    let mut sources = Sources::default();
+    sources.add("p.yaml", text);
+    sources
+}
+
+/// Log: what was logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
