@@ -9,7 +9,7 @@ use crate::document::{Code, Finding, Findings};
 use crate::vocabulary::{Cell, CellId, Operation, access::MAX_SCOPES};
 
 use super::model::{Cors, Model, Row, ScopeName, Table};
-use super::source::{CorsSource, Source, Written};
+use super::source::{CorsSource, NeedSource, Source, Written};
 use super::standing::RowId;
 use names::Names;
 
@@ -29,6 +29,7 @@ pub(super) fn validate(written: &Source, lone_source: bool, findings: &mut Findi
     let used = cells.cells.len();
     let model_rows = model_rows(written, &mut cells, used, findings);
     note_empty_columns(written, &model_rows, &cells, findings);
+    note_words_that_nobody_has(written, &model_rows, &cells, findings);
     let model_roles = people::roles(written, &rows, &roles, findings);
     let users = people::users(written, &rows, &roles, &scopes, lone_source, findings);
     let gates = gates::gates(written, &rows, &scopes, lone_source, &mut cells, findings);
@@ -154,6 +155,22 @@ fn note_empty_columns(written: &Source, rows: &[Row], cells: &CellIndex<'_>, fin
         if !filled.contains(&*resource.text) {
             let message = format!("no permission has anything in `{}`", resource.text);
             findings.push(Finding::note(Code::EmptyColumn, Some(resource.place), message));
+        }
+    }
+}
+
+/// A word of a route that no row has is open to service apps at most: it is probably misspelt.
+fn note_words_that_nobody_has(written: &Source, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
+    let held = |cell: &Cell| cells.known.get(cell).is_some_and(|id| rows.iter().any(|row| row.cells.contains(id)));
+    for need in written.routes.iter().flat_map(|route| &route.methods).map(|method| &method.need) {
+        let NeedSource::Cells(needed) = need else { continue };
+        for (operation, resource) in needed.iter().filter(|(operation, _)| operation.letter().is_none()) {
+            if !held(&Cell { operation: operation.clone(), resource: resource.text.clone() }) {
+                let message = format!("no permission has `{operation} {}`", resource.text);
+                let known = Operation::LETTERED;
+                let finding = Finding::note(Code::UnusedCell, Some(resource.place), message);
+                findings.push(finding.suggest(operation.word(), known.iter().map(Operation::word)));
+            }
         }
     }
 }

@@ -1,1 +1,119 @@
-//! x
+//! Which route a request is on, and what of its path the upstream gets.
+
+use crate::document::{Sources, report};
+use crate::policy::{Snapshot, Unplaced, load};
+use crate::request::{CanonicalPath, RejectedRequest};
+
+const ROUTES: &str = "routes:
+  /Patients: { GET: read A }
+  /Patients/Merge: { POST: merge A }
+  /Patients/{patient}: { GET: read A, DELETE: delete A }
+  /Patients/{patient}/{session}/action/{action}: { GET: read A }
+  /files/{*path}: { GET: read A }
+  /by-key/{key}: { GET: { need: read A, encoded-slash: key }, PUT: read A }
+  /export.json: { GET: read A }
+";
+
+fn policy(dialect: &str) -> Snapshot {
+    let mut sources = Sources::default();
+    sources.add(
+        "p.yaml",
+        &format!("version: 1\nname: p\ndialect: {dialect}\n{ROUTES}resources: [A]\npermissions: {{}}\n"),
+    );
+    let loaded = load(&sources, true);
+    loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)))
+}
+
+/// The template and the path that would be forwarded, or why there is none.
+fn place(policy: &Snapshot, method: &str, path: &str) -> String {
+    let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect) else { return "unreadable".to_owned() };
+    match policy.routes.place(method, &path) {
+        Ok(placed) => {
+            let mut out = String::new();
+            placed.route.template.print(path.as_str(), &mut out);
+            format!("{} {out}", placed.route.template.text())
+        }
+        Err(Unplaced::NoRoute) => "no-route".to_owned(),
+        Err(Unplaced::NoMethod(_)) => "no-method".to_owned(),
+        Err(Unplaced::Rejected(RejectedRequest::AmbiguousPath)) => "ambiguous".to_owned(),
+        Err(Unplaced::Rejected(rejected)) => rejected.code().to_owned(),
+    }
+}
+
+#[test]
+fn literals_go_before_parameters_and_a_dead_end_is_left_again() {
+    let strict = policy("strict");
+    let table = [
+        ("GET", "/Patients", "/Patients /Patients"),
+        ("HEAD", "/Patients", "/Patients /Patients"),
+        ("POST", "/Patients", "no-method"),
+        ("POST", "/Patients/Merge", "/Patients/Merge /Patients/Merge"),
+        ("GET", "/Patients/Merge", "no-method"),
+        ("DELETE", "/Patients/Merge", "no-method"),
+        ("GET", "/Patients/p%31", "/Patients/{patient} /Patients/p1"),
+        (
+            "GET",
+            "/Patients/Merge/s/action/a",
+            "/Patients/{patient}/{session}/action/{action} /Patients/Merge/s/action/a",
+        ),
+        ("GET", "/Patients/", "no-route"),
+        ("GET", "/", "no-route"),
+        ("GET", "/files/a/b/c", "/files/{*path} /files/a/b/c"),
+        ("GET", "/files/", "no-route"),
+        ("GET", "/export.json", "/export.json /export.json"),
+    ];
+    for (method, path, expected) in table {
+        assert_eq!(place(&strict, method, path), expected, "{method} {path}");
+    }
+}
+
+#[test]
+fn where_case_counts_a_path_that_ignoring_it_would_change_is_ambiguous() {
+    let strict = policy("strict");
+    let table = [
+        ("/Patients/merge", "ambiguous"),
+        ("/Patients/MERGE", "ambiguous"),
+        // Spring cuts a suffix off, others a slash at the end: the literal would match then.
+        ("/Patients/Merge.json", "ambiguous"),
+        ("/Patients/merge.x", "ambiguous"),
+        ("/Patients/p1.json", "/Patients/{patient} /Patients/p1.json"),
+        ("/patients/p1", "no-route"),
+        ("/Patients/Merge/s/Action/a", "no-route"),
+    ];
+    for (path, expected) in table {
+        assert_eq!(place(&strict, "GET", path), expected, "{path}");
+    }
+}
+
+#[test]
+fn where_case_does_not_count_the_policys_spelling_goes_on_and_values_stay() {
+    let aspnet = policy("aspnet");
+    let table = [
+        ("POST", "/PATIENTS/merge", "/Patients/Merge /Patients/Merge"),
+        ("GET", "/PATIENTS/merge", "no-method"),
+        ("GET", "/patients/McDuff/", "/Patients/{patient} /Patients/McDuff"),
+        ("GET", "/pAtIeNtS/P/S/ACTION/A", "/Patients/{patient}/{session}/action/{action} /Patients/P/S/action/A"),
+        ("GET", "/FILES/A/b", "/files/{*path} /files/A/b"),
+    ];
+    for (method, path, expected) in table {
+        assert_eq!(place(&aspnet, method, path), expected, "{method} {path}");
+    }
+    let long = format!("/PATIENTS/{}", "X".repeat(2_000));
+    assert!(place(&aspnet, "GET", &long).starts_with("/Patients/{patient} /Patients/XXX"));
+}
+
+#[test]
+fn an_encoded_slash_passes_in_the_one_parameter_that_allows_it() {
+    let strict = policy("strict");
+    let table = [
+        ("GET", "/by-key/a%2fb", "/by-key/{key} /by-key/a%2Fb"),
+        ("PUT", "/by-key/a%2fb", "encoded-slash"),
+        ("GET", "/Patients/a%2fb", "encoded-slash"),
+        ("GET", "/by-key%2fb", "no-route"),
+        ("GET", "/files/a%2fb", "encoded-slash"),
+        ("GET", "/by-key/a%2f..%2fb", "unreadable"),
+    ];
+    for (method, path, expected) in table {
+        assert_eq!(place(&strict, method, path), expected, "{method} {path}");
+    }
+}

@@ -1,1 +1,28 @@
-//! x
+//! Templates that are not what they seem are refused where policies load; here is what the others become.
+
+use super::{Segment, Template};
+use crate::document::Place;
+use crate::policy::source::Written;
+use crate::request::Dialect;
+
+fn read(text: &str) -> Template {
+    let written = Written { text: text.into(), place: Place { file: 0, start: 0, end: 0 } };
+    Template::read(&written, Dialect::Strict).unwrap()
+}
+
+#[test]
+fn parameters_lose_their_names_and_literals_their_case() {
+    let template = read("/{tenant}/Api/{*rest}");
+    assert_eq!(template.pattern(false), "/{p0}/Api/{*p2}");
+    assert_eq!(template.pattern(true), "/{p0}/api/{*p2}");
+    assert_eq!(template.parameter("tenant"), Some(0));
+    assert_eq!(template.parameter("rest"), None);
+    assert_eq!(template.segments().len(), 3);
+}
+
+#[test]
+fn a_literal_is_kept_in_canonical_spelling() {
+    assert_eq!(read("/übung").segments(), [Segment::Literal("%C3%BCbung".into())]);
+    assert_eq!(read("/").segments(), [Segment::Literal("".into())]);
+    assert_eq!(read("/a/").segments(), [Segment::Literal("a".into()), Segment::Literal("".into())]);
+}
