@@ -178,7 +178,10 @@ impl ProxyHttp for Edge {
                 "the upstream failed"
             );
         }
-        let written = session.response_written().is_some_and(|answer| !answer.status.is_informational());
+        // After 101 the connection speaks another protocol: an answer in HTTP would be a broken frame there.
+        let written = session.response_written().is_some_and(|answer| {
+            !answer.status.is_informational() || answer.status == http::StatusCode::SWITCHING_PROTOCOLS
+        });
         if status != 0 && !written {
             let code = exchange.failure.unwrap_or(failure);
             if let Err(error) = respond::fail(session, exchange, code, status).await {

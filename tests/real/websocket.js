@@ -42,26 +42,29 @@ const steps = {
     socket.send(Buffer.alloc(1 << 20));
     return closed(socket);
   },
-  /** Opens and waits for the other side to end it. */
-  async wait() {
+  /** Talks on until the other side ends it. */
+  async chatter() {
     const socket = connect();
     await once(socket, 'open');
     const since = Date.now();
+    let echoes = 0;
+    socket.on('message', () => (echoes += 1));
+    const talking = setInterval(() => socket.send('still here'), 100);
     const { code } = await closed(socket);
-    return { code, seconds: (Date.now() - since) / 1000 };
+    clearInterval(talking);
+    return { code, echoes, seconds: (Date.now() - since) / 1000 };
   },
   /** A handshake that the server answers without 101. */
   async refused() {
     const socket = connect();
-    const [request, response] = await once(socket, 'unexpected-response');
+    const opened = once(socket, 'open').then(() => { throw new Error('it was opened'); });
+    const [, response] = await Promise.race([once(socket, 'unexpected-response'), opened]);
     let body = '';
     for await (const chunk of response) body += chunk;
-    request.destroy();
     return { status: response.statusCode, type: response.headers['content-type'], body };
   },
 };
 
-steps[step]().then((result) => console.log(JSON.stringify(result)), (error) => {
-  console.log(JSON.stringify({ error: String(error) }));
-  process.exitCode = 1;
-});
+// A connection that is kept alive would keep this alive as well.
+const end = (result, code) => process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(code));
+steps[step]().then((result) => end(result, 0), (error) => end({ error: String(error) }, 1));

@@ -86,7 +86,7 @@ async fn a_foreign_issuer_is_believed_by_discovery_and_its_claims_are_mapped() {
     assert_eq!(stage.upstream.journal().total(), served);
 
     // The issuer's own token endpoint signs with the same key, but its token names neither audience nor caller.
-    let address = issuer.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let address = issuer.url.replace("http://localhost:", "127.0.0.1:").parse().unwrap();
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let granted =
         Client::connect(address).await.send("POST", "/token", "", &form, "grant_type=client_credentials").await;

@@ -27,7 +27,7 @@ impl Settings {
                 "service-apps": { "clients": ["noah-sync"] },
             } },
             "apis": {},
-            "audit": { "to": "audit.jsonl" },
+            "audit": { "to": "./audit.jsonl" },
             "log": { "format": "json" },
         }))
     }
