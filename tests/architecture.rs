@@ -54,7 +54,8 @@ const PLACES: [(&[&str], &[&str]); 7] = [
     (&["jsonwebtoken"], &["src/identity/"]),
     (&["prometheus"], &["src/metrics.rs", "src/metrics/"]),
     (&["pingora", "proxy"], &["src/edge/", "src/gateway.rs", "src/gateway/"]),
-    (&["pingora", "prelude"], &[]),
+    // It brings the proxy's names along.
+    (&["pingora", "prelude"], &["src/edge/", "src/gateway.rs", "src/gateway/"]),
 ];
 
 /// The most lines of a source file: past 400, look for the second noun.
@@ -131,7 +132,7 @@ fn a_dependency_is_named_in_its_one_place() {
     assert!(found.is_empty(), "{found:#?}");
     // A place where nothing is left would make its line above a promise about nothing.
     for (dependency, places) in PLACES {
-        assert!(places.is_empty() || used.contains(&dependency), "nothing names {dependency:?} any more");
+        assert!(used.contains(&dependency), "nothing names {dependency:?} any more: take it off {places:?}");
     }
 }
 

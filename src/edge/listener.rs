@@ -239,7 +239,9 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
         for bound in self.doors.drain(..) {
             traffic.push(bound.traffic());
             match Door::open(bound) {
-                Ok(door) => accepting.push(tokio::spawn(door.accept(self.app.clone(), self.draining.watch()))),
+                Ok((door, socket)) => {
+                    accepting.push(tokio::spawn(door.accept(socket, self.app.clone(), self.draining.watch())));
+                }
                 Err(error) => {
                     // A listener that the event loop cannot take: `/ready` says so for the whole process.
                     tracing::error!(%error, service = self.name, "cannot accept connections");
@@ -262,9 +264,8 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
     }
 }
 
-/// Door: one listener at work.
+/// Door: one listener at work, without its socket: connections keep the door, and must not keep the socket open.
 struct Door {
-    socket: TcpListener,
     address: SocketAddr,
     tls: Option<Acceptor>,
     h2c: bool,
@@ -273,22 +274,28 @@ struct Door {
 }
 
 impl Door {
-    /// A door on this event loop.
-    fn open(bound: Bound) -> io::Result<Arc<Self>> {
+    /// A door and its socket on this event loop.
+    fn open(bound: Bound) -> io::Result<(Arc<Self>, TcpListener)> {
         let Bound { socket, address, tls, h2c, limits, traffic } = bound;
         let tls = tls.map(|(_, acceptor)| acceptor);
-        Ok(Arc::new(Self { socket: TcpListener::from_std(socket)?, address, tls, h2c, limits, traffic }))
+        let socket = TcpListener::from_std(socket)?;
+        Ok((Arc::new(Self { address, tls, h2c, limits, traffic }), socket))
     }
 
-    async fn accept<A: ServerApp + Send + Sync + 'static>(self: Arc<Self>, app: Arc<A>, mut closed: ShutdownWatch) {
+    /// Accepts until `closed`; then the socket closes, so that whoever comes later is told so and does not wait in its
+    /// queue for the end of the process.
+    async fn accept<A>(self: Arc<Self>, socket: TcpListener, app: Arc<A>, mut closed: ShutdownWatch)
+    where
+        A: ServerApp + Send + Sync + 'static,
+    {
         loop {
             let accepted = tokio::select! {
                 biased;
                 _ = closed.wait_for(|closed| *closed) => return,
-                accepted = self.socket.accept() => accepted,
+                accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((socket, peer)) => self.clone().admit(socket, peer, &app, &closed),
+                Ok((stream, peer)) => self.clone().admit(stream, peer, &app, &closed),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     self.traffic.accepts_failed.fetch_add(1, Ordering::Relaxed);

@@ -98,15 +98,16 @@ impl ProxyHttp for Edge {
 
     async fn request_body_filter(
         &self,
-        session: &mut Session,
+        _: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        let _ = session;
         if let Some(chunk) = body {
             exchange.received = exchange.received.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-            let most = exchange.api.as_ref().and_then(|api| api.body).filter(|_| !exchange.websocket);
+            // What flows through an open WebSocket is no body.
+            let open = exchange.websocket && exchange.upstream_status == Some(101);
+            let most = exchange.api.as_ref().and_then(|api| api.body).filter(|_| !open);
             if most.is_some_and(|most| exchange.received > most) {
                 exchange.failure = Some("body-too-long");
                 return Error::e_explain(ErrorType::HTTPStatus(413), "the body is longer than the settings allow");

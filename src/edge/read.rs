@@ -50,6 +50,9 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         }
         framing::check(&raw)?;
     }
+    if !host(header).is_none_or(is_authority) {
+        return Err(RejectedRequest::Host);
+    }
     let bytes: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if header.headers.len() > limits.header_count || bytes > limits.header_bytes {
         return Err(RejectedRequest::HeadersTooLong);
@@ -58,6 +61,11 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         return Err(RejectedRequest::TargetTooLong);
     }
     Ok(())
+}
+
+/// Whether a host holds nothing but what a name, an address and a port are made of (RFC 3986, section 3.2.2).
+fn is_authority(host: &[u8]) -> bool {
+    host.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte))
 }
 
 /// HTTP/2 frames its bodies itself; what a downgrade to HTTP/1.1 would turn into something else is refused

@@ -89,7 +89,7 @@ impl Gateway {
         let tls = bounds.iter().filter_map(Bound::tls).collect::<Vec<_>>();
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> = parts.iter().map(|part| Arc::clone(&part.api.policy)).collect();
-        let watcher = Watcher::start(watched(&stores, &tls, &metrics))
+        let watcher = Watcher::start(watched(&stores, &tls, &metrics), settings.reload.poll)
             .map_err(|error| format!("files cannot be watched: {error}"))?;
         let edge = Edge {
             apis: Apis::new(parts.iter().map(|part| Arc::clone(&part.api)).collect()),

@@ -82,7 +82,7 @@ pub struct ServiceRule {
 /// MayClaim: what an issuer's tokens may claim at most; `None` is no limit, what exceeds it is ignored.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MayClaim {
-    /// The roles it may hand out.
+    /// The roles it may hand out; where they are limited it hands out no rows directly.
     pub roles: Option<Vec<Box<str>>>,
     /// The tenants it may place callers in.
     pub tenants: Option<Vec<Box<str>>>,

@@ -26,7 +26,9 @@ pub(super) fn subject(claims: Map<String, Value>, issuer: &Issuer) -> Result<Sub
     let tenants = within(listed(&paths.tenants), issuer.may_claim.tenants.as_deref());
     let roles = within(listed(&paths.roles), issuer.may_claim.roles.as_deref());
     let groups = within(listed(&paths.groups), None);
-    let permissions = within(listed(&paths.permissions), None);
+    // An issuer that is held to some roles must not hand out the rows of others one by one.
+    let rows = if issuer.may_claim.roles.is_some() { None } else { listed(&paths.permissions) };
+    let permissions = within(rows, None);
     Ok(Subject {
         kind,
         id: Some(Id { source: issuer.name.clone(), name }),

@@ -1,3 +1,5 @@
+//! From a token to a caller.
+
 use std::collections::HashSet;
 
 use super::fixtures::*;

@@ -1,4 +1,4 @@
-//! Watcher: notices that files changed and says so; inotify makes it quick, looking every second makes it sure.
+//! Watcher: notices that files changed and says so; inotify makes it quick, looking now and then makes it sure.
 
 mod stamp;
 
@@ -16,9 +16,6 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use stamp::Stamp;
-
-/// How often is looked without being told.
-const POLL: Duration = Duration::from_secs(1);
 
 /// How long it must be quiet after an event, so that a burst counts once.
 const QUIET: Duration = Duration::from_millis(20);
@@ -52,16 +49,18 @@ pub struct Watcher {
 pub struct Poker(Arc<Bell>);
 
 impl Watcher {
-    /// Starts to watch; every closure is called once at the start, for what changed since its owner first read.
+    /// Starts to watch, and to look every `poll` without being told; every closure is called once at the start, for
+    /// what changed since its owner first read.
     ///
     /// # Errors
-    /// The thread cannot be started. Without inotify the watcher looks every second and logs so.
-    pub fn start(watched: Vec<Watched>) -> io::Result<Self> {
+    /// The thread cannot be started. Without inotify the watcher only looks every `poll`, and logs so.
+    pub fn start(watched: Vec<Watched>, poll: Duration) -> io::Result<Self> {
         let (ring, rung) = sync_channel(1);
         let bell = Arc::new(Bell { ring, poked: AtomicBool::new(false), stopped: AtomicBool::new(false) });
         let mut round = Round {
             bell: Arc::clone(&bell),
             rung,
+            poll,
             inotify: None,
             folders: BTreeSet::new(),
             watched: watched.into_iter().map(|watched| (watched, None)).collect(),
@@ -120,6 +119,7 @@ impl Bell {
 struct Round {
     bell: Arc<Bell>,
     rung: Receiver<()>,
+    poll: Duration,
     inotify: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
     watched: Vec<(Watched, Option<Stamp>)>,
@@ -135,13 +135,15 @@ impl Round {
         };
         match notify::recommended_watcher(tell) {
             Ok(inotify) => self.inotify = Some(inotify),
-            Err(error) => tracing::warn!(%error, "inotify is not to be had: changed files are found every second"),
+            Err(error) => {
+                tracing::warn!(%error, poll = ?self.poll, "inotify is not to be had: changed files are found by looking only")
+            }
         }
         while !self.bell.is_stopped() {
             // First listen, then look: what changes in between is heard.
             self.listen();
             self.look();
-            match self.rung.recv_timeout(POLL) {
+            match self.rung.recv_timeout(self.poll) {
                 Ok(()) => self.wait_for_quiet(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

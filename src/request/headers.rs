@@ -64,7 +64,9 @@ impl HeaderRules {
     pub fn fate(&self, name: &str) -> Fate {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let reserved = |kept: &str| same(kept, name);
-        if self.reserved.iter().any(|kept| reserved(kept)) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name)) {
+        let forwarded = name.get(..FORWARDED.len()).is_some_and(|start| same(FORWARDED, start));
+        let dropped = forwarded || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
+        if dropped || self.reserved.iter().any(|kept| reserved(kept)) {
             Fate::Drop
         } else if is_method_override(name) {
             Fate::MethodOverride
@@ -76,8 +78,9 @@ impl HeaderRules {
     }
 }
 
-/// Fields that rewrite the URL behind the gateway's back, or that the gateway writes itself.
-const ALWAYS_DROPPED: [&str; 22] = [
+/// Fields that rewrite the URL behind the gateway's back, that name the client in its stead, or that are meant for a
+/// proxy; besides these every `X-Forwarded-…`, which the gateway writes itself.
+const ALWAYS_DROPPED: [&str; 20] = [
     "x-original-url",
     "x-rewrite-url",
     "x-original-uri",
@@ -86,21 +89,22 @@ const ALWAYS_DROPPED: [&str; 22] = [
     "x-request-uri",
     "x-override-url",
     "x-http-destinationurl",
-    "x-forwarded-uri",
-    "x-forwarded-path",
-    "x-forwarded-prefix",
-    "x-forwarded-method",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "forwarded",
     "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
     "x-client-cert",
+    "x-ssl-client-cert",
+    "x-scheme",
+    "x-host",
+    "forwarded",
     "http2-settings",
     "proxy",
+    "proxy-authorization",
 ];
+
+/// What the fields begin with that tell of forwarders.
+const FORWARDED: &str = "x-forwarded-";
 
 const METHOD_OVERRIDES: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-http-method-overrides"];

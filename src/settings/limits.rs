@@ -8,7 +8,7 @@ use crate::document::{Code, Fields, Finding, Node};
 /// Limits: how much of everything a client gets; each is finite unless its type says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections, over all listeners.
+    /// Open connections of each listener.
     pub connections: usize,
     /// Requests on one HTTP/1.1 connection before it is closed; `None` is no limit.
     pub requests_per_connection: Option<u32>,

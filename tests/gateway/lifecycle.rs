@@ -160,6 +160,7 @@ async fn apis_by_path_and_by_host_have_their_own_policies_and_upstreams() {
     stage.write("host.yaml", &policy("host", "CR"));
     let settings = stage
         .settings("all.yaml")
+        .with("/apis/noah/match", json!({ "path": "/", "hosts": ["127.0.0.1"] }))
         .api("path", "path.yaml", others[0].address())
         .with("/apis/path/match", json!({ "path": "/t2" }))
         .api("host", "host.yaml", others[1].address())
@@ -169,7 +170,9 @@ async fn apis_by_path_and_by_host_have_their_own_policies_and_upstreams() {
 
     let cases = [
         ("127.0.0.1", "/t1/notes", "noah", "all", [None, Some("not-granted")]),
+        // The longer path goes first, whatever the host.
         ("127.0.0.1", "/t2/notes", "path", "path", [Some("not-granted"), None]),
+        ("notes.example", "/t2/notes", "path", "path", [Some("not-granted"), None]),
         ("notes.example", "/t1/notes", "host", "host", [None, None]),
         ("NOTES.example:80", "/t1/notes", "host", "host", [None, None]),
     ];

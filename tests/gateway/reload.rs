@@ -137,8 +137,9 @@ async fn a_hangup_signal_reloads() {
     // The file has a second name in another folder: a change under that name is no event in the folder that is
     // watched, and is looked for so seldom that only the signal can be what makes it live.
     let other_name = stage.write("elsewhere/notes.yaml", &policy("R"));
-    std::fs::hard_link(&other_name, stage.path("policy.yaml")).unwrap();
-    let settings = stage.settings("policy.yaml").with("/reload/poll", json!("1h"));
+    std::fs::create_dir(stage.path("policies")).unwrap();
+    std::fs::hard_link(&other_name, stage.path("policies/notes.yaml")).unwrap();
+    let settings = stage.settings("policies/notes.yaml").with("/reload/poll", json!("1h"));
     let gateway = stage.serve(&settings).await;
     let token = stage.token(json!({ "permissions": ["Notes"] }));
     let mut client = Client::connect(gateway.address()).await;

@@ -1,3 +1,5 @@
+//! Credentials in headers and queries, one at a time and two at once.
+
 use super::*;
 use IdentityError::{MalformedAuthorization, MalformedToken, SeveralCredentials, UnknownScheme};
 

@@ -1,3 +1,5 @@
+//! JSON objects as tokens hold them, duplicate members among them.
+
 use super::*;
 
 #[test]

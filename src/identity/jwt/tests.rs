@@ -1,3 +1,5 @@
+//! Tokens that are believed, and every way not to be.
+
 use serde_json::json;
 
 use super::super::fixtures::*;

@@ -1,3 +1,5 @@
+//! Key sets: which keys are taken, and which key a token gets.
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! What claims say about the caller.
+
 use serde_json::json;
 
 use super::super::fixtures::*;
@@ -152,4 +154,14 @@ fn an_issuer_vouches_for_no_kind_that_is_refused_to_it() {
     assert_eq!(judged(true, false, app()), Ok(Kind::Service));
     assert_eq!(judged(false, true, app()), Err(IdentityError::KindRefused));
     assert_eq!(judged(false, true, json!({})), Ok(Kind::User));
+}
+
+#[test]
+fn an_issuer_that_is_held_to_some_roles_hands_out_no_rows_directly() {
+    let mut limited = issuer();
+    limited.claims.permissions = Some(ClaimPath::dotted("rows"));
+    let rows = json!({ "rows": ["Merge Patient Records"] });
+    assert_eq!(mapped_by(limited.clone(), rows.clone()).unwrap().permissions, texts(&["Merge Patient Records"]));
+    limited.may_claim = MayClaim { roles: Some(texts(&["Level 2"])), ..MayClaim::default() };
+    assert_eq!(mapped_by(limited, rows).unwrap().permissions, texts(&[]));
 }

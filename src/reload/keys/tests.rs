@@ -1,3 +1,5 @@
+//! Keys from files, URLs and discovery, as they come, change and fail.
+
 mod server;
 
 use std::fs;

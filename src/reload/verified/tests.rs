@@ -1,3 +1,5 @@
+//! The cache of verified tokens: what it remembers, and when it forgets.
+
 use super::*;
 use crate::vocabulary::Subject;
 

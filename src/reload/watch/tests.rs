@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use super::*;
 use crate::reload::{Event, PolicyStore};
 
+const POLL: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(5);
 
 fn policy(name: &str) -> String {
@@ -38,7 +39,7 @@ impl Guarded {
                 store.refresh();
             })
         };
-        Self { store, events, _watcher: Watcher::start(vec![watched]).unwrap() }
+        Self { store, events, _watcher: Watcher::start(vec![watched], POLL).unwrap() }
     }
 
     fn name(&self) -> Option<String> {
@@ -238,7 +239,7 @@ fn a_poke_tells_everybody_and_a_panic_does_not_end_the_watching() {
             told[1].fetch_add(1, Ordering::SeqCst);
         })
     };
-    let watcher = Watcher::start(vec![first, second]).unwrap();
+    let watcher = Watcher::start(vec![first, second], POLL).unwrap();
     wait(|| count(0) == 1 && count(1) == 1, "the first look");
     watcher.poker().poke();
     wait(|| count(0) == 2 && count(1) == 2, "the poke");

@@ -17,6 +17,8 @@ fn a_field_is_forwarded_only_if_no_server_takes_it_for_the_gateways() {
         ("X-Original-URL", Fate::Drop),
         ("X_Rewrite_Url", Fate::Drop),
         ("X-Forwarded-For", Fate::Drop),
+        ("X_FORWARDED_Anything", Fate::Drop),
+        ("True-Client-IP", Fate::Drop),
         ("Forwarded", Fate::Drop),
         ("X-HTTP-Method-Override", Fate::MethodOverride),
         ("X_HTTP_METHOD", Fate::MethodOverride),

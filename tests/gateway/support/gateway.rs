@@ -61,7 +61,7 @@ impl Gateway {
     pub(crate) fn listener(&self, name: &str) -> SocketAddr {
         let listening = self.logged("listening");
         let event = listening.iter().find(|event| field(event, "listener") == Some(name));
-        let event = event.unwrap_or_else(|| panic!("no listener `{name}` in {:#?}", self.lines()));
+        let event = event.unwrap_or_else(|| panic!("there is no listener `{name}`"));
         field(event, "address").unwrap().parse().unwrap()
     }
 
@@ -104,7 +104,7 @@ impl Gateway {
     async fn until(&self, what: &str, mut probe: impl AsyncFnMut() -> Option<()>) {
         within(PATIENCE, what, async || {
             if let Some(status) = self.ended() {
-                panic!("the gateway ended with {status} before it was {what}: {:#?}", self.lines());
+                panic!("the gateway ended with {status} before it was {what}");
             }
             probe().await
         })
