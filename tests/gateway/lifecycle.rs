@@ -89,13 +89,15 @@ async fn sigterm_finishes_what_is_in_flight_and_exits_0() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_while_idle_exits_0_at_once_though_a_client_stays_connected() {
+async fn sigterm_while_idle_exits_0_at_once_and_closes_the_connections_of_idle_clients() {
     let stage = Stage::set().await;
     stage.write("policy.yaml", &policy("notes", "R"));
     let mut gateway = stage.serve(&stage.settings("policy.yaml")).await;
-    let mut client = Client::connect(gateway.address()).await;
-    client.get("/t1/notes", "").await;
+    let mut wire = Wire::connect(gateway.address()).await;
+    wire.send("GET /t1/notes HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(wire.answer().await.unwrap().status, 401);
     gateway.signal("TERM");
+    assert_eq!(wire.rest().await, b"");
     assert_eq!(gateway.end(Duration::from_secs(5)).await.code(), Some(0));
 }
 
@@ -119,6 +121,26 @@ async fn the_drain_deadline_cuts_what_does_not_end_and_its_decision_is_still_aud
     let records = stage.audit();
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!((&records[0]["verdict"], &records[0]["path"]), (&json!("permit"), &json!("/t1/notes")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sigterm_does_not_wait_for_what_is_in_flight() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", &policy("notes", "R"));
+    let stuck = Backend::start(Duration::from_secs(60), OK).await;
+    let settings = stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(url(&stuck)));
+    let mut gateway = stage.serve(&settings).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let mut client = Client::connect(gateway.address()).await;
+    let asking = tokio::spawn(async move { client.try_send("GET", "/t1/notes", &token, &[], "").await.is_err() });
+    within(PATIENCE, "the request arrives", async || (stuck.got().len() == 1).then_some(())).await;
+
+    gateway.signal("TERM");
+    within(PATIENCE, "it drains", async || (!gateway.logged("draining").is_empty()).then_some(())).await;
+    assert!(gateway.ended().is_none());
+    gateway.signal("TERM");
+    gateway.end(Duration::from_secs(5)).await;
+    assert!(asking.await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,7 +44,7 @@ async fn all_decisions_of_the_published_tables_hold_over_http() {
     let permitted = triples.iter().filter(|triple| triple.permitted).count();
     assert_eq!(permitted, 139 - 7 + 7 * 18);
 
-    let answers = ask_all(&stage, &gateway, &triples).await;
+    let answers = ask_all(&gateway, &triples, |row| stage.token(json!({ "permissions": [row] }))).await;
 
     let records = audit(&stage, triples.len()).await;
     for (triple, answer) in triples.iter().zip(&answers) {
@@ -90,12 +90,59 @@ async fn a_cell_that_no_route_maps_is_refused_for_want_of_a_route() {
     let lines = |resource: &str| if tables[0].columns.iter().any(|column| column == resource) { 16 } else { 18 };
     assert_eq!(triples.len(), routes.probes.keys().map(|(resource, _)| lines(resource)).sum::<usize>());
 
-    let answers = ask_all(&stage, &gateway, &triples).await;
+    let answers = ask_all(&gateway, &triples, |row| stage.token(json!({ "permissions": [row] }))).await;
 
     for (triple, answer) in triples.iter().zip(&answers) {
         assert_eq!((answer.status, answer.reason.as_deref()), (404, Some("no-route")), "{triple:?}");
     }
     assert_eq!(stage.upstream.journal().total(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_not_connected_gets_nothing_but_its_connection_whatever_it_claims() {
+    let stage = Stage::set().await;
+    stage.write("policy/noah-es.yaml", POLICY);
+    let routes = Routes::of_the_policy();
+    stage.write("policy/probe.yaml", &routes.probe_file());
+    let gateway = stage.serve(&stage.settings("policy")).await;
+    let triples = triples(&[Table::read(PATIENT), Table::read(MANAGEMENT)], &routes);
+
+    let unconnected = |row: &str| stage.token(json!({ "permissions": [row], "client_id": "new-app" }));
+    let answers = ask_all(&gateway, &triples, unconnected).await;
+
+    let mut reached = 0;
+    for (triple, answer) in triples.iter().zip(&answers) {
+        // What a connected app would get is behind the gate; what it would not get is lacking all the same.
+        let expected = match triple {
+            Triple { resource, permitted: true, .. } if &**resource == "App Connection" => None,
+            Triple { permitted: true, .. } => Some("gate:app-connection"),
+            Triple { permitted: false, .. } => Some("not-granted"),
+        };
+        assert_eq!(answer.reason.as_deref(), expected, "{triple:?}");
+        reached += u64::from(expected.is_none());
+    }
+    assert_eq!(reached, 3 * 18, "read, create and update of its connection, whatever row it claims");
+    assert_eq!(stage.upstream.journal().total(), reached);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_app_passes_on_every_mapped_cell_of_its_tenant_and_on_no_other() {
+    let stage = Stage::set().await;
+    stage.write("noah-es.yaml", POLICY);
+    let gateway = stage.serve(&stage.settings("noah-es.yaml")).await;
+    let token = stage.token(json!({ "sub": null, "client_id": "noah-sync" }));
+    let routes = Routes::of_the_policy();
+    let mut client = Client::connect(gateway.address()).await;
+    for ((resource, operation), (method, path)) in &routes.mapped {
+        let answer = client.send(method, path, &token, &[], "").await;
+        assert_eq!(answer.reason(), None, "{operation} {resource}");
+        let elsewhere = client.send(method, &path.replacen("/t1/", "/t2/", 1), &token, &[], "").await;
+        assert_eq!(elsewhere.reason().as_deref(), Some("not-a-member"), "{operation} {resource}");
+    }
+    for (method, path) in routes.probes.values() {
+        assert_eq!(client.send(method, path, &token, &[], "").await.reason().as_deref(), Some("no-route"), "{path}");
+    }
+    assert_eq!(stage.upstream.journal().total(), routes.mapped.len() as u64);
 }
 
 #[test]
@@ -251,11 +298,9 @@ struct Told {
 }
 
 /// The answers to all triples, in their order, over a few connections that stay open.
-async fn ask_all(stage: &Stage, gateway: &Gateway, triples: &[Triple]) -> Vec<Told> {
+async fn ask_all(gateway: &Gateway, triples: &[Triple], token: impl Fn(&str) -> String) -> Vec<Told> {
     let rows: BTreeSet<&str> = triples.iter().map(|triple| &*triple.row).collect();
-    assert_eq!(rows.len(), 18);
-    let tokens: HashMap<String, String> =
-        rows.iter().map(|row| ((*row).to_owned(), stage.token(json!({ "permissions": [row] })))).collect();
+    let tokens: HashMap<String, String> = rows.into_iter().map(|row| (row.to_owned(), token(row))).collect();
     let tokens = Arc::new(tokens);
     let asking: Vec<_> = (0..CONNECTIONS)
         .map(|first| {

@@ -52,13 +52,6 @@ impl Settings {
         self
     }
 
-    /// Without the key at `place`.
-    pub(crate) fn without(mut self, place: &str) -> Self {
-        let (parent, key) = place.rsplit_once('/').unwrap();
-        self.0.pointer_mut(parent).and_then(Value::as_object_mut).unwrap().remove(key).unwrap();
-        self
-    }
-
     /// The text of the file.
     pub(crate) fn text(&self) -> String {
         serde_json::to_string_pretty(&self.0).unwrap()
