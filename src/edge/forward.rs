@@ -1,7 +1,8 @@
 //! What the upstream gets: the path that was decided, the gateway's word about the caller, nothing in disguise.
 
-use http::header::{AUTHORIZATION, EXPECT, HOST, HeaderName};
-use pingora::http::RequestHeader;
+use http::StatusCode;
+use http::header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName};
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use crate::request::Overrides;
@@ -28,6 +29,25 @@ pub(super) fn prepare(session: &Session, upstream: &mut RequestHeader, exchange:
     set_identity(upstream, api, exchange)?;
     set_forwarded(session, upstream, exchange)
 }
+
+/// Takes out of an answer what the upstream says about its own connection (RFC 9110, section 7.6.1).
+pub(super) fn end_hop(answer: &mut ResponseHeader) {
+    if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
+    let lines = answer.headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    let nominated = lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse::<HeaderName>().ok());
+    let nominated: Vec<HeaderName> = nominated.filter(|name| !FRAMING.contains(&name.as_str())).collect();
+    for name in nominated.iter().map(HeaderName::as_str).chain(ENDS_HERE) {
+        answer.remove_header(name);
+    }
+}
+
+/// What ends at this hop whether `Connection` says so or not.
+const ENDS_HERE: [&str; 4] = ["keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authentication-info"];
+
+/// What Pingora needs to frame the body: nobody can nominate it away.
+const FRAMING: [&str; 4] = ["connection", "content-length", "transfer-encoding", "trailer"];
 
 fn drop_fields(upstream: &mut RequestHeader, api: &Api, websocket: bool) {
     let dropped = |name: &HeaderName| match api.headers.fate(name.as_str()) {
@@ -92,8 +112,11 @@ fn set_forwarded(session: &Session, upstream: &mut RequestHeader, exchange: &Exc
     let header = session.req_header();
     let peer = exchange.peer.map(|peer| peer.ip().to_canonical());
     let through_proxy = exchange.client_address != peer;
-    let chain = match (peer, read::text(header, "x-forwarded-for")) {
-        (Some(peer), Some(before)) if through_proxy => format!("{before}, {peer}"),
+    // Several lines are one list (RFC 9110, section 5.3): the last one is the proxy's own.
+    let before = header.headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+    let before = before.collect::<Vec<_>>().join(", ");
+    let chain = match (peer, before) {
+        (Some(peer), before) if through_proxy => format!("{before}, {peer}"),
         (Some(peer), _) => peer.to_string(),
         (None, _) => "unknown".to_owned(),
     };

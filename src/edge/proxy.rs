@@ -15,7 +15,7 @@ use crate::decision::{Decision, Reason};
 use crate::request::{Overrides, RejectedRequest, query};
 
 use super::exchange::Exchange;
-use super::form::{self, FormKind, Scan};
+use super::form::{self, FormKind, Scan, Unreadable};
 use super::{Edge, cors, forward, judge, respond};
 
 /// From this age on an exchange is a stream: it ends with its token, and when a new policy refuses it.
@@ -132,6 +132,7 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         exchange.upstream_took = exchange.upstream_started.map(|started| started.elapsed());
         exchange.upstream_status = Some(answer.status.as_u16());
+        forward::end_hop(answer);
         Ok(())
     }
 
@@ -179,7 +180,7 @@ impl ProxyHttp for Edge {
                 "the upstream failed"
             );
         }
-        // After 101 the connection speaks another protocol: an answer in HTTP would be a broken frame there.
+        // After 101 the connection speaks another protocol: an answer would be noise in it.
         let written = session.response_written().is_some_and(|answer| {
             !answer.status.is_informational() || answer.status == http::StatusCode::SWITCHING_PROTOCOLS
         });
@@ -219,9 +220,12 @@ impl Edge {
         }
         let judged = exchange.api.as_ref().map_or(Overrides::Reject, |api| api.overrides);
         match form::kind(&header.headers) {
-            None => {}
-            Some(FormKind::Multipart) => exchange.scan = Some(Scan::default()),
-            Some(FormKind::UrlEncoded) => {
+            Ok(None) => {}
+            Err(Unreadable) => {
+                exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::MethodOverride)));
+            }
+            Ok(Some(FormKind::Multipart)) => exchange.scan = Some(Scan::default()),
+            Ok(Some(FormKind::UrlEncoded)) => {
                 let expects = header.headers.contains_key(http::header::EXPECT);
                 if expects {
                     session.as_downstream_mut().write_continue_response().await?;

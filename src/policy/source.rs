@@ -1,5 +1,9 @@
 //! The policy as written: every key read strictly, nothing resolved yet.
 
+mod gates;
+mod people;
+mod routes;
+
 use crate::document::reader::{self, Fields};
 use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
 use crate::request::Dialect;
@@ -149,7 +153,7 @@ impl Source {
         }
         if let Some(node) = fields.optional("routes") {
             for (key, value) in reader::entries(node, "`routes`", findings).unwrap_or_default() {
-                self.routes.extend(route(key, value, findings));
+                self.routes.extend(routes::route(key, value, findings));
             }
         }
         if let Some(node) = fields.optional("resources") {
@@ -157,7 +161,7 @@ impl Source {
         }
         if let Some(node) = fields.optional("permissions") {
             for (key, value) in reader::entries(node, "`permissions`", findings).unwrap_or_default() {
-                self.rows.extend(row(key, value, findings));
+                self.rows.extend(routes::row(key, value, findings));
             }
         }
         if let Some(node) = fields.optional("everyone") {
@@ -169,21 +173,21 @@ impl Source {
         }
         if let Some(node) = fields.optional("gates") {
             for (key, value) in reader::entries(node, "`gates`", findings).unwrap_or_default() {
-                self.gates.extend(gate(key, value, findings));
+                self.gates.extend(gates::gate(key, value, findings));
             }
         }
         if let Some(node) = fields.optional("roles") {
             for (key, value) in reader::entries(node, "`roles`", findings).unwrap_or_default() {
-                self.roles.extend(role(key, value, findings));
+                self.roles.extend(people::role(key, value, findings));
             }
         }
         if let Some(node) = fields.optional("users") {
             for (key, value) in reader::entries(node, "`users`", findings).unwrap_or_default() {
-                self.users.extend(user(key, value, findings));
+                self.users.extend(people::user(key, value, findings));
             }
         }
         if let Some(node) = fields.optional("cors") {
-            self.cors = cors(node, findings);
+            self.cors = gates::cors(node, findings);
         }
         not_yet(&mut fields, &NOT_YET, findings);
         fields.finish(findings);
@@ -225,254 +229,6 @@ fn not_yet(fields: &mut Fields<'_>, keys: &[&'static str], findings: &mut Findin
             findings.push(Finding::error(Code::NotYet, Some(node.place), message));
         }
     }
-}
-
-fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option<RouteSource> {
-    let template = written(key, "a route", findings);
-    let mut methods = Vec::new();
-    for (method, need) in reader::entries(value, "a route's methods", findings)? {
-        let method = written(method, "a method", findings);
-        let found = needs(need, findings);
-        if let (Some(method), Some(found)) = (method, found) {
-            methods.push(MethodSource { method, ..found });
-        }
-    }
-    Some(RouteSource { template: template?, methods })
-}
-
-/// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` and options.
-fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
-    let bare = |need| MethodSource {
-        method: Written { text: "".into(), place: node.place },
-        need,
-        websocket: false,
-        token_from: None,
-        encoded_slash: None,
-        across: Vec::new(),
-    };
-    if !matches!(node.value, Value::Map(_)) {
-        return need(node, findings).map(bare);
-    }
-    let mut fields = Fields::open(node, "a route's method", findings)?;
-    let found = fields.required("need", findings).and_then(|node| need(node, findings));
-    let websocket = fields.optional("websocket").and_then(|node| reader::boolean(node, "`websocket`", findings));
-    let token_from = fields.optional("token-from").and_then(|node| written(node, "`token-from`", findings));
-    let encoded_slash = fields.optional("encoded-slash").and_then(|node| written(node, "`encoded-slash`", findings));
-    let across = fields.optional("across").map(|node| names(node, "`across`", findings)).unwrap_or_default();
-    not_yet(&mut fields, &["when", "by-type"], findings);
-    fields.finish(findings);
-    Some(MethodSource { websocket: websocket.unwrap_or(false), token_from, encoded_slash, across, ..bare(found?) })
-}
-
-fn need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
-    if let Value::List(items) = &node.value {
-        if items.is_empty() {
-            let finding = Finding::error(Code::EmptyValue, Some(node.place), "a route needs at least one cell");
-            findings.push(finding.help("write `public` if nobody has to prove anything, `nobody` to close the route"));
-        }
-        return Some(NeedSource::Cells(items.iter().filter_map(|item| cell(item, findings)).collect()));
-    }
-    match text(node, "what a route needs", findings)? {
-        "public" => Some(NeedSource::Public),
-        "nobody" => Some(NeedSource::Nobody),
-        _ => cell(node, findings).map(|cell| NeedSource::Cells(vec![cell])),
-    }
-}
-
-/// `read Patients`: the operation ends at the first blank, the resource is the rest.
-fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Written)> {
-    let written = text(node, "an operation on a resource", findings)?;
-    let Some((word, resource)) = written.split_once(' ') else {
-        let finding =
-            Finding::error(Code::BadValue, Some(node.place), format!("`{written}` is not an operation on a resource"));
-        findings.push(finding.help("write an operation, a blank and a resource: `read Patients`"));
-        return None;
-    };
-    let operation = operation(word, node.place, findings)?;
-    Some((operation, Written { text: resource.trim().into(), place: node.place }))
-}
-
-fn operation(word: &str, place: Place, findings: &mut Findings) -> Option<Operation> {
-    let fine = word.starts_with(|c: char| c.is_ascii_lowercase())
-        && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if !fine {
-        let finding = Finding::error(Code::BadValue, Some(place), format!("`{word}` is not an operation"));
-        findings.push(finding.suggest(&word.to_lowercase(), ["create", "read", "update", "delete", "merge"]));
-        return None;
-    }
-    Some(Operation::from_word(word))
-}
-
-fn row(key: &Node, value: &Node, findings: &mut Findings) -> Option<RowSource> {
-    let name = written(key, "a permission", findings);
-    if let Value::Scalar { text, plain: true } = &value.value
-        && text.is_empty()
-    {
-        let finding = Finding::error(Code::EmptyValue, Some(key.place), "a permission without a value is unclear");
-        findings.push(finding.help("write `{}` behind it if it gives nothing in this API"));
-        return None;
-    }
-    let mut cells = Vec::new();
-    for (resource, operations) in reader::entries(value, "a permission", findings)? {
-        let resource = written(resource, "a resource", findings);
-        let operations = operations_of(operations, findings);
-        if let Some(resource) = resource {
-            cells.push((resource, operations));
-        }
-    }
-    Some(RowSource { name: name?, cells })
-}
-
-/// Letters (`CRU`), a word (`check-in`), or a list of both.
-fn operations_of(node: &Node, findings: &mut Findings) -> Vec<(Operation, Place)> {
-    if let Value::List(items) = &node.value {
-        return items.iter().flat_map(|item| operations_of(item, findings)).collect();
-    }
-    let Some(written) = text(node, "what a permission gives", findings) else { return Vec::new() };
-    if !written.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return operation(written, node.place, findings).map(|operation| (operation, node.place)).into_iter().collect();
-    }
-    let mut found: Vec<(Operation, Place)> = Vec::new();
-    for letter in written.chars() {
-        match Operation::from_letter(letter) {
-            Some(operation) if found.iter().all(|(known, _)| *known != operation) => {
-                found.push((operation, node.place))
-            }
-            Some(_) => {
-                let message = format!("`{letter}` stands twice in `{written}`");
-                findings.push(Finding::error(Code::BadValue, Some(node.place), message));
-            }
-            None => {
-                let message = format!("`{letter}` in `{written}` is none of the letters C, R, U, D, M");
-                findings.push(
-                    Finding::error(Code::BadValue, Some(node.place), message)
-                        .help("other operations are words in small letters"),
-                );
-            }
-        }
-    }
-    found
-}
-
-fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<GateSource> {
-    let name = written(key, "a gate", findings);
-    let mut fields = Fields::open(value, "a gate", findings)?;
-    if let Some(node) = fields.required("by", findings) {
-        match text(node, "`by`", findings) {
-            Some("approval") | None => {}
-            Some(word @ ("feature" | "condition")) => {
-                let message = format!(
-                    "gates by `{word}` are part of the policy language, but this version does not enforce them yet"
-                );
-                findings.push(Finding::error(Code::NotYet, Some(node.place), message));
-            }
-            Some(other) => {
-                let finding =
-                    Finding::error(Code::BadValue, Some(node.place), format!("a gate cannot be by `{other}`"));
-                findings.push(finding.suggest(other, ["approval", "feature", "condition"]));
-            }
-        }
-    }
-    let except = fields.optional("except").map(|node| names(node, "`except`", findings));
-    let permissions = fields.optional("permissions").map(|node| names(node, "`permissions`", findings));
-    if except.is_some() == permissions.is_some() {
-        let message = "a gate closes either all rows `except` some, or the `permissions` it lists";
-        findings.push(Finding::error(Code::MissingKey, Some(key.place), message));
-    }
-    let keys = fields.required("keys", findings).map(|node| names(node, "`keys`", findings)).unwrap_or_default();
-    let asked_by = match fields.optional("asked-by") {
-        Some(node) => reader::list(node, "`asked-by`", findings)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|item| cell(item, findings))
-            .collect(),
-        None => Vec::new(),
-    };
-    let approvers = fields.optional("approvers").map(|node| names(node, "`approvers`", findings)).unwrap_or_default();
-    let mut granted = Vec::new();
-    if let Some(node) = fields.optional("granted") {
-        for item in reader::list(node, "`granted`", findings).unwrap_or_default() {
-            let pairs = reader::entries(item, "an approval", findings).unwrap_or_default();
-            let pairs = pairs.iter().filter_map(|(key, value)| {
-                Some((written(key, "a key", findings)?, written(value, "an approval's value", findings)?))
-            });
-            granted.push((item.place, pairs.collect()));
-        }
-    }
-    fields.finish(findings);
-    Some(GateSource { name: name?, except, permissions, keys, asked_by, approvers, granted })
-}
-
-fn role(key: &Node, value: &Node, findings: &mut Findings) -> Option<RoleSource> {
-    let name = written(key, "a role", findings);
-    let mut fields = Fields::open(value, "a role", findings)?;
-    let includes = fields.optional("includes").map(|node| names(node, "`includes`", findings)).unwrap_or_default();
-    let permissions =
-        fields.optional("permissions").map(|node| names(node, "`permissions`", findings)).unwrap_or_default();
-    not_yet(&mut fields, &["within", "assign", "assign-within", "locked"], findings);
-    fields.finish(findings);
-    Some(RoleSource { name: name?, includes, permissions })
-}
-
-fn user(key: &Node, value: &Node, findings: &mut Findings) -> Option<UserSource> {
-    let id = written(key, "a user's id", findings);
-    let mut fields = Fields::open(value, "a user", findings)?;
-    let roles = fields.optional("roles").map(|node| {
-        let items = reader::list(node, "`roles`", findings).unwrap_or_default();
-        items.iter().flat_map(|item| assignment(item, findings)).collect()
-    });
-    let tenants = fields.optional("tenants").map(|node| names(node, "`tenants`", findings));
-    let permissions =
-        fields.optional("permissions").map(|node| names(node, "`permissions`", findings)).unwrap_or_default();
-    let without = fields.optional("without").map(|node| names(node, "`without`", findings)).unwrap_or_default();
-    not_yet(&mut fields, &["group"], findings);
-    fields.finish(findings);
-    Some(UserSource { id: id?, roles, tenants, permissions, without })
-}
-
-/// `Level 2`, or `{ Level 2: { tenant: t1 } }`.
-fn assignment(node: &Node, findings: &mut Findings) -> Vec<AssignmentSource> {
-    if !matches!(node.value, Value::Map(_)) {
-        let role = written(node, "a role", findings);
-        return role.map(|role| AssignmentSource { role, scope: Vec::new() }).into_iter().collect();
-    }
-    let mut found = Vec::new();
-    for (role, bounds) in reader::entries(node, "a role", findings).unwrap_or_default() {
-        let role = written(role, "a role", findings);
-        let mut scope = Vec::new();
-        for (name, values) in reader::entries(bounds, "a role's scope", findings).unwrap_or_default() {
-            if let Value::Scalar { text, .. } = &name.value
-                && &**text == "when"
-            {
-                let message = "`when` is part of the policy language, but this version does not enforce it yet";
-                findings.push(Finding::error(Code::NotYet, Some(name.place), message));
-                continue;
-            }
-            let values = match &values.value {
-                Value::List(_) => names(values, "a scope's value", findings),
-                _ => written(values, "a scope's value", findings).into_iter().collect(),
-            };
-            if let Some(name) = written(name, "a scope's name", findings) {
-                scope.push((name, values));
-            }
-        }
-        if let Some(role) = role {
-            found.push(AssignmentSource { role, scope });
-        }
-    }
-    found
-}
-
-fn cors(node: &Node, findings: &mut Findings) -> Option<CorsSource> {
-    let mut fields = Fields::open(node, "`cors`", findings)?;
-    let origins =
-        fields.required("origins", findings).map(|node| names(node, "an origin", findings)).unwrap_or_default();
-    let headers = fields.optional("headers").map(|node| names(node, "a header", findings)).unwrap_or_default();
-    let exposed = fields.optional("expose").map(|node| names(node, "a header", findings)).unwrap_or_default();
-    let credentials = fields.optional("credentials").and_then(|node| reader::boolean(node, "`credentials`", findings));
-    let max_age = fields.optional("max-age").and_then(|node| reader::integer(node, "`max-age`", 0, 86_400, findings));
-    fields.finish(findings);
-    Some(CorsSource { origins, headers, exposed, credentials: credentials.unwrap_or(false), max_age })
 }
 
 fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Written> {

@@ -59,7 +59,7 @@ async fn settings_that_do_not_load_end_with_their_place() {
 async fn sigterm_finishes_what_is_in_flight_and_exits_0() {
     let stage = Stage::set().await;
     stage.write("policy.yaml", &policy("notes", "R"));
-    let slow = Backend::start(Duration::from_secs(1), OK).await;
+    let slow = Backend::start(Duration::from_secs(2), OK).await;
     let settings = stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(url(&slow)));
     let mut gateway = stage.serve(&settings).await;
     let address = gateway.address();
@@ -69,13 +69,13 @@ async fn sigterm_finishes_what_is_in_flight_and_exits_0() {
     within(PATIENCE, "the request arrives", async || (slow.got().len() == 1).then_some(())).await;
 
     gateway.signal("TERM");
-    within(Duration::from_millis(700), "/ready says no", async || {
+    within(Duration::from_millis(900), "/ready says no", async || {
         let ready = gateway.admin("/ready").await;
         (ready.status == 503 && ready.json()["draining"] == true).then_some(())
     })
     .await;
     assert!(!asking.is_finished(), "the answer came before the gateway was seen draining");
-    within(Duration::from_millis(700), "no new connection is taken", async || {
+    within(Duration::from_millis(900), "no new connection is taken", async || {
         tokio::net::TcpStream::connect(address).await.is_err().then_some(())
     })
     .await;

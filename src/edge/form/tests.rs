@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{FormKind, Scan, kind};
+use super::{FormKind, Scan, Unreadable, kind};
 
 #[test]
 fn a_form_is_known_by_its_media_type() {
@@ -16,7 +16,25 @@ fn a_form_is_known_by_its_media_type() {
     for (written, expected) in table {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static(written));
-        assert_eq!(kind(&headers), expected, "{written}");
+        assert_eq!(kind(&headers), Ok(expected), "{written}");
+    }
+}
+
+#[test]
+fn a_form_that_may_be_read_otherwise_is_unreadable() {
+    let form = "application/x-www-form-urlencoded";
+    let table = [
+        (vec![("content-type", form), ("content-type", "multipart/form-data; boundary=x")]),
+        (vec![("content-type", "text/plain"), ("content-type", form)]),
+        (vec![("content-type", form), ("content-encoding", "gzip")]),
+        (vec![("content-type", "application/x-www-form-urlencoded; Charset = utf-16")]),
+    ];
+    for fields in table {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        assert_eq!(kind(&headers), Err(Unreadable), "{fields:?}");
     }
 }
 

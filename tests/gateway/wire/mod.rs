@@ -1,1 +1,16 @@
-//! What goes over the wire.
+//! What goes over the wire, byte by byte: spellings, headers, bodies, upgrades and refusals.
+
+mod client;
+mod origin;
+mod scene;
+
+mod bodies;
+mod cors;
+mod forward;
+mod framing;
+mod http2;
+mod overrides;
+mod problems;
+mod spelling;
+mod tokens;
+mod websocket;

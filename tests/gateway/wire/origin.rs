@@ -1,0 +1,231 @@
+//! Origin: an upstream that keeps every request to the byte, and answers as the test says.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::client::find;
+
+/// How long a connection may be silent.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Origin: the upstream behind the gateway; it ends when it is dropped.
+pub(super) struct Origin {
+    address: SocketAddr,
+    seen: Seens,
+    ended: Arc<AtomicBool>,
+}
+
+type Seens = Arc<Mutex<Vec<Seen>>>;
+
+/// Seen: a request as it arrived.
+#[derive(Clone, Default)]
+pub(super) struct Seen {
+    /// Request line and header fields, with the line that ends them.
+    pub(super) head: Vec<u8>,
+    /// What came behind the head and belongs to it, with the framing of its chunks.
+    pub(super) raw_body: Vec<u8>,
+    /// The body without framing.
+    pub(super) body: Vec<u8>,
+}
+
+impl Origin {
+    /// An origin that answers 200 with `ok`.
+    pub(super) fn start() -> Self {
+        Self::answering(|_| ok("ok"))
+    }
+
+    /// An origin that answers each whole request with the bytes of `answer`.
+    pub(super) fn answering(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::scripted(move |mut stream, seen| {
+            let mut pending = Vec::new();
+            while let Some(request) = read_request(&mut stream, &mut pending, seen) {
+                let mut bytes = answer(&request);
+                if request.method() == "HEAD" {
+                    bytes.truncate(find(&bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4));
+                }
+                if stream.write_all(&bytes).is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
+    /// An origin whose connections are the affair of `script`.
+    pub(super) fn scripted(script: impl Fn(TcpStream, &Journal) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (seen, ended) = (Seens::default(), Arc::new(AtomicBool::new(false)));
+        let (journal, over, script) = (Journal(Arc::clone(&seen)), Arc::clone(&ended), Arc::new(script));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                stream.set_read_timeout(Some(SILENCE)).ok();
+                stream.set_nodelay(true).ok();
+                let (journal, script) = (journal.clone(), Arc::clone(&script));
+                thread::spawn(move || script(stream, &journal));
+            }
+        });
+        Self { address, seen, ended }
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Every request that has arrived, oldest first.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The newest request; the test fails where there is none.
+    pub(super) fn last(&self) -> Seen {
+        self.seen().pop().expect("a request has reached the upstream")
+    }
+
+    /// How many requests have arrived.
+    pub(super) fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    /// Waits until `count` requests have arrived.
+    pub(super) fn wait_for(&self, count: usize) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.count() < count {
+            assert!(Instant::now() < until, "{} of {count} requests arrived", self.count());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts.
+        TcpStream::connect(self.address).ok();
+    }
+}
+
+/// Journal: where a script notes what arrived.
+#[derive(Clone)]
+pub(super) struct Journal(Seens);
+
+impl Journal {
+    /// Notes a request; its place in the journal.
+    pub(super) fn note(&self, seen: Seen) -> usize {
+        let mut all = self.0.lock().unwrap();
+        all.push(seen);
+        all.len() - 1
+    }
+}
+
+impl Seen {
+    /// The request line.
+    pub(super) fn line(&self) -> String {
+        self.text().split("\r\n").next().unwrap_or_default().to_owned()
+    }
+
+    /// The method.
+    pub(super) fn method(&self) -> String {
+        self.line().split(' ').next().unwrap_or_default().to_owned()
+    }
+
+    /// The target, query included, as it arrived.
+    pub(super) fn target(&self) -> String {
+        self.line().split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    /// Head as text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.head).into_owned()
+    }
+
+    /// Names as they arrived and values.
+    pub(super) fn fields(&self) -> Vec<(String, String)> {
+        let text = self.text();
+        let fields = text.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+        fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
+    }
+
+    /// All values of a header.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        self.fields()
+            .into_iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .collect()
+    }
+
+    /// The only value of a header; the test fails where it stands there twice.
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        let mut all = self.all(name);
+        assert!(all.len() < 2, "`{name}` arrived {} times: {all:?}", all.len());
+        all.pop()
+    }
+}
+
+/// Reads one whole request, and notes it as soon as its head is there; the body follows when it is.
+pub(super) fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Option<Seen> {
+    let end = loop {
+        if let Some(at) = find(pending, b"\r\n\r\n") {
+            break at + 4;
+        }
+        fill(stream, pending)?;
+    };
+    let mut seen = Seen { head: pending.drain(..end).collect(), ..Seen::default() };
+    let at = journal.note(seen.clone());
+    if seen.header("transfer-encoding").is_some() {
+        loop {
+            let line_end = loop {
+                match find(pending, b"\r\n") {
+                    Some(at) => break at,
+                    None => fill(stream, pending)?,
+                }
+            };
+            let size = usize::from_str_radix(std::str::from_utf8(&pending[..line_end]).ok()?.trim(), 16).ok()?;
+            while pending.len() < line_end + 2 + size + 2 {
+                fill(stream, pending)?;
+            }
+            seen.body.extend(&pending[line_end + 2..line_end + 2 + size]);
+            seen.raw_body.extend(pending.drain(..line_end + 2 + size + 2));
+            if size == 0 {
+                break;
+            }
+        }
+    } else if let Some(length) = seen.header("content-length") {
+        let length: usize = length.parse().ok()?;
+        while pending.len() < length {
+            fill(stream, pending)?;
+        }
+        seen.body = pending.drain(..length).collect();
+        seen.raw_body.clone_from(&seen.body);
+    }
+    // Other connections may have noted theirs meanwhile: the place of this one is where it was noted.
+    if let Some(noted) = journal.0.lock().unwrap().get_mut(at) {
+        noted.clone_from(&seen);
+    }
+    Some(seen)
+}
+
+fn fill(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<()> {
+    let mut chunk = [0; 64 * 1024];
+    match stream.read(&mut chunk) {
+        Ok(count) if count > 0 => {
+            pending.extend_from_slice(&chunk[..count]);
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+/// A 200 with a body.
+pub(super) fn ok(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}

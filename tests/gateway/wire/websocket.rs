@@ -1,0 +1,342 @@
+//! WebSockets: opened by a decision, on routes that say so, and ended with what they were opened for.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::client::{Answer, Client, find, request};
+use super::origin::{Origin, Seen};
+use super::scene::{Plan, Scene};
+use crate::support::now;
+
+/// The example of RFC 6455, section 1.3, and what it is answered with.
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+const HANDSHAKE: [&str; 4] = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", KEY];
+
+#[test]
+fn a_hub_opens_with_a_token_in_the_query_that_nobody_sees_again() {
+    let scene = Scene::noah(hub()).start();
+    let token = scene.token(&["Level 2"]);
+    let (answer, mut client) = open(&scene, &format!("/rtm?id=7&access_token={token}"), &[]);
+    assert_eq!(answer.status, 101, "{}", answer.text());
+    assert_eq!(answer.header("sec-websocket-accept"), Some(ACCEPT));
+    for at in 0..20 {
+        let message = format!("message {at} {}", "x".repeat(at * 500));
+        assert_eq!(echoed(&mut client, &message).as_deref(), Some(message.as_str()));
+    }
+    let seen = scene.origin.last();
+    assert_eq!(seen.target(), "/rtm?id=7");
+    assert_eq!(seen.header("authorization"), None);
+    assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("test/alice"));
+    assert!(!seen.text().contains(&token));
+    client.finish();
+    drop(client);
+    let id = seen.header("x-portcullis-decision").unwrap();
+    let record = scene.record(&id);
+    assert_eq!((&record["status"], &record["path"]), (&json!(101), &json!("/rtm")));
+    assert!(!scene.has_written(&token), "the token stands in a log or an audit record");
+    assert!(!scene.has_written(token.rsplit('.').next().unwrap()), "its signature stands there");
+}
+
+#[test]
+fn a_hub_opens_with_a_token_in_the_header_too() {
+    let scene = Scene::noah(hub()).start();
+    let token = scene.bearer(&["Level 2"]);
+    for path in ["/rtm", "/clientrtm", "/RTM", "/ClientRtm/"] {
+        let (answer, mut client) = open(&scene, path, &[&token]);
+        assert_eq!(answer.status, 101, "{path}: {}", answer.text());
+        assert_eq!(echoed(&mut client, "hello").as_deref(), Some("hello"));
+        assert_eq!(scene.origin.last().target(), path.to_lowercase().trim_end_matches('/'));
+    }
+}
+
+#[test]
+fn what_is_sent_with_the_handshake_is_not_lost() {
+    let scene = Scene::noah(hub()).start();
+    let token = scene.bearer(&["Level 2"]);
+    let mut headers = vec![token.as_str()];
+    headers.extend(HANDSHAKE);
+    let mut client = Client::connect(scene.at());
+    let mut bytes = request("GET /rtm", &headers, b"");
+    bytes.extend(frame("early"));
+    client.send(bytes);
+    assert_eq!(client.head().unwrap().status, 101);
+    assert_eq!(received(&mut client).as_deref(), Some("early"));
+}
+
+#[test]
+fn a_hub_stays_closed_to_whom_the_policy_refuses() {
+    let scene = Scene::noah(hub()).start();
+    let claims = [
+        (json!({ "client_id": "new-app" }), 403, "gate:app-connection"),
+        (json!({ "tenants": ["t1", "t2"] }), 403, "gate:app-connection"),
+        (json!({ "exp": now() - 60 }), 401, "unauthenticated"),
+        (json!({ "aud": "other" }), 401, "unauthenticated"),
+    ];
+    for (claims, status, reason) in claims {
+        let token = scene.stage.token(claims.clone());
+        let (answer, mut client) = open(&scene, &format!("/rtm?access_token={token}"), &[]);
+        assert_eq!(answer.status, status, "{claims}");
+        let body = client.try_body(&answer);
+        assert!(body.contains(reason), "{claims}: {body}");
+    }
+    let (nobody, _) = open(&scene, "/rtm", &[]);
+    assert_eq!(nobody.status, 401);
+    assert_eq!(scene.origin.count(), 0);
+}
+
+#[test]
+fn a_route_that_does_not_say_so_opens_no_socket() {
+    let scene = Scene::strict(hub()).start();
+    let token = scene.bearer(&["user"]);
+    for path in ["/t1/things", "/open"] {
+        let (answer, mut client) = open(&scene, path, &[&token]);
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(client.try_body(&answer).contains("no-upgrade"), "{path}");
+    }
+    for upgrade in ["Upgrade: WebSocket", "Upgrade: h2c, websocket", "Upgrade: h2c\r\nUpgrade: websocket"] {
+        let headers = [token.as_str(), HANDSHAKE[0], upgrade, HANDSHAKE[2], HANDSHAKE[3]];
+        let mut client = Client::connect(scene.at());
+        let answer = client.send(request("GET /t1/things", &headers, b"")).head().unwrap();
+        assert!((400..404).contains(&answer.status), "{upgrade}: {}", answer.status);
+    }
+    assert_eq!(scene.origin.count(), 0);
+}
+
+#[test]
+fn a_token_in_the_query_of_another_route_is_no_credential() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.token(&["user"]);
+    for path in ["/t1/things", "/t1/things/a", "/t1/nothing"] {
+        let answer = super::client::ask(scene.at(), request(&format!("GET {path}?access_token={token}"), &[], b""));
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "nothing was presented");
+    }
+    assert_eq!(scene.origin.count(), 0);
+    assert!(!scene.has_written(&token));
+}
+
+#[test]
+fn a_token_stands_in_one_place_only() {
+    let scene = Scene::noah(hub()).start();
+    let token = scene.token(&["Level 2"]);
+    let header = scene.bearer(&["Level 2"]);
+    let (both, _) = open(&scene, &format!("/rtm?access_token={token}"), &[&header]);
+    assert_eq!(both.status, 401);
+    for twice in [
+        format!("/rtm?access_token={token}&access_token={token}"),
+        format!("/rtm?access_token={token}&ACCESS_TOKEN=x"),
+        format!("/rtm?access_token={token}&access%5ftoken=x"),
+        format!("/rtm?access_token=x&access.token={token}"),
+    ] {
+        let (answer, _) = open(&scene, &twice, &[]);
+        assert_eq!(answer.status, 400, "{twice}");
+    }
+    assert_eq!(scene.origin.count(), 0);
+    assert!(!scene.has_written(&token));
+}
+
+#[test]
+fn a_socket_ends_with_its_token() {
+    let scene = expiring(Scene::noah(hub())).start();
+    let token = scene.short_token(&["Level 2"], 3);
+    let (answer, mut client) = open(&scene, &format!("/rtm?access_token={token}"), &[]);
+    assert_eq!(answer.status, 101);
+    assert_eq!(echoed(&mut client, "before").as_deref(), Some("before"));
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(echoed(&mut client, "after"), None, "the token has expired");
+}
+
+#[test]
+fn a_socket_ends_with_its_token_though_only_the_upstream_talks() {
+    let scene = expiring(Scene::noah(ticking())).start();
+    let token = scene.short_token(&["Level 2"], 3);
+    let opened = Instant::now();
+    let (answer, mut client) = open(&scene, &format!("/rtm?access_token={token}"), &[]);
+    assert_eq!(answer.status, 101);
+    while client.more() {
+        assert!(opened.elapsed() < Duration::from_secs(10), "the token has expired and the socket goes on");
+    }
+    assert!(opened.elapsed() > Duration::from_secs(1), "it did not end at once");
+}
+
+#[test]
+fn a_long_response_ends_with_its_token() {
+    let scene = expiring(Scene::strict(ticking())).start();
+    let token = super::client::bearer(&scene.short_token(&["user"], 2));
+    let asked = Instant::now();
+    let mut client = Client::connect(scene.at());
+    assert_eq!(client.send(request("GET /t1/things", &[&token], b"")).head().unwrap().status, 200);
+    while client.more() {
+        assert!(asked.elapsed() < Duration::from_secs(15), "the token has expired and the response goes on");
+    }
+    assert!(!client.taken().ends_with(b"0\r\n\r\n"), "it does not look whole");
+}
+
+#[test]
+fn a_socket_ends_when_a_reload_refuses_what_it_was_opened_for() {
+    let scene = Scene::noah(hub()).start();
+    let token = scene.bearer(&["Level 2"]);
+    let (answer, mut client) = open(&scene, "/rtm", &[&token]);
+    assert_eq!(answer.status, 101);
+    assert_eq!(echoed(&mut client, "one").as_deref(), Some("one"));
+    scene.edit_policy("name: noah-es", "name: noah-es-2");
+    assert_eq!(echoed(&mut client, "two").as_deref(), Some("two"), "a reload that still permits it");
+    scene.edit_policy("      - { client: app-1,         tenant: t1 }\n", "");
+    assert_eq!(echoed(&mut client, "three"), None, "a reload that refuses it");
+}
+
+#[test]
+fn a_socket_ends_at_the_age_that_the_settings_say() {
+    let scene = Scene::noah(hub()).with("/limits", json!({ "stream-age": "2s" })).start();
+    let token = scene.bearer(&["Level 2"]);
+    let (answer, mut client) = open(&scene, "/rtm", &[&token]);
+    assert_eq!(answer.status, 101);
+    assert_eq!(echoed(&mut client, "young").as_deref(), Some("young"));
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(echoed(&mut client, "old"), None);
+}
+
+#[test]
+fn an_upstream_that_does_not_switch_is_answered_as_it_says() {
+    let scene =
+        Scene::noah(Origin::answering(|_| b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 4\r\n\r\nlate".to_vec()))
+            .start();
+    let token = scene.bearer(&["Level 2"]);
+    let (answer, mut client) = open(&scene, "/rtm", &[&token]);
+    assert_eq!(answer.status, 426);
+    assert_eq!(client.exactly(4), b"late");
+}
+
+#[test]
+fn the_upstream_gets_a_plain_handshake() {
+    let scene = Scene::noah(hub()).start();
+    let token = scene.bearer(&["Level 2"]);
+    let extra =
+        [token.as_str(), "Sec-WebSocket-Protocol: json", "X_Portcullis_Subject: forged", "Origin: https://portal.test"];
+    let (answer, _client) = open(&scene, "/rtm", &extra);
+    assert_eq!(answer.status, 101);
+    let seen = scene.origin.last();
+    assert_eq!(seen.header("upgrade").map(|value| value.to_lowercase()).as_deref(), Some("websocket"));
+    assert_eq!(seen.header("connection").map(|value| value.to_lowercase()).as_deref(), Some("upgrade"));
+    assert_eq!(seen.header("sec-websocket-protocol").as_deref(), Some("json"));
+    assert_eq!(seen.header("origin").as_deref(), Some("https://portal.test"));
+    assert!(!seen.text().contains("forged"));
+    assert_eq!(seen.all("content-length").len() + seen.all("transfer-encoding").len(), 0, "{}", seen.text());
+}
+
+/// A scene in which clocks agree to the second.
+fn expiring(plan: Plan) -> Plan {
+    plan.with("/issuers/test/leeway", json!("0s"))
+}
+
+/// The answer to a handshake, and the connection behind it.
+fn open(scene: &Scene, target: &str, headers: &[&str]) -> (Answer, Client) {
+    let mut all = headers.to_vec();
+    all.extend(HANDSHAKE);
+    let mut client = Client::connect(scene.at());
+    client.send(request(&format!("GET {target}"), &all, b""));
+    let answer = client.head().expect("the gateway answers");
+    (answer, client)
+}
+
+impl Client {
+    /// The body of an answer whose head has been read.
+    fn try_body(&mut self, answer: &Answer) -> String {
+        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        String::from_utf8(self.exactly(length)).unwrap()
+    }
+}
+
+/// What comes back of a message; nothing where the socket has ended.
+fn echoed(client: &mut Client, message: &str) -> Option<String> {
+    client.send(frame(message));
+    received(client)
+}
+
+/// A masked text frame; the mask is nothing, which RFC 6455 allows to whoever is not a browser.
+fn frame(message: &str) -> Vec<u8> {
+    let mut bytes = vec![0x81];
+    match u8::try_from(message.len()) {
+        Ok(short) if short < 126 => bytes.push(0x80 | short),
+        _ => {
+            bytes.push(0x80 | 126);
+            bytes.extend(u16::try_from(message.len()).unwrap().to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(message.bytes());
+    bytes
+}
+
+/// The next message of the hub, which sends frames back as it got them.
+fn received(client: &mut Client) -> Option<String> {
+    let mut bytes = client.taken();
+    loop {
+        if let Some((&[_, second], rest)) = bytes.split_first_chunk::<2>() {
+            let (length, rest) = match second & 0x7f {
+                126 if rest.len() >= 2 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
+                126 => (usize::MAX, rest),
+                short => (usize::from(short), rest),
+            };
+            let mask = if second & 0x80 == 0 { 0 } else { 4 };
+            if length != usize::MAX && rest.len() >= mask + length {
+                assert_eq!(rest.len(), mask + length, "nothing but what was sent comes back");
+                return String::from_utf8(rest[mask..].to_vec()).ok();
+            }
+        }
+        if !client.more() {
+            return None;
+        }
+        bytes.extend(client.taken());
+    }
+}
+
+/// A hub: the handshake, and everything behind it sent back.
+fn hub() -> Origin {
+    Origin::scripted(|mut stream, journal| {
+        let mut pending = Vec::new();
+        let mut chunk = vec![0; 64 * 1024];
+        let end = loop {
+            if let Some(at) = find(&pending, b"\r\n\r\n") {
+                break at + 4;
+            }
+            match stream.read(&mut chunk) {
+                Ok(count) if count > 0 => pending.extend_from_slice(&chunk[..count]),
+                _ => return,
+            }
+        };
+        journal.note(Seen { head: pending.drain(..end).collect(), ..Seen::default() });
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&pending).unwrap();
+        while let Ok(count) = stream.read(&mut chunk) {
+            if count == 0 || stream.write_all(&chunk[..count]).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// An upstream that says something every 200 ms without end, behind a handshake or as a response.
+fn ticking() -> Origin {
+    Origin::scripted(|mut stream, journal| {
+        let mut pending = Vec::new();
+        let Some(seen) = super::origin::read_request(&mut stream, &mut pending, journal) else { return };
+        let (head, tick): (String, &[u8]) = if seen.header("upgrade").is_some() {
+            let accept = format!("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {ACCEPT}");
+            (format!("HTTP/1.1 101 Switching Protocols\r\n{accept}\r\n\r\n"), b"\x81\x04tick")
+        } else {
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), b"4\r\ntick\r\n")
+        };
+        stream.write_all(head.as_bytes()).unwrap();
+        while stream.write_all(tick).is_ok() {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    })
+}
