@@ -105,7 +105,9 @@ async fn hang_up_reloads_and_terminate_drains() {
     let ended = tokio::spawn(async move { ending.recv().await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     let send = |signal: &str| {
-        assert!(Command::new("kill").args([signal, &std::process::id().to_string()]).status().unwrap().success());
+        // The shell's own: the program of this name is not installed everywhere.
+        let kill = format!("kill {signal} {}", std::process::id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     };
     send("-HUP");
     tokio::task::spawn_blocking(move || reloads.recv_timeout(Duration::from_secs(1)).unwrap()).await.unwrap();

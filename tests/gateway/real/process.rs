@@ -1,0 +1,122 @@
+//! Process: a program that is not ours, bounded in time, which ends with its handle.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The longest that one step of a foreign program may take: a slow start of Python included.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The path of a file that `tests/run` has installed under `target/real`.
+pub(super) fn installed(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/real").join(name);
+    assert!(path.exists(), "{} is missing: tests/run installs it", path.display());
+    path
+}
+
+/// The path of a file in `tests/real`.
+pub(super) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real").join(name)
+}
+
+/// A script of `tests/real` in Node, with the packages from npm.
+pub(super) fn node(name: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script(name)).env("NODE_PATH", installed("node/node_modules"));
+    command
+}
+
+/// Finished: a program that has ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) success: bool,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: String,
+}
+
+impl Finished {
+    /// The one line of JSON that it printed.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| {
+            panic!("{error}: {}\n{}", String::from_utf8_lossy(&self.stdout), self.stderr);
+        })
+    }
+}
+
+/// Runs a program to its end.
+pub(super) fn finish(command: &mut Command) -> Finished {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
+    let stdout = everything(process.0.stdout.take().unwrap());
+    let stderr = everything(process.0.stderr.take().unwrap());
+    let end = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = process.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {command:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|bytes| bytes.recv_timeout(PATIENCE).unwrap());
+    Finished { success: status.success(), stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
+}
+
+fn everything(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        send.send(bytes).ok();
+    });
+    receive
+}
+
+/// Process: a running program.
+pub(super) struct Process(pub(super) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Conversation: a running program that is told and tells one line of JSON at a time.
+pub(super) struct Conversation {
+    process: Process,
+    /// Kept open: its end is the program's.
+    told: ChildStdin,
+    tells: Receiver<String>,
+}
+
+impl Conversation {
+    /// Starts the program, whose complaints go where the test's own go.
+    pub(super) fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let (send, tells) = channel();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let told = child.stdin.take().unwrap();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Self { process: Process(child), told, tells }
+    }
+
+    /// What it says next.
+    pub(super) fn hear(&self) -> Value {
+        match self.tells.recv_timeout(PATIENCE) {
+            Ok(line) => serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")),
+            Err(RecvTimeoutError::Timeout) => panic!("process {} says nothing", self.process.0.id()),
+            Err(RecvTimeoutError::Disconnected) => panic!("process {} has ended", self.process.0.id()),
+        }
+    }
+
+    /// What it says to this.
+    pub(super) fn tell(&mut self, command: &Value) -> Value {
+        writeln!(self.told, "{command}").unwrap();
+        self.hear()
+    }
+}
