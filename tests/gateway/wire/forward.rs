@@ -237,6 +237,26 @@ fn forwarding_headers_of_a_trusted_proxy_are_believed() {
 }
 
 #[test]
+fn what_a_client_wrote_before_a_trusted_proxy_is_not_believed() {
+    let scene = Scene::strict(Origin::start()).with("/trusted-proxies", json!(["127.0.0.0/8"])).start();
+    let token = scene.bearer(&["user"]);
+    // One value is the proxy's; of two, one is the client's.
+    for lines in [&["X-Forwarded-Proto: https", "X-Forwarded-Proto: http"][..], &["X-Forwarded-Proto: https, http"]] {
+        let headers: Vec<&str> = [token.as_str()].into_iter().chain(lines.iter().copied()).collect();
+        assert_eq!(ask(scene.at(), request("GET /t1/things", &headers, b"")).status, 200);
+        assert_eq!(scene.origin.last().header("x-forwarded-proto").as_deref(), Some("http"));
+    }
+}
+
+#[test]
+fn an_id_with_a_blank_at_its_end_stays_another_id() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = bearer(&scene.stage.token(json!({ "sub": "alice ", "roles": ["user"] })));
+    assert_eq!(ask(scene.at(), request("GET /t1/things", &[&token], b"")).status, 200);
+    assert_eq!(scene.origin.last().header("x-portcullis-subject").as_deref(), Some("test/alice%20"));
+}
+
+#[test]
 fn a_chain_on_several_lines_is_one_chain() {
     let scene = Scene::strict(Origin::start()).with("/trusted-proxies", json!(["127.0.0.0/8"])).start();
     let token = scene.bearer(&["user"]);

@@ -163,7 +163,9 @@ fn who_fails_too_often_is_not_verified_any_more() {
     assert_eq!(ask(scene.at(), request("GET /t1/things", &[&good], b"")).status, 200);
     let mut statuses = Vec::new();
     for at in 0..8 {
-        let bad = bearer(&scene.stage.token(json!({ "exp": crate::support::now() - 100 - at })));
+        // A signature that does not fit is what costs: another one each time, so that nothing is remembered.
+        let bad = scene.stage.token(json!({ "exp": crate::support::now() + 100 + at }));
+        let bad = bearer(&format!("{}AAAA", bad.strip_suffix(&bad[bad.len() - 4..]).unwrap()));
         let answer = ask(scene.at(), request("GET /t1/things", &[&bad], b""));
         if answer.status == 429 {
             assert_problem(&answer, 429, "too-many-failures");
@@ -178,6 +180,28 @@ fn who_fails_too_often_is_not_verified_any_more() {
     // Whoever was verified before, and whoever presents nothing, is not held up by others behind the same address.
     assert_eq!(ask(scene.at(), request("GET /t1/things", &[&good], b"")).status, 200);
     assert_eq!(ask(scene.at(), request("GET /open", &[], b"")).status, 200);
+}
+
+#[test]
+fn credentials_that_cost_nothing_lock_nobody_out() {
+    let scene = Scene::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 3 })).start();
+    let expired = bearer(&scene.stage.token(json!({ "exp": crate::support::now() - 100 })));
+    for credential in ["Authorization: Basic eDp5", expired.as_str()].repeat(5) {
+        assert_eq!(ask(scene.at(), request("GET /t1/things", &[credential], b"")).status, 401);
+    }
+    let fresh = scene.bearer(&["user"]);
+    assert_eq!(ask(scene.at(), request("GET /t1/things", &[&fresh], b"")).status, 200);
+}
+
+#[test]
+fn a_refusal_does_not_wait_for_a_body_that_does_not_come() {
+    let scene = Scene::strict(Origin::start()).start();
+    let begun = std::time::Instant::now();
+    let mut client = Client::connect(scene.at());
+    client.send("POST /t1/things HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+    let answer = client.answer();
+    assert_problem(&answer, 401, "unauthenticated");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::json;
 
-use super::client::{Answer, Client, request};
+use super::client::{Answer, Client, ask, request};
 use super::origin::Origin;
 use super::scene::Scene;
 
@@ -184,6 +184,11 @@ fn a_path_that_two_apis_could_claim_is_refused() {
     }
     assert_eq!(origin.count(), 0);
     assert!(scene.origin.count() <= before + 2);
+    // An absolute target names the same path, and belongs to the same API.
+    let target = format!("http://{}/inner/a", scene.at());
+    let answer = ask(scene.at(), format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", scene.at()));
+    assert_eq!(answer.status, 401, "{}", answer.text());
+    assert_eq!(answer.reason(), "unauthenticated");
 }
 
 #[test]

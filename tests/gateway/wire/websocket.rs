@@ -120,6 +120,21 @@ fn a_token_in_the_query_of_another_route_is_no_credential() {
 }
 
 #[test]
+fn a_token_in_the_query_never_goes_on_beside_another_credential() {
+    let scene = Scene::strict(Origin::start()).start();
+    let (token, header) = (scene.token(&["user"]), scene.bearer(&["user"]));
+    for name in ["access_token", "ACCESS_TOKEN", "access%5Ftoken", "access.token"] {
+        let line = format!("GET /t1/things?{name}={token}&x=1");
+        assert_eq!(super::client::ask(scene.at(), request(&line, &[&header], b"")).status, 401, "{name}");
+    }
+    assert_eq!(scene.origin.count(), 0);
+    // Where nobody has to prove anything it is left out.
+    let line = format!("GET /open?a=1;b=2&access_token={token}&x=1");
+    assert_eq!(super::client::ask(scene.at(), request(&line, &[], b"")).status, 200);
+    assert_eq!(scene.origin.last().target(), "/open?a=1;b=2&x=1");
+}
+
+#[test]
 fn a_token_stands_in_one_place_only() {
     let scene = Scene::noah(hub()).start();
     let token = scene.token(&["Level 2"]);
@@ -133,7 +148,7 @@ fn a_token_stands_in_one_place_only() {
         format!("/rtm?access_token=x&access.token={token}"),
     ] {
         let (answer, _) = open(&scene, &twice, &[]);
-        assert_eq!(answer.status, 400, "{twice}");
+        assert_eq!(answer.status, 401, "{twice}: two tokens are two credentials");
     }
     assert_eq!(scene.origin.count(), 0);
     assert!(!scene.has_written(&token));
