@@ -1,10 +1,13 @@
 //! Connection: the streams that a listener hands to Pingora, one on the socket, one on what the client says.
 
+mod pace;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::protocols::l4::stream::Stream as L4Stream;
@@ -15,7 +18,9 @@ use pingora::protocols::{
     UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufStream, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+pub use pace::Pace;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +32,8 @@ pub const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const TLS_READ_BUFFER: usize = 16 * 1024;
 /// HTTP/1.1 and HTTP/2 read into larger buffers of their own; a buffer of one byte is always passed by.
 const PLAIN_READ_BUFFER: usize = 1;
+/// How often a connection on which nothing flows asks whether its exchange may go on.
+const TICK: Duration = Duration::from_secs(1);
 /// About one packet, so that a small header and a small body leave together.
 const WRITE_BUFFER: usize = 1460;
 
@@ -71,16 +78,20 @@ impl Drop for Wire {
     }
 }
 
-/// Connection: a client's bytes after TLS, cut when its first request does not arrive in time.
+/// Connection: a client's bytes after TLS, cut when a header does not arrive in time or its exchange may not go on.
 ///
-/// The bytes are looked at until the first header block (HTTP/1.1) or the preface (HTTP/2) is complete, never changed.
+/// The bytes are looked at until a header block (HTTP/1.1) or the preface (HTTP/2) is complete, never changed.
 #[derive(Debug)]
 pub struct Connection<S> {
     io: S,
     opening: Option<Opening>,
+    header_time: Duration,
+    pace: Pace,
+    tick: Option<Pin<Box<Sleep>>>,
     h2c: bool,
 }
 
+/// Opening: the beginning of a request that has to be complete at a moment.
 #[derive(Debug)]
 struct Opening {
     until: Pin<Box<Sleep>>,
@@ -94,13 +105,33 @@ enum Awaits {
 }
 
 impl<S: IO> Connection<S> {
-    /// A connection whose first request must have arrived at `deadline`; `h2c` where the client has begun with the
-    /// HTTP/2 preface on a listener without TLS that takes it.
-    pub fn new(io: S, deadline: Instant, h2c: bool) -> Self {
+    /// A connection whose first request must have arrived at `deadline`, and each later one `header_time` after its
+    /// first byte; `h2c` where the client has begun with the HTTP/2 preface on a listener without TLS that takes it.
+    pub fn new(io: S, deadline: Instant, header_time: Duration, h2c: bool) -> Self {
         let h2 = h2c || matches!(io.selected_alpn_proto(), Some(ALPN::H2));
         let awaits =
             if h2 { Awaits::Preface { missing: H2_PREFACE.len() } } else { Awaits::Header(HeaderEnd::default()) };
-        Self { io, opening: Some(Opening { until: Box::pin(sleep_until(deadline)), awaits }), h2c }
+        let opening = Some(Opening::new(deadline, awaits));
+        Self { io, opening, header_time, pace: Pace::default(), tick: None, h2c }
+    }
+
+    /// Pending, unless a deadline has passed or the exchange may not go on.
+    fn waits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let late = |what| Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)));
+        if self.opening.as_mut().is_some_and(|opening| opening.until.as_mut().poll(cx).is_ready()) {
+            return late("request header incomplete at its deadline");
+        }
+        while self.pace.is_watched() {
+            let tick = self.tick.get_or_insert_with(|| Box::pin(sleep(TICK)));
+            if tick.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            self.tick = None;
+            if let Err(word) = self.pace.check() {
+                return late(word);
+            }
+        }
+        Poll::Pending
     }
 
     fn io(&self) -> &S {
@@ -121,6 +152,10 @@ impl<S: IO> Connection<S> {
 }
 
 impl Opening {
+    fn new(deadline: Instant, awaits: Awaits) -> Self {
+        Self { until: Box::pin(sleep_until(deadline)), awaits }
+    }
+
     /// Whether the opening is over with these bytes.
     fn ends_with(&mut self, bytes: &[u8]) -> bool {
         match &mut self.awaits {
@@ -160,20 +195,22 @@ impl<S: IO> AsyncRead for Connection<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.io).poll_read(cx, buf);
-        let Some(opening) = &mut this.opening else { return polled };
         match polled {
             Poll::Ready(Ok(())) => {
-                if opening.ends_with(buf.filled().get(before..).unwrap_or_default()) {
+                let bytes = buf.filled().get(before..).unwrap_or_default();
+                // Between two requests a client may rest for as long as connections are kept: time runs from the first
+                // byte of the next header on.
+                if !bytes.is_empty() && this.pace.takes_header() {
+                    let deadline = Instant::now() + this.header_time;
+                    this.opening = Some(Opening::new(deadline, Awaits::Header(HeaderEnd::default())));
+                }
+                if this.opening.as_mut().is_some_and(|opening| opening.ends_with(bytes)) {
                     this.opening = None;
                 }
                 polled
             }
             Poll::Ready(Err(_)) => polled,
-            Poll::Pending => opening
-                .until
-                .as_mut()
-                .poll(cx)
-                .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "first request incomplete at its deadline"))),
+            Poll::Pending => this.waits(cx),
         }
     }
 }

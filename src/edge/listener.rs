@@ -60,7 +60,8 @@ pub struct Limits {
     pub connections: usize,
     /// The time for a TLS handshake.
     pub handshake: Duration,
-    /// The time from then until the first request's header block, or the HTTP/2 preface, is complete.
+    /// The time from then until the first request's header block, or the HTTP/2 preface, is complete; for a later
+    /// header on a kept connection, the time from its first byte on.
     pub opening: Duration,
 }
 
@@ -362,13 +363,18 @@ impl Door {
             };
             let mut socket = known(socket, peer)?;
             socket.rewind(&begun);
-            return Ok(Box::new(Connection::new(Wire::plain(socket), deadline, begun == H2_PREFACE)));
+            return Ok(Box::new(Connection::new(
+                Wire::plain(socket),
+                deadline,
+                self.limits.opening,
+                begun == H2_PREFACE,
+            )));
         };
         let shaken =
             timeout_at(Instant::now() + self.limits.handshake, tls.tls_handshake(Wire::for_tls(known(socket, peer)?)))
                 .await
                 .map_err(|_| late("no tls handshake in time"))??;
-        Ok(Box::new(Connection::new(shaken, Instant::now() + self.limits.opening, false)))
+        Ok(Box::new(Connection::new(shaken, Instant::now() + self.limits.opening, self.limits.opening, false)))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod listener;
 mod proxy;
 mod read;
 pub mod respond;
+mod standing;
 pub mod tls;
 pub mod upstream;
 

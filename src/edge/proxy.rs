@@ -14,8 +14,10 @@ use pingora::{ErrorSource, OrErr};
 use crate::decision::{Decision, Reason};
 use crate::request::{Overrides, RejectedRequest, query};
 
+use super::connection::Pace;
 use super::exchange::Exchange;
 use super::form::{self, FormKind, Scan, Unreadable};
+use super::standing::Standing;
 use super::{Edge, cors, forward, judge, respond};
 
 /// From this age on an exchange is a stream: it ends with its token, and when a new policy refuses it.
@@ -142,10 +144,16 @@ impl ProxyHttp for Edge {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         answer: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        if is_often_silent(answer)
+            && let Some(pace) = pace(session)
+            && let Some(mut standing) = Standing::of(self, exchange)
+        {
+            pace.watch(move || standing.check());
+        }
         // An intermediary speaks its own version, whatever the upstream's (RFC 9110, section 6.2).
         if matches!(answer.version, http::Version::HTTP_09 | http::Version::HTTP_10) {
             answer.set_version(http::Version::HTTP_11);
@@ -177,7 +185,8 @@ impl ProxyHttp for Edge {
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
         let (status, failure) = explain(error);
-        exchange.failure = exchange.failure.or(Some(failure));
+        let ended = pace(session).and_then(Pace::ended);
+        exchange.failure = exchange.failure.or(ended).or(Some(failure));
         if failure.starts_with("upstream-") {
             // Pingora's own line would hold the whole target: this one names the route's API and the decision only.
             tracing::warn!(
@@ -207,6 +216,12 @@ impl ProxyHttp for Edge {
             exchange.failure = exchange.failure.or(Some(explain(error).1));
         }
         exchange.finish();
+        if let Some(pace) = pace(session) {
+            pace.unwatch();
+        }
+        if error.is_none() {
+            expect_another(session).await;
+        }
     }
 
     fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
@@ -275,6 +290,37 @@ impl Edge {
             return Error::e_explain(ErrorType::ConnectionClosed, "the stream's permission has ended");
         }
         Ok(())
+    }
+}
+
+/// The pace of an HTTP/1.1 connection; streams of HTTP/2 have none of their own.
+fn pace(session: &Session) -> Option<&Pace> {
+    session.as_downstream().stream().and_then(Pace::of)
+}
+
+/// Whether nothing may flow for long after such an answer, so that its permission must be looked at meanwhile.
+fn is_often_silent(answer: &ResponseHeader) -> bool {
+    let kind = answer.headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let events = b"text/event-stream";
+    answer.status == http::StatusCode::SWITCHING_PROTOCOLS
+        || kind.and_then(|kind| kind.get(..events.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(events))
+}
+
+/// Prepares a connection that is kept for the header of another request.
+async fn expect_another(session: &mut Session) {
+    let downstream = session.as_downstream_mut();
+    if !downstream.as_http1().is_some_and(|http1| http1.will_keepalive()) {
+        return;
+    }
+    // Pingora drains an unread body after this phase: its bytes would look like the beginning of the next header.
+    if !downstream.is_body_done()
+        && (downstream.finish_body().await.is_err() || downstream.drain_request_body().await.is_err())
+    {
+        downstream.set_keepalive(None);
+        return;
+    }
+    if let Some(pace) = downstream.stream().and_then(Pace::of) {
+        pace.expect_header();
     }
 }
 

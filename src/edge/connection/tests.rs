@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_millis(150);
 
 fn connection(h2c: bool) -> (Connection<DuplexStream>, DuplexStream) {
     let (server, client) = duplex(1024);
-    (Connection::new(server, Instant::now() + SOON, h2c), client)
+    (Connection::new(server, Instant::now() + SOON, SOON, h2c), client)
 }
 
 async fn read(connection: &mut Connection<DuplexStream>) -> io::Result<Vec<u8>> {
@@ -67,6 +67,64 @@ async fn an_http2_connection_is_open_with_its_preface() {
     client.write_all(H2_PREFACE).await.unwrap();
     assert_eq!(read(&mut connection).await.unwrap(), H2_PREFACE);
     assert!(timeout(SOON * 2, read(&mut connection)).await.is_err());
+}
+
+/// A connection whose first request has been read.
+async fn begun() -> (Connection<DuplexStream>, DuplexStream) {
+    let (mut connection, mut client) = connection(false);
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    read(&mut connection).await.unwrap();
+    (connection, client)
+}
+
+#[tokio::test]
+async fn a_later_header_has_its_time_from_its_first_byte_on() {
+    let (mut connection, mut client) = begun().await;
+    connection.pace.expect_header();
+    assert!(timeout(SOON * 3, read(&mut connection)).await.is_err(), "a client may rest between requests");
+    let trickle = tokio::spawn(async move {
+        for byte in b"GET /a/long/path/without/any/end/at/all HTTP/1.1\r\n\r\n" {
+            client.write_all(&[*byte]).await.ok();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let cut = timeout(SOON * 4, async { while read(&mut connection).await.is_ok() {} }).await;
+    assert!(cut.is_ok());
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn a_later_body_has_all_the_time_that_it_takes() {
+    let (mut connection, mut client) = begun().await;
+    connection.pace.expect_header();
+    for part in [&b"P"[..], b"OST / HTTP/1.1\r\n\r\nbody", b"more"] {
+        client.write_all(part).await.unwrap();
+        assert_eq!(read(&mut connection).await.unwrap(), part);
+    }
+    assert!(timeout(SOON * 2, read(&mut connection)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_silent_connection_ends_once_its_watch_says_so() {
+    let (mut connection, _client) = begun().await;
+    let mut asked = 0;
+    connection.pace.watch(move || {
+        asked += 1;
+        if asked < 2 { Ok(()) } else { Err("stream-ended") }
+    });
+    assert!(timeout(TICK + SOON, read(&mut connection)).await.is_err(), "the first answer was yes");
+    let cut = timeout(TICK * 2, read(&mut connection)).await.unwrap();
+    assert_eq!(cut.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(connection.pace.ended(), Some("stream-ended"));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_after_the_exchange() {
+    let (mut connection, _client) = begun().await;
+    connection.pace.watch(|| Err("stream-ended"));
+    connection.pace.unwatch();
+    assert!(timeout(TICK + SOON, read(&mut connection)).await.is_err());
+    assert_eq!(connection.pace.ended(), None);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod forward;
 mod framing;
 mod http2;
 mod overrides;
+mod pace;
 mod problems;
 mod spelling;
 mod tokens;

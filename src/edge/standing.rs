@@ -1,0 +1,82 @@
+//! Standing: what a long exchange was permitted for, kept apart from it so that it is judged while nothing flows.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::decision::{ApprovalSet, Question, decide};
+use crate::identity::Verified;
+use crate::policy::Snapshot;
+use crate::reload::Live;
+use crate::request::CanonicalPath;
+use crate::vocabulary::Subject;
+
+use super::Edge;
+use super::api::Api;
+use super::exchange::Exchange;
+use super::judge::now;
+
+/// Standing: who was permitted what by which policy, and until when.
+pub(super) struct Standing {
+    api: Arc<Api>,
+    approvals: Arc<Live<ApprovalSet>>,
+    /// The newest policy that permits it.
+    policy: Arc<Option<Snapshot>>,
+    caller: Option<Arc<Verified>>,
+    method: String,
+    path: String,
+    websocket: bool,
+    ends: Option<Instant>,
+}
+
+impl Standing {
+    /// The standing of an exchange that was permitted; `None` where nothing was decided.
+    pub(super) fn of(edge: &Edge, exchange: &Exchange) -> Option<Self> {
+        Some(Self {
+            api: exchange.api.clone()?,
+            approvals: Arc::clone(&edge.approvals),
+            policy: exchange.rejudged.clone().or_else(|| exchange.policy.clone())?,
+            caller: exchange.caller.clone(),
+            method: exchange.method.clone(),
+            path: exchange.path.clone()?,
+            websocket: exchange.websocket,
+            ends: exchange.ends,
+        })
+    }
+
+    /// Judges it at this moment.
+    ///
+    /// # Errors
+    /// Its time is over, its token has ended, or the live policy refuses it: the word for the records.
+    pub(super) fn check(&mut self) -> Result<(), &'static str> {
+        if self.ends.is_some_and(|end| Instant::now() > end) {
+            return Err("stream-age");
+        }
+        let now = now();
+        if self.caller.as_ref().is_some_and(|verified| now > verified.expires) {
+            return Err("stream-ended");
+        }
+        let live = self.api.policy.load();
+        if Arc::ptr_eq(&self.policy, &live) {
+            return Ok(());
+        }
+        if !live.as_ref().as_ref().is_some_and(|policy| self.is_permitted_by(policy)) {
+            return Err("stream-ended");
+        }
+        self.policy = live;
+        Ok(())
+    }
+
+    fn is_permitted_by(&self, policy: &Snapshot) -> bool {
+        let Ok(path) = CanonicalPath::read(self.path.as_bytes(), policy.model.dialect) else { return false };
+        let placed = policy.routes.place(&self.method, &path);
+        if self.websocket && !placed.as_ref().is_ok_and(|placed| placed.method.websocket) {
+            return false;
+        }
+        let nobody = Subject::anonymous();
+        let question = Question {
+            access: placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced),
+            subject: Ok(self.caller.as_ref().map_or(&nobody, |verified| &verified.subject)),
+        };
+        decide(question, policy, &self.approvals.load(), now()).is_permit()
+    }
+}

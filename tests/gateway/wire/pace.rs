@@ -1,0 +1,170 @@
+//! Time on a connection: later headers that never end, patient clients, and silent streams whose permission ends.
+
+use std::io::Write;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::client::{Client, bearer, request};
+use super::origin::{Origin, read_request};
+use super::scene::{Plan, Scene};
+
+const HANDSHAKE: [&str; 4] = [
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
+#[test]
+fn a_later_header_that_trickles_in_is_cut_at_its_deadline() {
+    let scene = impatient(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    let mut client = Client::connect(scene.at());
+    assert_eq!(client.send(request("GET /t1/things", &[&token], b"")).answer().status, 200);
+    let began = Instant::now();
+    let trickling = trickle(&client);
+    while client.more() {}
+    let cut = began.elapsed();
+    assert!(cut > Duration::from_millis(700) && cut < Duration::from_secs(3), "cut after {cut:?}");
+    assert!(client.taken().is_empty());
+    trickling.join().unwrap();
+    assert_eq!(scene.origin.count(), 1);
+}
+
+#[test]
+fn a_later_header_is_cut_after_a_refusal_that_left_a_body_unread() {
+    let scene = impatient(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    let mut client = Client::connect(scene.at());
+    client.send(format!("POST /t1/Secrets HTTP/1.1\r\nHost: noah.test\r\n{token}\r\nContent-Length: 10\r\n\r\n12345"));
+    assert_eq!(client.answer().status / 100, 4, "the answer does not wait for the body");
+    sleep(Duration::from_millis(1500));
+    client.send("67890");
+    // The rest of the body is no header: the connection stays, and the next request is served.
+    sleep(Duration::from_millis(1500));
+    assert_eq!(client.send(request("GET /t1/things", &[&token], b"")).answer().status, 200);
+    let began = Instant::now();
+    let trickling = trickle(&client);
+    while client.more() {}
+    assert!(began.elapsed() < Duration::from_secs(3), "cut after {:?}", began.elapsed());
+    trickling.join().unwrap();
+}
+
+#[test]
+fn a_patient_client_is_served() {
+    let scene = impatient(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    let mut client = Client::connect(scene.at());
+    for _ in 0..3 {
+        assert_eq!(client.send(request("GET /t1/things", &[&token], b"")).answer().status, 200);
+        sleep(Duration::from_millis(2500));
+    }
+    // A body that takes longer than a header may.
+    client.send(format!("POST /t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\nContent-Length: 6\r\n\r\n"));
+    for byte in *b"patien" {
+        sleep(Duration::from_millis(400));
+        client.send([byte]);
+    }
+    assert_eq!(client.answer().status, 200);
+    assert_eq!(scene.origin.count(), 4);
+}
+
+#[test]
+fn a_silent_socket_ends_with_its_token() {
+    let scene = Scene::strict(silent()).with("/issuers/test/leeway", json!("0s")).start();
+    let token = scene.short_token(&["user"], 3);
+    let (mut client, id) = open(&scene, "/socket", &bearer(&token));
+    let lived = lifetime(&mut client);
+    assert!(lived > Duration::from_secs(1) && lived < Duration::from_secs(7), "it lived for {lived:?}");
+    assert_eq!(scene.record(&id)["failure"], json!("stream-ended"));
+}
+
+#[test]
+fn a_silent_socket_ends_at_the_age_that_the_settings_say() {
+    let scene = Scene::strict(silent()).with("/limits", json!({ "stream-age": "2s" })).start();
+    let token = scene.bearer(&["user"]);
+    let (mut client, id) = open(&scene, "/socket", &token);
+    let lived = lifetime(&mut client);
+    assert!(lived > Duration::from_secs(1) && lived < Duration::from_secs(5), "it lived for {lived:?}");
+    assert_eq!(scene.record(&id)["failure"], json!("stream-age"));
+}
+
+#[test]
+fn a_silent_socket_ends_when_a_reload_refuses_it_and_not_before() {
+    let scene = Scene::strict(silent()).start();
+    let token = scene.bearer(&["user"]);
+    let (mut client, _) = open(&scene, "/socket", &token);
+    scene.edit_policy("name: wire", "name: wire-2");
+    assert!(client.is_silent_for(Duration::from_millis(2500)), "a reload that still permits it");
+    scene.edit_policy("Things: CRU", "Things: CU");
+    let lived = lifetime(&mut client);
+    assert!(lived < Duration::from_secs(3), "it lived for {lived:?} after the reload");
+}
+
+#[test]
+fn silent_events_end_with_their_token() {
+    let scene = Scene::strict(silent()).with("/issuers/test/leeway", json!("0s")).start();
+    let token = bearer(&scene.short_token(&["user"], 3));
+    let mut client = Client::connect(scene.at());
+    let answer = client.send(request("GET /t1/things", &[&token], b"")).head().unwrap();
+    assert_eq!(answer.status, 200);
+    let lived = lifetime(&mut client);
+    assert!(lived > Duration::from_secs(1) && lived < Duration::from_secs(7), "it lived for {lived:?}");
+    assert!(!client.taken().ends_with(b"0\r\n\r\n"), "it does not look whole");
+}
+
+/// A scene in which headers have one second.
+fn impatient(origin: Origin) -> Plan {
+    Scene::strict(origin).with("/limits", json!({ "header-timeout": "1s" }))
+}
+
+/// Sends a header without end, byte by byte, until the gateway takes no more or five seconds are over.
+fn trickle(client: &Client) -> std::thread::JoinHandle<()> {
+    let mut socket = client.socket();
+    std::thread::spawn(move || {
+        let end = Instant::now() + Duration::from_secs(5);
+        for byte in b"GET /t1/things HTTP/1.1\r\nX-Long: ".iter().chain(std::iter::repeat(&b'x')) {
+            if Instant::now() > end || socket.write_all(&[*byte]).is_err() {
+                break;
+            }
+            sleep(Duration::from_millis(100));
+        }
+        socket.shutdown(std::net::Shutdown::Both).ok();
+    })
+}
+
+/// An open socket, and the decision that opened it.
+fn open(scene: &Scene, target: &str, token: &str) -> (Client, String) {
+    let mut headers = vec![token];
+    headers.extend(HANDSHAKE);
+    let mut client = Client::connect(scene.at());
+    let answer = client.send(request(&format!("GET {target}"), &headers, b"")).head().expect("the gateway answers");
+    assert_eq!(answer.status, 101);
+    let id = scene.origin.last().header("x-portcullis-decision").unwrap();
+    (client, id)
+}
+
+/// How long it takes until the gateway closes.
+fn lifetime(client: &mut Client) -> Duration {
+    let since = Instant::now();
+    while client.more() {}
+    since.elapsed()
+}
+
+/// An upstream that opens a socket or a stream of events, and then says nothing.
+fn silent() -> Origin {
+    Origin::scripted(|mut stream, journal| {
+        let mut pending = Vec::new();
+        let Some(seen) = read_request(&mut stream, &mut pending, journal) else { return };
+        let head = if seen.header("upgrade").is_some() {
+            let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+            format!("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{accept}\r\n\r\n")
+        } else {
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()
+        };
+        stream.write_all(head.as_bytes()).unwrap();
+        read_request(&mut stream, &mut pending, journal);
+    })
+}
