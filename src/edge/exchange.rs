@@ -9,10 +9,11 @@ use crate::decision::{Decision, Permit, Reason};
 use crate::identity::Verified;
 use crate::metrics::Metrics;
 use crate::policy::Snapshot;
-use crate::vocabulary::{RouteId, Subject, Timestamp};
+use crate::vocabulary::{RouteId, Subject};
 
 use super::api::Api;
 use super::lifecycle::InFlightGuard;
+use super::standing::Standing;
 
 /// Exchange: everything that is known of one request; counted and audited exactly once, at its end.
 pub struct Exchange {
@@ -21,8 +22,8 @@ pub struct Exchange {
     pub(super) started: Instant,
     pub(super) api: Option<Arc<Api>>,
     pub(super) policy: Option<Arc<Option<Snapshot>>>,
-    /// The newest policy that a long exchange was judged by again; the records name the first one.
-    pub(super) rejudged: Option<Arc<Option<Snapshot>>>,
+    /// What a long exchange goes on by; the records name the policy that it began under.
+    pub(super) standing: Option<Standing>,
     pub(super) caller: Option<Arc<Verified>>,
     /// Who asks where nobody proved anything.
     pub(super) nobody: Subject,
@@ -66,7 +67,7 @@ impl Exchange {
             started: Instant::now(),
             api: None,
             policy: None,
-            rejudged: None,
+            standing: None,
             caller: None,
             nobody: Subject::anonymous(),
             decision: None,
@@ -124,11 +125,6 @@ impl Exchange {
         let scopes = &self.snapshot()?.model.scopes;
         let caller = scopes.iter().find(|scope| scope.caller)?;
         self.scope.iter().find(|(name, _)| *name == caller.name).map(|(_, value)| &**value)
-    }
-
-    /// When the caller's proof ends.
-    pub(super) fn proof_ends(&self) -> Option<Timestamp> {
-        self.caller.as_ref().map(|verified| verified.expires)
     }
 
     /// Whether the exchange has not been counted and audited yet.

@@ -258,31 +258,3 @@ fn identify(
         }
     }
 }
-
-/// Whether a long exchange may go on: its token is still good, and the policy that is live now permits it too.
-pub(super) fn still_permitted(edge: &Edge, exchange: &mut Exchange) -> bool {
-    let now = now();
-    if exchange.proof_ends().is_some_and(|end| now >= end) {
-        return false;
-    }
-    let Some(api) = exchange.api.clone() else { return false };
-    let live = api.policy.load();
-    let last = exchange.rejudged.as_ref().or(exchange.policy.as_ref());
-    if last.is_some_and(|policy| Arc::ptr_eq(policy, &live)) {
-        return true;
-    }
-    let (Some(policy), Some(path)) = (live.as_ref(), &exchange.path) else { return false };
-    let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect) else { return false };
-    let placed = policy.routes.place(&exchange.method, &path);
-    let nobody = Subject::anonymous();
-    let question = Question {
-        access: placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced),
-        subject: Ok(exchange.subject().unwrap_or(&nobody)),
-    };
-    let upgradable = placed.as_ref().is_ok_and(|placed| placed.method.websocket) || !exchange.websocket;
-    let goes_on = upgradable && decide(question, policy, &edge.approvals.load(), now).is_permit();
-    if goes_on {
-        exchange.rejudged = Some(Arc::clone(&live));
-    }
-    goes_on
-}

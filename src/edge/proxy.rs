@@ -278,18 +278,23 @@ impl Edge {
         Ok(())
     }
 
-    /// Ends a stream whose time is over, whose token has ended, or that a newer policy refuses.
+    /// Ends an exchange whose time is over, and a stream whose token has ended or that a newer policy refuses.
     fn check_stream(&self, exchange: &mut Exchange) -> Result<()> {
-        let age = exchange.started.elapsed();
-        if !exchange.websocket && age < STREAM {
-            return Ok(());
-        }
-        let over = exchange.ends.is_some_and(|end| Instant::now() > end);
-        if over || !judge::still_permitted(self, exchange) {
-            exchange.failure = Some(if over { "stream-age" } else { "stream-ended" });
-            return Error::e_explain(ErrorType::ConnectionClosed, "the stream's permission has ended");
-        }
-        Ok(())
+        let long = exchange.websocket || exchange.started.elapsed() >= STREAM;
+        let checked = if long {
+            if exchange.standing.is_none() {
+                exchange.standing = Standing::of(self, exchange);
+            }
+            exchange.standing.as_mut().map_or(Err("stream-ended"), Standing::check)
+        } else if exchange.ends.is_some_and(|end| Instant::now() > end) {
+            Err("stream-age")
+        } else {
+            Ok(())
+        };
+        checked.or_else(|word| {
+            exchange.failure = Some(word);
+            Error::e_explain(ErrorType::ConnectionClosed, "the exchange's time or permission has ended")
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Standing: what a long exchange was permitted for, kept apart from it so that it is judged while nothing flows.
+//! Standing: what a long exchange was permitted for, so that it is judged again while it lasts.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,7 +34,7 @@ impl Standing {
         Some(Self {
             api: exchange.api.clone()?,
             approvals: Arc::clone(&edge.approvals),
-            policy: exchange.rejudged.clone().or_else(|| exchange.policy.clone())?,
+            policy: exchange.policy.clone()?,
             caller: exchange.caller.clone(),
             method: exchange.method.clone(),
             path: exchange.path.clone()?,
@@ -52,7 +52,7 @@ impl Standing {
             return Err("stream-age");
         }
         let now = now();
-        if self.caller.as_ref().is_some_and(|verified| now > verified.expires) {
+        if self.caller.as_ref().is_some_and(|verified| now >= verified.expires) {
             return Err("stream-ended");
         }
         let live = self.api.policy.load();

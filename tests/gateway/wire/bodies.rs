@@ -544,3 +544,32 @@ fn pouring(chunked: bool) -> Origin {
         let _ = stream.read(&mut sink);
     })
 }
+
+#[test]
+fn an_exchange_ends_when_its_total_time_is_over() {
+    let origin = Origin::scripted(|mut stream, journal| {
+        let mut pending = Vec::new();
+        if super::origin::read_request(&mut stream, &mut pending, journal).is_none() {
+            return;
+        }
+        let mut alive = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n").is_ok();
+        for _ in 0..100 {
+            std::thread::sleep(Duration::from_millis(200));
+            alive = alive && stream.write_all(b"x").is_ok();
+            if !alive {
+                return;
+            }
+        }
+    });
+    let scene = Scene::strict(origin).with("upstream/total-timeout", json!("1s")).start();
+    let token = scene.bearer(&["user"]);
+    let begun = Instant::now();
+    let mut socket = std::net::TcpStream::connect(scene.at()).unwrap();
+    socket.write_all(&request("GET /t1/things", &[&token], b"")).unwrap();
+    let mut answer = Vec::new();
+    // The connection is cut: that is all that can be said after a 200.
+    let _ = socket.read_to_end(&mut answer);
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    assert!(answer.iter().filter(|byte| **byte == b'x').count() < 100);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
