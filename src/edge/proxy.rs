@@ -220,7 +220,7 @@ impl ProxyHttp for Edge {
             pace.unwatch();
         }
         if error.is_none() {
-            expect_another(session).await;
+            expect_another(session);
         }
     }
 
@@ -312,19 +312,16 @@ fn is_often_silent(answer: &ResponseHeader) -> bool {
 }
 
 /// Prepares a connection that is kept for the header of another request.
-async fn expect_another(session: &mut Session) {
+fn expect_another(session: &mut Session) {
     let downstream = session.as_downstream_mut();
-    if !downstream.as_http1().is_some_and(|http1| http1.will_keepalive()) {
+    if downstream.is_http2() {
         return;
     }
-    // Pingora drains an unread body after this phase: its bytes would look like the beginning of the next header.
-    if !downstream.is_body_done()
-        && (downstream.finish_body().await.is_err() || downstream.drain_request_body().await.is_err())
-    {
+    // The rest of a body would look like the beginning of a header. Pingora closes where an answer overtakes a body:
+    // this holds it to that.
+    if !downstream.is_body_done() {
         downstream.set_keepalive(None);
-        return;
-    }
-    if let Some(pace) = downstream.stream().and_then(Pace::of) {
+    } else if let Some(pace) = downstream.stream().and_then(Pace::of) {
         pace.expect_header();
     }
 }

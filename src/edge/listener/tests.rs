@@ -14,6 +14,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
+use crate::edge::connection::Pace;
 use crate::edge::lifecycle::{DrainPlan, Ending, RuntimePlan, Stop};
 use crate::edge::tls::TlsPeer;
 use crate::edge::tls::tests::{certificate, client};
@@ -45,6 +46,8 @@ impl ProxyHttp for Answering {
         if session.req_header().uri.path() == "/slow" {
             sleep(SOON * 2).await;
         }
+        // The edge speaks to the connection, whether TLS stands in between or not.
+        assert_eq!(session.as_downstream().stream().map(|stream| Pace::of(stream).is_some()), Some(true));
         let tls = session.digest().and_then(|digest| digest.ssl_digest.clone());
         let name = tls.and_then(|tls| tls.extension.get::<TlsPeer>().and_then(|peer| peer.server_name.clone()));
         let (peer, local) = (session.client_addr().cloned(), session.server_addr().cloned());
