@@ -229,3 +229,15 @@ async fn bodies_of_any_size_pass_unchanged_in_both_directions() {
         assert!(said.body.iter().enumerate().all(|(at, byte)| *byte == (at >> 16) as u8), "every block in its place");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_upload_that_is_refused_gets_its_answer_over_http_2() {
+    let (stage, _gateway, ways) = noah().await;
+    let body = format!("@{}", stage.write("upload", &"x".repeat(300_000)).display());
+    for curl in ways {
+        for _ in 0..5 {
+            let said = curl.say(&stage, "", PATIENTS, &["--data-binary", &body]);
+            assert_eq!(said.status, "401 2", "{said:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod process;
 
 mod curl;
+mod demo;
 mod oidc;
 mod orthanc;
 mod websocket;

@@ -80,8 +80,8 @@ async fn a_websocket_without_a_good_token_is_never_opened() {
         (401, "/rtm?access_token=".to_owned()),
         (401, format!("/rtm?access_token={expired}")),
         (401, format!("/rtm?access_token={good}x")),
-        (400, format!("/rtm?access_token={good}&access_token={good}")),
-        (400, format!("/rtm?access_token={expired}&Access_Token={good}")),
+        (401, format!("/rtm?access_token={good}&access_token={good}")),
+        (401, format!("/rtm?access_token={expired}&Access_Token={good}")),
         (403, format!("/rtm?access_token={unconnected}")),
         (403, format!("/rtm?access_token={two_tenants}")),
         // There is a GET, but no WebSocket, and no token in the query.
