@@ -13,5 +13,6 @@ mod overrides;
 mod pace;
 mod problems;
 mod spelling;
+mod tls_upstream;
 mod tokens;
 mod websocket;
