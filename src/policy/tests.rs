@@ -304,7 +304,7 @@ fn an_id_names_a_source_that_is_there() {
             "error[unknown-name]: this API believes no source of identity that is called `hospitl` (did you mean `hospital`?)",
         ),
         (with_client("a/c"), several, ""),
-        (with_client("c"), several, "13:84: error[bad-value]: the id `c` does not say which source"),
+        (with_client("c"), several, "13:86: error[bad-value]: the id `c` does not say which source"),
         (with_id("u"), several, "18:3: error[bad-value]: the id `u` does not say which source"),
         (
             with_id("b/u"),
