@@ -102,6 +102,12 @@ pub(super) fn of(policy: &Snapshot, sources: &Sources, asked: Asked<'_>, road: &
         Some(Cells::All(needed)) => needed,
         _ => &[],
     };
+    // What a route matches goes on in the policy's spelling, and that is also what the records name.
+    let forwarded = road.placed.ok().zip(road.request.ok()).map(|(placed, request)| {
+        let mut path = String::new();
+        placed.route.template.print(request.path.as_str(), &mut path);
+        path
+    });
     let scene = Scene {
         policy,
         subject: asked.subject,
@@ -125,7 +131,7 @@ pub(super) fn of(policy: &Snapshot, sources: &Sources, asked: Asked<'_>, road: &
         policy: Version { name: policy.version.name.to_string(), hash: policy.version.hash.to_string() },
         method: asked.method.to_owned(),
         target: asked.target.to_owned(),
-        canonical_path: scene.path.map(str::to_owned),
+        canonical_path: forwarded.or_else(|| scene.path.map(str::to_owned)),
         route: route.map(|route| route.template.text().to_owned()),
         place: route.and_then(|route| sources.locate(route.place)).map(|at| at.to_string()),
         resource: cell.map(|cell| cell.resource.to_string()),

@@ -23,7 +23,7 @@ fn a_refusal_by_a_gate_tells_the_whole_way() {
 refuse    gate:app-connection, answered 403
           a gate is closed; the code names it behind the colon
 request   GET /t1/API/patients/p%31
-path      /t1/API/patients/p1
+path      /t1/api/Patients/p1
 route     /{tenant}/api/Patients/{patient}  (policies/noah-es.yaml:62:3)
 scope     tenant: t1
 caller    user, id u1, client app-9, of t1
