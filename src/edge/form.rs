@@ -3,6 +3,8 @@
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::request::query;
+
 /// The most bytes of a url-encoded form that are read before the decision; Pingora keeps no more for the upstream.
 pub(super) const LONGEST: usize = 64 << 10;
 
@@ -68,58 +70,123 @@ fn spells_ascii(charset: &[u8]) -> bool {
 }
 
 /// Scan: looks for a field that is named like a method override, across chunks.
-///
-/// It looks at the text alone, not at the boundaries: a file that holds such a form is taken for one, which is the
-/// safe side.
 #[derive(Debug)]
-pub(super) struct Scan {
-    /// What may stand right before the name.
-    before: &'static [u8],
-    tail: Vec<u8>,
+pub(super) enum Scan {
+    /// The parts of a multipart form. It looks for their `name=` alone, not at the boundaries: a file that holds such
+    /// a form is taken for one, which is the safe side.
+    Parts(Parts),
+    /// The fields of a body that may be url-encoded.
+    Fields(Fields),
 }
-
-/// The longest spelling with what stands before it, and room for blanks.
-const WINDOW: usize = 64;
 
 impl Scan {
     /// A scan of the parts of a multipart form: `name="_method"`, `name=_method`, `name*=utf-8''_method`.
     pub(super) fn of_parts() -> Self {
-        Self { before: b"\"'=\\", tail: Vec::new() }
+        Self::Parts(Parts::default())
     }
 
     /// A scan of a body that may be url-encoded: `_method=…` at its beginning or behind a separator.
     pub(super) fn of_fields() -> Self {
-        // What stands before the first field is a separator too.
-        Self { before: b"&;", tail: b"&".to_vec() }
+        Self::Fields(Fields::default())
     }
 
     /// Whether the body, up to and with this chunk, has shown such a field.
     pub(super) fn finds_override(&mut self, chunk: &[u8]) -> bool {
-        self.tail.extend_from_slice(chunk);
-        let found = self.tail.windows(METHOD.len()).enumerate().any(|(at, window)| {
-            window.eq_ignore_ascii_case(METHOD) && self.names_a_field(self.tail.get(..at).unwrap_or_default())
-        });
-        let keep = self.tail.len().saturating_sub(WINDOW);
-        self.tail.drain(..keep);
-        found
-    }
-
-    /// Whether what stands before `method` makes it `_method`, as some framework reads it, at the beginning of a name.
-    fn names_a_field(&self, before: &[u8]) -> bool {
-        let encoded = [&b"%5f"[..], b"%2e"].into_iter().find_map(|letter| {
-            let (rest, last) = before.split_at_checked(before.len().checked_sub(letter.len())?)?;
-            last.eq_ignore_ascii_case(letter).then_some(rest)
-        });
-        let plain = before.strip_suffix(b"_").or_else(|| before.strip_suffix(b"."));
-        encoded.or(plain).is_some_and(|rest| {
-            // PHP overlooks blanks before a name, also where there are more of them than are kept here.
-            rest.trim_ascii_end().last().is_none_or(|byte| self.before.contains(byte))
-        })
+        match self {
+            Self::Parts(parts) => parts.finds_override(chunk),
+            Self::Fields(fields) => chunk.iter().any(|&byte| fields.ends_override(byte)),
+        }
     }
 }
 
-/// What the name ends with; `_` and whatever PHP turns into it stand before.
-const METHOD: &[u8] = b"method";
+/// The longest name that is looked at, encoded: the longest override takes a third of it.
+const NAME: usize = 256;
+
+/// Fields: the name of the field that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    name: Vec<u8>,
+    in_value: bool,
+}
+
+impl Fields {
+    /// Takes a byte; whether a name has ended with it that is an override.
+    fn ends_override(&mut self, byte: u8) -> bool {
+        match byte {
+            b'&' | b';' => {
+                self.in_value = false;
+                self.name.clear();
+                false
+            }
+            _ if self.in_value => false,
+            b'=' => {
+                self.in_value = true;
+                is_override(&self.name)
+            }
+            // What frameworks overlook before a name must not push it out of sight.
+            b'[' | b']' | b' ' | b'+' if self.name.is_empty() => false,
+            _ => {
+                if self.name.len() < NAME {
+                    self.name.push(byte);
+                }
+                false
+            }
+        }
+    }
+}
+
+/// Parts: the end of what has passed, where a name may have begun.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    tail: Vec<u8>,
+}
+
+impl Parts {
+    fn finds_override(&mut self, chunk: &[u8]) -> bool {
+        self.tail.extend_from_slice(chunk);
+        let found = self.tail.windows(KEY.len()).enumerate().any(|(at, window)| {
+            window.eq_ignore_ascii_case(KEY)
+                && value(self.tail.get(at + KEY.len()..).unwrap_or_default()).is_some_and(is_override)
+        });
+        let keep = self.tail.len().saturating_sub(KEY.len() + 2 * NAME);
+        self.tail.drain(..keep);
+        found
+    }
+}
+
+/// The parameter of a part that names its field.
+const KEY: &[u8] = b"name";
+
+/// The value behind `name`, once it has ended; a longer one than any name is cut.
+fn value(rest: &[u8]) -> Option<&[u8]> {
+    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let (rest, quote) = match rest.split_first()? {
+        (&quote @ (b'"' | b'\''), rest) => (rest, Some(quote)),
+        _ => (rest, None),
+    };
+    let mut escaped = false;
+    let end = rest.iter().take(NAME).position(|&byte| {
+        let ends = match quote {
+            Some(quote) => byte == quote && !escaped,
+            None => matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'),
+        };
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    match end {
+        Some(end) => rest.get(..end),
+        None => rest.get(..NAME),
+    }
+}
+
+/// Whether a field's name, as it is written, asks some framework to take its value for the method.
+fn is_override(written: &[u8]) -> bool {
+    let plain: Vec<u8> = written.iter().copied().filter(|byte| *byte != b'\\').collect();
+    let plain = String::from_utf8_lossy(&plain);
+    // RFC 5987: what stands before two quotes is charset and language.
+    let plain = plain.rsplit_once("''").map_or(&*plain, |(_, name)| name);
+    query::is_method_override(&query::decode(plain))
+}
 
 #[cfg(test)]
 mod tests;

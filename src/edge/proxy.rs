@@ -85,7 +85,13 @@ impl ProxyHttp for Edge {
         }
         exchange.upstream_started = Some(Instant::now());
         match exchange.api.as_ref().and_then(|api| api.upstream.peer()) {
-            Some(peer) => Ok(peer),
+            Some(mut peer) => {
+                // No single wait is longer than what is left of the whole.
+                if let Some(left) = exchange.ends.map(|end| end.saturating_duration_since(Instant::now())) {
+                    peer.options.read_timeout = peer.options.read_timeout.map(|read| read.min(left));
+                }
+                Ok(peer)
+            }
             None => {
                 exchange.failure = Some("upstream-unresolved");
                 Error::e_explain(ErrorType::HTTPStatus(503), "the upstream's name has not been resolved")
@@ -251,6 +257,14 @@ impl Edge {
             Ok(Some(FormKind::Untyped)) => exchange.scan = Some(Scan::of_fields()),
             Ok(Some(FormKind::UrlEncoded)) => {
                 let expects = header.headers.contains_key(http::header::EXPECT);
+                let announced = header
+                    .headers
+                    .get(http::header::CONTENT_LENGTH)
+                    .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+                if announced.is_some_and(|length| length > form::LONGEST) {
+                    exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::FormTooLong)));
+                    return Ok(());
+                }
                 if expects {
                     session.as_downstream_mut().write_continue_response().await?;
                 }
@@ -293,7 +307,9 @@ impl Edge {
         };
         checked.or_else(|word| {
             exchange.failure = Some(word);
-            Error::e_explain(ErrorType::ConnectionClosed, "the exchange's time or permission has ended")
+            // The client sees a status only where no header has left yet; else the connection is cut.
+            let status = if word == "stream-age" { 504 } else { 403 };
+            Error::e_explain(ErrorType::HTTPStatus(status), "the exchange's time or permission has ended")
         })
     }
 }

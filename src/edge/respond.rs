@@ -44,10 +44,18 @@ pub(super) async fn refuse(
         _ => {}
     }
     let http2 = session.as_downstream().is_http2();
-    if must_close(session, reason) || (!http2 && !swallow(session, SHORT).await) {
+    let closes = must_close(session, reason);
+    if closes || (!http2 && !swallow(session, SHORT).await) {
         session.set_keepalive(None);
     }
-    send(session, exchange, answer, &code, reason.sentence(), status).await
+    send(session, exchange, answer, &code, reason.sentence(), status).await?;
+    // A connection that is closed with bytes unread is reset, and the answer may be lost with it. Where the framing is
+    // in doubt, and where the client waits to be asked for its body, there is nothing to read.
+    let waits = session.req_header().headers.contains_key(http::header::EXPECT);
+    if closes && !http2 && !waits && !matches!(reason, Reason::BadRequest(_)) {
+        swallow(session, LINGER).await;
+    }
+    Ok(())
 }
 
 /// Answers where something failed after the permit: the upstream, a limit, time.

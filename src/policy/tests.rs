@@ -303,6 +303,11 @@ fn an_id_names_a_source_that_is_there() {
             Some(&["hospital"][..]),
             "error[unknown-name]: this API believes no source of identity that is called `hospitl` (did you mean `hospital`?)",
         ),
+        (
+            with("  u: { roles: [R2] }", "  a/u: { roles: [R2] }\n  u: { roles: [] }"),
+            Some(&["a"][..]),
+            "19:3: error[duplicate-name]: the user `a/u` is defined twice",
+        ),
         (with_client("a/c"), several, ""),
         (with_client("c"), several, "13:86: error[bad-value]: the id `c` does not say which source"),
         (with_id("u"), several, "18:3: error[bad-value]: the id `u` does not say which source"),

@@ -45,24 +45,29 @@ pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, s
     if !query.split(['&', ';']).any(|part| is_unwanted(&part)) {
         return Cow::Borrowed(query);
     }
-    // Separators stay as they are: some servers split at `&` only, and must see the same parameters as before.
+    // Some servers split at `&` only, some at `;` too: whatever was two parameters to either stays two.
     let mut out = String::with_capacity(query.len());
+    let mut between = None;
     for part in query.split_inclusive(['&', ';']) {
         let bare = part.strip_suffix(['&', ';']).unwrap_or(part);
         if !is_unwanted(&bare) {
-            out.push_str(part);
+            out.extend(between.take());
+            out.push_str(bare);
         }
-    }
-    if !query.ends_with(['&', ';']) && out.ends_with(['&', ';']) {
-        out.pop();
+        let separator = part.get(bare.len()..).and_then(|rest| rest.chars().next());
+        if !out.is_empty() {
+            between = if between == Some('&') { between } else { separator };
+        }
     }
     Cow::Owned(out)
 }
 
 /// Whether a parameter's name asks a framework to take its value for the method (Rails, Laravel, Symfony, Orthanc).
 pub fn is_method_override(name: &str) -> bool {
-    let base = name.split('[').next().unwrap_or(name);
-    same_name(base, "_method") || super::headers::is_method_override(name)
+    // Rack overlooks brackets before a name.
+    let name = name.trim().trim_start_matches(['[', ']']);
+    let base = name.split(['[', ']']).next().unwrap_or(name);
+    same_name(base, "_method") || super::headers::is_method_override(base)
 }
 
 /// Adds the methods that the query asks for.
@@ -82,7 +87,8 @@ pub fn same_name(written: &str, name: &str) -> bool {
     written.trim().chars().map(plain).eq(name.chars().map(plain))
 }
 
-fn decode(text: &str) -> Cow<'_, str> {
+/// The text that a form's name or value spells.
+pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }

@@ -35,7 +35,8 @@ fn a_target_is_a_path_or_names_the_host() {
 fn a_method_override_is_refused_stripped_or_judged() {
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
     let none: &[(&str, &str)] = &[];
-    let table: [Case<'_>; 12] = [
+    let table: [Case<'_>; 13] = [
+        ("/a?[_method]=delete", none, true),
         ("/a", &[("X-HTTP-Method-Override", "DELETE")], true),
         ("/a", &[("x_http_method_override", "DELETE")], true),
         ("/a", &[("X.HTTP.Method", "delete")], true),

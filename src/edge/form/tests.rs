@@ -51,12 +51,18 @@ fn a_part_named_like_an_override_shows_wherever_the_chunks_end() {
 
 #[test]
 fn a_body_without_a_type_is_scanned_like_a_form() {
-    let table: [(&[u8], bool); 8] = [
+    let table: [(&[u8], bool); 14] = [
         (b"_method=DELETE", true),
         (b"a=b&_method=DELETE", true),
         (b"a=b;_METHOD=DELETE", true),
         (b"a=b&%5Fmethod=DELETE", true),
         (b"a=b&.method=DELETE", true),
+        (b"_%6dethod=DELETE", true),
+        (b"a=1&%5f%6Dethod=DELETE", true),
+        (b"+_method=DELETE", true),
+        (b"[_method]=DELETE", true),
+        (b"X-HTTP-Method-Override=DELETE", true),
+        (b"x_method=DELETE", false),
         (b"payment_method=cash", false),
         (b"{\"a\": \"_method\"}", false),
         (b"a=_method", false),
@@ -72,7 +78,27 @@ fn a_body_without_a_type_is_scanned_like_a_form() {
 
 #[test]
 fn a_part_named_by_another_spelling_shows_too() {
-    for part in ["name*=utf-8''%5Fmethod", "name=\"\\_method\"", "name=_method", "name=\"  _method\""] {
+    for part in [
+        "name*=utf-8''%5Fmethod;",
+        "name=\"\\_method\"",
+        "name=_method\r\n",
+        "name=\"  _method\"",
+        "NAME = \"[_method]\"",
+        "name='_method'",
+        "name=\"X-HTTP-Method-Override\"",
+    ] {
         assert!(Scan::of_parts().finds_override(part.as_bytes()), "{part}");
+    }
+    for part in ["name=\"some_method\"", "name=\"method\"", "filename=\"a_method\"", "call some_method and more"] {
+        assert!(!Scan::of_parts().finds_override(part.as_bytes()), "{part}");
+    }
+}
+
+#[test]
+fn where_a_chunk_ends_changes_nothing() {
+    for padding in 0..600 {
+        let mut scan = Scan::of_parts();
+        let first = format!("call some_method{}", "x".repeat(padding));
+        assert!(!scan.finds_override(first.as_bytes()) && !scan.finds_override(b"the rest"), "{padding}");
     }
 }

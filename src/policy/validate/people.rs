@@ -95,16 +95,17 @@ pub(super) fn users(
     sources: Sources<'_>,
     findings: &mut Findings,
 ) -> Vec<User> {
-    let mut seen: HashMap<&str, &Written> = HashMap::new();
+    let mut seen: HashMap<Box<str>, &Written> = HashMap::with_capacity(written.users.len());
     let mut users = Vec::with_capacity(written.users.len());
     for user in &written.users {
-        if let Some(first) = seen.insert(&user.id.text, &user.id) {
-            let message = format!("the user `{}` is defined twice", user.id.text);
+        let id = sources.full(&user.id, findings);
+        if let Some(first) = seen.insert(id.clone(), &user.id) {
+            let message = format!("the user `{id}` is defined twice");
             findings.push(
                 Finding::error(Code::DuplicateName, Some(user.id.place), message).also(first.place, "first here"),
             );
         }
-        users.push(User { id: sources.full(&user.id, findings), ..self::user(user, rows, roles, scopes, findings) });
+        users.push(User { id, ..self::user(user, rows, roles, scopes, findings) });
     }
     users
 }
