@@ -24,8 +24,14 @@ const DRAINED: u64 = 64 << 10;
 /// How long a refusal over HTTP/1.1 waits for a short body, so that the connection can be kept.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// How long a refused HTTP/2 stream is kept open behind its answer.
+/// How long a client may go on sending behind a refusal before its stream or connection is closed.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How much it may send then.
+const LINGERING: u64 = 8 << 20;
+
+/// How long an answer over HTTP/2 takes to leave at most, once it is queued.
+const FLUSH: Duration = Duration::from_millis(100);
 
 /// Answers a refusal.
 pub(super) async fn refuse(
@@ -45,7 +51,7 @@ pub(super) async fn refuse(
     }
     let http2 = session.as_downstream().is_http2();
     let closes = must_close(session, reason);
-    if closes || (!http2 && !swallow(session, SHORT).await) {
+    if closes || (!http2 && !swallow(session, SHORT, DRAINED).await) {
         session.set_keepalive(None);
     }
     send(session, exchange, answer, &code, reason.sentence(), status).await?;
@@ -53,7 +59,7 @@ pub(super) async fn refuse(
     // in doubt, and where the client waits to be asked for its body, there is nothing to read.
     let waits = session.req_header().headers.contains_key(http::header::EXPECT);
     if closes && !http2 && !waits && !matches!(reason, Reason::BadRequest(_)) {
-        swallow(session, LINGER).await;
+        swallow(session, LINGER, LINGERING).await;
     }
     Ok(())
 }
@@ -124,16 +130,17 @@ async fn send(
         downstream.write_response_body(body, true).await?;
     }
     if downstream.is_http2() {
-        // A stream that is dropped with its body unread is reset, and the answer with it: let it leave first.
-        swallow(session, LINGER).await;
+        // A stream that is dropped with its body unread is reset, and what is still queued of the answer with it.
+        if !swallow(session, LINGER, LINGERING).await {
+            tokio::time::sleep(FLUSH).await;
+        }
     }
     Ok(())
 }
 
-/// Reads what is left of a short body for at most `time`; whether it came to its end.
-async fn swallow(session: &mut Session, time: Duration) -> bool {
+/// Reads what is left of a body for at most `time`, and at most `left` bytes of it; whether it came to its end.
+async fn swallow(session: &mut Session, time: Duration, mut left: u64) -> bool {
     let downstream = session.as_downstream_mut();
-    let mut left = DRAINED;
     let rest = async {
         while let Some(chunk) = downstream.read_request_body().await.ok()? {
             left = left.checked_sub(u64::try_from(chunk.len()).ok()?)?;

@@ -233,10 +233,13 @@ async fn bodies_of_any_size_pass_unchanged_in_both_directions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_upload_that_is_refused_gets_its_answer_over_http_2() {
     let (stage, _gateway, ways) = noah().await;
-    let body = format!("@{}", stage.write("upload", &"x".repeat(300_000)).display());
+    let bodies = [70_000, 300_000, 3_000_000].map(|size| {
+        let path = stage.write(&format!("upload-{size}"), &"x".repeat(size));
+        format!("@{}", path.display())
+    });
     for curl in ways {
-        for _ in 0..5 {
-            let said = curl.say(&stage, "", PATIENTS, &["--data-binary", &body]);
+        for body in bodies.iter().cycle().take(15) {
+            let said = curl.say(&stage, "", PATIENTS, &["--data-binary", body]);
             assert_eq!(said.status, "401 2", "{said:?}");
         }
     }
