@@ -87,7 +87,8 @@ impl ProxyHttp for Edge {
         match exchange.api.as_ref().and_then(|api| api.upstream.peer()) {
             Some(mut peer) => {
                 // No single wait is longer than what is left of the whole.
-                if let Some(left) = exchange.ends.map(|end| end.saturating_duration_since(Instant::now())) {
+                if let Some(total) = exchange.api.as_ref().and_then(|api| api.total) {
+                    let left = total.saturating_sub(exchange.started.elapsed());
                     peer.options.read_timeout = peer.options.read_timeout.map(|read| read.min(left));
                 }
                 Ok(peer)
