@@ -19,7 +19,7 @@ pub mod value;
 
 use std::path::Path;
 
-pub use api::{Api, AuditMode, HostHeader, Match, MethodOverrides};
+pub use api::{Api, AuditMode, HostHeader, Match};
 pub use headers::IdentityHeaders;
 pub use issuer::{Fetch, KeysFrom, TokenIssuer};
 pub use limits::Limits;

@@ -9,47 +9,21 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-/// Format: how the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Lines for people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Level: from which gravity on this program's own messages are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// What needs somebody.
-    Error,
-    /// What may need somebody.
-    Warn,
-    /// What changed.
-    #[default]
-    Info,
-    /// What it did.
-    Debug,
-    /// Everything.
-    Trace,
-}
+use crate::settings::{Level, LogFormat};
 
 /// Starts the log of this process; an error where it has been started before.
-pub fn init(format: Format, level: Level) -> Result<(), String> {
+pub fn init(format: LogFormat, level: Level) -> Result<(), String> {
     init_to(format, level, io::stderr)
 }
 
-fn init_to<W>(format: Format, level: Level, writer: W) -> Result<(), String>
+fn init_to<W>(format: LogFormat, level: Level, writer: W) -> Result<(), String>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let lines = fmt::layer().with_writer(writer).with_ansi(false);
     let lines = match format {
-        Format::Text => lines.boxed(),
-        Format::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     registry().with(targets(level)).with(lines).try_init().map_err(|error| error.to_string())
 }

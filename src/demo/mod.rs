@@ -58,7 +58,7 @@ impl Demo {
             .replace("127.0.0.1:8082", &upstream.address().to_string())
             .replace("../policies/noah-es.yaml", &copy.to_string_lossy());
         let settings = read_settings(&text, &folder.0)?;
-        let gateway = Gateway::open(&settings, true)?;
+        let gateway = Gateway::open(&settings)?;
         Ok(Self { gateway, issuer, _upstream: upstream, _runtime: runtime, folder })
     }
 

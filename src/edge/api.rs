@@ -73,13 +73,13 @@ impl Apis {
         if let [only] = self.0.as_slice()
             && only.matches.path.is_empty()
         {
-            return Ok(only.matches.claims(listener, host, "").then_some(only));
+            return Ok(only.matches.receives(listener, host).then_some(only));
         }
         // The most lenient of the dialects decodes whatever any of them would; what it refuses is refused by all.
         let canonical = match CanonicalPath::read(path, Dialect::Aspnet) {
             Ok(canonical) => canonical,
             Err(rejected) => {
-                let rest = self.longest(|api| api.matches.path.is_empty() && api.matches.claims(listener, host, ""));
+                let rest = self.longest(|api| api.matches.path.is_empty() && api.matches.receives(listener, host));
                 return rest.map(Some).ok_or(rejected);
             }
         };
@@ -89,8 +89,7 @@ impl Apis {
             let prefix =
                 path.get(..api.matches.path.len()).filter(|start| start.eq_ignore_ascii_case(&api.matches.path));
             let rest = prefix.and_then(|prefix| path.get(prefix.len()..));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                && api.matches.claims(listener, host, &format!("{}/", api.matches.path))
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && api.matches.receives(listener, host)
         });
         match (exact, folded) {
             (Some(exact), Some(folded)) if !Arc::ptr_eq(exact, folded) => Err(RejectedRequest::AmbiguousApi),
@@ -103,7 +102,7 @@ impl Apis {
     }
 }
 
-/// The name of a host without its port, in small letters where that costs nothing (RFC 9110, section 7.2).
+/// The name of a host without its port, in small letters (RFC 9110, section 7.2).
 pub(super) fn host_name(host: &str) -> String {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,

@@ -36,8 +36,6 @@ pub struct Exchange {
     pub(super) path: Option<String>,
     /// The query that is forwarded.
     pub(super) query: Option<String>,
-    /// The query parameter that carries the token on this route.
-    pub(super) token_parameter: Option<Box<str>>,
     pub(super) scope: Vec<(Box<str>, Box<str>)>,
     pub(super) origin: Option<Box<str>>,
     pub(super) peer: Option<SocketAddr>,
@@ -77,7 +75,6 @@ impl Exchange {
             route: None,
             path: None,
             query: None,
-            token_parameter: None,
             scope: Vec::new(),
             origin: None,
             peer: None,

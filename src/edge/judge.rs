@@ -8,7 +8,7 @@ use pingora::proxy::Session;
 use crate::decision::{ApprovalSet, Decision, Question, Reason, decide, scope_of};
 use crate::identity::{IdentityError, Presented, Verified};
 use crate::metrics::CacheResult;
-use crate::policy::{Placed, Snapshot, Unplaced};
+use crate::policy::{Placed, Snapshot, Unplaced, access_of};
 use crate::reload::verified::Lookup;
 use crate::request::{self, CanonicalPath, CanonicalRequest, Overrides, RawRequest, RejectedRequest, query};
 use crate::vocabulary::{Subject, Timestamp};
@@ -99,7 +99,7 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
     let nobody = Subject::anonymous();
     let subject = subject.map(|()| exchange.caller.as_ref().map_or(&nobody, |verified| &verified.subject));
     let approvals = edge.approvals.load();
-    let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
+    let access = access_of(&placed);
     let mut decision = decide(Question { access, subject }, policy, &approvals, now());
     if decision.is_permit()
         && let Ok(subject) = subject
@@ -143,9 +143,7 @@ fn check_rest(
         return Decision::refuse(Reason::NoUpgrade);
     }
     exchange.websocket = websocket;
-    let length =
-        header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    match (length, api.body) {
+    match (read::content_length(header), api.body) {
         (Some(length), Some(most)) if length > most => {
             Decision::refuse(Reason::BadRequest(RejectedRequest::BodyTooLong))
         }
@@ -158,7 +156,6 @@ fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_
     let mut path = String::with_capacity(request.path.as_str().len());
     placed.route.template.print(request.path.as_str(), &mut path);
     exchange.path = Some(path);
-    exchange.token_parameter.clone_from(&placed.method.token_from);
     exchange.query = request.query.map(|written| {
         let token = placed.method.token_from.as_deref();
         let strip = api.overrides == Overrides::Strip;
@@ -184,7 +181,7 @@ fn refused_override(
 ) -> Option<Decision> {
     let mut decisions = methods.iter().map(|method| {
         let placed = policy.routes.place(method, path);
-        let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
+        let access = access_of(&placed);
         decide(Question { access, subject: Ok(subject) }, policy, approvals, now())
     });
     decisions.find(|decision| !decision.is_permit())

@@ -18,7 +18,7 @@ use super::connection::Pace;
 use super::exchange::Exchange;
 use super::form::{self, FormKind, Scan, Unreadable};
 use super::standing::Standing;
-use super::{Edge, cors, forward, judge, respond};
+use super::{Edge, cors, forward, judge, read, respond};
 
 /// From this age on an exchange is a stream: it ends with its token, and when a new policy refuses it.
 const STREAM: Duration = Duration::from_secs(5);
@@ -258,10 +258,7 @@ impl Edge {
             Ok(Some(FormKind::Untyped)) => exchange.scan = Some(Scan::of_fields()),
             Ok(Some(FormKind::UrlEncoded)) => {
                 let expects = header.headers.contains_key(http::header::EXPECT);
-                let announced = header
-                    .headers
-                    .get(http::header::CONTENT_LENGTH)
-                    .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+                let announced = read::content_length(header).and_then(|length| usize::try_from(length).ok());
                 if announced.is_some_and(|length| length > form::LONGEST) {
                     exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::FormTooLong)));
                     return Ok(());

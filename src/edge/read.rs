@@ -27,6 +27,11 @@ pub(super) fn single<'a>(header: &'a RequestHeader, name: &str) -> Option<&'a st
     (lines.next().is_none() && !value.contains(',')).then_some(value)
 }
 
+/// The length that the request announces for its body.
+pub(super) fn content_length(header: &RequestHeader) -> Option<u64> {
+    header.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// The host that the request names: `:authority` of HTTP/2, else `Host`.
 pub(super) fn host(header: &RequestHeader) -> Option<&[u8]> {
     match (header.version, header.uri.authority()) {

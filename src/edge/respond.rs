@@ -9,8 +9,8 @@ use pingora::proxy::Session;
 use crate::decision::Reason;
 use crate::identity::IdentityError;
 
-use super::cors;
 use super::exchange::Exchange;
+use super::{cors, read};
 
 /// What a problem's `type` begins with; the reason's code follows.
 pub const PROBLEM: &str = "urn:portcullis:reason:";
@@ -178,9 +178,7 @@ fn must_close(session: &mut Session, reason: Reason) -> bool {
         return true;
     }
     let header = session.req_header();
-    let length =
-        header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let chunked = header.headers.contains_key(http::header::TRANSFER_ENCODING);
     let expects = header.headers.contains_key(http::header::EXPECT);
-    chunked || expects || length.is_some_and(|length| length > DRAINED)
+    chunked || expects || read::content_length(header).is_some_and(|length| length > DRAINED)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::decision::{ApprovalSet, Question, decide};
 use crate::identity::Verified;
-use crate::policy::Snapshot;
+use crate::policy::{Snapshot, access_of};
 use crate::reload::Live;
 use crate::request::CanonicalPath;
 use crate::vocabulary::Subject;
@@ -74,7 +74,7 @@ impl Standing {
         }
         let nobody = Subject::anonymous();
         let question = Question {
-            access: placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced),
+            access: access_of(&placed),
             subject: Ok(self.caller.as_ref().map_or(&nobody, |verified| &verified.subject)),
         };
         decide(question, policy, &self.approvals.load(), now()).is_permit()

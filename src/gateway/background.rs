@@ -1,6 +1,7 @@
 //! What runs beside the requests: keys kept fresh, the administration, certificates read again.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
@@ -12,8 +13,10 @@ use crate::edge::tls::{Reloaded as Certificates, Tls};
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
 use crate::reload::keys::KeyFeed;
 
-use super::START_POLL;
 use super::status::GatewayStatus;
+
+/// How often the keys' state is looked at while the process starts.
+const START_POLL: Duration = Duration::from_millis(20);
 
 /// Keys: all feeds, kept fresh until the process ends.
 pub(super) struct Keys {

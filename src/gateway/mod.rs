@@ -6,7 +6,6 @@ mod status;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pingora::proxy::http_proxy;
 use pingora::server::{RunArgs, Server};
@@ -28,9 +27,8 @@ use crate::reload::keys::{Issuers, KeyFeed};
 use crate::reload::policy::{Event, PolicyStore};
 use crate::reload::verified::{Generation, VerifiedTokens};
 use crate::reload::watch::{Watched, Watcher};
-use crate::request::Overrides;
 use crate::request::headers::HeaderRules;
-use crate::settings::{self, MethodOverrides, Settings};
+use crate::settings::{self, Settings};
 
 use background::{Administration, Keys};
 use status::GatewayStatus;
@@ -40,7 +38,6 @@ pub struct Gateway {
     server: Server,
     ending: Ending,
     sink: Arc<Sink>,
-    stop: Stop,
     listeners: Vec<(Box<str>, SocketAddr)>,
     admin: Option<SocketAddr>,
     _watcher: Watcher,
@@ -56,13 +53,12 @@ impl std::fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Binds and loads everything that `settings` name. `signals` says whether the process's signals end it, or only
-    /// [`Gateway::stop`].
+    /// Binds and loads everything that `settings` name.
     ///
     /// # Errors
     /// One line for the operator: what cannot be bound, read or started, and why. A policy that does not load is no
     /// such error: the API refuses everything until it does.
-    pub fn open(settings: &Settings, signals: bool) -> Result<Self, String> {
+    pub fn open(settings: &Settings) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
         let metrics = Arc::new(Metrics::new());
@@ -71,11 +67,11 @@ impl Gateway {
         let sink = Arc::new(sink);
         let generation = Arc::new(Generation::default());
         let feeds = open_feeds(settings, &generation)?;
-        let parts = settings
+        let apis = settings
             .apis
             .iter()
             .map(|api| open_api(api, settings, &feeds, &generation, &metrics))
-            .collect::<Result<Vec<Part>, String>>()?;
+            .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let bounds = bind(settings)?;
         let admin = Admin::bind(plans::admin(&settings.admin))?;
         let admin_address = admin.address();
@@ -85,14 +81,15 @@ impl Gateway {
             .map(|(bound, plan)| (plan.name.clone(), bound.local_addr()))
             .collect();
 
-        let (draining, in_flight, stop) = (Draining::default(), InFlight::default(), Stop::default());
+        let (draining, in_flight) = (Draining::default(), InFlight::default());
         let tls = bounds.iter().filter_map(Bound::tls).collect::<Vec<_>>();
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
-        let stores: Vec<Arc<PolicyStore>> = parts.iter().map(|part| Arc::clone(&part.api.policy)).collect();
+        let stores: Vec<Arc<PolicyStore>> = apis.iter().map(|api| Arc::clone(&api.policy)).collect();
         let watcher = Watcher::start(watched(&stores, &tls, &metrics), settings.reload.poll)
             .map_err(|error| format!("files cannot be watched: {error}"))?;
+        let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         let edge = Edge {
-            apis: Apis::new(parts.iter().map(|part| Arc::clone(&part.api)).collect()),
+            apis: Apis::new(apis),
             listeners: listeners.iter().map(|(name, address)| (*address, name.clone())).collect(),
             trusted: settings.trusted_proxies.clone(),
             limits: settings.limits.clone(),
@@ -114,10 +111,7 @@ impl Gateway {
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
         server.add_service(front);
-        server.add_service(background_service(
-            "upstreams",
-            Resolver(parts.iter().map(|part| Arc::clone(&part.api.upstream)).collect()),
-        ));
+        server.add_service(background_service("upstreams", Resolver(upstreams)));
         let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
         let status = Arc::new(GatewayStatus {
             draining: draining.clone(),
@@ -132,12 +126,10 @@ impl Gateway {
         server.add_service(background_service("keys", Keys { feeds, status: Arc::clone(&status) }));
         server.add_service(background_service("admin", Administration::new(admin, status)));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
-        let mut ending = Ending::new(plan, draining, in_flight, stop.clone())
-            .settling(traffic.iter().map(|traffic| traffic.open().clone()));
-        if signals {
-            ending = ending.on_signals(move || reload.everything());
-        }
-        Ok(Self { server, ending, sink, stop, listeners, admin: admin_address, _watcher: watcher })
+        let ending = Ending::new(plan, draining, in_flight, Stop::default())
+            .settling(traffic.iter().map(|traffic| traffic.open().clone()))
+            .on_signals(move || reload.everything());
+        Ok(Self { server, ending, sink, listeners, admin: admin_address, _watcher: watcher })
     }
 
     /// The listeners by name, with the addresses that were bound.
@@ -148,11 +140,6 @@ impl Gateway {
     /// The administration's address; `None` on a Unix socket.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin
-    }
-
-    /// What ends the gateway from elsewhere.
-    pub fn stop(&self) -> Stop {
-        self.stop.clone()
     }
 
     /// Serves until the end is asked for and what was in flight is finished; blocks its thread.
@@ -186,10 +173,6 @@ impl Reload {
     }
 }
 
-struct Part {
-    api: Arc<Api>,
-}
-
 fn open_feeds(settings: &Settings, generation: &Arc<Generation>) -> Result<Vec<Arc<KeyFeed>>, String> {
     let feeds = settings.issuers.iter().map(|issuer| {
         let plan = plans::keys(issuer, settings.reload.poll);
@@ -205,37 +188,30 @@ fn open_api(
     feeds: &[Arc<KeyFeed>],
     generation: &Arc<Generation>,
     metrics: &Arc<Metrics>,
-) -> Result<Part, String> {
+) -> Result<Arc<Api>, String> {
     let named = feeds.iter().filter(|feed| api.issuers.contains(&feed.issuer().name)).cloned().collect();
     let issuers =
         Issuers::new(named).ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))?;
     let upstream = Upstream::new(&plans::upstream(&api.upstream))
         .map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))?;
-    let overrides = match api.method_overrides {
-        MethodOverrides::Reject => Overrides::Reject,
-        MethodOverrides::Strip => Overrides::Strip,
-        MethodOverrides::Evaluate => Overrides::Evaluate,
-    };
     let policy = open_policy(api, generation, metrics);
     let max_age = settings.token_cache.max_age.as_secs();
-    Ok(Part {
-        api: Arc::new(Api {
-            name: api.name.clone(),
-            matches: api.matches.clone(),
-            policy: Arc::new(policy),
-            issuers,
-            tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
-            upstream: Arc::new(upstream),
-            host: api.host.clone(),
-            authority: api.upstream.url.authority().into(),
-            credential: api.credential.clone(),
-            headers: HeaderRules::new(api.identity_headers.all(), api.pass_headers.iter().map(|name| &**name)),
-            identity: api.identity_headers.clone(),
-            overrides,
-            body: api.body,
-            total: api.upstream.total_timeout,
-        }),
-    })
+    Ok(Arc::new(Api {
+        name: api.name.clone(),
+        matches: api.matches.clone(),
+        policy: Arc::new(policy),
+        issuers,
+        tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
+        upstream: Arc::new(upstream),
+        host: api.host.clone(),
+        authority: api.upstream.url.authority().into(),
+        credential: api.credential.clone(),
+        headers: HeaderRules::new(api.identity_headers.all(), api.pass_headers.iter().map(|name| &**name)),
+        identity: api.identity_headers.clone(),
+        overrides: api.method_overrides,
+        body: api.body,
+        total: api.upstream.total_timeout,
+    }))
 }
 
 fn open_policy(api: &settings::Api, generation: &Arc<Generation>, metrics: &Arc<Metrics>) -> PolicyStore {
@@ -288,6 +264,3 @@ fn watched(stores: &[Arc<PolicyStore>], tls: &[Arc<crate::edge::tls::Tls>], metr
     });
     policies.chain(certificates).collect()
 }
-
-/// How often the keys' state is looked at while the process starts.
-const START_POLL: Duration = Duration::from_millis(20);

@@ -13,7 +13,7 @@ pub mod standing;
 pub mod template;
 
 pub use model::Model;
-pub use routes::{Placed, RouteTable, Unplaced};
+pub use routes::{Placed, RouteTable, Unplaced, access_of};
 pub use snapshot::{PolicyVersion, Snapshot};
 pub use source::ServiceApps;
 pub use standing::RowId;

@@ -66,6 +66,11 @@ pub struct Placed<'r> {
     pub access: Access<'r>,
 }
 
+/// What a request would do, as a question to `decide` asks for it.
+pub fn access_of<'r>(placed: &'r Result<Placed<'_>, Unplaced>) -> Result<&'r Access<'r>, Unplaced> {
+    placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced)
+}
+
 /// Conflict: two templates that match the same paths.
 pub(super) struct Conflict {
     pub(super) first: RouteId,

@@ -9,6 +9,7 @@ use super::upstream::{self, Upstream, UpstreamCredential};
 use super::url::split_authority;
 use super::value::Reading;
 use crate::document::{Code, Fields, Finding, Node, Value, list, reader::entries};
+use crate::request::Overrides;
 
 /// Api: one guarded API.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +31,7 @@ pub struct Api {
     /// Where the upstream learns who asks.
     pub identity_headers: IdentityHeaders,
     /// What happens to a request that overrides its method.
-    pub method_overrides: MethodOverrides,
+    pub method_overrides: Overrides,
     /// Header names outside letters, digits and `-` that may pass.
     pub pass_headers: Vec<Box<str>>,
     /// Bytes of one request's body; `None` is no limit.
@@ -61,17 +62,6 @@ pub enum HostHeader {
     Literal(Box<str>),
 }
 
-/// MethodOverrides: what happens to a request that overrides its method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MethodOverrides {
-    /// It is refused.
-    Reject,
-    /// It loses the override.
-    Strip,
-    /// Both methods must be permitted.
-    Evaluate,
-}
-
 /// AuditMode: whether a decision may be forwarded before it is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditMode {
@@ -83,10 +73,15 @@ impl Match {
     /// Whether a request belongs here: its listener's name, its host in small letters without a port, its path.
     /// Of several APIs the one with the longest `path` has it.
     pub fn claims(&self, listener: &str, host: Option<&str>, path: &str) -> bool {
+        self.receives(listener, host)
+            && path.strip_prefix(&*self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether a request on this listener and for this host can belong here, whatever its path.
+    pub fn receives(&self, listener: &str, host: Option<&str>) -> bool {
         let among = |names: &[Box<str>], name: &str| names.iter().any(|other| **other == *name);
         (self.listeners.is_empty() || among(&self.listeners, listener))
             && (self.hosts.is_empty() || host.is_some_and(|host| among(&self.hosts, host)))
-            && path.strip_prefix(&*self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Whether some request belongs to both and neither path is longer; paths that differ in case alone are
@@ -151,13 +146,9 @@ fn api(
     let host = fields.optional("host").map_or(Some(HostHeader::AsReceived), |node| host_header(node, reading));
     let identity_headers = headers::identity_headers(fields.optional("identity-headers"), reading);
     let credential = upstream::credential(fields.optional("credential"), &identity_headers, reading);
-    let words = [
-        ("reject", MethodOverrides::Reject),
-        ("strip", MethodOverrides::Strip),
-        ("evaluate", MethodOverrides::Evaluate),
-    ];
+    let words = [("reject", Overrides::Reject), ("strip", Overrides::Strip), ("evaluate", Overrides::Evaluate)];
     let method_overrides = fields.optional("method-overrides");
-    let method_overrides = reading.word(method_overrides, "`method-overrides`", &words, MethodOverrides::Reject);
+    let method_overrides = reading.word(method_overrides, "`method-overrides`", &words, Overrides::Reject);
     let pass_headers = headers::pass_headers(fields.optional("pass-headers"), &identity_headers, reading);
     let body = limits::body(fields.optional("body"), limits.body, reading);
     let audit = fields.optional("audit");

@@ -22,8 +22,8 @@ impl io::Write for Written {
 fn own_messages_and_warnings_of_dependencies_come_out_and_request_targets_do_not() {
     let written = Written::default();
     let writer = written.clone();
-    init_to(Format::Json, Level::Info, move || writer.clone()).unwrap();
-    assert!(init(Format::Text, Level::Info).is_err());
+    init_to(LogFormat::Json, Level::Info, move || writer.clone()).unwrap();
+    assert!(init(LogFormat::Text, Level::Info).is_err());
 
     tracing::info!(target: "portcullis::reload", api = "noah", "policy\nloaded");
     tracing::debug!(target: "portcullis::reload", "too fine");
