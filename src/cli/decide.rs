@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::Silent;
+use crate::decision::{Silent, Stage};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
@@ -144,7 +144,7 @@ fn write_answer(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let subject = line.subject.as_ref().map_or(anonymous, |Stated(subject)| subject);
-    let asked = Asked { subject, method: &line.method, target: &line.path, host: None };
+    let asked = Asked { subject, method: &line.method, target: &line.path, host: None, stage: Stage::Request };
     answer(policy, asked, now, &mut Silent, |road, _| {
         let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
         let answer = Answer {

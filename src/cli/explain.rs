@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::{Step, Witness};
+use crate::decision::{Stage, Step, Witness};
 use crate::policy::RowId;
 use crate::vocabulary::{CellId, Scope, Subject};
 
@@ -88,7 +88,7 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Troub
     let subject = subject.map_err(Trouble::usage)?;
     let (policy, sources) = policy_file::load(&args.policy)?;
     let host = args.host.as_deref();
-    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host };
+    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host, stage: Stage::Request };
     let account = answer(&policy, asked, question::now(), &mut Recorder::default(), |road, seen| {
         account::of(&policy, &sources, asked, road, seen)
     });

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use crate::decision::{ApprovalSet, Decision, Question, Witness, decide_watched};
+use crate::decision::{ApprovalSet, Decision, Question, Stage, Witness, decide_watched};
 use crate::policy::{Placed, Snapshot, Unplaced};
 use crate::request::{CanonicalRequest, Overrides, RawRequest, RejectedRequest, read};
-use crate::vocabulary::{Subject, Timestamp};
+use crate::vocabulary::{Facts, Subject, Timestamp};
 
 /// Asked: one question, as it was written.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,7 @@ pub(super) struct Asked<'a> {
     pub(super) method: &'a str,
     pub(super) target: &'a str,
     pub(super) host: Option<&'a str>,
+    pub(super) stage: Stage<'a>,
 }
 
 /// Road: what became of a question on its way to the decision.
@@ -46,9 +47,12 @@ pub(super) fn answer<W: Witness, T>(
     let request = read(&raw, policy.model.dialect, Overrides::Reject);
     let request = request.as_ref().map_err(|rejected| *rejected);
     let placed = request.map_err(Unplaced::Rejected);
-    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path));
+    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let placed = placed.as_ref().map_err(|unplaced| *unplaced);
-    let question = Question { access: placed.map(|placed| &placed.access), subject: Ok(asked.subject) };
+    let facts =
+        Facts { method: asked.method, path: request.map_or("", |request| request.path.as_str()), address: None };
+    let access = placed.map(|placed| &placed.access);
+    let question = Question { access, subject: Ok(asked.subject), facts, stage: asked.stage };
     // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.
     let approvals = ApprovalSet::default();
     let decision = decide_watched(question, policy, &approvals, now, witness);
