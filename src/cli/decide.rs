@@ -10,9 +10,10 @@ use crate::decision::{Silent, Stage};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
+use super::caller::{self, Stated};
 use super::exit::{Exit, Trouble, written};
 use super::policy_file;
-use super::question::{self, Asked, Stated, answer};
+use crate::decision::stated::{Asked, answer};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
@@ -82,7 +83,7 @@ fn replay<R: Read>(
     err: &mut dyn Write,
 ) -> Result<Exit, Trouble> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    let (now, anonymous) = (question::now(), Subject::anonymous());
+    let (now, anonymous) = (caller::now(), Subject::anonymous());
     let mut exit = Exit::Done;
     let mut line = Vec::new();
     for number in 1_u64.. {
@@ -130,7 +131,7 @@ fn read_line(text: &[u8]) -> Result<Line<'_>, String> {
         return Err("a request is an object: `{ id, as, method, path }`".to_owned());
     }
     serde_json::from_slice(text).map_err(|error| {
-        let told = question::told(&error);
+        let told = caller::told(&error);
         // Every text here is one line: its number is the file's, only the column says more.
         told.replace(&format!(" at line {} column", error.line()), " at column")
     })

@@ -9,7 +9,7 @@ mod exit;
 mod explain;
 mod matrix;
 mod policy_file;
-mod question;
+mod caller;
 mod serve;
 
 use std::ffi::OsString;

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cli::question::{Asked, Road};
 use crate::decision::Reason;
 use crate::decision::approval::Keys;
+use crate::decision::stated::{Asked, Road};
 use crate::document::Sources;
 use crate::policy::grants::rows_of;
 use crate::policy::model::{By, Key};

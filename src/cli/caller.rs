@@ -1,0 +1,62 @@
+//! Callers as they are stated on the command line and in files.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+use crate::vocabulary::{Subject, Timestamp};
+
+/// The moment at which a question is asked.
+pub(super) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| since.as_secs()))
+}
+
+/// Stated: a caller as JSON; an object only, since a list would be read by position.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stated(pub(super) Subject);
+
+impl<'de> Deserialize<'de> for Stated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Stated;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a caller: `{ id, kind, client, tenant, roles, permissions, … }`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Stated, A::Error> {
+                Subject::deserialize(MapAccessDeserializer::new(map)).map(Stated)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// The caller that `--as` states: JSON, or `@` and the name of a file with it.
+pub(super) fn subject(written: &str) -> Result<Subject, String> {
+    let stated = |text: &str, name: &str| {
+        serde_json::from_str(text).map(|Stated(subject)| subject).map_err(|error| format!("{name}: {}", told(&error)))
+    };
+    match written.strip_prefix('@') {
+        Some(file) => match std::fs::read_to_string(file) {
+            Ok(text) => stated(&text, &format!("`{file}`")),
+            Err(error) => Err(format!("`{file}` cannot be read: {error}")),
+        },
+        None => stated(written, "`--as`"),
+    }
+}
+
+/// An error of the JSON reader, with its line and column, in the words of the subject's page.
+pub(super) fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let role = "data did not match any variant of untagged enum WrittenRole";
+    let values = "data did not match any variant of untagged enum WrittenValues";
+    text.replace(role, "a role is a name, or `{ name: { scope: value or list } }`")
+        .replace(values, "a role's scope is a value or a list of values")
+}
+
+#[cfg(test)]
+mod tests;
