@@ -9,6 +9,7 @@ mod cors;
 mod forward;
 mod framing;
 mod http2;
+mod language;
 mod overrides;
 mod pace;
 mod problems;
