@@ -5,6 +5,7 @@ mod source;
 mod validate;
 
 pub mod grants;
+pub mod import;
 pub mod matrix;
 pub mod model;
 pub mod routes;
