@@ -175,9 +175,10 @@ fn extent(node: &Node) -> (usize, usize) {
         Value::List(items) => items.iter().collect(),
         Value::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
     };
-    children.into_iter().map(extent).fold((1, 0), |(values, height), (more, below)| {
-        (values.saturating_add(more), height.max(below + 1))
-    })
+    children
+        .into_iter()
+        .map(extent)
+        .fold((1, 0), |(values, height), (more, below)| (values.saturating_add(more), height.max(below + 1)))
 }
 
 fn offset(offset: Option<usize>) -> u32 {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use crate::document::{Code, Finding, Findings, Place, Sources, parse_lenient};
 use crate::vocabulary::access::MAX_SCOPES;
 
-use super::{Imported, plural, tree, yaml};
+use super::{Imported, plural};
 use guess::Resources;
 use read::Described;
 
@@ -50,9 +50,10 @@ struct Method {
 /// Entry: what is written for a path.
 enum Entry {
     Route(Route),
-    /// What cannot be a route: the path with its methods, and why.
+    /// What cannot be a route, and why.
     LeftOut {
-        what: String,
+        path: String,
+        methods: Vec<String>,
         why: String,
     },
 }
@@ -88,7 +89,8 @@ pub fn import(sources: &Sources, file: u32, wanted: &Wanted) -> Imported {
             document.bases.join("`, `"),
         )];
         if !other.is_empty() {
-            understood.push(format!("{} without a tag that was asked for left aside", plural(other.len(), "operation")));
+            understood
+                .push(format!("{} without a tag that was asked for left aside", plural(other.len(), "operation")));
         }
         let from = print::From { file: name, title: document.title, version: document.version };
         Some((print::policy(&from, wanted, &entries, collected.resources.names()), understood))
@@ -125,7 +127,8 @@ impl Routes<'_> {
             Some(at) => *at,
             None => {
                 let was = (fitted.template != operation.full_path()).then(|| operation.full_path());
-                let route = Route { template: fitted.template.clone(), was, methods: Vec::new(), place: operation.place };
+                let route =
+                    Route { template: fitted.template.clone(), was, methods: Vec::new(), place: operation.place };
                 self.entries.push(Entry::Route(route));
                 self.known.insert(fitted.pattern, self.entries.len() - 1);
                 self.entries.len() - 1
@@ -147,9 +150,15 @@ impl Routes<'_> {
     }
 
     fn leave_out(&mut self, operation: &Described<'_>, finding: Finding) {
-        let what = format!("{} {}", operation.method, operation.full_path());
-        self.entries.push(Entry::LeftOut { what, why: finding.message.clone() });
-        self.findings.push(Finding { message: format!("{} left out: {}", operation.method, finding.message), ..finding });
+        let path = operation.full_path();
+        let methods = vec![operation.method.clone()];
+        match self.entries.last_mut() {
+            Some(Entry::LeftOut { path: last, methods: known, .. }) if *last == path => known.extend(methods),
+            _ => {
+                self.entries.push(Entry::LeftOut { path, methods, why: finding.message.clone() });
+                self.findings.push(Finding { message: format!("left out: {}", finding.message), ..finding });
+            }
+        }
     }
 }
 

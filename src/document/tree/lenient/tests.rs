@@ -38,7 +38,10 @@ fn what_documents_in_the_wild_hold_is_read_as_most_programs_read_it() {
         ("%YAML 1.2\n---\na: 1\n---\nb: 2", "{a:1}"),
         ("\u{feff}a: 1\r\nb: 2\r\n", "{a:1,b:2}"),
         ("? [a, b]\n: 1\nc: 2", "{c:2}"),
-        ("{\n\t\"a\": \"x\\/y\",\n\t\"b\": [1,2, null],\r\n\t\"c\":{\"d\":\"\\u00e9\"}\n}\n", "{a:x/y,b:[1,2,null],c:{d:é}}"),
+        (
+            "{\n\t\"a\": \"x\\/y\",\n\t\"b\": [1,2, null],\r\n\t\"c\":{\"d\":\"\\u00e9\"}\n}\n",
+            "{a:x/y,b:[1,2,null],c:{d:é}}",
+        ),
         ("{\"a\":\"\\ud83d\\ude00\"}", "{a:😀}"),
         ("{\"a\":{\"b\":1},\"c\":[]}", "{a:{b:1},c:[]}"),
     ] {

@@ -43,8 +43,7 @@ pub(super) fn path(path: &str, place: Place) -> Result<Fitted, Box<Finding>> {
 fn parameter(inner: &str, names: &mut Vec<String>) -> String {
     let rest = inner.starts_with('*') || inner.ends_with('+');
     let name = inner.split([':', '=']).next().unwrap_or_default();
-    let cleaned: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    let cleaned: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
     let cleaned = cleaned.trim_matches('-').trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let stem = if cleaned.is_empty() { "p" } else { cleaned };
     let mut unique = stem.to_owned();

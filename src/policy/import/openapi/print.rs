@@ -33,8 +33,9 @@ pub(super) fn policy(from: &From<'_>, wanted: &Wanted, entries: &[Entry], resour
     for entry in entries {
         match entry {
             Entry::Route(route) => out.push_str(&self::route(route, width)),
-            Entry::LeftOut { what, why } => {
-                out.push_str(&format!("  # left out: {} ({})\n", comment(what), comment(why)));
+            Entry::LeftOut { path, methods, why } => {
+                let methods = comment(&methods.join(", "));
+                out.push_str(&format!("  # left out: {methods} {} ({})\n", comment(path), comment(why)));
             }
         }
     }

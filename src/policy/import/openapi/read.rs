@@ -94,7 +94,8 @@ fn check_version(root: &Node, findings: &mut Findings) -> Option<()> {
         (None, Some(version)) if version.starts_with("2.") => Some(()),
         (Some(other), _) | (None, Some(other)) => {
             let message = format!("version `{other}` of the document's format is not read");
-            findings.push(Finding::error(Code::BadValue, Some(begin(root)), message).help("OpenAPI 3 and Swagger 2.0 are"));
+            findings
+                .push(Finding::error(Code::BadValue, Some(begin(root)), message).help("OpenAPI 3 and Swagger 2.0 are"));
             None
         }
         (None, None) => {
@@ -133,13 +134,17 @@ impl<'n> Reader<'n> {
                 base: self.nearer(std::iter::once(operation), &base),
                 path,
                 method,
-                place: Place { end: place.end.max(place.start), ..place },
+                place,
                 beside_get: false,
                 tags: tags.iter().filter_map(text).collect(),
                 open: self.is_open(operation),
                 deprecated: child(operation, "deprecated").and_then(text) == Some("true"),
                 extensions: extensions(operation),
             });
+        }
+        if found.is_empty() {
+            let message = format!("`{path}` has no method that is read");
+            findings.push(Finding::note(Code::EmptyValue, Some(place), message));
         }
         let gets = found.iter().any(|operation| operation.method == "GET");
         found.iter_mut().for_each(|operation| operation.beside_get = gets);

@@ -25,7 +25,9 @@ fn a_text_that_yaml_takes_for_something_else_is_quoted() {
     for plain in ["Patients", "read Patient Group (User assignments)", "/a/{b}/{*c}", "View & Manage", "é", "None"] {
         assert_eq!(scalar(plain), plain);
     }
-    for odd in ["no", "~", "1e5", "2026-01-01", "a: b", "a #b", "[a]", "- a", "a, b", "*a", "!a", "a ", " a", "\"", "\\"] {
+    for odd in
+        ["no", "~", "1e5", "2026-01-01", "a: b", "a #b", "[a]", "- a", "a, b", "*a", "!a", "a ", " a", "\"", "\\"]
+    {
         assert!(scalar(odd).starts_with('"'), "{odd}");
         assert_eq!(read(odd), [odd, odd]);
     }

@@ -12,7 +12,10 @@ fn the_base_path_is_what_stands_behind_the_authority() {
         ("url: /v1?x=/y", "/v1"),
         ("url: api/v2", "/api/v2"),
         ("url: //api.example:8080/v3", "/v3"),
-        ("{ url: 'https://{host}/{stage}/api', variables: { host: { default: a.b }, stage: { default: prod } } }", "/prod/api"),
+        (
+            "{ url: 'https://{host}/{stage}/api', variables: { host: { default: a.b }, stage: { default: prod } } }",
+            "/prod/api",
+        ),
         ("url: 'https://api.example/{stage}'", "/{stage}"),
     ] {
         let mut sources = Sources::default();

@@ -1,0 +1,1 @@
+//! Whole files, from openapi to policy.
