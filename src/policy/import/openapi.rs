@@ -67,7 +67,8 @@ pub fn import(sources: &Sources, file: u32, wanted: &Wanted) -> Imported {
         let mut collected = Collected::default();
         let (taken, other): (Vec<_>, Vec<_>) =
             document.operations.iter().partition(|operation| operation.has_one_of(&wanted.tags));
-        let mut routes = Routes { entries: Vec::new(), known: HashMap::new(), findings: &mut findings };
+        let mut routes =
+            Routes { entries: Vec::new(), known: HashMap::new(), parameters: HashMap::new(), findings: &mut findings };
         for operation in &taken {
             routes.add(operation, &mut collected);
         }
@@ -110,6 +111,8 @@ struct Routes<'f> {
     entries: Vec<Entry>,
     /// For each pattern, parameter names and case apart, where its entry stands.
     known: HashMap<String, usize>,
+    /// For each beginning of a pattern before a parameter, whether that takes the rest, and its template.
+    parameters: HashMap<String, (bool, String)>,
     findings: &'f mut Findings,
 }
 
@@ -126,6 +129,9 @@ impl Routes<'_> {
         let at = match self.known.get(&fitted.pattern) {
             Some(at) => *at,
             None => {
+                if let Some(finding) = self.conflict(&fitted, operation.place) {
+                    return self.leave_out(operation, finding);
+                }
                 let was = (fitted.template != operation.full_path()).then(|| operation.full_path());
                 let route =
                     Route { template: fitted.template.clone(), was, methods: Vec::new(), place: operation.place };
@@ -147,6 +153,20 @@ impl Routes<'_> {
             return;
         }
         route.methods.extend(method(operation, collected, self.findings));
+    }
+
+    /// Why a new template cannot stand beside those before: one segment and the rest of a path begin where it does.
+    fn conflict(&mut self, fitted: &fit::Fitted, place: Place) -> Option<Finding> {
+        for (before, rest) in fitted.parameters() {
+            if let Some((_, other)) = self.parameters.get(before).filter(|(other, _)| *other != rest) {
+                let (all, one) = if rest { (&fitted.template, other) } else { (other, &fitted.template) };
+                let message = format!("`{all}` takes the rest of a path where `{one}` takes a segment");
+                return Some(Finding::error(Code::RouteConflict, Some(place), message));
+            }
+        }
+        let new = fitted.parameters().map(|(before, rest)| (before.to_owned(), (rest, fitted.template.clone())));
+        self.parameters.extend(new);
+        None
     }
 
     fn leave_out(&mut self, operation: &Described<'_>, finding: Finding) {

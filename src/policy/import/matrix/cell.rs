@@ -82,9 +82,9 @@ fn verb(word: &str) -> Option<Vec<Operation>> {
     Operation::LETTERED.into_iter().find(|operation| operation.word() == word).map(|operation| vec![operation])
 }
 
-/// A word that can be an operation; letters in capitals are letters of a table that nobody explained.
+/// A word that can be an operation; capitals are letters of a table that nobody explained, and `Cr` is none of both.
 fn is_word(word: &str) -> bool {
-    let capitals = word.chars().all(|c| c.is_ascii_uppercase());
+    let capitals = word.chars().all(|c| c.is_ascii_uppercase() || "crudm".contains(c));
     let begins = word.starts_with(|c: char| c.is_ascii_alphabetic());
     let mark = MARKS.contains(&&*word.to_lowercase());
     begins

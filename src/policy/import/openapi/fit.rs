@@ -14,6 +14,17 @@ pub(super) struct Fitted {
     pub(super) pattern: String,
 }
 
+impl Fitted {
+    /// What stands before each of its parameters, and whether that takes the rest of the path.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.pattern.match_indices('{').filter_map(|(at, _)| Some((self.pattern.get(..at)?, self.takes_rest(at))))
+    }
+
+    fn takes_rest(&self, at: usize) -> bool {
+        self.pattern.get(at..).is_some_and(|rest| rest.starts_with("{*"))
+    }
+}
+
 /// The template for `path`; parameters get names that the policy language allows.
 pub(super) fn path(path: &str, place: Place) -> Result<Fitted, Box<Finding>> {
     let bad = |message: String| Box::new(Finding::error(Code::BadRoute, Some(place), message));
@@ -23,6 +34,10 @@ pub(super) fn path(path: &str, place: Place) -> Result<Fitted, Box<Finding>> {
     if path.contains(['?', '#']) {
         let finding = bad(format!("the path `{path}` holds a query or a fragment"));
         return Err(Box::new(finding.help("one route covers a path whatever its query is: merge what they need")));
+    }
+    if let Some(part) = path.split('/').find(|part| part.matches('{').count() > 1) {
+        let finding = bad(format!("the path `{path}`: `{part}` mixes parameters"));
+        return Err(Box::new(finding.help("a parameter is a whole segment: `/{patient}/`")));
     }
     let mut names: Vec<String> = Vec::new();
     let parts: Vec<String> = path
@@ -41,8 +56,8 @@ pub(super) fn path(path: &str, place: Place) -> Result<Fitted, Box<Finding>> {
 /// `{name}` as the policy spells it: without what frameworks write around a name (`{*path}`, `{path+}`, `{id:int}`)
 /// and without letters that names do not have.
 fn parameter(inner: &str, names: &mut Vec<String>) -> String {
-    let rest = inner.starts_with('*') || inner.ends_with('+');
     let name = inner.split([':', '=']).next().unwrap_or_default();
+    let rest = name.starts_with('*') || name.ends_with('+');
     let cleaned: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
     let cleaned = cleaned.trim_matches('-').trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let stem = if cleaned.is_empty() { "p" } else { cleaned };

@@ -26,7 +26,7 @@ fn parameters_get_names_that_a_route_may_have() {
 fn what_no_route_can_say_is_an_error_that_names_it() {
     for (written, why) in [
         ("/reports/{id}.pdf", "`{id}.pdf` mixes"),
-        ("/a/{a}-{b}", "`{a}-{b}` mixes"),
+        ("/a/{a}-{b}", "`{a}-{b}` mixes parameters"),
         ("/v1/{name=shelves/*}:merge", "mixes"),
         ("/a/{rest+}/b", "not at the end"),
         ("/a//b", "empty segment"),
