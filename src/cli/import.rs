@@ -14,7 +14,8 @@ use crate::policy::import::Imported;
 
 use super::exit::{Exit, Trouble, print};
 
-pub(super) const EXAMPLE: &str = "Examples:\n  \
+pub(super) const EXAMPLE: &str = "Example: portcullis import openapi api.yaml > policy.yaml\n\n\
+    A folder of both is one policy:\n  \
     portcullis import openapi api.yaml --out clinic/routes.yaml --resources-elsewhere\n  \
     portcullis import matrix table.csv --out clinic/table.yaml\n  \
     portcullis check clinic";
