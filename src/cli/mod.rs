@@ -7,6 +7,7 @@ mod decide;
 mod demo;
 mod exit;
 mod explain;
+mod import;
 mod matrix;
 mod policy_file;
 mod caller;
@@ -49,6 +50,9 @@ enum Command {
     /// Replay recorded requests against a policy, one JSON line each
     #[command(after_help = decide::EXAMPLE)]
     Decide(decide::DecideArgs),
+    /// Begin a policy from an OpenAPI document and the vendor's tables
+    #[command(after_help = import::EXAMPLE)]
+    Import(import::ImportArgs),
     /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; keeps nothing
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
@@ -82,6 +86,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Explain(args) => explain::run(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
+        Command::Import(args) => import::run(&args, out, err),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]
