@@ -7,6 +7,7 @@ mod decide;
 mod demo;
 mod exit;
 mod explain;
+mod key;
 mod matrix;
 mod policy_file;
 mod question;
@@ -49,6 +50,9 @@ enum Command {
     /// Replay recorded requests against a policy, one JSON line each
     #[command(after_help = decide::EXAMPLE)]
     Decide(decide::DecideArgs),
+    /// Make, revoke and list API keys
+    #[command(after_help = key::EXAMPLE)]
+    Key(key::KeyArgs),
     /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; keeps nothing
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
@@ -82,6 +86,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Explain(args) => explain::run(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
+        Command::Key(args) => key::run(&args, out, err),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]

@@ -52,7 +52,14 @@ impl Unread {
     }
 }
 
-/// Reads the one file at `path`.
+/// Reads the one file at `path`, which holds `most` bytes at most.
+///
+/// # Errors
+/// Nothing there, something else than a file, more bytes, or a text that is not UTF-8.
+pub fn read_one_file(path: &Path, most: u64) -> Result<Sources, Finding> {
+    read_file(path, most).map_err(Unread::finding)
+}
+
 pub(super) fn read_file(path: &Path, most: u64) -> Result<Sources, Unread> {
     let mut sources = Sources::default();
     read_one(path, path, &mut { most }, &mut sources)?;

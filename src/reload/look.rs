@@ -10,7 +10,7 @@ use super::file::{self, Unread};
 const QUIET: Duration = Duration::from_millis(50);
 
 /// How long files that keep changing are waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Look: what stands at the path now.
 pub(super) struct Look {
