@@ -192,7 +192,7 @@ fn a_key_that_is_revoked_in_the_file_is_refused_on_the_same_connection() {
     scene.stage.write("keys.yaml", &revoked.replace("revoked: true", "revoked: perhaps"));
     let told = || scene.wait(scene.gateway.admin("/ready")).json()["issuers"][1].clone();
     until("the broken file is refused", || told()["state"] == "stale");
-    assert!(told()["error"].as_str().is_some_and(|why| why.contains("keys.yaml:7:14: error[bad-value]")), "{}", told());
+    assert!(told()["error"].as_str().is_some_and(|why| why.contains("keys.yaml:8:14: error[bad-value]")), "{}", told());
     assert_eq!(status(), 200);
     scene.stage.write("keys.yaml", &revoked);
     until("the key is revoked", || told()["state"] == "available");

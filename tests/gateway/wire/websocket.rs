@@ -212,7 +212,9 @@ fn a_socket_ends_when_the_api_key_that_opened_it_is_revoked() {
     };
     let keys = |more: &str| format!("version: 1\nkeys:\n{}{}", entry("alice", more), entry("bob", ""));
     let source = json!({ "file": "keys.yaml", "header": "X-Api-Key" });
-    let scene = Scene::noah(hub()).with("/api-keys/machines", source).file("keys.yaml", keys("")).start();
+    // The only source of identity, so that the policy need not say which one vouches for its apps.
+    let plan = Scene::noah(hub()).with("/issuers", json!({})).with("/api-keys/machines", source);
+    let scene = plan.file("keys.yaml", keys("")).start();
     let opened = ["alice", "bob"].map(|id| open(&scene, "/rtm", &[&format!("X-Api-Key: {id}:secret")]));
     let [(alice, mut hers), (bob, mut his)] = opened;
     assert_eq!((alice.status, bob.status), (101, 101));
