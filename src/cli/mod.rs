@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and the code that it ends with; the commands are in files of their names.
 
+mod caller;
 mod check;
 mod completions;
 mod decide;
@@ -8,9 +9,9 @@ mod demo;
 mod exit;
 mod explain;
 mod import;
+mod key;
 mod matrix;
 mod policy_file;
-mod caller;
 mod serve;
 
 use std::ffi::OsString;
@@ -53,6 +54,9 @@ enum Command {
     /// Begin a policy from an OpenAPI document and the vendor's tables
     #[command(after_help = import::EXAMPLE)]
     Import(import::ImportArgs),
+    /// Make, revoke and list API keys
+    #[command(after_help = key::EXAMPLE)]
+    Key(key::KeyArgs),
     /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; keeps nothing
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
@@ -87,6 +91,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Matrix(args) => matrix::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
         Command::Import(args) => import::run(&args, out, err),
+        Command::Key(args) => key::run(&args, out, err),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]

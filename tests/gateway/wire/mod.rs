@@ -4,6 +4,7 @@ mod client;
 mod origin;
 mod scene;
 
+mod api_keys;
 mod bodies;
 mod cors;
 mod forward;
