@@ -10,6 +10,7 @@ mod explain;
 mod matrix;
 mod policy_file;
 mod question;
+mod schema;
 mod serve;
 
 use std::ffi::OsString;
@@ -53,6 +54,9 @@ enum Command {
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
     Demo(demo::DemoArgs),
+    /// Print the JSON Schema of a file that people write, for editors
+    #[command(after_help = schema::EXAMPLE)]
+    Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: portcullis completions bash > /etc/bash_completion.d/portcullis")]
     Completions(completions::CompletionsArgs),
@@ -82,6 +86,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Explain(args) => explain::run(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
+        Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]
