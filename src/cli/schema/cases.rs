@@ -79,7 +79,7 @@ fn variant() -> Shape {
         ),
         ("add", defined("policy")),
     ]);
-    any([changes.filled(), defined("policy")])
+    any([changes.filled().called("what is dropped and added"), defined("policy")])
 }
 
 fn case() -> Shape {

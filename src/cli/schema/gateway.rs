@@ -345,6 +345,7 @@ fn credential() -> Shape {
         ("value", secret().says("The value of that header")),
         ("basic", basic.says("A user and a password, sent as `Authorization: Basic …`")),
     ])
+    .called("one credential for all callers")
     .needs_one_of([&["header", "value"], &["basic"]])
     .beside([("header", &["value"]), ("value", &["header"])]);
     any([word(["forward-bearer", "none"]), fixed])

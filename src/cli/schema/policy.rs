@@ -104,6 +104,7 @@ fn method() -> Shape {
             text().says("The parameter of this route whose value may hold an encoded slash").such_as("path"),
         ),
     ])
+    .called("what it needs, with options")
     .needs_one_of([&["need"], &["by-type"]]);
     any([
         word(["public", "nobody"]).says("`public`: no credential is needed. `nobody`: closed to everyone"),
@@ -204,18 +205,20 @@ fn by_approval() -> Shape {
                 .such_as(json!([{ "client": "app-1", "tenant": "t1" }])),
         ),
     ])
+    .called("a gate by approval")
     .needs(["by", "keys"])
     .needs_one_of([&["except"], &["permissions"]])
 }
 
 fn by_feature() -> Shape {
-    record(closing("feature")).needs(["by"]).needs_one_of([&["except"], &["permissions"]])
+    record(closing("feature")).called("a gate by feature").needs(["by"]).needs_one_of([&["except"], &["permissions"]])
 }
 
 fn by_condition() -> Shape {
     let [by, except, closed] = closing("condition");
     let when = condition().says("The condition in CEL, quoted; the gate is open while it is true");
-    record([by, except, closed, ("when", when)]).needs(["by", "when"]).needs_one_of([&["except"], &["permissions"]])
+    let keys = record([by, except, closed, ("when", when)]).called("a gate by condition");
+    keys.needs(["by", "when"]).needs_one_of([&["except"], &["permissions"]])
 }
 
 /// The keys of every gate.

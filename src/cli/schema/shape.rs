@@ -87,6 +87,11 @@ impl Shape {
         self.with("description", sentence)
     }
 
+    /// What an editor calls it among others.
+    pub(super) fn called(self, title: &str) -> Self {
+        self.with("title", title)
+    }
+
     /// What counts where nothing is written.
     pub(super) fn otherwise(self, value: impl Into<Value>) -> Self {
         self.with("default", value)
