@@ -9,6 +9,7 @@ const YAML = require('yaml');
 
 // Which of two keys has to be there is said beside the keys, not among them.
 const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true });
+ajv.addVocabulary(['patternErrorMessage']);
 const compiled = new Map();
 
 /** The validator of the schema in a file, which must itself be sound. */

@@ -59,6 +59,7 @@ fn listener() -> Shape {
         (
             "address",
             matching(&format!("^{ADDRESS}$"))
+                .or_else("An address is an IP address and a port such as `127.0.0.1:8080` or `[::1]:8080`")
                 .says("IP address and port; `0.0.0.0` or `[::]` is every interface")
                 .such_as("127.0.0.1:8080"),
         ),
@@ -77,6 +78,7 @@ fn admin() -> Shape {
         (
             "address",
             matching(&format!("^(unix:/.+|{ADDRESS})$"))
+                .or_else("An address is an IP address and a port, or `unix:` and a whole path")
                 .says("IP address and port, or `unix:` and a path; beyond this machine it needs `token`")
                 .otherwise("127.0.0.1:9901"),
         ),
@@ -160,7 +162,13 @@ fn keys() -> Shape {
             "discovery",
             flag().with("const", true).says("Asks the issuer's /.well-known/openid-configuration where its keys are"),
         ),
-        ("jwks", matching(URL).says("The address of a key set").such_as("https://login.example.com/jwks")),
+        (
+            "jwks",
+            matching(URL)
+                .or_else("A URL begins with `http://` or `https://`")
+                .says("The address of a key set")
+                .such_as("https://login.example.com/jwks"),
+        ),
         (
             "file",
             file_name().says("PEM public keys, or a key set; read again when it changes").such_as("keys/hospital.pem"),
@@ -321,6 +329,7 @@ fn upstream() -> Shape {
         (
             "url",
             matching(r"^https?://[^/?#\s]+/?$")
+                .or_else("An upstream is http or https, host and port, and nothing behind")
                 .says("http or https, host and port, nothing behind")
                 .such_as("http://127.0.0.1:5080"),
         ),
@@ -408,11 +417,11 @@ fn lasting(sentence: &str, default: Duration) -> Shape {
 }
 
 fn duration() -> Shape {
-    matching("^(0|[1-9][0-9]*)(ms|s|m|h|d)$")
+    matching("^(0|[1-9][0-9]*)(ms|s|m|h|d)$").or_else("A duration is such as `500ms`, `10s`, `5m`, `12h`, `7d`")
 }
 
 fn size() -> Shape {
-    matching("^(0|[1-9][0-9]*)(B|KiB|MiB|GiB)$")
+    matching("^(0|[1-9][0-9]*)(B|KiB|MiB|GiB)$").or_else("A size is such as `512B`, `64KiB`, `1MiB`, `4GiB`")
 }
 
 fn size_or_unlimited() -> Shape {
@@ -426,11 +435,11 @@ fn bytes(count: usize) -> String {
 
 /// A name that ids and metrics are made of.
 fn label() -> Shape {
-    matching("^[a-z0-9-]{1,64}$")
+    matching("^[a-z0-9-]{1,64}$").or_else("A name is at most 64 of a-z, 0-9 and `-`")
 }
 
 fn header_name() -> Shape {
-    matching("^[A-Za-z0-9-]{1,64}$")
+    matching("^[A-Za-z0-9-]{1,64}$").or_else("A header's name is letters, digits and `-`")
 }
 
 /// A path, seen from the folder of the settings.

@@ -67,12 +67,17 @@ fn routes() -> Shape {
     let segment = format!(r"(\{{{PARAMETER}\}}|[^/{{}}*%?:\s][^/{{}}*%?\s]*)");
     let query = format!(r"[^=&\s]+=\{{{PARAMETER}\}}");
     let template = format!(r"^(/{segment})*/({segment}|\{{\*{PARAMETER}\}})?(\?{query}(&{query})*)?$");
-    let names_of_methods = matching("^[A-Z-]+$").with("not", json!({ "enum": ["HEAD", "CONNECT", "TRACE"] }));
+    let names_of_methods = matching("^[A-Z-]+$")
+        .or_else("A method is written in capitals")
+        .with("not", json!({ "enum": ["HEAD", "CONNECT", "TRACE"] }));
     let methods = names(names_of_methods, defined("method"))
         .keys(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|method| (method, defined("method"))))
         .says("What each method needs here; HEAD is judged as GET, and a method that is not listed is refused")
         .filled();
-    names(matching(&template).such_as("/{tenant}/api/Patients"), methods)
+    let template = matching(&template).such_as("/{tenant}/api/Patients").or_else(
+        "A route is `/` and segments, each a text or `{name}`, the last perhaps `{*name}`; then perhaps `?name={name}`",
+    );
+    names(template, methods)
         .says("Which request needs what: path template, method, operation on a resource; the rest is refused")
         .such_as(json!({ "/{tenant}/api/Patients": { "GET": "read Patients" } }))
 }
@@ -82,7 +87,7 @@ fn method() -> Shape {
     let options = record([
         (
             "need",
-            any([word(["public", "nobody"]), defined("cells")]).says("What the request needs: all cells of the list"),
+            any([defined("cells"), word(["public", "nobody"])]).says("What the request needs: all cells of the list"),
         ),
         ("by-type", by_type()),
         (
@@ -107,8 +112,8 @@ fn method() -> Shape {
     .called("what it needs, with options")
     .needs_one_of([&["need"], &["by-type"]]);
     any([
-        word(["public", "nobody"]).says("`public`: no credential is needed. `nobody`: closed to everyone"),
         defined("cells"),
+        word(["public", "nobody"]).says("`public`: no credential is needed. `nobody`: closed to everyone"),
         options,
     ])
     .says("An operation on a resource, a list of which all is needed, `public`, `nobody`, or a map with options")
@@ -129,7 +134,9 @@ fn cells() -> Shape {
 
 /// `read Patients`: the operation ends at the first blank.
 pub(super) fn cell() -> Shape {
-    matching(r"^[a-z][a-z0-9-]* +\S").such_as("read Patients")
+    matching(r"^[a-z][a-z0-9-]* +\S")
+        .such_as("read Patients")
+        .or_else("Write an operation in small letters, a blank and a resource: `read Patients`")
 }
 
 // ── The table ──
@@ -151,7 +158,9 @@ fn permissions() -> Shape {
     let letters: String = Operation::LETTERED.iter().filter_map(Operation::letter).collect();
     let operation = || any([matching(&format!("^[{letters}]+$")), matching("^[a-z][a-z0-9-]*$")]);
     let operations = any([
-        matching(&format!("^[{letters}]+$")).such_as("CRU"),
+        matching(&format!("^[{letters}]+$"))
+            .such_as("CRU")
+            .or_else("Write letters of C, R, U, D, M, or a word in small letters that a route uses"),
         matching("^[a-z][a-z0-9-]*$").such_as("check-in"),
         list(operation()),
     ])
@@ -174,7 +183,7 @@ fn service_apps() -> Shape {
 // ── Gates ──
 
 fn gates() -> Shape {
-    let name = matching(r"^\S+$");
+    let name = matching(r"^\S+$").or_else("A gate's name holds no blank: write `-`");
     names(name, any([by_approval(), by_feature(), by_condition()]))
         .says("What closes permissions, whoever holds them; the name is part of the refusal's code `gate:NAME`")
 }

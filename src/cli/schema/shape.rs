@@ -87,6 +87,11 @@ impl Shape {
         self.with("description", sentence)
     }
 
+    /// What an editor complains of where the pattern does not fit; other readers know no such keyword.
+    pub(super) fn or_else(self, complaint: &str) -> Self {
+        self.with("patternErrorMessage", complaint)
+    }
+
     /// What an editor calls it among others.
     pub(super) fn called(self, title: &str) -> Self {
         self.with("title", title)
