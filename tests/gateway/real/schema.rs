@@ -303,7 +303,9 @@ fn what_is_broken_is_refused_by_the_program_and_by_its_schema() {
         let schema = schema_of(word);
         assert_eq!(validator.faults(&schema, sound), [json!(null); 0], "{word}");
         let is_read = word != "cases";
-        assert!(!is_read || !is_refused(word, sound), "the {word} is sound");
+        if is_read && is_refused(word, sound) {
+            wrong.push(format!("the reader of {word} refuses what is sound"));
+        }
         for (from, to) in table {
             assert_eq!(sound.matches(from).count(), 1, "`{from}` stands once in the {word}");
             let broken = sound.replace(from, to);
