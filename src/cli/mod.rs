@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and the code that it ends with; the commands are in files of their names.
 
+mod caller;
 mod check;
 mod completions;
 mod decide;
@@ -9,7 +10,6 @@ mod exit;
 mod explain;
 mod matrix;
 mod policy_file;
-mod question;
 mod schema;
 mod serve;
 
