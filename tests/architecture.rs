@@ -46,7 +46,7 @@ const IMPURE: [(&[&str], &str); 8] = [
 ];
 
 /// What is named in one place only: the path's beginning, and the files or folders that may name it.
-const PLACES: [(&[&str], &[&str]); 8] = [
+const PLACES: [(&[&str], &[&str]); 10] = [
     (&["arc_swap"], &["src/reload/live.rs"]),
     (&["serde_yaml"], &["src/document/tree.rs", "src/document/tree/"]),
     (&["cel", "chrono"], &["src/policy/condition.rs"]),

@@ -11,8 +11,8 @@ use clap::{Args, Subcommand};
 
 use crate::identity::key_file::edit;
 
-use super::exit::{Exit, Trouble, print};
 use super::caller::now;
+use super::exit::{Exit, Trouble, print};
 use file::KeyText;
 
 pub(super) const EXAMPLE: &str = "Example: portcullis key create --file keys.yaml --id lab --role Technician --tenant t1\n\n\

@@ -12,6 +12,7 @@ mod import;
 mod key;
 mod matrix;
 mod policy_file;
+mod schema;
 mod serve;
 
 use std::ffi::OsString;
@@ -61,6 +62,9 @@ enum Command {
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
     Demo(demo::DemoArgs),
+    /// Print the JSON Schema of a file that people write, for editors
+    #[command(after_help = schema::EXAMPLE)]
+    Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: portcullis completions bash > /etc/bash_completion.d/portcullis")]
     Completions(completions::CompletionsArgs),
@@ -92,6 +96,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Decide(args) => decide::run(&args, out, err),
         Command::Import(args) => import::run(&args, out, err),
         Command::Key(args) => key::run(&args, out, err),
+        Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, ValueEnum};
 
-use crate::cli::exit::{Exit, Trouble};
 use crate::cli::caller::now;
+use crate::cli::exit::{Exit, Trouble};
 use crate::identity::SecretDigest;
 use crate::identity::api_key::{LONGEST_ID, is_id};
 use crate::identity::key_file::{Entry, edit, moment};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::exit::{Exit, Trouble, print};
 use crate::cli::caller::now;
+use crate::cli::exit::{Exit, Trouble, print};
 use crate::identity::key_file::{Entry, moment};
 use crate::vocabulary::Timestamp;
 
