@@ -1,0 +1,82 @@
+//! The program's answers, in the words of the naive reading.
+
+use portcullis::decision::{ApprovalSet, Decision, Question, decide};
+use portcullis::document::{Sources, report};
+use portcullis::identity::IdentityError;
+use portcullis::policy::{self, Snapshot, Unplaced};
+use portcullis::request::{Overrides, RawRequest, read};
+use portcullis::vocabulary::{self, Id, Proof, Subject, Timestamp};
+
+use crate::naive::Answer;
+use crate::world::{Caller, Kind, Request};
+
+/// The snapshot of a policy that must load.
+pub(crate) fn load(yaml: &str) -> Snapshot {
+    let mut sources = Sources::default();
+    sources.add("generated.yaml", yaml);
+    let loaded = policy::load(&sources, None);
+    loaded.snapshot.unwrap_or_else(|| panic!("{}\n{yaml}", report::human(&loaded.findings, &sources)))
+}
+
+/// The caller as the identity layer would hand it over.
+///
+/// # Errors
+/// The credential is not valid.
+pub(crate) fn subject(caller: &Caller) -> Result<Subject, IdentityError> {
+    if caller.invalid {
+        return Err(IdentityError::BadSignature);
+    }
+    let boxed = |names: &[&str]| names.iter().map(|name| (*name).into()).collect::<Vec<Box<str>>>();
+    let roles = caller.roles.iter().map(|claimed| vocabulary::Assignment {
+        role: claimed.role.into(),
+        scope: claimed.bound.iter().map(|(name, values)| ((*name).into(), boxed(values))).collect(),
+    });
+    let mut claims = serde_json::Map::new();
+    if caller.mfa {
+        claims.insert("acr".to_owned(), "mfa".into());
+    }
+    Ok(Subject {
+        kind: match caller.kind {
+            Kind::Anonymous => vocabulary::Kind::Anonymous,
+            Kind::User => vocabulary::Kind::User,
+            Kind::Service => vocabulary::Kind::Service,
+        },
+        id: caller.id.map(Id::parse),
+        client: caller.client.map(Into::into),
+        tenants: boxed(&caller.tenants),
+        roles: roles.collect(),
+        groups: boxed(&caller.groups),
+        permissions: boxed(&caller.permissions),
+        claims,
+        approved: boxed(&caller.approved),
+        proof: Proof::Stated,
+    })
+}
+
+/// The answers to one request by all of `callers`, in their order.
+pub(crate) fn answers(
+    policy: &Snapshot,
+    request: &Request,
+    callers: &[Result<Subject, IdentityError>],
+    now: u64,
+) -> Vec<Answer> {
+    let headers: [(&str, &str); 0] = [];
+    let target = request.target();
+    let raw = RawRequest { method: request.method, target: target.as_bytes(), host: None, headers: &headers };
+    let request = read(&raw, policy.model.dialect, Overrides::Reject);
+    let placed = request.as_ref().map_err(|error| Unplaced::Rejected(*error));
+    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path));
+    let access = policy::access_of(&placed);
+    let approvals = ApprovalSet::default();
+    let one = |subject: &Result<Subject, IdentityError>| {
+        let subject = subject.as_ref().map_err(|error| *error);
+        answer(&decide(Question { access, subject }, policy, &approvals, Timestamp(now)), policy)
+    };
+    callers.iter().map(one).collect()
+}
+
+fn answer(decision: &Decision, policy: &Snapshot) -> Answer {
+    let asks = decision.verdict.as_ref().map(|permit| permit.asks().to_vec()).unwrap_or_default();
+    let asks = asks.iter().map(|at| policy.model.gates[usize::from(*at)].name.to_string());
+    Answer { reason: decision.reason.full_code(Some(policy)).to_owned(), masks: Vec::new(), asks: asks.collect() }
+}
