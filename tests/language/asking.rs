@@ -99,7 +99,8 @@ fn request(dice: &mut Dice, world: &World) -> Request {
             20..27 => sent.extend([(name, values(name)[0]), (name, values(name)[1])]),
             27..32 => {
                 let other = if name == "ward" { "Ward" } else { "SITE" };
-                sent.extend([(name, values(name)[0]), (other, values(name)[0])]);
+                let both = [(name, values(name)[0]), (other, values(name)[0])];
+                sent.extend(&both[dice.below(2)..]);
             }
             32..40 => sent.push((name, "elsewhere")),
             _ => sent.push((name, dice.pick(&values(name)))),

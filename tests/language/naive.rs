@@ -130,21 +130,23 @@ enum Match<'w> {
 fn matched<'w>(world: &'w World, request: &Request) -> Match<'w> {
     let folded = best(world, &request.path, true);
     if world.folds {
-        return ambiguous_query(folded, request);
+        return ambiguous_query(folded, request, true);
     }
     let exact = best(world, &request.path, false);
     match (exact, folded) {
         // Another template would match were case ignored.
         (Some(exact), Some(folded)) if exact.path != folded.path => Match::Ambiguous,
-        _ => ambiguous_query(exact, request),
+        _ => ambiguous_query(exact, request, false),
     }
 }
 
-/// Twice, also under names that the dialect folds together: ambiguous.
-fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request) -> Match<'w> {
+/// Twice, also under names that the dialect folds together: ambiguous. A dialect that folds nothing refuses the name
+/// that another one would fold.
+fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) -> Match<'w> {
     let Some(route) = found else { return Match::None };
     for scope in &route.query {
-        if request.query.iter().filter(|(name, _)| name.eq_ignore_ascii_case(scope)).count() > 1 {
+        let alike = request.query.iter().filter(|(name, _)| name.eq_ignore_ascii_case(scope));
+        if alike.clone().count() > 1 || (!fold && alike.into_iter().any(|(name, _)| name != scope)) {
             return Match::Ambiguous;
         }
     }

@@ -12,10 +12,18 @@ use crate::world::{Caller, Kind, Request};
 
 /// The snapshot of a policy that must load.
 pub(crate) fn load(yaml: &str) -> Snapshot {
+    load_files(&[yaml.to_owned()])
+}
+
+/// The snapshot of a policy in several files.
+pub(crate) fn load_files(files: &[String]) -> Snapshot {
     let mut sources = Sources::default();
-    sources.add("generated.yaml", yaml);
+    for (at, text) in files.iter().enumerate() {
+        sources.add(format!("{at}.yaml"), text);
+    }
     let loaded = policy::load(&sources, None);
-    loaded.snapshot.unwrap_or_else(|| panic!("{}\n{yaml}", report::human(&loaded.findings, &sources)))
+    let findings = || report::human(&loaded.findings, &sources);
+    loaded.snapshot.unwrap_or_else(|| panic!("{}\n{}", findings(), files.concat()))
 }
 
 /// The caller as the identity layer would hand it over.

@@ -1,5 +1,7 @@
 //! Laws of the program's own answers: what a change of a policy, a caller or a request may change, and what not.
 
+use portcullis::policy::Snapshot;
+
 use crate::asking::Asking;
 use crate::dice::Dice;
 use crate::making::{self, PARTS};
@@ -73,9 +75,12 @@ fn hold_in(
 
 /// The answers to all requests by all callers.
 fn answers(world: &World, asking: &Asking) -> Vec<Answer> {
-    let policy = program::load(&printing::yaml(world));
+    answers_of(&program::load(&printing::yaml(world)), asking)
+}
+
+fn answers_of(policy: &Snapshot, asking: &Asking) -> Vec<Answer> {
     let subjects: Vec<_> = asking.callers.iter().map(program::subject).collect();
-    asking.requests.iter().flat_map(|request| program::answers(&policy, request, &subjects, asking.now)).collect()
+    asking.requests.iter().flat_map(|request| program::answers(policy, request, &subjects, asking.now)).collect()
 }
 
 fn names_of_roles(world: &World) -> Vec<Name> {
@@ -283,4 +288,23 @@ fn roles_in_the_policy_replace_what_the_token_says() {
         }
     };
     assert_eq!(hold(forget, is_same), 0);
+}
+
+#[test]
+fn a_policy_in_many_files_answers_as_in_one() {
+    for seed in 0..WORLDS {
+        let world = making::world(seed, &PARTS);
+        let (asking, yaml) = (Asking::new(seed, &world), printing::yaml(&world));
+        // A file for each key of the policy, the last one first.
+        let mut files: Vec<String> = Vec::new();
+        for line in yaml.lines() {
+            if !line.starts_with(' ') {
+                files.push(String::new());
+            }
+            files.last_mut().unwrap().extend([line, "\n"]);
+        }
+        files.reverse();
+        let split = answers_of(&program::load_files(&files), &asking);
+        assert!(split == answers(&world, &asking), "seed {seed}\n{}", files.join("---\n"));
+    }
 }
