@@ -1,5 +1,7 @@
 //! Worlds from seeds: small policies whose parts meet often.
 
+use std::sync::LazyLock;
+
 use crate::dice::Dice;
 use crate::world::{
     Assignment, Bound, By, Cell, Gate, Group, Method, Name, Need, Profile, Role, Route, Row, ServiceApps,
@@ -35,6 +37,7 @@ const RESOURCES: [Name; 3] = ["Alpha", "Beta", "Gamma"];
 const FIELDS: [Name; 2] = ["PHI", "Notes"];
 const OPERATIONS: [Name; 4] = ["read", "update", "delete", "check-in"];
 const ROWS: [Name; 7] = ["Row 1", "Row 2", "Row 3", "Row 4", "Row 5", "Row 6", "Row 7"];
+static FILLERS: LazyLock<Vec<Name>> = LazyLock::new(|| (0..64).map(|at| &*format!("Filler {at}").leak()).collect());
 const RANGES: [Name; 4] = ["image/png", "image/*", "text/plain", "otherwise"];
 
 /// The values of a scope that policies name.
@@ -145,6 +148,12 @@ impl Making<'_> {
             }
             self.world.rows.push(Row { name, cells });
         }
+        if self.dice.chance(20) {
+            // Rows enough for a second word of every bitset, somewhere between the others.
+            let at = 1 + self.dice.below(self.world.rows.len() - 1);
+            let fillers = FILLERS.iter().map(|name| Row { name, cells: Vec::new() });
+            self.world.rows.splice(at..at, fillers);
+        }
         self.world.everyone = if self.dice.chance(60) { self.rows(0, 2) } else { Vec::new() };
         let words = [None, Some(ServiceApps::All), Some(ServiceApps::EveryPermission)];
         self.world.service_apps = self.dice.pick(&words);
@@ -172,7 +181,7 @@ impl Making<'_> {
     }
 
     fn rows(&mut self, least: usize, most: usize) -> Vec<Name> {
-        let all: Vec<Name> = self.world.rows.iter().map(|row| row.name).collect();
+        let all: Vec<Name> = self.world.rows.iter().map(|row| row.name).filter(|name| ROWS.contains(name)).collect();
         self.dice.some(&all, least, most)
     }
 
