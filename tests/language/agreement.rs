@@ -94,12 +94,13 @@ fn compare(seed: u64, seen: &mut Seen) {
     for request in &requests {
         let answers = program::answers(&policy, request, &subjects, now);
         for (caller, found) in callers.iter().zip(answers) {
-            let expected = naive::decide(&world, caller, request, now, None);
+            let expected = naive::decide(&world, caller, request, now);
             assert!(
                 found == expected,
-                "seed {seed} at {now}\n{yaml}\n{caller:#?}\n{} {}\nthe program says {found:?}\nthe page says {expected:?}",
+                "seed {seed} at {now}\n{yaml}\n{caller:#?}\n{} {} {:?}\nthe program says {found:?}\nthe page says {expected:?}",
                 request.method,
                 request.target(),
+                request.answered,
             );
             seen.count(&expected);
         }

@@ -3,11 +3,24 @@
 use crate::dice::Dice;
 use crate::making::{TEMPLATES, values};
 use crate::naive::TURN;
-use crate::world::{Assignment, Bound, Caller, Kind, Name, Request, World};
+use crate::world::{Answered, Assignment, Bound, Caller, Kind, Name, Request, World};
 
 /// How many callers and requests meet each world.
 const CALLERS: usize = 16;
 const REQUESTS: usize = 24;
+
+/// What answers call themselves; the last three are no single valid type.
+const TYPES: [Name; 9] = [
+    "image/png",
+    "Image/PNG; q=1",
+    "image/gif",
+    "text/plain; charset=utf-8",
+    "text/html",
+    "application/json",
+    "image/png, text/plain",
+    "image",
+    "",
+];
 
 /// Asking: all callers put all requests at one moment.
 #[derive(Debug)]
@@ -25,7 +38,13 @@ impl Asking {
         callers.push(Caller::default());
         callers.push(Caller { invalid: true, ..caller(dice, world) });
         let mut requests: Vec<Request> = (0..REQUESTS).map(|_| request(dice, world)).collect();
-        requests.push(Request { method: "GET", path: "/flat/../alpha".into(), query: Vec::new(), readable: false });
+        requests.push(Request {
+            method: "GET",
+            path: "/flat/../alpha".into(),
+            query: Vec::new(),
+            readable: false,
+            answered: Answered::NotYet,
+        });
         let now = if dice.chance(50) { TURN - 1 } else { TURN };
         Self { callers, requests, now }
     }
@@ -111,8 +130,13 @@ fn request(dice: &mut Dice, world: &World) -> Request {
         let name = dice.pick(&["tenant", "other"]);
         sent.push((name, "t2"));
     }
+    let answered = match dice.below(100) {
+        0..60 => Answered::NotYet,
+        60..68 => Answered::As(None),
+        _ => Answered::As(Some(dice.pick(&TYPES))),
+    };
     let methods: Vec<Name> = route.methods.iter().map(|method| method.name).collect();
     let method =
         if dice.chance(85) { dice.pick(&methods) } else { dice.pick(&["HEAD", "HEAD", "PUT", "OPTIONS", "DELETE"]) };
-    Request { method, path: segments.join("/"), query: sent, readable: true }
+    Request { method, path: segments.join("/"), query: sent, readable: true, answered }
 }

@@ -1,6 +1,8 @@
 //! The twelve steps of the policy page, once more: nested loops over the plain policy, no cleverness, no shared code.
 
-use crate::world::{Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, Role, Route};
+use crate::world::{
+    Answered, Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, Role, Route,
+};
 use crate::world::{ServiceApps, User, World};
 
 /// Answer: a reason code, the field sets that are masked, and the gates whose approval is asked for.
@@ -25,15 +27,8 @@ impl Answer {
 /// The moment that the conditions of generated policies speak of, in seconds since 1970.
 pub(crate) const TURN: u64 = 1_893_456_000;
 
-/// Decides, sentence by sentence. `answered_as` is the response's media type once it is known: the inner `None`
-/// where it has no single valid one.
-pub(crate) fn decide(
-    world: &World,
-    caller: &Caller,
-    request: &Request,
-    now: u64,
-    answered_as: Option<Option<&str>>,
-) -> Answer {
+/// Decides, sentence by sentence.
+pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64) -> Answer {
     // 1, 2
     if !request.readable {
         return Answer::of("bad-request");
@@ -105,7 +100,7 @@ pub(crate) fn decide(
     // 10, 11, 12
     match &method.need {
         Need::All(needed) => here.judge(needed),
-        Need::ByType(types) => here.judge_by_type(types, answered_as),
+        Need::ByType(types) => here.judge_by_type(types, request.answered),
         Need::Public | Need::Nobody => unreachable!(),
     }
 }
@@ -382,21 +377,22 @@ impl Here<'_> {
         }
     }
 
-    fn judge_by_type(&self, types: &[(Name, Vec<Cell>)], answered_as: Option<Option<&str>>) -> Answer {
+    fn judge_by_type(&self, types: &[(Name, Vec<Cell>)], answered: Answered) -> Answer {
         let is_usable = |needed: &[Cell]| needed.iter().all(|cell| self.is_usable(*cell));
         if !types.iter().any(|(_, needed)| is_usable(needed)) {
             return self.judge(&types[0].1);
         }
         let all: Vec<Cell> = types.iter().flat_map(|(_, needed)| needed.clone()).collect();
-        let proved = match answered_as {
-            None => return self.permit(&all),
-            Some(None) => is_usable(&all),
-            Some(Some(media)) => {
-                let family = format!("{}/*", media.split('/').next().unwrap_or(media));
-                let ranges = [media, &family, "otherwise"];
-                let found = ranges.iter().find_map(|range| types.iter().find(|(known, _)| known == range));
-                found.is_some_and(|(_, needed)| is_usable(needed))
-            }
+        let proved = match answered {
+            Answered::NotYet => return self.permit(&all),
+            Answered::As(written) => match written.and_then(media_type) {
+                None => is_usable(&all),
+                Some((media, family)) => {
+                    let ranges = [&*media, &*family, "otherwise"];
+                    let found = ranges.iter().find_map(|range| types.iter().find(|(known, _)| known == range));
+                    found.is_some_and(|(_, needed)| is_usable(needed))
+                }
+            },
         };
         if proved { self.permit(&all) } else { Answer::of("wrong-type") }
     }
@@ -428,4 +424,12 @@ fn ways<'w>(world: &'w World, role: &'w Role, row: Name) -> Vec<Option<&'w Bound
         ways.extend(world.role(included).into_iter().flat_map(|included| self::ways(world, included, row)));
     }
     ways
+}
+
+/// Type and range of a single valid `Content-Type`: `image/png` and `image/*`.
+fn media_type(written: &str) -> Option<(String, String)> {
+    let plain = written.split(';').next()?.trim().to_lowercase();
+    let (family, _) = plain.split_once('/').filter(|(family, sort)| !family.is_empty() && !sort.is_empty())?;
+    let range = format!("{family}/*");
+    (!written.contains(',')).then_some((plain, range))
 }

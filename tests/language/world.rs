@@ -161,6 +161,16 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(Name, Name)>,
     /// Whether the path is one that every dialect reads.
     pub(crate) readable: bool,
+    /// What is known of the answer.
+    pub(crate) answered: Answered,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Answered {
+    #[default]
+    NotYet,
+    /// With this `Content-Type`, or none, or several.
+    As(Option<Name>),
 }
 
 impl Request {
