@@ -1,6 +1,6 @@
 //! Approvals: what opens a gate, for whom.
 
-use crate::policy::model::{Gate, Key};
+use crate::policy::model::{Approval, Key};
 use crate::vocabulary::{Scope, Subject, Timestamp};
 
 /// ApprovalSet: the approvals that are stored beside the policy.
@@ -37,17 +37,18 @@ impl ApprovalSet {
         Self { stored }
     }
 
-    /// Whether an approval opens `gate` for this caller and request at `now`; a missing key is no approval.
-    pub fn opens(&self, gate: &Gate, keys: &Keys<'_>, now: Timestamp) -> bool {
-        if keys.subject.approved.iter().any(|name| **name == *gate.name) {
+    /// Whether an approval opens the gate `name` for this caller and request at `now`; a missing key is no approval.
+    pub fn opens(&self, name: &str, approval: &Approval, keys: &Keys<'_>, now: Timestamp) -> bool {
+        if keys.subject.approved.iter().any(|approved| **approved == *name) {
             return true;
         }
         let fits = |values: &[Box<str>]| {
-            values.len() == gate.keys.len() && gate.keys.iter().zip(values).all(|(key, value)| keys.is(*key, value))
+            let mut pairs = approval.keys.iter().zip(values);
+            values.len() == approval.keys.len() && pairs.all(|(key, value)| keys.is(*key, value))
         };
         let live = |stored: &Stored| stored.until.is_none_or(|until| now < until);
-        gate.granted.iter().any(|values| fits(values))
-            || self.stored.iter().any(|stored| stored.gate == gate.name && live(stored) && fits(&stored.values))
+        approval.granted.iter().any(|values| fits(values))
+            || self.stored.iter().any(|stored| *stored.gate == *name && live(stored) && fits(&stored.values))
     }
 }
 

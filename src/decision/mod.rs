@@ -1,6 +1,8 @@
 //! The answer: one pure function, used by the proxy, by `explain`, by `decide` and by every test.
 
 pub mod approval;
+mod judge;
+pub mod mode;
 pub mod reason;
 pub mod verdict;
 pub mod witness;
@@ -11,12 +13,14 @@ pub use verdict::{Decision, Permit, Refusal};
 pub use witness::{Silent, Step, Witness};
 
 use crate::identity::IdentityError;
+use crate::policy::condition::{Circumstances, ConditionId};
 use crate::policy::standing::Standing;
-use crate::policy::{RowId, ServiceApps, Snapshot, Unplaced};
+use crate::policy::{ServiceApps, Snapshot, Unplaced};
 use crate::request::RejectedRequest;
-use crate::vocabulary::{Access, CellId, Cells, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
+use crate::vocabulary::{Access, CellId, Cells, Facts, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
 
-use approval::Keys;
+use judge::Judge;
+use verdict::Obligations;
 
 /// Question: who asks for what; failures to find out are part of it.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,20 @@ pub struct Question<'a> {
     pub access: Result<&'a Access<'a>, Unplaced>,
     /// Who asks, or why that is not known.
     pub subject: Result<&'a Subject, IdentityError>,
+    /// What conditions may know besides.
+    pub facts: Facts<'a>,
+    /// How far the exchange has come.
+    pub stage: Stage<'a>,
+}
+
+/// Stage: how far the exchange has come; an answer may say more about what was asked for than the request did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stage<'a> {
+    /// Nothing was forwarded yet.
+    #[default]
+    Request,
+    /// The upstream has answered with this `Content-Type`, or with none, or with several.
+    Answer(Option<&'a str>),
 }
 
 /// Decides. The same arguments give the same answer; doubt is a refusal.
@@ -42,11 +60,10 @@ pub fn decide_watched<W: Witness>(
     now: Timestamp,
     witness: &mut W,
 ) -> Decision {
-    let Question { access, subject } = question;
+    let Question { access, subject, facts, stage } = question;
     if let Err(Unplaced::Rejected(rejected)) = access
-        && !matches!(rejected, RejectedRequest::AmbiguousPath | RejectedRequest::EncodedSlash)
+        && !depends_on_routes(rejected)
     {
-        // The two exceptions depend on the routes: whoever proved nothing must not learn of them.
         return Decision::refuse(Reason::BadRequest(rejected));
     }
     let subject = match subject {
@@ -55,7 +72,7 @@ pub fn decide_watched<W: Witness>(
         Err(error) => return Decision::refuse(Reason::Unauthenticated(Some(error))),
     };
     if let Ok(Access { route, cells: Cells::Public, .. }) = access {
-        return Decision::permit(Reason::Public, *route, None, None, Vec::new());
+        return Decision::permit(Reason::Public, *route, None, None, Obligations::default());
     }
     if subject.kind == Kind::Anonymous {
         return Decision::refuse(Reason::Unauthenticated(None));
@@ -66,28 +83,67 @@ pub fn decide_watched<W: Witness>(
         Err(Unplaced::NoRoute) => return Decision::refuse(Reason::NoRoute),
         Err(Unplaced::NoMethod(_)) => return Decision::refuse(Reason::NoMethod),
     };
-    let needed = match access.cells {
-        Cells::Nobody => return Decision::refuse(Reason::Nobody),
-        Cells::Public => return Decision::permit(Reason::Public, access.route, None, None, Vec::new()),
-        Cells::All(needed) => needed,
+    if *access.cells == Cells::Nobody {
+        return Decision::refuse(Reason::Nobody);
+    }
+    let first = first_cell(access.cells);
+    let holds = |condition: ConditionId, scope: &Scope<'_>| {
+        let scope_names = policy.standings.scope_names();
+        let at = Circumstances { now, subject, facts, scope, scope_names };
+        policy.condition(condition).is_some_and(|condition| condition.holds(&at))
     };
+    let Some(method) = policy.routes.method(access.route, access.method) else {
+        return Decision::refuse(Reason::NoMethod);
+    };
+    if method.when.is_some_and(|when| !holds(when, &access.scope)) {
+        return Decision::refuse_at(Reason::Condition, first);
+    }
     let standing = policy.standings.of(subject);
     let Some(scope) = scope_of(access, &standing, policy) else {
-        return Decision::refuse_at(Reason::NotAMember, needed.first().copied());
+        return Decision::refuse_at(Reason::NotAMember, first);
     };
     witness.see(Step::Scope(&scope));
     let mut every_row = false;
     if standing.is_unlisted_service() {
         match policy.model.service_apps {
             Some(ServiceApps::All) => {
-                return Decision::permit(Reason::ServiceApp, access.route, needed.first().copied(), None, Vec::new());
+                return Decision::permit(Reason::ServiceApp, access.route, first, None, Obligations::default());
             }
             Some(ServiceApps::EveryPermission) => every_row = true,
             None => {}
         }
     }
-    let judge = Judge { policy, approvals, now, subject, standing, scope: &scope, across: access.across, every_row };
-    judge.cells(needed, access, witness)
+    if !every_row && !policy.model.groups.is_empty() && standing.group().is_none() {
+        return Decision::refuse_at(Reason::NoGroup, first);
+    }
+    if !every_row && policy.model.one_role && !standing.has_one_role() {
+        return Decision::refuse_at(Reason::NotOneRole, first);
+    }
+    let standing = standing.where_holds(|condition| holds(condition, &scope));
+    let holds = |condition| holds(condition, &scope);
+    let judge = Judge::new(policy, approvals, now, subject, standing, &scope, access, every_row, &holds);
+    match access.cells {
+        Cells::All(needed) => judge.all(needed, witness),
+        Cells::ByType(candidates) => judge.by_type(candidates, stage, witness),
+        // Both are decided above; doubt is a refusal.
+        Cells::Public | Cells::Nobody => Decision::refuse(Reason::Nobody),
+    }
+}
+
+/// Whether such a rejection says something about the routes: whoever proved nothing must not learn of them.
+fn depends_on_routes(rejected: RejectedRequest) -> bool {
+    matches!(
+        rejected,
+        RejectedRequest::AmbiguousPath | RejectedRequest::EncodedSlash | RejectedRequest::AmbiguousScope
+    )
+}
+
+fn first_cell(cells: &Cells) -> Option<CellId> {
+    match cells {
+        Cells::All(needed) => needed.first().copied(),
+        Cells::ByType(candidates) => candidates.first()?.cells.first().copied(),
+        Cells::Public | Cells::Nobody => None,
+    }
 }
 
 /// The scope that a request is decided in: the caller's only tenant where the route has none; `None` where the
@@ -106,100 +162,6 @@ pub fn scope_of<'a>(access: &'a Access<'_>, standing: &Standing<'a>, policy: &Sn
         }
     }
     Some(scope)
-}
-
-/// Judge: everything that one decision about cells looks at.
-struct Judge<'a> {
-    policy: &'a Snapshot,
-    approvals: &'a ApprovalSet,
-    now: Timestamp,
-    subject: &'a Subject,
-    standing: Standing<'a>,
-    scope: &'a Scope<'a>,
-    across: u8,
-    every_row: bool,
-}
-
-impl Judge<'_> {
-    fn cells<W: Witness>(&self, needed: &[CellId], access: &Access<'_>, witness: &mut W) -> Decision {
-        let open = self.open_gates();
-        let mut granted_by = None;
-        for &cell in needed {
-            match self.usable_row(cell, open) {
-                Some(row) => {
-                    witness.see(Step::Granted { cell, row });
-                    granted_by = granted_by.or(Some(row));
-                }
-                None => {
-                    let reason = self.why(cell, open);
-                    witness.see(Step::Lacking { cell, reason });
-                    return Decision::refuse_at(reason, Some(cell));
-                }
-            }
-        }
-        let gates = (0..).zip(&self.policy.model.gates);
-        let asks = gates.filter(|(_, gate)| gate.asked_by.iter().any(|cell| needed.contains(cell))).map(|(at, _)| at);
-        Decision::permit(Reason::Granted, access.route, needed.first().copied(), granted_by, asks.collect())
-    }
-
-    /// The first row, in the policy's order, that is held, has the cell and has all its gates open.
-    fn usable_row(&self, cell: CellId, open: u64) -> Option<RowId> {
-        self.policy.grants.rows_with(cell).iter().enumerate().find_map(|(word, has)| {
-            let usable = self.held(word).0 & has & !self.closed(word, open);
-            first_row(word, usable)
-        })
-    }
-
-    /// Held, given before anything is taken away, and given in some scope or other.
-    fn held(&self, word: usize) -> (u64, u64, u64) {
-        if self.every_row {
-            let all = self.policy.standings.every_row().get(word).copied().unwrap_or(0);
-            return (all, all, all);
-        }
-        let held = self.standing.word(word, self.scope, self.across);
-        (held.held, held.given, held.anywhere)
-    }
-
-    /// Rows of this word that some closed gate closes.
-    fn closed(&self, word: usize, open: u64) -> u64 {
-        let gates = self.policy.gates.iter().enumerate().filter(|(at, _)| open >> at & 1 == 0);
-        gates.fold(0, |closed, (_, rows)| closed | rows.get(word).copied().unwrap_or(0))
-    }
-
-    /// Which gates are open, a bit each; a policy has at most 64.
-    fn open_gates(&self) -> u64 {
-        let keys = Keys { subject: self.subject, scope: self.scope };
-        let gates = self.policy.model.gates.iter().enumerate();
-        gates.fold(0, |open, (at, gate)| open | u64::from(self.approvals.opens(gate, &keys, self.now)) << at)
-    }
-
-    /// How far the best row that has the cell came.
-    fn why(&self, cell: CellId, open: u64) -> Reason {
-        let mut best = Reason::NotGranted;
-        for (word, &has) in self.policy.grants.rows_with(cell).iter().enumerate() {
-            let (held, given, anywhere) = self.held(word);
-            if has & held != 0 {
-                // Held but not usable: the first gate in the file that closes one of these rows.
-                let closes = |rows: &[u64]| rows.get(word).copied().unwrap_or(0) & has & held != 0;
-                let mut gates = self.policy.gates.iter().enumerate();
-                let first = gates.find(|(at, rows)| open >> at & 1 == 0 && closes(rows));
-                if let Some((at, _)) = first {
-                    best = best.further(Reason::Gate(u8::try_from(at).unwrap_or(u8::MAX)));
-                }
-            } else if has & given != 0 {
-                best = best.further(Reason::TakenAway);
-            } else if has & anywhere != 0 {
-                best = best.further(Reason::OutOfScope);
-            }
-        }
-        best
-    }
-}
-
-fn first_row(word: usize, set: u64) -> Option<RowId> {
-    let at =
-        (set != 0).then(|| u64::try_from(word).ok())??.checked_mul(64)?.checked_add(u64::from(set.trailing_zeros()))?;
-    u32::try_from(at).ok().map(RowId)
 }
 
 const _: () = assert!(MAX_SCOPES <= 8, "`across` holds a bit for each scope");

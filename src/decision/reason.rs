@@ -30,8 +30,14 @@ pub enum Reason {
     NoMethod,
     /// The route is closed to everybody.
     Nobody,
+    /// A condition does not hold: the route's, or that of the assignment which would give the cell.
+    Condition,
     /// The path's tenant is not one of the caller's.
     NotAMember,
+    /// The policy has groups, and the caller is not in exactly one of them.
+    NoGroup,
+    /// Under `one-role`, the caller has not exactly one role.
+    NotOneRole,
     /// Nothing gives the caller the cell.
     NotGranted,
     /// The cell is given, but in another scope.
@@ -40,6 +46,10 @@ pub enum Reason {
     TakenAway,
     /// The row is held, but the gate with this place in the file is closed.
     Gate(u8),
+    /// The answer is of a media type that the caller may not read.
+    WrongType,
+    /// The answer holds fields that must be masked, which this version does not do.
+    CannotMask,
     /// The route does not say `websocket: true`.
     NoUpgrade,
     /// Too many credentials from this address were not valid.
@@ -48,7 +58,7 @@ pub enum Reason {
 
 impl Reason {
     /// The codes of all reasons with the status that callers see and one sentence; the README's table.
-    pub const TABLE: [(&'static str, u16, &'static str); 18] = [
+    pub const TABLE: [(&'static str, u16, &'static str); 23] = [
         ("granted", 200, "permitted: the caller holds rows for everything the route needs"),
         ("public", 200, "permitted: the route is public"),
         ("service-app", 200, "permitted: a service app with full grants"),
@@ -60,11 +70,16 @@ impl Reason {
         ("no-route", 404, "no route of the policy covers the path"),
         ("no-method", 405, "the route does not list the method"),
         ("nobody", 403, "the policy closes the route to everybody"),
+        ("condition", 403, "a condition of the route, or of the role's assignment, does not hold"),
         ("not-a-member", 403, "the tenant in the path is not one of the caller's"),
+        ("no-group", 403, "the caller is not in exactly one of the policy's groups"),
+        ("not-one-role", 403, "the caller has not exactly one role"),
         ("not-granted", 403, "nothing gives the caller what the route needs"),
         ("out-of-scope", 403, "the caller has it in another scope only"),
         ("taken-away", 403, "the policy takes it away from the caller"),
         ("gate", 403, "a gate is closed; the code names it behind the colon"),
+        ("wrong-type", 403, "the answer is of a media type that the caller may not read"),
+        ("cannot-mask", 403, "the answer must be masked for the caller, which this version does not do"),
         ("no-upgrade", 403, "the route does not open WebSockets"),
         ("too-many-failures", 429, "too many invalid credentials came from this address"),
     ];
@@ -83,11 +98,16 @@ impl Reason {
             Self::NoRoute => "no-route",
             Self::NoMethod => "no-method",
             Self::Nobody => "nobody",
+            Self::Condition => "condition",
             Self::NotAMember => "not-a-member",
+            Self::NoGroup => "no-group",
+            Self::NotOneRole => "not-one-role",
             Self::NotGranted => "not-granted",
             Self::OutOfScope => "out-of-scope",
             Self::TakenAway => "taken-away",
             Self::Gate(_) => "gate",
+            Self::WrongType => "wrong-type",
+            Self::CannotMask => "cannot-mask",
             Self::NoUpgrade => "no-upgrade",
             Self::TooManyFailures => "too-many-failures",
         }
@@ -134,6 +154,7 @@ impl Reason {
         let rank = |reason: Self| match reason {
             Self::NotGranted => 0,
             Self::OutOfScope => 1,
+            Self::Condition => 2,
             Self::TakenAway => 3,
             Self::Gate(_) => 4,
             _ => 5,

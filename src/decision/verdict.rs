@@ -1,7 +1,7 @@
 //! Decision: permit or refusal; only this layer makes a permit.
 
 use crate::policy::RowId;
-use crate::vocabulary::{CellId, RouteId};
+use crate::vocabulary::{Candidate, CellId, RouteId, media};
 
 use super::Reason;
 
@@ -21,20 +21,58 @@ pub struct Decision {
 /// Permit: the permission to forward one request; nobody but [`super::decide`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
-    route: RouteId,
-    asks: Vec<u8>,
+    route: Option<RouteId>,
+    obligations: Obligations,
+}
+
+/// Obligations: what the edge must do with a request that it forwards; a bit for each thing, so that nothing is
+/// allocated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Obligations {
+    pub(super) asks: u64,
+    pub(super) masks: u64,
+    /// The candidates of a route by type that may be answered; 0 where the route is none, or all may.
+    pub(super) candidates: u64,
 }
 
 impl Permit {
-    /// The route that it is for.
-    pub fn route(&self) -> RouteId {
+    /// The route that it is for; `None` where shadow mode forwards what no route covers.
+    pub fn route(&self) -> Option<RouteId> {
         self.route
     }
 
-    /// The gates whose approval this request asks for, by their place in the file: an obligation of the edge.
-    pub fn asks(&self) -> &[u8] {
-        &self.asks
+    /// The gates whose approval this request asks for, by their places in the file.
+    pub fn asks(&self) -> impl Iterator<Item = usize> + use<> {
+        places(self.obligations.asks)
     }
+
+    /// The field sets that must be masked in the answer, by their places in the file.
+    pub fn masks(&self) -> impl Iterator<Item = usize> + use<> {
+        places(self.obligations.masks)
+    }
+
+    /// Whether an answer of this `Content-Type` may go to the caller; `None` is an answer without one, or with
+    /// several. `candidates` are those of the permit's route.
+    pub fn admits(&self, candidates: &[Candidate], content_type: Option<&str>) -> bool {
+        let (wanted, usable) = (chosen(candidates, content_type), self.obligations.candidates);
+        usable == 0 || (wanted != 0 && wanted & !usable == 0)
+    }
+}
+
+/// The candidates that an answer must satisfy, a bit each: the closest to its media type; all of them where it has
+/// no single valid one; none where no range means it.
+pub(super) fn chosen(candidates: &[Candidate], content_type: Option<&str>) -> u64 {
+    let candidates = || candidates.iter().enumerate().take(64);
+    let Some(essence) = content_type.and_then(media::essence) else {
+        return candidates().fold(0, |all, (at, _)| all | 1 << at);
+    };
+    let closeness = |candidate: &Candidate| candidate.range.closeness(&essence);
+    let closest = candidates().filter(|(_, one)| closeness(one) > 0).max_by_key(|(_, one)| closeness(one));
+    closest.map_or(0, |(at, _)| 1 << at)
+}
+
+fn places(bits: u64) -> impl Iterator<Item = usize> + use<> {
+    (0..64).filter(move |at| bits >> at & 1 == 1)
 }
 
 /// Refusal: no permission to forward.
@@ -55,9 +93,20 @@ impl Decision {
         route: RouteId,
         cell: Option<CellId>,
         granted_by: Option<RowId>,
-        asks: Vec<u8>,
+        obligations: Obligations,
     ) -> Self {
-        Self { verdict: Ok(Permit { route, asks }), reason, cell, granted_by }
+        Self { verdict: Ok(Permit { route: Some(route), obligations }), reason, cell, granted_by }
+    }
+
+    /// The same refusal, which forwards because the policy is in shadow mode.
+    pub(super) fn forwarded_all_the_same(self) -> Self {
+        let permit = Permit { route: None, obligations: Obligations::default() };
+        Self { verdict: Ok(permit), ..self }
+    }
+
+    /// Whether it is a refusal that forwards.
+    pub fn is_shadowed(&self) -> bool {
+        self.verdict.is_ok() && !self.reason.is_permit()
     }
 
     /// A refusal about no cell in particular.

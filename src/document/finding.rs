@@ -36,10 +36,16 @@ pub enum Code {
     RouteConflict,
     /// Roles that include each other in a circle.
     Cycle,
-    /// A row that is given and taken away in the same entry.
+    /// Two things that cannot both be meant: a row given and taken away in one entry, two roles under `one-role`.
     Contradiction,
-    /// Part of the policy language that this version does not enforce yet; it refuses rather than ignores it.
-    NotYet,
+    /// A condition that cannot be read, or that names what there is not.
+    BadCondition,
+    /// A route that no request reaches, because another one takes them all.
+    Unreachable,
+    /// A locked role or profile that a reload would change.
+    Locked,
+    /// A case that the policy decides in another way.
+    CaseFailed,
     /// A file that cannot be read.
     Unreadable,
     /// A row without a cell.
@@ -48,6 +54,14 @@ pub enum Code {
     EmptyColumn,
     /// A cell that no route needs.
     UnusedCell,
+    /// A row that is taken away, though another one still gives some of its cells.
+    StillGiven,
+    /// A template that takes paths which another one, with other cells, would match too.
+    Overlap,
+    /// A row that is given, but that no profile of those to whom it is given opens.
+    FeatureMissing,
+    /// A policy whose refusals forward.
+    ShadowMode,
 }
 
 impl Code {
@@ -69,11 +83,18 @@ impl Code {
         Self::RouteConflict,
         Self::Cycle,
         Self::Contradiction,
-        Self::NotYet,
+        Self::BadCondition,
+        Self::Unreachable,
+        Self::Locked,
+        Self::CaseFailed,
         Self::Unreadable,
         Self::EmptyRow,
         Self::EmptyColumn,
         Self::UnusedCell,
+        Self::StillGiven,
+        Self::Overlap,
+        Self::FeatureMissing,
+        Self::ShadowMode,
     ];
 
     /// The stable word for this code.
@@ -95,11 +116,18 @@ impl Code {
             Self::RouteConflict => "route-conflict",
             Self::Cycle => "cycle",
             Self::Contradiction => "contradiction",
-            Self::NotYet => "not-yet",
+            Self::BadCondition => "bad-condition",
+            Self::Unreachable => "unreachable",
+            Self::Locked => "locked",
+            Self::CaseFailed => "case-failed",
             Self::Unreadable => "unreadable",
             Self::EmptyRow => "empty-row",
             Self::EmptyColumn => "empty-column",
             Self::UnusedCell => "unused-cell",
+            Self::StillGiven => "still-given",
+            Self::Overlap => "overlap",
+            Self::FeatureMissing => "feature-missing",
+            Self::ShadowMode => "shadow-mode",
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::document::{Code, Finding, Findings, Sources};
 
 use super::grants::{Grants, insert, words_for};
-use super::model::Model;
+use super::model::{FieldSet, Model, Shadow};
+use super::reach;
 use super::routes::RouteTable;
 use super::snapshot::{PolicyVersion, Snapshot};
 use super::source::Source;
@@ -32,21 +33,44 @@ pub(super) fn compile(
             return None;
         }
     };
+    reach::check(&routes, findings);
     let words = words_for(model.rows.len());
     let gates = model.gates.iter().map(|gate| {
         let mut bits = vec![0; words].into_boxed_slice();
         gate.closes.iter().for_each(|row| insert(&mut bits, *row));
         bits
     });
+    let users = std::mem::take(&mut model.users);
     Some(Snapshot {
         version: PolicyVersion { name: model.name.clone(), hash: hash(sources).into() },
         routes,
         grants: Grants::build(model.cells.len(), &model.rows),
-        standings: Standings::build(&model),
+        standings: Standings::build(&model, users),
         gates: gates.collect(),
         gate_codes: model.gates.iter().map(|gate| format!("gate:{}", gate.name).into()).collect(),
+        features: model.profiles.iter().map(|profile| bits(&profile.features)).collect(),
+        masks: model.cells.iter().map(|cell| masks(&model, &cell.resource)).collect(),
+        shadowed: model.cells.iter().map(|cell| is_shadowed(&model, &cell.resource)).collect(),
         model,
     })
+}
+
+fn bits(places: &[u8]) -> u64 {
+    places.iter().fold(0, |bits, at| bits | 1 << (at % 64))
+}
+
+/// The field sets that stand in answers about a resource, a bit each.
+fn masks(model: &Model, resource: &str) -> u64 {
+    let listed = |set: &FieldSet| set.resources.iter().any(|(known, _)| **known == *resource);
+    (0..64).zip(&model.fields).fold(0, |bits, (at, set)| bits | u64::from(listed(set)) << at)
+}
+
+fn is_shadowed(model: &Model, resource: &str) -> bool {
+    match &model.shadow {
+        Shadow::Off => false,
+        Shadow::Resources(names) => names.iter().any(|name| **name == *resource),
+        Shadow::All => true,
+    }
 }
 
 /// A hash over the texts in their order, each with its length, so that moving a line between files changes it.

@@ -2,6 +2,7 @@
 
 use crate::vocabulary::{Cell, Operation};
 
+use super::model::Gate;
 use super::snapshot::Snapshot;
 use super::standing::RowId;
 
@@ -57,8 +58,8 @@ fn field(policy: &Snapshot, row: RowId, resource: &str) -> String {
         .filter(|(_, cell)| cell.operation.letter().is_none())
         .map(|(_, cell)| cell.operation.word().to_owned());
     let mut parts: Vec<String> = (!letters.is_empty()).then_some(letters).into_iter().chain(words).collect();
-    let asks = policy.model.gates.iter().any(|gate| {
-        let asked = gate.asked_by.iter().filter_map(|cell| policy.cell(*cell));
+    let asks = policy.model.gates.iter().filter_map(Gate::approval).any(|approval| {
+        let asked = approval.asked_by.iter().filter_map(|cell| policy.cell(*cell));
         asked.into_iter().any(|cell| sorted.iter().any(|(_, known)| *known == cell))
     });
     if asks {

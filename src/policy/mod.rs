@@ -1,9 +1,11 @@
 //! What is permitted: policy files become a snapshot, or findings.
 
 mod compile;
+mod reach;
 mod source;
 mod validate;
 
+pub mod condition;
 pub mod grants;
 pub mod matrix;
 pub mod model;
@@ -11,6 +13,7 @@ pub mod routes;
 pub mod snapshot;
 pub mod standing;
 pub mod template;
+pub mod users;
 
 pub use model::Model;
 pub use routes::{Placed, RouteTable, Unplaced, access_of};
@@ -47,13 +50,12 @@ pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
 
 fn parse(sources: &Sources, findings: &mut Findings) -> source::Source {
     let mut written = source::Source::default();
-    let mut version = None;
     for (file, _) in sources.iter() {
         if let Some(root) = crate::document::parse(sources, file, findings) {
-            written.read(&root, &mut version, findings);
+            written.read(&root, findings);
         }
     }
-    if version.is_none() && !findings.has_errors() {
+    if !written.has_version() && !findings.has_errors() {
         let finding = Finding::error(Code::MissingKey, None, "the policy has no `version`");
         findings.push(finding.help("write `version: 1` at the top"));
     }

@@ -3,6 +3,7 @@
 use crate::request::Dialect;
 use crate::vocabulary::{Cell, CellId};
 
+use super::condition::{Condition, ConditionId};
 use super::routes::Route;
 use super::source::ServiceApps;
 use super::standing::RowId;
@@ -26,16 +27,30 @@ pub struct Model {
     pub everyone: Vec<RowId>,
     /// The roles with all that they include.
     pub roles: Vec<Role>,
-    /// What the policy says of single users.
-    pub users: Vec<User>,
+    /// Whether a caller has exactly one role.
+    pub one_role: bool,
+    /// The groups, of which a caller has exactly one where there are any.
+    pub groups: Vec<Group>,
+    /// The profiles, which say where there are which features.
+    pub profiles: Vec<Profile>,
+    /// The field sets, in file order.
+    pub fields: Vec<FieldSet>,
     /// The gates in file order.
     pub gates: Vec<Gate>,
+    /// Every condition of the policy, each text once.
+    pub conditions: Vec<Condition>,
+    /// Whose refusals forward.
+    pub shadow: Shadow,
+    /// Whether the cases beside the policy must pass before it counts.
+    pub cases_must_pass: bool,
     /// What service apps may that `users` does not list.
     pub service_apps: Option<ServiceApps>,
     /// Which browsers may call.
     pub cors: Option<Cors>,
     /// The routes in their order, until they are compiled into the snapshot's table.
     pub(super) routes: Vec<Route>,
+    /// What the policy says of single users, until it is compiled into the snapshot's standings.
+    pub(super) users: Vec<User>,
 }
 
 /// ScopeName: a declared scope.
@@ -65,15 +80,59 @@ pub struct Row {
     pub cells: Vec<CellId>,
 }
 
+/// Bounds: for each bound scope, by its place among the declared ones, the values that fit; empty fits everywhere.
+pub type Bounds = Box<[(u8, Box<[Box<str>]>)]>;
+
+/// Part: rows that are given in one scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Where.
+    pub scope: Bounds,
+    /// Which, in their order.
+    pub rows: Vec<RowId>,
+}
+
 /// Role: the rows that a role gives, inclusion flattened.
 #[derive(Debug, Clone)]
 pub struct Role {
     /// Its name.
     pub name: Box<str>,
-    /// Its own rows and those of the roles that it includes.
-    pub rows: Vec<RowId>,
+    /// Its own rows and those of the roles that it includes, one part for each scope.
+    pub parts: Vec<Part>,
     /// The roles that it names under `includes`.
     pub includes: Vec<Box<str>>,
+    /// Whether only the policy assigns it; a token's word does not count.
+    pub policy_only: bool,
+    /// The scopes that every assignment must name, a bit each.
+    pub assign_within: u8,
+    /// Whether a reload may not change it.
+    pub locked: bool,
+}
+
+/// Profile: the features that there are for a group, or within a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name.
+    pub name: Box<str>,
+    /// The feature gates that it opens, by their places in the file.
+    pub features: Vec<u8>,
+    /// Where it applies, whoever asks.
+    pub within: Vec<Bounds>,
+    /// Whether a reload may not change it.
+    pub locked: bool,
+}
+
+/// Group: what the policy says of everybody in a group.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its profile, by its place among the profiles.
+    pub profile: Option<u32>,
+    /// Rows that its members hold.
+    pub permissions: Vec<RowId>,
+    /// Rows that are taken from its members.
+    pub without: Vec<RowId>,
 }
 
 /// User: what the policy says of one id.
@@ -81,32 +140,75 @@ pub struct Role {
 pub struct User {
     /// The id as written.
     pub id: Box<str>,
+    /// Replaces the token's group: by its place among the groups.
+    pub group: Option<u32>,
     /// Replaces the token's roles and permissions.
-    pub roles: Option<Vec<Bound>>,
+    pub roles: Option<Box<[Bound]>>,
     /// Replaces the token's tenants.
-    pub tenants: Option<Vec<Box<str>>>,
+    pub tenants: Option<Box<[Box<str>]>>,
     /// Rows that the user holds whatever else is said.
-    pub permissions: Vec<RowId>,
+    pub permissions: Box<[RowId]>,
     /// Rows that are taken from the user.
-    pub without: Vec<RowId>,
+    pub without: Box<[RowId]>,
 }
 
 /// Bound: a role in a scope.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Bound {
     /// The role, by its place among the roles.
     pub role: u32,
-    /// For each bound scope, by its place among the scopes, the values that fit.
-    pub scope: Vec<(u8, Vec<Box<str>>)>,
+    /// Where it was given.
+    pub scope: Bounds,
+    /// The condition without which the assignment is not there.
+    pub when: Option<ConditionId>,
 }
 
-/// Gate: closes rows until an approval opens them.
+/// FieldSet: fields that only those see who may read the set; a column too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldSet {
+    /// Its name.
+    pub name: Box<str>,
+    /// The cell `read` of it, where some row or route has it.
+    pub read: Option<CellId>,
+    /// For each resource whose answers hold such fields, their paths.
+    pub resources: Vec<(Box<str>, Vec<Box<str>>)>,
+}
+
+/// Gate: closes rows, whoever holds them.
 #[derive(Debug, Clone)]
 pub struct Gate {
     /// Its name.
     pub name: Box<str>,
     /// The rows that it closes.
     pub closes: Vec<RowId>,
+    /// What opens it.
+    pub by: By,
+}
+
+/// By: what opens a gate.
+#[derive(Debug, Clone)]
+pub enum By {
+    /// An approval.
+    Approval(Approval),
+    /// A profile that lists it and applies.
+    Feature,
+    /// A condition that holds.
+    Condition(ConditionId),
+}
+
+impl Gate {
+    /// What its approvals are about; `None` where something else opens it.
+    pub fn approval(&self) -> Option<&Approval> {
+        match &self.by {
+            By::Approval(approval) => Some(approval),
+            By::Feature | By::Condition(_) => None,
+        }
+    }
+}
+
+/// Approval: what opens a gate, for whom, and who may grant it.
+#[derive(Debug, Clone, Default)]
+pub struct Approval {
     /// What an approval is for.
     pub keys: Vec<Key>,
     /// The cells whose use asks for the approval.
@@ -128,6 +230,18 @@ pub enum Key {
     Scope(u8),
 }
 
+/// Shadow: whose refusals forward, so that a rollout breaks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Shadow {
+    /// Nobody's: the policy is enforced.
+    #[default]
+    Off,
+    /// Those about a cell of these resources.
+    Resources(Vec<Box<str>>),
+    /// All.
+    All,
+}
+
 /// Cors: which browsers' scripts may call, and read what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
@@ -141,4 +255,11 @@ pub struct Cors {
     pub credentials: bool,
     /// Seconds for which a browser may keep the answer.
     pub max_age: u64,
+}
+
+impl Role {
+    /// Every row that it gives somewhere.
+    pub fn rows(&self) -> impl Iterator<Item = RowId> {
+        self.parts.iter().flat_map(|part| part.rows.iter().copied())
+    }
 }

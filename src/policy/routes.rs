@@ -1,8 +1,11 @@
 //! RouteTable: method and path to access; the one file that names matchit.
 
-use crate::request::{CanonicalPath, Dialect, RejectedRequest, path};
+use std::borrow::Cow;
+
+use crate::request::{CanonicalPath, Dialect, RejectedRequest, path, query};
 use crate::vocabulary::{Access, Cells, RouteId, Scope, access::MAX_SCOPES};
 
+use super::condition::ConditionId;
 use super::template::Template;
 
 /// RouteTable: all routes of a policy, ready to match.
@@ -21,10 +24,19 @@ pub struct Route {
     pub template: Template,
     /// The methods that are listed, in their order.
     pub methods: Box<[Method]>,
-    /// For each declared scope the segment that carries it.
-    pub scopes: [Option<u16>; MAX_SCOPES],
+    /// For each declared scope what carries it.
+    pub scopes: [Option<Carrier>; MAX_SCOPES],
     /// The line of the template, and the file's number among the sources.
     pub place: crate::document::Place,
+}
+
+/// Carrier: the part of a request that a scope's value is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The segment with that place in the path.
+    Segment(u16),
+    /// The query parameter with that place in the template's list.
+    Query(u16),
 }
 
 /// Method: what one method of a route needs.
@@ -42,6 +54,8 @@ pub struct Method {
     pub token_from: Option<Box<str>>,
     /// The segment whose value may hold an encoded slash.
     pub encoded_slash: Option<u16>,
+    /// The condition without which the method is closed.
+    pub when: Option<ConditionId>,
 }
 
 /// Unplaced: why a request is on no route.
@@ -119,41 +133,70 @@ impl RouteTable {
         self.dialect
     }
 
-    /// The place of a request; HEAD is placed as GET.
+    /// The entry of a method in a route, by their places.
+    pub fn method(&self, route: RouteId, method: u16) -> Option<&Method> {
+        self.route(route)?.methods.get(usize::from(method))
+    }
+
+    /// The place of a request; HEAD is placed as GET. The query is read for scopes only.
     ///
     /// # Errors
-    /// No template, no method, or a path that the upstream could take for another one.
-    pub fn place<'r>(&'r self, method: &str, path: &'r CanonicalPath<'_>) -> Result<Placed<'r>, Unplaced> {
+    /// No template, no method, or a path or scope that the upstream could take for another one.
+    pub fn place<'r>(
+        &'r self,
+        method: &str,
+        path: &'r CanonicalPath<'_>,
+        query: Option<&'r str>,
+    ) -> Result<Placed<'r>, Unplaced> {
         let text = path.as_str();
-        let id = if self.dialect.folds_case() { self.match_folded(text) } else { self.match_exact(text)? };
+        let ambiguous = |_| Unplaced::Rejected(RejectedRequest::AmbiguousPath);
+        let id = self.reached(text).map_err(ambiguous)?;
         // An encoded slash is a letter of one parameter or nothing: elsewhere servers would split there.
         let stray = Unplaced::Rejected(RejectedRequest::EncodedSlash);
         let id = id.ok_or(if path.has_encoded_slash() { stray } else { Unplaced::NoRoute })?;
         let route = self.route(id).ok_or(Unplaced::NoRoute)?;
         let wanted = if method == "HEAD" { "GET" } else { method };
-        let entry = route.methods.iter().find(|entry| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
+        let mut methods = (0..).zip(&route.methods);
+        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
         if path.has_encoded_slash() {
             check_encoded_slashes(text, entry.encoded_slash)?;
         }
         let mut scope: Scope<'r> = Default::default();
-        for (value, segment) in scope.iter_mut().zip(route.scopes) {
-            *value = segment.and_then(|at| nth_segment(text, usize::from(at))).map(path::decode_segment);
+        for (value, carrier) in scope.iter_mut().zip(route.scopes) {
+            *value = match carrier {
+                Some(Carrier::Segment(at)) => nth_segment(text, usize::from(at)).map(path::decode_segment),
+                Some(Carrier::Query(at)) => self.query_value(route, at, query.unwrap_or_default())?,
+                None => None,
+            };
         }
         Ok(Placed {
             route,
             method: entry,
-            access: Access { route: id, cells: &entry.cells, scope, across: entry.across },
+            access: Access { route: id, method: at, cells: &entry.cells, scope, across: entry.across },
         })
     }
 
-    fn match_exact(&self, text: &str) -> Result<Option<RouteId>, Unplaced> {
+    fn query_value<'q>(&self, route: &Route, at: u16, query: &'q str) -> Result<Option<Cow<'q, str>>, Unplaced> {
+        let Some((parameter, _)) = route.template.query().get(usize::from(at)) else { return Ok(None) };
+        query::scope(query, parameter, self.dialect.folds_case()).map_err(Unplaced::Rejected)
+    }
+
+    /// The route that a canonical path reaches.
+    ///
+    /// # Errors
+    /// Another route, which a looser server could take the path for.
+    pub(super) fn reached(&self, text: &str) -> Result<Option<RouteId>, RouteId> {
+        if self.dialect.folds_case() {
+            return Ok(self.match_folded(text));
+        }
         let exact = self.exact.at(text).ok().map(|found| *found.value);
         if exact.is_some() {
             // Whatever a looser server makes of the path must be the same route.
-            let other = |text: &str| self.match_folded(text).is_some_and(|other| Some(other) != exact);
+            let other = |text: &str| self.match_folded(text).filter(|other| Some(*other) != exact);
             let looser = loosest(text);
-            if other(text) || (looser.len() != text.len() && other(looser)) {
-                return Err(Unplaced::Rejected(RejectedRequest::AmbiguousPath));
+            let looser = (looser.len() != text.len()).then_some(looser);
+            if let Some(other) = other(text).or_else(|| looser.and_then(other)) {
+                return Err(other);
             }
         }
         Ok(exact)

@@ -2,8 +2,9 @@
 
 use crate::vocabulary::{Cell, CellId, RouteId};
 
+use super::condition::{Condition, ConditionId};
 use super::grants::Grants;
-use super::model::{Gate, Model, Row};
+use super::model::{Gate, Model, Row, Shadow};
 use super::routes::RouteTable;
 use super::standing::{RowId, Standings};
 
@@ -22,6 +23,12 @@ pub struct Snapshot {
     pub standings: Standings,
     /// For each gate the rows that it closes.
     pub gates: Box<[Box<[u64]>]>,
+    /// For each profile the feature gates that it opens, a bit each.
+    pub features: Box<[u64]>,
+    /// For each cell the field sets that stand in its answers, a bit each.
+    pub masks: Box<[u64]>,
+    /// For each cell whether refusals about it forward.
+    pub(super) shadowed: Box<[bool]>,
     /// For each gate the code of refusing by it: `gate:app-connection`.
     pub(super) gate_codes: Box<[Box<str>]>,
 }
@@ -54,6 +61,19 @@ impl Snapshot {
     /// The reason code of the gate with that place in the file.
     pub fn gate_code(&self, at: usize) -> Option<&str> {
         self.gate_codes.get(at).map(|code| &**code)
+    }
+
+    /// Whether refusals about this cell forward; without a cell, whether all refusals do.
+    pub fn is_shadowed(&self, cell: Option<CellId>) -> bool {
+        match cell.and_then(|cell| usize::try_from(cell.0).ok()) {
+            Some(at) => self.shadowed.get(at).copied().unwrap_or(false),
+            None => self.model.shadow == Shadow::All,
+        }
+    }
+
+    /// The condition with that id.
+    pub fn condition(&self, id: ConditionId) -> Option<&Condition> {
+        self.model.conditions.get(usize::try_from(id.0).ok()?)
     }
 
     /// The template of a route.

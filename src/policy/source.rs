@@ -1,13 +1,18 @@
 //! The policy as written: every key read strictly, nothing resolved yet.
 
+mod fields;
 mod gates;
 mod people;
 mod routes;
 
+pub(super) use fields::{FieldSource, ShadowSource};
+pub(super) use gates::{ApprovalSource, BySource, CorsSource, GateSource};
+pub(super) use people::{AssignmentSource, GroupSource, ProfileSource, RoleSource, UserSource};
+pub(super) use routes::{MethodSource, NeedSource, RouteSource, RowSource};
+
 use crate::document::reader::{self, Fields};
 use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
 use crate::request::Dialect;
-use crate::vocabulary::Operation;
 
 /// Written: a name or a text, and where it stands.
 #[derive(Debug, Clone)]
@@ -24,13 +29,22 @@ pub(crate) struct Source {
     pub(crate) scopes: Vec<ScopeSource>,
     pub(crate) routes: Vec<RouteSource>,
     pub(crate) tables: Vec<TableSource>,
+    pub(crate) fields: Vec<FieldSource>,
     pub(crate) rows: Vec<RowSource>,
     pub(crate) everyone: Vec<Written>,
     pub(crate) service_apps: Option<ServiceApps>,
+    pub(crate) one_role: bool,
     pub(crate) gates: Vec<GateSource>,
+    pub(crate) profiles: Vec<ProfileSource>,
+    pub(crate) groups: Vec<GroupSource>,
     pub(crate) roles: Vec<RoleSource>,
     pub(crate) users: Vec<UserSource>,
     pub(crate) cors: Option<CorsSource>,
+    pub(crate) shadow: Option<ShadowSource>,
+    /// The policy's cases must pass before it is loaded.
+    pub(crate) cases_must_pass: bool,
+    /// Where each key stands that may stand once only.
+    once: Vec<(&'static str, Place)>,
 }
 
 #[derive(Debug)]
@@ -40,39 +54,9 @@ pub(crate) struct ScopeSource {
 }
 
 #[derive(Debug)]
-pub(crate) struct RouteSource {
-    pub(crate) template: Written,
-    pub(crate) methods: Vec<MethodSource>,
-}
-
-#[derive(Debug)]
-pub(crate) struct MethodSource {
-    pub(crate) method: Written,
-    pub(crate) need: NeedSource,
-    pub(crate) websocket: bool,
-    pub(crate) token_from: Option<Written>,
-    pub(crate) encoded_slash: Option<Written>,
-    pub(crate) across: Vec<Written>,
-}
-
-#[derive(Debug)]
-pub(crate) enum NeedSource {
-    Public,
-    Nobody,
-    /// Operation and resource, in the order in which they are written.
-    Cells(Vec<(Operation, Written)>),
-}
-
-#[derive(Debug)]
 pub(crate) struct TableSource {
     pub(crate) title: Option<Written>,
     pub(crate) resources: Vec<Written>,
-}
-
-#[derive(Debug)]
-pub(crate) struct RowSource {
-    pub(crate) name: Written,
-    pub(crate) cells: Vec<(Written, Vec<(Operation, Place)>)>,
 }
 
 /// ServiceApps: what the policy's `service-apps` says of service apps that `users:` does not list.
@@ -84,113 +68,108 @@ pub enum ServiceApps {
     EveryPermission,
 }
 
-#[derive(Debug)]
-pub(crate) struct GateSource {
-    pub(crate) name: Written,
-    /// `except` closes all other rows, `permissions` these.
-    pub(crate) except: Option<Vec<Written>>,
-    pub(crate) permissions: Option<Vec<Written>>,
-    pub(crate) keys: Vec<Written>,
-    pub(crate) asked_by: Vec<(Operation, Written)>,
-    pub(crate) approvers: Vec<Written>,
-    pub(crate) granted: Vec<(Place, Vec<(Written, Written)>)>,
-}
-
-#[derive(Debug)]
-pub(crate) struct RoleSource {
-    pub(crate) name: Written,
-    pub(crate) includes: Vec<Written>,
-    pub(crate) permissions: Vec<Written>,
-}
-
-#[derive(Debug)]
-pub(crate) struct UserSource {
-    pub(crate) id: Written,
-    pub(crate) roles: Option<Vec<AssignmentSource>>,
-    pub(crate) tenants: Option<Vec<Written>>,
-    pub(crate) permissions: Vec<Written>,
-    pub(crate) without: Vec<Written>,
-}
-
-#[derive(Debug)]
-pub(crate) struct AssignmentSource {
-    pub(crate) role: Written,
-    pub(crate) scope: Vec<(Written, Vec<Written>)>,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct CorsSource {
-    pub(crate) origins: Vec<Written>,
-    pub(crate) headers: Vec<Written>,
-    pub(crate) exposed: Vec<Written>,
-    pub(crate) credentials: bool,
-    pub(crate) max_age: Option<u64>,
-}
-
-/// Parts of the language that this version refuses rather than ignores.
-const NOT_YET: [&str; 5] = ["fields", "one-role", "profiles", "groups", "modes"];
-
 impl Source {
     /// Reads one file and adds it to those read before.
-    pub(crate) fn read(&mut self, root: &Node, version_seen: &mut Option<Place>, findings: &mut Findings) {
+    pub(crate) fn read(&mut self, root: &Node, findings: &mut Findings) {
         let Some(mut fields) = Fields::open(root, "a policy", findings) else { return };
-        if let Some(node) = fields.optional("version") {
-            once(version_seen, "version", node.place, findings);
-            reader::integer(node, "`version`", 1, 1, findings);
-        }
-        if let Some(node) = fields.optional("name") {
-            let before = self.name.as_ref().map(|name| name.place);
-            once(&mut before.into_iter().next(), "name", node.place, findings);
-            self.name = written(node, "`name`", findings);
-        }
-        if let Some(node) = fields.optional("dialect")
-            && let Some(dialect) = reader::word(node, "`dialect`", &Dialect::WORDS, findings)
-        {
-            self.dialect = dialect;
-        }
+        self.read_singles(&mut fields, findings);
         if let Some(node) = fields.optional("scopes") {
             self.read_scopes(node, findings);
-        }
-        if let Some(node) = fields.optional("routes") {
-            for (key, value) in reader::entries(node, "`routes`", findings).unwrap_or_default() {
-                self.routes.extend(routes::route(key, value, findings));
-            }
         }
         if let Some(node) = fields.optional("resources") {
             self.read_resources(node, findings);
         }
-        if let Some(node) = fields.optional("permissions") {
-            for (key, value) in reader::entries(node, "`permissions`", findings).unwrap_or_default() {
-                self.rows.extend(routes::row(key, value, findings));
-            }
+        let mut entries = |key, what: &str, findings: &mut Findings| {
+            let node = fields.optional(key)?;
+            reader::entries(node, what, findings)
+        };
+        for (key, value) in entries("routes", "`routes`", findings).unwrap_or_default() {
+            self.routes.extend(routes::route(key, value, findings));
         }
-        if let Some(node) = fields.optional("everyone") {
-            self.everyone.extend(names(node, "`everyone`", findings));
+        for (key, value) in entries("fields", "`fields`", findings).unwrap_or_default() {
+            self.fields.extend(fields::field_set(key, value, findings));
         }
-        if let Some(node) = fields.optional("service-apps") {
+        for (key, value) in entries("permissions", "`permissions`", findings).unwrap_or_default() {
+            self.rows.extend(routes::row(key, value, findings));
+        }
+        for (key, value) in entries("gates", "`gates`", findings).unwrap_or_default() {
+            self.gates.extend(gates::gate(key, value, findings));
+        }
+        for (key, value) in entries("profiles", "`profiles`", findings).unwrap_or_default() {
+            self.profiles.extend(people::profile(key, value, findings));
+        }
+        for (key, value) in entries("groups", "`groups`", findings).unwrap_or_default() {
+            self.groups.extend(people::group(key, value, findings));
+        }
+        for (key, value) in entries("roles", "`roles`", findings).unwrap_or_default() {
+            self.roles.extend(people::role(key, value, findings));
+        }
+        for (key, value) in entries("users", "`users`", findings).unwrap_or_default() {
+            self.users.extend(people::user(key, value, findings));
+        }
+        fields.finish(findings);
+    }
+
+    /// Whether some file says which version of the language it is written in.
+    pub(crate) fn has_version(&self) -> bool {
+        self.once.iter().any(|(key, _)| *key == "version")
+    }
+
+    /// Where the policy says whose refusals forward.
+    pub(crate) fn shadow_place(&self) -> Option<Place> {
+        self.once.iter().find(|(key, _)| *key == "shadow").map(|(_, place)| *place)
+    }
+
+    /// The keys that stand once in all files together.
+    fn read_singles(&mut self, fields: &mut Fields<'_>, findings: &mut Findings) {
+        if let Some(node) = self.single(fields, "version", findings) {
+            reader::integer(node, "`version`", 1, 1, findings);
+        }
+        if let Some(node) = self.single(fields, "name", findings) {
+            self.name = written(node, "`name`", findings);
+        }
+        if let Some(node) = self.single(fields, "dialect", findings)
+            && let Some(dialect) = reader::word(node, "`dialect`", &Dialect::WORDS, findings)
+        {
+            self.dialect = dialect;
+        }
+        if let Some(node) = self.single(fields, "service-apps", findings) {
             let words = [("all", ServiceApps::All), ("every-permission", ServiceApps::EveryPermission)];
             self.service_apps = reader::word(node, "`service-apps`", &words, findings);
         }
-        if let Some(node) = fields.optional("gates") {
-            for (key, value) in reader::entries(node, "`gates`", findings).unwrap_or_default() {
-                self.gates.extend(gates::gate(key, value, findings));
-            }
+        if let Some(node) = self.single(fields, "everyone", findings) {
+            self.everyone = names(node, "`everyone`", findings);
         }
-        if let Some(node) = fields.optional("roles") {
-            for (key, value) in reader::entries(node, "`roles`", findings).unwrap_or_default() {
-                self.roles.extend(people::role(key, value, findings));
-            }
+        if let Some(node) = self.single(fields, "one-role", findings) {
+            self.one_role = reader::boolean(node, "`one-role`", findings) == Some(true);
         }
-        if let Some(node) = fields.optional("users") {
-            for (key, value) in reader::entries(node, "`users`", findings).unwrap_or_default() {
-                self.users.extend(people::user(key, value, findings));
-            }
-        }
-        if let Some(node) = fields.optional("cors") {
+        if let Some(node) = self.single(fields, "cors", findings) {
             self.cors = gates::cors(node, findings);
         }
-        not_yet(&mut fields, &NOT_YET, findings);
-        fields.finish(findings);
+        if let Some(node) = self.single(fields, "shadow", findings) {
+            self.shadow = fields::shadow(node, findings);
+        }
+        if let Some(node) = self.single(fields, "cases", findings) {
+            self.cases_must_pass = reader::word(node, "`cases`", &[("must-pass", true)], findings) == Some(true);
+        }
+    }
+
+    fn single<'n>(
+        &mut self,
+        fields: &mut Fields<'n>,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<&'n Node> {
+        let node = fields.optional(key)?;
+        match self.once.iter().find(|(known, _)| *known == key) {
+            Some((_, first)) => {
+                let message = format!("`{key}` stands in two files of the policy");
+                let finding = Finding::error(Code::DuplicateKey, Some(node.place), message);
+                findings.push(finding.also(*first, "first here"));
+            }
+            None => self.once.push((key, node.place)),
+        }
+        Some(node)
     }
 
     fn read_scopes(&mut self, node: &Node, findings: &mut Findings) {
@@ -214,27 +193,6 @@ impl Source {
     }
 }
 
-fn once(before: &mut Option<Place>, key: &str, place: Place, findings: &mut Findings) {
-    if let Some(first) = before.replace(place) {
-        let finding =
-            Finding::error(Code::DuplicateKey, Some(place), format!("`{key}` stands in two files of the policy"));
-        findings.push(finding.also(first, "first here"));
-    }
-}
-
-/// Whether one of `keys` stands there, each a finding.
-fn not_yet(fields: &mut Fields<'_>, keys: &[&'static str], findings: &mut Findings) -> bool {
-    let mut found = false;
-    for key in keys {
-        if let Some(node) = fields.optional(key) {
-            let message = format!("`{key}` is part of the policy language, but this version does not enforce it yet");
-            found = true;
-            findings.push(Finding::error(Code::NotYet, Some(node.place), message));
-        }
-    }
-    found
-}
-
 fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Written> {
     text(node, what, findings).map(|text| Written { text: text.into(), place: node.place })
 }
@@ -242,4 +200,39 @@ fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Written> 
 fn names(node: &Node, what: &str, findings: &mut Findings) -> Vec<Written> {
     let found = reader::texts(node, what, findings);
     found.into_iter().map(|(text, place)| Written { text: text.into(), place }).collect()
+}
+
+/// `{ tenant: t1, pacs: [p7, p8] }`: for each bound scope the values that fit; `others` are keys of another meaning.
+fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> Vec<(Written, Vec<Written>)> {
+    let mut found = Vec::new();
+    for (name, values) in reader::entries(node, what, findings).unwrap_or_default() {
+        if matches!(&name.value, Value::Scalar { text, .. } if others.contains(&&**text)) {
+            continue;
+        }
+        let fitting = match &values.value {
+            Value::List(items) if items.is_empty() => {
+                let finding = Finding::error(Code::EmptyValue, Some(values.place), "a scope without a value fits nothing");
+                findings.push(finding.help("leave the scope out if every value fits"));
+                Vec::new()
+            }
+            Value::List(_) => names(values, "a scope's value", findings),
+            _ => written(values, "a scope's value", findings).into_iter().collect(),
+        };
+        if let Some(name) = written(name, "a scope's name", findings) {
+            found.push((name, fitting));
+        }
+    }
+    found
+}
+
+/// A condition: quoted, because `#`, `:` and `!` mean something to YAML.
+fn condition(node: &Node, findings: &mut Findings) -> Option<Written> {
+    if let Value::Scalar { text, plain: true } = &node.value
+        && !text.is_empty()
+    {
+        let finding = Finding::error(Code::NeedsQuotes, Some(node.place), "a condition stands in quotes");
+        findings.push(finding.help(format!("write \"{text}\"")));
+        return None;
+    }
+    written(node, "a condition", findings)
 }

@@ -2,35 +2,43 @@
 
 use std::collections::HashMap;
 
-use crate::vocabulary::{Id, Kind, Scope, Subject};
+use crate::vocabulary::{Assignment, Kind, Scope, Subject};
 
+use super::condition::ConditionId;
 use super::grants::{insert, words_for};
-use super::model::{Bound, Model};
+use super::model::{Bounds, Model, User};
+use super::users::{Entry, Users};
 
 /// RowId: a permission by its place in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowId(pub u32);
 
-/// Standings: what the policy says of everyone, of roles and of users, as bitsets over rows.
+/// Standings: what the policy says of everyone, of groups, of roles and of users.
 #[derive(Debug, Clone)]
 pub struct Standings {
     words: usize,
     everyone: Box<[u64]>,
     all: Box<[u64]>,
+    groups: Box<[GroupRows]>,
+    group_names: HashMap<Box<str>, u32>,
+    roles: Box<[RoleRows]>,
     role_names: HashMap<Box<str>, u32>,
-    role_rows: Box<[u64]>,
     row_names: HashMap<Box<str>, RowId>,
     scope_names: Box<[Box<str>]>,
-    users: HashMap<Box<str>, Vec<Entry>>,
+    users: Users,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
-    source: Box<str>,
-    roles: Option<Box<[Bound]>>,
-    tenants: Option<Box<[Box<str>]>>,
+struct GroupRows {
     permissions: Box<[u64]>,
     without: Box<[u64]>,
+}
+
+#[derive(Debug, Clone)]
+struct RoleRows {
+    parts: Box<[(Bounds, Box<[u64]>)]>,
+    policy_only: bool,
+    assign_within: u8,
 }
 
 /// Standing: one subject's words about rows, ready to be asked.
@@ -38,7 +46,10 @@ struct Entry {
 pub struct Standing<'p> {
     all: &'p Standings,
     subject: &'p Subject,
-    entry: Option<&'p Entry>,
+    entry: Option<Entry<'p>>,
+    group: Option<u32>,
+    /// A bit for each of the entry's assignments whose condition does not hold.
+    absent: u64,
 }
 
 /// Held: one 64-bit word of every set that the formula joins.
@@ -46,14 +57,16 @@ pub struct Standing<'p> {
 pub struct Held {
     /// What the formula gives: these rows are held.
     pub held: u64,
-    /// Rows that some role or claim of the subject gives, in this scope or another.
-    pub anywhere: u64,
     /// Rows that are given in this scope before anything is taken away.
     pub given: u64,
+    /// Rows that would be given in this scope if the condition of an assignment held.
+    pub conditional: u64,
+    /// Rows that some role or claim of the subject gives, in this scope or another.
+    pub anywhere: u64,
 }
 
 impl Standings {
-    pub(super) fn build(model: &Model) -> Self {
+    pub(super) fn build(model: &Model, users: Vec<User>) -> Self {
         let words = words_for(model.rows.len());
         let set = |rows: &[RowId]| {
             let mut bits = vec![0; words].into_boxed_slice();
@@ -61,32 +74,38 @@ impl Standings {
             bits
         };
         let every: Vec<RowId> = (0..).zip(&model.rows).map(|(at, _)| RowId(at)).collect();
-        let mut users: HashMap<Box<str>, Vec<Entry>> = HashMap::new();
-        for user in &model.users {
-            let id = Id::parse(&user.id);
-            users.entry(id.name).or_default().push(Entry {
-                source: id.source,
-                roles: user.roles.as_ref().map(|roles| roles.clone().into()),
-                tenants: user.tenants.as_ref().map(|tenants| tenants.clone().into()),
-                permissions: set(&user.permissions),
-                without: set(&user.without),
-            });
-        }
+        let groups = model.groups.iter();
+        let roles = model.roles.iter();
         Self {
             words,
             everyone: set(&model.everyone),
             all: set(&every),
-            role_names: (0..).zip(&model.roles).map(|(at, role)| (role.name.clone(), at)).collect(),
-            role_rows: model.roles.iter().flat_map(|role| set(&role.rows).into_vec()).collect(),
+            group_names: numbered(groups.clone().map(|group| &group.name)),
+            groups: groups
+                .map(|group| GroupRows { permissions: set(&group.permissions), without: set(&group.without) })
+                .collect(),
+            role_names: numbered(roles.clone().map(|role| &role.name)),
+            roles: roles
+                .map(|role| RoleRows {
+                    parts: role.parts.iter().map(|part| (part.scope.clone(), set(&part.rows))).collect(),
+                    policy_only: role.policy_only,
+                    assign_within: role.assign_within,
+                })
+                .collect(),
             row_names: (0..).zip(&model.rows).map(|(at, row)| (row.name.clone(), RowId(at))).collect(),
             scope_names: model.scopes.iter().map(|scope| scope.name.clone()).collect(),
-            users,
+            users: Users::build(users),
         }
     }
 
-    /// The standing of `subject`.
+    /// The standing of `subject`, whose conditional assignments are all there.
     pub fn of<'p>(&'p self, subject: &'p Subject) -> Standing<'p> {
-        Standing { all: self, subject, entry: subject.id.as_ref().and_then(|id| self.entry(id)) }
+        let entry = subject.id.as_ref().and_then(|id| self.users.find(id));
+        let group = match entry.and_then(|entry| entry.group) {
+            Some(group) => Some(group),
+            None => self.claimed_group(subject),
+        };
+        Standing { all: self, subject, entry, group, absent: 0 }
     }
 
     /// All rows, as a bitset.
@@ -99,28 +118,55 @@ impl Standings {
         self.words
     }
 
-    /// The entry of an id: the one that names its source, else the bare one. A stated id without a source means
-    /// the entry of that name if there is one only.
-    fn entry(&self, id: &Id) -> Option<&Entry> {
-        let entries = self.users.get(&id.name)?;
-        let exact = entries.iter().find(|entry| entry.source == id.source);
-        match (exact, entries.as_slice()) {
-            (Some(entry), _) => Some(entry),
-            (None, [only]) if id.source.is_empty() => Some(only),
-            (None, _) => entries.iter().find(|entry| entry.source.is_empty()),
-        }
+    /// What the policy says of single ids.
+    pub fn users(&self) -> &Users {
+        &self.users
     }
 
-    fn role_word(&self, role: u32, word: usize) -> u64 {
-        let at = usize::try_from(role).unwrap_or(usize::MAX).saturating_mul(self.words).saturating_add(word);
-        self.role_rows.get(at).copied().unwrap_or(0)
+    /// The names of the declared scopes, in their order.
+    pub fn scope_names(&self) -> &[Box<str>] {
+        &self.scope_names
+    }
+
+    /// The one group of the policy that is claimed; unknown ones do not count.
+    fn claimed_group(&self, subject: &Subject) -> Option<u32> {
+        let mut known = subject.groups.iter().filter_map(|name| self.group_names.get(name).copied());
+        let first = known.next()?;
+        known.all(|other| other == first).then_some(first)
+    }
+
+    /// The role that a claim names, where it counts: the policy knows it, lets tokens assign it, and the claim names
+    /// every scope within which it is assigned.
+    fn counted(&self, claimed: &Assignment) -> Option<u32> {
+        let role = *self.role_names.get(&claimed.role)?;
+        let rows = self.roles.get(usize::try_from(role).ok()?)?;
+        let named = |name: &str| claimed.scope.iter().any(|(known, values)| **known == *name && !values.is_empty());
+        let mut wanted = self.scope_names.iter().enumerate().filter(|(at, _)| rows.assign_within >> at & 1 == 1);
+        (!rows.policy_only && wanted.all(|(_, name)| named(name))).then_some(role)
+    }
+
+    fn parts(&self, role: u32) -> &[(Bounds, Box<[u64]>)] {
+        let role = usize::try_from(role).ok().and_then(|at| self.roles.get(at));
+        role.map(|role| &*role.parts).unwrap_or_default()
     }
 }
 
 impl<'p> Standing<'p> {
-    /// Whether `users:` has an entry for the subject.
-    pub fn is_listed(&self) -> bool {
-        self.entry.is_some()
+    /// The same, without the assignments whose condition does not hold.
+    pub fn where_holds(mut self, mut holds: impl FnMut(ConditionId) -> bool) -> Self {
+        let roles = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
+        for (at, bound) in roles.iter().enumerate() {
+            // The reader lets none stand beyond the last bit.
+            if bound.when.is_some_and(|when| !holds(when)) {
+                self.absent |= u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(u64::MAX);
+            }
+        }
+        self
+    }
+
+    /// What `users:` says of the subject.
+    pub fn entry(&self) -> Option<Entry<'p>> {
+        self.entry
     }
 
     /// Whether the subject is a service app that `users:` does not list.
@@ -128,73 +174,112 @@ impl<'p> Standing<'p> {
         self.subject.kind == Kind::Service && self.entry.is_none()
     }
 
+    /// The one group that the subject is in: the policy's word, else the token's.
+    pub fn group(&self) -> Option<u32> {
+        self.group
+    }
+
     /// The subject's tenants: the policy's word, else the token's.
     pub fn tenants(&self) -> &'p [Box<str>] {
-        match self.entry.and_then(|entry| entry.tenants.as_ref()) {
-            Some(tenants) => tenants,
-            None => &self.subject.tenants,
+        self.entry.and_then(|entry| entry.tenants).unwrap_or(&self.subject.tenants)
+    }
+
+    /// Whether the subject has exactly one role that counts, in whatever scopes; claimed permissions are one.
+    pub fn has_one_role(&self) -> bool {
+        let mut roles = self.roles();
+        let claimed = self.claims().is_some_and(|subject| {
+            subject.permissions.iter().any(|name| self.all.row_names.contains_key(name))
+        });
+        match roles.next() {
+            Some(first) => !claimed && roles.all(|other| other == first),
+            None => claimed,
         }
     }
 
     /// The names of the roles that count, for identity headers and explanations.
     pub fn role_names<'m>(&self, model: &'m Model) -> Vec<&'m str> {
         let name = |role: u32| usize::try_from(role).ok().and_then(|at| model.roles.get(at)).map(|role| &*role.name);
-        match self.entry.and_then(|entry| entry.roles.as_ref()) {
-            Some(roles) => roles.iter().filter_map(|bound| name(bound.role)).collect(),
-            None => {
-                let known = self.subject.roles.iter().filter_map(|claimed| self.all.role_names.get(&claimed.role));
-                known.filter_map(|role| name(*role)).collect()
-            }
-        }
+        self.roles().filter_map(name).collect()
     }
 
     /// Word number `word` of the rows held in `scope`; scopes in `across` need not be named by a grant's values.
     ///
-    /// `held = (everyone ∪ rows of roles that fit the scope) ∖ user.without ∪ user.permissions`
+    /// `held = (everyone ∪ group.permissions ∪ rows of roles that fit the scope) ∖ group.without ∖ user.without
+    /// ∪ user.permissions`
     pub fn word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
         let at = |set: &[u64]| set.get(word).copied().unwrap_or(0);
-        let everyone = at(&self.all.everyone);
-        let (fits, anywhere) = self.roles_word(word, scope, across);
-        let (without, own) = self.entry.map_or((0, 0), |entry| (at(&entry.without), at(&entry.permissions)));
-        let given = everyone | fits | own;
-        Held { held: ((everyone | fits) & !without) | own, anywhere: given | anywhere, given }
+        let group = self.group.and_then(|group| self.all.groups.get(usize::try_from(group).ok()?));
+        let (group_gives, group_takes) =
+            group.map_or((0, 0), |group| (at(&group.permissions), at(&group.without)));
+        let (user_takes, own) =
+            self.entry.map_or((0, 0), |entry| (word_of(entry.without, word), word_of(entry.permissions, word)));
+        let mut found = self.roles_word(word, scope, across);
+        let below = at(&self.all.everyone) | group_gives | found.given;
+        found.given = below | own;
+        found.held = (below & !group_takes & !user_takes) | own;
+        found.conditional |= found.given;
+        found.anywhere |= found.conditional;
+        found
     }
 
-    /// The rows of roles that fit the scope, and of all roles.
-    fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> (u64, u64) {
-        let (mut fits, mut anywhere) = (0, 0);
-        if let Some(roles) = self.entry.and_then(|entry| entry.roles.as_ref()) {
-            for bound in roles {
-                let rows = self.all.role_word(bound.role, word);
-                anywhere |= rows;
-                if bound.scope.iter().all(|(name, values)| fits_one(scope, across, usize::from(*name), values)) {
-                    fits |= rows;
+    /// The rows of roles: those that fit the scope are `given`.
+    fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
+        let mut found = Held::default();
+        let mut add = |role: u32, fits: bool, there: bool| {
+            for (bounds, rows) in self.all.parts(role) {
+                let rows = rows.get(word).copied().unwrap_or(0);
+                if rows == 0 {
+                    continue;
+                }
+                found.anywhere |= rows;
+                if fits && self::fits(bounds, scope, across) {
+                    found.conditional |= rows;
+                    found.given |= if there { rows } else { 0 };
                 }
             }
-            return (fits, anywhere);
+        };
+        if let Some(roles) = self.entry.and_then(|entry| entry.roles) {
+            for (at, bound) in (0_u32..).zip(roles) {
+                let there = bound.when.is_none() || self.absent.checked_shr(at).is_some_and(|bits| bits & 1 == 0);
+                add(bound.role, self::fits(&bound.scope, scope, across), there);
+            }
+            return found;
         }
         for claimed in &self.subject.roles {
-            let Some(role) = self.all.role_names.get(&claimed.role) else { continue };
-            let rows = self.all.role_word(*role, word);
-            anywhere |= rows;
-            let fit = claimed.scope.iter().all(|(name, values)| {
+            let Some(role) = self.all.counted(claimed) else { continue };
+            let fits = claimed.scope.iter().all(|(name, values)| {
                 let declared = self.all.scope_names.iter().position(|known| known == name);
                 // A bound that the policy does not know cannot be checked, so it does not fit.
                 declared.is_some_and(|at| fits_one(scope, across, at, values))
             });
-            if fit {
-                fits |= rows;
-            }
+            add(role, fits, true);
         }
         for claimed in &self.subject.permissions {
             if let Some(row) = self.all.row_names.get(claimed)
                 && usize::try_from(row.0 / 64) == Ok(word)
             {
-                fits |= 1 << (row.0 % 64);
+                found.given |= 1 << (row.0 % 64);
             }
         }
-        (fits, anywhere | fits)
+        found
     }
+
+    /// The roles that count, one for each assignment.
+    fn roles(&self) -> impl Iterator<Item = u32> {
+        let bound = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
+        let claimed = self.claims().map(|subject| subject.roles.as_slice()).unwrap_or_default();
+        bound.iter().map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed)))
+    }
+
+    /// The subject, where its own claims about roles and permissions count.
+    fn claims(&self) -> Option<&'p Subject> {
+        self.entry.and_then(|entry| entry.roles).is_none().then_some(self.subject)
+    }
+}
+
+/// Whether every bound of a grant fits the request's scope.
+pub(crate) fn fits(bounds: &Bounds, scope: &Scope<'_>, across: u8) -> bool {
+    bounds.iter().all(|(name, values)| fits_one(scope, across, usize::from(*name), values))
 }
 
 /// Whether the request's value of one scope is among `values`, or need not be.
@@ -205,3 +290,18 @@ fn fits_one(scope: &Scope<'_>, across: u8, name: usize, values: &[Box<str>]) -> 
         None => false,
     }
 }
+
+/// Word number `word` of the set of `rows`, which are in their order.
+fn word_of(rows: &[RowId], word: usize) -> u64 {
+    let Some(first) = u32::try_from(word).ok().and_then(|word| word.checked_mul(64)) else { return 0 };
+    let start = rows.partition_point(|row| row.0 < first);
+    let inside = rows.iter().skip(start).map_while(|row| row.0.checked_sub(first).filter(|bit| *bit < 64));
+    inside.fold(0, |set, bit| set | 1 << bit)
+}
+
+fn numbered<'m>(names: impl Iterator<Item = &'m Box<str>>) -> HashMap<Box<str>, u32> {
+    (0..).zip(names).map(|(at, name)| (name.clone(), at)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,12 @@ use crate::request::{Dialect, RejectedRequest, path};
 
 use super::source::Written;
 
-/// Template: literal segments and parameters.
+/// Template: literal segments and parameters, and the query parameters that scopes are read from.
 #[derive(Debug, Clone)]
 pub struct Template {
     text: Box<str>,
     segments: Box<[Segment]>,
+    query: Box<[(Box<str>, Box<str>)]>,
 }
 
 /// Segment: one part of a template between two slashes.
@@ -30,15 +31,15 @@ impl Template {
     /// A finding where the text would not match what it seems to match.
     pub(super) fn read(written: &Written, dialect: Dialect) -> Result<Self, Finding> {
         let bad = |message: String| Finding::error(Code::BadRoute, Some(written.place), message);
-        let text = &*written.text;
+        let whole = &*written.text;
+        let (text, behind) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
         let Some(inner) = text.strip_prefix('/') else {
             return Err(bad(format!("the route `{text}` does not begin with `/`")));
         };
-        if text.contains('?') {
-            let message =
-                "scopes from the query are part of the policy language, but this version does not enforce them yet";
-            return Err(Finding::error(Code::NotYet, Some(written.place), message));
-        }
+        let query = behind.map_or(Ok(Vec::new()), query_scopes).map_err(|message| {
+            let finding = bad(format!("the route `{whole}`: {message}"));
+            finding.help("behind `?` stands the scope that a parameter carries: `/collections?workspace={workspace}`")
+        })?;
         if dialect.drops_trailing_slash() && text.len() > 1 && text.ends_with('/') {
             let finding =
                 bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect does not see"));
@@ -58,7 +59,12 @@ impl Template {
             }
             segments.push(segment);
         }
-        Ok(Self { text: text.into(), segments: segments.into() })
+        Ok(Self { text: whole.into(), segments: segments.into(), query: query.into() })
+    }
+
+    /// The query parameters that carry scopes: the parameter's name and the scope's.
+    pub fn query(&self) -> &[(Box<str>, Box<str>)] {
+        &self.query
     }
 
     /// The template as written.
@@ -111,6 +117,30 @@ impl Template {
     }
 }
 
+/// `workspace={workspace}&site={tenant}`: parameters and the scopes that they carry.
+fn query_scopes(query: &str) -> Result<Vec<(Box<str>, Box<str>)>, String> {
+    let mut found: Vec<(Box<str>, Box<str>)> = Vec::new();
+    for part in query.split('&') {
+        let (parameter, value) = part.split_once('=').unwrap_or((part, ""));
+        let scope = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));
+        let scope = scope.filter(|scope| is_name(scope)).ok_or_else(|| format!("`{part}` names no scope"))?;
+        if !is_name(parameter) {
+            return Err(format!("`{parameter}` is not a parameter of letters, digits, `-` and `_`"));
+        }
+        if found.iter().any(|(known, named)| crate::request::query::same_name(known, parameter) || **named == *scope) {
+            return Err(format!("`{part}` stands there twice"));
+        }
+        found.push((parameter.into(), scope.into()));
+    }
+    Ok(found)
+}
+
+/// Whether parameters may be called so.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
 fn segment(part: &str, last: bool) -> Result<Segment, (String, &'static str)> {
     if part.is_empty() {
         // The root, or a slash at the end.
@@ -128,9 +158,7 @@ fn segment(part: &str, last: bool) -> Result<Segment, (String, &'static str)> {
     }
     if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
         let (name, rest) = name.strip_prefix('*').map_or((name, false), |name| (name, true));
-        let fine = name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-        return match (fine, rest) {
+        return match (is_name(name), rest) {
             (false, _) => Err((
                 format!("`{part}` is not a parameter"),
                 "a parameter is letters, digits, `-` and `_` in braces: `{patient}`",

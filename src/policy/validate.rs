@@ -1,18 +1,28 @@
 //! Source to model: every name is resolved, every finding is collected.
 
+mod conditions;
+mod cors;
+mod fields;
 mod gates;
 mod names;
+mod notes;
 mod people;
+mod roles;
 mod routes;
+mod scopes;
 mod sources;
 
 use crate::document::{Code, Finding, Findings};
 use crate::vocabulary::{Cell, CellId, Operation, access::MAX_SCOPES};
 
-use super::model::{Cors, Model, Row, ScopeName, Table};
-use super::source::{CorsSource, NeedSource, Source, Written};
+use super::model::{Model, Row, ScopeName, Table};
+use super::source::{Source, Written};
 use super::standing::RowId;
+use conditions::Conditions;
 use names::Names;
+use people::Roll;
+use routes::Plan;
+use scopes::Scopes;
 use sources::Sources;
 
 /// The model of `written`; `None` where it has no meaning at all. Findings tell whether it may be used.
@@ -22,36 +32,54 @@ pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings:
         let finding = Finding::error(Code::MissingKey, None, "the policy has no `name`");
         findings.push(finding.help("write `name: …` at the top; logs and metrics call the policy by it"));
     }
-    let scopes = scopes(written, findings);
+    let sources = Sources(issuers);
+    let scope_list = scopes(written, findings);
+    let scopes = Scopes(&scope_list);
     let (tables, resources) = tables(written, findings);
     let rows = Names::define("permission", written.rows.iter().map(|row| &row.name), findings);
-    let roles = Names::define("role", written.roles.iter().map(|role| &role.name), findings);
+    let role_names = Names::define("role", written.roles.iter().map(|role| &role.name), findings);
+    let profile_names = Names::define("profile", written.profiles.iter().map(|profile| &profile.name), findings);
+    let group_names = Names::define("group", written.groups.iter().map(|group| &group.name), findings);
+    let mut conditions = Conditions::new();
     let mut cells = CellIndex { resources: &resources, cells: Vec::new(), known: Default::default() };
-    let model_routes = routes::routes(written, &scopes, &mut cells, findings);
+    let model_routes = Plan { written, scopes, cells: &mut cells, conditions: &mut conditions }.routes(findings);
     let used = cells.cells.len();
     let model_rows = model_rows(written, &mut cells, used, findings);
-    note_empty_columns(written, &model_rows, &cells, findings);
-    note_words_that_nobody_has(written, &model_rows, &cells, findings);
-    let model_roles = people::roles(written, &rows, &roles, findings);
-    let users = people::users(written, &rows, &roles, &scopes, Sources(issuers), findings);
-    let gates = gates::gates(written, &rows, &scopes, Sources(issuers), &mut cells, findings);
+    notes::empty_columns(written, &model_rows, &cells, findings);
+    notes::words_that_nobody_has(written, &model_rows, &cells, findings);
+    let roles = roles::roles(written, &rows, &role_names, scopes, findings);
+    let profiles = people::profiles(written, scopes, findings);
+    let groups = people::groups(written, &rows, &profile_names, findings);
+    let (role_list, groups_by_name) = (&roles, &group_names);
+    let roll =
+        Roll { written, rows: &rows, role_names: &role_names, roles: role_list, groups: groups_by_name, scopes, sources };
+    let users = roll.users(&mut conditions, findings);
+    let gates = gates::gates(written, &rows, &scope_list, sources, &mut cells, &mut conditions, findings);
     let everyone = rows.resolve_all(&written.everyone, findings).into_iter().map(RowId).collect();
-    let cors = written.cors.as_ref().map(|cors| model_cors(cors, findings));
-    Some(Model {
+    let model = Model {
         name: name?,
         dialect: written.dialect,
-        scopes,
         tables,
+        fields: fields::field_sets(written, &resources, &cells, findings),
+        shadow: fields::shadow(written, &resources, findings),
+        cases_must_pass: written.cases_must_pass,
         cells: cells.cells,
         rows: model_rows,
         everyone,
-        roles: model_roles,
+        one_role: written.one_role,
+        groups,
+        profiles,
+        roles,
         users,
         gates,
+        conditions: conditions.all,
         service_apps: written.service_apps,
-        cors,
+        cors: written.cors.as_ref().map(|written| cors::cors(written, findings)),
+        scopes: scope_list,
         routes: model_routes,
-    })
+    };
+    notes::about_people(written, &model, findings);
+    Some(model)
 }
 
 /// Cells by their number, each number given at first use.
@@ -94,7 +122,9 @@ fn scopes(written: &Source, findings: &mut Findings) -> Vec<ScopeName> {
 fn tables<'s>(written: &'s Source, findings: &mut Findings) -> (Vec<Table>, Names<'s>) {
     let titles = written.tables.iter().filter_map(|table| table.title.as_ref());
     Names::define("table", titles, findings);
-    let resources = Names::define("resource", written.tables.iter().flat_map(|table| &table.resources), findings);
+    // A field set is a column too.
+    let columns = written.tables.iter().flat_map(|table| &table.resources);
+    let resources = Names::define("resource", columns.chain(written.fields.iter().map(|set| &set.name)), findings);
     let tables = written.tables.iter().map(|table| Table {
         title: table.title.as_ref().map(|title| title.text.clone()),
         resources: table.resources.iter().map(|resource| resource.text.clone()).collect(),
@@ -144,69 +174,4 @@ fn unused_cell(
     }
     let words = cells.cells.iter().take(used).map(|cell| cell.operation.word());
     Finding::error(Code::UnknownName, Some(place), message).suggest(operation.word(), words)
-}
-
-fn note_empty_columns(written: &Source, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
-    let filled: std::collections::HashSet<&str> = rows
-        .iter()
-        .flat_map(|row| &row.cells)
-        .filter_map(|cell| cells.cells.get(usize::try_from(cell.0).ok()?))
-        .map(|cell| &*cell.resource)
-        .collect();
-    for resource in written.tables.iter().flat_map(|table| &table.resources) {
-        if !filled.contains(&*resource.text) {
-            let message = format!("no permission has anything in `{}`", resource.text);
-            findings.push(Finding::note(Code::EmptyColumn, Some(resource.place), message));
-        }
-    }
-}
-
-/// A word of a route that no row has is open to service apps at most: it is probably misspelt.
-fn note_words_that_nobody_has(written: &Source, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
-    let held = |cell: &Cell| cells.known.get(cell).is_some_and(|id| rows.iter().any(|row| row.cells.contains(id)));
-    for need in written.routes.iter().flat_map(|route| &route.methods).map(|method| &method.need) {
-        let NeedSource::Cells(needed) = need else { continue };
-        for (operation, resource) in needed.iter().filter(|(operation, _)| operation.letter().is_none()) {
-            if !held(&Cell { operation: operation.clone(), resource: resource.text.clone() }) {
-                let message = format!("no permission has `{operation} {}`", resource.text);
-                let known = Operation::LETTERED;
-                let finding = Finding::note(Code::UnusedCell, Some(resource.place), message);
-                findings.push(finding.suggest(operation.word(), known.iter().map(Operation::word)));
-            }
-        }
-    }
-}
-
-fn model_cors(written: &CorsSource, findings: &mut Findings) -> Cors {
-    for origin in &written.origins {
-        let authority = ["https://", "http://"].iter().find_map(|scheme| origin.text.strip_prefix(scheme));
-        let fine = authority.is_some_and(|authority| {
-            !authority.is_empty()
-                && authority
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte))
-        });
-        if !fine {
-            let finding =
-                Finding::error(Code::BadValue, Some(origin.place), format!("`{}` is not an origin", origin.text));
-            findings.push(finding.help("an origin is scheme and host in small letters, with a port if it has one, and no slash behind: `https://portal.example`"));
-        }
-    }
-    for header in written.headers.iter().chain(&written.exposed) {
-        if !header.text.bytes().all(crate::request::headers::is_token_byte) {
-            findings.push(Finding::error(
-                Code::BadValue,
-                Some(header.place),
-                format!("`{}` is not a header's name", header.text),
-            ));
-        }
-    }
-    let texts = |list: &[Written]| list.iter().map(|name| name.text.clone()).collect();
-    Cors {
-        origins: texts(&written.origins),
-        headers: texts(&written.headers),
-        exposed: texts(&written.exposed),
-        credentials: written.credentials,
-        max_age: written.max_age.unwrap_or(600),
-    }
 }

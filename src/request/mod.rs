@@ -71,6 +71,8 @@ pub enum RejectedRequest {
     FoldsIntoAscii,
     /// Another template would match if the upstream read the path more loosely.
     AmbiguousPath,
+    /// The query parameter of a scope stands there twice, or some servers read another one for it.
+    AmbiguousScope,
     /// Two APIs would claim the path.
     AmbiguousApi,
     /// The query holds a control character, a blank, `#` or is not ASCII.
@@ -113,6 +115,7 @@ impl RejectedRequest {
             Self::TrailingDot => "trailing-dot",
             Self::FoldsIntoAscii => "folds-into-ascii",
             Self::AmbiguousPath => "ambiguous-path",
+            Self::AmbiguousScope => "ambiguous-scope",
             Self::AmbiguousApi => "ambiguous-api",
             Self::Query => "query",
             Self::RepeatedParameter => "repeated-parameter",

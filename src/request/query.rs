@@ -36,6 +36,30 @@ pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Re
     }
 }
 
+/// The value of the parameter `name` that a scope reads: every server must see it once, and the same.
+///
+/// # Errors
+/// It stands there twice, or under a name or behind a separator that some servers take for it and others do not.
+pub fn scope<'q>(query: &'q str, name: &str, folds_case: bool) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
+    let ambiguous = Err(RejectedRequest::AmbiguousScope);
+    let named = |written: &str| if folds_case { written.eq_ignore_ascii_case(name) } else { written == name };
+    let mut found = None;
+    for (written, value) in parameters(query) {
+        let base = written.trim_start_matches(['[', ']', ' ']).split(['[', ']', '\0']).next().unwrap_or_default();
+        if named(&written) && found.is_none() {
+            found = Some(value);
+        } else if same_name(base, name) || same_name(&written, name) {
+            return ambiguous;
+        }
+    }
+    // Only some servers end a value at `;`, and only some read what is not valid as text at all.
+    let odd = |value: &str| value.contains([char::REPLACEMENT_CHARACTER, '%']) || value.chars().any(char::is_control);
+    match found {
+        Some(value) if query.contains(';') || odd(&value) => ambiguous,
+        found => Ok(found),
+    }
+}
+
 /// The query without every parameter that `unwanted` names (decoded); untouched where there is none.
 pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, str> {
     let is_unwanted = |part: &&str| {

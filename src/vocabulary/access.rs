@@ -32,10 +32,21 @@ pub struct RouteId(pub u32);
 pub enum Cells {
     /// Every cell of the list, in the order in which the policy names them.
     All(Box<[CellId]>),
+    /// The cells of one candidate, chosen by the media type of the response, in the order of the policy.
+    ByType(Box<[Candidate]>),
     /// Nothing: anybody may, without a credential.
     Public,
     /// Nobody may, service apps included: the emergency brake.
     Nobody,
+}
+
+/// Candidate: what an answer of some media types needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The media types.
+    pub range: super::MediaRange,
+    /// Every cell that they need.
+    pub cells: Box<[CellId]>,
 }
 
 /// The most scope names that one policy may declare.
@@ -49,6 +60,8 @@ pub type Scope<'r> = [Option<std::borrow::Cow<'r, str>>; MAX_SCOPES];
 pub struct Access<'r> {
     /// The template that matched.
     pub route: RouteId,
+    /// The place of the method's entry in that route.
+    pub method: u16,
     /// What the method of that route needs.
     pub cells: &'r Cells,
     /// The values of the declared scopes in path and query, decoded once.

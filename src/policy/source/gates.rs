@@ -1,37 +1,79 @@
 //! Gates and CORS as written.
 
 use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, text};
+use crate::document::{Code, Finding, Findings, Node, Place};
+use crate::vocabulary::Operation;
 
-use super::{CorsSource, GateSource, names, routes, written};
+use super::{Written, condition, names, routes, written};
+
+/// GateSource: closes rows, whoever holds them.
+#[derive(Debug)]
+pub(crate) struct GateSource {
+    pub(crate) name: Written,
+    /// `except` closes all other rows, `permissions` these.
+    pub(crate) except: Option<Vec<Written>>,
+    pub(crate) permissions: Option<Vec<Written>>,
+    pub(crate) by: BySource,
+}
+
+/// BySource: what opens a gate.
+#[derive(Debug)]
+pub(crate) enum BySource {
+    Approval(ApprovalSource),
+    /// A profile that lists the gate among its features.
+    Feature,
+    Condition(Written),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct ApprovalSource {
+    pub(crate) keys: Vec<Written>,
+    pub(crate) asked_by: Vec<(Operation, Written)>,
+    pub(crate) approvers: Vec<Written>,
+    pub(crate) granted: Vec<(Place, Vec<(Written, Written)>)>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct CorsSource {
+    pub(crate) origins: Vec<Written>,
+    pub(crate) headers: Vec<Written>,
+    pub(crate) exposed: Vec<Written>,
+    pub(crate) credentials: bool,
+    pub(crate) max_age: Option<u64>,
+}
+
+#[derive(Clone, Copy)]
+enum By {
+    Approval,
+    Feature,
+    Condition,
+}
 
 pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<GateSource> {
     let name = written(key, "a gate", findings);
     let mut fields = Fields::open(value, "a gate", findings)?;
-    if let Some(node) = fields.required("by", findings) {
-        match text(node, "`by`", findings) {
-            Some("approval") | None => {}
-            Some(word @ ("feature" | "condition")) => {
-                let message = format!(
-                    "gates by `{word}` are part of the policy language, but this version does not enforce them yet"
-                );
-                findings.push(Finding::error(Code::NotYet, Some(node.place), message));
-                // What else such a gate needs is for the version that enforces it to say.
-                return None;
-            }
-            Some(other) => {
-                let finding =
-                    Finding::error(Code::BadValue, Some(node.place), format!("a gate cannot be by `{other}`"));
-                findings.push(finding.suggest(other, ["approval", "feature", "condition"]));
-            }
-        }
-    }
+    let words = [("approval", By::Approval), ("feature", By::Feature), ("condition", By::Condition)];
+    let by = fields.required("by", findings).and_then(|node| reader::word(node, "`by`", &words, findings));
     let except = fields.optional("except").map(|node| names(node, "`except`", findings));
     let permissions = fields.optional("permissions").map(|node| names(node, "`permissions`", findings));
     if except.is_some() == permissions.is_some() {
         let message = "a gate closes either all rows `except` some, or the `permissions` it lists";
         findings.push(Finding::error(Code::MissingKey, Some(key.place), message));
     }
+    // Without the word nobody knows which other keys belong here.
+    let by = match by? {
+        By::Approval => BySource::Approval(approval(&mut fields, findings)),
+        By::Feature => BySource::Feature,
+        By::Condition => {
+            let node = fields.required("when", findings);
+            BySource::Condition(node.and_then(|node| condition(node, findings))?)
+        }
+    };
+    fields.finish(findings);
+    Some(GateSource { name: name?, except, permissions, by })
+}
+
+fn approval(fields: &mut Fields<'_>, findings: &mut Findings) -> ApprovalSource {
     let keys = fields.required("keys", findings).map(|node| names(node, "`keys`", findings)).unwrap_or_default();
     let asked_by = match fields.optional("asked-by") {
         Some(node) => reader::list(node, "`asked-by`", findings)
@@ -52,8 +94,7 @@ pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<
             granted.push((item.place, pairs.collect()));
         }
     }
-    fields.finish(findings);
-    Some(GateSource { name: name?, except, permissions, keys, asked_by, approvers, granted })
+    ApprovalSource { keys, asked_by, approvers, granted }
 }
 
 pub(super) fn cors(node: &Node, findings: &mut Findings) -> Option<CorsSource> {

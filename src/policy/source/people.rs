@@ -1,66 +1,191 @@
-//! Roles and users as written.
+//! Profiles, groups, roles and users as written.
 
 use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Value};
+use crate::document::{Code, Finding, Findings, Node, Place, Value};
 
-use super::{AssignmentSource, RoleSource, UserSource, names, not_yet, written};
+use super::{Written, bounds, condition, names, written};
+
+/// Scope: for each bound name the values that fit, as written.
+type BoundsSource = Vec<(Written, Vec<Written>)>;
+
+/// ProfileSource: which features there are, for whom or where.
+#[derive(Debug)]
+pub(crate) struct ProfileSource {
+    pub(crate) name: Written,
+    pub(crate) locked: bool,
+    pub(crate) features: Vec<Written>,
+    pub(crate) within: Vec<BoundsSource>,
+}
+
+#[derive(Debug)]
+pub(crate) struct GroupSource {
+    pub(crate) name: Written,
+    pub(crate) profile: Option<Written>,
+    pub(crate) permissions: Vec<Written>,
+    pub(crate) without: Vec<Written>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RoleSource {
+    pub(crate) name: Written,
+    pub(crate) includes: Vec<Written>,
+    pub(crate) permissions: Vec<Written>,
+    pub(crate) within: Vec<WithinSource>,
+    pub(crate) policy_only: bool,
+    pub(crate) assign_within: Vec<Written>,
+    pub(crate) locked: bool,
+}
+
+/// WithinSource: rows that a role gives in one scope.
+#[derive(Debug)]
+pub(crate) struct WithinSource {
+    pub(crate) scope: BoundsSource,
+    pub(crate) permissions: Vec<Written>,
+}
+
+#[derive(Debug)]
+pub(crate) struct UserSource {
+    pub(crate) id: Written,
+    pub(crate) group: Option<Written>,
+    pub(crate) roles: Option<Vec<AssignmentSource>>,
+    pub(crate) tenants: Option<Vec<Written>>,
+    pub(crate) permissions: Vec<Written>,
+    pub(crate) without: Vec<Written>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AssignmentSource {
+    pub(crate) role: Written,
+    pub(crate) scope: BoundsSource,
+    pub(crate) when: Option<Written>,
+}
+
+pub(super) fn profile(key: &Node, value: &Node, findings: &mut Findings) -> Option<ProfileSource> {
+    let name = written(key, "a profile", findings);
+    let mut fields = Fields::open(value, "a profile", findings)?;
+    let locked = locked(&mut fields, findings);
+    let features = listed(&mut fields, "features", "`features`", findings);
+    let mut within = Vec::new();
+    if let Some(node) = fields.optional("within") {
+        for item in reader::list(node, "`within`", findings).unwrap_or_default() {
+            within.push(scope_of(item, &[], findings));
+        }
+    }
+    fields.finish(findings);
+    Some(ProfileSource { name: name?, locked, features, within })
+}
+
+pub(super) fn group(key: &Node, value: &Node, findings: &mut Findings) -> Option<GroupSource> {
+    let name = written(key, "a group", findings);
+    let mut fields = Fields::open(value, "a group", findings)?;
+    let profile = fields.optional("profile").and_then(|node| one(node, "a group has one profile", findings));
+    let permissions = listed(&mut fields, "permissions", "`permissions`", findings);
+    let without = listed(&mut fields, "without", "`without`", findings);
+    fields.finish(findings);
+    Some(GroupSource { name: name?, profile, permissions, without })
+}
 
 pub(super) fn role(key: &Node, value: &Node, findings: &mut Findings) -> Option<RoleSource> {
     let name = written(key, "a role", findings);
     let mut fields = Fields::open(value, "a role", findings)?;
-    let includes = fields.optional("includes").map(|node| names(node, "`includes`", findings)).unwrap_or_default();
-    let permissions =
-        fields.optional("permissions").map(|node| names(node, "`permissions`", findings)).unwrap_or_default();
-    not_yet(&mut fields, &["within", "assign", "assign-within", "locked"], findings);
+    let includes = listed(&mut fields, "includes", "`includes`", findings);
+    let permissions = listed(&mut fields, "permissions", "`permissions`", findings);
+    let mut within = Vec::new();
+    if let Some(node) = fields.optional("within") {
+        for item in reader::list(node, "`within`", findings).unwrap_or_default() {
+            within.extend(rows_within(item, findings));
+        }
+    }
+    let assign = fields.optional("assign");
+    let policy_only = assign.and_then(|node| reader::word(node, "`assign`", &[("policy-only", ())], findings));
+    let assign_within = listed(&mut fields, "assign-within", "`assign-within`", findings);
+    let locked = locked(&mut fields, findings);
     fields.finish(findings);
-    Some(RoleSource { name: name?, includes, permissions })
+    let policy_only = policy_only.is_some();
+    Some(RoleSource { name: name?, includes, permissions, within, policy_only, assign_within, locked })
 }
 
 pub(super) fn user(key: &Node, value: &Node, findings: &mut Findings) -> Option<UserSource> {
     let id = written(key, "a user's id", findings);
     let mut fields = Fields::open(value, "a user", findings)?;
+    let group = fields.optional("group").and_then(|node| one(node, "a user has one group", findings));
     let roles = fields.optional("roles").map(|node| {
         let items = reader::list(node, "`roles`", findings).unwrap_or_default();
         items.iter().flat_map(|item| assignment(item, findings)).collect()
     });
     let tenants = fields.optional("tenants").map(|node| names(node, "`tenants`", findings));
-    let permissions =
-        fields.optional("permissions").map(|node| names(node, "`permissions`", findings)).unwrap_or_default();
-    let without = fields.optional("without").map(|node| names(node, "`without`", findings)).unwrap_or_default();
-    not_yet(&mut fields, &["group"], findings);
+    let permissions = listed(&mut fields, "permissions", "`permissions`", findings);
+    let without = listed(&mut fields, "without", "`without`", findings);
     fields.finish(findings);
-    Some(UserSource { id: id?, roles, tenants, permissions, without })
+    Some(UserSource { id: id?, group, roles, tenants, permissions, without })
 }
 
-/// `Level 2`, or `{ Level 2: { tenant: t1 } }`.
+/// `Level 2`, or `{ Level 2: { tenant: t1, when: "…" } }`.
 fn assignment(node: &Node, findings: &mut Findings) -> Vec<AssignmentSource> {
     if !matches!(node.value, Value::Map(_)) {
         let role = written(node, "a role", findings);
-        return role.map(|role| AssignmentSource { role, scope: Vec::new() }).into_iter().collect();
+        return role.map(|role| AssignmentSource { role, scope: Vec::new(), when: None }).into_iter().collect();
     }
     let mut found = Vec::new();
-    for (role, bounds) in reader::entries(node, "a role", findings).unwrap_or_default() {
+    for (role, bound) in reader::entries(node, "a role", findings).unwrap_or_default() {
         let role = written(role, "a role", findings);
-        let mut scope = Vec::new();
-        for (name, values) in reader::entries(bounds, "a role's scope", findings).unwrap_or_default() {
-            if let Value::Scalar { text, .. } = &name.value
-                && &**text == "when"
-            {
-                let message = "`when` is part of the policy language, but this version does not enforce it yet";
-                findings.push(Finding::error(Code::NotYet, Some(name.place), message));
-                continue;
-            }
-            let values = match &values.value {
-                Value::List(_) => names(values, "a scope's value", findings),
-                _ => written(values, "a scope's value", findings).into_iter().collect(),
-            };
-            if let Some(name) = written(name, "a scope's name", findings) {
-                scope.push((name, values));
-            }
-        }
+        let scope = bounds(bound, "a role's scope", &["when"], findings);
+        let when = value_of(bound, "when").and_then(|node| condition(node, findings));
         if let Some(role) = role {
-            found.push(AssignmentSource { role, scope });
+            found.push(AssignmentSource { role, scope, when });
         }
     }
     found
+}
+
+/// `{ workspace: w1, permissions: [View PHI] }`.
+fn rows_within(node: &Node, findings: &mut Findings) -> Option<WithinSource> {
+    let scope = scope_of(node, &["permissions"], findings);
+    let Some(rows) = value_of(node, "permissions") else {
+        if matches!(node.value, Value::Map(_)) {
+            let message = "an entry of `within` needs `permissions`, the rows that are given there";
+            findings.push(Finding::error(Code::MissingKey, Some(first_byte(node.place)), message));
+        }
+        return None;
+    };
+    Some(WithinSource { scope, permissions: names(rows, "`permissions`", findings) })
+}
+
+/// The scope of an entry of `within`, which is there to name one.
+fn scope_of(node: &Node, others: &[&str], findings: &mut Findings) -> BoundsSource {
+    let found = bounds(node, "an entry of `within`", others, findings);
+    if found.is_empty() && matches!(node.value, Value::Map(_)) {
+        let message = "an entry of `within` names no scope";
+        let finding = Finding::error(Code::EmptyValue, Some(first_byte(node.place)), message);
+        findings.push(finding.help("write the scope it holds in, `{ tenant: t1, … }`"));
+    }
+    found
+}
+
+fn value_of<'n>(node: &'n Node, wanted: &str) -> Option<&'n Node> {
+    let Value::Map(entries) = &node.value else { return None };
+    let named = |key: &Node| matches!(&key.value, Value::Scalar { text, .. } if **text == *wanted);
+    entries.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
+}
+
+fn listed(fields: &mut Fields<'_>, key: &'static str, what: &str, findings: &mut Findings) -> Vec<Written> {
+    fields.optional(key).map(|node| names(node, what, findings)).unwrap_or_default()
+}
+
+fn locked(fields: &mut Fields<'_>, findings: &mut Findings) -> bool {
+    let node = fields.optional("locked");
+    node.and_then(|node| reader::boolean(node, "`locked`", findings)).unwrap_or(false)
+}
+
+/// A single name; a list of them breaks the `rule`.
+fn one(node: &Node, rule: &str, findings: &mut Findings) -> Option<Written> {
+    if let Value::List(_) = node.value {
+        findings.push(Finding::error(Code::WrongSort, Some(node.place), format!("{rule}, not a list of them")));
+        return None;
+    }
+    written(node, "a name", findings)
+}
+
+fn first_byte(place: Place) -> Place {
+    Place { end: place.start + 1, ..place }
 }

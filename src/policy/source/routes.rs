@@ -4,7 +4,42 @@ use crate::document::reader::{self, Fields};
 use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
 use crate::vocabulary::Operation;
 
-use super::{MethodSource, NeedSource, RouteSource, RowSource, Written, names, not_yet, written};
+use super::{Written, condition, names, written};
+
+/// RouteSource: a template and what its methods need.
+#[derive(Debug)]
+pub(crate) struct RouteSource {
+    pub(crate) template: Written,
+    pub(crate) methods: Vec<MethodSource>,
+}
+
+#[derive(Debug)]
+pub(crate) struct MethodSource {
+    pub(crate) method: Written,
+    pub(crate) need: NeedSource,
+    pub(crate) websocket: bool,
+    pub(crate) token_from: Option<Written>,
+    pub(crate) encoded_slash: Option<Written>,
+    pub(crate) across: Vec<Written>,
+    pub(crate) when: Option<Written>,
+}
+
+/// NeedSource: what a method needs; cells are operation and resource in the order in which they are written.
+#[derive(Debug)]
+pub(crate) enum NeedSource {
+    Public,
+    Nobody,
+    Cells(Vec<(Operation, Written)>),
+    /// By the media type of the response.
+    ByType(Vec<(Written, Vec<(Operation, Written)>)>),
+}
+
+/// RowSource: a permission of the vendor's table.
+#[derive(Debug)]
+pub(crate) struct RowSource {
+    pub(crate) name: Written,
+    pub(crate) cells: Vec<(Written, Vec<(Operation, Place)>)>,
+}
 
 pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option<RouteSource> {
     let template = written(key, "a route", findings);
@@ -19,7 +54,7 @@ pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option
     Some(RouteSource { template: template?, methods })
 }
 
-/// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` and options.
+/// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.
 fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     let bare = |need| MethodSource {
         method: Written { text: "".into(), place: node.place },
@@ -28,21 +63,59 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
         token_from: None,
         encoded_slash: None,
         across: Vec::new(),
+        when: None,
     };
     if !matches!(node.value, Value::Map(_)) {
         return need(node, findings).map(bare);
     }
     let mut fields = Fields::open(node, "a route's method", findings)?;
-    if not_yet(&mut fields, &["when", "by-type"], findings) {
-        return None;
-    }
-    let found = fields.required("need", findings).and_then(|node| need(node, findings));
+    let found = match (fields.optional("need"), fields.optional("by-type")) {
+        (Some(node), None) => need(node, findings),
+        (None, Some(node)) => by_type(node, findings),
+        (need, _) => {
+            let message = "a route's method has either a `need` or a `by-type`";
+            let place = Place { end: node.place.start + 1, ..node.place };
+            findings.push(Finding::error(
+                if need.is_some() { Code::Contradiction } else { Code::MissingKey },
+                Some(place),
+                message,
+            ));
+            None
+        }
+    };
+    let when = fields.optional("when").and_then(|node| condition(node, findings));
     let websocket = fields.optional("websocket").and_then(|node| reader::boolean(node, "`websocket`", findings));
     let token_from = fields.optional("token-from").and_then(|node| written(node, "`token-from`", findings));
     let encoded_slash = fields.optional("encoded-slash").and_then(|node| written(node, "`encoded-slash`", findings));
     let across = fields.optional("across").map(|node| names(node, "`across`", findings)).unwrap_or_default();
     fields.finish(findings);
-    Some(MethodSource { websocket: websocket.unwrap_or(false), token_from, encoded_slash, across, ..bare(found?) })
+    Some(MethodSource { websocket: websocket.unwrap_or(false), token_from, encoded_slash, across, when, ..bare(found?) })
+}
+
+/// `{ image/*: read Images, otherwise: read Files }`.
+fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
+    let mut found = Vec::new();
+    let entries = reader::entries(node, "`by-type`", findings)?;
+    if entries.is_empty() {
+        let message = "`by-type` names no media type";
+        findings.push(Finding::error(Code::EmptyValue, Some(node.place), message));
+    }
+    for (range, cells) in entries {
+        let range = written(range, "a media type", findings);
+        let cells = match need(cells, findings) {
+            Some(NeedSource::Cells(cells)) => cells,
+            Some(_) => {
+                let message = "a media type needs cells: neither `public` nor `nobody`";
+                findings.push(Finding::error(Code::BadValue, Some(cells.place), message));
+                continue;
+            }
+            None => continue,
+        };
+        if let Some(range) = range {
+            found.push((range, cells));
+        }
+    }
+    Some(NeedSource::ByType(found))
 }
 
 fn need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {

@@ -1,10 +1,11 @@
 //! Gates, resolved.
 
 use crate::document::{Code, Finding, Findings, Place};
-use crate::policy::model::{Gate, Key, ScopeName};
-use crate::policy::source::{GateSource, Source, Written};
+use crate::policy::model::{Approval, By, Gate, Key, ScopeName};
+use crate::policy::source::{ApprovalSource, BySource, GateSource, Source, Written};
 use crate::policy::standing::RowId;
 
+use super::conditions::Conditions;
 use super::{CellIndex, Names, Sources};
 
 /// A decision holds the open gates in the bits of one word.
@@ -16,6 +17,7 @@ pub(super) fn gates(
     scopes: &[ScopeName],
     sources: Sources<'_>,
     cells: &mut CellIndex<'_>,
+    conditions: &mut Conditions,
     findings: &mut Findings,
 ) -> Vec<Gate> {
     Names::define("gate", written.gates.iter().map(|gate| &gate.name), findings);
@@ -23,18 +25,23 @@ pub(super) fn gates(
         let message = format!("a policy has at most {MAX_GATES} gates");
         findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
     }
-    written.gates.iter().map(|source| gate(source, written, rows, scopes, sources, cells, findings)).collect()
+    let mut gates = Vec::with_capacity(written.gates.len());
+    for source in &written.gates {
+        let by = match &source.by {
+            BySource::Approval(approval) => {
+                Some(By::Approval(self::approval(source, approval, rows, scopes, sources, cells, findings)))
+            }
+            BySource::Feature => Some(By::Feature),
+            BySource::Condition(when) => conditions.read(when, findings).map(By::Condition),
+        };
+        let closes = closed_rows(source, written, rows, findings);
+        // A condition that cannot be read is an error, so that its gate is never asked.
+        gates.extend(by.map(|by| Gate { name: source.name.text.clone(), closes, by }));
+    }
+    gates
 }
 
-fn gate(
-    source: &GateSource,
-    written: &Source,
-    rows: &Names<'_>,
-    scopes: &[ScopeName],
-    sources: Sources<'_>,
-    cells: &mut CellIndex<'_>,
-    findings: &mut Findings,
-) -> Gate {
+fn closed_rows(source: &GateSource, written: &Source, rows: &Names<'_>, findings: &mut Findings) -> Vec<RowId> {
     if source.name.text.contains(char::is_whitespace) {
         let message = format!("the gate `{}` holds a blank, but it is part of a reason's code", source.name.text);
         findings.push(Finding::error(Code::BadValue, Some(source.name.place), message).help("write it with `-`"));
@@ -48,23 +55,30 @@ fn gate(
         (None, Some(listed)) => rows.resolve_all(listed, findings),
         (None, None) => every.collect(),
     };
+    closes.into_iter().map(RowId).collect()
+}
+
+fn approval(
+    gate: &GateSource,
+    source: &ApprovalSource,
+    rows: &Names<'_>,
+    scopes: &[ScopeName],
+    sources: Sources<'_>,
+    cells: &mut CellIndex<'_>,
+    findings: &mut Findings,
+) -> Approval {
     let keys: Vec<Option<Key>> = source.keys.iter().map(|name| key(name, scopes, findings)).collect();
     if keys.is_empty() {
         let finding =
-            Finding::error(Code::EmptyValue, Some(source.name.place), "an approval needs at least one of `keys`");
+            Finding::error(Code::EmptyValue, Some(gate.name.place), "an approval needs at least one of `keys`");
         findings.push(finding.help("`client`, `caller` or a scope's name, or several of them"));
     }
     let granted =
-        source.granted.iter().filter_map(|(place, pairs)| approval(*place, pairs, source, sources, findings)).collect();
-    Gate {
-        name: source.name.text.clone(),
-        closes: closes.into_iter().map(RowId).collect(),
+        source.granted.iter().filter_map(|(place, pairs)| granted(*place, pairs, source, sources, findings)).collect();
+    let asked_by = source.asked_by.iter();
+    Approval {
         keys: keys.into_iter().flatten().collect(),
-        asked_by: source
-            .asked_by
-            .iter()
-            .filter_map(|(operation, name)| cells.cell(operation, name, findings))
-            .collect(),
+        asked_by: asked_by.filter_map(|(operation, name)| cells.cell(operation, name, findings)).collect(),
         approvers: rows.resolve_all(&source.approvers, findings).into_iter().map(RowId).collect(),
         granted,
     }
@@ -86,10 +100,10 @@ fn key(name: &Written, scopes: &[ScopeName], findings: &mut Findings) -> Option<
 }
 
 /// The values of one granted approval in the order of the gate's keys.
-fn approval(
+fn granted(
     place: Place,
     pairs: &[(Written, Written)],
-    gate: &GateSource,
+    gate: &ApprovalSource,
     sources: Sources<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<Box<str>>> {

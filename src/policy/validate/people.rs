@@ -1,158 +1,167 @@
-//! Roles and users, resolved; inclusion flattened, circles refused.
+//! Profiles, groups and users, resolved.
 
 use std::collections::HashMap;
 
 use crate::document::{Code, Finding, Findings};
-use crate::policy::model::{Bound, Role, ScopeName, User};
-use crate::policy::source::{AssignmentSource, Source, UserSource, Written};
+use crate::policy::model::{Bound, Group, Profile, Role, User};
+use crate::policy::source::{AssignmentSource, BySource, Source, UserSource, Written};
 use crate::policy::standing::RowId;
-use crate::vocabulary::name::nearest;
 
+use super::conditions::Conditions;
+use super::scopes::Scopes;
 use super::{Names, Sources};
 
-pub(super) fn roles(written: &Source, rows: &Names<'_>, names: &Names<'_>, findings: &mut Findings) -> Vec<Role> {
-    let own: Vec<Vec<u32>> = written.roles.iter().map(|role| rows.resolve_all(&role.permissions, findings)).collect();
-    let included: Vec<Vec<u32>> =
-        written.roles.iter().map(|role| names.resolve_all(&role.includes, findings)).collect();
-    let mut flat: Vec<Flat> = vec![Flat::Open; own.len()];
-    for at in 0..own.len() {
-        flatten(at, &own, &included, &mut flat, &mut Vec::new(), written, findings);
-    }
-    let roles = written.roles.iter().zip(flat).map(|(role, flat)| Role {
-        name: role.name.text.clone(),
-        rows: flat.rows().iter().copied().map(RowId).collect(),
-        includes: role.includes.iter().map(|name| name.text.clone()).collect(),
-    });
-    roles.collect()
+/// A decision remembers in the bits of one word which of a user's assignments are there.
+const MAX_CONDITIONAL: usize = 64;
+
+/// Roll: everything by which entries about people name other things.
+pub(super) struct Roll<'a> {
+    pub(super) written: &'a Source,
+    pub(super) rows: &'a Names<'a>,
+    pub(super) role_names: &'a Names<'a>,
+    pub(super) roles: &'a [Role],
+    pub(super) groups: &'a Names<'a>,
+    pub(super) scopes: Scopes<'a>,
+    pub(super) sources: Sources<'a>,
 }
 
-#[derive(Clone)]
-enum Flat {
-    Open,
-    Done(Vec<u32>),
-}
-
-impl Flat {
-    fn rows(&self) -> &[u32] {
-        match self {
-            Self::Open => &[],
-            Self::Done(rows) => rows,
-        }
-    }
-}
-
-fn flatten(
-    at: usize,
-    own: &[Vec<u32>],
-    included: &[Vec<u32>],
-    flat: &mut Vec<Flat>,
-    path: &mut Vec<usize>,
-    written: &Source,
-    findings: &mut Findings,
-) {
-    if let Some(start) = path.iter().position(|known| *known == at) {
-        let names: Vec<&str> = path
-            .iter()
-            .skip(start)
-            .chain([&at])
-            .filter_map(|at| written.roles.get(*at))
-            .map(|role| &*role.name.text)
-            .collect();
-        let place = written.roles.get(at).map(|role| role.name.place);
-        findings.push(Finding::error(
-            Code::Cycle,
-            place,
-            format!("roles include each other in a circle: {}", names.join(" → ")),
-        ));
-        if let Some(slot) = flat.get_mut(at) {
-            *slot = Flat::Done(own.get(at).cloned().unwrap_or_default());
-        }
-        return;
-    }
-    if matches!(flat.get(at), Some(Flat::Done(_)) | None) {
-        return;
-    }
-    path.push(at);
-    let mut rows = own.get(at).cloned().unwrap_or_default();
-    for &other in included.get(at).map(Vec::as_slice).unwrap_or_default() {
-        let Ok(other) = usize::try_from(other) else { continue };
-        flatten(other, own, included, flat, path, written, findings);
-        rows.extend(flat.get(other).map(Flat::rows).unwrap_or_default());
-    }
-    path.pop();
-    rows.sort_unstable();
-    rows.dedup();
-    if let Some(slot) = flat.get_mut(at) {
-        *slot = Flat::Done(rows);
-    }
-}
-
-pub(super) fn users(
-    written: &Source,
-    rows: &Names<'_>,
-    roles: &Names<'_>,
-    scopes: &[ScopeName],
-    sources: Sources<'_>,
-    findings: &mut Findings,
-) -> Vec<User> {
-    let mut seen: HashMap<Box<str>, &Written> = HashMap::with_capacity(written.users.len());
-    let mut users = Vec::with_capacity(written.users.len());
-    for user in &written.users {
-        let id = sources.full(&user.id, findings);
-        if let Some(first) = seen.insert(id.clone(), &user.id) {
-            let message = format!("the user `{id}` is defined twice");
-            findings.push(
-                Finding::error(Code::DuplicateName, Some(user.id.place), message).also(first.place, "first here"),
-            );
-        }
-        users.push(User { id, ..self::user(user, rows, roles, scopes, findings) });
-    }
-    users
-}
-
-fn user(
-    source: &UserSource,
-    rows: &Names<'_>,
-    roles: &Names<'_>,
-    scopes: &[ScopeName],
-    findings: &mut Findings,
-) -> User {
-    let permissions = rows.resolve_all(&source.permissions, findings);
-    let without = rows.resolve_all(&source.without, findings);
-    for taken in &source.without {
-        if let Some(given) = source.permissions.iter().find(|given| given.text == taken.text) {
-            let message = format!("`{}` is given to `{}` and taken away in the same entry", taken.text, source.id.text);
-            findings
-                .push(Finding::error(Code::Contradiction, Some(taken.place), message).also(given.place, "given here"));
-        }
-    }
-    let bounds =
-        source.roles.as_ref().map(|list| list.iter().filter_map(|role| bound(role, roles, scopes, findings)).collect());
-    User {
-        id: source.id.text.clone(),
-        roles: bounds,
-        tenants: source.tenants.as_ref().map(|tenants| tenants.iter().map(|tenant| tenant.text.clone()).collect()),
-        permissions: permissions.into_iter().map(RowId).collect(),
-        without: without.into_iter().map(RowId).collect(),
-    }
-}
-
-fn bound(source: &AssignmentSource, roles: &Names<'_>, scopes: &[ScopeName], findings: &mut Findings) -> Option<Bound> {
-    let role = roles.resolve(&source.role, findings);
-    let mut scope = Vec::new();
-    for (name, values) in &source.scope {
-        match scopes.iter().position(|known| *known.name == *name.text).and_then(|at| u8::try_from(at).ok()) {
-            Some(at) => scope.push((at, values.iter().map(|value| value.text.clone()).collect())),
-            None => {
-                let finding =
-                    Finding::error(Code::UnknownName, Some(name.place), format!("no scope is called `{}`", name.text));
-                let near = nearest(&name.text, scopes.iter().map(|scope| &*scope.name));
-                findings.push(match near {
-                    Some(near) => finding.help(format!("did you mean `{near}`?")),
-                    None => finding.help("scopes are declared under `scopes:`"),
-                });
+pub(super) fn profiles(written: &Source, scopes: Scopes<'_>, findings: &mut Findings) -> Vec<Profile> {
+    let gates = || (0_u8..).zip(&written.gates);
+    let features: Vec<&str> = gates()
+        .filter(|(_, gate)| matches!(gate.by, BySource::Feature))
+        .map(|(_, gate)| &*gate.name.text)
+        .collect();
+    let mut profiles = Vec::with_capacity(written.profiles.len());
+    for profile in &written.profiles {
+        let mut opens = Vec::new();
+        for name in &profile.features {
+            match gates().find(|(_, gate)| gate.name.text == name.text) {
+                Some((at, gate)) if matches!(gate.by, BySource::Feature) => opens.push(at),
+                Some((_, gate)) => {
+                    let message = format!("the gate `{}` is not by feature, so no profile opens it", name.text);
+                    let finding = Finding::error(Code::BadValue, Some(name.place), message);
+                    findings.push(finding.also(gate.name.place, "the gate"));
+                }
+                None => {
+                    let message = format!("no gate by feature is called `{}`", name.text);
+                    let finding = Finding::error(Code::UnknownName, Some(name.place), message);
+                    findings.push(finding.suggest(&name.text, features.iter().copied()));
+                }
             }
         }
+        profiles.push(Profile {
+            name: profile.name.text.clone(),
+            features: opens,
+            within: profile.within.iter().map(|within| scopes.bounds(within, findings)).collect(),
+            locked: profile.locked,
+        });
     }
-    Some(Bound { role: role?, scope })
+    profiles
+}
+
+pub(super) fn groups(
+    written: &Source,
+    rows: &Names<'_>,
+    profiles: &Names<'_>,
+    findings: &mut Findings,
+) -> Vec<Group> {
+    let mut groups = Vec::with_capacity(written.groups.len());
+    for group in &written.groups {
+        let what = format!("the group `{}`", group.name.text);
+        refuse_given_and_taken(&group.permissions, &group.without, &what, findings);
+        groups.push(Group {
+            name: group.name.text.clone(),
+            profile: group.profile.as_ref().and_then(|profile| profiles.resolve(profile, findings)),
+            permissions: rows.resolve_all(&group.permissions, findings).into_iter().map(RowId).collect(),
+            without: rows.resolve_all(&group.without, findings).into_iter().map(RowId).collect(),
+        });
+    }
+    groups
+}
+
+impl Roll<'_> {
+    pub(super) fn users(&self, conditions: &mut Conditions, findings: &mut Findings) -> Vec<User> {
+        let written = &self.written.users;
+        let mut seen: HashMap<Box<str>, &Written> = HashMap::with_capacity(written.len());
+        let mut users = Vec::with_capacity(written.len());
+        for user in written {
+            let id = self.sources.full(&user.id, findings);
+            if let Some(first) = seen.insert(id.clone(), &user.id) {
+                let message = format!("the user `{id}` is defined twice");
+                findings.push(
+                    Finding::error(Code::DuplicateName, Some(user.id.place), message).also(first.place, "first here"),
+                );
+            }
+            users.push(self.user(id, user, conditions, findings));
+        }
+        users
+    }
+
+    fn user(&self, id: Box<str>, source: &UserSource, conditions: &mut Conditions, findings: &mut Findings) -> User {
+        refuse_given_and_taken(&source.permissions, &source.without, &format!("`{id}`"), findings);
+        let roles = source.roles.as_ref().map(|list| self.bounds(list, conditions, findings));
+        if let Some(list) = &source.roles {
+            self.check_one_role(list, findings);
+        }
+        let rows = |names: &[Written], findings: &mut Findings| {
+            self.rows.resolve_all(names, findings).into_iter().map(RowId).collect()
+        };
+        User {
+            id,
+            group: source.group.as_ref().and_then(|group| self.groups.resolve(group, findings)),
+            roles,
+            tenants: source.tenants.as_ref().map(|tenants| tenants.iter().map(|tenant| tenant.text.clone()).collect()),
+            permissions: rows(&source.permissions, findings),
+            without: rows(&source.without, findings),
+        }
+    }
+
+    fn bounds(&self, list: &[AssignmentSource], conditions: &mut Conditions, findings: &mut Findings) -> Box<[Bound]> {
+        let bounds = list.iter().enumerate().filter_map(|(at, source)| {
+            let bound = self.bound(source, conditions, findings);
+            if source.when.is_some() && at >= MAX_CONDITIONAL {
+                let message = format!("only the first {MAX_CONDITIONAL} roles of a user may have conditions");
+                findings.push(Finding::error(Code::BadValue, Some(source.role.place), message));
+            }
+            bound
+        });
+        bounds.collect()
+    }
+
+    fn bound(&self, source: &AssignmentSource, conditions: &mut Conditions, findings: &mut Findings) -> Option<Bound> {
+        let scope = self.scopes.bounds(&source.scope, findings);
+        let when = source.when.as_ref().map(|when| conditions.read(when, findings));
+        let role = self.role_names.resolve(&source.role, findings)?;
+        let wanted = self.roles.get(usize::try_from(role).ok()?).map_or(0, |role| role.assign_within);
+        let missing = (0_u8..).zip(self.scopes.0).find(|(at, _)| {
+            wanted >> at & 1 == 1 && !scope.iter().any(|(named, _)| named == at)
+        });
+        if let Some((_, name)) = missing {
+            let message = format!("the role `{}` must be assigned within a `{}`", source.role.text, name.name);
+            let finding = Finding::error(Code::MissingKey, Some(source.role.place), message);
+            findings.push(finding.help(format!("write `{}: {{ {}: … }}`", source.role.text, name.name)));
+        }
+        // A condition that cannot be read must not read as none.
+        if matches!(when, Some(None)) { None } else { Some(Bound { role, scope, when: when.flatten() }) }
+    }
+
+    /// Under `one-role`, a user of two roles could do nothing at all.
+    fn check_one_role(&self, list: &[AssignmentSource], findings: &mut Findings) {
+        let Some(first) = list.first().filter(|_| self.written.one_role) else { return };
+        if let Some(second) = list.iter().find(|other| other.role.text != first.role.text) {
+            let message = "under `one-role` a user has one role";
+            let finding = Finding::error(Code::Contradiction, Some(second.role.place), message);
+            findings.push(finding.also(first.role.place, "the first"));
+        }
+    }
+}
+
+fn refuse_given_and_taken(given: &[Written], taken: &[Written], who: &str, findings: &mut Findings) {
+    for row in taken {
+        if let Some(before) = given.iter().find(|given| given.text == row.text) {
+            let message = format!("`{}` is given to {who} and taken away in the same entry", row.text);
+            findings
+                .push(Finding::error(Code::Contradiction, Some(row.place), message).also(before.place, "given here"));
+        }
+    }
 }

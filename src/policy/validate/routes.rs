@@ -2,12 +2,14 @@
 
 use crate::document::{Code, Finding, Findings};
 use crate::policy::model::ScopeName;
-use crate::policy::routes::{Method, Route};
+use crate::policy::routes::{Carrier, Method, Route};
 use crate::policy::source::{MethodSource, NeedSource, RouteSource, Source, Written};
 use crate::policy::template::{Segment, Template};
-use crate::vocabulary::{Cells, access::MAX_SCOPES};
+use crate::vocabulary::{Candidate, CellId, Cells, MediaRange, Operation, access::MAX_SCOPES};
 
 use super::CellIndex;
+use super::conditions::Conditions;
+use super::scopes::Scopes;
 
 /// Methods that mean something else to HTTP than to a policy.
 const NEVER_LISTED: [(&str, &str); 3] = [
@@ -16,36 +18,113 @@ const NEVER_LISTED: [(&str, &str); 3] = [
     ("TRACE", "TRACE is never forwarded"),
 ];
 
-pub(super) fn routes(
-    written: &Source,
-    scopes: &[ScopeName],
-    cells: &mut CellIndex<'_>,
-    findings: &mut Findings,
-) -> Vec<Route> {
-    written.routes.iter().filter_map(|source| route(source, written, scopes, cells, findings)).collect()
+/// A permit holds the candidates of a route in the bits of one word.
+const MAX_CANDIDATES: usize = 64;
+
+/// Plan: what the methods of routes are resolved with.
+pub(super) struct Plan<'a, 'n> {
+    pub(super) written: &'a Source,
+    pub(super) scopes: Scopes<'a>,
+    pub(super) cells: &'a mut CellIndex<'n>,
+    pub(super) conditions: &'a mut Conditions,
 }
 
-fn route(
-    source: &RouteSource,
-    written: &Source,
-    scopes: &[ScopeName],
-    cells: &mut CellIndex<'_>,
-    findings: &mut Findings,
-) -> Option<Route> {
-    let template = match Template::read(&source.template, written.dialect) {
-        Ok(template) => template,
-        Err(finding) => {
-            findings.push(finding);
-            return None;
-        }
-    };
-    if source.methods.is_empty() {
-        let message = format!("the route `{}` lists no method", template.text());
-        findings.push(Finding::error(Code::EmptyValue, Some(source.template.place), message));
+impl Plan<'_, '_> {
+    pub(super) fn routes(&mut self, findings: &mut Findings) -> Vec<Route> {
+        self.written.routes.iter().filter_map(|source| self.route(source, findings)).collect()
     }
-    let mut places = [None; MAX_SCOPES];
-    for (place, scope) in places.iter_mut().zip(scopes) {
-        *place = template.parameter(&scope.name).and_then(|at| u16::try_from(at).ok());
+
+    fn route(&mut self, source: &RouteSource, findings: &mut Findings) -> Option<Route> {
+        let template = match Template::read(&source.template, self.written.dialect) {
+            Ok(template) => template,
+            Err(finding) => {
+                findings.push(finding);
+                return None;
+            }
+        };
+        if source.methods.is_empty() {
+            let message = format!("the route `{}` lists no method", template.text());
+            findings.push(Finding::error(Code::EmptyValue, Some(source.template.place), message));
+        }
+        let scopes = carriers(source, &template, self.scopes, findings);
+        let methods = source.methods.iter().filter_map(|method| self.method(method, &template, findings));
+        Some(Route { methods: methods.collect(), scopes, place: source.template.place, template })
+    }
+
+    fn method(&mut self, source: &MethodSource, template: &Template, findings: &mut Findings) -> Option<Method> {
+        let name = &*source.method.text;
+        check_method(source, findings);
+        let needed = match &source.need {
+            NeedSource::Public => Cells::Public,
+            NeedSource::Nobody => Cells::Nobody,
+            NeedSource::Cells(needed) => Cells::All(self.needed(needed, findings)?),
+            NeedSource::ByType(candidates) => {
+                if name != "GET" {
+                    let message = "`by-type` tells answers apart, so it stands at GET only";
+                    let finding = Finding::error(Code::BadRoute, Some(source.method.place), message);
+                    findings.push(finding.help("list the cells of every candidate: what is written must be permitted whatever it is"));
+                }
+                Cells::ByType(self.candidates(candidates, findings)?)
+            }
+        };
+        let when = source.when.as_ref().map(|when| self.conditions.read(when, findings));
+        let slash = source.encoded_slash.as_ref();
+        Some(Method {
+            name: name.into(),
+            cells: needed,
+            across: self.scopes.bits(&source.across, findings),
+            websocket: source.websocket,
+            token_from: source.token_from.as_ref().map(|name| name.text.clone()),
+            encoded_slash: slash.and_then(|name| slash_segment(name, template, self.scopes.0, findings)),
+            // A condition that cannot be read is an error, so that the policy never counts.
+            when: when.flatten(),
+        })
+    }
+
+    fn needed(&mut self, needed: &[(Operation, Written)], findings: &mut Findings) -> Option<Box<[CellId]>> {
+        let found = needed.iter().map(|(operation, resource)| self.cells.cell(operation, resource, findings));
+        found.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    fn candidates(
+        &mut self,
+        written: &[(Written, Vec<(Operation, Written)>)],
+        findings: &mut Findings,
+    ) -> Option<Box<[Candidate]>> {
+        let mut found: Vec<Candidate> = Vec::with_capacity(written.len());
+        for (range, needed) in written {
+            let cells = self.needed(needed, findings);
+            let Some(range_read) = MediaRange::parse(&range.text) else {
+                let message = format!("`{}` is not a media type", range.text);
+                let finding = Finding::error(Code::BadValue, Some(range.place), message);
+                findings.push(finding.help("write `image/png`, `image/*`, or `otherwise` for all that remains"));
+                continue;
+            };
+            if found.iter().any(|known| known.range == range_read) {
+                let message = format!("the media type `{range_read}` stands twice");
+                findings.push(Finding::error(Code::DuplicateName, Some(range.place), message));
+            }
+            if found.len() == MAX_CANDIDATES {
+                let message = format!("a route tells at most {MAX_CANDIDATES} media types apart");
+                findings.push(Finding::error(Code::BadValue, Some(range.place), message));
+            }
+            found.push(Candidate { range: range_read, cells: cells? });
+        }
+        Some(found.into())
+    }
+}
+
+/// For each declared scope what carries it in this route.
+fn carriers(
+    source: &RouteSource,
+    template: &Template,
+    scopes: Scopes<'_>,
+    findings: &mut Findings,
+) -> [Option<Carrier>; MAX_SCOPES] {
+    let mut carriers = [None; MAX_SCOPES];
+    for (carrier, scope) in carriers.iter_mut().zip(scopes.0) {
+        let segment = template.parameter(&scope.name).and_then(|at| u16::try_from(at).ok());
+        *carrier = segment.map(Carrier::Segment);
         let rest =
             template.segments().iter().any(|segment| matches!(segment, Segment::Rest(name) if *name == scope.name));
         if rest {
@@ -53,17 +132,19 @@ fn route(
             findings.push(Finding::error(Code::BadRoute, Some(source.template.place), message));
         }
     }
-    let methods = source.methods.iter().filter_map(|method| self::method(method, &template, scopes, cells, findings));
-    Some(Route { methods: methods.collect(), scopes: places, place: source.template.place, template })
+    for (at, (_, name)) in (0..).zip(template.query()) {
+        let written = Written { text: name.clone(), place: source.template.place };
+        let Some(scope) = scopes.resolve(&written, findings) else { continue };
+        let Some(carrier) = carriers.get_mut(usize::from(scope)) else { continue };
+        if carrier.replace(Carrier::Query(at)).is_some() {
+            let message = format!("the scope `{name}` stands in the path and in the query");
+            findings.push(Finding::error(Code::BadRoute, Some(source.template.place), message));
+        }
+    }
+    carriers
 }
 
-fn method(
-    source: &MethodSource,
-    template: &Template,
-    scopes: &[ScopeName],
-    cells: &mut CellIndex<'_>,
-    findings: &mut Findings,
-) -> Option<Method> {
+fn check_method(source: &MethodSource, findings: &mut Findings) {
     let name = &*source.method.text;
     let bad = |message: String| Finding::error(Code::BadRoute, Some(source.method.place), message);
     if let Some((_, why)) = NEVER_LISTED.iter().find(|(known, _)| *known == name) {
@@ -75,37 +156,10 @@ fn method(
     if source.websocket && name != "GET" {
         findings.push(bad("a WebSocket is opened by GET".to_owned()));
     }
-    let needed = match &source.need {
-        NeedSource::Public => Cells::Public,
-        NeedSource::Nobody => Cells::Nobody,
-        NeedSource::Cells(needed) => {
-            let found = needed.iter().map(|(operation, resource)| cells.cell(operation, resource, findings));
-            Cells::All(found.collect::<Option<Vec<_>>>()?.into())
-        }
-    };
-    Some(Method {
-        name: name.into(),
-        cells: needed,
-        across: across(&source.across, scopes, findings),
-        websocket: source.websocket,
-        token_from: source.token_from.as_ref().map(|name| name.text.clone()),
-        encoded_slash: source.encoded_slash.as_ref().and_then(|name| slash_segment(name, template, scopes, findings)),
-    })
-}
-
-fn across(names: &[Written], scopes: &[ScopeName], findings: &mut Findings) -> u8 {
-    let mut bits = 0;
-    for name in names {
-        match scopes.iter().position(|scope| *scope.name == *name.text) {
-            Some(at) => bits |= 1 << at,
-            None => {
-                let finding =
-                    Finding::error(Code::UnknownName, Some(name.place), format!("no scope is called `{}`", name.text));
-                findings.push(finding.suggest(&name.text, scopes.iter().map(|scope| &*scope.name)));
-            }
-        }
+    let closed = matches!(source.need, NeedSource::Public | NeedSource::Nobody);
+    if closed && source.when.is_some() {
+        findings.push(bad("a condition changes nothing here: `public` and `nobody` are decided before it".to_owned()));
     }
-    bits
 }
 
 fn slash_segment(name: &Written, template: &Template, scopes: &[ScopeName], findings: &mut Findings) -> Option<u16> {

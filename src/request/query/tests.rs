@@ -1,6 +1,6 @@
 //! Which parameters the gateway sees.
 
-use super::{single, without};
+use super::{scope, single, without};
 use crate::request::RejectedRequest;
 
 #[test]
@@ -30,4 +30,31 @@ fn an_unwanted_parameter_leaves_under_every_spelling() {
     assert_eq!(without("q=1;t=2&role=user", unwanted), "q=1&role=user");
     assert_eq!(without("q=1&t=2;role=user", unwanted), "q=1&role=user");
     assert!(matches!(without("a=1;b=2", unwanted), std::borrow::Cow::Borrowed("a=1;b=2")));
+}
+
+#[test]
+fn a_scope_is_what_every_server_reads() {
+    let ambiguous = Err(RejectedRequest::AmbiguousScope);
+    let table: [(&str, bool, Result<Option<&str>, RejectedRequest>); 16] = [
+        ("workspace=w1", false, Ok(Some("w1"))),
+        ("a=b&work%73pace=w%31", false, Ok(Some("w1"))),
+        ("workspace=", false, Ok(Some(""))),
+        ("other=1", false, Ok(None)),
+        ("", false, Ok(None)),
+        ("workspaces=w3", false, Ok(None)),
+        ("workspace=w1&workspace=w3", false, ambiguous),
+        ("workspace=w1&WORKSPACE=w3", false, ambiguous),
+        ("Workspace=w1", false, ambiguous),
+        ("Workspace=w1", true, Ok(Some("w1"))),
+        ("workspace=w1&Workspace=w1", true, ambiguous),
+        ("workspace[]=w1", false, ambiguous),
+        ("workspace=w1&workspace[0]=w3", false, ambiguous),
+        ("workspace=w1;x=1", false, ambiguous),
+        ("workspace=w1%2531", false, ambiguous),
+        ("workspace=w1%00", false, ambiguous),
+    ];
+    for (query, folds, expected) in table {
+        let found = scope(query, "workspace", folds).map(|value| value.map(|value| value.into_owned()));
+        assert_eq!(found, expected.map(|value| value.map(str::to_owned)), "{query}");
+    }
 }

@@ -1,0 +1,230 @@
+//! Judge: the last steps of a decision, about cells: which rows are usable, and why there is none.
+
+use std::cell::Cell;
+
+use crate::policy::condition::ConditionId;
+use crate::policy::model::{By, Gate};
+use crate::policy::standing::{Held, Standing, fits};
+use crate::policy::{RowId, Snapshot};
+use crate::vocabulary::{Access, Candidate, CellId, Scope, Subject, Timestamp};
+
+use super::approval::Keys;
+use super::verdict::{Obligations, chosen};
+use super::{ApprovalSet, Decision, Reason, Stage, Step, Witness};
+
+/// Judge: everything that one decision about cells looks at.
+pub(super) struct Judge<'a> {
+    policy: &'a Snapshot,
+    approvals: &'a ApprovalSet,
+    now: Timestamp,
+    subject: &'a Subject,
+    standing: Standing<'a>,
+    scope: &'a Scope<'a>,
+    access: &'a Access<'a>,
+    every_row: bool,
+    holds: &'a dyn Fn(ConditionId) -> bool,
+    /// Gates that were asked, and those of them that are open: a bit each, a policy has at most 64.
+    gates: Cell<(u64, u64)>,
+}
+
+impl<'a> Judge<'a> {
+    #[expect(clippy::too_many_arguments, reason = "everything that a decision depends on, named once")]
+    pub(super) fn new(
+        policy: &'a Snapshot,
+        approvals: &'a ApprovalSet,
+        now: Timestamp,
+        subject: &'a Subject,
+        standing: Standing<'a>,
+        scope: &'a Scope<'a>,
+        access: &'a Access<'a>,
+        every_row: bool,
+        holds: &'a dyn Fn(ConditionId) -> bool,
+    ) -> Self {
+        let gates = Cell::new((0, 0));
+        Self { policy, approvals, now, subject, standing, scope, access, every_row, holds, gates }
+    }
+
+    /// The decision about a route that needs every cell of a list.
+    pub(super) fn all<W: Witness>(&self, needed: &[CellId], witness: &mut W) -> Decision {
+        let granted_by = match self.granting(needed, witness) {
+            Ok(row) => row,
+            Err(refusal) => return refusal,
+        };
+        self.permit(granted_by, &mut needed.iter().copied(), 0)
+    }
+
+    /// The decision about a route whose answer's media type says what it needs.
+    pub(super) fn by_type<W: Witness>(
+        &self,
+        candidates: &[Candidate],
+        stage: Stage<'_>,
+        witness: &mut W,
+    ) -> Decision {
+        let (mut usable, mut granted_by, mut first_refusal) = (0_u64, [None; 64], None);
+        for (at, candidate) in candidates.iter().enumerate().take(64) {
+            match self.granting(&candidate.cells, witness) {
+                Ok(row) => {
+                    usable |= 1 << at;
+                    if let Some(slot) = granted_by.get_mut(at) {
+                        *slot = row;
+                    }
+                }
+                Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
+            }
+        }
+        if usable == 0 {
+            return first_refusal.unwrap_or_else(|| Decision::refuse(Reason::NotGranted));
+        }
+        let counted = match stage {
+            Stage::Request => usable,
+            Stage::Answer(content_type) => {
+                let wanted = chosen(candidates, content_type);
+                if wanted == 0 || wanted & !usable != 0 {
+                    let lacking = (wanted & !usable).trailing_zeros();
+                    let lacking = usize::try_from(lacking).ok().and_then(|at| candidates.get(at));
+                    return Decision::refuse_at(Reason::WrongType, lacking.and_then(|one| one.cells.first().copied()));
+                }
+                wanted
+            }
+        };
+        let within = candidates.iter().enumerate().take(64).filter(|(at, _)| counted >> at & 1 == 1);
+        let first = usize::try_from(counted.trailing_zeros()).ok();
+        let granted_by = first.and_then(|at| granted_by.get(at).copied()).flatten();
+        self.permit(granted_by, &mut within.flat_map(|(_, candidate)| candidate.cells.iter().copied()), usable)
+    }
+
+    /// The row that grants the first of the needed cells, if all are granted.
+    fn granting<W: Witness>(&self, needed: &[CellId], witness: &mut W) -> Result<Option<RowId>, Decision> {
+        let mut granted_by = None;
+        for &cell in needed {
+            match self.usable_row(cell, self.access.across) {
+                Some(row) => {
+                    witness.see(Step::Granted { cell, row });
+                    granted_by = granted_by.or(Some(row));
+                }
+                None => {
+                    let reason = self.why(cell);
+                    witness.see(Step::Lacking { cell, reason });
+                    return Err(Decision::refuse_at(reason, Some(cell)));
+                }
+            }
+        }
+        Ok(granted_by)
+    }
+
+    fn permit(&self, granted_by: Option<RowId>, needed: &mut dyn Iterator<Item = CellId>, usable: u64) -> Decision {
+        let (mut first, mut masks, mut asks) = (None, 0, 0);
+        for cell in needed {
+            first = first.or(Some(cell));
+            masks |= usize::try_from(cell.0).ok().and_then(|at| self.policy.masks.get(at)).copied().unwrap_or(0);
+            for (at, gate) in self.policy.model.gates.iter().enumerate().take(64) {
+                let asked = gate.approval().is_some_and(|approval| approval.asked_by.contains(&cell));
+                asks |= u64::from(asked) << at;
+            }
+        }
+        for (at, set) in self.policy.model.fields.iter().enumerate().take(64) {
+            // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which
+            // answers there are, but it cannot mask those of a scope in which the caller may not see the fields.
+            if masks >> at & 1 == 1 && set.read.is_some_and(|read| self.usable_row(read, 0).is_some()) {
+                masks &= !(1 << at);
+            }
+        }
+        let obligations = Obligations { asks, masks, candidates: usable };
+        Decision::permit(Reason::Granted, self.access.route, first, granted_by, obligations)
+    }
+
+    /// The first row, in the policy's order, that is held, has the cell and has all its gates open.
+    fn usable_row(&self, cell: CellId, across: u8) -> Option<RowId> {
+        let words = self.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
+        words.into_iter().find_map(|(word, has)| {
+            let held = self.held(word, across).held & has;
+            first_row(word, held & !self.closed(word, held))
+        })
+    }
+
+    fn held(&self, word: usize, across: u8) -> Held {
+        if self.every_row {
+            let all = self.policy.standings.every_row().get(word).copied().unwrap_or(0);
+            return Held { held: all, given: all, conditional: all, anywhere: all };
+        }
+        self.standing.word(word, self.scope, across)
+    }
+
+    /// Which of the rows `held` some closed gate closes.
+    fn closed(&self, word: usize, held: u64) -> u64 {
+        self.closing(word, held).fold(0, |closed, (_, rows)| closed | rows)
+    }
+
+    /// The closed gates that close one of the rows `held`, in the order of the file, with these rows.
+    fn closing(&self, word: usize, held: u64) -> impl Iterator<Item = (usize, u64)> {
+        let gates = self.policy.gates.iter().enumerate();
+        let here = gates.map(move |(at, rows)| (at, rows.get(word).copied().unwrap_or(0) & held));
+        here.filter(|(at, rows)| *rows != 0 && !self.is_open(*at))
+    }
+
+    /// Whether a gate is open; each is asked once.
+    fn is_open(&self, at: usize) -> bool {
+        let (asked, open) = self.gates.get();
+        if asked >> at & 1 == 1 {
+            return open >> at & 1 == 1;
+        }
+        let is_open = self.policy.gate(at).is_some_and(|gate| self.opens(at, gate));
+        self.gates.set((asked | 1 << at, open | u64::from(is_open) << at));
+        is_open
+    }
+
+    fn opens(&self, at: usize, gate: &Gate) -> bool {
+        match &gate.by {
+            By::Approval(approval) => {
+                let keys = Keys { subject: self.subject, scope: self.scope };
+                self.approvals.opens(&gate.name, approval, &keys, self.now)
+            }
+            By::Condition(condition) => (self.holds)(*condition),
+            By::Feature => self.has_feature(at),
+        }
+    }
+
+    /// Whether a profile that applies, by the caller's group or within the scope, lists the feature.
+    fn has_feature(&self, at: usize) -> bool {
+        let model = &self.policy.model;
+        let group = self.standing.group().and_then(|group| model.groups.get(usize::try_from(group).ok()?));
+        let own = group.and_then(|group| group.profile).and_then(|profile| usize::try_from(profile).ok());
+        let mut profiles = model.profiles.iter().zip(&self.policy.features).enumerate();
+        profiles.any(|(number, (profile, features))| {
+            let applies = || {
+                let mut within = profile.within.iter();
+                own == Some(number) || within.any(|within| fits(within, self.scope, self.access.across))
+            };
+            features >> at & 1 == 1 && applies()
+        })
+    }
+
+    /// How far the best row that has the cell came.
+    fn why(&self, cell: CellId) -> Reason {
+        let mut best = Reason::NotGranted;
+        let words = self.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
+        for (word, &has) in words {
+            let found = self.held(word, self.access.across);
+            let reason = if has & found.held != 0 {
+                // Held but not usable.
+                self.closing(word, has & found.held).next().map(|(at, _)| Reason::Gate(u8::try_from(at).unwrap_or(u8::MAX)))
+            } else if has & found.given != 0 {
+                Some(Reason::TakenAway)
+            } else if has & found.conditional != 0 {
+                Some(Reason::Condition)
+            } else if has & found.anywhere != 0 {
+                Some(Reason::OutOfScope)
+            } else {
+                None
+            };
+            best = reason.map_or(best, |reason| best.further(reason));
+        }
+        best
+    }
+}
+
+fn first_row(word: usize, set: u64) -> Option<RowId> {
+    let at =
+        (set != 0).then(|| u64::try_from(word).ok())??.checked_mul(64)?.checked_add(u64::from(set.trailing_zeros()))?;
+    u32::try_from(at).ok().map(RowId)
+}

@@ -1,0 +1,73 @@
+//! Conditions: what holds, what does not, and what is refused before it can be asked.
+
+use super::*;
+
+fn holds(text: &str) -> bool {
+    let subject: Subject = serde_json::from_str(
+        r#"{ "id": "hospital/smith", "client": "app-1", "tenants": ["t1"], "roles": ["Level 2"], "groups": ["Staff"],
+             "claims": { "acr": "mfa", "level": 2, "amr": ["pwd", "otp"], "vip": true, "ratio": 0.5 } }"#,
+    )
+    .unwrap();
+    let condition = Condition::read(text, &environment()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let mut scope: Scope<'_> = Default::default();
+    scope[0] = Some("t1".into());
+    let facts = Facts { method: "GET", path: "/t1/api", address: "10.0.0.7".parse().ok() };
+    condition.holds(&Circumstances {
+        now: Timestamp(1_798_761_600),
+        subject: &subject,
+        facts,
+        scope: &scope,
+        scope_names: &["tenant".into()],
+    })
+}
+
+fn refused(text: &str) -> String {
+    Condition::read(text, &environment()).unwrap_err()
+}
+
+#[test]
+fn a_condition_sees_the_moment_the_caller_and_the_request() {
+    for text in [
+        "now < timestamp('2027-01-02T00:00:00Z')",
+        "now >= timestamp('2027-01-01T00:00:00Z')",
+        "caller.claims.acr == 'mfa'",
+        "caller.claims.level == 2 && caller.claims.level >= 1",
+        "caller.claims.vip",
+        "'otp' in caller.claims.amr",
+        "caller.claims.amr.exists(method, method == 'otp')",
+        "caller.id == 'smith' && caller.source == 'hospital' && caller.kind == 'user'",
+        "caller.client == 'app-1' && 't1' in caller.tenants && 'Level 2' in caller.roles && 'Staff' in caller.groups",
+        "request.method == 'GET' && request.path.startsWith('/t1/') && request.scope.tenant == 't1'",
+        "request.address == '10.0.0.7'",
+        "has(caller.claims.acr) && !has(caller.claims.nonce)",
+        "now.getHours() == 0",
+        "caller.claims.ratio < 1.0",
+    ] {
+        assert!(holds(text), "{text}");
+    }
+}
+
+#[test]
+fn what_fails_or_is_no_boolean_does_not_hold() {
+    for text in ["caller.claims.nonce == 'x'", "caller.claims.level", "'true'", "1 / 0 == 1", "caller.claims.amr[7] == ''"] {
+        assert!(!holds(text), "{text}");
+    }
+}
+
+#[test]
+fn a_misspelt_name_is_refused_with_the_right_one() {
+    assert!(refused("caler.id == 'x'").contains("did you mean `caller`"), "{}", refused("caler.id == 'x'"));
+    assert!(refused("caller.claim.acr == 'x'").contains("did you mean `claims`"));
+    assert!(refused("request.methd == 'GET'").contains("did you mean `method`"));
+    assert!(refused("caller.id.startWith('x')").contains("did you mean `startsWith`"));
+}
+
+#[test]
+fn what_is_no_expression_or_too_long_a_walk_is_refused() {
+    assert!(!refused("caller.id ==").is_empty());
+    assert!(!refused("").is_empty());
+    assert!(refused(&"now == now && ".repeat(100)).contains("longer"));
+    assert!(refused(&format!("now == now{}", " || true".repeat(101))).contains("parts"));
+    let nested = "caller.roles.all(a, caller.groups.exists(b, a == b))";
+    assert!(refused(nested).contains("inside another"));
+}

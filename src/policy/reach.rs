@@ -1,0 +1,114 @@
+//! Reach: which routes no request reaches, and which take paths that another template would match too.
+
+use std::collections::HashMap;
+
+use crate::document::{Code, Finding, Findings};
+use crate::request::CanonicalPath;
+use crate::vocabulary::RouteId;
+
+use super::routes::{Route, RouteTable};
+use super::template::Segment;
+
+/// Findings about every route that another one shuts out, and notes about overlaps with other cells.
+pub(super) fn check(table: &RouteTable, findings: &mut Findings) {
+    for (at, route) in (0..).zip(table.routes()) {
+        unreachable(table, RouteId(at), route, findings);
+    }
+    let mut tree = Tree::default();
+    for (at, route) in (0..).zip(table.routes()) {
+        tree.insert(route, RouteId(at));
+    }
+    for (at, route) in (0..).zip(table.routes()) {
+        if let Some(other) = tree.wider(route, RouteId(at), table) {
+            overlap(route, other, findings);
+        }
+    }
+}
+
+/// A path of the route as a client would write it, with values that no policy names.
+fn unreachable(table: &RouteTable, id: RouteId, route: &Route, findings: &mut Findings) {
+    let mut path = String::new();
+    for segment in route.template.segments() {
+        path.push('/');
+        match segment {
+            Segment::Literal(literal) => path.push_str(literal),
+            Segment::Parameter(_) | Segment::Rest(_) => path.push_str("any-value-0"),
+        }
+    }
+    let Ok(canonical) = CanonicalPath::read(path.as_bytes(), table.dialect()) else { return };
+    let other = match table.reached(canonical.as_str()) {
+        Ok(Some(found)) if found == id => return,
+        Ok(Some(other)) | Err(other) => table.route(other),
+        Ok(None) => None,
+    };
+    let message = format!("no request reaches `{}`", route.template.text());
+    let finding = Finding::error(Code::Unreachable, Some(route.place), message);
+    findings.push(match other {
+        Some(other) => finding.also(other.place, "some servers take its paths for this route").help(format!(
+            "a path of the one could be read as `{}`, and is refused; keep one of the two",
+            other.template.text()
+        )),
+        None => finding,
+    });
+}
+
+fn overlap(route: &Route, other: &Route, findings: &mut Findings) {
+    let message = format!("`{}` takes paths that `{}` would match too, with other cells", route.template.text(), other.template.text());
+    let finding = Finding::note(Code::Overlap, Some(route.place), message);
+    findings.push(finding.also(other.place, "the wider template"));
+}
+
+/// Whether the two say different things of a method that both list.
+fn differ(one: &Route, other: &Route) -> bool {
+    let same = |name: &str| other.methods.iter().find(|method| *method.name == *name);
+    one.methods.iter().any(|method| same(&method.name).is_some_and(|other| other.cells != method.cells))
+}
+
+/// Tree: templates by their segments.
+#[derive(Default)]
+struct Tree<'t> {
+    literals: HashMap<&'t str, Tree<'t>>,
+    parameter: Option<Box<Tree<'t>>>,
+    rest: Option<RouteId>,
+    end: Option<RouteId>,
+}
+
+impl<'t> Tree<'t> {
+    fn insert(&mut self, route: &'t Route, id: RouteId) {
+        let mut node = self;
+        for segment in route.template.segments() {
+            node = match segment {
+                Segment::Literal(literal) => node.literals.entry(literal).or_default(),
+                Segment::Parameter(_) => node.parameter.get_or_insert_default(),
+                Segment::Rest(_) => {
+                    node.rest = Some(id);
+                    return;
+                }
+            };
+        }
+        node.end = Some(id);
+    }
+
+    /// A template that has a parameter where `route` has a literal, matches its paths, and needs other cells.
+    fn wider<'r>(&self, route: &Route, id: RouteId, table: &'r RouteTable) -> Option<&'r Route> {
+        self.find(route.template.segments(), &mut |found| {
+            let other = table.route(found).filter(|_| found != id)?;
+            differ(route, other).then_some(other)
+        })
+    }
+
+    fn find<'r>(
+        &self,
+        segments: &[Segment],
+        fits: &mut impl FnMut(RouteId) -> Option<&'r Route>,
+    ) -> Option<&'r Route> {
+        let Some((first, behind)) = segments.split_first() else { return self.end.and_then(&mut *fits) };
+        if let Segment::Literal(literal) = first
+            && let Some(found) = self.literals.get(&**literal).and_then(|node| node.find(behind, fits))
+        {
+            return Some(found);
+        }
+        let parameter = self.parameter.as_ref().filter(|_| !matches!(first, Segment::Rest(_)));
+        parameter.and_then(|node| node.find(behind, fits)).or_else(|| self.rest.and_then(&mut *fits))
+    }
+}

@@ -1,0 +1,48 @@
+//! Field sets and shadow mode as written.
+
+use crate::document::reader;
+use crate::document::{Findings, Node, Value};
+
+use super::{Written, names, written};
+
+/// FieldSource: a set of fields, by the resources whose answers hold them.
+#[derive(Debug)]
+pub(crate) struct FieldSource {
+    pub(crate) name: Written,
+    pub(crate) resources: Vec<PathsSource>,
+}
+
+/// PathsSource: where the fields stand in the answers of one resource.
+#[derive(Debug)]
+pub(crate) struct PathsSource {
+    pub(crate) resource: Written,
+    pub(crate) paths: Vec<Written>,
+}
+
+/// ShadowSource: whose refusals forward.
+#[derive(Debug)]
+pub(crate) enum ShadowSource {
+    All,
+    Resources(Vec<Written>),
+}
+
+pub(super) fn field_set(key: &Node, value: &Node, findings: &mut Findings) -> Option<FieldSource> {
+    let name = written(key, "a field set", findings);
+    let mut resources = Vec::new();
+    for (resource, paths) in reader::entries(value, "a field set", findings)? {
+        let resource = written(resource, "a resource", findings);
+        let paths = names(paths, "a field's path", findings);
+        if let Some(resource) = resource {
+            resources.push(PathsSource { resource, paths });
+        }
+    }
+    Some(FieldSource { name: name?, resources })
+}
+
+/// `all`, or a list of resources.
+pub(super) fn shadow(node: &Node, findings: &mut Findings) -> Option<ShadowSource> {
+    match &node.value {
+        Value::List(_) => Some(ShadowSource::Resources(names(node, "a resource", findings))),
+        _ => reader::word(node, "`shadow`", &[("all", ())], findings).map(|()| ShadowSource::All),
+    }
+}

@@ -1,0 +1,196 @@
+//! Users: what the policy says of single ids, kept small because there may be a million of them.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::vocabulary::Id;
+
+use super::model::{Bound, User};
+use super::standing::RowId;
+
+/// Users: the entries by id. What many entries say alike is kept once.
+#[derive(Debug, Clone, Default)]
+pub struct Users {
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    names: Box<str>,
+    entries: Box<[Packed]>,
+    sources: Box<[Box<str>]>,
+    roles: Box<[Box<[Bound]>]>,
+    tenants: Box<[Box<[Box<str>]>]>,
+    rows: Box<[Box<[RowId]>]>,
+}
+
+/// Packed: one entry; each word but the name is the place of a list, or [`NONE`].
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    start: u32,
+    length: u32,
+    source: u32,
+    group: u32,
+    roles: u32,
+    tenants: u32,
+    permissions: u32,
+    without: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// Entry: what the policy says of one id.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'p> {
+    /// The source that the id names; empty where it is bare.
+    pub source: &'p str,
+    /// The name within that source.
+    pub name: &'p str,
+    /// Replaces the token's group: by its place among the groups.
+    pub group: Option<u32>,
+    /// Replaces the token's roles and permissions.
+    pub roles: Option<&'p [Bound]>,
+    /// Replaces the token's tenants.
+    pub tenants: Option<&'p [Box<str>]>,
+    /// Rows that the user holds whatever else is said.
+    pub permissions: &'p [RowId],
+    /// Rows that are taken from the user.
+    pub without: &'p [RowId],
+}
+
+impl Users {
+    pub(super) fn build(users: Vec<User>) -> Self {
+        let mut names = String::new();
+        let (mut sources, mut roles) = (Shared::default(), Shared::default());
+        let (mut tenants, mut rows) = (Shared::default(), Shared::default());
+        let mut entries = Vec::with_capacity(users.len());
+        for user in users {
+            let id = Id::parse(&user.id);
+            let start = u32::try_from(names.len()).unwrap_or(NONE);
+            names.push_str(&id.name);
+            entries.push(Packed {
+                start,
+                length: u32::try_from(id.name.len()).unwrap_or(0),
+                source: sources.place(id.source),
+                group: user.group.unwrap_or(NONE),
+                roles: user.roles.map_or(NONE, |list| roles.place(list)),
+                tenants: user.tenants.map_or(NONE, |list| tenants.place(list)),
+                permissions: rows.place(sorted(user.permissions)),
+                without: rows.place(sorted(user.without)),
+            });
+        }
+        let mut built = Self {
+            table: HashTable::with_capacity(entries.len()),
+            hasher: DefaultHashBuilder::default(),
+            names: names.into(),
+            entries: entries.into(),
+            sources: sources.list(),
+            roles: roles.list(),
+            tenants: tenants.list(),
+            rows: rows.list(),
+        };
+        let mut table = std::mem::take(&mut built.table);
+        for (at, packed) in (0..).zip(&built.entries) {
+            let hash = |at: &u32| built.hasher.hash_one(built.name_at(*at));
+            table.insert_unique(built.hasher.hash_one(built.name(packed)), at, hash);
+        }
+        built.table = table;
+        built
+    }
+
+    /// How many entries there are.
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All entries in the order of the policy.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.entries.iter().map(|packed| self.entry(packed))
+    }
+
+    /// The entry of an id: the one that names its source, else the bare one. A stated id without a source means the
+    /// entry of that name if there is one only.
+    pub fn find(&self, id: &Id) -> Option<Entry<'_>> {
+        let source = |packed: &Packed| self.source(packed);
+        let exact = self.search(&id.name, |packed| source(packed) == &*id.source);
+        exact.or_else(|| {
+            let bare = self.search(&id.name, |packed| source(packed).is_empty());
+            if !id.source.is_empty() || bare.is_some() {
+                return bare;
+            }
+            let mut named = self.table.iter_hash(self.hasher.hash_one(&*id.name)).filter_map(|at| self.packed(*at));
+            let mut named = named.by_ref().filter(|packed| self.name(packed) == &*id.name);
+            let only = named.next();
+            only.filter(|_| named.next().is_none()).map(|packed| self.entry(packed))
+        })
+    }
+
+    fn search(&self, name: &str, fits: impl Fn(&Packed) -> bool) -> Option<Entry<'_>> {
+        let same = |at: &u32| self.packed(*at).is_some_and(|packed| self.name(packed) == name && fits(packed));
+        let at = self.table.find(self.hasher.hash_one(name), same)?;
+        self.packed(*at).map(|packed| self.entry(packed))
+    }
+
+    fn packed(&self, at: u32) -> Option<&Packed> {
+        self.entries.get(usize::try_from(at).ok()?)
+    }
+
+    fn name_at(&self, at: u32) -> &str {
+        self.packed(at).map_or("", |packed| self.name(packed))
+    }
+
+    fn name(&self, packed: &Packed) -> &str {
+        let start = usize::try_from(packed.start).unwrap_or(usize::MAX);
+        let end = start.saturating_add(usize::try_from(packed.length).unwrap_or(usize::MAX));
+        self.names.get(start..end).unwrap_or_default()
+    }
+
+    fn source(&self, packed: &Packed) -> &str {
+        at(&self.sources, packed.source).map_or("", |source| source)
+    }
+
+    fn entry(&self, packed: &Packed) -> Entry<'_> {
+        Entry {
+            source: self.source(packed),
+            name: self.name(packed),
+            group: (packed.group != NONE).then_some(packed.group),
+            roles: at(&self.roles, packed.roles).map(|list| &**list),
+            tenants: at(&self.tenants, packed.tenants).map(|list| &**list),
+            permissions: at(&self.rows, packed.permissions).map_or(&[], |list| list),
+            without: at(&self.rows, packed.without).map_or(&[], |list| list),
+        }
+    }
+}
+
+fn sorted(mut rows: Box<[RowId]>) -> Box<[RowId]> {
+    rows.sort_unstable();
+    rows
+}
+
+fn at<T>(list: &[T], place: u32) -> Option<&T> {
+    list.get(usize::try_from(place).ok()?)
+}
+
+/// Shared: values by their places, equal ones in one place.
+struct Shared<T>(HashMap<T, u32>);
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T: Eq + Hash> Shared<T> {
+    fn place(&mut self, value: T) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(NONE);
+        *self.0.entry(value).or_insert(next)
+    }
+
+    fn list(self) -> Box<[T]> {
+        let mut all: Vec<(T, u32)> = self.0.into_iter().collect();
+        all.sort_unstable_by_key(|(_, place)| *place);
+        all.into_iter().map(|(value, _)| value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

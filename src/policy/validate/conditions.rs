@@ -1,0 +1,45 @@
+//! Conditions, read once for each text.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::condition::{Condition, ConditionId, environment};
+use crate::policy::source::Written;
+
+/// Conditions: those that were read so far.
+pub(super) struct Conditions {
+    environment: Arc<cel::Env>,
+    known: HashMap<Box<str>, ConditionId>,
+    pub(super) all: Vec<Condition>,
+}
+
+impl Conditions {
+    pub(super) fn new() -> Self {
+        Self { environment: environment(), known: HashMap::new(), all: Vec::new() }
+    }
+
+    /// The condition that `written` spells; a finding where it spells none.
+    pub(super) fn read(&mut self, written: &Written, findings: &mut Findings) -> Option<ConditionId> {
+        if let Some(known) = self.known.get(&written.text) {
+            return Some(*known);
+        }
+        match Condition::read(&written.text, &self.environment) {
+            Ok(condition) => {
+                let id = ConditionId(u32::try_from(self.all.len()).ok()?);
+                self.known.insert(written.text.clone(), id);
+                self.all.push(condition);
+                Some(id)
+            }
+            Err(message) => {
+                let finding = Finding::error(
+                    Code::BadCondition,
+                    Some(written.place),
+                    format!("`{}` is not a condition: {message}", written.text),
+                );
+                findings.push(finding.help("a condition compares `now`, `caller` and `request`: \"caller.claims.acr == 'mfa'\""));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! CORS, resolved: origins are origins, headers are headers.
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::model::Cors;
+use crate::policy::source::{CorsSource, Written};
+
+pub(super) fn cors(written: &CorsSource, findings: &mut Findings) -> Cors {
+    for origin in &written.origins {
+        let authority = ["https://", "http://"].iter().find_map(|scheme| origin.text.strip_prefix(scheme));
+        let fine = authority.is_some_and(|authority| {
+            !authority.is_empty()
+                && authority
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte))
+        });
+        if !fine {
+            let finding =
+                Finding::error(Code::BadValue, Some(origin.place), format!("`{}` is not an origin", origin.text));
+            findings.push(finding.help("an origin is scheme and host in small letters, with a port if it has one, and no slash behind: `https://portal.example`"));
+        }
+    }
+    for header in written.headers.iter().chain(&written.exposed) {
+        if !header.text.bytes().all(crate::request::headers::is_token_byte) {
+            findings.push(Finding::error(
+                Code::BadValue,
+                Some(header.place),
+                format!("`{}` is not a header's name", header.text),
+            ));
+        }
+    }
+    let texts = |list: &[Written]| list.iter().map(|name| name.text.clone()).collect();
+    Cors {
+        origins: texts(&written.origins),
+        headers: texts(&written.headers),
+        exposed: texts(&written.exposed),
+        credentials: written.credentials,
+        max_age: written.max_age.unwrap_or(600),
+    }
+}

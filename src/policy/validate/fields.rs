@@ -1,0 +1,90 @@
+//! Field sets and shadow mode, resolved.
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::model::{FieldSet, Shadow};
+use crate::policy::source::{ShadowSource, Source};
+use crate::vocabulary::{Cell, Operation};
+
+use super::{CellIndex, Names};
+
+/// A permit holds the field sets to mask in the bits of one word.
+const MAX_FIELD_SETS: usize = 64;
+
+pub(super) fn field_sets(
+    written: &Source,
+    resources: &Names<'_>,
+    cells: &CellIndex<'_>,
+    findings: &mut Findings,
+) -> Vec<FieldSet> {
+    if let Some(beyond) = written.fields.get(MAX_FIELD_SETS) {
+        let message = format!("a policy has at most {MAX_FIELD_SETS} field sets");
+        findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
+    }
+    let mut sets = Vec::with_capacity(written.fields.len());
+    for set in &written.fields {
+        let mut found: Vec<(Box<str>, Vec<Box<str>>)> = Vec::new();
+        for paths in &set.resources {
+            resources.resolve(&paths.resource, findings);
+            if paths.paths.is_empty() {
+                let message = format!("no field of `{}` is named", paths.resource.text);
+                findings.push(Finding::error(Code::EmptyValue, Some(paths.resource.place), message));
+            }
+            for path in &paths.paths {
+                if let Err(message) = check_path(&path.text) {
+                    let message = format!("`{}` is not a field's path: {message}", path.text);
+                    let finding = Finding::error(Code::BadValue, Some(path.place), message);
+                    findings.push(finding.help("`$.patient.name` is one place, `$..name` every field of that name"));
+                }
+            }
+            found.push((paths.resource.text.clone(), paths.paths.iter().map(|path| path.text.clone()).collect()));
+        }
+        let read = Cell { operation: Operation::Read, resource: set.name.text.clone() };
+        sets.push(FieldSet {
+            name: set.name.text.clone(),
+            read: cells.known.get(&read).copied(),
+            resources: found,
+        });
+    }
+    sets
+}
+
+/// `$`, then `.name`, `..name`, `[*]` or `.*`, in any number (RFC 9535, the part that a stream can follow).
+fn check_path(path: &str) -> Result<(), String> {
+    let mut rest = path.strip_prefix('$').ok_or("it does not begin with `$`")?;
+    if rest.is_empty() {
+        return Err("it names the whole answer".to_owned());
+    }
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix("[*]").or_else(|| rest.strip_prefix(".*")) {
+            rest = behind;
+            continue;
+        }
+        let name = rest.strip_prefix("..").or_else(|| rest.strip_prefix('.'));
+        let name = name.ok_or_else(|| format!("`{rest}` is no step"))?;
+        let end = name.find(['.', '[']).unwrap_or(name.len());
+        let (step, behind) = name.split_at(end);
+        if step.is_empty() || step.chars().any(|c| !(c.is_alphanumeric() || matches!(c, '_' | '-'))) {
+            return Err(format!("`{rest}` names no field"));
+        }
+        rest = behind;
+    }
+    Ok(())
+}
+
+pub(super) fn shadow(written: &Source, resources: &Names<'_>, findings: &mut Findings) -> Shadow {
+    let (shadow, what) = match &written.shadow {
+        None => return Shadow::Off,
+        Some(ShadowSource::All) => (Shadow::All, "refusals".to_owned()),
+        Some(ShadowSource::Resources(names)) => {
+            resources.resolve_all(names, findings);
+            let listed: Vec<&str> = names.iter().map(|name| &*name.text).collect();
+            let what = format!("refusals about {}", listed.join(", "));
+            let names = names.iter().map(|name| name.text.clone()).collect();
+            (Shadow::Resources(names), what)
+        }
+    };
+    let place = written.shadow_place();
+    let finding = Finding::note(Code::ShadowMode, place, format!("shadow mode: {what} are counted, and forwarded"));
+    findings.push(finding.help("take `shadow:` out to enforce"));
+    shadow
+}

@@ -1,0 +1,117 @@
+//! Notes: what is allowed, but may not be what somebody meant.
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::model::{By, Model, Row};
+use crate::policy::source::{NeedSource, Source, Written};
+use crate::policy::standing::RowId;
+use crate::vocabulary::{Cell, Operation};
+
+use super::CellIndex;
+
+pub(super) fn empty_columns(written: &Source, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
+    let filled: std::collections::HashSet<&str> = rows
+        .iter()
+        .flat_map(|row| &row.cells)
+        .filter_map(|cell| cells.cells.get(usize::try_from(cell.0).ok()?))
+        .map(|cell| &*cell.resource)
+        .collect();
+    let columns = written.tables.iter().flat_map(|table| &table.resources);
+    for resource in columns.chain(written.fields.iter().map(|set| &set.name)) {
+        if !filled.contains(&*resource.text) {
+            let message = format!("no permission has anything in `{}`", resource.text);
+            findings.push(Finding::note(Code::EmptyColumn, Some(resource.place), message));
+        }
+    }
+}
+
+/// A word of a route that no row has is open to service apps at most: it is probably misspelt.
+pub(super) fn words_that_nobody_has(written: &Source, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
+    let held = |cell: &Cell| cells.known.get(cell).is_some_and(|id| rows.iter().any(|row| row.cells.contains(id)));
+    for need in written.routes.iter().flat_map(|route| &route.methods).map(|method| &method.need) {
+        let needed: Vec<&(Operation, Written)> = match need {
+            NeedSource::Cells(needed) => needed.iter().collect(),
+            NeedSource::ByType(candidates) => candidates.iter().flat_map(|(_, needed)| needed).collect(),
+            NeedSource::Public | NeedSource::Nobody => continue,
+        };
+        for (operation, resource) in needed.into_iter().filter(|(operation, _)| operation.letter().is_none()) {
+            if !held(&Cell { operation: operation.clone(), resource: resource.text.clone() }) {
+                let message = format!("no permission has `{operation} {}`", resource.text);
+                let known = Operation::LETTERED;
+                let finding = Finding::note(Code::UnusedCell, Some(resource.place), message);
+                findings.push(finding.suggest(operation.word(), known.iter().map(Operation::word)));
+            }
+        }
+    }
+}
+
+
+/// What is said of groups and users: rows that are taken away in vain, rows that no profile opens.
+pub(super) fn about_people(written: &Source, model: &Model, findings: &mut Findings) {
+    for (source, group) in written.groups.iter().zip(&model.groups) {
+        let given: Vec<RowId> = model.everyone.iter().chain(&group.permissions).copied().collect();
+        still_given(&source.without, &group.without, &given, model, findings);
+        let profile = group.profile;
+        feature_missing(&source.permissions, &group.permissions, profile, model, findings);
+    }
+    let features = model.gates.iter().any(|gate| matches!(gate.by, By::Feature));
+    for (source, user) in written.users.iter().zip(&model.users) {
+        if user.without.is_empty() && (user.permissions.is_empty() || !features) {
+            continue;
+        }
+        let group = user.group.and_then(|at| model.groups.get(usize::try_from(at).ok()?));
+        let roles = user.roles.iter().flatten().filter_map(|bound| model.roles.get(usize::try_from(bound.role).ok()?));
+        let mut given: Vec<RowId> = model.everyone.iter().copied().chain(roles.flat_map(|role| role.rows())).collect();
+        if let Some(group) = group {
+            given.extend(group.permissions.iter().filter(|row| !group.without.contains(row)));
+        }
+        given.extend(&user.permissions);
+        still_given(&source.without, &user.without, &given, model, findings);
+        if let Some(group) = group {
+            feature_missing(&source.permissions, &user.permissions, group.profile, model, findings);
+        }
+    }
+}
+
+/// A row is taken away whole; what its cells allow may still be allowed by another row.
+fn still_given(names: &[Written], taken: &[RowId], given: &[RowId], model: &Model, findings: &mut Findings) {
+    let row = |id: &RowId| model.rows.get(usize::try_from(id.0).ok()?);
+    for (name, id) in names.iter().zip(taken) {
+        let Some(cells) = row(id).map(|row| &row.cells) else { continue };
+        let others = given.iter().filter(|other| !taken.contains(other)).filter_map(row);
+        let other = others.into_iter().find(|other| other.cells.iter().any(|cell| cells.contains(cell)));
+        if let Some(other) = other {
+            let shared = other.cells.iter().filter(|cell| cells.contains(cell));
+            let shared = shared.filter_map(|cell| model.cells.get(usize::try_from(cell.0).ok()?));
+            let shared: Vec<String> = shared.map(|cell| format!("`{cell}`")).collect();
+            let message = format!(
+                "`{}` is taken away, but `{}` still gives {}",
+                name.text,
+                other.name,
+                shared.join(", ")
+            );
+            findings.push(Finding::note(Code::StillGiven, Some(name.place), message));
+        }
+    }
+}
+
+/// Without the feature a permission opens nothing, however often it is given.
+fn feature_missing(names: &[Written], given: &[RowId], profile: Option<u32>, model: &Model, findings: &mut Findings) {
+    let profile = profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
+    // A profile that applies within a scope may open what the group's does not.
+    let elsewhere = |at: u8| model.profiles.iter().any(|other| !other.within.is_empty() && other.features.contains(&at));
+    for (name, id) in names.iter().zip(given) {
+        let mut gates = (0_u8..).zip(&model.gates).filter(|(_, gate)| matches!(gate.by, By::Feature));
+        let closed = gates.find(|(at, gate)| {
+            gate.closes.contains(id)
+                && !profile.is_some_and(|profile| profile.features.contains(at))
+                && !elsewhere(*at)
+        });
+        if let Some((_, gate)) = closed {
+            let whose = profile.map_or("the group has no profile".to_owned(), |profile| {
+                format!("the group's profile `{}` does not list it", profile.name)
+            });
+            let message = format!("`{}` needs the feature `{}`, and {whose}", name.text, gate.name);
+            findings.push(Finding::note(Code::FeatureMissing, Some(name.place), message));
+        }
+    }
+}

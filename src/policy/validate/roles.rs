@@ -1,0 +1,122 @@
+//! Roles: inclusion flattened into parts, circles refused.
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::model::{Bounds, Part, Role};
+use crate::policy::source::{RoleSource, Source};
+use crate::policy::standing::RowId;
+
+use super::Names;
+use super::scopes::Scopes;
+
+pub(super) fn roles(
+    written: &Source,
+    rows: &Names<'_>,
+    names: &Names<'_>,
+    scopes: Scopes<'_>,
+    findings: &mut Findings,
+) -> Vec<Role> {
+    let own: Vec<Vec<Part>> = written.roles.iter().map(|role| own_parts(role, rows, scopes, findings)).collect();
+    let included = written.roles.iter().map(|role| names.resolve_all(&role.includes, findings)).collect();
+    let mut flattening = Flattening { written, own, included, flat: vec![None; written.roles.len()], path: Vec::new() };
+    for at in 0..written.roles.len() {
+        flattening.flatten(at, findings);
+    }
+    flattening.check_policy_only(findings);
+    let roles = written.roles.iter().zip(flattening.flat).map(|(role, parts)| Role {
+        name: role.name.text.clone(),
+        parts: parts.unwrap_or_default(),
+        includes: role.includes.iter().map(|name| name.text.clone()).collect(),
+        policy_only: role.policy_only,
+        assign_within: scopes.bits(&role.assign_within, findings),
+        locked: role.locked,
+    });
+    roles.collect()
+}
+
+/// What a role gives by itself: its `permissions`, and those `within` a scope.
+fn own_parts(role: &RoleSource, rows: &Names<'_>, scopes: Scopes<'_>, findings: &mut Findings) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let everywhere = rows.resolve_all(&role.permissions, findings);
+    add(&mut parts, &Bounds::default(), &everywhere.into_iter().map(RowId).collect::<Vec<_>>());
+    for within in &role.within {
+        let bounds = scopes.bounds(&within.scope, findings);
+        let given = rows.resolve_all(&within.permissions, findings);
+        add(&mut parts, &bounds, &given.into_iter().map(RowId).collect::<Vec<_>>());
+    }
+    parts
+}
+
+/// Joins rows to the part of the same scope.
+fn add(parts: &mut Vec<Part>, scope: &Bounds, rows: &[RowId]) {
+    if rows.is_empty() {
+        return;
+    }
+    match parts.iter_mut().find(|part| part.scope == *scope) {
+        Some(part) => {
+            part.rows.extend(rows);
+            part.rows.sort_unstable();
+            part.rows.dedup();
+        }
+        None => {
+            let mut rows = rows.to_vec();
+            rows.sort_unstable();
+            parts.push(Part { scope: scope.clone(), rows });
+        }
+    }
+}
+
+struct Flattening<'s> {
+    written: &'s Source,
+    own: Vec<Vec<Part>>,
+    included: Vec<Vec<u32>>,
+    flat: Vec<Option<Vec<Part>>>,
+    path: Vec<usize>,
+}
+
+impl Flattening<'_> {
+    fn flatten(&mut self, at: usize, findings: &mut Findings) {
+        if let Some(start) = self.path.iter().position(|known| *known == at) {
+            self.report_circle(start, at, findings);
+            return;
+        }
+        if !matches!(self.flat.get(at), Some(None)) {
+            return;
+        }
+        self.path.push(at);
+        let mut parts = self.own.get(at).cloned().unwrap_or_default();
+        for other in self.included.get(at).cloned().unwrap_or_default() {
+            let Ok(other) = usize::try_from(other) else { continue };
+            self.flatten(other, findings);
+            for part in self.flat.get(other).iter().copied().flatten().flatten() {
+                add(&mut parts, &part.scope, &part.rows);
+            }
+        }
+        self.path.pop();
+        if let Some(slot) = self.flat.get_mut(at) {
+            *slot = Some(parts);
+        }
+    }
+
+    fn report_circle(&self, start: usize, at: usize, findings: &mut Findings) {
+        let circle = self.path.iter().skip(start).chain([&at]).filter_map(|at| self.written.roles.get(*at));
+        let names: Vec<&str> = circle.map(|role| &*role.name.text).collect();
+        let place = self.written.roles.get(at).map(|role| role.name.place);
+        let message = format!("roles include each other in a circle: {}", names.join(" → "));
+        findings.push(Finding::error(Code::Cycle, place, message));
+    }
+
+    /// What only the policy assigns would otherwise be had through a role that a token may claim.
+    fn check_policy_only(&self, findings: &mut Findings) {
+        for (role, included) in self.written.roles.iter().zip(&self.included) {
+            let mut inner = included.iter().filter_map(|at| self.written.roles.get(usize::try_from(*at).ok()?));
+            if let Some(inner) = inner.find(|inner| inner.policy_only && !role.policy_only) {
+                let message = format!(
+                    "the role `{}` includes `{}`, which is `assign: policy-only`, but is not so itself",
+                    role.name.text, inner.name.text
+                );
+                let finding = Finding::error(Code::Contradiction, Some(role.name.place), message);
+                findings.push(finding.also(inner.name.place, "the included role").help("write `assign: policy-only` here too"));
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Scope names, resolved: the bounds of a grant, and the bits of a list of scopes.
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::model::{Bounds, ScopeName};
+use crate::policy::source::Written;
+use crate::vocabulary::name::nearest;
+
+/// Scopes: the declared ones.
+#[derive(Clone, Copy)]
+pub(super) struct Scopes<'a>(pub(super) &'a [ScopeName]);
+
+impl Scopes<'_> {
+    /// The place of a scope among the declared ones; a finding where nothing declares it.
+    pub(super) fn resolve(self, name: &Written, findings: &mut Findings) -> Option<u8> {
+        let found = self.0.iter().position(|known| *known.name == *name.text).and_then(|at| u8::try_from(at).ok());
+        if found.is_none() {
+            let finding =
+                Finding::error(Code::UnknownName, Some(name.place), format!("no scope is called `{}`", name.text));
+            findings.push(match nearest(&name.text, self.0.iter().map(|scope| &*scope.name)) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding.help("scopes are declared under `scopes:`"),
+            });
+        }
+        found
+    }
+
+    /// A bit for each scope of a list.
+    pub(super) fn bits(self, names: &[Written], findings: &mut Findings) -> u8 {
+        names.iter().fold(0, |bits, name| bits | self.resolve(name, findings).map_or(0, |at| 1 << at))
+    }
+
+    /// The bounds of a grant, in the order of the declared scopes.
+    pub(super) fn bounds(self, written: &[(Written, Vec<Written>)], findings: &mut Findings) -> Bounds {
+        let mut bounds = Vec::with_capacity(written.len());
+        for (name, values) in written {
+            if let Some(at) = self.resolve(name, findings) {
+                bounds.push((at, values.iter().map(|value| value.text.clone()).collect()));
+            }
+        }
+        bounds.sort();
+        bounds.into()
+    }
+}
