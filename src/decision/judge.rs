@@ -54,12 +54,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The decision about a route whose answer's media type says what it needs.
-    pub(super) fn by_type<W: Witness>(
-        &self,
-        candidates: &[Candidate],
-        stage: Stage<'_>,
-        witness: &mut W,
-    ) -> Decision {
+    pub(super) fn by_type<W: Witness>(&self, candidates: &[Candidate], stage: Stage<'_>, witness: &mut W) -> Decision {
         let (mut usable, mut granted_by, mut first_refusal) = (0_u64, [None; 64], None);
         for (at, candidate) in candidates.iter().enumerate().take(64) {
             match self.granting(&candidate.cells, witness) {
@@ -207,7 +202,9 @@ impl<'a> Judge<'a> {
             let found = self.held(word, self.access.across);
             let reason = if has & found.held != 0 {
                 // Held but not usable.
-                self.closing(word, has & found.held).next().map(|(at, _)| Reason::Gate(u8::try_from(at).unwrap_or(u8::MAX)))
+                self.closing(word, has & found.held)
+                    .next()
+                    .map(|(at, _)| Reason::Gate(u8::try_from(at).unwrap_or(u8::MAX)))
             } else if has & found.given != 0 {
                 Some(Reason::TakenAway)
             } else if has & found.conditional != 0 {

@@ -132,10 +132,7 @@ pub fn decide_watched<W: Witness>(
 
 /// Whether such a rejection says something about the routes: whoever proved nothing must not learn of them.
 fn depends_on_routes(rejected: RejectedRequest) -> bool {
-    matches!(
-        rejected,
-        RejectedRequest::AmbiguousPath | RejectedRequest::EncodedSlash | RejectedRequest::AmbiguousScope
-    )
+    matches!(rejected, RejectedRequest::AmbiguousPath | RejectedRequest::EncodedSlash | RejectedRequest::AmbiguousScope)
 }
 
 fn first_cell(cells: &Cells) -> Option<CellId> {

@@ -8,10 +8,8 @@ use super::{Decision, Reason};
 ///
 /// What cannot be read in one way only, or is refused to protect the gateway itself, never forwards.
 pub fn apply(decision: Decision, policy: &Snapshot) -> Decision {
-    let protective = matches!(
-        decision.reason,
-        Reason::BadRequest(_) | Reason::NoPolicy | Reason::NoApi | Reason::TooManyFailures
-    );
+    let protective =
+        matches!(decision.reason, Reason::BadRequest(_) | Reason::NoPolicy | Reason::NoApi | Reason::TooManyFailures);
     if decision.is_permit() || protective || !policy.is_shadowed(decision.cell) {
         return decision;
     }

@@ -48,9 +48,32 @@ const CALLER: [&str; 9] = ["id", "source", "kind", "client", "tenants", "roles",
 const REQUEST: [&str; 4] = ["method", "path", "address", "scope"];
 const MACROS: [&str; 6] = ["has", "all", "exists", "exists_one", "map", "filter"];
 const FUNCTIONS: [&str; 26] = [
-    "size", "contains", "startsWith", "endsWith", "timestamp", "duration", "int", "uint", "double", "string", "bool",
-    "type", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours",
-    "getMinutes", "getSeconds", "getMilliseconds", "max", "min", "dyn", "bytes",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "timestamp",
+    "duration",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bool",
+    "type",
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getHours",
+    "getMinutes",
+    "getSeconds",
+    "getMilliseconds",
+    "max",
+    "min",
+    "dyn",
+    "bytes",
 ];
 
 impl Condition {
@@ -182,7 +205,11 @@ impl<'e> Check<'e> {
                     let known: Vec<&str> = FUNCTIONS.iter().chain(&MACROS).copied().collect();
                     return Err(unknown("no function", &call.func_name, &known));
                 }
-                call.target.iter().map(|target| &**target).chain(&call.args).try_for_each(|node| self.node(node, in_loop))
+                call.target
+                    .iter()
+                    .map(|target| &**target)
+                    .chain(&call.args)
+                    .try_for_each(|node| self.node(node, in_loop))
             }
             Expr::Comprehension(_) if in_loop => {
                 Err("one list is walked inside another; a condition walks one at a time".to_owned())

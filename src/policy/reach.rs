@@ -53,7 +53,11 @@ fn unreachable(table: &RouteTable, id: RouteId, route: &Route, findings: &mut Fi
 }
 
 fn overlap(route: &Route, other: &Route, findings: &mut Findings) {
-    let message = format!("`{}` takes paths that `{}` would match too, with other cells", route.template.text(), other.template.text());
+    let message = format!(
+        "`{}` takes paths that `{}` would match too, with other cells",
+        route.template.text(),
+        other.template.text()
+    );
     let finding = Finding::note(Code::Overlap, Some(route.place), message);
     findings.push(finding.also(other.place, "the wider template"));
 }
@@ -97,11 +101,7 @@ impl<'t> Tree<'t> {
         })
     }
 
-    fn find<'r>(
-        &self,
-        segments: &[Segment],
-        fits: &mut impl FnMut(RouteId) -> Option<&'r Route>,
-    ) -> Option<&'r Route> {
+    fn find<'r>(&self, segments: &[Segment], fits: &mut impl FnMut(RouteId) -> Option<&'r Route>) -> Option<&'r Route> {
         let Some((first, behind)) = segments.split_first() else { return self.end.and_then(&mut *fits) };
         if let Segment::Literal(literal) = first
             && let Some(found) = self.literals.get(&**literal).and_then(|node| node.find(behind, fits))

@@ -154,12 +154,7 @@ impl Source {
         }
     }
 
-    fn single<'n>(
-        &mut self,
-        fields: &mut Fields<'n>,
-        key: &'static str,
-        findings: &mut Findings,
-    ) -> Option<&'n Node> {
+    fn single<'n>(&mut self, fields: &mut Fields<'n>, key: &'static str, findings: &mut Findings) -> Option<&'n Node> {
         let node = fields.optional(key)?;
         match self.once.iter().find(|(known, _)| *known == key) {
             Some((_, first)) => {
@@ -211,7 +206,8 @@ fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> 
         }
         let fitting = match &values.value {
             Value::List(items) if items.is_empty() => {
-                let finding = Finding::error(Code::EmptyValue, Some(values.place), "a scope without a value fits nothing");
+                let finding =
+                    Finding::error(Code::EmptyValue, Some(values.place), "a scope without a value fits nothing");
                 findings.push(finding.help("leave the scope out if every value fits"));
                 Vec::new()
             }

@@ -187,9 +187,9 @@ impl<'p> Standing<'p> {
     /// Whether the subject has exactly one role that counts, in whatever scopes; claimed permissions are one.
     pub fn has_one_role(&self) -> bool {
         let mut roles = self.roles();
-        let claimed = self.claims().is_some_and(|subject| {
-            subject.permissions.iter().any(|name| self.all.row_names.contains_key(name))
-        });
+        let claimed = self
+            .claims()
+            .is_some_and(|subject| subject.permissions.iter().any(|name| self.all.row_names.contains_key(name)));
         match roles.next() {
             Some(first) => !claimed && roles.all(|other| other == first),
             None => claimed,
@@ -209,8 +209,7 @@ impl<'p> Standing<'p> {
     pub fn word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
         let at = |set: &[u64]| set.get(word).copied().unwrap_or(0);
         let group = self.group.and_then(|group| self.all.groups.get(usize::try_from(group).ok()?));
-        let (group_gives, group_takes) =
-            group.map_or((0, 0), |group| (at(&group.permissions), at(&group.without)));
+        let (group_gives, group_takes) = group.map_or((0, 0), |group| (at(&group.permissions), at(&group.without)));
         let (user_takes, own) =
             self.entry.map_or((0, 0), |entry| (word_of(entry.without, word), word_of(entry.permissions, word)));
         let mut found = self.roles_word(word, scope, across);

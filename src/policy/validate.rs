@@ -51,8 +51,15 @@ pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings:
     let profiles = people::profiles(written, scopes, findings);
     let groups = people::groups(written, &rows, &profile_names, findings);
     let (role_list, groups_by_name) = (&roles, &group_names);
-    let roll =
-        Roll { written, rows: &rows, role_names: &role_names, roles: role_list, groups: groups_by_name, scopes, sources };
+    let roll = Roll {
+        written,
+        rows: &rows,
+        role_names: &role_names,
+        roles: role_list,
+        groups: groups_by_name,
+        scopes,
+        sources,
+    };
     let users = roll.users(&mut conditions, findings);
     let gates = gates::gates(written, &rows, &scope_list, sources, &mut cells, &mut conditions, findings);
     let everyone = rows.resolve_all(&written.everyone, findings).into_iter().map(RowId).collect();

@@ -9,8 +9,8 @@ use crate::{naive, printing, program};
 /// How many pairs of a policy and a question are compared where `PORTCULLIS_PAIRS` says nothing else.
 const PAIRS: u64 = 1_000_000;
 
-/// The reasons that a policy can give; a gate's without its name.
-const REASONS: [&str; 14] = [
+/// The reasons that a policy can give, a gate's without its name, and what may come with a permit.
+const REASONS: [&str; 19] = [
     "granted",
     "public",
     "service-app",
@@ -19,12 +19,17 @@ const REASONS: [&str; 14] = [
     "no-route",
     "no-method",
     "nobody",
+    "condition",
+    "no-group",
+    "not-one-role",
+    "wrong-type",
     "not-a-member",
     "not-granted",
     "out-of-scope",
     "taken-away",
     "gate",
     "asks",
+    "masks",
 ];
 
 #[test]

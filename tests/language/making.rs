@@ -64,7 +64,17 @@ pub(crate) enum Part {
 }
 
 /// The parts that the program enforces.
-pub(crate) const PARTS: [Part; 0] = [];
+pub(crate) const PARTS: [Part; 9] = [
+    Part::Groups,
+    Part::Gates,
+    Part::Fields,
+    Part::OneRole,
+    Part::ByType,
+    Part::Within,
+    Part::Assign,
+    Part::When,
+    Part::Query,
+];
 
 /// The world of a seed, with no other than these parts of the language.
 pub(crate) fn world(seed: u64, parts: &[Part]) -> World {

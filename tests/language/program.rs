@@ -1,14 +1,14 @@
 //! The program's answers, in the words of the naive reading.
 
-use portcullis::decision::{ApprovalSet, Decision, Question, decide};
+use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
 use portcullis::document::{Sources, report};
 use portcullis::identity::IdentityError;
 use portcullis::policy::{self, Snapshot, Unplaced};
 use portcullis::request::{Overrides, RawRequest, read};
-use portcullis::vocabulary::{self, Id, Proof, Subject, Timestamp};
+use portcullis::vocabulary::{self, Facts, Id, Proof, Subject, Timestamp};
 
 use crate::naive::Answer;
-use crate::world::{Caller, Kind, Request};
+use crate::world::{Answered, Caller, Kind, Request};
 
 /// The snapshot of a policy that must load.
 pub(crate) fn load(yaml: &str) -> Snapshot {
@@ -64,27 +64,37 @@ pub(crate) fn subject(caller: &Caller) -> Result<Subject, IdentityError> {
 /// The answers to one request by all of `callers`, in their order.
 pub(crate) fn answers(
     policy: &Snapshot,
-    request: &Request,
+    asked: &Request,
     callers: &[Result<Subject, IdentityError>],
     now: u64,
 ) -> Vec<Answer> {
     let headers: [(&str, &str); 0] = [];
-    let target = request.target();
-    let raw = RawRequest { method: request.method, target: target.as_bytes(), host: None, headers: &headers };
+    let target = asked.target();
+    let raw = RawRequest { method: asked.method, target: target.as_bytes(), host: None, headers: &headers };
     let request = read(&raw, policy.model.dialect, Overrides::Reject);
     let placed = request.as_ref().map_err(|error| Unplaced::Rejected(*error));
-    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path));
+    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let access = policy::access_of(&placed);
     let approvals = ApprovalSet::default();
+    let path = request.as_ref().map_or("", |request| request.path.as_str());
+    let facts = Facts { method: asked.method, path, address: None };
+    let stage = match asked.answered {
+        Answered::NotYet => Stage::Request,
+        Answered::As(content_type) => Stage::Answer(content_type),
+    };
     let one = |subject: &Result<Subject, IdentityError>| {
         let subject = subject.as_ref().map_err(|error| *error);
-        answer(&decide(Question { access, subject }, policy, &approvals, Timestamp(now)), policy)
+        answer(&decide(Question { access, subject, facts, stage }, policy, &approvals, Timestamp(now)), policy)
     };
     callers.iter().map(one).collect()
 }
 
 fn answer(decision: &Decision, policy: &Snapshot) -> Answer {
-    let asks = decision.verdict.as_ref().map(|permit| permit.asks().to_vec()).unwrap_or_default();
-    let asks = asks.iter().map(|at| policy.model.gates[usize::from(*at)].name.to_string());
-    Answer { reason: decision.reason.full_code(Some(policy)).to_owned(), masks: Vec::new(), asks: asks.collect() }
+    let reason = decision.reason.full_code(Some(policy)).to_owned();
+    let Ok(permit) = &decision.verdict else { return Answer { reason, ..Answer::default() } };
+    Answer {
+        reason,
+        masks: permit.masks().map(|at| policy.model.fields[at].name.to_string()).collect(),
+        asks: permit.asks().map(|at| policy.model.gates[at].name.to_string()).collect(),
+    }
 }

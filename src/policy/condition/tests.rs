@@ -49,7 +49,9 @@ fn a_condition_sees_the_moment_the_caller_and_the_request() {
 
 #[test]
 fn what_fails_or_is_no_boolean_does_not_hold() {
-    for text in ["caller.claims.nonce == 'x'", "caller.claims.level", "'true'", "1 / 0 == 1", "caller.claims.amr[7] == ''"] {
+    for text in
+        ["caller.claims.nonce == 'x'", "caller.claims.level", "'true'", "1 / 0 == 1", "caller.claims.amr[7] == ''"]
+    {
         assert!(!holds(text), "{text}");
     }
 }

@@ -89,7 +89,14 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     let encoded_slash = fields.optional("encoded-slash").and_then(|node| written(node, "`encoded-slash`", findings));
     let across = fields.optional("across").map(|node| names(node, "`across`", findings)).unwrap_or_default();
     fields.finish(findings);
-    Some(MethodSource { websocket: websocket.unwrap_or(false), token_from, encoded_slash, across, when, ..bare(found?) })
+    Some(MethodSource {
+        websocket: websocket.unwrap_or(false),
+        token_from,
+        encoded_slash,
+        across,
+        when,
+        ..bare(found?)
+    })
 }
 
 /// `{ image/*: read Images, otherwise: read Files }`.

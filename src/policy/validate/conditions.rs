@@ -37,7 +37,9 @@ impl Conditions {
                     Some(written.place),
                     format!("`{}` is not a condition: {message}", written.text),
                 );
-                findings.push(finding.help("a condition compares `now`, `caller` and `request`: \"caller.claims.acr == 'mfa'\""));
+                findings.push(
+                    finding.help("a condition compares `now`, `caller` and `request`: \"caller.claims.acr == 'mfa'\""),
+                );
                 None
             }
         }

@@ -39,11 +39,7 @@ pub(super) fn field_sets(
             found.push((paths.resource.text.clone(), paths.paths.iter().map(|path| path.text.clone()).collect()));
         }
         let read = Cell { operation: Operation::Read, resource: set.name.text.clone() };
-        sets.push(FieldSet {
-            name: set.name.text.clone(),
-            read: cells.known.get(&read).copied(),
-            resources: found,
-        });
+        sets.push(FieldSet { name: set.name.text.clone(), read: cells.known.get(&read).copied(), resources: found });
     }
     sets
 }

@@ -44,7 +44,6 @@ pub(super) fn words_that_nobody_has(written: &Source, rows: &[Row], cells: &Cell
     }
 }
 
-
 /// What is said of groups and users: rows that are taken away in vain, rows that no profile opens.
 pub(super) fn about_people(written: &Source, model: &Model, findings: &mut Findings) {
     for (source, group) in written.groups.iter().zip(&model.groups) {
@@ -83,12 +82,8 @@ fn still_given(names: &[Written], taken: &[RowId], given: &[RowId], model: &Mode
             let shared = other.cells.iter().filter(|cell| cells.contains(cell));
             let shared = shared.filter_map(|cell| model.cells.get(usize::try_from(cell.0).ok()?));
             let shared: Vec<String> = shared.map(|cell| format!("`{cell}`")).collect();
-            let message = format!(
-                "`{}` is taken away, but `{}` still gives {}",
-                name.text,
-                other.name,
-                shared.join(", ")
-            );
+            let message =
+                format!("`{}` is taken away, but `{}` still gives {}", name.text, other.name, shared.join(", "));
             findings.push(Finding::note(Code::StillGiven, Some(name.place), message));
         }
     }
@@ -98,13 +93,12 @@ fn still_given(names: &[Written], taken: &[RowId], given: &[RowId], model: &Mode
 fn feature_missing(names: &[Written], given: &[RowId], profile: Option<u32>, model: &Model, findings: &mut Findings) {
     let profile = profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
     // A profile that applies within a scope may open what the group's does not.
-    let elsewhere = |at: u8| model.profiles.iter().any(|other| !other.within.is_empty() && other.features.contains(&at));
+    let elsewhere =
+        |at: u8| model.profiles.iter().any(|other| !other.within.is_empty() && other.features.contains(&at));
     for (name, id) in names.iter().zip(given) {
         let mut gates = (0_u8..).zip(&model.gates).filter(|(_, gate)| matches!(gate.by, By::Feature));
         let closed = gates.find(|(at, gate)| {
-            gate.closes.contains(id)
-                && !profile.is_some_and(|profile| profile.features.contains(at))
-                && !elsewhere(*at)
+            gate.closes.contains(id) && !profile.is_some_and(|profile| profile.features.contains(at)) && !elsewhere(*at)
         });
         if let Some((_, gate)) = closed {
             let whose = profile.map_or("the group has no profile".to_owned(), |profile| {

@@ -27,10 +27,8 @@ pub(super) struct Roll<'a> {
 
 pub(super) fn profiles(written: &Source, scopes: Scopes<'_>, findings: &mut Findings) -> Vec<Profile> {
     let gates = || (0_u8..).zip(&written.gates);
-    let features: Vec<&str> = gates()
-        .filter(|(_, gate)| matches!(gate.by, BySource::Feature))
-        .map(|(_, gate)| &*gate.name.text)
-        .collect();
+    let features: Vec<&str> =
+        gates().filter(|(_, gate)| matches!(gate.by, BySource::Feature)).map(|(_, gate)| &*gate.name.text).collect();
     let mut profiles = Vec::with_capacity(written.profiles.len());
     for profile in &written.profiles {
         let mut opens = Vec::new();
@@ -59,12 +57,7 @@ pub(super) fn profiles(written: &Source, scopes: Scopes<'_>, findings: &mut Find
     profiles
 }
 
-pub(super) fn groups(
-    written: &Source,
-    rows: &Names<'_>,
-    profiles: &Names<'_>,
-    findings: &mut Findings,
-) -> Vec<Group> {
+pub(super) fn groups(written: &Source, rows: &Names<'_>, profiles: &Names<'_>, findings: &mut Findings) -> Vec<Group> {
     let mut groups = Vec::with_capacity(written.groups.len());
     for group in &written.groups {
         let what = format!("the group `{}`", group.name.text);
@@ -133,9 +126,9 @@ impl Roll<'_> {
         let when = source.when.as_ref().map(|when| conditions.read(when, findings));
         let role = self.role_names.resolve(&source.role, findings)?;
         let wanted = self.roles.get(usize::try_from(role).ok()?).map_or(0, |role| role.assign_within);
-        let missing = (0_u8..).zip(self.scopes.0).find(|(at, _)| {
-            wanted >> at & 1 == 1 && !scope.iter().any(|(named, _)| named == at)
-        });
+        let missing = (0_u8..)
+            .zip(self.scopes.0)
+            .find(|(at, _)| wanted >> at & 1 == 1 && !scope.iter().any(|(named, _)| named == at));
         if let Some((_, name)) = missing {
             let message = format!("the role `{}` must be assigned within a `{}`", source.role.text, name.name);
             let finding = Finding::error(Code::MissingKey, Some(source.role.place), message);

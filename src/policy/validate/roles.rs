@@ -115,7 +115,9 @@ impl Flattening<'_> {
                     role.name.text, inner.name.text
                 );
                 let finding = Finding::error(Code::Contradiction, Some(role.name.place), message);
-                findings.push(finding.also(inner.name.place, "the included role").help("write `assign: policy-only` here too"));
+                findings.push(
+                    finding.also(inner.name.place, "the included role").help("write `assign: policy-only` here too"),
+                );
             }
         }
     }

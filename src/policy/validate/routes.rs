@@ -54,19 +54,22 @@ impl Plan<'_, '_> {
     fn method(&mut self, source: &MethodSource, template: &Template, findings: &mut Findings) -> Option<Method> {
         let name = &*source.method.text;
         check_method(source, findings);
-        let needed = match &source.need {
-            NeedSource::Public => Cells::Public,
-            NeedSource::Nobody => Cells::Nobody,
-            NeedSource::Cells(needed) => Cells::All(self.needed(needed, findings)?),
-            NeedSource::ByType(candidates) => {
-                if name != "GET" {
-                    let message = "`by-type` tells answers apart, so it stands at GET only";
-                    let finding = Finding::error(Code::BadRoute, Some(source.method.place), message);
-                    findings.push(finding.help("list the cells of every candidate: what is written must be permitted whatever it is"));
+        let needed =
+            match &source.need {
+                NeedSource::Public => Cells::Public,
+                NeedSource::Nobody => Cells::Nobody,
+                NeedSource::Cells(needed) => Cells::All(self.needed(needed, findings)?),
+                NeedSource::ByType(candidates) => {
+                    if name != "GET" {
+                        let message = "`by-type` tells answers apart, so it stands at GET only";
+                        let finding = Finding::error(Code::BadRoute, Some(source.method.place), message);
+                        findings.push(finding.help(
+                            "list the cells of every candidate: what is written must be permitted whatever it is",
+                        ));
+                    }
+                    Cells::ByType(self.candidates(candidates, findings)?)
                 }
-                Cells::ByType(self.candidates(candidates, findings)?)
-            }
-        };
+            };
         let when = source.when.as_ref().map(|when| self.conditions.read(when, findings));
         let slash = source.encoded_slash.as_ref();
         Some(Method {
