@@ -117,7 +117,11 @@ fn request(dice: &mut Dice, world: &World) -> Request {
             0..20 => {}
             20..27 => sent.extend([(name, values(name)[0]), (name, values(name)[1])]),
             27..32 => {
-                let other = if name == "ward" { "Ward" } else { "SITE" };
+                let other = match name {
+                    "ward" => "Ward",
+                    "site" => "SITE",
+                    _ => "Tenant",
+                };
                 let both = [(name, values(name)[0]), (other, values(name)[0])];
                 sent.extend(&both[dice.below(2)..]);
             }
@@ -127,8 +131,7 @@ fn request(dice: &mut Dice, world: &World) -> Request {
     }
     if dice.chance(10) {
         // A scope in the query of a route that does not read it there.
-        let name = dice.pick(&["tenant", "other"]);
-        sent.push((name, "t2"));
+        sent.push((dice.pick(&["planet", "other"]), "t2"));
     }
     let answered = match dice.below(100) {
         0..60 => Answered::NotYet,

@@ -9,7 +9,7 @@ use crate::world::{
 use crate::world::{User, World};
 
 /// Templates whose choice can lead nowhere, differ in case, or carry a scope in path or query.
-pub(crate) const TEMPLATES: [(Name, &[Name]); 13] = [
+pub(crate) const TEMPLATES: [(Name, &[Name]); 14] = [
     ("/{tenant}/alpha", &[]),
     ("/{tenant}/alpha/{ward}", &[]),
     ("/{tenant}/{ward}/beta", &[]),
@@ -23,6 +23,7 @@ pub(crate) const TEMPLATES: [(Name, &[Name]); 13] = [
     ("/list", &["ward"]),
     ("/list/{id}", &["ward", "site"]),
     ("/{tenant}/list", &["site"]),
+    ("/mine", &["tenant"]),
 ];
 
 const CONDITIONS: [Name; 6] = [
@@ -328,19 +329,12 @@ impl Making<'_> {
 }
 
 /// The cells that some route needs, each once.
-pub(crate) fn used_cells(routes: &[Route]) -> Vec<Cell> {
+fn used_cells(routes: &[Route]) -> Vec<Cell> {
     let mut used: Vec<Cell> = Vec::new();
-    for need in routes.iter().flat_map(|route| &route.methods).map(|method| &method.need) {
-        let cells: Vec<Cell> = match need {
-            Need::Public | Need::Nobody => Vec::new(),
-            Need::All(cells) => cells.clone(),
-            Need::ByType(types) => types.iter().flat_map(|(_, cells)| cells.clone()).collect(),
-        };
-        cells.into_iter().for_each(|cell| {
-            if !used.contains(&cell) {
-                used.push(cell);
-            }
-        });
+    for cell in routes.iter().flat_map(|route| &route.methods).flat_map(|method| method.need.cells()) {
+        if !used.contains(&cell) {
+            used.push(cell);
+        }
     }
     used
 }

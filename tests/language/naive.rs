@@ -24,11 +24,32 @@ impl Answer {
     }
 }
 
+/// Open: a sentence of the page that the program reads otherwise; each is settled when one of the two has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// "ambiguous → bad-request; none → no-route; method not listed → no-method": a scope that stands twice in the
+    /// query of a method that is not listed is `no-method` to the program.
+    MethodBeforeQuery,
+    /// "False, error, not a boolean: the line is not there": the role of such a line counts as the one of `one-role`.
+    AbsentLineIsARole,
+    /// "`every-permission`: held ← all rows; go to 10" passes over the groups of step 9, but a group that the service
+    /// app claims lends its profile's features.
+    GroupOfEveryPermission,
+    /// "`read PHI` is decided in the request's scope": of a gate that closes a row with `read F`, a profile within
+    /// some scope of `across` opens it.
+    FeatureAcrossUnmasks,
+}
+
+impl Open {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::MethodBeforeQuery, Self::AbsentLineIsARole, Self::GroupOfEveryPermission, Self::FeatureAcrossUnmasks];
+}
+
 /// The moment that the conditions of generated policies speak of, in seconds since 1970.
 pub(crate) const TURN: u64 = 1_893_456_000;
 
-/// Decides, sentence by sentence.
-pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64) -> Answer {
+/// Decides, sentence by sentence; those of `open` are read as the program does.
+pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64, open: &[Open]) -> Answer {
     // 1, 2
     if !request.readable {
         return Answer::of("bad-request");
@@ -39,6 +60,7 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
     // 3
     let matched = matched(world, request);
     let wanted = if request.method == "HEAD" { "GET" } else { request.method };
+    let lists = |route: &Route| route.methods.iter().any(|method| method.name == wanted);
     let method = match &matched {
         Match::Route(route) => route.methods.iter().find(|method| method.name == wanted),
         _ => None,
@@ -53,7 +75,10 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
     }
     // 6
     let route = match matched {
-        Match::Ambiguous => return Answer::of("bad-request"),
+        Match::Ambiguous(Some(route)) if open.contains(&Open::MethodBeforeQuery) && !lists(route) => {
+            return Answer::of("no-method");
+        }
+        Match::Ambiguous(_) => return Answer::of("bad-request"),
         Match::None => return Answer::of("no-route"),
         Match::Route(route) => route,
     };
@@ -78,12 +103,19 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
             _ => {}
         }
     }
-    let mut here = Here { world, caller, now, user, group: None, every_row: false, scope, across: &method.across };
+    let across = &method.across[..];
+    let mut here =
+        Here { world, caller, now, user, group: None, every_row: false, scope, across, features_across: across, open };
     // 8
     let unlisted = caller.kind == Kind::Service && user.is_none();
     match world.service_apps.filter(|_| unlisted) {
         Some(ServiceApps::All) => return Answer::of("service-app"),
-        Some(ServiceApps::EveryPermission) => here.every_row = true,
+        Some(ServiceApps::EveryPermission) => {
+            here.every_row = true;
+            if let ([only], true) = (&here.known_groups()[..], open.contains(&Open::GroupOfEveryPermission)) {
+                here.group = Some(only);
+            }
+        }
         None => {
             // 9
             if !world.groups.is_empty() {
@@ -105,21 +137,18 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
     }
 }
 
-/// The cells that a request needs, all candidates of it where they go by type.
-pub(crate) fn needed(world: &World, request: &Request) -> Vec<Cell> {
-    let Match::Route(route) = matched(world, request) else { return Vec::new() };
+/// What a request needs.
+pub(crate) fn need<'w>(world: &'w World, request: &Request) -> Option<&'w Need> {
+    let Match::Route(route) = matched(world, request) else { return None };
     let wanted = if request.method == "HEAD" { "GET" } else { request.method };
-    match route.methods.iter().find(|method| method.name == wanted).map(|method| &method.need) {
-        Some(Need::All(cells)) => cells.clone(),
-        Some(Need::ByType(types)) => types.iter().flat_map(|(_, cells)| cells.clone()).collect(),
-        _ => Vec::new(),
-    }
+    route.methods.iter().find(|method| method.name == wanted).map(|method| &method.need)
 }
 
 enum Match<'w> {
     Route(&'w Route),
     None,
-    Ambiguous,
+    /// By its query where a route is named, else by its path.
+    Ambiguous(Option<&'w Route>),
 }
 
 fn matched<'w>(world: &'w World, request: &Request) -> Match<'w> {
@@ -130,7 +159,7 @@ fn matched<'w>(world: &'w World, request: &Request) -> Match<'w> {
     let exact = best(world, &request.path, false);
     match (exact, folded) {
         // Another template would match were case ignored.
-        (Some(exact), Some(folded)) if exact.path != folded.path => Match::Ambiguous,
+        (Some(exact), Some(folded)) if exact.path != folded.path => Match::Ambiguous(None),
         _ => ambiguous_query(exact, request, false),
     }
 }
@@ -142,7 +171,7 @@ fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) 
     for scope in &route.query {
         let alike = request.query.iter().filter(|(name, _)| name.eq_ignore_ascii_case(scope));
         if alike.clone().count() > 1 || (!fold && alike.into_iter().any(|(name, _)| name != scope)) {
-            return Match::Ambiguous;
+            return Match::Ambiguous(Some(route));
         }
     }
     Match::Route(route)
@@ -225,6 +254,8 @@ struct Here<'w> {
     every_row: bool,
     scope: Vec<(Name, String)>,
     across: &'w [Name],
+    features_across: &'w [Name],
+    open: &'w [Open],
 }
 
 impl Here<'_> {
@@ -269,6 +300,7 @@ impl Here<'_> {
         for assignment in self.assignments() {
             // A line whose condition is false is not there.
             let there = assignment.when.is_none_or(|when| holds(when, self.caller, self.now));
+            let there = there || self.open.contains(&Open::AbsentLineIsARole);
             if there && !distinct.contains(&assignment.role) {
                 distinct.push(assignment.role);
             }
@@ -277,10 +309,10 @@ impl Here<'_> {
     }
 
     /// Every name in the bound equals the request's; one that the request lacks must be listed in `across`.
-    fn fits(&self, bound: &Bound) -> bool {
+    fn fits(&self, bound: &Bound, across: &[Name]) -> bool {
         bound.iter().all(|(name, any)| match self.scope.iter().find(|(known, _)| known == name) {
             Some((_, value)) => any.contains(&value.as_str()),
-            None => self.across.contains(name),
+            None => across.contains(name),
         })
     }
 
@@ -295,7 +327,8 @@ impl Here<'_> {
         for assignment in self.assignments() {
             let Some(role) = self.world.role(assignment.role) else { continue };
             for within in ways(self.world, role, row) {
-                if !self.fits(&assignment.bound) || !within.is_none_or(|within| self.fits(within)) {
+                let fits = |bound: &Bound| self.fits(bound, self.across);
+                if !fits(&assignment.bound) || !within.is_none_or(fits) {
                     best = best.max(Far::OutOfScope);
                 } else if assignment.when.is_some_and(|when| !holds(when, self.caller, self.now)) {
                     best = best.max(Far::Condition);
@@ -325,7 +358,7 @@ impl Here<'_> {
                     Some(group.name) == self.group && group.profile == Some(profile.name)
                 };
                 let applies = self.world.groups.iter().any(|group| of_group(&group))
-                    || profile.within.iter().any(|bound| self.fits(bound));
+                    || profile.within.iter().any(|bound| self.fits(bound, self.features_across));
                 applies && profile.features.contains(&gate.name)
             }),
             By::Condition(when) => holds(when, self.caller, self.now),
@@ -382,25 +415,32 @@ impl Here<'_> {
         if !types.iter().any(|(_, needed)| is_usable(needed)) {
             return self.judge(&types[0].1);
         }
-        let all: Vec<Cell> = types.iter().flat_map(|(_, needed)| needed.clone()).collect();
-        let proved = match answered {
-            Answered::NotYet => return self.permit(&all),
+        let cells =
+            |types: &[&(Name, Vec<Cell>)]| types.iter().flat_map(|(_, needed)| needed.clone()).collect::<Vec<_>>();
+        // What may be answered: before the answer every usable candidate, then the one that its type means.
+        let meant: Vec<&(Name, Vec<Cell>)> = match answered {
+            Answered::NotYet => types.iter().filter(|(_, needed)| is_usable(needed)).collect(),
             Answered::As(written) => match written.and_then(media_type) {
-                None => is_usable(&all),
+                None => types.iter().collect(),
                 Some((media, family)) => {
                     let ranges = [&*media, &*family, "otherwise"];
-                    let found = ranges.iter().find_map(|range| types.iter().find(|(known, _)| known == range));
-                    found.is_some_and(|(_, needed)| is_usable(needed))
+                    let mut closest = ranges.iter().filter_map(|range| types.iter().find(|(known, _)| known == range));
+                    closest.next().into_iter().collect()
                 }
             },
         };
-        if proved { self.permit(&all) } else { Answer::of("wrong-type") }
+        let proved = !meant.is_empty() && meant.iter().all(|(_, needed)| is_usable(needed));
+        if proved { self.permit(&cells(&meant)) } else { Answer::of("wrong-type") }
     }
 
     fn permit(&self, needed: &[Cell]) -> Answer {
+        // Who may read a field set is decided in the request's scope: what a grant elsewhere shows cannot be told apart.
+        let unmasks = self.open.contains(&Open::FeatureAcrossUnmasks);
+        let features_across = if unmasks { self.features_across } else { &[] };
+        let here = Here { across: &[], features_across, scope: self.scope.clone(), ..*self };
         let lists = |resources: &[Name]| needed.iter().any(|(_, resource)| resources.contains(resource));
         let masked =
-            self.world.fields.iter().filter(|(field, resources)| lists(resources) && !self.is_usable(("read", field)));
+            self.world.fields.iter().filter(|(field, resources)| lists(resources) && !here.is_usable(("read", field)));
         let asks = |gate: &&Gate| match &gate.by {
             By::Approval { asked_by, .. } => asked_by.iter().any(|cell| needed.contains(cell)),
             _ => false,

@@ -5,7 +5,7 @@ use portcullis::document::{Sources, report};
 use portcullis::identity::IdentityError;
 use portcullis::policy::{self, Snapshot, Unplaced};
 use portcullis::request::{Overrides, RawRequest, read};
-use portcullis::vocabulary::{self, Facts, Id, Proof, Subject, Timestamp};
+use portcullis::vocabulary::{self, Access, Cells, Facts, Id, Proof, Subject, Timestamp};
 
 use crate::naive::Answer;
 use crate::world::{Answered, Caller, Kind, Request};
@@ -68,6 +68,35 @@ pub(crate) fn answers(
     callers: &[Result<Subject, IdentityError>],
     now: u64,
 ) -> Vec<Answer> {
+    let stage = match asked.answered {
+        Answered::NotYet => Stage::Request,
+        Answered::As(content_type) => Stage::Answer(content_type),
+    };
+    ask(policy, asked, stage, callers, now, |decision, _| answer(&decision, policy))
+}
+
+/// Whether the permit that the request alone gets, if it gets one, admits an answer of that `Content-Type`.
+pub(crate) fn admitted(
+    policy: &Snapshot,
+    asked: &Request,
+    content_type: Option<&str>,
+    callers: &[Result<Subject, IdentityError>],
+    now: u64,
+) -> Vec<bool> {
+    ask(policy, asked, Stage::Request, callers, now, |decision, access| match (decision.verdict, access) {
+        (Ok(permit), Ok(Access { cells: Cells::ByType(candidates), .. })) => permit.admits(candidates, content_type),
+        (verdict, _) => verdict.is_ok(),
+    })
+}
+
+fn ask<T>(
+    policy: &Snapshot,
+    asked: &Request,
+    stage: Stage<'_>,
+    callers: &[Result<Subject, IdentityError>],
+    now: u64,
+    tell: impl Fn(Decision, Result<&Access<'_>, Unplaced>) -> T,
+) -> Vec<T> {
     let headers: [(&str, &str); 0] = [];
     let target = asked.target();
     let raw = RawRequest { method: asked.method, target: target.as_bytes(), host: None, headers: &headers };
@@ -78,13 +107,9 @@ pub(crate) fn answers(
     let approvals = ApprovalSet::default();
     let path = request.as_ref().map_or("", |request| request.path.as_str());
     let facts = Facts { method: asked.method, path, address: None };
-    let stage = match asked.answered {
-        Answered::NotYet => Stage::Request,
-        Answered::As(content_type) => Stage::Answer(content_type),
-    };
     let one = |subject: &Result<Subject, IdentityError>| {
         let subject = subject.as_ref().map_err(|error| *error);
-        answer(&decide(Question { access, subject, facts, stage }, policy, &approvals, Timestamp(now)), policy)
+        tell(decide(Question { access, subject, facts, stage }, policy, &approvals, Timestamp(now)), access)
     };
     callers.iter().map(one).collect()
 }

@@ -57,6 +57,17 @@ pub(crate) enum Need {
     ByType(Vec<(Name, Vec<Cell>)>),
 }
 
+impl Need {
+    /// All cells that it names.
+    pub(crate) fn cells(&self) -> Vec<Cell> {
+        match self {
+            Self::Public | Self::Nobody => Vec::new(),
+            Self::All(cells) => cells.clone(),
+            Self::ByType(types) => types.iter().flat_map(|(_, cells)| cells.clone()).collect(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) name: Name,
