@@ -10,6 +10,7 @@
 mod asking;
 mod dice;
 mod making;
+mod matching;
 mod naive;
 mod printing;
 mod program;
