@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use portcullis::decision::{ApprovalSet, Decision, Question, decide};
+use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
 use portcullis::document::{Sources, report};
 use portcullis::policy::{self, Placed, Snapshot};
 use portcullis::request::{CanonicalPath, Overrides, RawRequest, read};
-use portcullis::vocabulary::{Subject, Timestamp};
+use portcullis::vocabulary::{Facts, Subject, Timestamp};
 
 const NOAH: &str = include_str!("../policies/noah-es.yaml");
 
@@ -250,13 +250,15 @@ fn path<'t>(target: &'t str, policy: &Snapshot) -> CanonicalPath<'t> {
 }
 
 fn place<'r>(policy: &'r Snapshot, method: &str, path: &'r CanonicalPath<'_>) -> Placed<'r> {
-    policy.routes.place(method, path).unwrap_or_else(|error| panic!("{}: {error:?}", path.as_str()))
+    policy.routes.place(method, path, None).unwrap_or_else(|error| panic!("{}: {error:?}", path.as_str()))
 }
 
 fn judge(policy: &Snapshot, placed: &Placed<'_>, subject: &Subject) -> Decision {
     // No approval is stored beside the policy; an empty set owns no memory.
     let approvals = ApprovalSet::default();
-    decide(Question { access: Ok(&placed.access), subject: Ok(subject) }, policy, &approvals, NOW)
+    let facts = Facts { method: "GET", path: "/", address: None };
+    let question = Question { access: Ok(&placed.access), subject: Ok(subject), facts, stage: Stage::Request };
+    decide(question, policy, &approvals, NOW)
 }
 
 /// Counting: the system's allocator, which counts calls and bytes that are still held.

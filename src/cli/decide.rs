@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::Silent;
+use crate::decision::{Silent, Stage};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
+use super::caller::{self, Stated};
 use super::exit::{Exit, Trouble, written};
 use super::policy_file;
-use super::question::{self, Asked, Stated, answer};
+use crate::decision::stated::{Asked, answer};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
@@ -82,7 +83,7 @@ fn replay<R: Read>(
     err: &mut dyn Write,
 ) -> Result<Exit, Trouble> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    let (now, anonymous) = (question::now(), Subject::anonymous());
+    let (now, anonymous) = (caller::now(), Subject::anonymous());
     let mut exit = Exit::Done;
     let mut line = Vec::new();
     for number in 1_u64.. {
@@ -130,7 +131,7 @@ fn read_line(text: &[u8]) -> Result<Line<'_>, String> {
         return Err("a request is an object: `{ id, as, method, path }`".to_owned());
     }
     serde_json::from_slice(text).map_err(|error| {
-        let told = question::told(&error);
+        let told = caller::told(&error);
         // Every text here is one line: its number is the file's, only the column says more.
         told.replace(&format!(" at line {} column", error.line()), " at column")
     })
@@ -144,7 +145,7 @@ fn write_answer(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let subject = line.subject.as_ref().map_or(anonymous, |Stated(subject)| subject);
-    let asked = Asked { subject, method: &line.method, target: &line.path, host: None };
+    let asked = Asked { subject, method: &line.method, target: &line.path, host: None, stage: Stage::Request };
     answer(policy, asked, now, &mut Silent, |road, _| {
         let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
         let answer = Answer {

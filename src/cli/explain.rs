@@ -11,13 +11,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::{Step, Witness};
+use crate::decision::{Stage, Step, Witness};
 use crate::policy::RowId;
 use crate::vocabulary::{CellId, Scope, Subject};
 
+use super::caller::{now, subject};
 use super::exit::{Exit, Trouble, print};
 use super::policy_file;
-use super::question::{self, Asked, answer};
+use crate::decision::stated::{Asked, answer};
 
 pub(super) const EXAMPLE: &str = "\
 Example:
@@ -84,12 +85,12 @@ impl Witness for Recorder {
 }
 
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
-    let subject = args.subject.as_deref().map_or_else(|| Ok(Subject::anonymous()), question::subject);
+    let subject = args.subject.as_deref().map_or_else(|| Ok(Subject::anonymous()), subject);
     let subject = subject.map_err(Trouble::usage)?;
     let (policy, sources) = policy_file::load(&args.policy)?;
     let host = args.host.as_deref();
-    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host };
-    let account = answer(&policy, asked, question::now(), &mut Recorder::default(), |road, seen| {
+    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host, stage: Stage::Request };
+    let account = answer(&policy, asked, now(), &mut Recorder::default(), |road, seen| {
         account::of(&policy, &sources, asked, road, seen)
     });
     let exit = if account.is_permit() { Exit::Done } else { Exit::Refused };

@@ -4,6 +4,7 @@ pub mod approval;
 mod judge;
 pub mod mode;
 pub mod reason;
+pub mod stated;
 pub mod verdict;
 pub mod witness;
 

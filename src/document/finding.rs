@@ -38,6 +38,8 @@ pub enum Code {
     Cycle,
     /// Two things that cannot both be meant: a row given and taken away in one entry, two roles under `one-role`.
     Contradiction,
+    /// A setting that this version does not carry out yet; it refuses rather than ignores it.
+    NotYet,
     /// A condition that cannot be read, or that names what there is not.
     BadCondition,
     /// A route that no request reaches, because another one takes them all.
@@ -83,6 +85,7 @@ impl Code {
         Self::RouteConflict,
         Self::Cycle,
         Self::Contradiction,
+        Self::NotYet,
         Self::BadCondition,
         Self::Unreachable,
         Self::Locked,
@@ -116,6 +119,7 @@ impl Code {
             Self::RouteConflict => "route-conflict",
             Self::Cycle => "cycle",
             Self::Contradiction => "contradiction",
+            Self::NotYet => "not-yet",
             Self::BadCondition => "bad-condition",
             Self::Unreachable => "unreachable",
             Self::Locked => "locked",

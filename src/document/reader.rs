@@ -189,7 +189,7 @@ fn first_byte(place: Place) -> Place {
 }
 
 /// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.
-fn not_text(plain: &str) -> bool {
+pub(crate) fn not_text(plain: &str) -> bool {
     const WORDS: [&str; 10] = ["~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
         return true;

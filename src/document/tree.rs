@@ -1,8 +1,12 @@
-//! The tree of a YAML text, each node with its place; the one file that names the YAML crate.
+//! The tree of a YAML text, each node with its place; nothing but this file and its folder names the YAML crate.
+
+mod lenient;
 
 use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
 use super::finding::{Code, Finding, Findings};
+
+pub use lenient::parse_lenient;
 
 /// Sources: the texts that were read, by the names under which messages show them.
 #[derive(Debug, Clone, Default)]

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
-use crate::decision::{ApprovalSet, Decision, Question, Reason, decide, scope_of};
+use crate::decision::{ApprovalSet, Decision, Question, Reason, Stage, decide, mode, scope_of};
 use crate::identity::{IdentityError, Presented, Verified};
 use crate::metrics::CacheResult;
 use crate::policy::{Placed, Snapshot, Unplaced, access_of};
 use crate::reload::verified::Lookup;
 use crate::request::{self, CanonicalPath, CanonicalRequest, Overrides, RawRequest, RejectedRequest, query};
-use crate::vocabulary::{Subject, Timestamp};
+use crate::vocabulary::{Cells, Facts, Subject, Timestamp};
 
 use super::Edge;
 use super::api::{Api, host_name};
@@ -82,7 +83,7 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         Ok(request) => request,
         Err(rejected) => return Some(Decision::refuse(Reason::BadRequest(rejected))),
     };
-    let placed = policy.routes.place(request.method, &request.path);
+    let placed = policy.routes.place(request.method, &request.path, request.query);
     match &placed {
         Ok(placed) => exchange.route = Some(placed.access.route),
         Err(Unplaced::NoMethod(route)) => exchange.route = Some(*route),
@@ -100,10 +101,12 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
     let subject = subject.map(|()| exchange.caller.as_ref().map_or(&nobody, |verified| &verified.subject));
     let approvals = edge.approvals.load();
     let access = access_of(&placed);
-    let mut decision = decide(Question { access, subject }, policy, &approvals, now());
+    let facts = Facts { method: request.method, path: request.path.as_str(), address: exchange.client_address };
+    let question = Question { access, subject, facts, stage: Stage::Request };
+    let mut decision = decide(question, policy, &approvals, now());
     if decision.is_permit()
-        && let Ok(subject) = subject
-        && let Some(refused) = refused_override(&request.overrides, subject, &request.path, policy, &approvals)
+        && let Some(refused) =
+            refused_override(&request.overrides, question, &request.path, request.query, policy, &approvals)
     {
         decision = refused;
     }
@@ -113,12 +116,9 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
     };
     let named = policy.model.scopes.iter().zip(scope.iter().flatten());
     exchange.scope = named.filter_map(|(name, value)| Some((name.name.clone(), value.as_deref()?.into()))).collect();
-    if let Ok(placed) = &placed {
-        keep_target(exchange, api, &request, placed);
-    } else {
-        exchange.path = Some(request.path.as_str().to_owned());
-    }
-    Some(check_rest(session, exchange, api, placed.ok().as_ref(), decision))
+    keep_target(exchange, api, &request, placed.as_ref().ok());
+    let decision = mode::apply(decision, policy);
+    Some(check_rest(session, exchange, api, policy, placed.ok().as_ref(), decision))
 }
 
 /// What the permit cannot know: upgrades, and bodies that are announced as too long.
@@ -126,12 +126,14 @@ fn check_rest(
     session: &Session,
     exchange: &mut Exchange,
     api: &Api,
+    policy: &Snapshot,
     placed: Option<&Placed<'_>>,
-    decision: Decision,
+    mut decision: Decision,
 ) -> Decision {
     let header = session.req_header();
-    if !decision.is_permit() {
-        return decision;
+    let Ok(permit) = &decision.verdict else { return decision };
+    if permit.masks().next().is_some() {
+        return Decision::refuse(Reason::CannotMask);
     }
     let upgrade = header
         .headers
@@ -140,7 +142,10 @@ fn check_rest(
         .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
     let websocket = upgrade.map(<[u8]>::trim_ascii).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
     if websocket && !placed.is_some_and(|placed| placed.method.websocket) {
-        return Decision::refuse(Reason::NoUpgrade);
+        decision = mode::apply(Decision::refuse(Reason::NoUpgrade), policy);
+        if !decision.is_permit() {
+            return decision;
+        }
     }
     exchange.websocket = websocket;
     match (read::content_length(header), api.body) {
@@ -152,12 +157,15 @@ fn check_rest(
 }
 
 /// Keeps the target that is forwarded: the path as the route prints it, the query without what is the gateway's.
-fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_>, placed: &Placed<'_>) {
+fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_>, placed: Option<&Placed<'_>>) {
     let mut path = String::with_capacity(request.path.as_str().len());
-    placed.route.template.print(request.path.as_str(), &mut path);
+    match placed {
+        Some(placed) => placed.route.template.print(request.path.as_str(), &mut path),
+        None => path.push_str(request.path.as_str()),
+    }
     exchange.path = Some(path);
     exchange.query = request.query.map(|written| {
-        let token = placed.method.token_from.as_deref();
+        let token = placed.and_then(|placed| placed.method.token_from.as_deref());
         let strip = api.overrides == Overrides::Strip;
         let unwanted = |name: &str| {
             query::same_name(name, query::TOKEN)
@@ -174,15 +182,17 @@ fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_
 /// A request that overrides its method asks for two operations: the refusal of the first one that is not permitted.
 fn refused_override(
     methods: &[String],
-    subject: &Subject,
+    question: Question<'_>,
     path: &CanonicalPath<'_>,
+    query: Option<&str>,
     policy: &Snapshot,
     approvals: &ApprovalSet,
 ) -> Option<Decision> {
     let mut decisions = methods.iter().map(|method| {
-        let placed = policy.routes.place(method, path);
+        let placed = policy.routes.place(method, path, query);
         let access = access_of(&placed);
-        decide(Question { access, subject: Ok(subject) }, policy, approvals, now())
+        let facts = Facts { method, ..question.facts };
+        decide(Question { access, facts, ..question }, policy, approvals, now())
     });
     decisions.find(|decision| !decision.is_permit())
 }
@@ -191,11 +201,37 @@ fn refused_override(
 pub(super) fn judge_overrides(edge: &Edge, exchange: &Exchange, methods: &[String]) -> Option<Decision> {
     let (policy, path) = (exchange.snapshot()?, exchange.path.as_deref()?);
     let nobody = Subject::anonymous();
-    let subject = exchange.subject().unwrap_or(&nobody);
-    match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {
-        Ok(path) => refused_override(methods, subject, &path, policy, &edge.approvals.load()),
-        Err(rejected) => Some(Decision::refuse(Reason::BadRequest(rejected))),
+    let path = match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {
+        Ok(path) => path,
+        Err(rejected) => return Some(Decision::refuse(Reason::BadRequest(rejected))),
+    };
+    let question = Question {
+        access: Err(Unplaced::NoRoute),
+        subject: Ok(exchange.subject().unwrap_or(&nobody)),
+        facts: Facts { method: &exchange.method, path: path.as_str(), address: exchange.client_address },
+        stage: Stage::Request,
+    };
+    let query = exchange.query.as_deref();
+    let refused = refused_override(methods, question, &path, query, policy, &edge.approvals.load());
+    refused.map(|refused| mode::apply(refused, policy)).filter(|decision| !decision.is_permit())
+}
+
+/// The refusal of an answer whose media type the caller may not read, before any byte of it has left.
+pub(super) fn judge_answer(exchange: &Exchange, answer: &ResponseHeader) -> Option<Decision> {
+    let (policy, permit) = (exchange.snapshot()?, exchange.permit()?);
+    let route = policy.routes.route(permit.route()?)?;
+    let method = if exchange.method == "HEAD" { "GET" } else { &exchange.method };
+    let entry = route.methods.iter().find(|entry| *entry.name == *method)?;
+    // Answers without a body have nothing to tell.
+    let bodiless = answer.status.is_informational() || matches!(answer.status.as_u16(), 204 | 304);
+    let Cells::ByType(candidates) = &entry.cells else { return None };
+    let mut types = answer.headers.get_all(http::header::CONTENT_TYPE).iter();
+    let content_type = types.next().filter(|_| types.next().is_none()).and_then(|value| value.to_str().ok());
+    if bodiless || permit.admits(candidates, content_type) {
+        return None;
     }
+    let refused = Decision { cell: exchange.decision.as_ref()?.cell, ..Decision::refuse(Reason::WrongType) };
+    Some(mode::apply(refused, policy)).filter(|decision| !decision.is_permit())
 }
 
 enum Stop {
@@ -203,7 +239,8 @@ enum Stop {
     Refused(Reason),
 }
 
-/// Who asks: from the cache of verified tokens, else by verifying, unless the address has failed too often.
+/// Who asks: by an API key, or by a token from the cache or verified now; neither is looked at where the address has
+/// failed too often.
 fn identify(
     edge: &Edge,
     session: &Session,
@@ -212,6 +249,7 @@ fn identify(
     request: &CanonicalRequest<'_>,
     placed: Option<&Placed<'_>>,
 ) -> Result<Option<Arc<Verified>>, Stop> {
+    let credentials = read::credentials(session.req_header(), &api.keys);
     let parameter = placed.and_then(|placed| placed.method.token_from.as_deref());
     let in_query = match (parameter, request.query) {
         (Some(name), Some(written)) => {
@@ -221,24 +259,32 @@ fn identify(
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
         (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
-            let alone = matches!(read::credentials(session.req_header()).presented(), Ok(Presented::Anonymous));
+            let alone = matches!(credentials.presented(), Ok(Presented::Anonymous));
             return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
     };
-    let credentials = read::credentials(session.req_header()).with_query_token(in_query.as_deref());
+    let credentials = credentials.with_query_token(in_query.as_deref());
     let now = now();
     let failed = |error| {
-        // Only what had to be verified: a retried token that has expired costs nothing, and locks nobody out.
+        // Only what had to be verified, or may be a guess: a retried token or key that has expired locks nobody out.
         let costly = matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
-        if let (Some(address), true) = (exchange.client_address, costly) {
+        let guessed = matches!(error, IdentityError::UnknownApiKey | IdentityError::WrongSecret);
+        if let (Some(address), true) = (exchange.client_address, costly || guessed) {
             edge.failures.count(address, now);
         }
         Stop::Identity(error)
     };
+    let has_failed_too_often = || exchange.client_address.is_some_and(|address| edge.failures.is_over(address, now));
     let token = match credentials.presented().map_err(failed)? {
         Presented::Anonymous => return Ok(None),
         Presented::Token(token) => token,
+        Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
+            return Err(Stop::Refused(Reason::TooManyFailures));
+        }
+        key @ (Presented::Basic(_) | Presented::Key { .. }) => {
+            return api.keys.verify(key, now).map(Some).map_err(failed);
+        }
     };
     match api.tokens.look_up(token, now) {
         Lookup::Found(verified) => {
@@ -247,7 +293,7 @@ fn identify(
         }
         Lookup::Missing(slot) => {
             edge.metrics.token_cache(CacheResult::Miss);
-            if exchange.client_address.is_some_and(|address| edge.failures.is_over(address, now)) {
+            if has_failed_too_often() {
                 return Err(Stop::Refused(Reason::TooManyFailures));
             }
             let verified = api.issuers.verify(token, now).map_err(failed)?;

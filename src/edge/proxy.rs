@@ -155,6 +155,11 @@ impl ProxyHttp for Edge {
         answer: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        if let Some(refused) = judge::judge_answer(exchange, answer) {
+            exchange.failure = Some(refused.reason.code());
+            exchange.decision = Some(refused);
+            return Error::e_explain(ErrorType::HTTPStatus(403), "the answer is not for this caller");
+        }
         if is_often_silent(answer)
             && let Some(pace) = pace(session)
             && let Some(mut standing) = Standing::of(self, exchange)
@@ -208,7 +213,16 @@ impl ProxyHttp for Edge {
         let written = session.response_written().is_some_and(|answer| {
             !answer.status.is_informational() || answer.status == http::StatusCode::SWITCHING_PROTOCOLS
         });
-        if status != 0 && !written {
+        // An answer that was refused is a refusal like any other.
+        let refused = exchange
+            .decision
+            .as_ref()
+            .and_then(|decision| decision.verdict.as_ref().err().map(|refusal| (decision.reason, refusal.status)));
+        if let Some((reason, status)) = refused.filter(|_| !written) {
+            if let Err(error) = respond::refuse(session, exchange, reason, status).await {
+                tracing::debug!(decision = %exchange.id, cause = %error.etype().as_str(), "the client did not take the answer");
+            }
+        } else if status != 0 && !written {
             let code = exchange.failure.unwrap_or(failure).to_owned();
             if let Err(error) = respond::fail(session, exchange, &code, status).await {
                 tracing::debug!(decision = %exchange.id, cause = %error.etype().as_str(), "the client did not take the answer");

@@ -1,5 +1,7 @@
 //! RouteTable: method and path to access; the one file that names matchit.
 
+mod routers;
+
 use std::borrow::Cow;
 
 use crate::request::{CanonicalPath, Dialect, RejectedRequest, path, query};
@@ -97,25 +99,21 @@ impl RouteTable {
     /// # Errors
     /// All pairs of templates that match the same paths, also when case is ignored.
     pub(super) fn build(routes: Vec<Route>, dialect: Dialect) -> Result<Self, Vec<Conflict>> {
-        let mut exact = matchit::Router::new();
-        let mut folded = matchit::Router::new();
         let mut conflicts = Vec::new();
         let mut seen = std::collections::HashMap::new();
         for (at, route) in (0..).zip(&routes) {
-            let id = RouteId(at);
-            let pattern = route.template.pattern(true);
-            if let Some(first) = seen.insert(pattern.clone(), id) {
-                conflicts.push(Conflict { first, second: id });
-                continue;
-            }
-            let fold = folded.insert(pattern, id);
-            if fold.is_err() || exact.insert(route.template.pattern(false), id).is_err() {
-                // Templates are whole segments with numbered parameters: matchit knows no other conflict than the
-                // one above, but if it finds one the policy must not load.
-                conflicts.push(Conflict { first: id, second: id });
+            if let Some(first) = seen.insert(route.template.pattern(true), RouteId(at)) {
+                conflicts.push(Conflict { first, second: RouteId(at) });
             }
         }
-        if conflicts.is_empty() { Ok(Self { dialect, exact, folded, routes: routes.into() }) } else { Err(conflicts) }
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        let (exact, folded) = (routers::build(&routes, false), routers::build(&routes, true));
+        match (exact, folded) {
+            (Ok(exact), Ok(folded)) => Ok(Self { dialect, exact, folded, routes: routes.into() }),
+            (Err(id), _) | (_, Err(id)) => Err(vec![Conflict { first: id, second: id }]),
+        }
     }
 
     /// The routes in the order of the policy.

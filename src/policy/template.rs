@@ -10,8 +10,11 @@ use super::source::Written;
 pub struct Template {
     text: Box<str>,
     segments: Box<[Segment]>,
-    query: Box<[(Box<str>, Box<str>)]>,
+    query: Box<[QueryScope]>,
 }
+
+/// QueryScope: a query parameter and the scope that it carries.
+pub type QueryScope = (Box<str>, Box<str>);
 
 /// Segment: one part of a template between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl Template {
     }
 
     /// The query parameters that carry scopes: the parameter's name and the scope's.
-    pub fn query(&self) -> &[(Box<str>, Box<str>)] {
+    pub fn query(&self) -> &[QueryScope] {
         &self.query
     }
 
@@ -118,8 +121,8 @@ impl Template {
 }
 
 /// `workspace={workspace}&site={tenant}`: parameters and the scopes that they carry.
-fn query_scopes(query: &str) -> Result<Vec<(Box<str>, Box<str>)>, String> {
-    let mut found: Vec<(Box<str>, Box<str>)> = Vec::new();
+fn query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
+    let mut found: Vec<QueryScope> = Vec::new();
     for part in query.split('&') {
         let (parameter, value) = part.split_once('=').unwrap_or((part, ""));
         let scope = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));

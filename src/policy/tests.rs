@@ -68,7 +68,7 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
             "name: p\ndialect: apsnet",
             "3:10: error[bad-value]: `dialect` cannot be `apsnet` (did you mean `aspnet`?)",
         ),
-        ("name: p", "name: p\ngroups: {}", "3:9: error[not-yet]: `groups` is part of the policy language"),
+        ("name: p", "name: p\ngroups: { G: { profile: [X, Y] } }", "3:25: error[wrong-sort]: a group has one profile"),
         (
             "{ tenant: caller }",
             "{ tenant: caller, org: caller }",
@@ -122,7 +122,7 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
             "  /{tenant}/A:",
             "6:3: error[route-conflict]: `/{tenant}/A` matches the same paths as `/{tenant}/a`",
         ),
-        ("  /{tenant}/a/{id}:", "  /{tenant}/b?t={t}:", "6:3: error[not-yet]: scopes from the query"),
+        ("  /{tenant}/a/{id}:", "  /{tenant}/b?t={t}:", "6:3: error[unknown-name]: no scope is called `t`"),
         (
             "{ GET: read A, POST",
             "{ HEAD: read A, POST",
@@ -146,7 +146,11 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
             "POST: { need: create A, across: [site] }",
             "5:64: error[unknown-name]: no scope is called `site`",
         ),
-        ("POST: create A", "POST: { need: create A, when: \"true\" }", "5:61: error[not-yet]"),
+        (
+            "POST: create A",
+            "POST: { need: create A, when: true }",
+            "5:61: error[needs-quotes]: a condition stands in quotes",
+        ),
         (
             "resources: [A, B]",
             "resources: [A, B, a]",
@@ -178,12 +182,8 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
             "everyone: [Two]\nservice-apps: some",
             "12:15: error[bad-value]: `service-apps` cannot be `some`",
         ),
-        (
-            "by: approval",
-            "by: aproval",
-            "13:12: error[bad-value]: a gate cannot be by `aproval` (did you mean `approval`?)",
-        ),
-        ("by: approval", "by: feature", "13:12: error[not-yet]"),
+        ("by: approval", "by: aproval", "13:12: error[bad-value]: `by` cannot be `aproval` (did you mean `approval`?)"),
+        ("by: approval", "by: feature", "13:41: error[unknown-key]: a gate has no key `keys`"),
         (
             "permissions: [One], keys",
             "permissions: [One], except: [Two], keys",
@@ -207,7 +207,11 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
             "r2: { permissions: [One] }",
             "error[duplicate-name]: the roles `r2` and `R2` differ only in case or white space",
         ),
-        ("R1: { permissions: [One] }", "R1: { permissions: [One], within: [] }", "15:37: error[not-yet]"),
+        (
+            "R1: { permissions: [One] }",
+            "R1: { permissions: [One], within: [{ tenant: t1 }] }",
+            "15:38: error[missing-key]",
+        ),
         (
             "u: { roles: [R2] }",
             "u: { roles: [R2], permissions: [One], without: [One] }",

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cli::question::{Asked, Road};
 use crate::decision::Reason;
 use crate::decision::approval::Keys;
+use crate::decision::stated::{Asked, Road};
 use crate::document::Sources;
 use crate::policy::grants::rows_of;
-use crate::policy::model::Key;
+use crate::policy::model::{By, Key};
 use crate::policy::routes::Route;
 use crate::policy::{RowId, Snapshot, Unplaced};
 use crate::vocabulary::{CellId, Cells, Scope, Subject};
@@ -195,8 +195,16 @@ impl Scene<'_> {
         let here = self.policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));
         let states = here.map(|gate| GateState {
             gate: gate.name.to_string(),
-            open: road.approvals.opens(gate, &keys, road.now),
-            keys: gate.keys.iter().map(|key| (self.key_name(*key), self.key_value(*key).into())).collect(),
+            open: match &gate.by {
+                By::Approval(approval) => road.approvals.opens(&gate.name, approval, &keys, road.now),
+                By::Feature | By::Condition(_) => false,
+            },
+            keys: gate
+                .approval()
+                .iter()
+                .flat_map(|approval| &approval.keys)
+                .map(|key| (self.key_name(*key), self.key_value(*key).into()))
+                .collect(),
         });
         states.collect()
     }

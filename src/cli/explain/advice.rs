@@ -7,7 +7,7 @@ use crate::vocabulary::name::nearest;
 
 use super::account::Scene;
 use super::caller::printed;
-use super::through::{entry, roles};
+use super::through::{id_of, roles};
 
 /// Sentences, the nearest cure first; none for a permit.
 pub(super) fn of(scene: &Scene<'_>) -> Vec<String> {
@@ -87,17 +87,18 @@ fn out_of_scope(scene: &Scene<'_>) -> Vec<String> {
 }
 
 fn taken_away(scene: &Scene<'_>) -> Vec<String> {
-    let Some(entry) = scene.subject.id.as_ref().and_then(|id| entry(&scene.policy.model, id)) else {
+    let Some(entry) = scene.policy.standings.of(scene.subject).entry() else {
         return Vec::new();
     };
     let taken: Vec<RowId> = rows(scene).into_iter().filter(|row| entry.without.contains(row)).collect();
-    vec![format!("the user entry `{}` is `without` {}", entry.id, quoted_rows(scene, &taken))]
+    vec![format!("the user entry `{}` is `without` {}", id_of(&entry), quoted_rows(scene, &taken))]
 }
 
 fn gate(scene: &Scene<'_>, at: usize) -> Vec<String> {
     let Some(gate) = scene.policy.gate(at) else { return Vec::new() };
+    let Some(approval) = gate.approval() else { return Vec::new() };
     let keys: Vec<(String, Option<String>)> =
-        gate.keys.iter().map(|key| (scene.key_name(*key), scene.key_value(*key))).collect();
+        approval.keys.iter().map(|key| (scene.key_name(*key), scene.key_value(*key))).collect();
     let missing: Vec<&str> = keys.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
     if !missing.is_empty() {
         let name = &gate.name;
@@ -110,7 +111,7 @@ fn gate(scene: &Scene<'_>, at: usize) -> Vec<String> {
         keys.iter().map(|(name, value)| format!("{name}: {}", value.as_deref().unwrap_or_default())).collect();
     let mut help = vec![format!("add `{{ {} }}` to `granted:` of the gate `{}`", pairs.join(", "), gate.name)];
     let asks: Vec<String> =
-        gate.asked_by.iter().filter_map(|cell| scene.policy.cell(*cell)).map(ToString::to_string).collect();
+        approval.asked_by.iter().filter_map(|cell| scene.policy.cell(*cell)).map(ToString::to_string).collect();
     if !asks.is_empty() {
         help.push(format!("the caller asks for the approval by: {}", asks.join(", ")));
     }
@@ -123,7 +124,7 @@ fn rows(scene: &Scene<'_>) -> Vec<RowId> {
 }
 
 fn roles_with<'a>(scene: &Scene<'a>, rows: &[RowId]) -> Vec<&'a Role> {
-    scene.policy.model.roles.iter().filter(|role| role.rows.iter().any(|row| rows.contains(row))).collect()
+    scene.policy.model.roles.iter().filter(|role| role.rows().any(|row| rows.contains(&row))).collect()
 }
 
 fn quoted_rows(scene: &Scene<'_>, rows: &[RowId]) -> String {

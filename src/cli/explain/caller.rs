@@ -8,7 +8,7 @@ use crate::vocabulary::Assignment;
 use crate::vocabulary::name::nearest;
 
 use super::account::Scene;
-use super::through::{entry, is_role, roles};
+use super::through::{id_of, is_role, roles};
 
 /// Caller: the subject, as the policy takes it.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ pub(super) struct Ignored {
 pub(super) fn of(scene: &Scene<'_>, judged: bool) -> Caller {
     let (subject, policy) = (scene.subject, scene.policy);
     let standing = policy.standings.of(subject);
-    let entry = subject.id.as_ref().and_then(|id| entry(&policy.model, id));
+    let entry = standing.entry();
     let replaced = entry.filter(|entry| entry.roles.is_some());
     let owned = |names: &[Box<str>]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let is_row = |name: &str| policy.model.rows.iter().any(|row| *row.name == *name);
@@ -51,11 +51,11 @@ pub(super) fn of(scene: &Scene<'_>, judged: bool) -> Caller {
         id: subject.id.as_ref().map(|id| id.to_string()),
         client: subject.client.as_deref().map(str::to_owned),
         tenants: owned(standing.tenants()),
-        listed: entry.map(|entry| entry.id.to_string()),
+        listed: entry.map(|entry| id_of(&entry).to_string()),
         roles: roles(scene).0.iter().map(printed).collect(),
         permissions: permissions.iter().filter(|name| is_row(name)).map(|name| name.to_string()).collect(),
         approved: owned(&subject.approved),
-        ignored: ignored(scene, replaced.map(|entry| &*entry.id)),
+        ignored: ignored(scene, replaced.map(|entry| id_of(&entry).to_string()).as_deref()),
         holds: judged.then(|| held(scene)),
     }
 }

@@ -1,6 +1,7 @@
 //! Through what a caller holds a row: asked of the policy's own formula, one source at a time.
 
-use crate::policy::model::{Bound, Model, User};
+use crate::policy::model::{Bound, Model};
+use crate::policy::users::Entry;
 use crate::policy::{RowId, ServiceApps};
 use crate::vocabulary::{Assignment, Id, Subject};
 
@@ -17,9 +18,9 @@ pub(super) fn of(scene: &Scene<'_>, row: RowId) -> Vec<String> {
     if holds(scene, row, &Subject::anonymous()) {
         found.push("everyone".to_owned());
     }
-    let entry = scene.subject.id.as_ref().and_then(|id| entry(model, id));
+    let entry = standing.entry();
     if let Some(entry) = entry.filter(|entry| entry.permissions.contains(&row)) {
-        found.push(format!("the permissions of the user entry `{}`", entry.id));
+        found.push(format!("the permissions of the user entry `{}`", id_of(&entry)));
     }
     let (roles, from) = roles(scene);
     for role in roles {
@@ -39,11 +40,11 @@ pub(super) fn of(scene: &Scene<'_>, row: RowId) -> Vec<String> {
 /// The roles that count, each with its scope, and where they come from.
 pub(super) fn roles(scene: &Scene<'_>) -> (Vec<Assignment>, String) {
     let model = &scene.policy.model;
-    let entry = scene.subject.id.as_ref().and_then(|id| entry(model, id));
-    match entry.and_then(|entry| entry.roles.as_ref().map(|roles| (entry, roles))) {
+    let entry = scene.policy.standings.of(scene.subject).entry();
+    match entry.and_then(|entry| entry.roles.map(|roles| (entry, roles))) {
         Some((entry, roles)) => {
             let roles = roles.iter().filter_map(|bound| assignment(model, bound)).collect();
-            (roles, format!(" of the user entry `{}`", entry.id))
+            (roles, format!(" of the user entry `{}`", id_of(&entry)))
         }
         None => {
             let known = scene.subject.roles.iter().filter(|claimed| is_role(model, &claimed.role));
@@ -57,13 +58,9 @@ pub(super) fn is_role(model: &Model, name: &str) -> bool {
     model.roles.iter().any(|role| *role.name == *name)
 }
 
-/// The entry of an id under `users:`: the one that names its source, the only one for an id without a source, else
-/// the bare one.
-pub(super) fn entry<'m>(model: &'m Model, id: &Id) -> Option<&'m User> {
-    let named = || model.users.iter().filter(|user| Id::parse(&user.id).name == id.name);
-    let from = |source: &str| named().find(|user| *Id::parse(&user.id).source == *source);
-    let only = || named().next().filter(|_| id.source.is_empty() && named().count() == 1);
-    from(&id.source).or_else(only).or_else(|| from(""))
+/// The id of an entry, as the policy spells it.
+pub(super) fn id_of(entry: &Entry<'_>) -> Id {
+    Id { source: entry.source.into(), name: entry.name.into() }
 }
 
 /// Whether the formula gives `row` to `probe` in the request's scope.
@@ -80,7 +77,7 @@ fn with_role(role: Assignment) -> Subject {
 fn assignment(model: &Model, bound: &Bound) -> Option<Assignment> {
     let role = model.roles.get(usize::try_from(bound.role).ok()?)?;
     let scope = bound.scope.iter().filter_map(|(name, values)| {
-        model.scopes.get(usize::from(*name)).map(|scope| (scope.name.clone(), values.clone()))
+        model.scopes.get(usize::from(*name)).map(|scope| (scope.name.clone(), values.to_vec()))
     });
     Some(Assignment { role: role.name.clone(), scope: scope.collect() })
 }

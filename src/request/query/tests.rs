@@ -35,7 +35,8 @@ fn an_unwanted_parameter_leaves_under_every_spelling() {
 #[test]
 fn a_scope_is_what_every_server_reads() {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
-    let table: [(&str, bool, Result<Option<&str>, RejectedRequest>); 16] = [
+    type Found<'a> = Result<Option<&'a str>, RejectedRequest>;
+    let table: [(&str, bool, Found<'_>); 16] = [
         ("workspace=w1", false, Ok(Some("w1"))),
         ("a=b&work%73pace=w%31", false, Ok(Some("w1"))),
         ("workspace=", false, Ok(Some(""))),

@@ -1,59 +1,11 @@
-//! Question: a caller that was stated, a method and a path, decided on the road that the proxy takes.
+//! Callers as they are stated on the command line and in files.
 
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use crate::decision::{ApprovalSet, Decision, Question, Witness, decide_watched};
-use crate::policy::{Placed, Snapshot, Unplaced};
-use crate::request::{CanonicalRequest, Overrides, RawRequest, RejectedRequest, read};
 use crate::vocabulary::{Subject, Timestamp};
-
-/// Asked: one question, as it was written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) subject: &'a Subject,
-    pub(super) method: &'a str,
-    pub(super) target: &'a str,
-    pub(super) host: Option<&'a str>,
-}
-
-/// Road: what became of a question on its way to the decision.
-pub(super) struct Road<'a> {
-    pub(super) request: Result<&'a CanonicalRequest<'a>, RejectedRequest>,
-    pub(super) placed: Result<&'a Placed<'a>, Unplaced>,
-    pub(super) decision: &'a Decision,
-    pub(super) approvals: &'a ApprovalSet,
-    pub(super) now: Timestamp,
-}
-
-/// Decides a question and hands the whole road to `then`; nothing but [`decide_watched`] finds the verdict.
-pub(super) fn answer<W: Witness, T>(
-    policy: &Snapshot,
-    asked: Asked<'_>,
-    now: Timestamp,
-    witness: &mut W,
-    then: impl FnOnce(&Road<'_>, &W) -> T,
-) -> T {
-    let headers: [(&str, &str); 0] = [];
-    let raw = RawRequest {
-        method: asked.method,
-        target: asked.target.as_bytes(),
-        host: asked.host.map(str::as_bytes),
-        headers: &headers,
-    };
-    let request = read(&raw, policy.model.dialect, Overrides::Reject);
-    let request = request.as_ref().map_err(|rejected| *rejected);
-    let placed = request.map_err(Unplaced::Rejected);
-    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path));
-    let placed = placed.as_ref().map_err(|unplaced| *unplaced);
-    let question = Question { access: placed.map(|placed| &placed.access), subject: Ok(asked.subject) };
-    // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.
-    let approvals = ApprovalSet::default();
-    let decision = decide_watched(question, policy, &approvals, now, witness);
-    then(&Road { request, placed, decision: &decision, approvals: &approvals, now }, witness)
-}
 
 /// The moment at which a question is asked.
 pub(super) fn now() -> Timestamp {

@@ -1,0 +1,66 @@
+//! Stated questions: a caller, a method and a target as text, decided on the road that the proxy takes.
+
+use crate::policy::{Placed, Snapshot, Unplaced};
+use crate::request::{CanonicalRequest, Overrides, RawRequest, RejectedRequest, read};
+use crate::vocabulary::{Facts, Subject, Timestamp};
+
+use super::{ApprovalSet, Decision, Question, Stage, Witness, decide_watched};
+
+/// Asked: one question, as it was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub subject: &'a Subject,
+    /// The method.
+    pub method: &'a str,
+    /// The request target: a path with its query, or an absolute URI.
+    pub target: &'a str,
+    /// The `Host`, where the target is absolute.
+    pub host: Option<&'a str>,
+    /// How far the exchange has come.
+    pub stage: Stage<'a>,
+}
+
+/// Road: what became of a question on its way to the decision.
+pub struct Road<'a> {
+    /// The request in its one spelling, or why it has none.
+    pub request: Result<&'a CanonicalRequest<'a>, RejectedRequest>,
+    /// Its place, or why it has none.
+    pub placed: Result<&'a Placed<'a>, Unplaced>,
+    /// The decision.
+    pub decision: &'a Decision,
+    /// The approvals that were asked.
+    pub approvals: &'a ApprovalSet,
+    /// The moment of the request.
+    pub now: Timestamp,
+}
+
+/// Decides a question and hands the whole road to `then`; nothing but [`decide_watched`] finds the verdict.
+pub fn answer<W: Witness, T>(
+    policy: &Snapshot,
+    asked: Asked<'_>,
+    now: Timestamp,
+    witness: &mut W,
+    then: impl FnOnce(&Road<'_>, &W) -> T,
+) -> T {
+    let headers: [(&str, &str); 0] = [];
+    let raw = RawRequest {
+        method: asked.method,
+        target: asked.target.as_bytes(),
+        host: asked.host.map(str::as_bytes),
+        headers: &headers,
+    };
+    let request = read(&raw, policy.model.dialect, Overrides::Reject);
+    let request = request.as_ref().map_err(|rejected| *rejected);
+    let placed = request.map_err(Unplaced::Rejected);
+    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
+    let placed = placed.as_ref().map_err(|unplaced| *unplaced);
+    let facts =
+        Facts { method: asked.method, path: request.map_or("", |request| request.path.as_str()), address: None };
+    let access = placed.map(|placed| &placed.access);
+    let question = Question { access, subject: Ok(asked.subject), facts, stage: asked.stage };
+    // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.
+    let approvals = ApprovalSet::default();
+    let decision = decide_watched(question, policy, &approvals, now, witness);
+    then(&Road { request, placed, decision: &decision, approvals: &approvals, now }, witness)
+}
