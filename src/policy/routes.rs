@@ -153,12 +153,6 @@ impl RouteTable {
         let stray = Unplaced::Rejected(RejectedRequest::EncodedSlash);
         let id = id.ok_or(if path.has_encoded_slash() { stray } else { Unplaced::NoRoute })?;
         let route = self.route(id).ok_or(Unplaced::NoRoute)?;
-        let wanted = if method == "HEAD" { "GET" } else { method };
-        let mut methods = (0..).zip(&route.methods);
-        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
-        if path.has_encoded_slash() {
-            check_encoded_slashes(text, entry.encoded_slash)?;
-        }
         let mut scope: Scope<'r> = Default::default();
         for (value, carrier) in scope.iter_mut().zip(route.scopes) {
             *value = match carrier {
@@ -166,6 +160,12 @@ impl RouteTable {
                 Some(Carrier::Query(at)) => self.query_value(route, at, query.unwrap_or_default())?,
                 None => None,
             };
+        }
+        let wanted = if method == "HEAD" { "GET" } else { method };
+        let mut methods = (0..).zip(&route.methods);
+        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
+        if path.has_encoded_slash() {
+            check_encoded_slashes(text, entry.encoded_slash)?;
         }
         Ok(Placed {
             route,
