@@ -4,6 +4,7 @@ mod cases;
 mod gateway;
 mod policy;
 mod shape;
+mod values;
 
 use std::io::Write;
 

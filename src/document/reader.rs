@@ -99,7 +99,9 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
         }
         Value::Scalar { text, .. } => Some(text),
         other => {
-            findings.push(wrong_sort(node, &format!("{what} is a text"), other));
+            let finding = wrong_sort(node, &format!("{what} is a text"), other);
+            let map = matches!(other, Value::Map(_));
+            findings.push(if map { finding.help("a text with a colon needs quotes") } else { finding });
             None
         }
     }

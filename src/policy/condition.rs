@@ -255,7 +255,9 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 fn told(errors: &str) -> String {
     let line = errors.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it cannot be read");
     let line = line.strip_prefix("ERROR:").unwrap_or(line).trim();
-    line.trim_start_matches("<input>:").trim_end_matches('.').to_owned()
+    // What the parser would have liked instead is a list of all its tokens.
+    let line = line.split(" expecting {").next().unwrap_or(line).trim_start_matches("<input>:").trim_end_matches('.');
+    line.replace("Syntax error: mismatched input '<EOF>'", "it ends too early")
 }
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ impl RouteTable {
 }
 
 /// The path as the loosest server would read it: no slash at the end, no suffix on the last segment (Spring).
-fn loosest(text: &str) -> &str {
+pub(super) fn loosest(text: &str) -> &str {
     let text = text.strip_suffix('/').filter(|text| !text.is_empty()).unwrap_or(text);
     let last = text.rfind('/').map_or(0, |at| at + 1);
     match text.get(last..).and_then(|segment| segment.split_once('.')) {

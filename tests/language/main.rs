@@ -17,4 +17,5 @@ mod program;
 mod world;
 
 mod agreement;
+mod golden;
 mod properties;

@@ -7,7 +7,7 @@ pub(crate) enum Match<'w> {
     Route(&'w Route),
     None,
     /// By its query where a route is named, else by its path.
-    Ambiguous(Option<&'w Route>),
+    Ambiguous,
 }
 
 /// The route of a request.
@@ -19,7 +19,7 @@ pub(crate) fn matched<'w>(world: &'w World, request: &Request) -> Match<'w> {
     let exact = best(world, &request.path, false);
     match (exact, folded) {
         // Another template would match were case ignored.
-        (Some(exact), Some(folded)) if exact.path != folded.path => Match::Ambiguous(None),
+        (Some(exact), Some(folded)) if exact.path != folded.path => Match::Ambiguous,
         _ => ambiguous_query(exact, request, false),
     }
 }
@@ -31,7 +31,7 @@ fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) 
     for scope in &route.query {
         let alike = request.query.iter().filter(|(name, _)| name.eq_ignore_ascii_case(scope));
         if alike.clone().count() > 1 || (!fold && alike.into_iter().any(|(name, _)| name != scope)) {
-            return Match::Ambiguous(Some(route));
+            return Match::Ambiguous;
         }
     }
     Match::Route(route)

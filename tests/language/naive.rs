@@ -1,9 +1,7 @@
 //! The twelve steps of the policy page, once more: nested loops over the plain policy, no cleverness, no shared code.
 
 use crate::matching::{Match, matched, values};
-use crate::world::{
-    Answered, Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, Role, Route,
-};
+use crate::world::{Answered, Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, Role};
 use crate::world::{ServiceApps, User, World};
 
 /// Answer: a reason code, the field sets that are masked, and the gates whose approval is asked for.
@@ -25,32 +23,11 @@ impl Answer {
     }
 }
 
-/// Open: a sentence of the page that the program reads otherwise; each is settled when one of the two has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Open {
-    /// "ambiguous → bad-request; none → no-route; method not listed → no-method": a scope that stands twice in the
-    /// query of a method that is not listed is `no-method` to the program.
-    MethodBeforeQuery,
-    /// "False, error, not a boolean: the line is not there": the role of such a line counts as the one of `one-role`.
-    AbsentLineIsARole,
-    /// "`every-permission`: held ← all rows; go to 10" passes over the groups of step 9, but a group that the service
-    /// app claims lends its profile's features.
-    GroupOfEveryPermission,
-    /// "`read PHI` is decided in the request's scope": of a gate that closes a row with `read F`, a profile within
-    /// some scope of `across` opens it.
-    FeatureAcrossUnmasks,
-}
-
-impl Open {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::MethodBeforeQuery, Self::AbsentLineIsARole, Self::GroupOfEveryPermission, Self::FeatureAcrossUnmasks];
-}
-
 /// The moment that the conditions of generated policies speak of, in seconds since 1970.
 pub(crate) const TURN: u64 = 1_893_456_000;
 
-/// Decides, sentence by sentence; those of `open` are read as the program does.
-pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64, open: &[Open]) -> Answer {
+/// Decides, sentence by sentence.
+pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64) -> Answer {
     // 1, 2
     if !request.readable {
         return Answer::of("bad-request");
@@ -61,7 +38,6 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
     // 3
     let matched = matched(world, request);
     let wanted = if request.method == "HEAD" { "GET" } else { request.method };
-    let lists = |route: &Route| route.methods.iter().any(|method| method.name == wanted);
     let method = match &matched {
         Match::Route(route) => route.methods.iter().find(|method| method.name == wanted),
         _ => None,
@@ -76,10 +52,7 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
     }
     // 6
     let route = match matched {
-        Match::Ambiguous(Some(route)) if open.contains(&Open::MethodBeforeQuery) && !lists(route) => {
-            return Answer::of("no-method");
-        }
-        Match::Ambiguous(_) => return Answer::of("bad-request"),
+        Match::Ambiguous => return Answer::of("bad-request"),
         Match::None => return Answer::of("no-route"),
         Match::Route(route) => route,
     };
@@ -105,18 +78,12 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
         }
     }
     let across = &method.across[..];
-    let mut here =
-        Here { world, caller, now, user, group: None, every_row: false, scope, across, features_across: across, open };
+    let mut here = Here { world, caller, now, user, group: None, every_row: false, scope, across };
     // 8
     let unlisted = caller.kind == Kind::Service && user.is_none();
     match world.service_apps.filter(|_| unlisted) {
         Some(ServiceApps::All) => return Answer::of("service-app"),
-        Some(ServiceApps::EveryPermission) => {
-            here.every_row = true;
-            if let ([only], true) = (&here.known_groups()[..], open.contains(&Open::GroupOfEveryPermission)) {
-                here.group = Some(only);
-            }
-        }
+        Some(ServiceApps::EveryPermission) => here.every_row = true,
         None => {
             // 9
             if !world.groups.is_empty() {
@@ -178,8 +145,6 @@ struct Here<'w> {
     every_row: bool,
     scope: Vec<(Name, String)>,
     across: &'w [Name],
-    features_across: &'w [Name],
-    open: &'w [Open],
 }
 
 impl Here<'_> {
@@ -224,7 +189,6 @@ impl Here<'_> {
         for assignment in self.assignments() {
             // A line whose condition is false is not there.
             let there = assignment.when.is_none_or(|when| holds(when, self.caller, self.now));
-            let there = there || self.open.contains(&Open::AbsentLineIsARole);
             if there && !distinct.contains(&assignment.role) {
                 distinct.push(assignment.role);
             }
@@ -282,7 +246,7 @@ impl Here<'_> {
                     Some(group.name) == self.group && group.profile == Some(profile.name)
                 };
                 let applies = self.world.groups.iter().any(|group| of_group(&group))
-                    || profile.within.iter().any(|bound| self.fits(bound, self.features_across));
+                    || profile.within.iter().any(|bound| self.fits(bound, self.across));
                 applies && profile.features.contains(&gate.name)
             }),
             By::Condition(when) => holds(when, self.caller, self.now),
@@ -359,9 +323,7 @@ impl Here<'_> {
 
     fn permit(&self, needed: &[Cell]) -> Answer {
         // Who may read a field set is decided in the request's scope: what a grant elsewhere shows cannot be told apart.
-        let unmasks = self.open.contains(&Open::FeatureAcrossUnmasks);
-        let features_across = if unmasks { self.features_across } else { &[] };
-        let here = Here { across: &[], features_across, scope: self.scope.clone(), ..*self };
+        let here = Here { across: &[], scope: self.scope.clone(), ..*self };
         let lists = |resources: &[Name]| needed.iter().any(|(_, resource)| resources.contains(resource));
         let masked =
             self.world.fields.iter().filter(|(field, resources)| lists(resources) && !here.is_usable(("read", field)));

@@ -10,6 +10,7 @@ mod tally;
 use std::collections::HashMap;
 
 use crate::document::{Code, Finding, Findings, Place, Sources, parse_lenient};
+use crate::policy::routes::loosest;
 use crate::vocabulary::access::MAX_SCOPES;
 
 use super::{Imported, plural};
@@ -68,7 +69,7 @@ pub fn import(sources: &Sources, file: u32, wanted: &Wanted) -> Imported {
         let (taken, other): (Vec<_>, Vec<_>) =
             document.operations.iter().partition(|operation| operation.has_one_of(&wanted.tags));
         let mut routes =
-            Routes { entries: Vec::new(), known: HashMap::new(), parameters: HashMap::new(), findings: &mut findings };
+            Routes { entries: Vec::new(), known: HashMap::new(), loose: HashMap::new(), findings: &mut findings };
         for operation in &taken {
             routes.add(operation, &mut collected);
         }
@@ -111,8 +112,8 @@ struct Routes<'f> {
     entries: Vec<Entry>,
     /// For each pattern, parameter names and case apart, where its entry stands.
     known: HashMap<String, usize>,
-    /// For each beginning of a pattern before a parameter, whether that takes the rest, and its template.
-    parameters: HashMap<String, (bool, String)>,
+    /// For each pattern as the loosest server reads it, its template.
+    loose: HashMap<String, String>,
     findings: &'f mut Findings,
 }
 
@@ -155,17 +156,14 @@ impl Routes<'_> {
         route.methods.extend(method(operation, collected, self.findings));
     }
 
-    /// Why a new template cannot stand beside those before: one segment and the rest of a path begin where it does.
+    /// Why a new template cannot stand beside those before: some servers would take the one's paths for the other.
     fn conflict(&mut self, fitted: &fit::Fitted, place: Place) -> Option<Finding> {
-        for (before, rest) in fitted.parameters() {
-            if let Some((_, other)) = self.parameters.get(before).filter(|(other, _)| *other != rest) {
-                let (all, one) = if rest { (&fitted.template, other) } else { (other, &fitted.template) };
-                let message = format!("`{all}` takes the rest of a path where `{one}` takes a segment");
-                return Some(Finding::error(Code::RouteConflict, Some(place), message));
-            }
+        let loose = loosest(&fitted.pattern).to_owned();
+        if let Some(other) = self.loose.get(&loose) {
+            let message = format!("`{}` and `{other}` are one path to some servers", fitted.template);
+            return Some(Finding::error(Code::RouteConflict, Some(place), message));
         }
-        let new = fitted.parameters().map(|(before, rest)| (before.to_owned(), (rest, fitted.template.clone())));
-        self.parameters.extend(new);
+        self.loose.insert(loose, fitted.template.clone());
         None
     }
 

@@ -14,17 +14,6 @@ pub(super) struct Fitted {
     pub(super) pattern: String,
 }
 
-impl Fitted {
-    /// What stands before each of its parameters, and whether that takes the rest of the path.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.pattern.match_indices('{').filter_map(|(at, _)| Some((self.pattern.get(..at)?, self.takes_rest(at))))
-    }
-
-    fn takes_rest(&self, at: usize) -> bool {
-        self.pattern.get(at..).is_some_and(|rest| rest.starts_with("{*"))
-    }
-}
-
 /// The template for `path`; parameters get names that the policy language allows.
 pub(super) fn path(path: &str, place: Place) -> Result<Fitted, Box<Finding>> {
     let bad = |message: String| Box::new(Finding::error(Code::BadRoute, Some(place), message));
