@@ -249,10 +249,14 @@ fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
 }
 
 fn watched(stores: &[Arc<PolicyStore>], tls: &[Arc<crate::edge::tls::Tls>], metrics: &Arc<Metrics>) -> Vec<Watched> {
-    let policies = stores.iter().map(|store| {
-        let (store, path) = (Arc::clone(store), store.path().to_owned());
-        Watched::new(path, move || {
-            store.refresh();
+    let policies = stores.iter().flat_map(|store| {
+        // A policy may ask that the cases beside it pass.
+        let files = crate::reload::cases::beside(store.path()).into_iter().chain([store.path().to_owned()]);
+        files.map(|path| {
+            let store = Arc::clone(store);
+            Watched::new(path, move || {
+                store.refresh();
+            })
         })
     });
     let certificates = tls.iter().flat_map(|tls| {

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::document::{Findings, Severity, Sources, report};
-use crate::policy::{self, PolicyVersion, Snapshot};
+use crate::document::{Finding, Findings, Severity, Sources, report};
+use crate::policy::{self, PolicyVersion, Snapshot, locked};
 
 use super::Live;
+use super::cases;
 use super::file::{self, Unread};
 
 /// How long the files must stay as they are before they are loaded: a writer may be half-way through.
@@ -159,7 +160,7 @@ impl PolicyStore {
     }
 
     fn look(&self) -> Look {
-        Look::from(file::read_at_most(&self.path, file::MOST_BYTES))
+        Look::from(file::read_at_most(&self.path, file::MOST_BYTES), cases::read(&self.path))
     }
 
     /// Waits until two looks in a row see the same, or patience ends.
@@ -180,7 +181,7 @@ impl PolicyStore {
     fn take(&self, look: Look, seen: &mut Seen) -> Refresh {
         seen.last = Some(look.mark.clone());
         let mut findings = Findings::default();
-        let sources = match look.found {
+        let mut sources = match look.found {
             Ok(sources) => sources,
             Err(unread) => {
                 let gone = matches!(unread, Unread::Gone(_));
@@ -192,10 +193,34 @@ impl PolicyStore {
             self.restore();
             return Refresh::Unchanged;
         }
-        let loaded = policy::load(&sources, Some(&self.issuers));
-        let Some(snapshot) = loaded.snapshot else {
+        let live = self.live.load();
+        let is_live = seen.live.as_ref().is_some_and(|mark| mark.is_same_policy(&look.mark));
+        if is_live && !live.as_ref().as_ref().is_some_and(|live| live.model.cases_must_pass) {
+            // Only cases changed, which this policy does not ask for.
+            seen.live = Some(look.mark);
+            self.restore();
+            return Refresh::Unchanged;
+        }
+        let mut loaded = policy::load(&sources, Some(&self.issuers));
+        if let Some(candidate) = &loaded.snapshot {
+            if let Some(live) = live.as_ref() {
+                loaded.findings.extend(locked::changes(live, candidate));
+            }
+            if candidate.model.cases_must_pass {
+                let found = cases::judge(candidate, &mut sources, look.cases, &self.path, Some(&self.issuers));
+                loaded.findings.extend(found);
+            }
+        }
+        let Some(snapshot) = loaded.snapshot.filter(|_| !loaded.findings.has_errors()) else {
             return self.refuse(false, &loaded.findings, &sources);
         };
+        if is_live {
+            // Other cases, which the live version passes too.
+            seen.live = Some(look.mark);
+            self.restore();
+            return Refresh::Unchanged;
+        }
+        drop(live);
         for note in kept(&loaded.findings, &sources).lines {
             tracing::info!(api = %self.api, "{note}");
         }
@@ -216,7 +241,7 @@ impl PolicyStore {
 
     fn restore(&self) {
         let state = self.state.load();
-        let Some(version) = state.version.clone() else { return };
+        let (Some(version), Some(_)) = (state.version.clone(), &state.refused) else { return };
         self.state.publish(PolicyState { refused: None, ..(*state).clone() });
         tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "policy files are the live ones again");
         (self.on_change)(&Event::Restored(version));
@@ -259,32 +284,40 @@ impl Seen {
 struct Look {
     mark: Mark,
     found: Result<Sources, Unread>,
+    /// The cases beside it, none where there are none.
+    cases: Result<Sources, Finding>,
 }
 
 /// Mark: what tells one look from another.
 #[derive(Clone, PartialEq, Eq)]
 enum Mark {
-    Content([u8; 32]),
+    /// The policy's files, and the cases beside it.
+    Content([u8; 32], Result<[u8; 32], String>),
     Gone,
     Unreadable(String),
 }
 
+impl Mark {
+    fn is_same_policy(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Content(one, _), Self::Content(two, _)) if one == two)
+    }
+}
+
 impl Look {
-    fn from(found: Result<Sources, Unread>) -> Self {
+    fn from(found: Result<Sources, Unread>, cases: Result<Sources, Finding>) -> Self {
+        let about_cases = cases.as_ref().map(file::hash).map_err(|finding| finding.message.clone());
         let mark = match &found {
-            Ok(sources) => Mark::Content(file::hash(sources)),
+            Ok(sources) => Mark::Content(file::hash(sources), about_cases),
             Err(Unread::Gone(_)) => Mark::Gone,
             Err(Unread::Unreadable(finding)) => Mark::Unreadable(finding.message.clone()),
         };
-        Self { mark, found }
+        Self { mark, found, cases }
     }
 
     /// Whether every text ends with its line: one that does not is probably being written still.
     fn is_whole(&self) -> bool {
-        match &self.found {
-            Ok(sources) => sources.iter().all(|(_, source)| source.text.ends_with('\n')),
-            Err(_) => true,
-        }
+        let texts = self.found.iter().chain(&self.cases).flat_map(Sources::iter);
+        texts.into_iter().all(|(_, source)| source.text.ends_with('\n'))
     }
 }
 

@@ -125,7 +125,16 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// A case in which something is wrong is not tried: what would come of it says nothing.
     fn case(&mut self, node: &Node, findings: &mut Findings) -> Option<Case> {
+        let mut own = Findings::default();
+        let case = self.read_case(node, &mut own);
+        let case = case.filter(|_| !own.has_errors());
+        findings.extend(own);
+        case
+    }
+
+    fn read_case(&mut self, node: &Node, findings: &mut Findings) -> Option<Case> {
         let mut fields = Fields::open(node, "a case", findings)?;
         let caller = fields.required("as", findings);
         let variant = fields.optional("in");
@@ -169,17 +178,14 @@ impl Reader<'_> {
             place: asked.place,
             caller: caller?,
             variant: match variant {
-                Some(variant) => Some(variant?),
+                Some(known) => Some(known?),
                 None => None,
             },
             method,
             target,
             expected: expected?,
             answered_as,
-            at: match at {
-                Some(at) => Some(at?),
-                None => None,
-            },
+            at: at.flatten(),
             proves: proves.unwrap_or_default().into_iter().map(|(text, _)| text.into()).collect(),
             decision,
             note: note.map(Into::into),
