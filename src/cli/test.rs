@@ -19,9 +19,7 @@ use crate::reload::file;
 use super::exit::{Exit, Trouble, print};
 
 pub(super) const EXAMPLE: &str = "\
-Examples:
-  portcullis test policies/noah-es.yaml --coverage
-  portcullis test policies/*/ --format junit > cases.xml
+Example: portcullis test policies/noah-es.yaml policies/proknow.yaml --format junit > cases.xml
 
 The cases of `NAME.yaml` stand beside it in `NAME.cases.yaml`; those of the folder `NAME` there or in the folder, as \
 `*.cases.yaml`. Ends with 1 where a case fails or cannot be read.";

@@ -47,9 +47,10 @@ impl<'n> Fields<'n> {
                     Finding::error(Code::UnknownKey, Some(key.place), format!("{} has no key `{written}`", self.what));
                 findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
                     Some(name) => finding.help(format!("did you mean `{name}`?")),
-                    None if is_behind_a_comma(key, value) => {
-                        finding.help(format!("inside `{{…}}` a text with a comma needs quotes: \"…, {written}\""))
-                    }
+                    None if is_nothing(value) => finding.help(format!(
+                        "inside `{{…}}` a text with a comma needs quotes; known keys: {}",
+                        self.known.join(", ")
+                    )),
                     None => finding.help(format!("known keys: {}", self.known.join(", "))),
                 });
             }
@@ -57,10 +58,9 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// Whether a key has neither colon nor value: in `{ note: one, two }` the word `two` is one.
-fn is_behind_a_comma(key: &Node, value: &Node) -> bool {
-    let nothing = matches!(&value.value, Value::Scalar { text, plain: true } if text.is_empty());
-    nothing && value.place.start == key.place.end
+/// Whether nothing stands behind a key: in `{ note: one, two }` the word `two` is one.
+fn is_nothing(value: &Node) -> bool {
+    matches!(&value.value, Value::Scalar { text, plain: true } if text.is_empty())
 }
 
 /// The entries of a map in the order in which they are written; a finding where `node` is none.

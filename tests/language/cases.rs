@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use portcullis::decision::cases::{self, Bench, Coverage, Ended, Proof};
-use portcullis::document::{Findings, Severity, Sources, report};
+use portcullis::document::{Findings, Sources, report};
 use portcullis::policy;
 use portcullis::vocabulary::Timestamp;
 
@@ -14,8 +14,7 @@ const POLICIES: [&str; 5] = ["carestream", "hid-integration-service", "noah-es",
 /// the permit and the plain `OPTIONS`, stands as cases too.
 const ON_THE_WIRE_TOO: [u64; 2] = [14, 50];
 
-/// The rules that an HTTP gateway enforces or finds at load, by their numbers on the page, each with what a case
-/// cannot show: a rule that only takes away has no permit of its own, and what is found at load is no decision.
+/// The rules that the page marks Y or L, by their numbers.
 const RULES: [(&str, &[&str]); 5] = [
     ("carestream", &["C1", "C2", "C3", "C5", "C6", "C7", "C8", "C9", "C11", "C13"]),
     ("hid-integration-service", &["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H10", "H12", "H13", "H14", "H15"]),
@@ -24,7 +23,8 @@ const RULES: [(&str, &[&str]); 5] = [
     ("proknow", &["P1", "P2", "P3", "P5", "P6", "P7", "P8", "P9", "P10", "P13", "P14", "P16", "P17", "P19", "P20"]),
 ];
 
-/// Rules that are findings at load alone, so that no request can prove them; `src/policy/tests.rs` shows the findings.
+/// Rules of these that speak of the file or of tools alone, so that no request can prove them: what `explain` and
+/// `matrix` leave out, unique names, and roles in use.
 const AT_LOAD_ONLY: [&str; 3] = ["C10", "P4", "P18"];
 
 /// Run: what came of the cases of one policy.
@@ -59,7 +59,6 @@ fn run(name: &str) -> Run {
     if passed != tried.len() && failed.is_empty() {
         failed.push(format!("{name}: only {passed} of {} cases passed", tried.len()));
     }
-    assert!(findings.has_errors() == findings.iter().any(|found| found.severity == Severity::Error));
     Run { cases: tried.len(), failed, coverage }
 }
 
@@ -104,11 +103,20 @@ fn every_rule_that_a_gateway_can_keep_is_proved_by_a_permit_and_by_a_refusal() {
     assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
+/// How many cells, of those that routes need, no case permits, and how many none refuses: they may fall, not rise.
+const UNTRIED: [(&str, usize, usize); 5] = [
+    ("carestream", 0, 0),
+    ("hid-integration-service", 0, 0),
+    ("noah-es", 0, 0),
+    ("pathology", 0, 0),
+    ("proknow", 0, 0),
+];
+
 #[test]
-fn a_cell_that_routes_need_is_seldom_left_untried() {
-    for name in POLICIES {
+fn no_more_cells_are_left_untried_than_are_known() {
+    for (name, unpermitted, unrefused) in UNTRIED {
         let coverage = run(name).coverage;
-        let (permitted, refused) = coverage.counts();
-        println!("{name}: {permitted} permitted and {refused} refused of {} cells", coverage.cells.len());
+        let (all, (permitted, refused)) = (coverage.cells.len(), coverage.counts());
+        assert_eq!((all - permitted, all - refused), (unpermitted, unrefused), "{name}, of {all} cells");
     }
 }

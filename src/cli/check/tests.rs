@@ -94,7 +94,7 @@ fn cases_that_must_pass_are_tried() {
     std::fs::write(folder.path().join("a.cases.yaml"), cases("taken-away")).unwrap();
     let (exit, out, _) = portcullis(&["check", &path]);
     assert_eq!(exit, Exit::Findings);
-    assert!(out.contains("error[case-failed]: ") && out.contains("a.cases.yaml:3:21\n"), "{out}");
+    assert!(out.contains("error[case-failed]: ") && out.contains("a.cases.yaml:3:22\n"), "{out}");
     std::fs::write(folder.path().join("a.cases.yaml"), cases("not-granted")).unwrap();
     assert_eq!(portcullis(&["check", &path]).0, Exit::Done);
 }

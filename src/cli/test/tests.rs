@@ -43,7 +43,7 @@ fn a_case_that_fails_is_shown_where_it_stands() {
     for expected in [
         "error[case-failed]: `some <one> & \"all\"`: `POST /patients` should be refused as `out-of-scope`, \
          but is refused as `not-granted` because of `create Patients`\n",
-        "a.cases.yaml:4:41\n",
+        "a.cases.yaml:4:39\n",
         "^^^^^^^^^^^^^^\n",
         "  = help: `portcullis explain ",
         "never tried\n  create Patients\n",

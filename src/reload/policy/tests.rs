@@ -226,7 +226,7 @@ fn a_policy_whose_cases_must_pass_is_refused_without_them_and_where_one_fails() 
     bench.write("p.cases.yaml", &fails);
     bench.write("p.yaml", &text);
     assert_eq!((store.refresh(), live(&store).as_deref()), (Refresh::Refused, Some("a")));
-    let place = format!("{}:3:21: error[case-failed]: ", bench.path("p.cases.yaml").display());
+    let place = format!("{}:3:22: error[case-failed]: ", bench.path("p.cases.yaml").display());
     let findings = store.state().refused.as_ref().unwrap().findings.clone();
     assert!(findings[0].starts_with(&place), "{findings:?}");
 
