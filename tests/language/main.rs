@@ -1,10 +1,5 @@
 //! The policy language, held against a second, naive reading of its page on generated policies.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends with a panic, wherever the line stands that notices"
-)]
+#![expect(clippy::panic, reason = "a test ends with a panic, wherever the line stands that notices")]
 
 mod cases;
