@@ -6,7 +6,7 @@ use crate::vocabulary::{Assignment, Kind, Scope, Subject};
 
 use super::condition::ConditionId;
 use super::grants::{insert, words_for};
-use super::model::{Bounds, Model, User};
+use super::model::{Bound, Bounds, Model, User};
 use super::users::{Entry, Users};
 
 /// RowId: a permission by its place in one snapshot.
@@ -239,8 +239,7 @@ impl<'p> Standing<'p> {
         };
         if let Some(roles) = self.entry.and_then(|entry| entry.roles) {
             for (at, bound) in (0_u32..).zip(roles) {
-                let there = bound.when.is_none() || self.absent.checked_shr(at).is_some_and(|bits| bits & 1 == 0);
-                add(bound.role, self::fits(&bound.scope, scope, across), there);
+                add(bound.role, self::fits(&bound.scope, scope, across), self.is_there(at, bound));
             }
             return found;
         }
@@ -266,8 +265,14 @@ impl<'p> Standing<'p> {
     /// The roles that count, one for each assignment.
     fn roles(&self) -> impl Iterator<Item = u32> {
         let bound = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
+        let bound = (0_u32..).zip(bound).filter(|(at, bound)| self.is_there(*at, bound)).map(|(_, bound)| bound);
         let claimed = self.claims().map(|subject| subject.roles.as_slice()).unwrap_or_default();
-        bound.iter().map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed)))
+        bound.map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed)))
+    }
+
+    /// Whether the assignment with that place in the entry is there: its condition, if it has one, holds.
+    fn is_there(&self, at: u32, bound: &Bound) -> bool {
+        bound.when.is_none() || self.absent.checked_shr(at).is_some_and(|bits| bits & 1 == 0)
     }
 
     /// The subject, where its own claims about roles and permissions count.

@@ -4,18 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::document::{Finding, Findings, Severity, Sources, report};
+use crate::document::{Findings, Severity, Sources, report};
 use crate::policy::{self, PolicyVersion, Snapshot, locked};
 
 use super::Live;
 use super::cases;
 use super::file::{self, Unread};
-
-/// How long the files must stay as they are before they are loaded: a writer may be half-way through.
-const QUIET: Duration = Duration::from_millis(50);
-
-/// How long files that keep changing are waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+use super::look::{Look, Mark};
 
 /// How long requests that began under the old version are waited for, so that it is freed here and not by them.
 const RETIREMENT: Duration = Duration::from_millis(250);
@@ -147,7 +142,7 @@ impl PolicyStore {
         if seen.is(&first) {
             return Refresh::Unchanged;
         }
-        let settled = self.settle(first);
+        let settled = first.settled(|| self.look());
         if seen.is(&settled) {
             return Refresh::Unchanged;
         }
@@ -160,22 +155,7 @@ impl PolicyStore {
     }
 
     fn look(&self) -> Look {
-        Look::from(file::read_at_most(&self.path, file::MOST_BYTES), cases::read(&self.path))
-    }
-
-    /// Waits until two looks in a row see the same, or patience ends.
-    fn settle(&self, first: Look) -> Look {
-        let end = Instant::now() + PATIENCE;
-        let mut last = first;
-        loop {
-            std::thread::sleep(QUIET);
-            let next = self.look();
-            let still = next.mark == last.mark && next.is_whole();
-            last = next;
-            if still || Instant::now() >= end {
-                return last;
-            }
-        }
+        Look::from(file::read_at_most(&self.path, file::MOST_BYTES)).with_cases(cases::read(&self.path))
     }
 
     fn take(&self, look: Look, seen: &mut Seen) -> Refresh {
@@ -280,54 +260,13 @@ impl Seen {
     }
 }
 
-/// Look: what stands at the path now.
-struct Look {
-    mark: Mark,
-    found: Result<Sources, Unread>,
-    /// The cases beside it, none where there are none.
-    cases: Result<Sources, Finding>,
-}
-
-/// Mark: what tells one look from another.
-#[derive(Clone, PartialEq, Eq)]
-enum Mark {
-    /// The policy's files, and the cases beside it.
-    Content([u8; 32], Result<[u8; 32], String>),
-    Gone,
-    Unreadable(String),
-}
-
-impl Mark {
-    fn is_same_policy(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Content(one, _), Self::Content(two, _)) if one == two)
-    }
-}
-
-impl Look {
-    fn from(found: Result<Sources, Unread>, cases: Result<Sources, Finding>) -> Self {
-        let about_cases = cases.as_ref().map(file::hash).map_err(|finding| finding.message.clone());
-        let mark = match &found {
-            Ok(sources) => Mark::Content(file::hash(sources), about_cases),
-            Err(Unread::Gone(_)) => Mark::Gone,
-            Err(Unread::Unreadable(finding)) => Mark::Unreadable(finding.message.clone()),
-        };
-        Self { mark, found, cases }
-    }
-
-    /// Whether every text ends with its line: one that does not is probably being written still.
-    fn is_whole(&self) -> bool {
-        let texts = self.found.iter().chain(&self.cases).flat_map(Sources::iter);
-        texts.into_iter().all(|(_, source)| source.text.ends_with('\n'))
-    }
-}
-
 /// Kept: the findings of one load as they are logged and shown.
-struct Kept {
-    lines: Vec<String>,
+pub(super) struct Kept {
+    pub(super) lines: Vec<String>,
     json: serde_json::Value,
 }
 
-fn kept(findings: &Findings, sources: &Sources) -> Kept {
+pub(super) fn kept(findings: &Findings, sources: &Sources) -> Kept {
     let mut all = findings.sorted();
     if findings.has_errors() {
         // What stops the load must not be crowded out by notes.
