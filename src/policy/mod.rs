@@ -41,12 +41,7 @@ pub struct Loaded {
 /// ids cannot be held against them.
 pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
     let mut findings = Findings::default();
-    let mut written = source::Source::default();
-    for (file, _) in sources.iter() {
-        if let Some(root) = crate::document::parse(sources, file, &mut findings) {
-            written.read(&root, &mut findings);
-        }
-    }
+    let written = parse(sources, &mut findings);
     finish(&written, sources, issuers, findings)
 }
 
