@@ -55,6 +55,16 @@ pub fn load_trees(trees: &[Node], sources: &Sources, issuers: Option<&[Box<str>]
     finish(&written, sources, issuers, findings)
 }
 
+fn parse(sources: &Sources, findings: &mut Findings) -> source::Source {
+    let mut written = source::Source::default();
+    for (file, _) in sources.iter() {
+        if let Some(root) = crate::document::parse(sources, file, findings) {
+            written.read(&root, findings);
+        }
+    }
+    written
+}
+
 fn finish(written: &source::Source, sources: &Sources, issuers: Option<&[Box<str>]>, mut findings: Findings) -> Loaded {
     if !written.has_version() && !findings.has_errors() {
         let finding = Finding::error(Code::MissingKey, None, "the policy has no `version`");
