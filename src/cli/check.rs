@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::document::{Code, Finding, Findings, Sources, report};
-use crate::policy;
-use crate::reload::{api_keys, file};
+use crate::policy::{self, Loaded, Snapshot, locked};
+use crate::reload::{api_keys, cases, file};
 use crate::settings;
 
 use super::exit::{Exit, Trouble, print};
+use super::policy_file;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -20,6 +21,9 @@ pub(super) struct CheckArgs {
     /// The settings of a gateway, checked with every policy they name
     #[arg(long, value_name = "FILE", conflicts_with = "policies", value_hint = clap::ValueHint::FilePath)]
     config: Option<PathBuf>,
+    /// The policy that is live: what it locks may not change by a reload
+    #[arg(long, value_name = "POLICY", conflicts_with = "config", value_hint = clap::ValueHint::AnyPath)]
+    against: Option<PathBuf>,
     /// How findings are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -60,12 +64,17 @@ struct Config {
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
-    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, None)).collect();
+    if args.against.is_some() && args.policies.len() > 1 {
+        return Err(Trouble::usage("`--against` compares one policy with another: name one POLICY"));
+    }
+    let live = args.against.as_deref().map(policy_file::load).transpose()?;
+    let live = live.as_ref().map(|(live, _)| live);
+    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, None, live)).collect();
     if let Some(path) = &args.config {
         let config = check_config(path);
         all.push(config.checked);
         all.extend(config.keys.iter().map(|path| check_keys(path)));
-        all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers))));
+        all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers), None)));
     }
     let mut joined = Findings::default();
     all.iter().for_each(|checked| joined.extend(checked.findings.clone()));
@@ -89,11 +98,22 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     }
 }
 
-fn check_policy(path: &Path, issuers: Option<&[Box<str>]>) -> Checked {
-    match file::read(path) {
-        Ok(sources) => Checked { findings: policy::load(&sources, issuers).findings, sources, quotable: true },
-        Err(finding) => unreadable(finding),
+/// The findings about the policy at `path`; `live` is the one that it would replace.
+fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapshot>) -> Checked {
+    let mut sources = match file::read(path) {
+        Ok(sources) => sources,
+        Err(finding) => return unreadable(finding),
+    };
+    let Loaded { snapshot, mut findings } = policy::load(&sources, issuers);
+    if let Some(candidate) = snapshot {
+        if let Some(live) = live {
+            findings.extend(locked::changes(live, &candidate));
+        }
+        if candidate.model.cases_must_pass {
+            findings.extend(cases::judge(&candidate, &mut sources, cases::read(path), path, issuers));
+        }
     }
+    Checked { findings, sources, quotable: true }
 }
 
 fn check_keys(path: &Path) -> Checked {

@@ -14,6 +14,7 @@ mod matrix;
 mod policy_file;
 mod schema;
 mod serve;
+mod test;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -43,6 +44,9 @@ enum Command {
     #[command(after_help = "Example: portcullis check policies/noah-es.yaml\n\n\
         Ends with 1 where a finding is an error. Notes never fail.")]
     Check(check::CheckArgs),
+    /// Try the cases that stand beside policies
+    #[command(after_help = test::EXAMPLE)]
+    Test(test::TestArgs),
     /// Tell why a request is permitted or refused: the whole way of the decision
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::ExplainArgs),
@@ -91,6 +95,7 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut dyn Write, err: &mut 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
     match command {
         Command::Check(args) => check::run(&args, out, err),
+        Command::Test(args) => test::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),

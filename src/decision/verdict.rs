@@ -51,6 +51,11 @@ impl Permit {
         places(self.obligations.masks)
     }
 
+    /// The candidates of a route by type that may be answered, a bit each.
+    pub(super) fn candidates(&self) -> u64 {
+        self.obligations.candidates
+    }
+
     /// Whether an answer of this `Content-Type` may go to the caller; `None` is an answer without one, or with
     /// several. `candidates` are those of the permit's route.
     pub fn admits(&self, candidates: &[Candidate], content_type: Option<&str>) -> bool {

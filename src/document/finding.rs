@@ -64,6 +64,8 @@ pub enum Code {
     FeatureMissing,
     /// A policy whose refusals forward.
     ShadowMode,
+    /// A caller or a variant that no case uses.
+    Unused,
 }
 
 impl Code {
@@ -98,6 +100,7 @@ impl Code {
         Self::Overlap,
         Self::FeatureMissing,
         Self::ShadowMode,
+        Self::Unused,
     ];
 
     /// The stable word for this code.
@@ -132,6 +135,7 @@ impl Code {
             Self::Overlap => "overlap",
             Self::FeatureMissing => "feature-missing",
             Self::ShadowMode => "shadow-mode",
+            Self::Unused => "unused",
         }
     }
 }
@@ -222,6 +226,11 @@ impl Findings {
     /// Whether any of them stops the load.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// All findings, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter()
     }
 
     /// Whether there is none.

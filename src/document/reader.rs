@@ -40,18 +40,27 @@ impl<'n> Fields<'n> {
 
     /// Ends the reading: every key that was not asked for is an error.
     pub fn finish(self, findings: &mut Findings) {
-        for (key, _) in self.entries {
+        for (key, value) in self.entries {
             let written = scalar(key).unwrap_or_default();
             if !self.known.contains(&written) {
                 let finding =
                     Finding::error(Code::UnknownKey, Some(key.place), format!("{} has no key `{written}`", self.what));
                 findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
                     Some(name) => finding.help(format!("did you mean `{name}`?")),
+                    None if is_nothing(value) => finding.help(format!(
+                        "inside `{{…}}` a text with a comma needs quotes; known keys: {}",
+                        self.known.join(", ")
+                    )),
                     None => finding.help(format!("known keys: {}", self.known.join(", "))),
                 });
             }
         }
     }
+}
+
+/// Whether nothing stands behind a key: in `{ note: one, two }` the word `two` is one.
+fn is_nothing(value: &Node) -> bool {
+    matches!(&value.value, Value::Scalar { text, plain: true } if text.is_empty())
 }
 
 /// The entries of a map in the order in which they are written; a finding where `node` is none.

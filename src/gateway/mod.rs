@@ -270,10 +270,14 @@ fn watched(
     tls: &[Arc<crate::edge::tls::Tls>],
     metrics: &Arc<Metrics>,
 ) -> Vec<Watched> {
-    let policies = stores.iter().map(|store| {
-        let (store, path) = (Arc::clone(store), store.path().to_owned());
-        Watched::new(path, move || {
-            store.refresh();
+    let policies = stores.iter().flat_map(|store| {
+        // A policy may ask that the cases beside it pass.
+        let files = crate::reload::cases::beside(store.path()).into_iter().chain([store.path().to_owned()]);
+        files.map(|path| {
+            let store = Arc::clone(store);
+            Watched::new(path, move || {
+                store.refresh();
+            })
         })
     });
     let keys = key_files.iter().map(|file| {

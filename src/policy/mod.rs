@@ -8,6 +8,7 @@ mod validate;
 pub mod condition;
 pub mod grants;
 pub mod import;
+pub mod locked;
 pub mod matrix;
 pub mod model;
 pub mod routes;
@@ -23,7 +24,7 @@ pub use source::ServiceApps;
 pub use standing::RowId;
 pub use template::Template;
 
-use crate::document::{Code, Finding, Findings, Sources};
+use crate::document::{Code, Finding, Findings, Node, Sources};
 
 /// Loaded: what came of reading a policy.
 #[derive(Debug)]
@@ -41,12 +42,17 @@ pub struct Loaded {
 pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
     let mut findings = Findings::default();
     let written = parse(sources, &mut findings);
-    let model = validate::validate(&written, issuers, &mut findings);
-    let snapshot = match model {
-        Some(model) if !findings.has_errors() => compile::compile(model, &written, sources, &mut findings),
-        _ => None,
-    };
-    Loaded { snapshot: snapshot.filter(|_| !findings.has_errors()), findings }
+    finish(&written, sources, issuers, findings)
+}
+
+/// Loads the policy that `trees` make up together, each the tree of a whole file; `sources` hold their places.
+///
+/// This is how a policy is read that stands in no file as it is: one that was changed for a case.
+pub fn load_trees(trees: &[Node], sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
+    let mut findings = Findings::default();
+    let mut written = source::Source::default();
+    trees.iter().for_each(|root| written.read(root, &mut findings));
+    finish(&written, sources, issuers, findings)
 }
 
 fn parse(sources: &Sources, findings: &mut Findings) -> source::Source {
@@ -56,11 +62,20 @@ fn parse(sources: &Sources, findings: &mut Findings) -> source::Source {
             written.read(&root, findings);
         }
     }
+    written
+}
+
+fn finish(written: &source::Source, sources: &Sources, issuers: Option<&[Box<str>]>, mut findings: Findings) -> Loaded {
     if !written.has_version() && !findings.has_errors() {
         let finding = Finding::error(Code::MissingKey, None, "the policy has no `version`");
         findings.push(finding.help("write `version: 1` at the top"));
     }
-    written
+    let model = validate::validate(written, issuers, &mut findings);
+    let snapshot = match model {
+        Some(model) if !findings.has_errors() => compile::compile(model, written, sources, &mut findings),
+        _ => None,
+    };
+    Loaded { snapshot: snapshot.filter(|_| !findings.has_errors()), findings }
 }
 
 #[cfg(test)]

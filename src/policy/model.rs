@@ -1,5 +1,6 @@
 //! The policy as meant: every name resolved, inheritance flattened.
 
+use crate::document::Place;
 use crate::request::Dialect;
 use crate::vocabulary::{Cell, CellId};
 
@@ -107,6 +108,8 @@ pub struct Role {
     pub assign_within: u8,
     /// Whether a reload may not change it.
     pub locked: bool,
+    /// Where its name stands.
+    pub place: Place,
 }
 
 /// Profile: the features that there are for a group, or within a scope.
@@ -120,6 +123,8 @@ pub struct Profile {
     pub within: Vec<Bounds>,
     /// Whether a reload may not change it.
     pub locked: bool,
+    /// Where its name stands.
+    pub place: Place,
 }
 
 /// Group: what the policy says of everybody in a group.

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::document::{Code, Finding, Sources};
 
@@ -79,7 +79,7 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Sources, Unread> {
     }
     // The folder's own place is looked up once: a symlink that is swapped meanwhile cannot mix two versions.
     let folder = fs::canonicalize(path).map_err(|error| failed(path, &error))?;
-    let names = names(&folder).map_err(|error| failed(path, &error))?;
+    let names = names(&folder, is_policy_file).map_err(|error| failed(path, &error))?;
     if names.is_empty() {
         let finding = unreadable(path, "holds no policy file");
         return Err(Unread::Unreadable(finding.help("a policy file ends in `.yaml` or `.yml`")));
@@ -90,11 +90,24 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Sources, Unread> {
     Ok(sources)
 }
 
-fn names(folder: &Path) -> io::Result<Vec<OsString>> {
+/// The cases files of a policy's folder, in the order of their names.
+pub(super) fn cases_in(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
+    let wanted = |name: &OsStr| super::cases::is_cases_file(name.as_encoded_bytes());
+    let names = names(folder, wanted).map_err(|error| failed(folder, &error).finding())?;
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// Reads one file that is no policy, as strictly as those that are.
+pub(super) fn read_into(path: &Path, sources: &mut Sources) -> Result<(), Finding> {
+    let mut room = MOST_BYTES;
+    read_one(path, path, &mut room, sources).map_err(Unread::finding)
+}
+
+fn names(folder: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if is_policy_file(&name) {
+        if wanted(&name) {
             names.push(name);
         }
     }

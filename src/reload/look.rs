@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::document::Sources;
+use crate::document::{Finding, Sources};
 
 use super::file::{self, Unread};
 
@@ -16,24 +16,43 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Look {
     pub(super) mark: Mark,
     pub(super) found: Result<Sources, Unread>,
+    /// The cases beside a policy, none where there are none.
+    pub(super) cases: Result<Sources, Finding>,
 }
 
 /// Mark: what tells one look from another.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Mark {
-    Content([u8; 32]),
+    /// The files, and the cases beside them or why they cannot be read.
+    Content([u8; 32], Option<Result<[u8; 32], String>>),
     Gone,
     Unreadable(String),
+}
+
+impl Mark {
+    /// Whether both are of the same files, whatever the cases beside them.
+    pub(super) fn is_same_policy(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Content(one, _), Self::Content(two, _)) if one == two)
+    }
 }
 
 impl Look {
     pub(super) fn from(found: Result<Sources, Unread>) -> Self {
         let mark = match &found {
-            Ok(sources) => Mark::Content(file::hash(sources)),
+            Ok(sources) => Mark::Content(file::hash(sources), None),
             Err(Unread::Gone(_)) => Mark::Gone,
             Err(Unread::Unreadable(finding)) => Mark::Unreadable(finding.message.clone()),
         };
-        Self { mark, found }
+        Self { mark, found, cases: Ok(Sources::default()) }
+    }
+
+    /// The same with the cases that stand beside the policy.
+    pub(super) fn with_cases(mut self, cases: Result<Sources, Finding>) -> Self {
+        if let Mark::Content(_, mark) = &mut self.mark {
+            *mark = Some(cases.as_ref().map(file::hash).map_err(|finding| finding.message.clone()));
+        }
+        self.cases = cases;
+        self
     }
 
     /// What `again` sees as soon as two looks in a row are the same, or patience ends.
@@ -53,9 +72,7 @@ impl Look {
 
     /// Whether every text ends with its line: one that does not is probably being written still.
     fn is_whole(&self) -> bool {
-        match &self.found {
-            Ok(sources) => sources.iter().all(|(_, source)| source.text.ends_with('\n')),
-            Err(_) => true,
-        }
+        let mut texts = self.found.iter().chain(&self.cases).flat_map(Sources::iter);
+        texts.all(|(_, source)| source.text.ends_with('\n'))
     }
 }

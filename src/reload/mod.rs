@@ -1,6 +1,7 @@
 //! Where policies and keys come from, and how a new one takes the old one's place.
 
 pub mod api_keys;
+pub mod cases;
 pub mod file;
 pub mod keys;
 pub mod live;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::document::{Findings, Severity, Sources, report};
-use crate::policy::{self, PolicyVersion, Snapshot};
+use crate::policy::{self, PolicyVersion, Snapshot, locked};
 
 use super::Live;
+use super::cases;
 use super::file::{self, Unread};
 use super::look::{Look, Mark};
 
@@ -154,13 +155,13 @@ impl PolicyStore {
     }
 
     fn look(&self) -> Look {
-        Look::from(file::read_at_most(&self.path, file::MOST_BYTES))
+        Look::from(file::read_at_most(&self.path, file::MOST_BYTES)).with_cases(cases::read(&self.path))
     }
 
     fn take(&self, look: Look, seen: &mut Seen) -> Refresh {
         seen.last = Some(look.mark.clone());
         let mut findings = Findings::default();
-        let sources = match look.found {
+        let mut sources = match look.found {
             Ok(sources) => sources,
             Err(unread) => {
                 let gone = matches!(unread, Unread::Gone(_));
@@ -172,10 +173,34 @@ impl PolicyStore {
             self.restore();
             return Refresh::Unchanged;
         }
-        let loaded = policy::load(&sources, Some(&self.issuers));
-        let Some(snapshot) = loaded.snapshot else {
+        let live = self.live.load();
+        let is_live = seen.live.as_ref().is_some_and(|mark| mark.is_same_policy(&look.mark));
+        if is_live && !live.as_ref().as_ref().is_some_and(|live| live.model.cases_must_pass) {
+            // Only cases changed, which this policy does not ask for.
+            seen.live = Some(look.mark);
+            self.restore();
+            return Refresh::Unchanged;
+        }
+        let mut loaded = policy::load(&sources, Some(&self.issuers));
+        if let Some(candidate) = &loaded.snapshot {
+            if let Some(live) = live.as_ref() {
+                loaded.findings.extend(locked::changes(live, candidate));
+            }
+            if candidate.model.cases_must_pass {
+                let found = cases::judge(candidate, &mut sources, look.cases, &self.path, Some(&self.issuers));
+                loaded.findings.extend(found);
+            }
+        }
+        let Some(snapshot) = loaded.snapshot.filter(|_| !loaded.findings.has_errors()) else {
             return self.refuse(false, &loaded.findings, &sources);
         };
+        if is_live {
+            // Other cases, which the live version passes too.
+            seen.live = Some(look.mark);
+            self.restore();
+            return Refresh::Unchanged;
+        }
+        drop(live);
         for note in kept(&loaded.findings, &sources).lines {
             tracing::info!(api = %self.api, "{note}");
         }
@@ -196,7 +221,7 @@ impl PolicyStore {
 
     fn restore(&self) {
         let state = self.state.load();
-        let Some(version) = state.version.clone() else { return };
+        let (Some(version), Some(_)) = (state.version.clone(), &state.refused) else { return };
         self.state.publish(PolicyState { refused: None, ..(*state).clone() });
         tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "policy files are the live ones again");
         (self.on_change)(&Event::Restored(version));

@@ -17,5 +17,6 @@ mod program;
 mod world;
 
 mod agreement;
+mod cases;
 mod golden;
 mod properties;

@@ -62,3 +62,39 @@ fn a_folder_is_one_policy_and_its_cases_are_no_part_of_it() {
     assert!(!out.contains("unknown-name"), "{out}");
     assert_eq!(exit, Exit::Done, "{out}");
 }
+
+#[test]
+fn what_the_live_policy_locks_is_held_against_the_new_one() {
+    let policy = |rows: &str| {
+        format!(
+            "version: 1\nname: a\nresources: [Patients]\nroutes: {{ /p: {{ GET: read Patients }} }}\n\
+             permissions: {{ Read: {{ Patients: R }} }}\nroles:\n  Admin: {{ locked: true, permissions: {rows} }}\n"
+        )
+    };
+    let (_old_folder, old) = file("old.yaml", &policy("[Read]"));
+    let (_new_folder, new) = file("new.yaml", &policy("[]"));
+    let (exit, out, _) = portcullis(&["check", &new, "--against", &old]);
+    assert_eq!(exit, Exit::Findings);
+    assert!(out.contains("error[locked]: ") && out.contains("new.yaml:7:3\n"), "{out}");
+    assert_eq!(portcullis(&["check", &old, "--against", &old]).0, Exit::Done);
+    assert_eq!(portcullis(&["check", &old, &new, "--against", &old]).0, Exit::Usage);
+    assert_eq!(portcullis(&["check", &old, "--against", "no-such-file.yaml"]).0, Exit::Findings);
+}
+
+#[test]
+fn cases_that_must_pass_are_tried() {
+    let policy = "version: 1\nname: a\ncases: must-pass\nresources: [Patients]\nroutes: { /p: { GET: read Patients } }\n\
+                  permissions: { Read: { Patients: R } }\n";
+    let (folder, path) = file("a.yaml", policy);
+    let (exit, out, _) = portcullis(&["check", &path]);
+    assert_eq!(exit, Exit::Findings);
+    assert!(out.contains("no cases stand beside the policy"), "{out}");
+    let cases =
+        |reason: &str| format!("callers: {{ a: {{}} }}\ncases:\n  - {{ as: a, refuse: GET /p, reason: {reason} }}\n");
+    std::fs::write(folder.path().join("a.cases.yaml"), cases("taken-away")).unwrap();
+    let (exit, out, _) = portcullis(&["check", &path]);
+    assert_eq!(exit, Exit::Findings);
+    assert!(out.contains("error[case-failed]: ") && out.contains("a.cases.yaml:3:22\n"), "{out}");
+    std::fs::write(folder.path().join("a.cases.yaml"), cases("not-granted")).unwrap();
+    assert_eq!(portcullis(&["check", &path]).0, Exit::Done);
+}

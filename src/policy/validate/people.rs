@@ -55,6 +55,7 @@ pub(super) fn profiles(written: &Source, scopes: Scopes<'_>, findings: &mut Find
             features: opens,
             within: profile.within.iter().map(|within| scopes.bounds(within, findings)).collect(),
             locked: profile.locked,
+            place: profile.name.place,
         });
     }
     profiles

@@ -29,6 +29,7 @@ pub(super) fn roles(
         policy_only: role.policy_only,
         assign_within: scopes.bits(&role.assign_within, findings),
         locked: role.locked,
+        place: role.name.place,
     });
     roles.collect()
 }

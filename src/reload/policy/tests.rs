@@ -206,6 +206,81 @@ fn what_a_finding_quotes_cannot_forge_a_line_of_the_log() {
     assert!(findings.iter().all(|line| !line.contains(char::is_control)), "{findings:?}");
 }
 
+/// A policy whose cases must pass, and a case that expects this reason.
+fn with_cases(name: &str, reason: &str) -> (String, String) {
+    let case = format!("callers: {{ a: {{}} }}\ncases:\n  - {{ as: a, refuse: GET /patients, reason: {reason} }}\n");
+    (policy(name, "cases: must-pass\n"), case)
+}
+
+#[test]
+fn a_policy_whose_cases_must_pass_is_refused_without_them_and_where_one_fails() {
+    let bench = Bench::new();
+    let (text, passes) = with_cases("a", "not-granted");
+    bench.write("p.yaml", &text);
+    let store = bench.open("p.yaml");
+    assert_eq!(live(&store), None);
+    assert!(store.state().refused.as_ref().unwrap().findings[0].contains("no cases stand beside the policy"));
+    bench.write("p.cases.yaml", &passes);
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+
+    let (text, fails) = with_cases("b", "taken-away");
+    bench.write("p.cases.yaml", &fails);
+    bench.write("p.yaml", &text);
+    assert_eq!((store.refresh(), live(&store).as_deref()), (Refresh::Refused, Some("a")));
+    let place = format!("{}:3:22: error[case-failed]: ", bench.path("p.cases.yaml").display());
+    let findings = store.state().refused.as_ref().unwrap().findings.clone();
+    assert!(findings[0].starts_with(&place), "{findings:?}");
+
+    // The cases alone are mended.
+    bench.write("p.cases.yaml", &passes);
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert_eq!(live(&store).as_deref(), Some("b"));
+}
+
+#[test]
+fn cases_that_the_live_policy_fails_later_are_shown_and_change_nothing() {
+    let bench = Bench::new();
+    let (text, passes) = with_cases("a", "not-granted");
+    bench.write("p.yaml", &text);
+    bench.write("p.cases.yaml", &passes);
+    let store = bench.open("p.yaml");
+    let version = store.state().version.clone().unwrap();
+    bench.write("p.cases.yaml", &with_cases("a", "nobody").1);
+    assert_eq!((store.refresh(), live(&store).as_deref()), (Refresh::Refused, Some("a")));
+    bench.write("p.cases.yaml", &format!("{passes}# again\n"));
+    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert!(store.state().refused.is_none());
+    assert_eq!(bench.events(), [Event::Published(version.clone()), Event::Refused, Event::Restored(version)]);
+}
+
+#[test]
+fn cases_that_nothing_asks_for_are_not_looked_at() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    bench.write("p.cases.yaml", "no cases\n");
+    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(bench.events().len(), 1);
+    bench.write("p.yaml", &policy("b", ""));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+}
+
+#[test]
+fn a_locked_role_stays_as_it_is_until_the_next_start() {
+    let bench = Bench::new();
+    let roles = |rows: &str| format!("roles:\n  Admin: {{ locked: true, permissions: {rows} }}\n");
+    bench.write("p.yaml", &policy("a", &roles("[Read]")));
+    let store = bench.open("p.yaml");
+    bench.write("p.yaml", &policy("b", &roles("[]")));
+    assert_eq!((store.refresh(), live(&store).as_deref()), (Refresh::Refused, Some("a")));
+    let place = format!("{}:10:3: error[locked]: ", bench.path("p.yaml").display());
+    let findings = store.state().refused.as_ref().unwrap().findings.clone();
+    assert!(findings[0].starts_with(&place), "{findings:?}");
+    bench.write("p.yaml", &policy("c", ""));
+    assert_eq!(store.refresh(), Refresh::Refused, "neither is it dropped");
+    assert_eq!(live(&bench.open("p.yaml")).as_deref(), Some("c"));
+}
+
 fn sources_of(text: &str) -> Sources {
     let mut sources = Sources::default();
     sources.add("p.yaml", text);

@@ -1,0 +1,61 @@
+//! Results for programs.
+
+use serde_json::{Value, json};
+
+use crate::decision::cases::{Covered, Ended, Proof};
+use crate::document::report;
+
+use super::{Outcome, Tested};
+
+pub(super) fn object(tested: &[Tested]) -> Value {
+    let passed: usize = tested.iter().map(Tested::passed).sum();
+    let failed: usize = tested.iter().map(Tested::failed).sum();
+    let all: usize = tested.iter().map(|tested| tested.results.len()).sum();
+    json!({
+        "cases": all,
+        "passed": passed,
+        "failed": failed,
+        "not_tried": all - passed - failed,
+        "policies": tested.iter().map(policy).collect::<Vec<_>>(),
+    })
+}
+
+fn policy(tested: &Tested) -> Value {
+    json!({
+        "policy": tested.path,
+        "cases": tested.results.iter().map(|outcome| case(outcome, tested)).collect::<Vec<_>>(),
+        "findings": report::json(&tested.findings, &tested.sources),
+        "coverage": {
+            "cells": tested.coverage.cells.iter().map(cell).collect::<Vec<_>>(),
+            "rules": tested.coverage.rules.iter().map(rule).collect::<Vec<_>>(),
+            "decisions": tested.coverage.decisions,
+        },
+    })
+}
+
+fn case(outcome: &Outcome, tested: &Tested) -> Value {
+    let at = tested.sources.locate(outcome.place);
+    let (message, help) = match &outcome.ended {
+        Ended::Failed(finding) => (Some(&finding.message), finding.help.as_ref()),
+        Ended::Passed | Ended::NotTried => (None, None),
+    };
+    json!({
+        "title": outcome.title,
+        "file": at.map(|at| at.file),
+        "line": at.map(|at| at.line),
+        "column": at.map(|at| at.column),
+        "result": outcome.ended.word(),
+        "message": message,
+        "help": help,
+        "proves": outcome.proves,
+        "decision": outcome.decision,
+    })
+}
+
+fn cell(covered: &Covered) -> Value {
+    json!({ "cell": covered.cell.to_string(), "permitted": covered.permitted, "refused": covered.refused })
+}
+
+fn rule(proof: &Proof) -> Value {
+    json!({ "rule": proof.rule, "permits": proof.permits, "refusals": proof.refusals })
+}

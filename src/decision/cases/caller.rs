@@ -1,0 +1,159 @@
+//! Callers as a cases file states them: the words of [`Subject`]'s JSON, read from the tree with their places.
+
+use serde_json::{Map, Number, Value as Json, json};
+
+use crate::document::reader::{self, Fields};
+use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
+use crate::vocabulary::{Assignment, Id, Kind, Proof, Subject};
+
+use super::suite::Word;
+
+/// Caller: a name of the cases file, and who is meant.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) name: Box<str>,
+    pub(super) place: Place,
+    pub(super) subject: Subject,
+    /// The gates that are open for it, as written.
+    pub(super) approved: Vec<Word>,
+}
+
+pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Option<Caller> {
+    let name = text(key, "a caller's name", findings)?;
+    let mut fields = Fields::open(value, "a caller", findings)?;
+    let words = [("user", Kind::User), ("service", Kind::Service), ("anonymous", Kind::Anonymous)];
+    let kind = fields.optional("kind").map(|node| reader::word(node, "`kind`", &words, findings));
+    let id = one(&mut fields, "id", findings);
+    let client = one(&mut fields, "client", findings);
+    let tenants = one_or_many(&mut fields, "tenant", "tenants", findings);
+    let groups = one_or_many(&mut fields, "group", "groups", findings);
+    let roles = fields.optional("roles").and_then(|node| reader::list(node, "`roles`", findings)).unwrap_or_default();
+    let roles = roles.iter().flat_map(|node| role(node, findings)).collect();
+    let permissions = many(&mut fields, "permissions", findings);
+    let claims = fields.optional("claims").map(|node| claims(node, findings)).unwrap_or_default();
+    let approved = fields.optional("approved").map(|node| Word::list(node, "`approved`", findings)).unwrap_or_default();
+    fields.finish(findings);
+    let kind = kind.unwrap_or(Some(Kind::User))?;
+    let subject = Subject {
+        kind,
+        id: id.as_deref().map(Id::parse),
+        client,
+        tenants,
+        roles,
+        groups,
+        permissions,
+        claims,
+        approved: approved.iter().map(|word| word.text.clone()).collect(),
+        proof: if kind == Kind::Anonymous { Proof::None } else { Proof::Stated },
+    };
+    Some(Caller { name: name.into(), place: key.place, subject, approved })
+}
+
+/// The caller as `--as` takes it; what it does not have is left out.
+pub(super) fn stated(subject: &Subject) -> String {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Json| {
+        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if !empty {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    put("kind", if subject.kind == Kind::User { Json::Null } else { subject.kind.word().into() });
+    put("id", json!(subject.id.as_ref().map(ToString::to_string)));
+    put("client", json!(subject.client));
+    put("tenants", json!(subject.tenants));
+    put("groups", json!(subject.groups));
+    let role = |role: &Assignment| match role.scope.as_slice() {
+        [] => json!(role.role),
+        bound => {
+            let scope: Map<String, Json> =
+                bound.iter().map(|(name, values)| (name.to_string(), json!(values))).collect();
+            let named: Map<String, Json> = [(role.role.to_string(), Json::Object(scope))].into_iter().collect();
+            Json::Object(named)
+        }
+    };
+    put("roles", subject.roles.iter().map(role).collect());
+    put("permissions", json!(subject.permissions));
+    put("claims", if subject.claims.is_empty() { Json::Null } else { Json::Object(subject.claims.clone()) });
+    put("approved", json!(subject.approved));
+    Json::Object(object).to_string()
+}
+
+fn one(fields: &mut Fields<'_>, key: &'static str, findings: &mut Findings) -> Option<Box<str>> {
+    fields.optional(key).and_then(|node| text(node, &format!("`{key}`"), findings)).map(Into::into)
+}
+
+fn many(fields: &mut Fields<'_>, key: &'static str, findings: &mut Findings) -> Vec<Box<str>> {
+    let node = fields.optional(key);
+    let texts = node.map(|node| reader::texts(node, &format!("`{key}`"), findings)).unwrap_or_default();
+    texts.into_iter().map(|(text, _)| text.into()).collect()
+}
+
+/// `tenant: t1`, or `tenants: [t1, t2]`.
+fn one_or_many(
+    fields: &mut Fields<'_>,
+    single: &'static str,
+    list: &'static str,
+    findings: &mut Findings,
+) -> Vec<Box<str>> {
+    if let (Some(first), Some(second)) = (fields.optional(single), fields.optional(list)) {
+        let message = format!("`{single}` and `{list}` both stand here: write one of them");
+        findings.push(Finding::error(Code::Contradiction, Some(second.place), message).also(first.place, "the other"));
+    }
+    one(fields, single, findings).into_iter().chain(many(fields, list, findings)).collect()
+}
+
+/// `Level 2`, or `{ Level 2: { tenant: t1, pacs: [p7, p8] } }`.
+fn role(node: &Node, findings: &mut Findings) -> Vec<Assignment> {
+    if !matches!(node.value, Value::Map(_)) {
+        return text(node, "a role", findings).map(Assignment::unbound).into_iter().collect();
+    }
+    let mut found = Vec::new();
+    for (role, bound) in reader::entries(node, "a role", findings).unwrap_or_default() {
+        let role = text(role, "a role", findings);
+        let mut scope = Vec::new();
+        for (name, values) in reader::entries(bound, "a role's scope", findings).unwrap_or_default() {
+            let what = "a scope's value";
+            let fitting = match &values.value {
+                Value::List(_) => {
+                    reader::texts(values, what, findings).into_iter().map(|(text, _)| text.into()).collect()
+                }
+                _ => text(values, what, findings).map(Into::into).into_iter().collect(),
+            };
+            if let Some(name) = text(name, "a scope's name", findings) {
+                scope.push((name.into(), fitting));
+            }
+        }
+        if let Some(role) = role {
+            found.push(Assignment { role: role.into(), scope });
+        }
+    }
+    found
+}
+
+fn claims(node: &Node, findings: &mut Findings) -> Map<String, Json> {
+    let entries = reader::entries(node, "`claims`", findings).unwrap_or_default();
+    let mut claims = Map::new();
+    for (key, value) in entries {
+        if let (Some(key), Some(value)) = (text(key, "a claim's name", findings), json_of(value, findings)) {
+            claims.insert(key.to_owned(), value);
+        }
+    }
+    claims
+}
+
+/// A value as a token would carry it: what JSON writes without quotes is no text here either.
+fn json_of(node: &Node, findings: &mut Findings) -> Option<Json> {
+    match &node.value {
+        Value::Scalar { text: plain, plain: true } => match &**plain {
+            "null" => Some(Json::Null),
+            "true" => Some(true.into()),
+            "false" => Some(false.into()),
+            number if let Ok(number) = serde_json::from_str::<Number>(number) => Some(Json::Number(number)),
+            _ => text(node, "a claim", findings).map(Into::into),
+        },
+        Value::Scalar { text, .. } => Some((&**text).into()),
+        Value::List(items) => items.iter().map(|item| json_of(item, findings)).collect(),
+        Value::Map(_) => Some(Json::Object(claims(node, findings))),
+    }
+}

@@ -1,0 +1,33 @@
+//! Cases: what a policy must decide, written beside it and tried against it.
+
+mod caller;
+mod coverage;
+mod suite;
+mod trial;
+mod variant;
+
+pub use coverage::{Coverage, Covered, Proof};
+pub use suite::{Case, Expected, Suite, read};
+pub use trial::{Bench, Ended, Tried, run};
+
+use crate::document::{Findings, Sources};
+
+/// Tries every case of the sources behind the first `bench.files`; the findings say what fails, and what cannot be read.
+pub fn judge(bench: &Bench<'_>) -> Findings {
+    let mut findings = Findings::default();
+    let mut coverage = Coverage::of(bench.policy);
+    for file in files(bench.sources, bench.files) {
+        if let Some(suite) = read(bench.sources, file, &mut findings) {
+            run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
+        }
+    }
+    findings
+}
+
+/// The numbers of the sources behind the first `before`.
+pub fn files(sources: &Sources, before: u32) -> impl Iterator<Item = u32> {
+    sources.iter().map(|(file, _)| file).filter(move |file| *file >= before)
+}
+
+#[cfg(test)]
+mod tests;

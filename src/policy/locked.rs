@@ -1,0 +1,97 @@
+//! Locked: what a reload may not do to the roles and profiles that are live.
+
+use std::collections::BTreeSet;
+
+use crate::document::{Code, Finding, Findings, Place};
+
+use super::model::{Bounds, Profile, Role};
+use super::snapshot::Snapshot;
+
+/// What `candidate` changes about the locked roles and profiles of `live`: each is an error, at its place in the
+/// candidate where it has one. What the candidate locks anew is free.
+pub fn changes(live: &Snapshot, candidate: &Snapshot) -> Findings {
+    let mut findings = Findings::default();
+    for role in live.model.roles.iter().filter(|role| role.locked) {
+        let now = candidate.model.roles.iter().find(|other| other.name == role.name);
+        let what = now.map(|now| (differences(&told_role(role, live), &told_role(now, candidate)), now.place));
+        findings.extend(report("role", &role.name, what));
+    }
+    for profile in live.model.profiles.iter().filter(|profile| profile.locked) {
+        let now = candidate.model.profiles.iter().find(|other| other.name == profile.name);
+        let what = now.map(|now| (differences(&told_profile(profile, live), &told_profile(now, candidate)), now.place));
+        findings.extend(report("profile", &profile.name, what));
+    }
+    findings
+}
+
+/// The finding about one locked thing; `what` is how it differs in the candidate, `None` where it is not there.
+fn report(sort: &str, name: &str, what: Option<(Vec<String>, Place)>) -> Findings {
+    let mut findings = Findings::default();
+    let (message, place) = match what {
+        None => (format!("the live policy locks the {sort} `{name}`, which is gone or renamed here"), None),
+        Some((differences, place)) if !differences.is_empty() => {
+            let message = format!("the live policy locks the {sort} `{name}`: {}", differences.join("; "));
+            (message, Some(place))
+        }
+        Some(_) => return findings,
+    };
+    let finding = Finding::error(Code::Locked, place, message);
+    findings.push(finding.help("a reload cannot change it; a restart with this policy can"));
+    findings
+}
+
+/// Told: everything that is said of a thing, in names, each sentence with its words for having and lacking it.
+type Told = BTreeSet<(&'static str, String)>;
+
+/// What a role says. Rows count with what it includes: whoever changes an included role changes this one.
+fn told_role(role: &Role, policy: &Snapshot) -> Told {
+    let mut told = Told::new();
+    for part in &role.parts {
+        let whereabouts = bounds(&part.scope, policy);
+        for row in part.rows.iter().filter_map(|row| policy.row(*row)) {
+            told.insert(("the permission", format!("`{}`{whereabouts}", row.name)));
+        }
+    }
+    told.extend(role.includes.iter().map(|name| ("the inclusion of", format!("`{name}`"))));
+    let scopes = policy.model.scopes.iter().enumerate().filter(|(at, _)| role.assign_within >> at & 1 == 1);
+    told.extend(scopes.map(|(_, scope)| ("the assignment within", format!("`{}`", scope.name))));
+    if role.policy_only {
+        told.insert(("the words", "`assign: policy-only`".to_owned()));
+    }
+    told.extend(role.locked.then(lock));
+    told
+}
+
+fn told_profile(profile: &Profile, policy: &Snapshot) -> Told {
+    let gates = profile.features.iter().filter_map(|at| policy.gate(usize::from(*at)));
+    let mut told: Told = gates.map(|gate| ("the feature", format!("`{}`", gate.name))).collect();
+    told.extend(profile.within.iter().map(|within| ("the place", bounds(within, policy).trim().to_owned())));
+    told.extend(profile.locked.then(lock));
+    told
+}
+
+fn lock() -> (&'static str, String) {
+    ("the word", "`locked`".to_owned())
+}
+
+/// ` in { tenant: t1, pacs: p7 | p8 }`, in the order of names; nothing for everywhere.
+fn bounds(bounds: &Bounds, policy: &Snapshot) -> String {
+    let named = bounds.iter().filter_map(|(at, values)| {
+        let scope = policy.model.scopes.get(usize::from(*at))?;
+        let mut values: Vec<&str> = values.iter().map(|value| &**value).collect();
+        values.sort_unstable();
+        Some(format!("{}: {}", scope.name, values.join(" | ")))
+    });
+    let mut named: Vec<String> = named.collect();
+    named.sort_unstable();
+    if named.is_empty() { String::new() } else { format!(" in {{ {} }}", named.join(", ")) }
+}
+
+fn differences(live: &Told, candidate: &Told) -> Vec<String> {
+    let lost = live.difference(candidate).map(|(what, name)| format!("{what} {name} is missing here"));
+    let gained = candidate.difference(live).map(|(what, name)| format!("{what} {name} is new here"));
+    lost.chain(gained).collect()
+}
+
+#[cfg(test)]
+mod tests;
