@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod decide;
+mod diff;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
@@ -49,6 +50,9 @@ enum Command {
     /// Replay recorded requests against a policy, one JSON line each
     #[command(after_help = decide::EXAMPLE)]
     Decide(decide::DecideArgs),
+    /// Tell what two versions of a policy decide differently: who gained and who lost what
+    #[command(after_help = diff::EXAMPLE)]
+    Diff(diff::DiffArgs),
     /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; keeps nothing
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
@@ -81,6 +85,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Check(args) => check::run(&args, out, err),
         Command::Explain(args) => explain::run(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
+        Command::Diff(args) => diff::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),

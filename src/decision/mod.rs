@@ -1,6 +1,7 @@
 //! The answer: one pure function, used by the proxy, by `explain`, by `decide` and by every test.
 
 pub mod approval;
+pub mod diff;
 mod judge;
 pub mod mode;
 pub mod reason;

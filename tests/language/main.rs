@@ -16,4 +16,5 @@ mod program;
 mod world;
 
 mod agreement;
+mod differing;
 mod properties;

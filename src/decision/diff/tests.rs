@@ -1,0 +1,1 @@
+//! What two small policies decide differently.
