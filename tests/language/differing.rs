@@ -107,7 +107,7 @@ fn edit(dice: &mut Dice, world: &mut World, other: &World) {
 
 fn load(world: &World) -> Option<Snapshot> {
     let mut sources = portcullis::document::Sources::default();
-    sources.add("p.yaml", printing::yaml(world));
+    sources.add("p.yaml", &printing::yaml(world));
     portcullis::policy::load(&sources, None).snapshot
 }
 
