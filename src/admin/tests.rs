@@ -31,6 +31,10 @@ impl Status for Still {
         crate::metrics::Metrics::new().render()
     }
 
+    fn diff(&self, api: &str) -> Option<Value> {
+        (api == "noah").then(|| json!({ "changes": [] }))
+    }
+
     fn reload(&self) {
         self.reloads.fetch_add(1, Ordering::SeqCst);
     }

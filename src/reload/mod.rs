@@ -1,5 +1,6 @@
 //! Where policies and keys come from, and how a new one takes the old one's place.
 
+pub mod changes;
 pub mod file;
 pub mod keys;
 pub mod live;
