@@ -177,17 +177,19 @@ fn face<'p>(side: &Side<'p>, route: &'p Route, method: &'p Method) -> Face<'p> {
 
 fn became(was: Option<&Face<'_>>, is: Option<&Face<'_>>) -> String {
     match (was, is) {
-        (None, Some(is)) => format!("new, {}", needs(is)),
-        (Some(was), None) => format!("gone, it was {}", needs(was)),
+        (None, Some(is)) => format!("new, {}", needs(is, false)),
+        (Some(was), None) => format!("gone, it was {}", needs(was, false)),
         (Some(was), Some(is)) => {
-            let (before, after) = (needs(was), needs(is));
+            let carried = !was.scopes.is_empty() && !is.scopes.is_empty() && was.scopes != is.scopes;
+            let (before, after) = (needs(was, carried), needs(is, carried));
             format!("{before} → {after}")
         }
         (None, None) => String::new(),
     }
 }
 
-fn needs(face: &Face<'_>) -> String {
+/// What it needs; what carries its scopes only where that is `carried` otherwise.
+fn needs(face: &Face<'_>, carried: bool) -> String {
     let cells = |cells: &BTreeSet<&Cell>| cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
     let mut text = match &face.need {
         Need::Public => "public".to_owned(),
@@ -206,7 +208,7 @@ fn needs(face: &Face<'_>) -> String {
         face.websocket.then(|| "WebSocket".to_owned()),
         face.token_from.map(|name| format!("token from ?{name}")),
         face.encoded_slash.map(|at| format!("encoded slash in segment {at}")),
-        (!face.scopes.is_empty()).then(|| {
+        carried.then(|| {
             let each = face.scopes.iter().map(|(name, carrier)| format!("{name} from {carrier}"));
             each.collect::<Vec<_>>().join(", ")
         }),
