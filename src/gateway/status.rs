@@ -50,7 +50,9 @@ impl Status for GatewayStatus {
         let store = self.stores.iter().find(|store| store.api() == api)?;
         Some((*store.last_diff()).as_ref().map_or(serde_json::Value::Null, |compared| {
             let mut json = compared.json.clone();
-            json["at"] = serde_json::json!(Moment(compared.at));
+            if let Some(object) = json.as_object_mut() {
+                object.insert("at".to_owned(), serde_json::json!(Moment(compared.at)));
+            }
             json
         }))
     }

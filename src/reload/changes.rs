@@ -84,7 +84,9 @@ impl Changes {
         let left_out = found.changes.len().saturating_sub(MOST_KEPT);
         found.changes.truncate(MOST_KEPT);
         let mut json = serde_json::to_value(&found).unwrap_or_default();
-        json["left_out"] = left_out.into();
+        if let Some(object) = json.as_object_mut() {
+            object.insert("left_out".to_owned(), left_out.into());
+        }
         self.last.publish(Some(Compared { at, json }));
     }
 }

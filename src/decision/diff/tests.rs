@@ -51,6 +51,9 @@ fn lines(found: &Diff) -> Vec<String> {
     changes.chain(found.settings.iter().cloned()).collect()
 }
 
+/// Edits: pieces of the base, and what stands in their places.
+type Edits = &'static [(&'static str, &'static str)];
+
 /// The base with pieces replaced by others.
 fn with(pairs: &[(&str, &str)]) -> String {
     pairs.iter().fold(BASE.to_owned(), |text, (from, to)| {
@@ -61,7 +64,7 @@ fn with(pairs: &[(&str, &str)]) -> String {
 
 #[test]
 fn each_change_is_told_once_with_who_and_through_what() {
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    let table: &[(Edits, &[&str])] = &[
         (
             &[("roles: [R1] }\n  w", "roles: [R2] }\n  w")],
             &["Gained user v: delete A (by `Clear`), behind gate step-up"],

@@ -134,7 +134,7 @@ impl<'f, 'p> Finder<'f, 'p> {
                 for target in self.targets(side, route, method, &atom.area, &hint.scopes) {
                     for subject in subjects {
                         let asking = self.asking(side, subject, &target, hint, atom, method);
-                        if let Some(example) = self.probe(&asking, &[target.clone()], direction) {
+                        if let Some(example) = self.probe(&asking, std::slice::from_ref(&target), direction) {
                             return Some(example);
                         }
                     }
