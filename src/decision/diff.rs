@@ -129,7 +129,7 @@ pub fn diff(old: &Snapshot, new: &Snapshot, now: Timestamp) -> Diff {
     changes.extend(held);
     changes.extend(users::changes(&finder, &explained));
     let mut joined: Vec<Change> = Vec::new();
-    let mut places = HashMap::new();
+    let mut places: HashMap<_, usize> = HashMap::new();
     for change in changes {
         let Change { direction, who, through, place, behind, example, .. } = &change;
         let key = (*direction, who.clone(), through.clone(), place.clone(), behind.clone(), example.is_some());
