@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use portcullis::cli::Exit;
 use portcullis::decision::Reason;
-use portcullis::document::Code;
+use portcullis::document::{Code, Sources};
 use portcullis::metrics::METRICS;
+use portcullis::policy;
 use portcullis::request::Dialect;
 
 const README: &str = include_str!("../README.md");

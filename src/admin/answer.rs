@@ -63,7 +63,26 @@ pub(super) fn answer(
         }
         ("/metrics" | "/policy", _) => not_allowed("GET"),
         ("/reload", _) => not_allowed("POST"),
-        _ => problem(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics, /policy and /reload"),
+        _ => match (diffed(path), method) {
+            (Some(api), &Method::GET) => diff(api, status),
+            (Some(_), _) => not_allowed("GET"),
+            (None, _) => {
+                let known = "there are /live, /ready, /metrics, /policy, /policies/API/diff and /reload";
+                problem(StatusCode::NOT_FOUND, known)
+            }
+        },
+    }
+}
+
+/// The API whose policy's last change a path asks for.
+fn diffed(path: &str) -> Option<&str> {
+    path.strip_prefix("/policies/")?.strip_suffix("/diff").filter(|api| !api.is_empty() && !api.contains('/'))
+}
+
+fn diff(api: &str, status: &dyn Status) -> Response<Full<Bytes>> {
+    match status.diff(api) {
+        Some(diff) => response(StatusCode::OK, JSON, json!({ "api": api, "diff": diff }).to_string()),
+        None => problem(StatusCode::NOT_FOUND, "no API has this name"),
     }
 }
 

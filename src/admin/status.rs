@@ -12,6 +12,9 @@ pub trait Status: Send + Sync + 'static {
     /// The metrics in prometheus' text format.
     fn metrics_text(&self) -> String;
 
+    /// What the last reload of an API's policy changed: null until one did; `None` where no API has the name.
+    fn diff(&self, api: &str) -> Option<serde_json::Value>;
+
     /// Asks for a reload of everything that reloads and returns without waiting for it.
     fn reload(&self);
 }

@@ -31,6 +31,10 @@ impl Status for Still {
         crate::metrics::Metrics::new().render()
     }
 
+    fn diff(&self, api: &str) -> Option<Value> {
+        (api == "noah").then(|| json!({ "changes": [] }))
+    }
+
     fn reload(&self) {
         self.reloads.fetch_add(1, Ordering::SeqCst);
     }
@@ -145,6 +149,8 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
     let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer] });
     assert_eq!(answer.json(), expected);
     assert_eq!(admin.get("/policy").json(), json!({ "apis": [api] }));
+    assert_eq!(admin.get("/policies/noah/diff").json(), json!({ "api": "noah", "diff": { "changes": [] } }));
+    assert_eq!(admin.get("/policies/nobody/diff").status, 404);
 }
 
 #[test]
@@ -219,7 +225,7 @@ fn with_a_token_only_the_bare_health_is_told_to_others() {
         "Authorization: Bearer s3cret\r\nAuthorization: Bearer s3cret\r\n",
     ];
     for header in wrong {
-        for path in ["/metrics", "/policy", "/reload", "/nothing"] {
+        for path in ["/metrics", "/policy", "/policies/noah/diff", "/reload", "/nothing"] {
             let answer = with(path, header);
             assert_eq!(answer.status, 401, "{path} {header}");
             assert!(answer.head.contains("www-authenticate: bearer"));

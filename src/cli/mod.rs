@@ -4,6 +4,7 @@ mod caller;
 mod check;
 mod completions;
 mod decide;
+mod diff;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
@@ -62,6 +63,9 @@ enum Command {
     /// Make, revoke and list API keys
     #[command(after_help = key::EXAMPLE)]
     Key(key::KeyArgs),
+    /// Tell what two versions of a policy decide differently: who gained and who lost what
+    #[command(after_help = diff::EXAMPLE)]
+    Diff(diff::DiffArgs),
     /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; keeps nothing
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
@@ -98,6 +102,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Test(args) => test::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
+        Command::Diff(args) => diff::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
         Command::Import(args) => import::run(&args, out, err),
         Command::Key(args) => key::run(&args, out, err),

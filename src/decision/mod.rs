@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod cases;
+pub mod diff;
 mod judge;
 pub mod mode;
 pub mod reason;

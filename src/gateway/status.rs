@@ -50,6 +50,17 @@ impl Status for GatewayStatus {
         self.metrics.render()
     }
 
+    fn diff(&self, api: &str) -> Option<serde_json::Value> {
+        let store = self.stores.iter().find(|store| store.api() == api)?;
+        Some((*store.last_diff()).as_ref().map_or(serde_json::Value::Null, |compared| {
+            let mut json = compared.json.clone();
+            if let Some(object) = json.as_object_mut() {
+                object.insert("at".to_owned(), serde_json::json!(Moment(compared.at)));
+            }
+            json
+        }))
+    }
+
     fn reload(&self) {
         self.reload.everything();
     }

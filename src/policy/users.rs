@@ -38,6 +38,10 @@ struct Packed {
 
 const NONE: u32 = u32::MAX;
 
+/// Alike: what an entry says beside its tenants, by places in one snapshot: equal ones say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Alike([u32; 4]);
+
 /// Entry: what the policy says of one id.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'p> {
@@ -55,6 +59,8 @@ pub struct Entry<'p> {
     pub permissions: &'p [RowId],
     /// Rows that are taken from the user.
     pub without: &'p [RowId],
+    /// By which entries of one snapshot that say the same are told.
+    pub alike: Alike,
 }
 
 impl Users {
@@ -154,6 +160,7 @@ impl Users {
             tenants: at(&self.tenants, packed.tenants).map(|list| &**list),
             permissions: at(&self.rows, packed.permissions).map_or(&[], |list| list),
             without: at(&self.rows, packed.without).map_or(&[], |list| list),
+            alike: Alike([packed.group, packed.roles, packed.permissions, packed.without]),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod cases;
+pub mod changes;
 pub mod file;
 pub mod keys;
 pub mod live;

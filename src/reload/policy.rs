@@ -9,6 +9,7 @@ use crate::policy::{self, PolicyVersion, Snapshot, locked};
 
 use super::Live;
 use super::cases;
+use super::changes::{self, Changes};
 use super::file::{self, Unread};
 use super::look::{Look, Mark};
 
@@ -28,6 +29,7 @@ pub struct PolicyStore {
     issuers: Box<[Box<str>]>,
     live: Live<Option<Snapshot>>,
     state: Live<PolicyState>,
+    changes: Arc<Changes>,
     seen: Mutex<Seen>,
     on_change: Box<dyn Fn(&Event) + Send + Sync>,
 }
@@ -105,6 +107,7 @@ impl PolicyStore {
             issuers,
             live: Live::new(None),
             state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None }),
+            changes: Arc::default(),
             seen: Mutex::new(Seen::default()),
             on_change,
         };
@@ -121,6 +124,11 @@ impl PolicyStore {
     /// What is live and what was refused; never waits for a load.
     pub fn state(&self) -> Arc<PolicyState> {
         self.state.load()
+    }
+
+    /// What the last reload changed; `None` until one has been compared.
+    pub fn last_diff(&self) -> Arc<Option<changes::Compared>> {
+        self.changes.last()
     }
 
     /// The API's name.
@@ -215,7 +223,10 @@ impl PolicyStore {
         self.state.publish(PolicyState { version: Some(version.clone()), since: SystemTime::now(), refused: None });
         tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "policy is live");
         (self.on_change)(&Event::Published(version.clone()));
-        retire(old);
+        let new = self.live.load();
+        if let Some(old) = self.changes.compare(&self.api, old, new) {
+            retire(&old);
+        }
         Refresh::Published(version)
     }
 
@@ -284,14 +295,14 @@ pub(super) fn kept(findings: &Findings, sources: &Sources) -> Kept {
 }
 
 /// A finding quotes what somebody wrote; line breaks and other controls in it must not forge a line of the log.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// Frees an old version, here if the requests that still read it end soon.
-fn retire(old: Arc<Option<Snapshot>>) {
+fn retire(old: &Arc<Option<Snapshot>>) {
     let end = Instant::now() + RETIREMENT;
-    while Arc::strong_count(&old) > 1 && Instant::now() < end {
+    while Arc::strong_count(old) > 1 && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -19,4 +19,5 @@ mod world;
 mod agreement;
 mod cases;
 mod golden;
+mod differing;
 mod properties;

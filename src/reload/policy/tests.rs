@@ -314,3 +314,23 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
         self.clone()
     }
 }
+
+#[test]
+fn a_reload_is_compared_with_what_was_live() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    assert!(store.last_diff().is_none(), "the first version replaces none");
+    bench.write("p.yaml", &policy("a", "users:\n  u1: { permissions: [Read] }\n"));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while store.last_diff().is_none() {
+        assert!(std::time::Instant::now() < end, "the comparison does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let found = store.last_diff();
+    let json = &(*found).as_ref().unwrap().json;
+    assert_eq!(json["changes"][0]["direction"], "gained");
+    assert_eq!(json["changes"][0]["who"]["users"], serde_json::json!([1, ["u1"]]));
+    assert_eq!(json["left_out"], 0);
+}

@@ -1,0 +1,108 @@
+//! `diff`: what two versions of a policy decide differently.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::decision::diff::{Change, Diff, Direction, diff};
+use crate::policy::Snapshot;
+
+use super::caller;
+use super::exit::{Exit, Trouble, print};
+use super::policy_file;
+
+pub(super) const EXAMPLE: &str = "\
+Example: portcullis diff policies/noah-es.yaml candidate.yaml
+
+Ends with 0 where nothing is different, with 1 where something is, and with 2 where a policy cannot be read, as \
+diff(1) does. Compared is what is permitted and what is masked, by cell and scope; reasons and the order of lines are \
+not. A row may be renamed or split: its name counts where tokens claim it. A line without an example is a difference \
+for which no request was found.";
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The older policy: a file, or a folder of files
+    #[arg(value_name = "OLD", value_hint = clap::ValueHint::AnyPath)]
+    old: PathBuf,
+    /// The newer policy: a file, or a folder of files
+    #[arg(value_name = "NEW", value_hint = clap::ValueHint::AnyPath)]
+    new: PathBuf,
+    /// How the differences are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Print nothing; the code tells
+    #[arg(long)]
+    quiet: bool,
+    /// Only what somebody gained, or only what somebody lost; the code counts only these too
+    #[arg(long, value_enum, value_name = "DIRECTION")]
+    only: Option<Only>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Gained, lost and changed, the most dangerous first, each with a request that shows it
+    Text,
+    /// One object
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    Gained,
+    Lost,
+}
+
+pub(super) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+    let (old, new) = (load(&args.old)?, load(&args.new)?);
+    let mut found = diff(&old, &new, caller::now());
+    if let Some(only) = args.only {
+        let wanted = if only == Only::Gained { Direction::Gained } else { Direction::Lost };
+        found.changes.retain(|change| change.direction == wanted);
+        found.settings.clear();
+    }
+    let exit = if found.is_empty() { Exit::Done } else { Exit::Findings };
+    if args.quiet {
+        return Ok(exit);
+    }
+    let printed = match args.format {
+        Format::Text => text(&found),
+        Format::Json => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
+    };
+    print(out, &printed, exit)
+}
+
+/// Findings mean a difference here, so a policy that cannot be read is wrong usage.
+fn load(path: &Path) -> Result<Snapshot, Trouble> {
+    let loaded = policy_file::load(path).map_err(|trouble| Trouble::usage(trouble.message))?;
+    Ok(loaded.0)
+}
+
+fn text(found: &Diff) -> String {
+    let mut out =
+        format!("{} {} → {} {}: {}\n", found.old[0], found.old[1], found.new[0], found.new[1], found.summary());
+    for (direction, title) in
+        [(Direction::Gained, "GAINED"), (Direction::Lost, "LOST"), (Direction::Changed, "CHANGED")]
+    {
+        let here: Vec<&Change> = found.changes.iter().filter(|change| change.direction == direction).collect();
+        if here.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("\n{title} ({})\n", here.len()));
+        for change in here {
+            out.push_str(&format!("  {change}\n"));
+            match &change.example {
+                Some(example) => out.push_str(&format!("      {example}\n")),
+                None => out.push_str("      no request was found that shows it\n"),
+            }
+        }
+    }
+    if !found.settings.is_empty() {
+        out.push_str(&format!("\nSETTINGS ({})\n", found.settings.len()));
+        found.settings.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Routes: methods that came, went, or need something else, and with whom that was seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::policy::routes::{Carrier, Method, Route};
+use crate::policy::template::Segment;
+use crate::vocabulary::{Cell, Cells, Subject};
+
+use super::area::Area;
+use super::side::Side;
+use super::witness::{Finder, Target};
+use super::{Change, Direction, Example, Who};
+
+/// Face: everything of a method that a decision or the edge looks at, by names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Face<'p> {
+    need: Need<'p>,
+    across: BTreeSet<&'p str>,
+    when: Option<&'p str>,
+    websocket: bool,
+    token_from: Option<&'p str>,
+    encoded_slash: Option<u16>,
+    scopes: BTreeMap<&'p str, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Need<'p> {
+    All(BTreeSet<&'p Cell>),
+    ByType(Vec<(String, BTreeSet<&'p Cell>)>),
+    Public,
+    Nobody,
+}
+
+type Methods<'p> = BTreeMap<(String, &'p str), (&'p Route, &'p Method)>;
+
+pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
+    let folds = finder.old.policy.model.dialect.folds_case() && finder.new.policy.model.dialect.folds_case();
+    let (old, new) = (methods(finder.old, folds), methods(finder.new, folds));
+    let mut all = Vec::new();
+    let mut callers = Vec::new();
+    for key in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+        let (before, after) = (old.get(key), new.get(key));
+        let (was, is) =
+            (before.map(|one| face(finder.old, one.0, one.1)), after.map(|one| face(finder.new, one.0, one.1)));
+        if was == is {
+            continue;
+        }
+        if callers.is_empty() {
+            callers = finder.callers();
+            callers.insert(0, ("anyone".to_owned(), Subject::anonymous()));
+        }
+        let Some((route, _)) = after.or(before) else { continue };
+        let what = format!("{} {}: {}", key.1, route.template.text(), became(was.as_ref(), is.as_ref()));
+        let sides = before.map(|one| (finder.old, one)).into_iter().chain(after.map(|one| (finder.new, one)));
+        let mut targets: Vec<Target> = sides
+            .flat_map(|(side, (route, method))| finder.targets(side, route, method, &Area::default(), &BTreeMap::new()))
+            .collect();
+        if was.as_ref().and_then(|face| face.encoded_slash) != is.as_ref().and_then(|face| face.encoded_slash) {
+            targets.extend(
+                targets.clone().into_iter().map(|target| Target { path: target.path.replace("x1", "x%2F1"), ..target }),
+            );
+        }
+        let found = all.len();
+        for direction in [Direction::Gained, Direction::Lost] {
+            all.extend(
+                seen(finder, &callers, &targets, direction)
+                    .map(|(who, example)| Change::said(direction, who, what.as_str(), Some(example))),
+            );
+        }
+        let silent = |face: Option<&Face<'_>>| face.is_none_or(|face| face.need == Need::Nobody);
+        if all.len() == found && !(silent(was.as_ref()) && silent(is.as_ref())) {
+            let (was, is) = (was.as_ref(), is.as_ref());
+            let upgrade = |face: Option<&Face<'_>>| face.is_some_and(|face| face.websocket);
+            let direction = match (upgrade(was), upgrade(is)) {
+                (false, true) => Direction::Gained,
+                (true, false) => Direction::Lost,
+                _ => Direction::Changed,
+            };
+            all.push(Change::said(direction, Who::Callers(Vec::new()), what, None));
+        }
+    }
+    all
+}
+
+/// Who was seen to gain or lose, the widest only, with one example.
+fn seen(
+    finder: &Finder<'_, '_>,
+    callers: &[(String, Subject)],
+    targets: &[Target],
+    direction: Direction,
+) -> Option<(Who, Example)> {
+    let mut found: Vec<String> = Vec::new();
+    let mut first = None;
+    for (name, subject) in callers {
+        if found.contains(name) {
+            continue;
+        }
+        let Some(example) = finder.probe(std::slice::from_ref(subject), targets, direction) else { continue };
+        let widest = match &**name {
+            "anyone" => Some(Who::Anyone),
+            "everyone" => Some(Who::Everyone),
+            _ => None,
+        };
+        if let Some(who) = widest {
+            return Some((who, example));
+        }
+        // Rows by name are told where no role was seen.
+        if found.is_empty() || !name.starts_with("whoever") {
+            found.push(name.clone());
+        }
+        first = first.or(Some(example));
+    }
+    let roles = found.iter().any(|name| name.starts_with("role "));
+    found.retain(|name| !roles || !name.starts_with("a token"));
+    first.map(|example| (if found == ["service apps"] { Who::ServiceApps } else { Who::Callers(found) }, example))
+}
+
+fn methods<'p>(side: &Side<'p>, folds: bool) -> Methods<'p> {
+    let routes = side.policy.routes.routes().iter();
+    let each = routes.flat_map(|route| {
+        let key = key(route, folds);
+        route.methods.iter().map(move |method| ((key.clone(), &*method.name), (route, method)))
+    });
+    each.collect()
+}
+
+/// The template without the names of its parameters.
+fn key(route: &Route, folds: bool) -> String {
+    let segments = route.template.segments().iter().map(|segment| match segment {
+        Segment::Literal(literal) if folds => literal.to_ascii_lowercase(),
+        Segment::Literal(literal) => literal.to_string(),
+        Segment::Parameter(_) => "{}".to_owned(),
+        Segment::Rest(_) => "{*}".to_owned(),
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn face<'p>(side: &Side<'p>, route: &'p Route, method: &'p Method) -> Face<'p> {
+    let policy = side.policy;
+    let set = |cells: &'p [crate::vocabulary::CellId]| {
+        cells.iter().filter_map(|cell| policy.cell(*cell)).collect::<BTreeSet<_>>()
+    };
+    let need = match &method.cells {
+        Cells::All(cells) => Need::All(set(cells)),
+        Cells::ByType(candidates) => {
+            let mut types: Vec<_> = candidates.iter().map(|one| (one.range.to_string(), set(&one.cells))).collect();
+            types.sort();
+            Need::ByType(types)
+        }
+        Cells::Public => Need::Public,
+        Cells::Nobody => Need::Nobody,
+    };
+    let plain = matches!(need, Need::Public | Need::Nobody);
+    let mut scopes = BTreeMap::new();
+    let mut across = BTreeSet::new();
+    for (at, (scope, carrier)) in (0_u8..).zip(policy.model.scopes.iter().zip(route.scopes)) {
+        let carried = match carrier {
+            Some(Carrier::Segment(at)) => Some(format!("segment {at}")),
+            Some(Carrier::Query(at)) => route.template.query().get(usize::from(at)).map(|(name, _)| format!("?{name}")),
+            None => None,
+        };
+        if method.across >> at & 1 == 1 && !matches!(carrier, Some(Carrier::Segment(_))) && !plain {
+            across.insert(&*scope.name);
+        }
+        scopes.extend(carried.filter(|_| !plain).map(|carried| (&*scope.name, carried)));
+    }
+    Face {
+        need,
+        across,
+        when: method.when.filter(|_| !plain).and_then(|when| policy.condition(when)).map(|when| when.text()),
+        websocket: method.websocket,
+        token_from: method.token_from.as_deref(),
+        encoded_slash: method.encoded_slash,
+        scopes,
+    }
+}
+
+fn became(was: Option<&Face<'_>>, is: Option<&Face<'_>>) -> String {
+    match (was, is) {
+        (None, Some(is)) => format!("new, {}", needs(is, false)),
+        (Some(was), None) => format!("gone, it was {}", needs(was, false)),
+        (Some(was), Some(is)) => {
+            let carried = !was.scopes.is_empty() && !is.scopes.is_empty() && was.scopes != is.scopes;
+            let (before, after) = (needs(was, carried), needs(is, carried));
+            format!("{before} → {after}")
+        }
+        (None, None) => String::new(),
+    }
+}
+
+/// What it needs; what carries its scopes only where that is `carried` otherwise.
+fn needs(face: &Face<'_>, carried: bool) -> String {
+    let cells = |cells: &BTreeSet<&Cell>| cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let mut text = match &face.need {
+        Need::Public => "public".to_owned(),
+        Need::Nobody => "nobody".to_owned(),
+        Need::All(needed) => cells(needed),
+        Need::ByType(types) => {
+            let each = types.iter().map(|(range, needed)| format!("{range}: {}", cells(needed)));
+            format!("by type ({})", each.collect::<Vec<_>>().join("; "))
+        }
+    };
+    if !face.across.is_empty() {
+        text.push_str(&format!(" across {}", face.across.iter().copied().collect::<Vec<_>>().join(" and ")));
+    }
+    let list = [
+        face.when.map(|when| format!("when {when}")),
+        face.websocket.then(|| "WebSocket".to_owned()),
+        face.token_from.map(|name| format!("token from ?{name}")),
+        face.encoded_slash.map(|at| format!("encoded slash in segment {at}")),
+        carried.then(|| {
+            let each = face.scopes.iter().map(|(name, carrier)| format!("{name} from {carrier}"));
+            each.collect::<Vec<_>>().join(", ")
+        }),
+    ];
+    for part in list.into_iter().flatten() {
+        text.push_str(&format!(", {part}"));
+    }
+    text
+}

@@ -1,0 +1,125 @@
+//! Small policies held against each other.
+
+use super::{Diff, diff};
+use crate::document::Sources;
+use crate::policy::{Snapshot, load};
+use crate::vocabulary::Timestamp;
+
+const BASE: &str = "version: 1
+name: p
+scopes: { tenant: caller, ward: grant }
+routes:
+  /{tenant}/a: { GET: read A, POST: create A }
+  /{tenant}/a/{id}: { DELETE: delete A }
+  /{tenant}/wards/{ward}: { GET: read B }
+  /ui: { GET: public }
+resources: [A, B]
+permissions:
+  See: { A: R }
+  Use: { A: CR }
+  Clear: { A: RD }
+  Ward: { B: R }
+everyone: [See]
+gates:
+  step-up: { by: approval, permissions: [Clear], keys: [client], granted: [{ client: app-1 }] }
+roles:
+  R1: { permissions: [Use] }
+  R2: { includes: [R1], permissions: [Clear] }
+  R3: { within: [{ ward: w1, permissions: [Ward] }] }
+users:
+  u: { without: [Use] }
+  v: { roles: [R1] }
+  w: { roles: [R1] }
+";
+
+fn snapshot(text: &str) -> Snapshot {
+    let mut sources = Sources::default();
+    sources.add("p.yaml", text);
+    let loaded = load(&sources, None);
+    loaded.snapshot.unwrap_or_else(|| panic!("{}", crate::document::report::human(&loaded.findings, &sources)))
+}
+
+fn between(old: &str, new: &str) -> Diff {
+    diff(&snapshot(old), &snapshot(new), Timestamp(1_800_000_000))
+}
+
+fn lines(found: &Diff) -> Vec<String> {
+    let changes = found.changes.iter().map(|change| {
+        let shown = if change.example.is_some() { "" } else { "?" };
+        format!("{:?}{shown} {change}", change.direction)
+    });
+    changes.chain(found.settings.iter().cloned()).collect()
+}
+
+/// Edits: pieces of the base, and what stands in their places.
+type Edits = &'static [(&'static str, &'static str)];
+
+/// The base with pieces replaced by others.
+fn with(pairs: &[(&str, &str)]) -> String {
+    pairs.iter().fold(BASE.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    })
+}
+
+#[test]
+fn each_change_is_told_once_with_who_and_through_what() {
+    let table: &[(Edits, &[&str])] = &[
+        (
+            &[("roles: [R1] }\n  w", "roles: [R2] }\n  w")],
+            &["Gained user v: delete A (by `Clear`), behind gate step-up"],
+        ),
+        (&[("GET: public", "GET: nobody")], &["Lost ANYONE, without a credential: GET /ui: public → nobody"]),
+        (
+            &[("GET: read B", "GET: public")],
+            &["Gained ANYONE, without a credential: GET /{tenant}/wards/{ward}: read B → public"],
+        ),
+        (&[], &[]),
+        (&[("ward: w1", "ward: [w1, w2]")], &["Gained role R3: read B (by `Ward`) in ward w2"]),
+        (
+            &[(
+                "{ ward: w1, permissions: [Ward] }",
+                "{ ward: w1, permissions: [Ward] }, { ward: w1, permissions: [See] }",
+            )],
+            &[],
+        ),
+        (
+            &[("client: app-1", "client: app-2")],
+            &["Gained gate step-up: approved for client app-2", "Lost gate step-up: approved for client app-1"],
+        ),
+        (&[("everyone: [See]", "everyone: []")], &["Lost EVERYONE who is authenticated: read A (by `See`)"]),
+        (
+            &[("everyone: [See]", "everyone: [See]\nservice-apps: all")],
+            &["Gained SERVICE APPS: service-apps: like users → all"],
+        ),
+        (&[("name: p", "name: p\nshadow: all")], &["shadow: off, refusals are enforced → all refusals forward"]),
+    ];
+    for (pairs, expected) in table {
+        let found = lines(&between(BASE, &with(pairs)));
+        assert_eq!(found, *expected, "{pairs:?}");
+    }
+}
+
+#[test]
+fn a_row_that_is_renamed_counts_only_where_a_token_claims_it() {
+    let new = BASE.replace("Clear", "Erase");
+    let found = lines(&between(BASE, &new));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found.iter().any(|line| line.starts_with("Lost whoever is given `Clear` by name: delete A")), "{found:#?}");
+    assert!(
+        found.iter().any(|line| line.starts_with("Gained whoever is given `Erase` by name: delete A")),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn users_that_changed_alike_are_one_line() {
+    let many = |role: &str| {
+        let users: String = (0..1_203).map(|at| format!("  z{at}: {{ roles: [{role}] }}\n")).collect();
+        format!("{BASE}{users}")
+    };
+    let found = lines(&between(&many("R1"), &many("R3")));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("Gained 1203 users (z0, z1, "), "{found:#?}");
+    assert!(found[1].starts_with("Lost 1203 users (z0, z1, "), "{found:#?}");
+}

@@ -1,0 +1,335 @@
+//! Listed users: entries that say something else, equal changes together, because there may be a million of them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::policy::users::{Alike, Entry};
+use crate::policy::{RowId, Snapshot};
+use crate::vocabulary::{Assignment, Id, Kind, Subject};
+
+use super::area::{Area, Values};
+use super::holders::{Explained, Moved, in_groups, moved, subject, tell};
+use super::side::{Given, Lock, Person, Side};
+use super::switches::both;
+use super::witness::{FRESH, Finder};
+use super::{Change, Direction, Who};
+
+/// How many ids a line names.
+const FIRST: usize = 10;
+
+/// The most requests with which an entry is tried.
+const MOST_TARGETS: usize = 40;
+
+/// Said: what an entry says beside its tenants, by names; that of an id that is not listed says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Said<'p> {
+    listed: bool,
+    group: Option<&'p str>,
+    roles: Option<Vec<(&'p str, Area<'p>, Option<&'p str>)>>,
+    own: BTreeSet<&'p str>,
+    without: BTreeSet<&'p str>,
+}
+
+/// Same: users whose entries changed in the same way.
+#[derive(Default)]
+struct Same {
+    count: usize,
+    first: Vec<Id>,
+}
+
+/// Book: what entries say, each text once for both policies.
+#[derive(Default)]
+struct Book<'p> {
+    all: Vec<Said<'p>>,
+    known: HashMap<Said<'p>, usize>,
+}
+
+type Tenants<'p> = Option<BTreeSet<&'p str>>;
+
+pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, explained: &Explained<'p>) -> Vec<Change> {
+    let mut book = Book::default();
+    let nobody = book.place(Said::default());
+    let (mut then, mut now) = (HashMap::new(), HashMap::new());
+    let mut pairs: HashMap<(usize, usize), Same> = HashMap::new();
+    let mut tenants: HashMap<(Tenants<'p>, Tenants<'p>), Same> = HashMap::new();
+    let (old, new) = (finder.old.policy, finder.new.policy);
+    let mut note = |id: Id, before: Option<Entry<'p>>, after: Option<Entry<'p>>| {
+        let said = |side, entry: Option<Entry<'p>>, seen: &mut HashMap<Alike, usize>, book: &mut Book<'p>| {
+            entry.map_or(nobody, |entry| *seen.entry(entry.alike).or_insert_with(|| book.place(said(side, &entry))))
+        };
+        let pair = (said(finder.old, before, &mut then, &mut book), said(finder.new, after, &mut now, &mut book));
+        let (was, is) = (before.and_then(|entry| entry.tenants), after.and_then(|entry| entry.tenants));
+        if was != is {
+            let set = |list: Option<&'p [Box<str>]>| {
+                list.map(|list| list.iter().map(|name| &**name).collect::<BTreeSet<_>>())
+            };
+            let (was, is) = (set(was), set(is));
+            if was != is {
+                tenants.entry((was, is)).or_default().add(id.clone());
+            }
+        }
+        pairs.entry(pair).or_default().add(id);
+    };
+    for entry in new.standings.users().iter() {
+        let id = id(&entry);
+        let before = old.standings.users().find(&id);
+        note(id, before, Some(entry));
+    }
+    for entry in old.standings.users().iter() {
+        let id = id(&entry);
+        if find_exact(new, &id).is_none() {
+            let after = new.standings.users().find(&id);
+            note(id, Some(entry), after);
+        }
+    }
+    let mut all = Vec::new();
+    let mut ordered: Vec<_> = pairs.into_iter().collect();
+    ordered.sort_by(|(_, one), (_, other)| (other.count, &one.first).cmp(&(one.count, &other.first)));
+    for ((was, is), same) in ordered {
+        let (Some(before), Some(after)) = (book.all.get(was), book.all.get(is)) else { continue };
+        pair(finder, explained, before, after, &same, &mut all);
+    }
+    let mut ordered: Vec<_> = tenants.into_iter().collect();
+    ordered.sort_by(|(_, one), (_, other)| (other.count, &one.first).cmp(&(one.count, &other.first)));
+    for ((was, is), same) in ordered {
+        members(finder, was.as_ref(), is.as_ref(), &same, &mut all);
+    }
+    all
+}
+
+fn id(entry: &Entry<'_>) -> Id {
+    Id { source: entry.source.into(), name: entry.name.into() }
+}
+
+fn find_exact<'p>(policy: &'p Snapshot, id: &Id) -> Option<Entry<'p>> {
+    policy.standings.users().find(id).filter(|entry| entry.source == &*id.source)
+}
+
+impl Same {
+    fn add(&mut self, id: Id) {
+        self.count += 1;
+        if self.first.len() < FIRST {
+            self.first.push(id);
+        }
+    }
+
+    fn who(&self) -> Who {
+        Who::Users(self.count, self.first.iter().map(ToString::to_string).collect())
+    }
+
+    /// The first of them as callers whose tokens say nothing.
+    fn caller(&self) -> Subject {
+        Subject { id: self.first.first().cloned(), ..subject(None, None) }
+    }
+}
+
+impl<'p> Book<'p> {
+    fn place(&mut self, said: Said<'p>) -> usize {
+        let next = self.all.len();
+        let place = *self.known.entry(said.clone()).or_insert(next);
+        if place == next {
+            self.all.push(said);
+        }
+        place
+    }
+}
+
+fn said<'p>(side: &Side<'p>, entry: &Entry<'p>) -> Said<'p> {
+    let model = &side.policy.model;
+    let names = |rows: &[RowId]| rows.iter().map(|row| side.row_name(*row)).collect();
+    let group = entry.group.and_then(|group| model.groups.get(usize::try_from(group).ok()?));
+    let roles = entry.roles.map(|roles| {
+        let each = roles.iter().filter_map(|bound| {
+            let role = model.roles.get(usize::try_from(bound.role).ok()?)?;
+            let when = bound.when.and_then(|when| side.policy.condition(when)).map(|when| when.text());
+            Some((&*role.name, side.area(&bound.scope), when))
+        });
+        let mut each: Vec<_> = each.collect();
+        each.sort();
+        each
+    });
+    Said {
+        listed: true,
+        group: group.map(|group| &*group.name),
+        roles,
+        own: names(entry.permissions),
+        without: names(entry.without),
+    }
+}
+
+fn person<'p>(side: &Side<'p>, said: &Said<'p>) -> Person<'p> {
+    let rows = |names: &BTreeSet<&str>| names.iter().filter_map(|name| side.rows.get(name).copied()).collect();
+    let roles = said.roles.iter().flatten().filter_map(|(role, area, when)| {
+        let lock = when.map(Lock::When).into_iter().collect();
+        Some(Given { role: *side.roles.get(role)?, area: area.clone(), lock })
+    });
+    Person {
+        group: said.group.and_then(|group| side.groups.get(group).copied()),
+        roles: roles.collect(),
+        claimed: Vec::new(),
+        own: rows(&said.own),
+        without: rows(&said.without),
+    }
+}
+
+/// All lines about users whose entries said `before` and say `after`.
+fn pair<'p>(
+    finder: &Finder<'_, 'p>,
+    explained: &Explained<'p>,
+    before: &Said<'p>,
+    after: &Said<'p>,
+    same: &Same,
+    all: &mut Vec<Change>,
+) {
+    let who = same.who();
+    let groups: BTreeSet<&str> = finder.old.groups.keys().chain(finder.new.groups.keys()).copied().collect();
+    let mut told: Moved<'p> = explained.everyone.clone();
+    if before.group == after.group {
+        told.extend(after.group.and_then(|group| explained.groups.get(group)).into_iter().flatten().cloned());
+    }
+    for (role, ..) in before.roles.iter().chain(&after.roles).flatten() {
+        let has = |said: &Said<'_>| said.roles.iter().flatten().any(|(known, ..)| known == role);
+        if has(before) && has(after) {
+            told.extend(explained.roles.get(role).into_iter().flatten().cloned());
+        }
+    }
+    for row in before.own.intersection(&after.own) {
+        told.extend(explained.rows.get(row).into_iter().flatten().cloned());
+    }
+    let (was, is) = (person(finder.old, before), person(finder.new, after));
+    let found = moved(finder, &was, &is, &told);
+    tell(finder, &who, &in_groups(&same.caller(), &groups), &found, "", all);
+    told.extend(found);
+    if before.roles.is_none() && after.roles.is_none() && !(before.without.is_empty() && after.without.is_empty()) {
+        claims(finder, explained, (before, after), (&was, &is), same, &told, all);
+    }
+    let switched = |what: &str, token: &dyn Fn(Subject) -> Vec<Subject>, all: &mut Vec<Change>| {
+        let callers = token(same.caller());
+        let callers: Vec<Subject> = callers.iter().flat_map(|one| in_groups(one, &groups)).collect();
+        let targets = [finder.sample(finder.old, MOST_TARGETS), finder.sample(finder.new, MOST_TARGETS)].concat();
+        both(finder, &who, what, &callers, &targets, all);
+    };
+    let approved = || -> Vec<Box<str>> {
+        let gates = finder.old.policy.model.gates.iter().chain(&finder.new.policy.model.gates);
+        gates.map(|gate| gate.name.clone()).collect()
+    };
+    if before.roles.is_some() != after.roles.is_some() {
+        let rows: Vec<Box<str>> =
+            finder.old.rows.keys().chain(finder.new.rows.keys()).map(|row| (*row).into()).collect();
+        let roles: Vec<Assignment> =
+            finder.new.roles.keys().chain(finder.old.roles.keys()).map(|role| Assignment::unbound(role)).collect();
+        let what = if after.roles.is_some() {
+            "roles and permissions of the token no longer count"
+        } else {
+            "roles and permissions of the token count"
+        };
+        let token = |caller: Subject| {
+            let claiming = Subject { permissions: rows.clone(), approved: approved(), ..caller.clone() };
+            let one = roles.iter().take(20).map(|role| Subject {
+                roles: vec![role.clone()],
+                approved: approved(),
+                ..caller.clone()
+            });
+            std::iter::once(claiming).chain(one).collect()
+        };
+        switched(what, &token, all);
+    }
+    if before.group != after.group && !groups.is_empty() {
+        let word = |group: Option<&str>| group.map_or("as the token says".to_owned(), str::to_owned);
+        let what = format!("group: {} → {}", word(before.group), word(after.group));
+        switched(&what, &|caller| vec![caller.clone(), Subject { approved: approved(), ..caller }], all);
+    }
+    let apps = finder.old.policy.model.service_apps.is_some() || finder.new.policy.model.service_apps.is_some();
+    if before.listed != after.listed && apps {
+        let what = if after.listed {
+            "listed: a service app of this id is decided like a user"
+        } else {
+            "not listed: a service app of this id is decided by `service-apps`"
+        };
+        switched(what, &|caller| vec![Subject { kind: Kind::Service, ..caller }], all);
+    }
+}
+
+/// What the entries take away from what tokens claim.
+fn claims<'p>(
+    finder: &Finder<'_, 'p>,
+    explained: &Explained<'p>,
+    (before, after): (&Said<'p>, &Said<'p>),
+    (was, is): (&Person<'p>, &Person<'p>),
+    same: &Same,
+    told: &Moved<'p>,
+    all: &mut Vec<Change>,
+) {
+    let rows_differ = finder.old.rows.iter().any(|(name, row)| {
+        finder.new.rows.get(name).is_none_or(|other| finder.old.row_says(*row) != finder.new.row_says(*other))
+    }) || finder.old.rows.len() != finder.new.rows.len();
+    if before == after && !rows_differ {
+        return;
+    }
+    let mut told = told.clone();
+    for row in before.without.union(&after.without) {
+        let with = |side: &Side<'p>, person: &Person<'p>| Person {
+            claimed: side.rows.get(row).copied().into_iter().collect(),
+            ..person.clone()
+        };
+        let mut known = told.clone();
+        known.extend(explained.rows.get(row).into_iter().flatten().cloned());
+        let found = moved(finder, &with(finder.old, was), &with(finder.new, is), &known);
+        let claiming = Subject { permissions: vec![(*row).into()], ..same.caller() };
+        let roles = finder.new.roles.keys().chain(finder.old.roles.keys()).take(50);
+        let callers: Vec<Subject> = std::iter::once(claiming)
+            .chain(roles.map(|role| Subject { roles: vec![Assignment::unbound(role)], ..same.caller() }))
+            .collect();
+        tell(finder, &same.who(), &callers, &found, "", all);
+        told.extend(found);
+    }
+    if !rows_differ {
+        return;
+    }
+    for role in finder.old.roles.keys().chain(finder.new.roles.keys()).copied().collect::<BTreeSet<_>>() {
+        let with = |side: &Side<'p>, person: &Person<'p>| Person {
+            roles: side.claimed(role).into_iter().collect(),
+            ..person.clone()
+        };
+        let mut known = told.clone();
+        known.extend(explained.roles.get(role).into_iter().flatten().cloned());
+        let found = moved(finder, &with(finder.old, was), &with(finder.new, is), &known);
+        let claiming = Subject { roles: vec![Assignment::unbound(role)], ..same.caller() };
+        tell(finder, &same.who(), &[claiming], &found, &format!("role {role} of the token"), all);
+        told.extend(found);
+    }
+}
+
+/// Tenants that users came to or left.
+fn members<'p>(
+    finder: &Finder<'_, 'p>,
+    was: Option<&BTreeSet<&'p str>>,
+    is: Option<&BTreeSet<&'p str>>,
+    same: &Same,
+    all: &mut Vec<Change>,
+) {
+    let Some(scope) = finder.new.caller_scope().or(finder.old.caller_scope()) else { return };
+    let word = |set: Option<&BTreeSet<&str>>| {
+        set.map_or("as the token says".to_owned(), |set| set.iter().copied().collect::<Vec<_>>().join(", "))
+    };
+    let what = format!("{scope}: {} → {}", word(was), word(is));
+    let values: BTreeSet<&str> = was.into_iter().chain(is).flatten().copied().chain([FRESH]).collect();
+    let sides = [finder.old, finder.new];
+    let mut targets = Vec::new();
+    for (side, value) in sides.into_iter().flat_map(|side| values.iter().take(12).map(move |value| (side, value))) {
+        let area = Area([(scope, Values::bound([*value].into_iter()))].into());
+        let routes = side.policy.routes.routes().iter();
+        let methods = routes.flat_map(|route| route.methods.iter().map(move |method| (route, method)));
+        let found = methods.flat_map(|(route, method)| finder.targets(side, route, method, &area, &Default::default()));
+        targets.extend(found.take(MOST_TARGETS));
+    }
+    let id = same.first.first();
+    let callers: Vec<Subject> = finder
+        .callers()
+        .into_iter()
+        .map(|(_, caller)| Subject { id: id.cloned(), tenants: Vec::new(), ..caller })
+        .collect();
+    let mut found = Vec::new();
+    both(finder, &same.who(), &what, &callers, &targets, &mut found);
+    found.retain(|change| change.example.is_some() || change.direction == Direction::Changed);
+    all.extend(found);
+}
