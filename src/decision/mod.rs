@@ -4,9 +4,12 @@ pub mod approval;
 mod judge;
 pub mod mode;
 pub mod reason;
+pub mod remedy;
 pub mod seat;
 pub mod stated;
 pub mod verdict;
+pub mod view;
+pub mod who;
 pub mod witness;
 
 pub use approval::ApprovalSet;

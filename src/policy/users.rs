@@ -57,6 +57,13 @@ pub struct Entry<'p> {
     pub without: &'p [RowId],
 }
 
+impl Entry<'_> {
+    /// The id, as the policy spells it.
+    pub fn id(&self) -> Id {
+        Id { source: self.source.into(), name: self.name.into() }
+    }
+}
+
 impl Users {
     pub(super) fn build(users: Vec<User>) -> Self {
         let mut names = String::new();
