@@ -12,6 +12,7 @@ use super::{compile, validate};
 
 /// Change: the smallest thing that can be written otherwise; names are those of the policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each variant says what its names are of")]
 pub enum Change {
     /// A user is given a permission.
     UserGets { user: Box<str>, row: Box<str> },
@@ -44,7 +45,7 @@ pub enum Change {
 }
 
 /// Values: one for each name, the scope of an assignment, or what an approval is for.
-type Values = Vec<(Box<str>, Box<str>)>;
+pub type Values = Vec<(Box<str>, Box<str>)>;
 
 impl Change {
     /// The caller as its credential would state it.

@@ -51,7 +51,7 @@ fn what_must_be_bound_is_said() {
     let (_, out) = who("policies/hid-integration-service.yaml", "GET", "/ais/v1/tenant/t1/pacs/p7");
     let role = "whoever has the role `PacsAdministrator` assigned in this tenant and pacs, through `PacsGet`\n";
     assert!(out.contains(role), "{out}");
-    let (exit, out) = who("policies/hid-integration-service.yaml", "PUT", "/ais/v1/tenant/t1");
+    let (exit, out) = who("policies/proknow.yaml", "GET", "/api/organization/resolve");
     assert_eq!(exit, Exit::Done);
     assert!(out.contains("may       anybody, without a credential\n"), "{out}");
 }
