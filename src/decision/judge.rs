@@ -52,14 +52,14 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// Why none does.
     pub fn cell(&self, cell: CellId) -> Result<RowId, Reason> {
-        self.usable_row(cell, self.seat.across).ok_or_else(|| self.why(cell))
+        self.usable_row(cell).ok_or_else(|| self.why(cell))
     }
 
     /// How far one row comes.
     pub fn row(&self, row: RowId) -> RowState {
         let Ok(word) = usize::try_from(row.0 / 64) else { return RowState::default() };
         let bit = 1 << (row.0 % 64);
-        let found = self.held(word, self.seat.across);
+        let found = self.held(word);
         RowState {
             held: found.held & bit != 0,
             given: found.given & bit != 0,
@@ -158,10 +158,11 @@ impl<'a> Judge<'a> {
                 asks |= u64::from(asked) << at;
             }
         }
+        // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which answers
+        // there are, but it cannot mask those of a scope in which the caller may not see the fields.
+        let here = Self::new(Seat { across: 0, ..self.seat }, self.every_row);
         for (at, set) in self.seat.policy.model.fields.iter().enumerate().take(64) {
-            // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which
-            // answers there are, but it cannot mask those of a scope in which the caller may not see the fields.
-            if masks >> at & 1 == 1 && set.read.is_some_and(|read| self.usable_row(read, 0).is_some()) {
+            if masks >> at & 1 == 1 && set.read.is_some_and(|read| here.usable_row(read).is_some()) {
                 masks &= !(1 << at);
             }
         }
@@ -170,20 +171,20 @@ impl<'a> Judge<'a> {
     }
 
     /// The first row, in the policy's order, that is held, has the cell and has all its gates open.
-    fn usable_row(&self, cell: CellId, across: u8) -> Option<RowId> {
+    fn usable_row(&self, cell: CellId) -> Option<RowId> {
         let words = self.seat.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         words.into_iter().find_map(|(word, has)| {
-            let held = self.held(word, across).held & has;
+            let held = self.held(word).held & has;
             first_row(word, held & !self.closed(word, held))
         })
     }
 
-    fn held(&self, word: usize, across: u8) -> Held {
+    fn held(&self, word: usize) -> Held {
         if self.every_row {
             let all = self.seat.policy.standings.every_row().get(word).copied().unwrap_or(0);
             return Held { held: all, given: all, conditional: all, anywhere: all };
         }
-        self.seat.standing.word(word, self.seat.scope, across)
+        self.seat.standing.word(word, self.seat.scope, self.seat.across)
     }
 
     /// Which of the rows `held` some closed gate closes.
@@ -223,7 +224,9 @@ impl<'a> Judge<'a> {
     /// Whether a profile that applies, by the caller's group or within the scope, lists the feature.
     fn has_feature(&self, at: usize) -> bool {
         let model = &self.seat.policy.model;
-        let group = self.seat.standing.group().and_then(|group| model.groups.get(usize::try_from(group).ok()?));
+        // A service app that holds every row is asked for no group, and so has none.
+        let group = self.seat.standing.group().filter(|_| !self.every_row);
+        let group = group.and_then(|group| model.groups.get(usize::try_from(group).ok()?));
         let own = group.and_then(|group| group.profile).and_then(|profile| usize::try_from(profile).ok());
         let mut profiles = model.profiles.iter().zip(&self.seat.policy.features).enumerate();
         profiles.any(|(number, (profile, features))| {
@@ -240,7 +243,7 @@ impl<'a> Judge<'a> {
         let mut best = Reason::NotGranted;
         let words = self.seat.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         for (word, &has) in words {
-            let found = self.held(word, self.seat.across);
+            let found = self.held(word);
             let reason = if has & found.held != 0 {
                 // Held but not usable.
                 self.closing(word, has & found.held)

@@ -53,9 +53,11 @@ impl<'a> Seat<'a> {
         if !model.groups.is_empty() && self.standing.group().is_none() {
             return Ruling::Nothing(Reason::NoGroup);
         }
-        if model.one_role && !self.standing.has_one_role() {
+        // An assignment whose condition does not hold is not there.
+        let standing = self.standing.where_holds(self.holds);
+        if model.one_role && !standing.has_one_role() {
             return Ruling::Nothing(Reason::NotOneRole);
         }
-        Ruling::Rows(Judge::new(Seat { standing: self.standing.where_holds(self.holds), ..*self }, false))
+        Ruling::Rows(Judge::new(Seat { standing, ..*self }, false))
     }
 }

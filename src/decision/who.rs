@@ -160,7 +160,9 @@ impl<'p> Census<'p, '_> {
 
     fn weigh(&self, who: Who<'p>, group: Option<u32>, easy: Ruling<'_>, hard: Ruling<'_>) -> Option<Holder<'p>> {
         let (easy, hard) = match (easy, hard) {
-            (Ruling::Rows(easy), Ruling::Rows(hard)) => (easy, hard),
+            (Ruling::Rows(easy), Ruling::Rows(hard)) => (easy, Some(hard)),
+            // Under `one-role` somebody may have a role only while a condition holds.
+            (Ruling::Rows(easy), _) => (easy, None),
             (Ruling::Everything, _) => {
                 let rows = |need: &&[CellId]| need.iter().map(|cell| (*cell, None)).collect();
                 let passages = self.needs.iter().enumerate().map(|(at, need)| Passage {
@@ -177,7 +179,7 @@ impl<'p> Census<'p, '_> {
         let mut passages = Vec::new();
         for (at, need) in self.needs.iter().enumerate() {
             let mut passage = Passage { need: at, rows: Vec::new(), gates: 0, conditional: false };
-            let lacking = need.iter().find_map(|cell| self.pass(*cell, &easy, &hard, &mut passage).err());
+            let lacking = need.iter().find_map(|cell| self.pass(*cell, &easy, hard.as_ref(), &mut passage).err());
             match lacking {
                 None => passages.push(passage),
                 Some(reason) => refused = refused.or(Some(reason)),
@@ -189,12 +191,18 @@ impl<'p> Census<'p, '_> {
     }
 
     /// Adds the row that opens a cell: one that nothing keeps closed, else the first whose gates can be opened.
-    fn pass(&self, cell: CellId, easy: &Judge<'_>, hard: &Judge<'_>, passage: &mut Passage) -> Result<(), Reason> {
-        let row = match hard.cell(cell) {
-            Ok(row) => row,
-            Err(_) => {
+    fn pass(
+        &self,
+        cell: CellId,
+        easy: &Judge<'_>,
+        hard: Option<&Judge<'_>>,
+        passage: &mut Passage,
+    ) -> Result<(), Reason> {
+        let row = match hard.map(|hard| hard.cell(cell)) {
+            Some(Ok(row)) => row,
+            _ => {
                 let row = easy.cell(cell)?;
-                let state = hard.row(row);
+                let state = hard.map(|hard| hard.row(row)).unwrap_or_default();
                 passage.gates |= state.closed;
                 passage.conditional |= !state.held;
                 row

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::reload::api_keys::ApiKeys;
 use crate::reload::keys::Issuers;
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
@@ -23,6 +24,8 @@ pub struct Api {
     pub policy: Arc<PolicyStore>,
     /// Whose tokens it believes.
     pub issuers: Issuers,
+    /// Whose API keys it believes.
+    pub keys: ApiKeys,
     /// Tokens that were verified for it.
     pub tokens: VerifiedTokens,
     /// Where permitted requests go.

@@ -8,6 +8,7 @@ use pingora::proxy::Session;
 use crate::request::Overrides;
 use crate::request::headers::Fate;
 use crate::settings::{HostHeader, UpstreamCredential};
+use crate::vocabulary::Proof;
 
 use super::api::Api;
 use super::exchange::Exchange;
@@ -70,11 +71,12 @@ fn set_host(session: &Session, upstream: &mut RequestHeader, api: &Api) -> pingo
     upstream.insert_header(HOST, host)
 }
 
-/// A bearer token goes on where the settings say so; one from the query, and any other credential, never does.
+/// A bearer token goes on where the settings say so; one from the query, and any other credential, never does. The
+/// headers of API keys were dropped with the other fields that are the gateway's.
 fn set_credential(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) -> pingora::Result<()> {
-    let by_header = exchange.caller.is_some();
+    let by_token = exchange.subject().is_some_and(|subject| subject.proof == Proof::Token);
     match &api.credential {
-        UpstreamCredential::ForwardBearer if by_header => {}
+        UpstreamCredential::ForwardBearer if by_token => {}
         UpstreamCredential::ForwardBearer | UpstreamCredential::None => {
             upstream.remove_header(&AUTHORIZATION);
         }

@@ -239,7 +239,8 @@ enum Stop {
     Refused(Reason),
 }
 
-/// Who asks: from the cache of verified tokens, else by verifying, unless the address has failed too often.
+/// Who asks: by an API key, or by a token from the cache or verified now; neither is looked at where the address has
+/// failed too often.
 fn identify(
     edge: &Edge,
     session: &Session,
@@ -248,6 +249,7 @@ fn identify(
     request: &CanonicalRequest<'_>,
     placed: Option<&Placed<'_>>,
 ) -> Result<Option<Arc<Verified>>, Stop> {
+    let credentials = read::credentials(session.req_header(), &api.keys);
     let parameter = placed.and_then(|placed| placed.method.token_from.as_deref());
     let in_query = match (parameter, request.query) {
         (Some(name), Some(written)) => {
@@ -257,24 +259,32 @@ fn identify(
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
         (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
-            let alone = matches!(read::credentials(session.req_header()).presented(), Ok(Presented::Anonymous));
+            let alone = matches!(credentials.presented(), Ok(Presented::Anonymous));
             return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
     };
-    let credentials = read::credentials(session.req_header()).with_query_token(in_query.as_deref());
+    let credentials = credentials.with_query_token(in_query.as_deref());
     let now = now();
     let failed = |error| {
-        // Only what had to be verified: a retried token that has expired costs nothing, and locks nobody out.
+        // Only what had to be verified, or may be a guess: a retried token or key that has expired locks nobody out.
         let costly = matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
-        if let (Some(address), true) = (exchange.client_address, costly) {
+        let guessed = matches!(error, IdentityError::UnknownApiKey | IdentityError::WrongSecret);
+        if let (Some(address), true) = (exchange.client_address, costly || guessed) {
             edge.failures.count(address, now);
         }
         Stop::Identity(error)
     };
+    let has_failed_too_often = || exchange.client_address.is_some_and(|address| edge.failures.is_over(address, now));
     let token = match credentials.presented().map_err(failed)? {
         Presented::Anonymous => return Ok(None),
         Presented::Token(token) => token,
+        Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
+            return Err(Stop::Refused(Reason::TooManyFailures));
+        }
+        key @ (Presented::Basic(_) | Presented::Key { .. }) => {
+            return api.keys.verify(key, now).map(Some).map_err(failed);
+        }
     };
     match api.tokens.look_up(token, now) {
         Lookup::Found(verified) => {
@@ -283,7 +293,7 @@ fn identify(
         }
         Lookup::Missing(slot) => {
             edge.metrics.token_cache(CacheResult::Miss);
-            if exchange.client_address.is_some_and(|address| edge.failures.is_over(address, now)) {
+            if has_failed_too_often() {
                 return Err(Stop::Refused(Reason::TooManyFailures));
             }
             let verified = api.issuers.verify(token, now).map_err(failed)?;

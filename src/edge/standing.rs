@@ -51,13 +51,14 @@ impl Standing {
     /// Judges it at this moment.
     ///
     /// # Errors
-    /// Its time is over, its token has ended, or the live policy refuses it: the word for the records.
+    /// Its time is over, its token or key has ended, or the live policy refuses it: the word for the records.
     pub(super) fn check(&mut self) -> Result<(), &'static str> {
         if self.ends.is_some_and(|end| Instant::now() > end) {
             return Err("stream-age");
         }
         let now = now();
-        if self.caller.as_ref().is_some_and(|verified| now >= verified.expires) {
+        let ended = |caller: &Arc<Verified>| now >= caller.expires || !self.api.keys.stand_by(caller);
+        if self.caller.as_ref().is_some_and(ended) {
             return Err("stream-ended");
         }
         let live = self.api.policy.load();

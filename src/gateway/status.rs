@@ -8,6 +8,7 @@ use crate::audit::{Moment, Sink};
 use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
 use crate::metrics::Metrics;
+use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::vocabulary::Timestamp;
@@ -18,6 +19,7 @@ pub(super) struct GatewayStatus {
     pub(super) draining: Draining,
     pub(super) stores: Vec<Arc<PolicyStore>>,
     pub(super) feeds: Vec<Arc<KeyFeed>>,
+    pub(super) key_files: Vec<Arc<KeyFile>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) sink: Arc<Sink>,
     pub(super) traffic: Vec<Arc<Traffic>>,
@@ -27,10 +29,12 @@ pub(super) struct GatewayStatus {
 
 impl Status for GatewayStatus {
     fn report(&self) -> StatusReport {
+        let issuers = self.feeds.iter().map(|feed| issuer(feed));
+        let key_files = self.key_files.iter().map(|file| key_file(file));
         StatusReport {
             draining: self.draining.is_leaving(),
             apis: self.stores.iter().map(|store| api(store)).collect(),
-            issuers: self.feeds.iter().map(|feed| issuer(feed)).collect(),
+            issuers: issuers.chain(key_files).collect(),
         }
     }
 
@@ -76,6 +80,17 @@ fn issuer(feed: &KeyFeed) -> IssuerStatus {
         keys: status.keys,
         since: status.fetched_at.map(moment),
         error: status.last_error.clone(),
+    }
+}
+
+fn key_file(file: &KeyFile) -> IssuerStatus {
+    let state = file.state();
+    IssuerStatus {
+        name: file.name().into(),
+        state: if state.refused.is_some() { KeysState::Stale } else { KeysState::Available },
+        keys: state.keys,
+        since: Some(Moment(state.since)),
+        error: state.refused.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ mod validate;
 pub mod amend;
 pub mod condition;
 pub mod grants;
+pub mod import;
 pub mod matrix;
 pub mod model;
 pub mod outline;

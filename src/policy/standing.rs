@@ -6,7 +6,7 @@ use crate::vocabulary::{Assignment, Kind, Scope, Subject};
 
 use super::condition::ConditionId;
 use super::grants::{insert, words_for};
-use super::model::{Bounds, Model, User};
+use super::model::{Bound, Bounds, Model, User};
 use super::users::{Entry, Users};
 
 /// RowId: a permission by its place in one snapshot.
@@ -268,8 +268,7 @@ impl<'p> Standing<'p> {
         };
         if let Some(roles) = self.entry.and_then(|entry| entry.roles) {
             for (at, bound) in roles.iter().enumerate() {
-                let there = bound.when.is_none() || !self.is_absent(at);
-                add(at, bound.role, fits(&bound.scope, scope, across), there);
+                add(at, bound.role, fits(&bound.scope, scope, across), self.is_there(at, bound));
             }
             return;
         }
@@ -305,16 +304,18 @@ impl<'p> Standing<'p> {
         found
     }
 
-    fn is_absent(&self, at: usize) -> bool {
+    /// Whether the assignment with that place in the entry is there: its condition, if it has one, holds.
+    fn is_there(&self, at: usize, bound: &Bound) -> bool {
         let bits = u32::try_from(at).ok().and_then(|at| self.absent.checked_shr(at));
-        bits.is_none_or(|bits| bits & 1 == 1)
+        bound.when.is_none() || bits.is_some_and(|bits| bits & 1 == 0)
     }
 
     /// The roles that count, one for each assignment.
     fn roles(&self) -> impl Iterator<Item = u32> {
         let bound = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
+        let bound = bound.iter().enumerate().filter(|(at, bound)| self.is_there(*at, bound)).map(|(_, bound)| bound);
         let claimed = self.claims().map(|subject| subject.roles.as_slice()).unwrap_or_default();
-        bound.iter().map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed).ok()))
+        bound.map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed).ok()))
     }
 
     /// The subject, where its own claims about roles and permissions count.

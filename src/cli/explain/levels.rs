@@ -214,7 +214,8 @@ impl Levels<'_> {
     }
 
     fn group(&self) -> Option<&Group> {
-        let at = self.seat.standing.group()?;
+        // A service app that holds every row is asked for no group, and so has none.
+        let at = self.seat.standing.group().filter(|_| !self.judge.has_every_row())?;
         self.seat.policy.model.groups.get(usize::try_from(at).ok()?)
     }
 

@@ -94,5 +94,5 @@ fn equal_users_are_one_and_under_one_role_nobody_passes_without() {
     assert_eq!(told[..2], ["role Guest: Look", "role Reader: Look"]);
     assert_eq!(told.len(), 4, "{:?}", &told[2..]);
     assert!(told[2].starts_with("u0+u1+") && told[2].ends_with("+u1999: Look"));
-    assert_eq!(told[3], "late: Look", "everyone has it, whatever becomes of the role");
+    assert_eq!(told[3], "late: Look, conditional", "without the role there is not one");
 }

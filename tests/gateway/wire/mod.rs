@@ -4,11 +4,13 @@ mod client;
 mod origin;
 mod scene;
 
+mod api_keys;
 mod bodies;
 mod cors;
 mod forward;
 mod framing;
 mod http2;
+mod language;
 mod overrides;
 mod pace;
 mod problems;
