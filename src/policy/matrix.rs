@@ -49,7 +49,7 @@ fn field_sets(policy: &Snapshot) -> Option<Matrix> {
     });
     let rows = rows.collect();
     let title = Some("Field sets".to_owned());
-    (!sets.is_empty()).then(|| Matrix { title, heading: "permission", resources: sets, rows })
+    (!sets.is_empty()).then_some(Matrix { title, heading: "permission", resources: sets, rows })
 }
 
 /// Operations as tables print them: letters in their order, then words.

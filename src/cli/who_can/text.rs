@@ -36,7 +36,7 @@ pub(super) fn page(census: &Census) -> String {
     } else if census.may.is_empty() {
         page.line("may", "nobody of whom the policy speaks");
     }
-    page.list("may", &census.may.iter().map(|entry| may(entry)).collect::<Vec<_>>());
+    page.list("may", &census.may.iter().map(may).collect::<Vec<_>>());
     let kept_out =
         census.kept_out.iter().map(|entry| format!("{}: {}", who(entry), entry.reason.as_deref().unwrap_or_default()));
     page.list("kept out", &kept_out.collect::<Vec<_>>());
