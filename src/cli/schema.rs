@@ -4,7 +4,6 @@ mod cases;
 mod gateway;
 mod policy;
 mod shape;
-mod values;
 
 use std::io::Write;
 

@@ -21,7 +21,9 @@ pub struct Standings {
     all: Box<[u64]>,
     groups: Box<[GroupRows]>,
     group_names: HashMap<Box<str>, u32>,
-    roles: Box<[RoleRows]>,
+    /// The rows that roles give everywhere, one bitset behind the other.
+    role_rows: Box<[u64]>,
+    roles: Box<[RoleTerms]>,
     role_names: HashMap<Box<str>, u32>,
     row_names: HashMap<Box<str>, RowId>,
     scope_names: Box<[Box<str>]>,
@@ -34,9 +36,10 @@ struct GroupRows {
     without: Box<[u64]>,
 }
 
+/// RoleTerms: what is said of a role beside the rows that it gives everywhere.
 #[derive(Debug, Clone)]
-struct RoleRows {
-    parts: Box<[(Bounds, Box<[u64]>)]>,
+struct RoleTerms {
+    within: Box<[(Bounds, Box<[u64]>)]>,
     policy_only: bool,
     assign_within: u8,
 }
@@ -63,8 +66,8 @@ pub struct Grant<'p> {
     pub assigned: bool,
     /// Whether the assignment's condition holds; without a condition it does.
     pub there: bool,
-    /// Where the role gives the rows.
-    pub bounds: &'p Bounds,
+    /// Where the role gives the rows; everywhere, if there are none.
+    pub bounds: &'p [(u8, Box<[Box<str>]>)],
     /// The rows, as a bitset.
     pub rows: &'p [u64],
 }
@@ -113,9 +116,21 @@ impl Standings {
                 .map(|group| GroupRows { permissions: set(&group.permissions), without: set(&group.without) })
                 .collect(),
             role_names: numbered(roles.clone().map(|role| &role.name)),
+            role_rows: roles
+                .clone()
+                .flat_map(|role| {
+                    let everywhere = role.parts.iter().find(|part| part.scope.is_empty());
+                    set(everywhere.map(|part| part.rows.as_slice()).unwrap_or_default()).into_vec()
+                })
+                .collect(),
             roles: roles
-                .map(|role| RoleRows {
-                    parts: role.parts.iter().map(|part| (part.scope.clone(), set(&part.rows))).collect(),
+                .map(|role| RoleTerms {
+                    within: role
+                        .parts
+                        .iter()
+                        .filter(|part| !part.scope.is_empty())
+                        .map(|part| (part.scope.clone(), set(&part.rows)))
+                        .collect(),
                     policy_only: role.policy_only,
                     assign_within: role.assign_within,
                 })
@@ -183,9 +198,16 @@ impl Standings {
         wanted.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(Uncounted::NotWithin(at)))
     }
 
-    fn parts(&self, role: u32) -> &[(Bounds, Box<[u64]>)] {
+    /// The rows that a role gives everywhere.
+    fn role_everywhere(&self, role: u32) -> &[u64] {
+        let start = usize::try_from(role).unwrap_or(usize::MAX).saturating_mul(self.words);
+        self.role_rows.get(start..start.saturating_add(self.words)).unwrap_or_default()
+    }
+
+    /// The rows that a role gives within scopes.
+    fn role_within(&self, role: u32) -> &[(Bounds, Box<[u64]>)] {
         let role = usize::try_from(role).ok().and_then(|at| self.roles.get(at));
-        role.map(|role| &*role.parts).unwrap_or_default()
+        role.map(|role| &*role.within).unwrap_or_default()
     }
 }
 
@@ -262,7 +284,8 @@ impl<'p> Standing<'p> {
     /// Shows `see` what each role that counts gives, whether or not it fits; the formula joins nothing else of roles.
     pub fn each_grant(&self, scope: &Scope<'_>, across: u8, mut see: impl FnMut(Grant<'p>)) {
         let mut add = |at: usize, role: u32, assigned: bool, there: bool| {
-            for (bounds, rows) in self.all.parts(role) {
+            see(Grant { at, role, assigned, there, bounds: &[], rows: self.all.role_everywhere(role) });
+            for (bounds, rows) in self.all.role_within(role) {
                 see(Grant { at, role, assigned, there, bounds, rows });
             }
         };
@@ -325,7 +348,7 @@ impl<'p> Standing<'p> {
 }
 
 /// Whether every bound of a grant fits the request's scope.
-pub fn fits(bounds: &Bounds, scope: &Scope<'_>, across: u8) -> bool {
+pub fn fits(bounds: &[(u8, Box<[Box<str>]>)], scope: &Scope<'_>, across: u8) -> bool {
     bounds.iter().all(|(name, values)| fits_one(scope, across, usize::from(*name), values))
 }
 

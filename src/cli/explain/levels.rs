@@ -229,7 +229,7 @@ fn word(level: &'static str, gives: bool, text: impl Into<String>, place: Option
 }
 
 /// `(tenant: t1; pacs: p7, p8)`, and nothing for no bound.
-pub(super) fn bounds(policy: &Snapshot, bounds: &Bounds) -> String {
+pub(super) fn bounds(policy: &Snapshot, bounds: &[(u8, Box<[Box<str>]>)]) -> String {
     let scopes = bounds.iter().map(|(at, values)| {
         let name = policy.model.scopes.get(usize::from(*at)).map_or("", |scope| &scope.name);
         format!("{name}: {}", values.join(", "))

@@ -111,7 +111,13 @@ fn case() -> Shape {
     ])
     .needs(["as"])
     .needs_one_of([&["permit"], &["refuse", "reason"]])
-    .beside([("by", &["permit"]), ("masks", &["permit"]), ("asks", &["permit"]), ("reason", &["refuse"])])
+    .beside([
+        ("by", &["permit"]),
+        ("masks", &["permit"]),
+        ("asks", &["permit"]),
+        ("reason", &["refuse"]),
+        ("refuse", &["reason"]),
+    ])
 }
 
 fn reason() -> Shape {

@@ -1,14 +1,18 @@
 //! The settings file, `gateway.yaml`: what each key is for, its default and its bounds.
 
+mod issuer;
+mod spelling;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use issuer::issuer;
+use spelling::{ADDRESS, bytes, duration, file_name, header_name, label, lasting, secret, size, size_or_unlimited};
+
 use super::shape::{Shape, any, flag, list, matching, names, number, only, record, text, texts, word};
-use super::values::{bytes, duration, file_name, header_name, label, lasting, secret, size, size_or_unlimited};
 use crate::settings::units::show_size;
 use crate::settings::{IdentityHeaders, Level, Limits};
-use crate::vocabulary::Kind;
 
 /// The schema of `gateway.yaml`.
 pub(super) fn schema() -> Value {
@@ -29,6 +33,11 @@ fn file() -> Shape {
         ),
         ("limits", limits()),
         ("issuers", names(label(), issuer()).says("Whose tokens are believed; the name is the first half of every id")),
+        (
+            "api-keys",
+            names(label(), issuer::key_source())
+                .says("Whose API keys are believed; the name is the first half of every id"),
+        ),
         ("apis", names(label(), api()).filled().says("What is guarded; the name stands in metrics and audit records")),
         ("token-cache", token_cache()),
         ("audit", audit()),
@@ -70,9 +79,6 @@ fn listener() -> Shape {
     ])
     .needs(["address"])
 }
-
-/// An IP address and a port.
-const ADDRESS: &str = r"(\d{1,3}(\.\d{1,3}){3}|\[[^\]]+\]):\d{1,5}";
 
 fn admin() -> Shape {
     record([
@@ -136,122 +142,6 @@ fn limits() -> Shape {
     .says("What one client may use up")
 }
 
-// ── Who is believed ──
-
-fn issuer() -> Shape {
-    record([
-        ("issuer", text().says("The exact value of `iss` in its tokens").such_as("https://login.example.com")),
-        (
-            "audiences",
-            texts().filled().distinct().says("A token must name one of these in `aud`").such_as(json!(["noah-es"])),
-        ),
-        ("keys", keys()),
-        ("claims", claims()),
-        ("service-apps", service_apps()),
-        ("may-claim", may_claim()),
-        ("leeway", lasting("By how much clocks may differ, up to 30s", Duration::from_secs(10))),
-        ("max-lifetime", lasting("A token that lives longer from now on is refused", Duration::from_secs(86_400))),
-        ("max-length", size().says("A longer token is refused unread, 256B to 64KiB").otherwise(bytes(8 << 10))),
-    ])
-    .needs(["issuer", "audiences", "keys"])
-}
-
-fn keys() -> Shape {
-    const FETCHED: &[&str] = &["jwks", "discovery"];
-    record([
-        (
-            "discovery",
-            flag().with("const", true).says("Asks the issuer's /.well-known/openid-configuration where its keys are"),
-        ),
-        (
-            "jwks",
-            matching(URL)
-                .or_else("A URL begins with `http://` or `https://`")
-                .says("The address of a key set")
-                .such_as("https://login.example.com/jwks"),
-        ),
-        (
-            "file",
-            file_name().says("PEM public keys, or a key set; read again when it changes").such_as("keys/hospital.pem"),
-        ),
-        ("secret", secret().says("The key of HS256, at least 32 bytes")),
-        ("refresh", lasting("How often `discovery` and `jwks` are asked, 1s to 1d", Duration::from_secs(600))),
-        (
-            "insecure-http",
-            flag().says("Allows http:// beyond this machine for `discovery` and `jwks`").otherwise(false),
-        ),
-        (
-            "ca",
-            file_name().says(
-                "The authority (PEM) to trust for `discovery` and `jwks`; the public ones where the key is absent",
-            ),
-        ),
-    ])
-    .needs_one_of([&["discovery"], &["jwks"], &["file"], &["secret"]])
-    .beside([("refresh", FETCHED), ("insecure-http", FETCHED), ("ca", FETCHED)])
-    .says("Where the keys come from: exactly one of `discovery`, `jwks`, `file`, `secret`")
-}
-
-const URL: &str = r"^https?://[^\s#]+$";
-
-fn claims() -> Shape {
-    record([
-        ("id", claim_path().says("The user").otherwise("sub")),
-        (
-            "client-only",
-            claim_path()
-                .says("Who it is where a token has no user: `client:…`, in a name space of its own")
-                .otherwise("client_id"),
-        ),
-        (
-            "client",
-            list(claim_path())
-                .says("The application; the first one that is there counts")
-                .otherwise(json!(["client_id", "azp"])),
-        ),
-        ("tenants", claim_path().says("The caller's tenants; without this key a token names none")),
-        (
-            "roles",
-            claim_path().says("The caller's roles; without this key a token names none").such_as("realm_access.roles"),
-        ),
-        ("groups", claim_path().says("The caller's groups; without this key a token names none")),
-        (
-            "permissions",
-            claim_path().says("Names of permissions that are granted directly; without this key there are none"),
-        ),
-        (
-            "split",
-            flag().says("Reads a text as several names with blanks between them, as in `scope`").otherwise(false),
-        ),
-    ])
-    .says("Where a token says what: a path with dots, or a list of names")
-}
-
-fn claim_path() -> Shape {
-    any([matching(r"^[^.\s]+(\.[^.\s]+)*$"), texts().filled()])
-}
-
-fn service_apps() -> Shape {
-    record([
-        ("clients", texts().filled().distinct().says("OAuth clients whose tokens are service apps")),
-        ("claim", claim_path().says("A claim that tells service apps, beside `values`").such_as("token_use")),
-        ("values", texts().filled().distinct().says("What that claim holds, or lists").such_as(json!(["service"]))),
-    ])
-    .beside([("claim", &["values"]), ("values", &["claim"])])
-    .filled()
-    .says("Which tokens are service apps; one match is enough")
-}
-
-fn may_claim() -> Shape {
-    let kinds = list(word([Kind::User, Kind::Service].map(Kind::word)));
-    record([
-        ("roles", texts().distinct().says("The roles that count; with this key claimed permissions are ignored too")),
-        ("tenants", texts().distinct().says("The tenants that count")),
-        ("kinds", kinds.filled().says("Whether its tokens may be users, service apps, or both")),
-    ])
-    .says("What its tokens may claim at most; what exceeds it is ignored")
-}
-
 // ── What is guarded ──
 
 fn api() -> Shape {
@@ -263,6 +153,13 @@ fn api() -> Shape {
         (
             "issuers",
             texts().filled().distinct().says("Whose tokens it believes, by name; all issuers where the key is absent"),
+        ),
+        (
+            "api-keys",
+            texts()
+                .filled()
+                .distinct()
+                .says("Whose API keys it believes, by name; all of them where the key is absent"),
         ),
         ("upstream", upstream()),
         (
@@ -409,5 +306,3 @@ fn reload() -> Shape {
         lasting("How often files are looked at where the system does not tell of a change", Duration::from_secs(1));
     record([("poll", poll)]).says("How changed files are noticed")
 }
-
-// ── Spellings ──

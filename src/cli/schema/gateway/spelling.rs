@@ -1,9 +1,12 @@
-//! The values of the settings: durations, sizes, names, files and secrets.
+//! Spellings that settings share: addresses, durations, sizes, names, secrets.
 
 use std::time::Duration;
 
-use super::shape::{Shape, any, matching, record, text, word};
+use crate::cli::schema::shape::{Shape, any, matching, record, text, word};
 use crate::settings::units::{show_duration, show_size};
+
+/// An IP address and a port.
+pub(super) const ADDRESS: &str = r"(\d{1,3}(\.\d{1,3}){3}|\[[^\]]+\]):\d{1,5}";
 
 /// A duration with its default.
 pub(super) fn lasting(sentence: &str, default: Duration) -> Shape {
