@@ -63,7 +63,25 @@ pub(super) fn answer(
         }
         ("/metrics" | "/policy", _) => not_allowed("GET"),
         ("/reload", _) => not_allowed("POST"),
-        _ => problem(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics, /policy and /reload"),
+        _ => of_api(method, path, status),
+    }
+}
+
+/// The answer about one API.
+fn of_api(method: &Method, path: &str, status: &dyn Status) -> Response<Full<Bytes>> {
+    let told = match path.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')) {
+        Some((api, "coverage")) => status.coverage(api).map(|report| json!(report)),
+        Some((api, "candidate")) => status.candidate(api).map(|report| json!(report)),
+        _ => None,
+    };
+    match told {
+        Some(report) if method == Method::GET => response(StatusCode::OK, JSON, report.to_string()),
+        Some(_) => not_allowed("GET"),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "there are /live, /ready, /metrics, /policy, /reload, /apis/NAME/coverage and, where the API has one, \
+             /apis/NAME/candidate",
+        ),
     }
 }
 

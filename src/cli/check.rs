@@ -97,7 +97,11 @@ fn check_config(path: &Path) -> Config {
     let folder = path.parent().unwrap_or(Path::new(""));
     let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
     let apis = settings.iter().flat_map(|settings| &settings.apis);
-    let policies = apis.map(|api| (api.policy.clone(), api.issuers.clone())).collect();
+    let policies = apis.flat_map(|api| {
+        let paths = std::iter::once(&api.policy).chain(&api.candidate);
+        paths.map(|path| (path.clone(), api.issuers.clone()))
+    });
+    let policies = policies.collect();
     Config { checked: Checked { findings, sources }, policies }
 }
 

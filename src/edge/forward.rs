@@ -72,7 +72,8 @@ fn set_host(session: &Session, upstream: &mut RequestHeader, api: &Api) -> pingo
 
 /// A bearer token goes on where the settings say so; one from the query, and any other credential, never does.
 fn set_credential(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) -> pingora::Result<()> {
-    let by_header = exchange.caller.is_some();
+    // What would be refused is forwarded as if there were no gateway: the server behind may know the credential.
+    let by_header = exchange.caller.is_some() || exchange.is_shadowed();
     match &api.credential {
         UpstreamCredential::ForwardBearer if by_header => {}
         UpstreamCredential::ForwardBearer | UpstreamCredential::None => {

@@ -154,8 +154,8 @@ fn model_rows(written: &Source, cells: &mut CellIndex<'_>, used: usize, findings
                 }
                 found.push(id);
                 // Reading a field set is asked for by masking, not by a route.
-                let masked = *operation == Operation::Read
-                    && written.fields.iter().any(|set| set.name.text == resource.text);
+                let masked =
+                    *operation == Operation::Read && written.fields.iter().any(|set| set.name.text == resource.text);
                 if !masked && usize::try_from(id.0).is_ok_and(|id| id >= used) {
                     findings.push(unused_cell(operation, resource, *place, cells, used));
                 }
