@@ -72,10 +72,13 @@ fn set_host(session: &Session, upstream: &mut RequestHeader, api: &Api) -> pingo
 
 /// A bearer token goes on where the settings say so; one from the query, and any other credential, never does.
 fn set_credential(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) -> pingora::Result<()> {
-    // What would be refused is forwarded as if there were no gateway: the server behind may know the credential.
-    let by_header = exchange.caller.is_some() || exchange.is_shadowed();
+    let by_header = exchange.caller.is_some();
     match &api.credential {
         UpstreamCredential::ForwardBearer if by_header => {}
+        // In shadow mode whoever is not known goes on as if there were no gateway: the server behind may know the
+        // credential, and the gateway's own is not lent to strangers.
+        UpstreamCredential::ForwardBearer | UpstreamCredential::Fixed { .. }
+            if !by_header && exchange.is_shadowed() => {}
         UpstreamCredential::ForwardBearer | UpstreamCredential::None => {
             upstream.remove_header(&AUTHORIZATION);
         }

@@ -5,13 +5,16 @@ mod origin;
 mod scene;
 
 mod bodies;
+mod candidate;
 mod cors;
+mod coverage;
 mod forward;
 mod framing;
 mod http2;
 mod overrides;
 mod pace;
 mod problems;
+mod shadow;
 mod spelling;
 mod tls_upstream;
 mod tokens;
