@@ -4,6 +4,7 @@
 //! `Settings` come out, whatever stood in for the value meanwhile.
 
 pub mod api;
+pub mod api_keys;
 pub mod claims;
 pub mod headers;
 pub mod issuer;
@@ -20,6 +21,7 @@ pub mod value;
 use std::path::Path;
 
 pub use api::{Api, AuditMode, HostHeader, Match};
+pub use api_keys::KeySource;
 pub use headers::IdentityHeaders;
 pub use issuer::{Fetch, KeysFrom, TokenIssuer};
 pub use limits::Limits;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whose tokens are believed, in the order of the file.
     pub issuers: Vec<TokenIssuer>,
+    /// Whose API keys are believed, in the order of the file.
+    pub key_sources: Vec<KeySource>,
     /// What is guarded, in the order of the file; never empty.
     pub apis: Vec<Api>,
     /// How verified tokens are remembered.
@@ -127,6 +131,8 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let limits = limits::limits(fields.optional("limits"), reading);
     let issuers = fields.optional("issuers");
     let issuers = issuers.map(|node| issuer::issuers(node, &mut known.issuers, reading)).unwrap_or_default();
+    let key_sources = fields.optional("api-keys");
+    let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
     let apis = fields.required("apis", reading.findings);
     let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
     let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
@@ -141,6 +147,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
         trusted_proxies,
         limits,
         issuers,
+        key_sources,
         apis,
         token_cache,
         audit,
@@ -155,6 +162,8 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
 struct Known {
     listeners: Vec<Box<str>>,
     issuers: Vec<Box<str>>,
+    key_names: Vec<Box<str>>,
+    key_sources: Vec<KeySource>,
 }
 
 fn version(node: &Node, reading: &mut Reading<'_>) {

@@ -46,10 +46,14 @@ const IMPURE: [(&[&str], &str); 8] = [
 ];
 
 /// What is named in one place only: the path's beginning, and the files or folders that may name it.
-const PLACES: [(&[&str], &[&str]); 7] = [
+const PLACES: [(&[&str], &[&str]); 11] = [
     (&["arc_swap"], &["src/reload/live.rs"]),
-    (&["serde_yaml"], &["src/document/tree.rs"]),
-    (&["matchit"], &["src/policy/routes.rs"]),
+    (&["serde_yaml"], &["src/document/tree.rs", "src/document/tree/"]),
+    (&["cel"], &["src/policy/condition.rs"]),
+    (&["chrono"], &["src/policy/condition.rs"]),
+    (&["hashbrown"], &["src/policy/users.rs"]),
+    (&["csv_core"], &["src/policy/import/matrix/sheet.rs"]),
+    (&["matchit"], &["src/policy/routes.rs", "src/policy/routes/"]),
     (&["jsonwebtoken"], &["src/identity/"]),
     (&["prometheus"], &["src/metrics.rs", "src/metrics/"]),
     (&["pingora", "proxy"], &["src/edge/", "src/gateway.rs", "src/gateway/"]),

@@ -22,9 +22,8 @@ use std::time::{Duration, Instant};
 
 use portcullis::cli::Exit;
 use portcullis::decision::Reason;
-use portcullis::document::{Code, Sources};
+use portcullis::document::Code;
 use portcullis::metrics::METRICS;
-use portcullis::policy;
 use portcullis::request::Dialect;
 
 const README: &str = include_str!("../README.md");
@@ -284,36 +283,6 @@ fn the_list_of_commands_is_the_program_s() {
     let section = README.split("\n### Exit codes\n").nth(1).unwrap();
     for name in names {
         assert!(section.contains(&quoted(name)), "the README does not name `{name}`");
-    }
-}
-
-#[test]
-fn what_the_limits_call_not_yet_is_refused_as_not_yet() {
-    let limits = README.split("\n- Refused with `not-yet`").nth(1).and_then(|rest| rest.split("\n- ").next()).unwrap();
-    let named: Vec<&str> = limits.split('`').skip(1).step_by(2).collect();
-    let written = [
-        ("groups", "groups: {}"),
-        ("profiles", "profiles: {}"),
-        ("fields", "fields: {}"),
-        ("one-role", "one-role: true"),
-        ("when", "routes: { /a: { GET: { need: read A, when: x } } }"),
-        ("by-type", "routes: { /a: { GET: { by-type: { otherwise: read A } } } }"),
-        ("within", "roles: { r: { permissions: [P], within: [] } }"),
-        ("assign", "roles: { r: { permissions: [P], assign: policy-only } }"),
-        ("locked", "roles: { r: { permissions: [P], locked: true } }"),
-    ];
-    assert_eq!(named, written.map(|(name, _)| name));
-    let unnamed = [
-        "gates: { g: { by: feature, permissions: [P] } }",
-        "gates: { g: { by: condition, permissions: [P], when: x } }",
-        "scopes: { a: grant }\nroutes: { '/a?a={a}': { GET: read A } }",
-    ];
-    for text in written.map(|(_, text)| text).into_iter().chain(unnamed) {
-        let mut sources = Sources::default();
-        sources
-            .add("p.yaml", &format!("version: 1\nname: p\nresources: [A]\npermissions: {{ P: {{ A: R }} }}\n{text}\n"));
-        let findings = policy::load(&sources, None).findings;
-        assert!(findings.sorted().iter().any(|finding| finding.code == Code::NotYet), "{text}: {findings:?}");
     }
 }
 

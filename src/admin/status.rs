@@ -30,7 +30,7 @@ pub struct StatusReport {
     pub draining: bool,
     /// The APIs of the settings.
     pub apis: Vec<ApiStatus>,
-    /// The issuers of the settings.
+    /// The issuers of the settings, and behind them the files of API keys.
     pub issuers: Vec<IssuerStatus>,
 }
 
@@ -105,7 +105,7 @@ pub struct RefusedReload {
     pub findings: serde_json::Value,
 }
 
-/// IssuerStatus: one issuer and its keys.
+/// IssuerStatus: one issuer and its keys, or one file of API keys.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IssuerStatus {
     /// Its name in the settings.

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::document::{Code, Finding, Findings, Sources, report};
 use crate::policy;
-use crate::reload::file;
+use crate::reload::{api_keys, file};
 use crate::settings;
 
 use super::exit::{Exit, Trouble, print};
@@ -37,13 +37,26 @@ enum Format {
 struct Checked {
     findings: Findings,
     sources: Sources,
+    /// Whether the texts may be shown: somebody may have pasted a secret into a file of API keys.
+    quotable: bool,
 }
 
-/// Config: the findings about a settings file, and the policies that it names.
+impl Checked {
+    fn text(&self) -> String {
+        if self.quotable {
+            return report::human(&self.findings, &self.sources) + "\n";
+        }
+        let lines = self.findings.sorted().into_iter().map(|finding| report::line(finding, &self.sources) + "\n\n");
+        lines.collect()
+    }
+}
+
+/// Config: the findings about a settings file, and the policies and files of API keys that it names.
 struct Config {
     checked: Checked,
     /// Each policy, and the sources of identity that its API believes.
     policies: Vec<(PathBuf, Vec<Box<str>>)>,
+    keys: Vec<PathBuf>,
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
@@ -51,6 +64,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     if let Some(path) = &args.config {
         let config = check_config(path);
         all.push(config.checked);
+        all.extend(config.keys.iter().map(|path| check_keys(path)));
         all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers))));
     }
     let mut joined = Findings::default();
@@ -60,8 +74,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     match args.format {
         Format::Text => {
             let reports = all.iter().filter(|checked| !checked.findings.is_empty());
-            let reports: String =
-                reports.map(|checked| report::human(&checked.findings, &checked.sources) + "\n").collect();
+            let reports: String = reports.map(Checked::text).collect();
             print(out, &format!("{reports}{summary}\n"), exit)
         }
         Format::Json => {
@@ -78,9 +91,14 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
 
 fn check_policy(path: &Path, issuers: Option<&[Box<str>]>) -> Checked {
     match file::read(path) {
-        Ok(sources) => Checked { findings: policy::load(&sources, issuers).findings, sources },
+        Ok(sources) => Checked { findings: policy::load(&sources, issuers).findings, sources, quotable: true },
         Err(finding) => unreadable(finding),
     }
+}
+
+fn check_keys(path: &Path) -> Checked {
+    let (findings, sources) = api_keys::read(path).err().unwrap_or_default();
+    Checked { findings, sources, quotable: false }
 }
 
 /// The findings about the settings at `path`, and the policies to check with them.
@@ -90,25 +108,26 @@ fn check_config(path: &Path) -> Config {
         Ok(text) => text,
         Err(error) => {
             let finding = Finding::error(Code::Unreadable, None, format!("`{name}` cannot be read: {error}"));
-            return Config { checked: unreadable(finding), policies: Vec::new() };
+            return Config { checked: unreadable(finding), policies: Vec::new(), keys: Vec::new() };
         }
     };
     let mut sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
     let apis = settings.iter().flat_map(|settings| &settings.apis);
+    let keys = settings.iter().flat_map(|settings| &settings.key_sources).map(|source| source.file.clone()).collect();
     let policies = apis.flat_map(|api| {
         let paths = std::iter::once(&api.policy).chain(&api.candidate);
-        paths.map(|path| (path.clone(), api.issuers.clone()))
+        paths.map(|path| (path.clone(), api.sources()))
     });
     let policies = policies.collect();
-    Config { checked: Checked { findings, sources }, policies }
+    Config { checked: Checked { findings, sources, quotable: true }, policies, keys }
 }
 
 fn unreadable(finding: Finding) -> Checked {
     let mut findings = Findings::default();
     findings.push(finding);
-    Checked { findings, sources: Sources::default() }
+    Checked { findings, sources: Sources::default(), quotable: true }
 }
 
 #[cfg(test)]

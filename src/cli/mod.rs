@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and the code that it ends with; the commands are in files of their names.
 
+mod caller;
 mod check;
 mod completions;
 mod decide;
@@ -7,9 +8,11 @@ mod decide;
 mod demo;
 mod exit;
 mod explain;
+mod import;
+mod key;
 mod matrix;
 mod policy_file;
-mod caller;
+mod schema;
 mod serve;
 
 use std::ffi::OsString;
@@ -49,10 +52,19 @@ enum Command {
     /// Replay recorded requests against a policy, one JSON line each
     #[command(after_help = decide::EXAMPLE)]
     Decide(decide::DecideArgs),
+    /// Begin a policy from an OpenAPI document and the vendor's tables
+    #[command(after_help = import::EXAMPLE)]
+    Import(import::ImportArgs),
+    /// Make, revoke and list API keys
+    #[command(after_help = key::EXAMPLE)]
+    Key(key::KeyArgs),
     /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; keeps nothing
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
     Demo(demo::DemoArgs),
+    /// Print the JSON Schema of a file that people write, for editors
+    #[command(after_help = schema::EXAMPLE)]
+    Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: portcullis completions bash > /etc/bash_completion.d/portcullis")]
     Completions(completions::CompletionsArgs),
@@ -82,6 +94,9 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Explain(args) => explain::run(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
         Command::Decide(args) => decide::run(&args, out, err),
+        Command::Import(args) => import::run(&args, out, err),
+        Command::Key(args) => key::run(&args, out, err),
+        Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]

@@ -6,7 +6,7 @@ use crate::policy::condition::ConditionId;
 use crate::policy::model::{By, Gate};
 use crate::policy::standing::{Held, Standing, fits};
 use crate::policy::{RowId, Snapshot};
-use crate::vocabulary::{Access, Candidate, CellId, Scope, Subject, Timestamp};
+use crate::vocabulary::{Access, Candidate, CellId, RouteId, Scope, Subject, Timestamp};
 
 use super::approval::Keys;
 use super::verdict::{Obligations, chosen, lacking};
@@ -20,7 +20,8 @@ pub(super) struct Judge<'a> {
     subject: &'a Subject,
     standing: Standing<'a>,
     scope: &'a Scope<'a>,
-    access: &'a Access<'a>,
+    route: RouteId,
+    across: u8,
     every_row: bool,
     holds: &'a dyn Fn(ConditionId) -> bool,
     /// Gates that were asked, and those of them that are open: a bit each, a policy has at most 64.
@@ -41,7 +42,8 @@ impl<'a> Judge<'a> {
         holds: &'a dyn Fn(ConditionId) -> bool,
     ) -> Self {
         let gates = Cell::new((0, 0));
-        Self { policy, approvals, now, subject, standing, scope, access, every_row, holds, gates }
+        let Access { route, across, .. } = *access;
+        Self { policy, approvals, now, subject, standing, scope, route, across, every_row, holds, gates }
     }
 
     /// The decision about a route that needs every cell of a list.
@@ -91,7 +93,7 @@ impl<'a> Judge<'a> {
     fn granting<W: Witness>(&self, needed: &[CellId], witness: &mut W) -> Result<Option<RowId>, Decision> {
         let (mut granted_by, mut refusal) = (None, None);
         for &cell in needed {
-            match self.usable_row(cell, self.access.across) {
+            match self.usable_row(cell) {
                 Some(row) => {
                     witness.see(Step::Granted { cell, row });
                     granted_by = granted_by.or(Some(row));
@@ -128,32 +130,33 @@ impl<'a> Judge<'a> {
                 asks |= u64::from(asked) << at;
             }
         }
+        // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which answers
+        // there are, but it cannot mask those of a scope in which the caller may not see the fields.
+        let here = Self { across: 0, gates: Cell::new((0, 0)), ..*self };
         for (at, set) in self.policy.model.fields.iter().enumerate().take(64) {
-            // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which
-            // answers there are, but it cannot mask those of a scope in which the caller may not see the fields.
-            if masks >> at & 1 == 1 && set.read.is_some_and(|read| self.usable_row(read, 0).is_some()) {
+            if masks >> at & 1 == 1 && set.read.is_some_and(|read| here.usable_row(read).is_some()) {
                 masks &= !(1 << at);
             }
         }
         let obligations = Obligations { asks, masks, candidates: usable };
-        Decision::permit(Reason::Granted, self.access.route, first, granted_by, obligations)
+        Decision::permit(Reason::Granted, self.route, first, granted_by, obligations)
     }
 
     /// The first row, in the policy's order, that is held, has the cell and has all its gates open.
-    fn usable_row(&self, cell: CellId, across: u8) -> Option<RowId> {
+    fn usable_row(&self, cell: CellId) -> Option<RowId> {
         let words = self.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         words.into_iter().find_map(|(word, has)| {
-            let held = self.held(word, across).held & has;
+            let held = self.held(word).held & has;
             first_row(word, held & !self.closed(word, held))
         })
     }
 
-    fn held(&self, word: usize, across: u8) -> Held {
+    fn held(&self, word: usize) -> Held {
         if self.every_row {
             let all = self.policy.standings.every_row().get(word).copied().unwrap_or(0);
             return Held { held: all, given: all, conditional: all, anywhere: all };
         }
-        self.standing.word(word, self.scope, across)
+        self.standing.word(word, self.scope, self.across)
     }
 
     /// Which of the rows `held` some closed gate closes.
@@ -193,13 +196,18 @@ impl<'a> Judge<'a> {
     /// Whether a profile that applies, by the caller's group or within the scope, lists the feature.
     fn has_feature(&self, at: usize) -> bool {
         let model = &self.policy.model;
-        let group = self.standing.group().and_then(|group| model.groups.get(usize::try_from(group).ok()?));
+        // A service app that holds every row is asked for no group, and so has none.
+        let group = self
+            .standing
+            .group()
+            .filter(|_| !self.every_row)
+            .and_then(|group| model.groups.get(usize::try_from(group).ok()?));
         let own = group.and_then(|group| group.profile).and_then(|profile| usize::try_from(profile).ok());
         let mut profiles = model.profiles.iter().zip(&self.policy.features).enumerate();
         profiles.any(|(number, (profile, features))| {
             let applies = || {
                 let mut within = profile.within.iter();
-                own == Some(number) || within.any(|within| fits(within, self.scope, self.access.across))
+                own == Some(number) || within.any(|within| fits(within, self.scope, self.across))
             };
             features >> at & 1 == 1 && applies()
         })
@@ -210,7 +218,7 @@ impl<'a> Judge<'a> {
         let mut best = Reason::NotGranted;
         let words = self.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         for (word, &has) in words {
-            let found = self.held(word, self.access.across);
+            let found = self.held(word);
             let reason = if has & found.held != 0 {
                 // Held but not usable.
                 self.closing(word, has & found.held)

@@ -117,10 +117,11 @@ pub fn decide_watched<W: Witness>(
     if !every_row && !policy.model.groups.is_empty() && standing.group().is_none() {
         return Decision::refuse_at(Reason::NoGroup, first);
     }
+    // An assignment whose condition does not hold is not there.
+    let standing = standing.where_holds(|condition| holds(condition, &scope));
     if !every_row && policy.model.one_role && !standing.has_one_role() {
         return Decision::refuse_at(Reason::NotOneRole, first);
     }
-    let standing = standing.where_holds(|condition| holds(condition, &scope));
     let holds = |condition| holds(condition, &scope);
     let judge = Judge::new(policy, approvals, now, subject, standing, &scope, access, every_row, &holds);
     match access.cells {

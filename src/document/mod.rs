@@ -10,4 +10,4 @@ pub mod tree;
 
 pub use finding::{Code, Finding, Findings, Severity};
 pub use reader::{Fields, list, text};
-pub use tree::{Node, Place, Sources, Value, parse};
+pub use tree::{Node, Place, Sources, Value, parse, parse_lenient};

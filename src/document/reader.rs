@@ -99,7 +99,9 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
         }
         Value::Scalar { text, .. } => Some(text),
         other => {
-            findings.push(wrong_sort(node, &format!("{what} is a text"), other));
+            let finding = wrong_sort(node, &format!("{what} is a text"), other);
+            let map = matches!(other, Value::Map(_));
+            findings.push(if map { finding.help("a text with a colon needs quotes") } else { finding });
             None
         }
     }
@@ -189,7 +191,7 @@ fn first_byte(place: Place) -> Place {
 }
 
 /// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.
-fn not_text(plain: &str) -> bool {
+pub(crate) fn not_text(plain: &str) -> bool {
     const WORDS: [&str; 10] = ["~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
         return true;

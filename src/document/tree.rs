@@ -1,8 +1,12 @@
-//! The tree of a YAML text, each node with its place; the one file that names the YAML crate.
+//! The tree of a YAML text, each node with its place; nothing but this file and its folder names the YAML crate.
+
+mod lenient;
 
 use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
 use super::finding::{Code, Finding, Findings};
+
+pub use lenient::parse_lenient;
 
 /// Sources: the texts that were read, by the names under which messages show them.
 #[derive(Debug, Clone, Default)]
@@ -278,10 +282,18 @@ impl<'t> Builder<'t, '_> {
             finding = finding.help("the line holds a tab: YAML is indented with blanks");
         } else if line.contains('{') && line.contains('/') {
             finding = finding.help("a path with `{` needs quotes inside a one-line map or list");
+        } else if self.lines_before(start).any(comment_cuts_list) {
+            finding = finding.help("a `#` behind a blank begins a comment: a name with `#` needs quotes");
         } else if line.matches(": ").count() > 1 {
             finding = finding.help("a name that holds `: ` needs quotes");
         }
         self.refuse(finding);
+    }
+
+    /// The last lines before an offset, its own included.
+    fn lines_before(&self, start: u32) -> impl Iterator<Item = &str> {
+        let start = usize::try_from(start).unwrap_or(usize::MAX).min(self.text.len());
+        self.text.get(..start).unwrap_or_default().lines().rev().take(3)
     }
 
     fn line_around(&self, start: u32) -> &str {
@@ -308,6 +320,13 @@ impl<'t> Builder<'t, '_> {
     fn offset(&self, mark: Marker) -> u32 {
         mark.byte_offset().and_then(|offset| u32::try_from(offset).ok()).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether a comment begins in the middle of a one-line list or map.
+fn comment_cuts_list(line: &str) -> bool {
+    let Some((before, _)) = line.split_once(" #") else { return false };
+    let count = |these: [char; 2]| before.chars().filter(|c| these.contains(c)).count();
+    count(['[', '{']) > count([']', '}'])
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metrics::{Comparison, Coverage};
+use crate::reload::api_keys::ApiKeys;
 use crate::reload::keys::Issuers;
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
@@ -30,6 +31,8 @@ pub struct Api {
     pub comparison: Option<Arc<Comparison>>,
     /// Whose tokens it believes.
     pub issuers: Issuers,
+    /// Whose API keys it believes.
+    pub keys: ApiKeys,
     /// Tokens that were verified for it.
     pub tokens: VerifiedTokens,
     /// Where permitted requests go.

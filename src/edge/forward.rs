@@ -8,6 +8,7 @@ use pingora::proxy::Session;
 use crate::request::Overrides;
 use crate::request::headers::Fate;
 use crate::settings::{HostHeader, UpstreamCredential};
+use crate::vocabulary::Proof;
 
 use super::api::Api;
 use super::exchange::Exchange;
@@ -23,7 +24,7 @@ pub(super) fn prepare(session: &Session, upstream: &mut RequestHeader, exchange:
         None => path.clone(),
     };
     upstream.set_raw_path(target.as_bytes())?;
-    drop_fields(upstream, api, exchange.websocket);
+    drop_fields(upstream, api, exchange);
     set_host(session, upstream, api)?;
     set_credential(upstream, api, exchange)?;
     set_identity(upstream, api, exchange)?;
@@ -49,9 +50,17 @@ const ENDS_HERE: [&str; 4] = ["keep-alive", "proxy-connection", "proxy-authentic
 /// What Pingora needs to frame the body: nobody can nominate it away.
 const FRAMING: [&str; 4] = ["connection", "content-length", "transfer-encoding", "trailer"];
 
-fn drop_fields(upstream: &mut RequestHeader, api: &Api, websocket: bool) {
+/// Whether shadow mode forwards somebody who is not known: as if there were no gateway, for the server behind may know
+/// the credential.
+fn is_stranger(exchange: &Exchange) -> bool {
+    exchange.caller.is_none() && exchange.is_shadowed()
+}
+
+fn drop_fields(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) {
+    let stranger = is_stranger(exchange);
     let dropped = |name: &HeaderName| match api.headers.fate(name.as_str()) {
-        Fate::Forward => !websocket && *name == http::header::UPGRADE,
+        Fate::Drop if stranger && api.keys.headers().any(|key| name.as_str().eq_ignore_ascii_case(key)) => false,
+        Fate::Forward => !exchange.websocket && *name == http::header::UPGRADE,
         Fate::Drop => true,
         Fate::MethodOverride => api.overrides != Overrides::Evaluate,
     };
@@ -70,15 +79,14 @@ fn set_host(session: &Session, upstream: &mut RequestHeader, api: &Api) -> pingo
     upstream.insert_header(HOST, host)
 }
 
-/// A bearer token goes on where the settings say so; one from the query, and any other credential, never does.
+/// A bearer token goes on where the settings say so; one from the query, and any other credential, never does. The
+/// headers of API keys were dropped with the other fields that are the gateway's.
 fn set_credential(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) -> pingora::Result<()> {
-    let by_header = exchange.caller.is_some();
+    let by_token = exchange.subject().is_some_and(|subject| subject.proof == Proof::Token);
     match &api.credential {
-        UpstreamCredential::ForwardBearer if by_header => {}
-        // In shadow mode whoever is not known goes on as if there were no gateway: the server behind may know the
-        // credential, and the gateway's own is not lent to strangers.
-        UpstreamCredential::ForwardBearer | UpstreamCredential::Fixed { .. }
-            if !by_header && exchange.is_shadowed() => {}
+        UpstreamCredential::ForwardBearer if by_token => {}
+        // The gateway's own credential is not lent to strangers.
+        UpstreamCredential::ForwardBearer | UpstreamCredential::Fixed { .. } if is_stranger(exchange) => {}
         UpstreamCredential::ForwardBearer | UpstreamCredential::None => {
             upstream.remove_header(&AUTHORIZATION);
         }

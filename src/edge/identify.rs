@@ -1,4 +1,5 @@
-//! Who asks: from the cache of verified tokens, else by verifying, unless the address has failed too often.
+//! Who asks: by an API key, or by a token from the cache or verified now; neither is looked at where the address has
+//! failed too often.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub(super) struct Identifying<'a> {
 
 /// The caller; `None` where nothing was presented.
 pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result<Option<Arc<Verified>>, Stop> {
-    let header = asked.session.req_header();
+    let credentials = read::credentials(asked.session.req_header(), &api.keys);
     let in_query = match (asked.parameter, asked.query) {
         (Some(name), Some(written)) => {
             // Two tokens are two credentials.
@@ -48,16 +49,17 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
         (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
-            let alone = matches!(read::credentials(header).presented(), Ok(Presented::Anonymous));
+            let alone = matches!(credentials.presented(), Ok(Presented::Anonymous));
             return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
     };
-    let credentials = read::credentials(header).with_query_token(in_query.as_deref());
+    let credentials = credentials.with_query_token(in_query.as_deref());
     let failed = |error| {
-        // Only what had to be verified: a retried token that has expired costs nothing, and locks nobody out.
+        // Only what had to be verified, or may be a guess: a retried token or key that has expired locks nobody out.
         let costly = matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
-        if let (Some(address), true) = (asked.address, costly && asked.counts) {
+        let guessed = matches!(error, IdentityError::UnknownApiKey | IdentityError::WrongSecret);
+        if let (Some(address), true) = (asked.address, asked.counts && (costly || guessed)) {
             edge.failures.count(address, asked.now);
         }
         Stop::Identity(error)
@@ -67,9 +69,16 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
             edge.metrics.token_cache(result);
         }
     };
+    let has_failed_too_often = || asked.address.is_some_and(|address| edge.failures.is_over(address, asked.now));
     let token = match credentials.presented().map_err(failed)? {
         Presented::Anonymous => return Ok(None),
         Presented::Token(token) => token,
+        Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
+            return Err(Stop::Refused(Reason::TooManyFailures));
+        }
+        key @ (Presented::Basic(_) | Presented::Key { .. }) => {
+            return api.keys.verify(key, asked.now).map(Some).map_err(failed);
+        }
     };
     match api.tokens.look_up(token, asked.now) {
         Lookup::Found(verified) => {
@@ -78,7 +87,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         }
         Lookup::Missing(slot) => {
             counted(CacheResult::Miss);
-            if asked.address.is_some_and(|address| edge.failures.is_over(address, asked.now)) {
+            if has_failed_too_often() {
                 return Err(Stop::Refused(Reason::TooManyFailures));
             }
             let verified = api.issuers.verify(token, asked.now).map_err(failed)?;

@@ -6,6 +6,7 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use crate::identity::Credentials;
+use crate::reload::api_keys::ApiKeys;
 use crate::request::{Headers, RejectedRequest, framing};
 use crate::settings::{Limits, Network};
 
@@ -40,9 +41,10 @@ pub(super) fn host(header: &RequestHeader) -> Option<&[u8]> {
     }
 }
 
-/// What may prove the caller.
-pub(super) fn credentials(header: &RequestHeader) -> Credentials<'_> {
-    Credentials::new(header.headers.get_all(http::header::AUTHORIZATION).iter().map(http::HeaderValue::as_bytes))
+/// What may prove the caller: a token, or a key in one of the ways in which `keys` are presented.
+pub(super) fn credentials<'a>(header: &'a RequestHeader, keys: &'a ApiKeys) -> Credentials<'a> {
+    let values = |name: &str| header.headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
+    keys.among(Credentials::new(values(http::header::AUTHORIZATION.as_str())), values)
 }
 
 /// Judges the header block: its framing as received, and its size.

@@ -43,7 +43,7 @@ pub(super) async fn refuse(
     let code = reason.full_code(exchange.snapshot()).to_owned();
     let mut answer = problem_header(exchange, status)?;
     match reason {
-        Reason::Unauthenticated(error) => answer.insert_header("www-authenticate", challenge(error))?,
+        Reason::Unauthenticated(error) => answer.insert_header("www-authenticate", challenge(exchange, error))?,
         Reason::NoMethod => answer.insert_header("allow", allowed_methods(exchange))?,
         Reason::TooManyFailures => answer.insert_header("retry-after", "60")?,
         Reason::KeysUnavailable | Reason::NoPolicy => answer.insert_header("retry-after", "5")?,
@@ -150,8 +150,12 @@ async fn swallow(session: &mut Session, time: Duration, mut left: u64) -> bool {
     matches!(tokio::time::timeout(time, rest).await, Ok(Some(())))
 }
 
-/// RFC 6750, section 3: no error where nothing was presented.
-fn challenge(error: Option<IdentityError>) -> &'static str {
+/// RFC 6750, section 3: no error where nothing was presented. Where tokens are believed they alone are asked for, since
+/// a browser would ask its user for a password as soon as it read `Basic`.
+fn challenge(exchange: &Exchange, error: Option<IdentityError>) -> &'static str {
+    if exchange.api.as_ref().is_some_and(|api| api.issuers.feeds().is_empty() && api.keys.takes_basic()) {
+        return "Basic realm=\"api\", charset=\"UTF-8\"";
+    }
     match error {
         None => "Bearer",
         Some(IdentityError::SeveralCredentials | IdentityError::MalformedAuthorization) => {

@@ -52,13 +52,15 @@ impl Standing {
     /// Judges it at this moment.
     ///
     /// # Errors
-    /// Its time is over, its token has ended, or the live policy refuses it: the word for the records.
+    /// Its time is over, its token or key has ended, or the live policy refuses it: the word for the records.
     pub(super) fn check(&mut self) -> Result<(), &'static str> {
         if self.ends.is_some_and(|end| Instant::now() > end) {
             return Err("stream-age");
         }
         let live = self.api.policy.load();
-        if self.caller.as_ref().is_some_and(|verified| now() >= verified.expires) {
+        let now = now();
+        let ended = |caller: &Arc<Verified>| now >= caller.expires || !self.api.keys.stand_by(caller);
+        if self.caller.as_ref().is_some_and(ended) {
             let expired = |policy| refused(Reason::Unauthenticated(Some(IdentityError::Expired)), None, policy);
             if !live.as_ref().as_ref().is_some_and(|policy| expired(policy).is_permit()) {
                 return Err("stream-ended");

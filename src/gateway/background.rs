@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::admin::{Admin, Status};
 use crate::edge::tls::{Reloaded as Certificates, Tls};
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
+use crate::reload::api_keys::{KeyFile, Refresh};
 use crate::reload::keys::KeyFeed;
 
 use super::status::GatewayStatus;
@@ -71,6 +72,15 @@ impl BackgroundService for Administration {
             };
             admin.serve(Arc::clone(&self.status) as Arc<dyn Status>, ended).await;
         }
+    }
+}
+
+/// Reads a file of API keys again; a broken one leaves the last good one live.
+pub(super) fn reload_keys(file: &KeyFile, metrics: &Metrics) {
+    match file.refresh() {
+        Refresh::Published => metrics.reload(Reloaded::Keys, "", ReloadResult::Published),
+        Refresh::Refused => metrics.reload(Reloaded::Keys, "", ReloadResult::Refused),
+        Refresh::Unchanged => {}
     }
 }
 

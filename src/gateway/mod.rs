@@ -24,6 +24,7 @@ use crate::edge::upstream::{Resolver, Upstream};
 use crate::edge::{DecisionIds, Edge};
 use crate::metrics::Metrics;
 use crate::reload::Live;
+use crate::reload::api_keys::{ApiKeys, KeyFile};
 use crate::reload::keys::{Issuers, KeyFeed};
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::{Generation, VerifiedTokens};
@@ -68,10 +69,11 @@ impl Gateway {
         let sink = Arc::new(sink);
         let generation = Arc::new(Generation::default());
         let feeds = open_feeds(settings, &generation)?;
+        let key_files = open_key_files(settings)?;
         let apis = settings
             .apis
             .iter()
-            .map(|api| open_api(api, settings, &feeds, &generation, &metrics))
+            .map(|api| open_api(api, settings, (&feeds, &key_files), &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let bounds = bind(settings)?;
         let admin = Admin::bind(plans::admin(&settings.admin))?;
@@ -87,7 +89,7 @@ impl Gateway {
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> =
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
-        let watcher = Watcher::start(watched(&stores, &tls, &metrics), settings.reload.poll)
+        let watcher = Watcher::start(watched(&stores, &key_files, &tls, &metrics), settings.reload.poll)
             .map_err(|error| format!("files cannot be watched: {error}"))?;
         let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         let edge = Edge {
@@ -119,6 +121,7 @@ impl Gateway {
             draining: draining.clone(),
             apis,
             feeds: feeds.clone(),
+            key_files,
             metrics,
             sink: Arc::clone(&sink),
             traffic: traffic.clone(),
@@ -184,16 +187,28 @@ fn open_feeds(settings: &Settings, generation: &Arc<Generation>) -> Result<Vec<A
     feeds.collect()
 }
 
+fn open_key_files(settings: &Settings) -> Result<Vec<Arc<KeyFile>>, String> {
+    let files = settings.key_sources.iter().map(|source| {
+        KeyFile::open(source)
+            .map_err(|lines| format!("the API keys of `{}` cannot be used:\n{}", source.name, lines.join("\n")))
+    });
+    files.collect()
+}
+
 fn open_api(
     api: &settings::Api,
     settings: &Settings,
-    feeds: &[Arc<KeyFeed>],
+    (feeds, key_files): (&[Arc<KeyFeed>], &[Arc<KeyFile>]),
     generation: &Arc<Generation>,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<Api>, String> {
     let named = feeds.iter().filter(|feed| api.issuers.contains(&feed.issuer().name)).cloned().collect();
     let issuers =
         Issuers::new(named).ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))?;
+    let keys = key_files.iter().filter(|file| api.api_keys.iter().any(|name| **name == *file.name()));
+    let keys = ApiKeys::new(keys.cloned().collect());
+    let own = api.identity_headers.all().into_iter().chain(keys.headers());
+    let headers = HeaderRules::new(own, api.pass_headers.iter().map(|name| &**name));
     let upstream = Upstream::new(&plans::upstream(&api.upstream))
         .map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))?;
     let comparison = api.candidate.as_ref().map(|_| Arc::new(metrics.comparison(&api.name)));
@@ -208,12 +223,13 @@ fn open_api(
         coverage,
         comparison,
         issuers,
+        keys,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
         upstream: Arc::new(upstream),
         host: api.host.clone(),
         authority: api.upstream.url.authority().into(),
         credential: api.credential.clone(),
-        headers: HeaderRules::new(api.identity_headers.all(), api.pass_headers.iter().map(|name| &**name)),
+        headers,
         identity: api.identity_headers.clone(),
         overrides: api.method_overrides,
         body: api.body,
@@ -228,12 +244,21 @@ fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
         .collect()
 }
 
-fn watched(stores: &[Arc<PolicyStore>], tls: &[Arc<crate::edge::tls::Tls>], metrics: &Arc<Metrics>) -> Vec<Watched> {
+fn watched(
+    stores: &[Arc<PolicyStore>],
+    key_files: &[Arc<KeyFile>],
+    tls: &[Arc<crate::edge::tls::Tls>],
+    metrics: &Arc<Metrics>,
+) -> Vec<Watched> {
     let policies = stores.iter().map(|store| {
         let (store, path) = (Arc::clone(store), store.path().to_owned());
         Watched::new(path, move || {
             store.refresh();
         })
+    });
+    let keys = key_files.iter().map(|file| {
+        let (file, path, metrics) = (Arc::clone(file), file.path().to_owned(), Arc::clone(metrics));
+        Watched::new(path, move || background::reload_keys(&file, &metrics))
     });
     let certificates = tls.iter().flat_map(|tls| {
         let files: Vec<_> = tls.files().map(std::path::Path::to_owned).collect();
@@ -242,5 +267,5 @@ fn watched(stores: &[Arc<PolicyStore>], tls: &[Arc<crate::edge::tls::Tls>], metr
             Watched::new(path, move || background::reload_certificates(&tls, &metrics))
         })
     });
-    policies.chain(certificates).collect()
+    policies.chain(keys).chain(certificates).collect()
 }

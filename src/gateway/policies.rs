@@ -48,7 +48,7 @@ pub(super) fn open(
             }
         }
     };
-    let (name, path, issuers) = (api.name.clone(), api.policy.clone(), api.issuers.clone().into());
+    let (name, path, issuers) = (api.name.clone(), api.policy.clone(), api.sources().into());
     (PolicyStore::open(name, path, issuers, Duty::Decides, Box::new(on_change)), coverage)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn open_candidate(
         };
         metrics.reload(Reloaded::Candidate, &name, result);
     };
-    let issuers = api.issuers.clone().into();
+    let issuers = api.sources().into();
     Some(PolicyStore::open(api.name.clone(), path, issuers, Duty::Compared, Box::new(on_change)))
 }
 

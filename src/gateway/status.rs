@@ -12,6 +12,7 @@ use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
 use crate::metrics::{ComparisonReport, CoverageReport, Metrics};
 use crate::policy::model::Shadow;
+use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::vocabulary::Timestamp;
@@ -22,6 +23,7 @@ pub(super) struct GatewayStatus {
     pub(super) draining: Draining,
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) feeds: Vec<Arc<KeyFeed>>,
+    pub(super) key_files: Vec<Arc<KeyFile>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) sink: Arc<Sink>,
     pub(super) traffic: Vec<Arc<Traffic>>,
@@ -31,10 +33,12 @@ pub(super) struct GatewayStatus {
 
 impl Status for GatewayStatus {
     fn report(&self) -> StatusReport {
+        let issuers = self.feeds.iter().map(|feed| issuer(feed));
+        let key_files = self.key_files.iter().map(|file| key_file(file));
         StatusReport {
             draining: self.draining.is_leaving(),
             apis: self.apis.iter().map(|of| api(of)).collect(),
-            issuers: self.feeds.iter().map(|feed| issuer(feed)).collect(),
+            issuers: issuers.chain(key_files).collect(),
         }
     }
 
@@ -118,6 +122,17 @@ fn issuer(feed: &KeyFeed) -> IssuerStatus {
         keys: status.keys,
         since: status.fetched_at.map(moment),
         error: status.last_error.clone(),
+    }
+}
+
+fn key_file(file: &KeyFile) -> IssuerStatus {
+    let state = file.state();
+    IssuerStatus {
+        name: file.name().into(),
+        state: if state.refused.is_some() { KeysState::Stale } else { KeysState::Available },
+        keys: state.keys,
+        since: Some(Moment(state.since)),
+        error: state.refused.clone(),
     }
 }
 

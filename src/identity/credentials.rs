@@ -1,4 +1,4 @@
-//! Credentials: what a request brings along to prove its caller, and the one token among it.
+//! Credentials: what a request brings along to prove its caller, and the one token or key among it.
 
 use std::fmt;
 
@@ -10,13 +10,29 @@ pub struct Credentials<'a> {
     authorization: Option<&'a [u8]>,
     more_authorization: bool,
     query_token: Option<&'a str>,
+    takes_basic: bool,
+    key: Option<(&'a str, &'a [u8])>,
+    more_keys: bool,
 }
 
 impl<'a> Credentials<'a> {
     /// The credentials of a request with these raw values of `Authorization`, one for each time it occurs.
     pub fn new(authorization: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut values = authorization.into_iter();
-        Self { authorization: values.next(), more_authorization: values.next().is_some(), query_token: None }
+        let (authorization, more_authorization) = (values.next(), values.next().is_some());
+        Self { authorization, more_authorization, ..Self::default() }
+    }
+
+    /// The same where HTTP Basic is a scheme that may be used: it carries an API key.
+    pub fn with_basic(self) -> Self {
+        Self { takes_basic: true, ..self }
+    }
+
+    /// The same with these raw values of the header `name`, one for each time it occurs; it carries an API key.
+    pub fn with_keys(self, name: &'a str, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut keys = self.key.into_iter().chain(values.into_iter().map(|value| (name, value)));
+        let (key, more) = (keys.next(), keys.next().is_some());
+        Self { key, more_keys: self.more_keys || more, ..self }
     }
 
     /// The same with a token from the query of a route that allows one there.
@@ -26,15 +42,16 @@ impl<'a> Credentials<'a> {
 
     /// The one credential among them; two are an error, whatever they say.
     pub fn presented(&self) -> Result<Presented<'a>, IdentityError> {
-        if self.more_authorization {
+        if self.more_authorization || self.more_keys {
             return Err(IdentityError::SeveralCredentials);
         }
-        match (self.authorization, self.query_token) {
-            (None, None) => Ok(Presented::Anonymous),
-            (Some(_), Some(_)) => Err(IdentityError::SeveralCredentials),
-            (Some(value), None) => bearer(value).map(Presented::Token),
-            (None, Some(token)) if is_token68(token.as_bytes()) => Ok(Presented::Token(token)),
-            (None, Some(_)) => Err(IdentityError::MalformedToken),
+        match (self.authorization, self.query_token, self.key) {
+            (None, None, None) => Ok(Presented::Anonymous),
+            (Some(value), None, None) => authorization(value, self.takes_basic),
+            (None, Some(token), None) if is_token68(token.as_bytes()) => Ok(Presented::Token(token)),
+            (None, Some(_), None) => Err(IdentityError::MalformedToken),
+            (None, None, Some((header, value))) => Ok(Presented::Key { header, value }),
+            _ => Err(IdentityError::SeveralCredentials),
         }
     }
 }
@@ -53,6 +70,15 @@ pub enum Presented<'a> {
     Anonymous,
     /// A bearer token; it holds token68 characters only.
     Token(&'a str),
+    /// User and password of HTTP Basic, still encoded; token68 characters only.
+    Basic(&'a str),
+    /// An API key in a header of its own.
+    Key {
+        /// The header's name, as the settings spell it.
+        header: &'a str,
+        /// The header's value.
+        value: &'a [u8],
+    },
 }
 
 impl fmt::Debug for Presented<'_> {
@@ -60,23 +86,30 @@ impl fmt::Debug for Presented<'_> {
         out.write_str(match self {
             Self::Anonymous => "Anonymous",
             Self::Token(_) => "Token(…)",
+            Self::Basic(_) => "Basic(…)",
+            Self::Key { .. } => "Key(…)",
         })
     }
 }
 
-/// The token of `Bearer <token>`: the scheme in any case (RFC 9110, section 11.1), one space, a token68.
-fn bearer(value: &[u8]) -> Result<&str, IdentityError> {
+/// What `Bearer <token>` or `Basic <pair>` holds: the scheme in any case (RFC 9110, section 11.1), one space, a token68.
+fn authorization(value: &[u8], takes_basic: bool) -> Result<Presented<'_>, IdentityError> {
     let end = value.iter().position(|&byte| !is_scheme(byte)).unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if scheme.is_empty() || !(rest.is_empty() || rest.starts_with(b" ")) {
         return Err(IdentityError::MalformedAuthorization);
     }
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let presented = if scheme.eq_ignore_ascii_case(b"bearer") {
+        Presented::Token
+    } else if takes_basic && scheme.eq_ignore_ascii_case(b"basic") {
+        Presented::Basic
+    } else {
         return Err(IdentityError::UnknownScheme);
-    }
+    };
     rest.strip_prefix(b" ")
         .filter(|token| is_token68(token))
         .and_then(|token| std::str::from_utf8(token).ok())
+        .map(presented)
         .ok_or(IdentityError::MalformedAuthorization)
 }
 

@@ -9,7 +9,7 @@ pub enum IdentityError {
     SeveralCredentials,
     /// An `Authorization` header that is not a scheme, one space and a token68 (RFC 9110, section 11.4).
     MalformedAuthorization,
-    /// An authentication scheme other than `Bearer`.
+    /// An authentication scheme other than those that the API's settings name.
     UnknownScheme,
     /// A token longer than its issuer's limit, or than any issuer may allow.
     TokenTooLong,
@@ -47,13 +47,23 @@ pub enum IdentityError {
     NoId,
     /// A user id in the name space of clients.
     ReservedId,
-    /// A user or a service app where the issuer may not vouch for one.
+    /// A user or a service app where the issuer, or the file of keys, may not vouch for one.
     KindRefused,
+    /// An API key that is not `id:secret`, or longer than any is.
+    MalformedApiKey,
+    /// An API key's id that the file does not have.
+    UnknownApiKey,
+    /// An API key's secret that is not the one of its id.
+    WrongSecret,
+    /// An API key that was revoked.
+    ApiKeyRevoked,
+    /// An API key whose `expires` has passed.
+    ApiKeyExpired,
 }
 
 impl IdentityError {
     /// Every error, in the order of the checks.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::SeveralCredentials,
         Self::MalformedAuthorization,
         Self::UnknownScheme,
@@ -76,6 +86,11 @@ impl IdentityError {
         Self::NoId,
         Self::ReservedId,
         Self::KindRefused,
+        Self::MalformedApiKey,
+        Self::UnknownApiKey,
+        Self::WrongSecret,
+        Self::ApiKeyRevoked,
+        Self::ApiKeyExpired,
     ];
 
     /// The stable code that audit records, metrics and answers use.
@@ -103,6 +118,11 @@ impl IdentityError {
             Self::NoId => "no-id",
             Self::ReservedId => "reserved-id",
             Self::KindRefused => "kind-refused",
+            Self::MalformedApiKey => "malformed-api-key",
+            Self::UnknownApiKey => "unknown-api-key",
+            Self::WrongSecret => "wrong-secret",
+            Self::ApiKeyRevoked => "api-key-revoked",
+            Self::ApiKeyExpired => "api-key-expired",
         }
     }
 }
@@ -112,7 +132,7 @@ impl fmt::Display for IdentityError {
         out.write_str(match self {
             Self::SeveralCredentials => "the request carries more than one credential",
             Self::MalformedAuthorization => "the `Authorization` header is not a scheme, one space and a token",
-            Self::UnknownScheme => "the authentication scheme is not `Bearer`",
+            Self::UnknownScheme => "the authentication scheme is not one that is taken here",
             Self::TokenTooLong => "the token is longer than allowed",
             Self::MalformedToken => "the token is not a signed JSON Web Token",
             Self::RepeatedClaim => "the token names the same member twice",
@@ -132,6 +152,11 @@ impl fmt::Display for IdentityError {
             Self::NoId => "the token does not say who its subject is",
             Self::ReservedId => "the token's id lies in the name space of clients",
             Self::KindRefused => "the issuer may not vouch for a caller of this kind",
+            Self::MalformedApiKey => "the API key is not an id, a colon and a secret",
+            Self::UnknownApiKey => "the API key is not known",
+            Self::WrongSecret => "the API key's secret does not fit",
+            Self::ApiKeyRevoked => "the API key was revoked",
+            Self::ApiKeyExpired => "the API key has expired",
         })
     }
 }

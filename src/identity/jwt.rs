@@ -16,12 +16,12 @@ pub const LONGEST: usize = 8 * 1024;
 /// The most seconds that clocks may differ by, whatever an issuer's settings say.
 pub const MOST_LEEWAY: u64 = 30;
 
-/// Verified: a caller as a token proved it, and until when.
+/// Verified: a caller as a token or an API key proved it, and until when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {
     /// The caller.
     pub subject: Subject,
-    /// The moment from which the same token would be refused as expired, leeway included.
+    /// The moment from which the same credential would be refused as expired, leeway included.
     pub expires: Timestamp,
 }
 

@@ -1,11 +1,13 @@
 //! Who asks: credentials, keys and a moment in; a subject or a named error out.
 
 pub mod algorithm;
+pub mod api_key;
 pub mod credentials;
 pub mod error;
 pub mod issuer;
 mod json;
 pub mod jwt;
+pub mod key_file;
 pub mod key_set;
 mod mapping;
 pub mod self_test;
@@ -13,6 +15,7 @@ pub mod self_test;
 use std::ops::Deref;
 
 pub use algorithm::{Algorithm, Algorithms};
+pub use api_key::{KeyRing, PresentedKey, SecretDigest};
 pub use credentials::{Credentials, Presented};
 pub use error::IdentityError;
 pub use issuer::Issuer;
@@ -53,6 +56,8 @@ pub fn identify<A: Authority + ?Sized>(
     match credentials.presented()? {
         Presented::Anonymous => Ok(Subject::anonymous()),
         Presented::Token(token) => verify(token, authority, now).map(|verified| verified.subject),
+        // Issuers vouch for tokens only.
+        Presented::Basic(_) | Presented::Key { .. } => Err(IdentityError::UnknownScheme),
     }
 }
 

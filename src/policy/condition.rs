@@ -19,8 +19,12 @@ pub struct ConditionId(pub u32);
 pub struct Condition {
     text: Box<str>,
     program: Arc<Program>,
-    environment: Arc<cel::Env>,
+    environment: Environment,
 }
+
+/// Environment: the functions that all conditions of a policy share.
+#[derive(Clone)]
+pub(super) struct Environment(Arc<cel::Env>);
 
 /// Circumstances: everything that a condition may look at.
 #[derive(Debug, Clone, Copy)]
@@ -81,14 +85,14 @@ impl Condition {
     ///
     /// # Errors
     /// What is wrong with it, in half a sentence: syntax, an unknown name, or a size beyond the bounds.
-    pub(super) fn read(text: &str, environment: &Arc<cel::Env>) -> Result<Self, String> {
+    pub(super) fn read(text: &str, environment: &Environment) -> Result<Self, String> {
         if text.len() > MAX_TEXT {
             return Err(format!("it is longer than {MAX_TEXT} bytes"));
         }
-        let program = environment.compile(text).map_err(|errors| told(&errors.to_string()))?;
+        let program = environment.0.compile(text).map_err(|errors| told(&errors.to_string()))?;
         let mut check = Check { nodes: 0, names: vec!["now", "caller", "request"] };
         check.node(program.expression(), false)?;
-        Ok(Self { text: text.into(), program: Arc::new(program), environment: Arc::clone(environment) })
+        Ok(Self { text: text.into(), program: Arc::new(program), environment: environment.clone() })
     }
 
     /// The expression as written.
@@ -98,7 +102,7 @@ impl Condition {
 
     /// Whether it holds; an error, or anything but true, does not.
     pub fn holds(&self, at: &Circumstances<'_>) -> bool {
-        let mut context = Context::with_env(Arc::clone(&self.environment));
+        let mut context = Context::with_env(Arc::clone(&self.environment.0));
         let moment = i64::try_from(at.now.0).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
         let Some(moment) = moment else { return false };
         context.add_variable_from_value("now", Value::Timestamp(moment.into()));
@@ -114,9 +118,10 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// The environment that all conditions of a policy share.
-pub(super) fn environment() -> Arc<cel::Env> {
-    Arc::new(cel::Env::stdlib())
+impl Default for Environment {
+    fn default() -> Self {
+        Self(Arc::new(cel::Env::stdlib()))
+    }
 }
 
 fn caller(subject: &Subject) -> HashMap<String, Value> {
@@ -250,7 +255,9 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 fn told(errors: &str) -> String {
     let line = errors.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it cannot be read");
     let line = line.strip_prefix("ERROR:").unwrap_or(line).trim();
-    line.trim_start_matches("<input>:").trim_end_matches('.').to_owned()
+    // What the parser would have liked instead is a list of all its tokens.
+    let line = line.split(" expecting {").next().unwrap_or(line).trim_start_matches("<input>:").trim_end_matches('.');
+    line.replace("Syntax error: mismatched input '<EOF>'", "it ends too early")
 }
 
 #[cfg(test)]

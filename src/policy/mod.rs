@@ -7,6 +7,7 @@ mod validate;
 
 pub mod condition;
 pub mod grants;
+pub mod import;
 pub mod matrix;
 pub mod model;
 pub mod routes;

@@ -11,8 +11,9 @@ use super::template::Segment;
 
 /// Findings about every route that another one shuts out, and notes about overlaps with other cells.
 pub(super) fn check(table: &RouteTable, findings: &mut Findings) {
+    let depth = table.routes().iter().map(|route| route.template.segments().len()).max().unwrap_or(0);
     for (at, route) in (0..).zip(table.routes()) {
-        unreachable(table, RouteId(at), route, findings);
+        unreachable(table, RouteId(at), route, depth, findings);
     }
     let mut tree = Tree::default();
     for (at, route) in (0..).zip(table.routes()) {
@@ -26,13 +27,15 @@ pub(super) fn check(table: &RouteTable, findings: &mut Findings) {
 }
 
 /// A path of the route as a client would write it, with values that no policy names.
-fn unreachable(table: &RouteTable, id: RouteId, route: &Route, findings: &mut Findings) {
+fn unreachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, findings: &mut Findings) {
     let mut path = String::new();
     for segment in route.template.segments() {
         path.push('/');
         match segment {
             Segment::Literal(literal) => path.push_str(literal),
-            Segment::Parameter(_) | Segment::Rest(_) => path.push_str("any-value-0"),
+            Segment::Parameter(_) => path.push_str("any-value-0"),
+            // Deeper than any other template goes.
+            Segment::Rest(_) => path.push_str(&vec!["any-value-0"; depth + 1].join("/")),
         }
     }
     let Ok(canonical) = CanonicalPath::read(path.as_bytes(), table.dialect()) else { return };

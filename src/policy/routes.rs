@@ -1,5 +1,7 @@
 //! RouteTable: method and path to access; the one file that names matchit.
 
+mod routers;
+
 use std::borrow::Cow;
 
 use crate::request::{CanonicalPath, Dialect, RejectedRequest, path, query};
@@ -97,25 +99,21 @@ impl RouteTable {
     /// # Errors
     /// All pairs of templates that match the same paths, also when case is ignored.
     pub(super) fn build(routes: Vec<Route>, dialect: Dialect) -> Result<Self, Vec<Conflict>> {
-        let mut exact = matchit::Router::new();
-        let mut folded = matchit::Router::new();
         let mut conflicts = Vec::new();
         let mut seen = std::collections::HashMap::new();
         for (at, route) in (0..).zip(&routes) {
-            let id = RouteId(at);
-            let pattern = route.template.pattern(true);
-            if let Some(first) = seen.insert(pattern.clone(), id) {
-                conflicts.push(Conflict { first, second: id });
-                continue;
-            }
-            let fold = folded.insert(pattern, id);
-            if fold.is_err() || exact.insert(route.template.pattern(false), id).is_err() {
-                // Templates are whole segments with numbered parameters: matchit knows no other conflict than the
-                // one above, but if it finds one the policy must not load.
-                conflicts.push(Conflict { first: id, second: id });
+            if let Some(first) = seen.insert(route.template.pattern(true), RouteId(at)) {
+                conflicts.push(Conflict { first, second: RouteId(at) });
             }
         }
-        if conflicts.is_empty() { Ok(Self { dialect, exact, folded, routes: routes.into() }) } else { Err(conflicts) }
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        let (exact, folded) = (routers::build(&routes, false), routers::build(&routes, true));
+        match (exact, folded) {
+            (Ok(exact), Ok(folded)) => Ok(Self { dialect, exact, folded, routes: routes.into() }),
+            (Err(id), _) | (_, Err(id)) => Err(vec![Conflict { first: id, second: id }]),
+        }
     }
 
     /// The routes in the order of the policy.
@@ -155,12 +153,6 @@ impl RouteTable {
         let stray = Unplaced::Rejected(RejectedRequest::EncodedSlash);
         let id = id.ok_or(if path.has_encoded_slash() { stray } else { Unplaced::NoRoute })?;
         let route = self.route(id).ok_or(Unplaced::NoRoute)?;
-        let wanted = if method == "HEAD" { "GET" } else { method };
-        let mut methods = (0..).zip(&route.methods);
-        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
-        if path.has_encoded_slash() {
-            check_encoded_slashes(text, entry.encoded_slash)?;
-        }
         let mut scope: Scope<'r> = Default::default();
         for (value, carrier) in scope.iter_mut().zip(route.scopes) {
             *value = match carrier {
@@ -168,6 +160,12 @@ impl RouteTable {
                 Some(Carrier::Query(at)) => self.query_value(route, at, query.unwrap_or_default())?,
                 None => None,
             };
+        }
+        let wanted = if method == "HEAD" { "GET" } else { method };
+        let mut methods = (0..).zip(&route.methods);
+        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
+        if path.has_encoded_slash() {
+            check_encoded_slashes(text, entry.encoded_slash)?;
         }
         Ok(Placed {
             route,
@@ -221,7 +219,7 @@ impl RouteTable {
 }
 
 /// The path as the loosest server would read it: no slash at the end, no suffix on the last segment (Spring).
-fn loosest(text: &str) -> &str {
+pub(super) fn loosest(text: &str) -> &str {
     let text = text.strip_suffix('/').filter(|text| !text.is_empty()).unwrap_or(text);
     let last = text.rfind('/').map_or(0, |at| at + 1);
     match text.get(last..).and_then(|segment| segment.split_once('.')) {

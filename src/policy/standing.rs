@@ -6,7 +6,7 @@ use crate::vocabulary::{Assignment, Kind, Scope, Subject};
 
 use super::condition::ConditionId;
 use super::grants::{insert, words_for};
-use super::model::{Bounds, Model, User};
+use super::model::{Bound, Bounds, Model, User};
 use super::users::{Entry, Users};
 
 /// RowId: a permission by its place in one snapshot.
@@ -21,7 +21,9 @@ pub struct Standings {
     all: Box<[u64]>,
     groups: Box<[GroupRows]>,
     group_names: HashMap<Box<str>, u32>,
-    roles: Box<[RoleRows]>,
+    /// The rows that roles give everywhere, one bitset behind the other.
+    role_rows: Box<[u64]>,
+    roles: Box<[RoleTerms]>,
     role_names: HashMap<Box<str>, u32>,
     row_names: HashMap<Box<str>, RowId>,
     scope_names: Box<[Box<str>]>,
@@ -34,9 +36,10 @@ struct GroupRows {
     without: Box<[u64]>,
 }
 
+/// RoleTerms: what is said of a role beside the rows that it gives everywhere.
 #[derive(Debug, Clone)]
-struct RoleRows {
-    parts: Box<[(Bounds, Box<[u64]>)]>,
+struct RoleTerms {
+    within: Box<[(Bounds, Box<[u64]>)]>,
     policy_only: bool,
     assign_within: u8,
 }
@@ -85,9 +88,21 @@ impl Standings {
                 .map(|group| GroupRows { permissions: set(&group.permissions), without: set(&group.without) })
                 .collect(),
             role_names: numbered(roles.clone().map(|role| &role.name)),
+            role_rows: roles
+                .clone()
+                .flat_map(|role| {
+                    let everywhere = role.parts.iter().find(|part| part.scope.is_empty());
+                    set(everywhere.map(|part| part.rows.as_slice()).unwrap_or_default()).into_vec()
+                })
+                .collect(),
             roles: roles
-                .map(|role| RoleRows {
-                    parts: role.parts.iter().map(|part| (part.scope.clone(), set(&part.rows))).collect(),
+                .map(|role| RoleTerms {
+                    within: role
+                        .parts
+                        .iter()
+                        .filter(|part| !part.scope.is_empty())
+                        .map(|part| (part.scope.clone(), set(&part.rows)))
+                        .collect(),
                     policy_only: role.policy_only,
                     assign_within: role.assign_within,
                 })
@@ -145,9 +160,16 @@ impl Standings {
         (!rows.policy_only && wanted.all(|(_, name)| named(name))).then_some(role)
     }
 
-    fn parts(&self, role: u32) -> &[(Bounds, Box<[u64]>)] {
+    /// Word number `word` of the rows that a role gives everywhere.
+    fn role_word(&self, role: u32, word: usize) -> u64 {
+        let at = usize::try_from(role).unwrap_or(usize::MAX).saturating_mul(self.words).saturating_add(word);
+        self.role_rows.get(at).copied().unwrap_or(0)
+    }
+
+    /// The rows that a role gives within scopes.
+    fn role_within(&self, role: u32) -> &[(Bounds, Box<[u64]>)] {
         let role = usize::try_from(role).ok().and_then(|at| self.roles.get(at));
-        role.map(|role| &*role.parts).unwrap_or_default()
+        role.map(|role| &*role.within).unwrap_or_default()
     }
 }
 
@@ -225,22 +247,19 @@ impl<'p> Standing<'p> {
     fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
         let mut found = Held::default();
         let mut add = |role: u32, fits: bool, there: bool| {
-            for (bounds, rows) in self.all.parts(role) {
-                let rows = rows.get(word).copied().unwrap_or(0);
-                if rows == 0 {
-                    continue;
-                }
+            let mut add = |rows: u64, fits: bool| {
                 found.anywhere |= rows;
-                if fits && self::fits(bounds, scope, across) {
-                    found.conditional |= rows;
-                    found.given |= if there { rows } else { 0 };
-                }
+                found.conditional |= if fits { rows } else { 0 };
+                found.given |= if fits && there { rows } else { 0 };
+            };
+            add(self.all.role_word(role, word), fits);
+            for (bounds, rows) in self.all.role_within(role) {
+                add(rows.get(word).copied().unwrap_or(0), fits && self::fits(bounds, scope, across));
             }
         };
         if let Some(roles) = self.entry.and_then(|entry| entry.roles) {
             for (at, bound) in (0_u32..).zip(roles) {
-                let there = bound.when.is_none() || self.absent.checked_shr(at).is_some_and(|bits| bits & 1 == 0);
-                add(bound.role, self::fits(&bound.scope, scope, across), there);
+                add(bound.role, self::fits(&bound.scope, scope, across), self.is_there(at, bound));
             }
             return found;
         }
@@ -266,8 +285,14 @@ impl<'p> Standing<'p> {
     /// The roles that count, one for each assignment.
     fn roles(&self) -> impl Iterator<Item = u32> {
         let bound = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
+        let bound = (0_u32..).zip(bound).filter(|(at, bound)| self.is_there(*at, bound)).map(|(_, bound)| bound);
         let claimed = self.claims().map(|subject| subject.roles.as_slice()).unwrap_or_default();
-        bound.iter().map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed)))
+        bound.map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed)))
+    }
+
+    /// Whether the assignment with that place in the entry is there: its condition, if it has one, holds.
+    fn is_there(&self, at: u32, bound: &Bound) -> bool {
+        bound.when.is_none() || self.absent.checked_shr(at).is_some_and(|bits| bits & 1 == 0)
     }
 
     /// The subject, where its own claims about roles and permissions count.

@@ -110,24 +110,21 @@ impl Users {
     /// The entry of an id: the one that names its source, else the bare one. A stated id without a source means the
     /// entry of that name if there is one only.
     pub fn find(&self, id: &Id) -> Option<Entry<'_>> {
-        let source = |packed: &Packed| self.source(packed);
-        let exact = self.search(&id.name, |packed| source(packed) == &*id.source);
-        exact.or_else(|| {
-            let bare = self.search(&id.name, |packed| source(packed).is_empty());
-            if !id.source.is_empty() || bare.is_some() {
-                return bare;
+        if self.entries.is_empty() {
+            return None;
+        }
+        let (mut exact, mut bare, mut first, mut named) = (None, None, None, 0);
+        for packed in self.table.iter_hash(self.hasher.hash_one(&*id.name)).filter_map(|at| self.packed(*at)) {
+            if self.name(packed) != &*id.name {
+                continue;
             }
-            let mut named = self.table.iter_hash(self.hasher.hash_one(&*id.name)).filter_map(|at| self.packed(*at));
-            let mut named = named.by_ref().filter(|packed| self.name(packed) == &*id.name);
-            let only = named.next();
-            only.filter(|_| named.next().is_none()).map(|packed| self.entry(packed))
-        })
-    }
-
-    fn search(&self, name: &str, fits: impl Fn(&Packed) -> bool) -> Option<Entry<'_>> {
-        let same = |at: &u32| self.packed(*at).is_some_and(|packed| self.name(packed) == name && fits(packed));
-        let at = self.table.find(self.hasher.hash_one(name), same)?;
-        self.packed(*at).map(|packed| self.entry(packed))
+            let source = self.source(packed);
+            exact = exact.or((source == &*id.source).then_some(packed));
+            bare = bare.or(source.is_empty().then_some(packed));
+            (first, named) = (first.or(Some(packed)), named + 1);
+        }
+        let only = first.filter(|_| named == 1 && id.source.is_empty());
+        exact.or(bare).or(only).map(|packed| self.entry(packed))
     }
 
     fn packed(&self, at: u32) -> Option<&Packed> {

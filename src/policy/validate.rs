@@ -12,7 +12,7 @@ mod routes;
 mod scopes;
 mod sources;
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Code, Finding, Findings, Severity};
 use crate::vocabulary::{Cell, CellId, Operation, access::MAX_SCOPES};
 
 use super::model::{Model, Row, ScopeName, Table};
@@ -45,8 +45,11 @@ pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings:
     let model_routes = Plan { written, scopes, cells: &mut cells, conditions: &mut conditions }.routes(findings);
     let used = cells.cells.len();
     let model_rows = model_rows(written, &mut cells, used, findings);
-    notes::empty_columns(written, &model_rows, &cells, findings);
-    notes::words_that_nobody_has(written, &model_rows, &cells, findings);
+    // What is missing because it could not be read would only be noise.
+    if !findings.has_errors() {
+        notes::empty_columns(written, &model_rows, &cells, findings);
+        notes::words_that_nobody_has(written, &model_rows, &cells, findings);
+    }
     let roles = roles::roles(written, &rows, &role_names, scopes, findings);
     let profiles = people::profiles(written, scopes, findings);
     let groups = people::groups(written, &rows, &profile_names, findings);
@@ -157,7 +160,11 @@ fn model_rows(written: &Source, cells: &mut CellIndex<'_>, used: usize, findings
                 let masked =
                     *operation == Operation::Read && written.fields.iter().any(|set| set.name.text == resource.text);
                 if !masked && usize::try_from(id.0).is_ok_and(|id| id >= used) {
-                    findings.push(unused_cell(operation, resource, *place, cells, used));
+                    let unused = unused_cell(operation, resource, *place, cells, used);
+                    // A route that could not be read may need it.
+                    if unused.severity == Severity::Error || !findings.has_errors() {
+                        findings.push(unused);
+                    }
                 }
             }
         }

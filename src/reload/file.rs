@@ -52,6 +52,20 @@ impl Unread {
     }
 }
 
+/// Reads the one file at `path`, which holds `most` bytes at most.
+///
+/// # Errors
+/// Nothing there, something else than a file, more bytes, or a text that is not UTF-8.
+pub fn read_one_file(path: &Path, most: u64) -> Result<Sources, Finding> {
+    read_file(path, most).map_err(Unread::finding)
+}
+
+pub(super) fn read_file(path: &Path, most: u64) -> Result<Sources, Unread> {
+    let mut sources = Sources::default();
+    read_one(path, path, &mut { most }, &mut sources)?;
+    Ok(sources)
+}
+
 pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Sources, Unread> {
     let what = fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Unread::Gone(unreadable(path, "is gone")),
@@ -105,9 +119,8 @@ fn read_one(at: &Path, shown: &Path, room: &mut u64, sources: &mut Sources) -> R
     let file = File::open(at).map_err(|error| failed(shown, &error))?;
     file.take(room.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| failed(shown, &error))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    *room = room
-        .checked_sub(length)
-        .ok_or_else(|| Unread::Unreadable(unreadable(shown, "makes the policy larger than a policy may be")))?;
+    *room =
+        room.checked_sub(length).ok_or_else(|| Unread::Unreadable(unreadable(shown, "is more than may be read")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let message = format!("is not UTF-8 at byte offset {}", error.utf8_error().valid_up_to());
         Unread::Unreadable(unreadable(shown, &message).help("save it as UTF-8"))

@@ -1,8 +1,10 @@
 //! Where policies and keys come from, and how a new one takes the old one's place.
 
+pub mod api_keys;
 pub mod file;
 pub mod keys;
 pub mod live;
+mod look;
 pub mod policy;
 pub mod verified;
 pub mod watch;

@@ -9,12 +9,7 @@ use crate::policy::{self, PolicyVersion, Snapshot};
 
 use super::Live;
 use super::file::{self, Unread};
-
-/// How long the files must stay as they are before they are loaded: a writer may be half-way through.
-const QUIET: Duration = Duration::from_millis(50);
-
-/// How long files that keep changing are waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+use super::look::{Look, Mark};
 
 /// How long requests that began under the old version are waited for, so that it is freed here and not by them.
 const RETIREMENT: Duration = Duration::from_millis(250);
@@ -161,7 +156,7 @@ impl PolicyStore {
         if seen.is(&first) {
             return Refresh::Unchanged;
         }
-        let settled = self.settle(first);
+        let settled = first.settled(|| self.look());
         if seen.is(&settled) {
             return Refresh::Unchanged;
         }
@@ -175,21 +170,6 @@ impl PolicyStore {
 
     fn look(&self) -> Look {
         Look::from(file::read_at_most(&self.path, file::MOST_BYTES))
-    }
-
-    /// Waits until two looks in a row see the same, or patience ends.
-    fn settle(&self, first: Look) -> Look {
-        let end = Instant::now() + PATIENCE;
-        let mut last = first;
-        loop {
-            std::thread::sleep(QUIET);
-            let next = self.look();
-            let still = next.mark == last.mark && next.is_whole();
-            last = next;
-            if still || Instant::now() >= end {
-                return last;
-            }
-        }
     }
 
     fn take(&self, look: Look, seen: &mut Seen) -> Refresh {
@@ -284,46 +264,13 @@ impl Seen {
     }
 }
 
-/// Look: what stands at the path now.
-struct Look {
-    mark: Mark,
-    found: Result<Sources, Unread>,
-}
-
-/// Mark: what tells one look from another.
-#[derive(Clone, PartialEq, Eq)]
-enum Mark {
-    Content([u8; 32]),
-    Gone,
-    Unreadable(String),
-}
-
-impl Look {
-    fn from(found: Result<Sources, Unread>) -> Self {
-        let mark = match &found {
-            Ok(sources) => Mark::Content(file::hash(sources)),
-            Err(Unread::Gone(_)) => Mark::Gone,
-            Err(Unread::Unreadable(finding)) => Mark::Unreadable(finding.message.clone()),
-        };
-        Self { mark, found }
-    }
-
-    /// Whether every text ends with its line: one that does not is probably being written still.
-    fn is_whole(&self) -> bool {
-        match &self.found {
-            Ok(sources) => sources.iter().all(|(_, source)| source.text.ends_with('\n')),
-            Err(_) => true,
-        }
-    }
-}
-
 /// Kept: the findings of one load as they are logged and shown.
-struct Kept {
-    lines: Vec<String>,
+pub(super) struct Kept {
+    pub(super) lines: Vec<String>,
     json: serde_json::Value,
 }
 
-fn kept(findings: &Findings, sources: &Sources) -> Kept {
+pub(super) fn kept(findings: &Findings, sources: &Sources) -> Kept {
     let mut all = findings.sorted();
     if findings.has_errors() {
         // What stops the load must not be crowded out by notes.

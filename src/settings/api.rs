@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use super::Known;
-use super::headers::{self, IdentityHeaders};
+use super::api_keys::KeySource;
+use super::headers::{self, IdentityHeaders, fold};
 use super::limits::{self, Limits};
 use super::upstream::{self, Upstream, UpstreamCredential};
 use super::url::split_authority;
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, Value, list, reader::entries};
+use crate::document::{Code, Fields, Finding, Node, Place, Value, list, reader::entries};
 use crate::request::Overrides;
 
 /// Api: one guarded API.
@@ -24,6 +25,9 @@ pub struct Api {
     pub candidate: Option<PathBuf>,
     /// The names of the issuers whose tokens it believes; all of them where none is named.
     pub issuers: Vec<Box<str>>,
+    /// The names of the files of API keys that it believes; all of them where none is named. No two of them are
+    /// presented in the same way.
+    pub api_keys: Vec<Box<str>>,
     /// Where permitted requests go.
     pub upstream: Upstream,
     /// What the upstream gets as `Host`.
@@ -69,6 +73,13 @@ pub enum HostHeader {
 pub enum AuditMode {
     /// It may.
     Fast,
+}
+
+impl Api {
+    /// The names of all sources of identity that it believes: what the ids of its callers begin with.
+    pub fn sources(&self) -> Vec<Box<str>> {
+        self.issuers.iter().chain(&self.api_keys).cloned().collect()
+    }
 }
 
 impl Match {
@@ -145,10 +156,12 @@ fn api(
         Some(node) => names(node, "`issuers`", "issuer", &known.issuers, reading),
         None => known.issuers.clone(),
     };
+    let api_keys = fields.optional("api-keys");
     let upstream = fields.required("upstream", reading.findings);
     let upstream = upstream.and_then(|node| upstream::upstream(node, reading));
     let host = fields.optional("host").map_or(Some(HostHeader::AsReceived), |node| host_header(node, reading));
     let identity_headers = headers::identity_headers(fields.optional("identity-headers"), reading);
+    let api_keys = read_api_keys(api_keys, fields.place(), known, &identity_headers, reading);
     let credential = upstream::credential(fields.optional("credential"), &identity_headers, reading);
     let words = [("reject", Overrides::Reject), ("strip", Overrides::Strip), ("evaluate", Overrides::Evaluate)];
     let method_overrides = fields.optional("method-overrides");
@@ -168,6 +181,7 @@ fn api(
         policy: policy?,
         candidate,
         issuers,
+        api_keys,
         upstream: upstream?,
         host: host?,
         credential: credential?,
@@ -177,6 +191,35 @@ fn api(
         body,
         audit: AuditMode::Fast,
     })
+}
+
+/// The files of API keys that an API believes: each has its own way of being presented, beside the gateway's headers.
+fn read_api_keys(
+    node: Option<&Node>,
+    api: Place,
+    known: &Known,
+    own: &IdentityHeaders,
+    reading: &mut Reading<'_>,
+) -> Vec<Box<str>> {
+    let chosen = match node {
+        Some(node) => names(node, "`api-keys`", "file of API keys", &known.key_names, reading),
+        None => known.key_names.clone(),
+    };
+    let place = node.map_or(api, |node| node.place);
+    let mut before: Vec<&KeySource> = Vec::new();
+    for source in known.key_sources.iter().filter(|source| chosen.contains(&source.name)) {
+        if let Some(other) = before.iter().find(|other| other.collides(source)) {
+            let message = format!("a key could be from `{}` or from `{}`", other.name, source.name);
+            let finding = Finding::error(Code::BadValue, Some(place), message);
+            reading.finding(finding.help("give each its own `header`, and `basic` to one of them at most"));
+        }
+        if let Some(header) = source.header.as_deref().filter(|name| own.all().map(fold).contains(&fold(name))) {
+            let message = format!("the keys of `{}` come in `{header}`, which is an identity header here", source.name);
+            reading.finding(Finding::error(Code::BadValue, Some(place), message));
+        }
+        before.push(source);
+    }
+    chosen
 }
 
 fn read_match(node: Option<&Node>, known: &Known, reading: &mut Reading<'_>) -> Option<Match> {

@@ -1,7 +1,7 @@
 //! Secret: a value that never stands in the settings and never in a message.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::value::Reading;
 use crate::document::{Code, Fields, Finding, Node, Value};
@@ -133,11 +133,7 @@ impl Reading<'_> {
                 None
             }
             Ok(file) => {
-                if file.exposed {
-                    let message = format!("`{}` can be read by others than its owner", path.display());
-                    let note = Finding::note(Code::BadValue, Some(node.place), message);
-                    self.finding(note).help(format!("chmod 600 {}", path.display()));
-                }
+                self.note_exposed(node, &path, &file);
                 Some(file.bytes)
             }
             Err(error) => {
@@ -145,6 +141,27 @@ impl Reading<'_> {
                 self.finding(Finding::error(Code::Unreadable, Some(node.place), message));
                 None
             }
+        }
+    }
+
+    /// The path of a file that is read later and that nobody but its owner should see.
+    pub fn guarded_file(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+        let path = self.path(node, what)?;
+        match self.secrets.read(&path) {
+            Ok(file) => self.note_exposed(node, &path, &file),
+            Err(error) => {
+                let message = format!("{what} `{}` cannot be read: {error}", path.display());
+                self.finding(Finding::error(Code::Unreadable, Some(node.place), message));
+            }
+        }
+        Some(path)
+    }
+
+    fn note_exposed(&mut self, node: &Node, path: &Path, file: &SecretFile) {
+        if file.exposed {
+            let message = format!("`{}` can be read by others than its owner", path.display());
+            let note = Finding::note(Code::BadValue, Some(node.place), message);
+            self.finding(note).help(format!("chmod 600 {}", path.display()));
         }
     }
 

@@ -42,7 +42,7 @@ pub struct UpstreamTls {
 /// UpstreamCredential: what the upstream gets to see of credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamCredential {
-    /// The caller's bearer token; API keys, Basic and query tokens never.
+    /// The caller's bearer token; API keys, also in Basic, and query tokens never.
     ForwardBearer,
     /// Nothing.
     None,

@@ -8,5 +8,5 @@ pub struct Facts<'a> {
     /// The canonical path.
     pub path: &'a str,
     /// The client's address, as the gateway believes it; `None` where a question was only stated.
-    pub address: Option<std::net::IpAddr>,
+    pub address: Option<core::net::IpAddr>,
 }

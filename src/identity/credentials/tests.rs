@@ -79,3 +79,34 @@ fn a_credential_is_never_printed() {
     let presented = credentials.presented().unwrap();
     assert!(!format!("{credentials:?}{presented:?}").contains("s3cret"));
 }
+
+#[test]
+fn basic_is_a_scheme_only_where_api_keys_are_taken_in_it() {
+    for scheme in ["Basic", "basic", "BASIC"] {
+        let value = format!("{scheme} YWxpY2U6cw==");
+        let credentials = Credentials::new([value.as_bytes()]);
+        assert_eq!(credentials.presented(), Err(UnknownScheme), "{scheme}");
+        assert_eq!(credentials.with_basic().presented(), Ok(Presented::Basic("YWxpY2U6cw==")), "{scheme}");
+    }
+    for value in ["Basic", "Basic ", "Basic  YQ==", "Basic Y Q", "Basic \u{e4}", "Basic Y=Q"] {
+        let presented = Credentials::new([value.as_bytes()]).with_basic().presented();
+        assert_eq!(presented, Err(MalformedAuthorization), "{value}");
+    }
+    assert_eq!(Credentials::new([&b"Digest a"[..]]).with_basic().presented(), Err(UnknownScheme));
+}
+
+#[test]
+fn a_key_in_a_header_is_a_credential_beside_which_there_is_no_other() {
+    let key = || Credentials::default().with_keys("X-Api-Key", [&b"alice:s"[..]]);
+    assert_eq!(key().presented(), Ok(Presented::Key { header: "X-Api-Key", value: b"alice:s" }));
+    assert_eq!(key().with_keys("X-Other", []).presented(), key().presented());
+    assert_eq!(key().with_keys("X-Other", [&b"bob:s"[..]]).presented(), Err(SeveralCredentials));
+    assert_eq!(key().with_query_token(Some("a")).presented(), Err(SeveralCredentials));
+    let twice = [&b"alice:s"[..], b"alice:s"];
+    assert_eq!(Credentials::default().with_keys("X-Api-Key", twice).presented(), Err(SeveralCredentials));
+    for authorization in [&b"Bearer a"[..], b"Basic YTpi", b"Digest a", b""] {
+        let both = Credentials::new([authorization]).with_basic().with_keys("X-Api-Key", [&b"alice:s"[..]]);
+        assert_eq!(both.presented(), Err(SeveralCredentials));
+    }
+    assert!(!format!("{:?}{:?}", key(), key().presented()).contains("alice"));
+}

@@ -8,7 +8,7 @@ fn holds(text: &str) -> bool {
              "claims": { "acr": "mfa", "level": 2, "amr": ["pwd", "otp"], "vip": true, "ratio": 0.5 } }"#,
     )
     .unwrap();
-    let condition = Condition::read(text, &environment()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let condition = Condition::read(text, &Environment::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
     let mut scope: Scope<'_> = Default::default();
     scope[0] = Some("t1".into());
     let facts = Facts { method: "GET", path: "/t1/api", address: "10.0.0.7".parse().ok() };
@@ -22,7 +22,7 @@ fn holds(text: &str) -> bool {
 }
 
 fn refused(text: &str) -> String {
-    Condition::read(text, &environment()).unwrap_err()
+    Condition::read(text, &Environment::default()).unwrap_err()
 }
 
 #[test]

@@ -117,3 +117,37 @@ fn an_encoded_slash_passes_in_the_one_parameter_that_allows_it() {
         assert_eq!(place(&strict, method, path), expected, "{method} {path}");
     }
 }
+
+#[test]
+fn a_parameter_goes_before_a_catch_all_in_the_same_place() {
+    let mut sources = Sources::default();
+    let routes = "routes:
+  /f/{*path}: { GET: read A }
+  /f/{id}/x: { GET: read A }
+  /f/{id}/{sub}/y: { GET: read A }
+  /f/{id}/sub/{*rest}: { GET: read A }
+  /{other}/b: { GET: read A }
+";
+    sources.add("p.yaml", &format!("version: 1\nname: p\n{routes}resources: [A]\npermissions: {{}}\n"));
+    let policy = load(&sources, None).snapshot.unwrap();
+    let table = [
+        ("/f/1/x", "/f/{id}/x"),
+        ("/f/1/2/y", "/f/{id}/{sub}/y"),
+        ("/f/1/sub/y", "/f/{id}/sub/{*rest}"),
+        ("/f/1/sub/a/b/c/d/e", "/f/{id}/sub/{*rest}"),
+        ("/f/1", "/f/{*path}"),
+        ("/f/1/", "/f/{*path}"),
+        ("/f/b", "/f/{*path}"),
+        ("/f/1/z", "/f/{*path}"),
+        ("/f/1/2/z/", "/f/{*path}"),
+        ("/f/1/2/3/4/5/6/7/8/9", "/f/{*path}"),
+        ("/g/b", "/{other}/b"),
+        ("/f/1/x/", "/f/{*path}"),
+        ("/f", "no-route"),
+    ];
+    for (path, expected) in table {
+        let found = place(&policy, "GET", path);
+        let template = found.split(' ').next().unwrap_or_default();
+        assert!(template == expected || (found == "ambiguous" && path.ends_with("/")), "{path}: {found}");
+    }
+}

@@ -11,6 +11,8 @@ use super::{Written, condition, names, written};
 pub(crate) struct RouteSource {
     pub(crate) template: Written,
     pub(crate) methods: Vec<MethodSource>,
+    /// Whether no method stands there, readable or not.
+    pub(crate) is_empty: bool,
 }
 
 #[derive(Debug)]
@@ -44,14 +46,15 @@ pub(crate) struct RowSource {
 pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option<RouteSource> {
     let template = written(key, "a route", findings);
     let mut methods = Vec::new();
-    for (method, need) in reader::entries(value, "a route's methods", findings)? {
+    let entries = reader::entries(value, "a route's methods", findings)?;
+    for (method, need) in entries {
         let method = written(method, "a method", findings);
         let found = needs(need, findings);
         if let (Some(method), Some(found)) = (method, found) {
             methods.push(MethodSource { method, ..found });
         }
     }
-    Some(RouteSource { template: template?, methods })
+    Some(RouteSource { template: template?, methods, is_empty: entries.is_empty() })
 }
 
 /// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.

@@ -1,22 +1,21 @@
 //! Conditions, read once for each text.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::document::{Code, Finding, Findings};
-use crate::policy::condition::{Condition, ConditionId, environment};
+use crate::policy::condition::{Condition, ConditionId, Environment};
 use crate::policy::source::Written;
 
 /// Conditions: those that were read so far.
 pub(super) struct Conditions {
-    environment: Arc<cel::Env>,
+    environment: Environment,
     known: HashMap<Box<str>, ConditionId>,
     pub(super) all: Vec<Condition>,
 }
 
 impl Conditions {
     pub(super) fn new() -> Self {
-        Self { environment: environment(), known: HashMap::new(), all: Vec::new() }
+        Self { environment: Environment::default(), known: HashMap::new(), all: Vec::new() }
     }
 
     /// The condition that `written` spells; a finding where it spells none.

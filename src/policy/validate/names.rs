@@ -76,6 +76,7 @@ impl<'s> Names<'s> {
             .find(|known| known.contains(',') && known.split(',').any(|part| part.trim() == &*name.text));
         match whole {
             Some(whole) => finding.help(format!("a name with a comma needs quotes: \"{whole}\"")),
+            None if self.known.is_empty() => finding.help(format!("the policy defines no {} at all", self.sort)),
             None => finding.suggest(&name.text, self.known.keys().copied()),
         }
     }

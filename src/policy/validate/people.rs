@@ -43,7 +43,10 @@ pub(super) fn profiles(written: &Source, scopes: Scopes<'_>, findings: &mut Find
                 None => {
                     let message = format!("no gate by feature is called `{}`", name.text);
                     let finding = Finding::error(Code::UnknownName, Some(name.place), message);
-                    findings.push(finding.suggest(&name.text, features.iter().copied()));
+                    findings.push(match features.as_slice() {
+                        [] => finding.help("a feature is a gate with `by: feature`"),
+                        known => finding.suggest(&name.text, known.iter().copied()),
+                    });
                 }
             }
         }

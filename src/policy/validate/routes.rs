@@ -42,7 +42,7 @@ impl Plan<'_, '_> {
                 return None;
             }
         };
-        if source.methods.is_empty() {
+        if source.is_empty {
             let message = format!("the route `{}` lists no method", template.text());
             findings.push(Finding::error(Code::EmptyValue, Some(source.template.place), message));
         }

@@ -39,7 +39,12 @@ impl Issuers {
         cache: &VerifiedTokens,
         now: Timestamp,
     ) -> Result<Option<Arc<Verified>>, IdentityError> {
-        let Presented::Token(token) = credentials.presented()? else { return Ok(None) };
+        let token = match credentials.presented()? {
+            Presented::Anonymous => return Ok(None),
+            Presented::Token(token) => token,
+            // Issuers vouch for tokens only.
+            Presented::Basic(_) | Presented::Key { .. } => return Err(IdentityError::UnknownScheme),
+        };
         match cache.look_up(token, now) {
             Lookup::Found(verified) => Ok(Some(verified)),
             Lookup::Missing(slot) => Ok(Some(cache.keep(slot, self.verify(token, now)?, now))),

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use super::*;
+use crate::reload::look::PATIENCE;
 
 /// A policy of that name, with `rest` behind it.
 fn policy(name: &str, rest: &str) -> String {

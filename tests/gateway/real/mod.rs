@@ -6,4 +6,5 @@ mod curl;
 mod demo;
 mod oidc;
 mod orthanc;
+mod schema;
 mod websocket;

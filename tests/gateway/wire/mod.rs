@@ -4,6 +4,7 @@ mod client;
 mod origin;
 mod scene;
 
+mod api_keys;
 mod bodies;
 mod candidate;
 mod cors;
@@ -11,6 +12,7 @@ mod coverage;
 mod forward;
 mod framing;
 mod http2;
+mod language;
 mod overrides;
 mod pace;
 mod problems;

@@ -205,6 +205,26 @@ fn a_socket_ends_when_a_reload_refuses_what_it_was_opened_for() {
 }
 
 #[test]
+fn a_socket_ends_when_the_api_key_that_opened_it_is_revoked() {
+    let digest = portcullis::identity::SecretDigest::of(b"secret");
+    let entry = |id: &str, more: &str| {
+        format!("  {id}: {{ digest: \"{digest}\", roles: [Level 2], tenants: [t1], client: app-1{more} }}\n")
+    };
+    let keys = |more: &str| format!("version: 1\nkeys:\n{}{}", entry("alice", more), entry("bob", ""));
+    let source = json!({ "file": "keys.yaml", "header": "X-Api-Key" });
+    // The only source of identity, so that the policy need not say which one vouches for its apps.
+    let plan = Scene::noah(hub()).with("/issuers", json!({})).with("/api-keys/machines", source);
+    let scene = plan.file("keys.yaml", keys("")).start();
+    let opened = ["alice", "bob"].map(|id| open(&scene, "/rtm", &[&format!("X-Api-Key: {id}:secret")]));
+    let [(alice, mut hers), (bob, mut his)] = opened;
+    assert_eq!((alice.status, bob.status), (101, 101));
+    assert_eq!(echoed(&mut hers, "hello").as_deref(), Some("hello"));
+    scene.stage.write("keys.yaml", &keys(", revoked: true"));
+    super::scene::until("her socket ends", || echoed(&mut hers, "still there?").is_none());
+    assert_eq!(echoed(&mut his, "and mine?").as_deref(), Some("and mine?"));
+}
+
+#[test]
 fn a_socket_ends_at_the_age_that_the_settings_say() {
     let scene = Scene::noah(hub()).with("/limits", json!({ "stream-age": "2s" })).start();
     let token = scene.bearer(&["Level 2"]);

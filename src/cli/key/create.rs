@@ -1,0 +1,143 @@
+//! `key create`: a new secret, shown once, and the entry that holds its digest.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::{Args, ValueEnum};
+
+use crate::cli::caller::now;
+use crate::cli::exit::{Exit, Trouble};
+use crate::identity::SecretDigest;
+use crate::identity::api_key::{LONGEST_ID, is_id};
+use crate::identity::key_file::{Entry, edit, moment};
+use crate::settings::units::parse_duration;
+use crate::vocabulary::{Assignment, Kind, Proof, Subject, Timestamp};
+
+use super::file::{self, KeyText};
+
+pub(super) const EXAMPLE: &str = "\
+Example: portcullis key create --file keys.yaml --id lab --kind service --role Technician --tenant t1 --expires 90d
+
+The key goes to standard output as `id:secret`, everything else to the error stream. Only a digest of the secret is
+kept: whoever loses it needs a new key. A request presents it as gateway.yaml says, in a header of its own or as HTTP
+Basic:
+  curl -H 'X-Api-Key: lab:SECRET' …
+  curl -u lab:SECRET …
+
+Ends with 1, and changes nothing, where the id stands in the file already or the file cannot be read or written.";
+
+/// Bytes of randomness in a secret: too many for anybody to go through.
+const RANDOM: usize = 32;
+
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    /// The file of keys; a new one can be read by its owner only
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    /// The key's id: letters, digits and . _ @ + -
+    #[arg(long, value_name = "ID", value_parser = parse_id)]
+    id: String,
+    /// Whether a person or a service app holds it
+    #[arg(long, value_enum, default_value_t = KindWord::User)]
+    kind: KindWord,
+    /// A role of the policy; may be given several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<Box<str>>,
+    /// A tenant that the holder belongs to; may be given several times
+    #[arg(long = "tenant", value_name = "TENANT")]
+    tenants: Vec<Box<str>>,
+    /// A group; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<Box<str>>,
+    /// A row of the policy's table, granted directly; may be given several times
+    #[arg(long = "permission", value_name = "ROW")]
+    permissions: Vec<Box<str>>,
+    /// The application that uses the key
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<Box<str>>,
+    /// From when on it is refused: after a time such as 90d or 12h, at a moment such as 2030-01-31T12:00:00Z, or `never`
+    #[arg(long, value_name = "WHEN", default_value = "365d", value_parser = parse_expiry)]
+    expires: Expiry,
+    /// What to remember about it; not a secret
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<Box<str>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KindWord {
+    User,
+    Service,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Expiry {
+    After(u64),
+    At(Timestamp),
+    Never,
+}
+
+pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+    let now = now();
+    let expires = match args.expires {
+        Expiry::After(seconds) => Some(now.plus(seconds)),
+        Expiry::At(moment) => Some(moment),
+        Expiry::Never => None,
+    };
+    if expires.is_some_and(|expires| expires <= now) {
+        return Err(Trouble::usage("`--expires` lies in the past"));
+    }
+    let file = KeyText::open_to_change(&args.file, true)?;
+    if file.entries.iter().any(|entry| *entry.id == *args.id) {
+        let message = format!("`{}` has a key `{}` already: choose another id", args.file.display(), args.id);
+        return Err(Trouble::failure(message));
+    }
+    let secret = secret()?;
+    let entry = entry(args, SecretDigest::of(secret.as_bytes()), now, expires);
+    let edited = edit::add(&file.text, &entry);
+    file.replace(edited.ok_or_else(|| file::not_editable(&args.file))?)?;
+    // A key that nobody has read is of no use: here a reader that went away is a failure too.
+    writeln!(out, "{}:{secret}", args.id).and_then(|()| out.flush()).map_err(|error| {
+        Trouble::failure(format!("the key cannot be shown: {error}; revoke `{}` and make another one", args.id))
+    })?;
+    let until = expires.map_or("it does not expire".to_owned(), |at| format!("it expires at {}", moment::print(at)));
+    // Where nobody reads the error stream the key is made all the same.
+    let _ = writeln!(err, "this is shown once: hand it over now; {until}");
+    Ok(Exit::Done)
+}
+
+fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Option<Timestamp>) -> Entry {
+    let subject = Subject {
+        kind: if args.kind == KindWord::Service { Kind::Service } else { Kind::User },
+        client: args.client.clone(),
+        tenants: args.tenants.clone(),
+        roles: args.roles.iter().map(|role| Assignment::unbound(role)).collect(),
+        groups: args.groups.clone(),
+        permissions: args.permissions.clone(),
+        proof: Proof::ApiKey,
+        ..Subject::default()
+    };
+    let (id, comment) = (args.id.as_str().into(), args.comment.clone());
+    Entry { id, digest, subject, created: Some(now), expires, revoked: None, comment }
+}
+
+fn secret() -> Result<String, Trouble> {
+    let mut bytes = [0; RANDOM];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Trouble::failure("the system gives no random numbers"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn parse_id(written: &str) -> Result<String, String> {
+    let wrong = || format!("an id is at most {LONGEST_ID} letters, digits and `.`, `_`, `@`, `+`, `-`");
+    if is_id(written) { Ok(written.to_owned()) } else { Err(wrong()) }
+}
+
+fn parse_expiry(written: &str) -> Result<Expiry, String> {
+    if written == "never" {
+        return Ok(Expiry::Never);
+    }
+    let after = parse_duration(written).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
+    let found = after.map(Expiry::After).or_else(|| moment::parse(written).map(Expiry::At));
+    found.ok_or_else(|| "a time such as 90d or 12h, a moment such as 2030-01-31T12:00:00Z, or never".to_owned())
+}

@@ -1,0 +1,59 @@
+//! `key list`: what stands in a file of keys, a line for each.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::caller::now;
+use crate::cli::exit::{Exit, Trouble, print};
+use crate::identity::key_file::{Entry, moment};
+use crate::vocabulary::Timestamp;
+
+use super::file::KeyText;
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// The file of keys
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+    let file = KeyText::open(&args.file)?;
+    let now = now();
+    let mut rows = vec![["id", "state", "kind", "expires", "tenants", "roles", "comment"].map(str::to_owned)];
+    rows.extend(file.entries.iter().map(|entry| row(entry, now)));
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let line = |row: &[String; 7]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    print(out, &rows.iter().map(line).collect::<String>(), Exit::Done)
+}
+
+fn row(entry: &Entry, now: Timestamp) -> [String; 7] {
+    let state = match (entry.revoked, entry.expires) {
+        (Some(_), _) => "revoked",
+        (None, Some(expires)) if now >= expires => "expired",
+        _ => "valid",
+    };
+    let subject = &entry.subject;
+    let roles: Vec<&str> = subject.roles.iter().map(|claimed| &*claimed.role).collect();
+    let cells = [
+        entry.id.to_string(),
+        state.to_owned(),
+        subject.kind.word().to_owned(),
+        entry.expires.map_or("never".to_owned(), moment::print),
+        subject.tenants.join(", "),
+        roles.join(", "),
+        entry.comment.as_deref().unwrap_or_default().to_owned(),
+    ];
+    // What somebody wrote must not move the cursor of whoever reads it.
+    cells.map(|cell| cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+}

@@ -1,0 +1,189 @@
+//! The tree of somebody else's YAML or JSON: anchors are followed, tags passed over, all within bounds.
+
+use std::collections::HashMap;
+
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+
+use super::super::finding::{Code, Finding, Findings};
+use super::{Node, Place, Sources, Value};
+
+/// How deep values may be nested, aliases followed: above any honest document, far below the stack's end.
+const MAX_DEPTH: usize = 128;
+
+/// How many values a document may hold, aliases followed.
+const MAX_VALUES: usize = 4_000_000;
+
+/// The tree of source number `file`, which others wrote for other programs: a YAML or JSON document.
+///
+/// What [`parse`](super::parse) refuses in files that grant access is read here as most programs read it. Of a key
+/// that stands twice the last counts, with a note; of several documents the first does.
+pub fn parse_lenient(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Node> {
+    let source = sources.source(file)?;
+    let options = serde_yaml::granit_parser::options! { emit_unresolved_aliases: true };
+    let parser = Parser::new_from_str_with_options(&source.text, options);
+    Builder { file, parser, anchors: HashMap::new(), values: 0, findings }.document()
+}
+
+struct Builder<'t, 'f> {
+    file: u32,
+    parser: Parser<'t, StrInput<'t>>,
+    anchors: HashMap<usize, Node>,
+    values: usize,
+    findings: &'f mut Findings,
+}
+
+impl<'t> Builder<'t, '_> {
+    fn document(&mut self) -> Option<Node> {
+        loop {
+            let (event, span) = self.event()?;
+            match event {
+                Event::StreamStart | Event::DocumentStart(..) => {}
+                Event::StreamEnd | Event::DocumentEnd => {
+                    return self.refuse(Place { file: self.file, start: 0, end: 0 }, "the file is empty");
+                }
+                other => return self.node(other, span, 0),
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Option<Node> {
+        let place = self.place(span);
+        self.count(1, depth, place)?;
+        let (node, anchor) = match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let plain = matches!(style, ScalarStyle::Plain);
+                let text = if plain && place.start == place.end { "".into() } else { text.into() };
+                (Node { place, value: Value::Scalar { text, plain } }, anchor)
+            }
+            Event::SequenceStart(_, anchor, _) => (self.sequence(place, depth)?, anchor),
+            Event::MappingStart(_, anchor, _) => (self.mapping(place, depth)?, anchor),
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor) else {
+                    return self.refuse(place, "this alias stands inside what it names");
+                };
+                let (values, height) = extent(node);
+                let copy = node.clone();
+                self.count(values, depth + height, place)?;
+                return Some(copy);
+            }
+            _ => return self.refuse(place, "this alias names nothing"),
+        };
+        if anchor != 0 {
+            let (values, _) = extent(&node);
+            self.count(values, depth, place)?;
+            self.anchors.insert(anchor, node.clone());
+        }
+        Some(node)
+    }
+
+    fn sequence(&mut self, place: Place, depth: usize) -> Option<Node> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.event()?;
+            if matches!(event, Event::SequenceEnd) {
+                return Some(Node { place, value: Value::List(items) });
+            }
+            items.push(self.node(event, span, depth + 1)?);
+        }
+    }
+
+    fn mapping(&mut self, place: Place, depth: usize) -> Option<Node> {
+        let mut entries: Vec<(Node, Node)> = Vec::new();
+        let mut known: HashMap<Box<str>, usize> = HashMap::new();
+        let mut merged = Vec::new();
+        loop {
+            let (event, span) = self.event()?;
+            if matches!(event, Event::MappingEnd) {
+                break;
+            }
+            let key = self.node(event, span, depth + 1)?;
+            let (event, span) = self.event()?;
+            let value = self.node(event, span, depth + 1)?;
+            // A key that is no text names nothing that is looked for here.
+            let Value::Scalar { text, plain } = &key.value else { continue };
+            if *plain && &**text == "<<" {
+                merged.push(value);
+                continue;
+            }
+            match known.get(text).and_then(|at| entries.get_mut(*at)) {
+                Some(entry) => {
+                    let message = format!("`{text}` stands twice in this map, the last counts");
+                    let finding = Finding::note(Code::DuplicateKey, Some(key.place), message);
+                    self.findings.push(finding.also(entry.0.place, "first here"));
+                    *entry = (key, value);
+                }
+                None => {
+                    known.insert(text.clone(), entries.len());
+                    entries.push((key, value));
+                }
+            }
+        }
+        for (key, value) in merged.into_iter().flat_map(merge) {
+            let Value::Scalar { text, .. } = &key.value else { continue };
+            if known.insert(text.clone(), entries.len()).is_none() {
+                entries.push((key, value));
+            }
+        }
+        Some(Node { place, value: Value::Map(entries) })
+    }
+
+    fn count(&mut self, values: usize, depth: usize, place: Place) -> Option<()> {
+        self.values = self.values.saturating_add(values);
+        if depth > MAX_DEPTH {
+            return self.refuse(place, "values are nested too deeply");
+        }
+        if self.values > MAX_VALUES {
+            return self.refuse(place, "the document holds too many values");
+        }
+        Some(())
+    }
+
+    fn event(&mut self) -> Option<(Event<'t>, Span)> {
+        match self.parser.next_event()? {
+            Ok(event) => Some(event),
+            Err(error) => {
+                let start = offset(error.marker().byte_offset());
+                let place = Place { file: self.file, start, end: start.saturating_add(1) };
+                self.refuse(place, &format!("this is neither YAML nor JSON: {}", error.info()))
+            }
+        }
+    }
+
+    fn refuse<T>(&mut self, place: Place, message: &str) -> Option<T> {
+        self.findings.push(Finding::error(Code::YamlSyntax, Some(place), message));
+        None
+    }
+
+    fn place(&self, span: Span) -> Place {
+        Place { file: self.file, start: offset(span.start.byte_offset()), end: offset(span.end.byte_offset()) }
+    }
+}
+
+/// The entries that a merge key brings: those of one map, or of several of which the first counts.
+fn merge(value: Node) -> Vec<(Node, Node)> {
+    match value.value {
+        Value::Map(entries) => entries,
+        Value::List(items) => items.into_iter().flat_map(merge).collect(),
+        Value::Scalar { .. } => Vec::new(),
+    }
+}
+
+/// How many values a tree holds, and how deep it goes.
+fn extent(node: &Node) -> (usize, usize) {
+    let children: Vec<&Node> = match &node.value {
+        Value::Scalar { .. } => return (1, 0),
+        Value::List(items) => items.iter().collect(),
+        Value::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+    };
+    children
+        .into_iter()
+        .map(extent)
+        .fold((1, 0), |(values, height), (more, below)| (values.saturating_add(more), height.max(below + 1)))
+}
+
+fn offset(offset: Option<usize>) -> u32 {
+    offset.and_then(|offset| u32::try_from(offset).ok()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Editing the file of keys as a text, so that comments and everything else in it stay as somebody wrote them.
+
+use super::{Entry, moment, read};
+use crate::document::{Findings, Node, Sources, Value, parse};
+use crate::vocabulary::{Kind, Timestamp};
+
+/// A file that holds no key yet.
+pub const EMPTY: &str = "\
+# API keys, read by the gateway and written by `portcullis key`. Only digests stand here: a secret is shown once,
+# when its key is made. Each key is a caller, described with the words of `portcullis explain --as`.
+version: 1
+keys: {}
+";
+
+/// `text` with `entry` behind the other keys; `None` where it is not laid out so that this can be done by a program.
+pub fn add(text: &str, entry: &Entry) -> Option<String> {
+    let file = File::read(text)?;
+    let Value::Map(keys) = &file.keys.value else { return None };
+    let edited = match keys.first() {
+        None => {
+            let (before, behind) = (file.text.get(..start(&file.keys))?, file.text.get(end(&file.keys)..)?);
+            let (line, rest) = behind.split_once('\n').unwrap_or((behind, ""));
+            format!("{}{}\n{}{rest}", before.trim_end(), line.trim_end_matches('\r'), block(entry, 2))
+        }
+        Some((first, _)) => {
+            let indent = file.indent(first)?;
+            let at = file.end_of_section(first, indent)?;
+            let (before, behind) = file.text.split_at_checked(at)?;
+            let line_end = if before.ends_with('\n') { "" } else { "\n" };
+            format!("{before}{line_end}{}{behind}", block(entry, indent))
+        }
+    };
+    let mut expected = file.entries;
+    expected.push(entry.clone());
+    is(&edited, &expected).then_some(edited)
+}
+
+/// `text` with the key `id` revoked at `now`; `None` where there is no such key, or no place to say so.
+pub fn revoke(text: &str, id: &str, now: Timestamp) -> Option<String> {
+    let file = File::read(text)?;
+    let Value::Map(keys) = &file.keys.value else { return None };
+    let (key, value) = keys.iter().find(|(key, _)| is_text(key, id))?;
+    let Value::Map(fields) = &value.value else { return None };
+    let (name, digest) = fields.iter().find(|(name, _)| is_text(name, "digest"))?;
+    let word = format!("revoked: {}", moment::print(now));
+    let (at, inserted) = if file.indent(name).is_some() && start(name) > file.end_of_line(start(key)) {
+        (file.end_of_line(end(digest)), format!("\n{}{word}", " ".repeat(file.indent(name)?)))
+    } else {
+        (end(digest), format!(", {word}"))
+    };
+    let (before, behind) = file.text.split_at_checked(at)?;
+    let edited = format!("{before}{inserted}{behind}");
+    let mut expected = file.entries;
+    expected.iter_mut().filter(|entry| *entry.id == *id).for_each(|entry| entry.revoked = Some(Some(now)));
+    is(&edited, &expected).then_some(edited)
+}
+
+/// File: a text that holds keys, and where they stand in it.
+struct File {
+    /// Without a byte order mark, so that places are offsets into it.
+    text: String,
+    keys: Node,
+    entries: Vec<Entry>,
+}
+
+impl File {
+    fn read(text: &str) -> Option<Self> {
+        let mut sources = Sources::default();
+        let file = sources.add("", text);
+        let entries = read(&sources, file, &mut Findings::default())?;
+        let Value::Map(fields) = parse(&sources, file, &mut Findings::default())?.value else { return None };
+        let (_, keys) = fields.into_iter().find(|(name, _)| is_text(name, "keys"))?;
+        Some(Self { text: sources.source(file)?.text.clone(), keys, entries })
+    }
+
+    /// How many blanks stand before `node`; `None` where anything else does.
+    fn indent(&self, node: &Node) -> Option<usize> {
+        let before = self.text.get(..start(node))?;
+        let line = before.rsplit('\n').next()?;
+        line.bytes().all(|byte| byte == b' ').then_some(line.len())
+    }
+
+    /// The end of the line that byte `at` stands in, without what ends it.
+    fn end_of_line(&self, at: usize) -> usize {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let line = rest.split('\n').next().unwrap_or_default();
+        at + line.trim_end_matches('\r').len()
+    }
+
+    /// The byte behind all lines that belong to the keys, of which `first` is the first one. A comment that is indented
+    /// as the keys are belongs to them, one at the line's beginning is the file's.
+    fn end_of_section(&self, first: &Node, indent: usize) -> Option<usize> {
+        let (mut at, mut section) = (start(first), start(first));
+        for line in self.text.get(at..)?.split_inclusive('\n') {
+            let blank = line.trim().is_empty();
+            let inside = at == start(first) || line.bytes().take_while(|byte| *byte == b' ').count() >= indent;
+            if !blank && !inside {
+                break;
+            }
+            at += line.len();
+            if !blank {
+                section = at;
+            }
+        }
+        Some(section)
+    }
+}
+
+/// The lines of `entry`.
+fn block(entry: &Entry, indent: usize) -> String {
+    let subject = &entry.subject;
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let list =
+        |names: &mut dyn Iterator<Item = &str>| format!("[{}]", names.map(quoted).collect::<Vec<_>>().join(", "));
+    let mut lines = vec![format!("digest: {}", entry.digest)];
+    let mut line = |name: &str, value: Option<String>| lines.extend(value.map(|value| format!("{name}: {value}")));
+    line("kind", Some(if subject.kind == Kind::Service { "service" } else { "user" }.to_owned()));
+    line("client", subject.client.as_deref().map(quoted));
+    let roles: Vec<Box<str>> = subject.roles.iter().map(|claimed| claimed.role.clone()).collect();
+    for (name, names) in [
+        ("tenants", &subject.tenants),
+        ("roles", &roles),
+        ("groups", &subject.groups),
+        ("permissions", &subject.permissions),
+    ] {
+        line(name, (!names.is_empty()).then(|| list(&mut names.iter().map(|name| &**name))));
+    }
+    line("created", entry.created.map(moment::print));
+    line("expires", entry.expires.map(moment::print));
+    line("comment", entry.comment.as_deref().map(quoted));
+    let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + 2));
+    let lines: String = lines.into_iter().map(|line| format!("{inner}{line}\n")).collect();
+    format!("{outer}{}:\n{lines}", quoted(&entry.id))
+}
+
+/// Whether `text` holds `entries` and nothing else.
+fn is(text: &str, entries: &[Entry]) -> bool {
+    File::read(text).is_some_and(|file| file.entries == entries)
+}
+
+fn is_text(node: &Node, wanted: &str) -> bool {
+    matches!(&node.value, Value::Scalar { text, .. } if **text == *wanted)
+}
+
+fn start(node: &Node) -> usize {
+    usize::try_from(node.place.start).unwrap_or(usize::MAX)
+}
+
+fn end(node: &Node) -> usize {
+    usize::try_from(node.place.end).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Tables, rows and roles as a policy writes them.
+
+use crate::policy::import::yaml::{comment, scalar};
+use crate::vocabulary::Operation;
+
+use super::cell::Given;
+use super::parts::{Parts, Role, Row};
+
+/// Cells stand behind names that are no longer than this in one column.
+const WIDEST: usize = 40;
+
+pub(super) fn part(files: &[&str], name: Option<&str>, parts: &Parts) -> String {
+    let files = files.iter().map(|file| comment(file)).collect::<Vec<_>>().join(", ");
+    let mut out = format!("# Imported from {files}: columns, rows and who holds them, as far as the tables tell.\n");
+    match name {
+        Some(name) => out.push_str(&format!("\nversion: 1\nname: {}\n", scalar(name))),
+        None => out.push_str(
+            "# A part of a policy: it belongs beside a file with `version`, `name` and `routes`, or in it.\n",
+        ),
+    }
+    out.push_str(&tables(parts));
+    if !parts.rows.is_empty() {
+        out.push_str("\npermissions:\n");
+        let names = parts.rows.iter().flat_map(|row| &row.cells).map(|(name, _)| scalar(name).chars().count() + 1);
+        let width = names.filter(|width| *width <= WIDEST).max().unwrap_or(0);
+        parts.rows.iter().for_each(|row| out.push_str(&self::row(row, width)));
+    }
+    if !parts.roles.is_empty() {
+        out.push_str("\nroles:\n");
+        parts.roles.iter().for_each(|role| out.push_str(&self::role(role)));
+    }
+    out + &gate(&parts.rows)
+}
+
+fn tables(parts: &Parts) -> String {
+    let mut out = String::new();
+    for table in parts.tables.iter().filter(|table| !table.resources.is_empty()) {
+        let indent = match &table.title {
+            Some(title) => {
+                out.push_str(&format!("  {}:\n", scalar(title)));
+                "    "
+            }
+            None => "  ",
+        };
+        table.resources.iter().for_each(|name| out.push_str(&format!("{indent}- {}\n", scalar(name))));
+    }
+    if out.is_empty() { out } else { format!("\nresources:\n{out}") }
+}
+
+fn row(row: &Row, width: usize) -> String {
+    if row.cells.is_empty() {
+        return format!("  {}: {{}}\n", scalar(&row.name));
+    }
+    let mut out = format!("  {}:\n", scalar(&row.name));
+    for (resource, given) in &row.cells {
+        let approval = if given.approval { "   # requires approval" } else { "" };
+        let name = format!("{}:", scalar(resource));
+        out.push_str(&format!("    {name:<width$} {}{approval}\n", operations(given)));
+    }
+    out
+}
+
+/// `CRU`, `check-in`, or `[CRU, check-in]`.
+fn operations(given: &Given) -> String {
+    let letters: String = given.operations.iter().filter_map(Operation::letter).collect();
+    let words = given.operations.iter().filter(|operation| operation.letter().is_none());
+    let mut all: Vec<String> = words.map(|word| scalar(word.word())).collect();
+    if !letters.is_empty() {
+        all.insert(0, letters);
+    }
+    match all.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
+}
+
+fn role(role: &Role) -> String {
+    let mut out = format!("  {}:\n", scalar(&role.name));
+    let lists = [
+        ("includes", role.includes.iter().map(String::as_str).collect::<Vec<_>>()),
+        ("permissions", role.permissions.iter().map(|(name, _)| name.as_str()).collect()),
+    ];
+    for (key, names) in lists.iter().filter(|(_, names)| !names.is_empty()) {
+        out.push_str(&format!("    {key}:\n"));
+        names.iter().for_each(|name| out.push_str(&format!("      - {}\n", scalar(name))));
+    }
+    out
+}
+
+/// What a gate for the cells that require approval could look like, as a comment.
+fn gate(rows: &[Row]) -> String {
+    let marked = |row: &&Row| row.cells.iter().any(|(_, given)| given.approval);
+    let except: Vec<String> = rows.iter().filter(marked).map(|row| scalar(&row.name)).collect();
+    if except.is_empty() {
+        return String::new();
+    }
+    let cells = rows.iter().flat_map(|row| &row.cells).filter(|(_, given)| given.approval);
+    let asks = cells.flat_map(|(resource, given)| {
+        let writes = given.operations.iter().filter(|operation| **operation != Operation::Read);
+        writes.map(move |operation| format!("#       - {}\n", scalar(&format!("{operation} {resource}"))))
+    });
+    let except: String = except.iter().map(|name| format!("#       - {name}\n")).collect();
+    format!(
+        "\n# What requires approval is closed by a gate. For example, until an app is approved it holds these rows only:\n\
+         #\n# gates:\n#   approval:\n#     by: approval\n#     except:\n{except}#     keys: [client]\n\
+         #     asked-by:\n{}#     approvers: [a row that its approvers hold]\n",
+        asks.collect::<String>()
+    )
+}

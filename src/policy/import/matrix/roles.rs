@@ -1,0 +1,110 @@
+//! Roles from a table with a line for each of their permissions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::document::{Code, Finding, Findings, Place};
+use crate::policy::import::plural;
+use crate::vocabulary::name::folded;
+
+use super::parts::{Parts, is_name};
+use super::rows::note_unread_columns;
+use super::shape::Shape;
+use super::sheet::{Field, Sheet};
+
+/// Held: the rows of a role as the table lists them, by their folded names.
+#[derive(Default)]
+struct Held {
+    all: BTreeSet<String>,
+    /// What is inherited, by the role that it comes from.
+    inherited: BTreeMap<String, Vec<(String, Place)>>,
+}
+
+/// Reads a table of roles and their permissions, and says what was understood.
+pub(super) fn roles(sheet: &Sheet, shape: &Shape, parts: &mut Parts, findings: &mut Findings) -> String {
+    let Shape::Roles { role, permission, source, .. } = *shape else { return String::new() };
+    note_unread_columns(sheet, shape, &[Some(role), Some(permission), source], findings);
+    let mut held: Vec<(Field, Held)> = Vec::new();
+    for line in sheet.lines.iter().skip(shape.header() + 1) {
+        let blank = |field: Option<&Field>| field.is_none_or(|field| field.text.is_empty());
+        let (Some(name), Some(row), false) =
+            (line.get(role), line.get(permission), blank(line.get(role)) || blank(line.get(permission)))
+        else {
+            let place = line.iter().find(|field| !field.text.is_empty()).map(|field| field.place);
+            findings.push(Finding::error(Code::MissingKey, place, "this line lacks a role or a permission: left out"));
+            continue;
+        };
+        if !is_name(name, findings) || !is_name(row, findings) {
+            continue;
+        }
+        let at = held.iter().position(|(known, _)| folded(&known.text) == folded(&name.text));
+        if at.is_none() {
+            held.push((name.clone(), Held::default()));
+        }
+        let last = held.len().saturating_sub(1);
+        let (Some(role), Some((_, held))) = (parts.role(name, findings), held.get_mut(at.unwrap_or(last))) else {
+            continue;
+        };
+        if !held.all.insert(folded(&row.text)) {
+            let message = format!("`{}` has `{}` already", role.name, row.text);
+            findings.push(Finding::note(Code::DuplicateName, Some(row.place), message));
+            continue;
+        }
+        let from = source.and_then(|at| line.get(at)).and_then(|field| field.text.strip_prefix("inherited:"));
+        match from {
+            Some(from) => held.inherited.entry(from.trim().to_owned()).or_default().push((row.text.clone(), row.place)),
+            None => role.permissions.push((row.text.clone(), row.place)),
+        }
+    }
+    let included = include(&held, parts, findings);
+    let (roles, all) = (held.len(), held.iter().map(|(_, held)| held.all.len()).sum());
+    let rows: BTreeSet<&String> = held.iter().flat_map(|(_, held)| &held.all).collect();
+    let inclusions = if included == 0 { String::new() } else { format!(", {}", plural(included, "inclusion")) };
+    format!(
+        "{} × {}, {}{inclusions}",
+        plural(roles, "role"),
+        plural(rows.len(), "permission"),
+        plural(all, "assignment")
+    )
+}
+
+/// Includes roles where a role inherits exactly what another one holds; elsewhere its rows are written one by one.
+fn include(held: &[(Field, Held)], parts: &mut Parts, findings: &mut Findings) -> usize {
+    let mut included: Vec<(String, String)> = Vec::new();
+    for (name, own) in held {
+        for (from, rows) in &own.inherited {
+            let other = held.iter().find(|(other, _)| folded(&other.text) == folded(from));
+            let same = other.is_some_and(|(_, other)| {
+                other.all == rows.iter().map(|(row, _)| folded(row)).collect::<BTreeSet<_>>()
+            });
+            let (lower, upper) = (folded(from), folded(&name.text));
+            let Some(role) = parts.role(name, findings) else { continue };
+            match other {
+                Some((other, _)) if same && !reaches(&included, &lower, &upper) => {
+                    role.includes.push(other.text.clone());
+                    included.push((upper, lower));
+                }
+                _ => {
+                    let place = rows.first().map(|(_, place)| *place);
+                    let message = format!("what `{}` inherits is not what `{from}` has: written row by row", name.text);
+                    findings.push(Finding::note(Code::UnknownName, place, message));
+                    role.permissions.extend(rows.iter().cloned());
+                }
+            }
+        }
+    }
+    included.len()
+}
+
+/// Whether the role `from` includes `to`, through whatever roles.
+fn reaches(included: &[(String, String)], from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(role) = open.pop() {
+        for (_, below) in included.iter().filter(|(upper, _)| upper == role) {
+            if seen.insert(below) {
+                open.push(below);
+            }
+        }
+    }
+    seen.contains(to)
+}

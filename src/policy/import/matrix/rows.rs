@@ -1,0 +1,174 @@
+//! Rows and columns from the two shapes that give operations.
+
+use std::collections::HashMap;
+
+use crate::document::{Code, Finding, Findings};
+use crate::policy::import::plural;
+use crate::vocabulary::name::folded;
+
+use super::cell::{self, Given};
+use super::parts::{Parts, Sort, Table, is_name};
+use super::shape::Shape;
+use super::sheet::{Field, Sheet};
+
+/// Reads a table whose rows are permissions and whose columns are resources, and says what was understood.
+pub(super) fn wide(
+    sheet: &Sheet,
+    shape: &Shape,
+    title: Option<String>,
+    parts: &mut Parts,
+    findings: &mut Findings,
+) -> String {
+    parts.tables.push(Table { title, resources: Vec::new() });
+    let heads = sheet.lines.get(shape.header()).map(Vec::as_slice).unwrap_or_default();
+    let columns: Vec<Option<&str>> = heads.iter().skip(1).map(|head| column(head, parts, findings)).collect();
+    let (mut rows, mut filled) = (Vec::new(), 0);
+    for line in sheet.lines.iter().skip(shape.header() + 1) {
+        let Some((name, cells)) = line.split_first() else { continue };
+        if name.text.is_empty() {
+            let place = cells.iter().find(|cell| !cell.text.is_empty()).map(|cell| cell.place);
+            findings.push(Finding::error(Code::MissingKey, place, "this row has no name: left out"));
+            continue;
+        }
+        if !is_name(name, findings) {
+            continue;
+        }
+        if rows.contains(&folded(&name.text)) {
+            let message = format!("a row `{}` stands in this table already: left out", name.text);
+            findings.push(Finding::error(Code::DuplicateName, Some(name.place), message));
+            continue;
+        }
+        rows.push(folded(&name.text));
+        let Some(row) = parts.row(name, findings) else { continue };
+        for (at, cell) in cells.iter().enumerate() {
+            let Some(given) = given(cell, findings) else { continue };
+            match columns.get(at).copied().flatten() {
+                Some(resource) => {
+                    filled += 1;
+                    row.add(resource, given);
+                }
+                None => {
+                    let message = format!("`{}` stands in a column without a resource: left out", cell.text);
+                    findings.push(Finding::error(Code::UnknownName, Some(cell.place), message));
+                }
+            }
+        }
+    }
+    let columns = columns.iter().flatten().count();
+    format!("{} × {}, {}", plural(rows.len(), "permission"), plural(columns, "resource"), plural(filled, "filled cell"))
+}
+
+/// Reads a table with a line for each permission and resource, and says what was understood.
+pub(super) fn cells(
+    sheet: &Sheet,
+    shape: &Shape,
+    title: Option<String>,
+    parts: &mut Parts,
+    findings: &mut Findings,
+) -> String {
+    let Shape::Cells { category, permission, resource, operations, .. } = *shape else { return String::new() };
+    parts.tables.push(Table { title, resources: Vec::new() });
+    let used = [Some(permission), Some(resource), Some(operations), category];
+    note_unread_columns(sheet, shape, &used, findings);
+    let lines = || sheet.lines.iter().skip(shape.header() + 1);
+    let mut categories: HashMap<String, Vec<String>> = HashMap::new();
+    let of = |line: &[Field], at: Option<usize>| at.and_then(|at| line.get(at)).map(|field| field.text.clone());
+    for line in lines() {
+        let known = categories.entry(folded(&of(line, Some(permission)).unwrap_or_default())).or_default();
+        let found = folded(&of(line, category).unwrap_or_default());
+        if !known.contains(&found) {
+            known.push(found);
+        }
+    }
+    let mut meant: HashMap<String, (String, String)> = HashMap::new();
+    let mut filled = 0;
+    for line in lines() {
+        let (Some(name), Some(resources)) = (line.get(permission), line.get(resource)) else {
+            let place = line.first().map(|field| field.place);
+            findings.push(Finding::error(Code::MissingKey, place, "this line is too short: left out"));
+            continue;
+        };
+        if name.text.is_empty() || !is_name(name, findings) || !is_name(resources, findings) {
+            let finding = Finding::error(Code::MissingKey, Some(name.place), "this line lacks a name: left out");
+            findings.push(finding);
+            continue;
+        }
+        // What several categories call alike are several permissions: `Image View` and `Folder View`.
+        let own = of(line, category).unwrap_or_default();
+        let several = categories.get(&folded(&name.text)).is_some_and(|found| found.len() > 1);
+        let text =
+            if several { format!("{} {}", capital(&own), name.text).trim().to_owned() } else { name.text.clone() };
+        let identity = (folded(&own), folded(&name.text));
+        if *meant.entry(folded(&text)).or_insert_with(|| identity.clone()) != identity {
+            let message = format!("another permission would be called `{text}` too: left out");
+            findings.push(Finding::error(Code::DuplicateName, Some(name.place), message));
+            continue;
+        }
+        let letters = line.get(operations).and_then(|cell| given(cell, findings));
+        for resource in resources.text.split('+').map(str::trim).filter(|resource| !resource.is_empty()) {
+            if parts.met(Sort::Resource, resource).is_none() {
+                parts.add_resource(resource, resources.place);
+            }
+            let resource =
+                parts.tables.iter().flat_map(|table| &table.resources).find(|known| folded(known) == folded(resource));
+            let resource = resource.cloned().unwrap_or_default();
+            let Some(row) = parts.row(&Field { text: text.clone(), place: name.place }, findings) else { continue };
+            if let Some(given) = letters.clone() {
+                filled += 1;
+                row.add(&resource, given);
+            }
+        }
+    }
+    let columns = parts.tables.last().map_or(0, |table| table.resources.len());
+    format!("{} on {}, {}", plural(meant.len(), "permission"), plural(columns, "resource"), plural(filled, "cell"))
+}
+
+/// A note for each column that nothing is taken from: what a vendor says there may narrow what a row gives.
+pub(super) fn note_unread_columns(sheet: &Sheet, shape: &Shape, used: &[Option<usize>], findings: &mut Findings) {
+    let heads = sheet.lines.get(shape.header()).map(Vec::as_slice).unwrap_or_default();
+    for (at, head) in heads.iter().enumerate().filter(|(at, head)| !used.contains(&Some(*at)) && !head.text.is_empty())
+    {
+        let lines = sheet.lines.iter().skip(shape.header() + 1).filter_map(|line| line.get(at));
+        let filled = lines.filter(|field| !field.text.is_empty()).count();
+        let message = format!("the column `{}` is not read, which says something {filled} times", head.text);
+        findings.push(Finding::note(Code::UnknownKey, Some(head.place), message));
+    }
+}
+
+/// The resource of a column; `None` where it names none, or one that another column has.
+fn column<'s>(head: &'s Field, parts: &mut Parts, findings: &mut Findings) -> Option<&'s str> {
+    if !is_name(head, findings) {
+        return None;
+    }
+    if let Some(first) = parts.met(Sort::Resource, &head.text) {
+        let message = format!("a column `{}` was there already: left out", head.text);
+        findings.push(Finding::error(Code::DuplicateName, Some(head.place), message).also(first, "the first"));
+        return None;
+    }
+    parts.add_resource(&head.text, head.place);
+    Some(&head.text)
+}
+
+/// What a cell gives; `None` where it gives nothing, or is not understood, which is a finding.
+fn given(cell: &Field, findings: &mut Findings) -> Option<Given> {
+    match cell::read(&cell.text) {
+        Ok(given) if given.operations.is_empty() => None,
+        Ok(given) => {
+            if given.approval {
+                let finding = Finding::note(Code::UnknownKey, Some(cell.place), "approval is for a gate to ask for");
+                findings.push(finding.help("the end of what was written shows one"));
+            }
+            Some(given)
+        }
+        Err(why) => {
+            let finding = Finding::error(Code::BadValue, Some(cell.place), format!("{why}: left out"));
+            findings.push(finding.help("write letters such as R or CRUD, or words such as `check-in`"));
+            None
+        }
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

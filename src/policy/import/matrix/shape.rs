@@ -1,0 +1,86 @@
+//! Shape: what a sheet's lines are, as its header and its first cells tell.
+
+use crate::document::{Code, Finding, Findings};
+use crate::vocabulary::name::folded;
+
+use super::cell;
+use super::sheet::{Field, Sheet};
+
+/// Shape: where the header stands, and which column is what.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A row a permission, a column a resource.
+    Wide { header: usize },
+    /// A line for a permission's operations on a resource.
+    Cells { header: usize, category: Option<usize>, permission: usize, resource: usize, operations: usize },
+    /// A line for each permission of a role; `source` tells what is inherited.
+    Roles { header: usize, role: usize, permission: usize, source: Option<usize> },
+}
+
+const PERMISSION: [&str; 7] = ["permission", "permissions", "permission name", "flag", "right", "privilege", "row"];
+const RESOURCE: [&str; 4] = ["resource", "resources", "object", "entity"];
+const OPERATIONS: [&str; 7] = ["ops", "operations", "operation", "letters", "crud", "access", "actions"];
+const CATEGORY: [&str; 4] = ["category", "section", "area", "module"];
+const ROLE: [&str; 2] = ["role", "role name"];
+
+/// The shape of `sheet`; findings for what stands before its header, and where it has no shape.
+pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<Shape> {
+    let filled = |line: &Vec<Field>| line.iter().filter(|field| !field.text.is_empty()).count();
+    let header = sheet.lines.iter().position(|line| filled(line) > 1);
+    let first = sheet.lines.first()?.first()?;
+    let Some((header, heads)) = header.and_then(|at| Some((at, sheet.lines.get(at)?))) else {
+        let finding = Finding::error(Code::BadValue, Some(first.place), "no line of this table has two columns");
+        findings.push(finding.help("save it with commas, semicolons or tabs between the columns"));
+        return None;
+    };
+    if header > 0 {
+        findings.push(Finding::note(Code::UnknownKey, Some(first.place), "what stands above the header is not read"));
+    }
+    let names: Vec<String> = heads.iter().map(|field| folded(&field.text)).collect();
+    let find = |known: &[&str]| names.iter().position(|name| known.contains(&name.as_str()));
+    if find(&["method", "verb"]).is_some() && find(&["path", "url", "route"]).is_some() {
+        let place = heads.first().map(|field| field.place);
+        let finding = Finding::error(Code::BadValue, place, "this table lists requests, not permissions");
+        findings.push(finding.help("write its lines under `routes:`, or import the API's OpenAPI document"));
+        return None;
+    }
+    let permission = find(&PERMISSION);
+    if let (Some(permission), Some(resource), Some(operations)) = (permission, find(&RESOURCE), find(&OPERATIONS)) {
+        return Some(Shape::Cells { header, category: find(&CATEGORY), permission, resource, operations });
+    }
+    if let (Some(permission), Some(role)) = (permission, find(&ROLE))
+        && permission.max(role) == 1
+        && has_names(sheet, header, 1)
+    {
+        let source = (2..names.len()).find(|at| says_what_is_inherited(sheet, header, *at));
+        return Some(Shape::Roles { header, role, permission, source });
+    }
+    Some(Shape::Wide { header })
+}
+
+impl Shape {
+    /// Where the header stands among the sheet's lines.
+    pub(super) fn header(&self) -> usize {
+        match self {
+            Self::Wide { header } | Self::Cells { header, .. } | Self::Roles { header, .. } => *header,
+        }
+    }
+}
+
+/// Whether a column holds names: something that no cell of a matrix is.
+fn has_names(sheet: &Sheet, header: usize, column: usize) -> bool {
+    values(sheet, header, column).any(|text| match cell::read(text) {
+        Ok(given) => given.operations.iter().any(|operation| operation.letter().is_none()),
+        Err(_) => true,
+    })
+}
+
+fn says_what_is_inherited(sheet: &Sheet, header: usize, column: usize) -> bool {
+    let mut all = values(sheet, header, column).peekable();
+    all.peek().is_some() && all.all(|text| text == "own" || text.starts_with("inherited:"))
+}
+
+fn values(sheet: &Sheet, header: usize, column: usize) -> impl Iterator<Item = &str> {
+    let fields = sheet.lines.iter().skip(header + 1).filter_map(move |line| line.get(column));
+    fields.map(|field| field.text.as_str()).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,155 @@
+//! Sheet: the fields of a CSV file, each with its place; the one file that names csv-core.
+
+use std::collections::BTreeMap;
+
+use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
+
+use crate::document::{Code, Finding, Findings, Place};
+use crate::policy::import::yaml::one_line;
+
+/// Sheet: the lines of a table that hold something.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    delimiter: u8,
+    pub(super) lines: Vec<Vec<Field>>,
+}
+
+/// Field: a text on one line, without blanks around it, and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    pub(super) text: String,
+    pub(super) place: Place,
+}
+
+const DELIMITERS: [(u8, &str); 4] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
+
+/// How many fields a table may have.
+const MAX_FIELDS: usize = 1_000_000;
+
+/// How much of a file shows what parts its columns.
+const SAMPLE: usize = 64 * 1024;
+
+impl Sheet {
+    /// The sheet in `text`; a finding where there is none.
+    pub(super) fn read(file: u32, text: &str, findings: &mut Findings) -> Option<Self> {
+        let refuse = |place: Option<Place>, message: &str| Finding::error(Code::BadValue, place, message);
+        // Excel writes and reads a first line that names the delimiter.
+        let named = text.lines().next().and_then(|line| line.strip_prefix("sep=")).and_then(|rest| rest.bytes().next());
+        let skipped = if named.is_some() { text.find('\n').map_or(text.len(), |at| at + 1) } else { 0 };
+        let delimiter = named.unwrap_or_else(|| guess(text));
+        let mut fields = Fields::new(file, text, skipped, delimiter);
+        let mut lines = Vec::new();
+        let mut line = Vec::new();
+        let mut count = 0;
+        while let Some((field, ends)) = fields.next_field() {
+            count += 1;
+            if count > MAX_FIELDS {
+                findings.push(refuse(Some(field.place), "the table has too many cells"));
+                return None;
+            }
+            line.push(field);
+            if ends {
+                lines.push(std::mem::take(&mut line));
+            }
+        }
+        if let Some(place) = fields.open_quote {
+            let finding = refuse(Some(place), "this quote is not closed, so that the rest of the file is one cell");
+            findings.push(finding);
+            return None;
+        }
+        lines.push(line);
+        lines.retain(|line| line.iter().any(|field| !field.text.is_empty()));
+        if lines.is_empty() {
+            findings.push(refuse(Some(Place { file, start: 0, end: 0 }), "the table is empty"));
+            return None;
+        }
+        Some(Self { delimiter, lines })
+    }
+
+    pub(super) fn delimiter_word(&self) -> String {
+        let known = DELIMITERS.iter().find(|(delimiter, _)| *delimiter == self.delimiter);
+        known.map_or_else(|| format!("`{}`", char::from(self.delimiter)), |(_, word)| (*word).to_owned())
+    }
+}
+
+/// The delimiter that parts the most lines into equally many columns, and into the most of them.
+fn guess(text: &str) -> u8 {
+    let mut end = text.len().min(SAMPLE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let sample = text.get(..end).unwrap_or_default();
+    let parted = |delimiter: u8| {
+        let mut fields = Fields::new(0, sample, 0, delimiter);
+        let mut lines: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut width = 0;
+        while let Some((_, ends)) = fields.next_field() {
+            width += 1;
+            if ends {
+                *lines.entry(width).or_default() += 1;
+                width = 0;
+            }
+        }
+        lines.into_iter().map(|(width, count)| (width - 1) * count).max().unwrap_or(0)
+    };
+    let ranked = DELIMITERS.iter().rev().map(|(delimiter, _)| *delimiter);
+    // Of equals `max_by_key` takes the last one, which is the comma.
+    ranked.max_by_key(|delimiter| parted(*delimiter)).unwrap_or(b',')
+}
+
+struct Fields<'t> {
+    file: u32,
+    text: &'t str,
+    at: usize,
+    delimiter: u8,
+    reader: Reader,
+    open_quote: Option<Place>,
+}
+
+impl<'t> Fields<'t> {
+    fn new(file: u32, text: &'t str, at: usize, delimiter: u8) -> Self {
+        let reader = ReaderBuilder::new().delimiter(delimiter).build();
+        Self { file, text, at, delimiter, reader, open_quote: None }
+    }
+
+    /// The next field, and whether its line ends with it.
+    fn next_field(&mut self) -> Option<(Field, bool)> {
+        let start = self.at;
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 512];
+        loop {
+            let input = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            let (result, read, written) = self.reader.read_field(input, &mut buffer);
+            self.at += read;
+            bytes.extend_from_slice(buffer.get(..written).unwrap_or_default());
+            match result {
+                // Where nothing is left, the next call ends the last field.
+                ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
+                ReadFieldResult::End => return None,
+                ReadFieldResult::Field { record_end } => {
+                    let place = self.place(start);
+                    let text = one_line(&String::from_utf8_lossy(&bytes));
+                    return Some((Field { text, place }, record_end));
+                }
+            }
+        }
+    }
+
+    /// Where the field that began at `start` stands, without what parts it from others.
+    fn place(&mut self, start: usize) -> Place {
+        let raw = self.text.get(start..self.at).unwrap_or_default();
+        let from = start + (raw.len() - raw.trim_start_matches(['\r', '\n']).len());
+        let raw = self.text.get(from..self.at).unwrap_or_default().trim_end_matches(['\r', '\n']);
+        let ends_early = self.at < self.text.len();
+        let raw = raw.strip_suffix(char::from(self.delimiter)).unwrap_or(raw);
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let place = Place { file: self.file, start: offset(from), end: offset(from + raw.len()) };
+        if !ends_early && raw.starts_with('"') && (raw.len() == 1 || !raw.trim_end().ends_with('"')) {
+            self.open_quote = Some(Place { end: place.start.saturating_add(1), ..place });
+        }
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests;

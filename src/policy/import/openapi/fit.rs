@@ -1,0 +1,64 @@
+//! A document's path as a template of the policy language, or why it cannot be one.
+
+use crate::document::{Code, Finding, Place};
+use crate::policy::import::yaml::LONGEST_NAME;
+use crate::policy::source::Written;
+use crate::policy::template::Template;
+use crate::request::Dialect;
+
+/// Fitted: a path in the policy's spelling.
+#[derive(Debug)]
+pub(super) struct Fitted {
+    pub(super) template: String,
+    /// What it matches: parameter names and case apart.
+    pub(super) pattern: String,
+}
+
+/// The template for `path`; parameters get names that the policy language allows.
+pub(super) fn path(path: &str, place: Place) -> Result<Fitted, Box<Finding>> {
+    let bad = |message: String| Box::new(Finding::error(Code::BadRoute, Some(place), message));
+    if path.len() > LONGEST_NAME {
+        return Err(bad("the path is longer than a route can be".to_owned()));
+    }
+    if path.contains(['?', '#']) {
+        let finding = bad(format!("the path `{path}` holds a query or a fragment"));
+        return Err(Box::new(finding.help("one route covers a path whatever its query is: merge what they need")));
+    }
+    if let Some(part) = path.split('/').find(|part| part.matches('{').count() > 1) {
+        let finding = bad(format!("the path `{path}`: `{part}` mixes parameters"));
+        return Err(Box::new(finding.help("a parameter is a whole segment: `/{patient}/`")));
+    }
+    let mut names: Vec<String> = Vec::new();
+    let parts: Vec<String> = path
+        .split('/')
+        .map(|part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(inner) if !inner.contains(['{', '}']) => parameter(inner, &mut names),
+            _ => part.to_owned(),
+        })
+        .collect();
+    let text = parts.join("/");
+    let written = Written { text: text.as_str().into(), place };
+    let template = Template::read(&written, Dialect::Strict).map_err(Box::new)?;
+    Ok(Fitted { pattern: template.pattern(true), template: text })
+}
+
+/// `{name}` as the policy spells it: without what frameworks write around a name (`{*path}`, `{path+}`, `{id:int}`)
+/// and without letters that names do not have.
+fn parameter(inner: &str, names: &mut Vec<String>) -> String {
+    let name = inner.split([':', '=']).next().unwrap_or_default();
+    let rest = name.starts_with('*') || name.ends_with('+');
+    let cleaned: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    let cleaned = cleaned.trim_matches('-').trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let stem = if cleaned.is_empty() { "p" } else { cleaned };
+    let mut unique = stem.to_owned();
+    let mut number = 2;
+    while names.contains(&unique) {
+        unique = format!("{stem}-{number}");
+        number += 1;
+    }
+    names.push(unique.clone());
+    if rest { format!("{{*{unique}}}") } else { format!("{{{unique}}}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! An OpenAPI or Swagger document as far as a policy cares: its operations, each with its whole path.
+
+use crate::document::{Code, Finding, Findings, Node, Place, Value};
+use crate::policy::import::tree::{child, entries, items, text};
+
+use super::base;
+
+/// Document: what is read of it.
+pub(super) struct Document<'n> {
+    pub(super) title: Option<&'n str>,
+    pub(super) version: Option<&'n str>,
+    /// The base paths that stand before its paths; one, as a rule.
+    pub(super) bases: Vec<String>,
+    pub(super) operations: Vec<Described<'n>>,
+}
+
+/// Described: one operation as the document describes it.
+pub(super) struct Described<'n> {
+    pub(super) base: String,
+    pub(super) path: &'n str,
+    pub(super) method: String,
+    pub(super) place: Place,
+    /// Whether its path lists GET too.
+    pub(super) beside_get: bool,
+    pub(super) tags: Vec<&'n str>,
+    /// Whether the document says that no credential is asked for.
+    pub(super) open: bool,
+    pub(super) deprecated: bool,
+    /// Extensions that seem to be about permissions.
+    pub(super) extensions: Vec<(&'n str, Place)>,
+}
+
+impl Described<'_> {
+    pub(super) fn full_path(&self) -> String {
+        format!("{}{}", self.base, self.path)
+    }
+
+    pub(super) fn has_one_of(&self, tags: &[String]) -> bool {
+        tags.is_empty() || self.tags.iter().any(|tag| tags.iter().any(|wanted| wanted == tag))
+    }
+}
+
+const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
+
+/// How many references may lead to a path.
+const MAX_HOPS: usize = 16;
+
+/// Words in an extension's name that tell of permissions.
+const SPEAKING: [&str; 7] = ["permission", "role", "scope", "auth", "acl", "policy", "access"];
+
+/// Reads the document at `root`; `base` is put before its paths instead of its own.
+pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Findings) -> Option<Document<'n>> {
+    check_version(root, findings)?;
+    let own = || base::of_servers(root).or_else(|| base::of_swagger(root)).unwrap_or_default();
+    let reader = Reader { root, fixed: base.map(base::normal), base: base.map_or_else(own, base::normal) };
+    for (key, what) in [("webhooks", "requests that the API sends"), ("x-ms-paths", "an extension")] {
+        if let Some(node) = child(root, key) {
+            findings.push(Finding::note(Code::UnknownKey, Some(node.place), format!("`{key}` is {what}: not read")));
+        }
+    }
+    let mut operations = Vec::new();
+    match child(root, "paths") {
+        Some(paths) if matches!(paths.value, Value::Map(_)) => {
+            for (key, item) in entries(paths) {
+                match text(key) {
+                    Some(path) if !path.starts_with("x-") => {
+                        operations.extend(reader.path(path, key.place, item, findings));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Some(paths) => {
+            let message = format!("`paths` is a map, not {}", paths.value.sort());
+            findings.push(Finding::error(Code::WrongSort, Some(paths.place), message));
+        }
+        None => findings.push(Finding::error(Code::MissingKey, Some(begin(root)), "the document has no `paths`")),
+    }
+    let mut bases: Vec<String> = Vec::new();
+    for operation in &operations {
+        if !bases.contains(&operation.base) {
+            bases.push(operation.base.clone());
+        }
+    }
+    let info = child(root, "info");
+    let of_info = |key| info.and_then(|info| child(info, key)).and_then(text);
+    Some(Document { title: of_info("title"), version: of_info("version"), bases, operations })
+}
+
+fn check_version(root: &Node, findings: &mut Findings) -> Option<()> {
+    let said = |key| child(root, key).and_then(text);
+    match (said("openapi"), said("swagger")) {
+        (Some(version), _) if version.starts_with("3.") => Some(()),
+        (None, Some(version)) if version.starts_with("2.") => Some(()),
+        (Some(other), _) | (None, Some(other)) => {
+            let message = format!("version `{other}` of the document's format is not read");
+            findings
+                .push(Finding::error(Code::BadValue, Some(begin(root)), message).help("OpenAPI 3 and Swagger 2.0 are"));
+            None
+        }
+        (None, None) => {
+            let finding = Finding::error(Code::MissingKey, Some(begin(root)), "this is no OpenAPI document");
+            findings.push(finding.help("one begins with `openapi: 3.…` or `swagger: \"2.0\"`"));
+            None
+        }
+    }
+}
+
+struct Reader<'n> {
+    root: &'n Node,
+    /// The base that was asked for: servers of paths and operations do not count then.
+    fixed: Option<String>,
+    base: String,
+}
+
+impl<'n> Reader<'n> {
+    fn path(&self, path: &'n str, place: Place, item: &'n Node, findings: &mut Findings) -> Vec<Described<'n>> {
+        let parts = self.resolve(item, findings);
+        let base = self.nearer(parts.iter().copied(), &self.base);
+        let mut found: Vec<Described<'n>> = Vec::new();
+        for (key, operation) in parts.into_iter().flat_map(entries) {
+            let Some(method) = text(key).filter(|key| METHODS.contains(key)) else { continue };
+            let method = method.to_ascii_uppercase();
+            if found.iter().any(|known| known.method == method) {
+                continue;
+            }
+            if !matches!(operation.value, Value::Map(_)) {
+                let message = format!("`{method} {path}` is a map, not {}", operation.value.sort());
+                findings.push(Finding::error(Code::WrongSort, Some(key.place), message));
+                continue;
+            }
+            let tags = child(operation, "tags").and_then(items).unwrap_or_default();
+            found.push(Described {
+                base: self.nearer(std::iter::once(operation), &base),
+                path,
+                method,
+                place,
+                beside_get: false,
+                tags: tags.iter().filter_map(text).collect(),
+                open: self.is_open(operation),
+                deprecated: child(operation, "deprecated").and_then(text) == Some("true"),
+                extensions: extensions(operation),
+            });
+        }
+        if found.is_empty() {
+            let message = format!("`{path}` has no method that is read");
+            findings.push(Finding::note(Code::EmptyValue, Some(place), message));
+        }
+        let gets = found.iter().any(|operation| operation.method == "GET");
+        found.iter_mut().for_each(|operation| operation.beside_get = gets);
+        found
+    }
+
+    /// The base path of the first of `nodes` that lists servers, else `outer`.
+    fn nearer(&self, mut nodes: impl Iterator<Item = &'n Node>, outer: &str) -> String {
+        let own = if self.fixed.is_none() { nodes.find_map(base::of_servers) } else { None };
+        own.unwrap_or_else(|| outer.to_owned())
+    }
+
+    /// The path item at `item` and those that it refers to, its own words first.
+    fn resolve(&self, item: &'n Node, findings: &mut Findings) -> Vec<&'n Node> {
+        let mut parts = vec![item];
+        while let Some(reference) = parts.last().and_then(|last| child(last, "$ref")) {
+            let mut refuse = |message: String| {
+                findings.push(Finding::error(Code::UnknownName, Some(reference.place), message));
+            };
+            let Some(pointer) = text(reference) else {
+                refuse("`$ref` is a text".to_owned());
+                break;
+            };
+            if parts.len() > MAX_HOPS {
+                refuse(format!("`{pointer}` leads in a circle, or too far"));
+                break;
+            }
+            match self.at(pointer) {
+                Some(target) => parts.push(target),
+                None if pointer.starts_with('#') => {
+                    refuse(format!("`{pointer}` is nowhere in this document"));
+                    break;
+                }
+                None => {
+                    refuse(format!("`{pointer}` stands in another document, which is not read"));
+                    break;
+                }
+            }
+        }
+        parts
+    }
+
+    /// What a JSON pointer in a fragment names.
+    fn at(&self, reference: &str) -> Option<&'n Node> {
+        let mut node = self.root;
+        for part in reference.strip_prefix("#/")?.split('/') {
+            let key = unescape(part);
+            node = match items(node) {
+                Some(items) => items.get(key.parse::<usize>().ok()?)?,
+                None => child(node, &key)?,
+            };
+        }
+        Some(node)
+    }
+
+    /// Whether the document lets anybody call `operation`: an empty list of requirements, or an empty one among them.
+    fn is_open(&self, operation: &Node) -> bool {
+        let security = child(operation, "security").or_else(|| child(self.root, "security")).and_then(items);
+        let none = |requirement: &Node| matches!(&requirement.value, Value::Map(schemes) if schemes.is_empty());
+        security.is_some_and(|security| security.is_empty() || security.iter().any(none))
+    }
+}
+
+fn extensions(operation: &Node) -> Vec<(&str, Place)> {
+    let named = entries(operation).iter().filter_map(|(key, _)| Some((text(key)?, key.place)));
+    named
+        .filter(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            name.starts_with("x-") && SPEAKING.iter().any(|word| name.contains(word))
+        })
+        .collect()
+}
+
+/// A part of a JSON pointer in a URL's fragment (RFC 6901, section 6).
+fn unescape(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let hex = behind.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
+}
+
+fn begin(root: &Node) -> Place {
+    Place { end: root.place.start.saturating_add(1), ..root.place }
+}

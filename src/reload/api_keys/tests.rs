@@ -1,0 +1,110 @@
+//! Keys come, change and go with their file, and a broken file changes nothing.
+
+use super::*;
+use crate::identity::SecretDigest;
+use crate::identity::issuer::MayClaim;
+
+const NOW: Timestamp = Timestamp(1_000);
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(text: &str) -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        bench.write(text);
+        bench
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.folder.path().join("keys.yaml"), text).unwrap();
+    }
+
+    fn source(&self) -> KeySource {
+        let file = self.folder.path().join("keys.yaml");
+        let header = Some("X-Api-Key".into());
+        KeySource { name: "machines".into(), file, header, basic: true, may_claim: MayClaim::default() }
+    }
+}
+
+/// A file with one key whose secret is `secret`.
+fn file_of(id: &str, secret: &str, rest: &str) -> String {
+    format!("version: 1\nkeys:\n  {id}:\n    digest: {}\n{rest}", SecretDigest::of(secret.as_bytes()))
+}
+
+fn ask(keys: &ApiKeys, value: &[u8]) -> Result<Arc<Verified>, IdentityError> {
+    keys.verify(Presented::Key { header: "X-Api-Key", value }, NOW)
+}
+
+#[test]
+fn a_changed_file_counts_and_a_broken_one_changes_nothing() {
+    let bench = Bench::new(&file_of("alice", "s", ""));
+    let file = KeyFile::open(&bench.source()).unwrap();
+    let keys = ApiKeys::new(vec![Arc::clone(&file)]);
+    assert!(ask(&keys, b"alice:s").is_ok());
+    assert_eq!(file.refresh(), Refresh::Unchanged);
+    bench.write(&file_of("alice", "s", "    revoked: no\n"));
+    assert_eq!((file.refresh(), file.refresh()), (Refresh::Refused, Refresh::Unchanged));
+    assert!(ask(&keys, b"alice:s").is_ok());
+    assert!(file.state().refused.as_deref().is_some_and(|why| why.contains("keys.yaml:5:14: error[bad-value]")));
+    std::fs::remove_file(file.path()).unwrap();
+    assert_eq!((file.refresh(), file.refresh()), (Refresh::Refused, Refresh::Unchanged));
+    assert!(ask(&keys, b"alice:s").is_ok());
+    bench.write(&file_of("alice", "s", "    revoked: true\n"));
+    assert_eq!(file.refresh(), Refresh::Published);
+    assert_eq!(ask(&keys, b"alice:s"), Err(IdentityError::ApiKeyRevoked));
+    assert!(file.state().refused.is_none());
+    bench.write("version: 1\nkeys: {}\n");
+    assert_eq!(file.refresh(), Refresh::Published);
+    assert_eq!(ask(&keys, b"alice:s"), Err(IdentityError::UnknownApiKey));
+    assert_eq!(file.state().keys, 0);
+}
+
+#[test]
+fn a_caller_is_stood_by_until_his_own_key_changes() {
+    let bench = Bench::new(&file_of("alice", "s", ""));
+    let file = KeyFile::open(&bench.source()).unwrap();
+    let keys = ApiKeys::new(vec![Arc::clone(&file)]);
+    let caller = ask(&keys, b"alice:s").unwrap();
+    assert!(keys.stand_by(&caller));
+    bench.write(&format!("{}# and a comment\n", file_of("alice", "s", "    comment: hers\n")));
+    assert_eq!(file.refresh(), Refresh::Published);
+    assert!(keys.stand_by(&caller));
+    bench.write(&file_of("alice", "new", ""));
+    assert_eq!(file.refresh(), Refresh::Published);
+    assert!(!keys.stand_by(&caller));
+    assert!(!ApiKeys::default().stand_by(&caller));
+    let token = Verified { subject: crate::vocabulary::Subject::anonymous(), expires: NOW };
+    assert!(keys.stand_by(&Arc::new(token)));
+}
+
+#[test]
+fn a_key_counts_only_in_the_presentation_of_its_file() {
+    let bench = Bench::new(&file_of("alice", "s", ""));
+    let open = |header: Option<&str>, basic: bool| {
+        let source = KeySource { header: header.map(Into::into), basic, ..bench.source() };
+        ApiKeys::new(vec![KeyFile::open(&source).unwrap()])
+    };
+    let basic = Presented::Basic("YWxpY2U6cw==");
+    let key = Presented::Key { header: "X-Api-Key", value: b"alice:s" };
+    let unknown = Err(IdentityError::UnknownScheme);
+    let in_header = open(Some("X-Api-Key"), false);
+    assert!(in_header.verify(key, NOW).is_ok());
+    assert_eq!(in_header.verify(basic, NOW), unknown);
+    let in_basic = open(None, true);
+    assert!(in_basic.verify(basic, NOW).is_ok());
+    assert_eq!(in_basic.verify(key, NOW), unknown);
+    assert_eq!(open(Some("X-Other"), false).verify(key, NOW), unknown);
+    assert_eq!(in_basic.verify(Presented::Token("a.b.c"), NOW), unknown);
+}
+
+#[test]
+fn a_file_that_is_not_good_at_the_start_is_told_without_its_lines() {
+    let bench = Bench::new("version: 1\nkeys:\n  alice: { secret: hunter2 }\n");
+    let lines = KeyFile::open(&bench.source()).unwrap_err();
+    assert!(lines.iter().any(|line| line.contains("keys.yaml:3:12: error[unknown-key]")), "{lines:#?}");
+    assert!(!lines.concat().contains("hunter2"), "{lines:#?}");
+    let folder = KeySource { file: bench.folder.path().to_owned(), ..bench.source() };
+    assert!(KeyFile::open(&folder).unwrap_err().concat().contains("is no file"));
+}

@@ -1,0 +1,74 @@
+//! Files of API keys: whose keys are believed, and how they are presented.
+
+use std::path::PathBuf;
+
+use super::Known;
+use super::claims;
+use super::headers::{is_taken, own_name};
+use super::value::Reading;
+use crate::document::{Code, Fields, Finding, Node, reader::entries};
+use crate::identity::issuer::MayClaim;
+
+/// KeySource: a file of API keys, as a source of identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeySource {
+    /// Its name; the first half of every id it vouches for.
+    pub name: Box<str>,
+    /// The file; it is read again when it changes.
+    pub file: PathBuf,
+    /// The header that carries `id:secret`; `None` is no header.
+    pub header: Option<Box<str>>,
+    /// Whether HTTP Basic carries its keys.
+    pub basic: bool,
+    /// What its keys may claim at most.
+    pub may_claim: MayClaim,
+}
+
+impl KeySource {
+    /// Whether a request's key could be from this file or from the other one: both are presented in the same way.
+    pub(super) fn collides(&self, other: &Self) -> bool {
+        let header = self.header.as_ref().zip(other.header.as_ref());
+        (self.basic && other.basic) || header.is_some_and(|(one, two)| one.eq_ignore_ascii_case(two))
+    }
+}
+
+/// The map under `api-keys`.
+pub(super) fn key_sources(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Vec<KeySource> {
+    for (key, value) in entries(node, "`api-keys`", reading.findings).unwrap_or_default() {
+        let name = reading.label(key, "the name of a file of API keys");
+        known.key_names.extend(name.map(Into::into));
+        let name = name.unwrap_or_default();
+        if known.issuers.iter().any(|issuer| **issuer == *name) {
+            let message = format!("an issuer is called `{name}` too: one could speak for the other one's users");
+            reading.finding(Finding::error(Code::DuplicateName, Some(key.place), message));
+        }
+        known.key_sources.extend(key_source(name, value, reading));
+    }
+    known.key_sources.clone()
+}
+
+fn key_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<KeySource> {
+    let mut fields = Fields::open(node, "a file of API keys", reading.findings)?;
+    let file = fields.required("file", reading.findings);
+    let file = file.and_then(|node| reading.guarded_file(node, "`file`"));
+    let header = fields.optional("header");
+    let basic = reading.flag(fields.optional("basic"), "`basic`", false);
+    let may_claim = fields.optional("may-claim").and_then(|node| claims::may_claim(node, reading));
+    fields.finish(reading.findings);
+    if header.is_none() && !basic {
+        let message = "API keys need `header`, `basic: true` or both: nobody could present one";
+        reading.finding(Finding::error(Code::MissingKey, Some(node.place), message)).help("write `header: X-Api-Key`");
+    }
+    let header = match header {
+        Some(node) => {
+            let name = own_name(node, "`header`", reading)?;
+            if is_taken(&name) {
+                let message = format!("`header` cannot be `{name}`, which has a meaning of its own");
+                reading.bad(node, message).help("`basic: true` takes keys in `Authorization: Basic`");
+            }
+            Some(name)
+        }
+        None => None,
+    };
+    Some(KeySource { name: name.into(), file: file?, header, basic, may_claim: may_claim.unwrap_or_default() })
+}

@@ -1,0 +1,133 @@
+//! What the policy language adds to a decision, seen on the wire: types of answers, masks, query scopes, conditions.
+
+use super::client::{Answer, ask, request};
+use super::origin::Origin;
+use super::scene::{Plan, Scene};
+
+const ROUTES: &str =
+    "  /{tenant}/entries/{entry}: { GET: { by-type: { image/*: read Images, otherwise: read Things } } }
+  /{tenant}/people: { GET: read People, POST: create People }
+  /{tenant}/lists?workspace={workspace}: { GET: read Lists }
+  /{tenant}/counters: { GET: { need: read Lists, across: [workspace], when: \"caller.claims.acr == 'mfa'\" } }
+  /{tenant}/inbox";
+
+fn scene_with(origin: Origin) -> Plan {
+    Scene::strict(origin)
+        .policy("{ tenant: caller }", "{ tenant: caller, workspace: grant }")
+        .policy("  /{tenant}/inbox", ROUTES)
+        .policy("[Things, Secrets]", "[Things, Secrets, Images, People, Lists]\nfields: { PHI: { People: [$..name] } }")
+        .policy("  See:", "  Look: { Images: R }\n  Meet: { People: CR }\n  PHI: { PHI: R }\n  List: { Lists: R }\n  See:")
+        .policy(
+            "  insider:",
+            "  viewer: { permissions: [Look] }\n  clerk: { permissions: [Meet] }\n  doctor: { permissions: [Meet, PHI] }\n  \
+             lister: { within: [{ workspace: w1, permissions: [List] }] }\n  insider:",
+        )
+}
+
+/// An origin that answers with the header lines that the request names in its path, and a body that tells a secret.
+fn answering(types: &'static [&'static str]) -> Origin {
+    Origin::answering(move |_| {
+        let lines: String = types.iter().map(|kind| format!("Content-Type: {kind}\r\n")).collect();
+        format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 6\r\n\r\nsecret").into_bytes()
+    })
+}
+
+fn get(scene: &Scene, line: &str, roles: &[&str]) -> Answer {
+    ask(scene.at(), request(line, &[&scene.bearer(roles)], b""))
+}
+
+#[test]
+fn an_answer_of_a_type_that_the_caller_may_not_read_is_refused_before_its_first_byte() {
+    let table: [(&'static [&'static str], &[&str], u16); 9] = [
+        (&["image/png"], &["viewer"], 200),
+        (&["Image/PNG; a=b"], &["viewer"], 200),
+        (&["application/pdf"], &["viewer"], 403),
+        (&["application/pdf"], &["user"], 200),
+        (&["image/png"], &["user"], 403),
+        (&[], &["viewer"], 403),
+        (&["image/png", "application/pdf"], &["viewer"], 403),
+        (&["image/png, application/pdf"], &["viewer"], 403),
+        (&[], &["viewer", "user"], 200),
+    ];
+    for (types, roles, status) in table {
+        let scene = scene_with(answering(types)).start();
+        let answer = get(&scene, "GET /t1/entries/e1", roles);
+        assert_eq!(answer.status, status, "{types:?} {roles:?}: {}", answer.text());
+        if status == 403 {
+            assert_eq!(answer.reason(), "wrong-type");
+            assert!(!answer.text().contains("secret"));
+            let record = scene.record(answer.header("x-portcullis-decision").unwrap());
+            assert_eq!((record["reason"].as_str(), record["verdict"].as_str()), (Some("wrong-type"), Some("refuse")));
+            assert_eq!(record["upstream_status"], 200);
+        } else {
+            assert_eq!(answer.text(), "secret");
+        }
+        assert_eq!(scene.origin.count(), 1, "the type is known by asking only");
+    }
+}
+
+#[test]
+fn nobody_of_a_typed_route_is_refused_without_asking_the_upstream() {
+    let scene = scene_with(answering(&["image/png"])).start();
+    assert_eq!(get(&scene, "GET /t1/entries/e1", &["insider"]).reason(), "not-granted");
+    assert_eq!(scene.origin.count(), 0);
+}
+
+#[test]
+fn an_answer_that_would_have_to_be_masked_is_not_asked_for() {
+    let scene = scene_with(Origin::start()).start();
+    assert_eq!(get(&scene, "GET /t1/people", &["clerk"]).reason(), "cannot-mask");
+    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(get(&scene, "GET /t1/people", &["doctor"]).status, 200);
+}
+
+#[test]
+fn a_scope_in_the_query_is_read_as_every_server_reads_it() {
+    let scene = scene_with(Origin::start()).start();
+    let table = [
+        ("GET /t1/lists?workspace=w1", 200, ""),
+        ("GET /t1/lists?a=b&work%73pace=w%31", 200, ""),
+        ("GET /t1/lists?workspace=w3", 403, "out-of-scope"),
+        ("GET /t1/lists", 403, "out-of-scope"),
+        ("GET /t1/lists?workspace=w1&workspace=w3", 400, "bad-request"),
+        ("GET /t1/lists?workspace=w1&Workspace=w3", 400, "bad-request"),
+        ("GET /t1/lists?workspace[]=w1", 400, "bad-request"),
+        ("GET /t1/lists?workspace=w1;x=y", 400, "bad-request"),
+    ];
+    for (line, status, reason) in table {
+        let answer = get(&scene, line, &["lister"]);
+        assert_eq!(answer.status, status, "{line}: {}", answer.text());
+        if status != 200 {
+            assert_eq!(answer.reason(), reason, "{line}");
+        }
+    }
+    let stranger = ask(scene.at(), request("GET /t1/lists?workspace=w1&workspace=w3", &[], b""));
+    assert_eq!(stranger.reason(), "unauthenticated", "routes are not told to strangers");
+}
+
+#[test]
+fn a_condition_reads_the_claims_of_the_token() {
+    let scene = scene_with(Origin::start()).start();
+    let ask_with = |claims: serde_json::Value| {
+        let mut all = serde_json::json!({ "sub": "alice", "roles": ["lister"] });
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        let bearer = super::client::bearer(&scene.stage.token(all));
+        ask(scene.at(), request("GET /t1/counters", &[&bearer], b""))
+    };
+    assert_eq!(ask_with(serde_json::json!({ "acr": "mfa" })).status, 200);
+    assert_eq!(ask_with(serde_json::json!({ "acr": "pwd" })).reason(), "condition");
+    assert_eq!(ask_with(serde_json::json!({})).reason(), "condition");
+}
+
+#[test]
+fn a_policy_in_shadow_mode_breaks_nothing_but_what_cannot_be_read() {
+    let scene = scene_with(Origin::start()).policy("routes:", "shadow: all\nroutes:").start();
+    for line in ["GET /t1/people", "GET /t2/things", "GET /nowhere?x=1", "PATCH /t1/things", "GET /closed"] {
+        assert_eq!(get(&scene, line, &["insider"]).status, 200, "{line}");
+        assert_eq!(ask(scene.at(), request(line, &[], b"")).status, 200, "{line} without a credential");
+    }
+    assert_eq!(scene.origin.count(), 10);
+    assert_eq!(get(&scene, "GET /t1/../people", &["insider"]).status, 400);
+    scene.edit_policy("shadow: all\n", "");
+    assert_eq!(get(&scene, "GET /t1/people", &["insider"]).reason(), "not-granted");
+}

@@ -1,0 +1,117 @@
+//! The program and the naive reading of the page agree, on many policies and many more questions.
+
+use std::collections::BTreeMap;
+
+use crate::asking::Asking;
+use crate::making::{self, PARTS};
+use crate::naive;
+use crate::{printing, program};
+
+/// How many pairs of a policy and a question are compared where `PORTCULLIS_PAIRS` says nothing else.
+const PAIRS: u64 = 1_000_000;
+
+/// The reasons that a policy can give, a gate's without its name, and what may come with a permit.
+const REASONS: [&str; 19] = [
+    "granted",
+    "public",
+    "service-app",
+    "bad-request",
+    "unauthenticated",
+    "no-route",
+    "no-method",
+    "nobody",
+    "condition",
+    "no-group",
+    "not-one-role",
+    "wrong-type",
+    "not-a-member",
+    "not-granted",
+    "out-of-scope",
+    "taken-away",
+    "gate",
+    "asks",
+    "masks",
+];
+
+#[test]
+fn the_program_answers_as_the_page_reads() {
+    let number = |name: &str, usual: u64| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
+    let (pairs, first) = (number("PORTCULLIS_PAIRS", PAIRS), number("PORTCULLIS_SEED", 0));
+    let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let mut seen = Seen::default();
+    std::thread::scope(|scope| {
+        let work = |worker| move || compare_from(first + worker, workers, pairs.div_ceil(workers));
+        let running: Vec<_> = (0..workers).map(|worker| scope.spawn(work(worker))).collect();
+        for worker in running {
+            seen.join(worker.join().unwrap_or_else(|failure| std::panic::resume_unwind(failure)));
+        }
+    });
+    println!("{} pairs over {} policies: {:#?}", seen.pairs, seen.policies, seen.answers);
+    if pairs < PAIRS {
+        return;
+    }
+    for reason in REASONS {
+        assert!(seen.answers.contains_key(reason), "no question was answered `{reason}`: {:#?}", seen.answers);
+    }
+}
+
+/// Seen: how much was compared, and how often each answer was given.
+#[derive(Default)]
+struct Seen {
+    policies: u64,
+    pairs: u64,
+    answers: BTreeMap<String, u64>,
+}
+
+impl Seen {
+    fn join(&mut self, other: Self) {
+        self.policies += other.policies;
+        self.pairs += other.pairs;
+        other.answers.into_iter().for_each(|(answer, count)| *self.answers.entry(answer).or_default() += count);
+    }
+
+    fn count(&mut self, answer: &naive::Answer) {
+        self.pairs += 1;
+        let reason = answer.reason.split(':').next().unwrap_or_default();
+        let extras = [(!answer.masks.is_empty(), "masks"), (!answer.asks.is_empty(), "asks")];
+        for word in [reason].into_iter().chain(extras.into_iter().filter(|(has, _)| *has).map(|(_, word)| word)) {
+            match self.answers.get_mut(word) {
+                Some(count) => *count += 1,
+                None => drop(self.answers.insert(word.to_owned(), 1)),
+            }
+        }
+    }
+}
+
+/// Compares the worlds of every `step`th seed from `seed` on, until `pairs` are done.
+fn compare_from(mut seed: u64, step: u64, pairs: u64) -> Seen {
+    let mut seen = Seen::default();
+    while seen.pairs < pairs {
+        compare(seed, &mut seen);
+        seed += step;
+    }
+    seen
+}
+
+fn compare(seed: u64, seen: &mut Seen) {
+    let world = making::world(seed, &PARTS);
+    let yaml = printing::yaml(&world);
+    let policy = program::load(&yaml);
+    let Asking { callers, requests, now } = Asking::new(seed, &world);
+    let subjects: Vec<_> = callers.iter().map(program::subject).collect();
+    seen.policies += 1;
+    for request in &requests {
+        let answers = program::answers(&policy, request, &subjects, now);
+        for (caller, found) in callers.iter().zip(answers) {
+            let expected = naive::decide(&world, caller, request, now);
+            assert!(
+                found == expected,
+                "seed {seed} at {now}\n{yaml}\n{caller:#?}\n{} {} {:?}\nthe program says {found:?}\nthe page says {expected:?}",
+                request.method,
+                request.target(),
+                request.answered,
+            );
+            seen.count(&expected);
+        }
+    }
+}

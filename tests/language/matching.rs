@@ -1,0 +1,82 @@
+//! Which route a request is on, by the naive reading, and the scope that it carries there.
+
+use crate::world::{Name, Request, Route, World};
+
+/// Match: what step 3 makes of a path.
+pub(crate) enum Match<'w> {
+    Route(&'w Route),
+    None,
+    /// By its query where a route is named, else by its path.
+    Ambiguous,
+}
+
+/// The route of a request.
+pub(crate) fn matched<'w>(world: &'w World, request: &Request) -> Match<'w> {
+    let folded = best(world, &request.path, true);
+    if world.folds {
+        return ambiguous_query(folded, request, true);
+    }
+    let exact = best(world, &request.path, false);
+    match (exact, folded) {
+        // Another template would match were case ignored.
+        (Some(exact), Some(folded)) if exact.path != folded.path => Match::Ambiguous,
+        _ => ambiguous_query(exact, request, false),
+    }
+}
+
+/// Twice, also under names that the dialect folds together: ambiguous. A dialect that folds nothing refuses the name
+/// that another one would fold.
+fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) -> Match<'w> {
+    let Some(route) = found else { return Match::None };
+    for scope in &route.query {
+        let alike = request.query.iter().filter(|(name, _)| name.eq_ignore_ascii_case(scope));
+        if alike.clone().count() > 1 || (!fold && alike.into_iter().any(|(name, _)| name != scope)) {
+            return Match::Ambiguous;
+        }
+    }
+    Match::Route(route)
+}
+
+/// In each segment a literal beats a parameter beats a catch-all: of all templates that match, the one whose sorts of
+/// segments come first.
+fn best<'w>(world: &'w World, path: &str, fold: bool) -> Option<&'w Route> {
+    let matching = world.routes.iter().filter_map(|route| Some((sorts(route.path, path, fold)?, route)));
+    matching.min_by_key(|(sorts, _)| sorts.clone()).map(|(_, route)| route)
+}
+
+/// For each segment of a template that matches 0 for a literal, 1 for a parameter, 2 for a catch-all.
+fn sorts(template: &str, path: &str, fold: bool) -> Option<Vec<u8>> {
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut sorts = Vec::new();
+    for (at, part) in template.split('/').enumerate() {
+        let segment = segments.get(at)?;
+        if part.starts_with("{*") {
+            sorts.push(2);
+            return Some(sorts);
+        }
+        let same = if fold { part.eq_ignore_ascii_case(segment) } else { part == *segment };
+        match (part.starts_with('{'), same) {
+            (true, _) => sorts.push(1),
+            (false, true) => sorts.push(0),
+            (false, false) => return None,
+        }
+    }
+    (sorts.len() == segments.len()).then_some(sorts)
+}
+
+/// The values of the declared scope names in path and query.
+pub(crate) fn values(world: &World, route: &Route, request: &Request) -> Vec<(Name, String)> {
+    let mut found = Vec::new();
+    for (scope, _) in &world.scopes {
+        for (part, segment) in route.path.split('/').zip(request.path.split('/')) {
+            if part == format!("{{{scope}}}") {
+                found.push((*scope, segment.to_owned()));
+            }
+        }
+        if route.query.contains(scope) {
+            let values = request.query.iter().filter(|(name, _)| name.eq_ignore_ascii_case(scope));
+            found.extend(values.map(|(_, value)| (*scope, (*value).to_owned())));
+        }
+    }
+    found
+}

@@ -1,0 +1,361 @@
+//! The twelve steps of the policy page, once more: nested loops over the plain policy, no cleverness, no shared code.
+
+use crate::matching::{Match, matched, values};
+use crate::world::{Answered, Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, Role};
+use crate::world::{ServiceApps, User, World};
+
+/// Answer: a reason code, the field sets that are masked, and the gates whose approval is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Answer {
+    pub(crate) reason: String,
+    pub(crate) masks: Vec<String>,
+    pub(crate) asks: Vec<String>,
+}
+
+impl Answer {
+    /// Whether the request is forwarded.
+    pub(crate) fn is_permit(&self) -> bool {
+        matches!(&*self.reason, "granted" | "public" | "service-app")
+    }
+
+    fn of(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), ..Self::default() }
+    }
+}
+
+/// The moment that the conditions of generated policies speak of, in seconds since 1970.
+pub(crate) const TURN: u64 = 1_893_456_000;
+
+/// Decides, sentence by sentence.
+pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64) -> Answer {
+    // 1, 2
+    if !request.readable {
+        return Answer::of("bad-request");
+    }
+    if caller.invalid {
+        return Answer::of("unauthenticated");
+    }
+    // 3
+    let matched = matched(world, request);
+    let wanted = if request.method == "HEAD" { "GET" } else { request.method };
+    let method = match &matched {
+        Match::Route(route) => route.methods.iter().find(|method| method.name == wanted),
+        _ => None,
+    };
+    // 4
+    if let (Match::Route(_), Some(Method { need: Need::Public, .. })) = (&matched, method) {
+        return Answer::of("public");
+    }
+    // 5
+    if caller.kind == Kind::Anonymous {
+        return Answer::of("unauthenticated");
+    }
+    // 6
+    let route = match matched {
+        Match::Ambiguous => return Answer::of("bad-request"),
+        Match::None => return Answer::of("no-route"),
+        Match::Route(route) => route,
+    };
+    let Some(method) = method else { return Answer::of("no-method") };
+    if matches!(method.need, Need::Nobody) {
+        return Answer::of("nobody");
+    }
+    if method.when.is_some_and(|when| !holds(when, caller, now)) {
+        return Answer::of("condition");
+    }
+    // 7
+    let user = world.user(caller.id);
+    let tenants = user.and_then(|user| user.tenants.as_ref()).unwrap_or(&caller.tenants);
+    let mut scope = values(world, route, request);
+    for (name, is_callers) in &world.scopes {
+        if !is_callers {
+            continue;
+        }
+        match scope.iter().find(|(known, _)| known == name) {
+            Some((_, value)) if !tenants.iter().any(|tenant| tenant == value) => return Answer::of("not-a-member"),
+            None if tenants.len() == 1 => scope.push((name, tenants[0].to_owned())),
+            _ => {}
+        }
+    }
+    let across = &method.across[..];
+    let mut here = Here { world, caller, now, user, group: None, every_row: false, scope, across };
+    // 8
+    let unlisted = caller.kind == Kind::Service && user.is_none();
+    match world.service_apps.filter(|_| unlisted) {
+        Some(ServiceApps::All) => return Answer::of("service-app"),
+        Some(ServiceApps::EveryPermission) => here.every_row = true,
+        None => {
+            // 9
+            if !world.groups.is_empty() {
+                match &here.known_groups()[..] {
+                    [only] => here.group = Some(only),
+                    _ => return Answer::of("no-group"),
+                }
+            }
+            if world.one_role && here.known_roles() != 1 {
+                return Answer::of("not-one-role");
+            }
+        }
+    }
+    // 10, 11, 12
+    match &method.need {
+        Need::All(needed) => here.judge(needed),
+        Need::ByType(types) => here.judge_by_type(types, request.answered),
+        Need::Public | Need::Nobody => unreachable!(),
+    }
+}
+
+/// What a request needs.
+pub(crate) fn need<'w>(world: &'w World, request: &Request) -> Option<&'w Need> {
+    let Match::Route(route) = matched(world, request) else { return None };
+    let wanted = if request.method == "HEAD" { "GET" } else { request.method };
+    route.methods.iter().find(|method| method.name == wanted).map(|method| &method.need)
+}
+
+/// Whether a condition holds; an error does not.
+fn holds(when: &str, caller: &Caller, now: u64) -> bool {
+    match when {
+        "true" => true,
+        "false" => false,
+        "caller.client == 'app-1'" => caller.client == Some("app-1"),
+        "caller.claims.acr == 'mfa'" => caller.mfa,
+        "now < timestamp('2030-01-01T00:00:00Z')" => now < TURN,
+        "now >= timestamp('2030-01-01T00:00:00Z')" => now >= TURN,
+        other => panic!("nobody wrote `{other}`"),
+    }
+}
+
+/// How far a row came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Far {
+    NotGranted,
+    OutOfScope,
+    Condition,
+    TakenAway,
+    Held,
+}
+
+/// Here: the caller in one scope.
+struct Here<'w> {
+    world: &'w World,
+    caller: &'w Caller,
+    now: u64,
+    user: Option<&'w User>,
+    group: Option<Name>,
+    every_row: bool,
+    scope: Vec<(Name, String)>,
+    across: &'w [Name],
+}
+
+impl Here<'_> {
+    fn known_groups(&self) -> Vec<Name> {
+        let claimed: Vec<Name> = match self.user.and_then(|user| user.group) {
+            Some(group) => vec![group],
+            None => self.caller.groups.clone(),
+        };
+        let mut known: Vec<Name> = Vec::new();
+        for group in claimed {
+            if self.world.groups.iter().any(|declared| declared.name == group) && !known.contains(&group) {
+                known.push(group);
+            }
+        }
+        known
+    }
+
+    /// The assignments that count: the policy's, else those of the token's that are not ignored.
+    fn assignments(&self) -> Vec<&Assignment> {
+        if let Some(roles) = self.user.and_then(|user| user.roles.as_ref()) {
+            return roles.iter().collect();
+        }
+        let counts = |claimed: &&Assignment| {
+            self.world.role(claimed.role).is_some_and(|role| {
+                let names = |scope: &Name| claimed.bound.iter().any(|(name, _)| name == scope);
+                !role.policy_only && role.assign_within.iter().all(names)
+            })
+        };
+        self.caller.roles.iter().filter(counts).collect()
+    }
+
+    /// The rows that the token claims directly and the policy knows.
+    fn claimed_rows(&self) -> Vec<Name> {
+        if self.user.is_some_and(|user| user.roles.is_some()) {
+            return Vec::new();
+        }
+        self.caller.permissions.iter().copied().filter(|row| self.world.row(row).is_some()).collect()
+    }
+
+    fn known_roles(&self) -> usize {
+        let mut distinct: Vec<Name> = Vec::new();
+        for assignment in self.assignments() {
+            // A line whose condition is false is not there.
+            let there = assignment.when.is_none_or(|when| holds(when, self.caller, self.now));
+            if there && !distinct.contains(&assignment.role) {
+                distinct.push(assignment.role);
+            }
+        }
+        distinct.len() + usize::from(!self.claimed_rows().is_empty())
+    }
+
+    /// Every name in the bound equals the request's; one that the request lacks must be listed in `across`.
+    fn fits(&self, bound: &Bound, across: &[Name]) -> bool {
+        bound.iter().all(|(name, any)| match self.scope.iter().find(|(known, _)| known == name) {
+            Some((_, value)) => any.contains(&value.as_str()),
+            None => across.contains(name),
+        })
+    }
+
+    fn far(&self, row: Name) -> Far {
+        if self.every_row {
+            return Far::Held;
+        }
+        let mut best = Far::NotGranted;
+        let mut given = self.world.everyone.contains(&row) || self.claimed_rows().contains(&row);
+        let group = self.world.groups.iter().find(|group| Some(group.name) == self.group);
+        given |= group.is_some_and(|group| group.permissions.contains(&row));
+        for assignment in self.assignments() {
+            let Some(role) = self.world.role(assignment.role) else { continue };
+            for within in ways(self.world, role, row) {
+                let fits = |bound: &Bound| self.fits(bound, self.across);
+                if !fits(&assignment.bound) || !within.is_none_or(fits) {
+                    best = best.max(Far::OutOfScope);
+                } else if assignment.when.is_some_and(|when| !holds(when, self.caller, self.now)) {
+                    best = best.max(Far::Condition);
+                } else {
+                    given = true;
+                }
+            }
+        }
+        let taken = group.is_some_and(|group| group.without.contains(&row))
+            || self.user.is_some_and(|user| user.without.contains(&row));
+        match (given, taken) {
+            _ if self.user.is_some_and(|user| user.permissions.contains(&row)) => Far::Held,
+            (true, false) => Far::Held,
+            (true, true) => Far::TakenAway,
+            (false, _) => best,
+        }
+    }
+
+    fn is_open(&self, gate: &Gate) -> bool {
+        match &gate.by {
+            By::Approval { keys, granted, .. } => {
+                self.caller.approved.contains(&gate.name)
+                    || granted.iter().any(|values| keys.iter().zip(values).all(|(key, value)| self.is(key, value)))
+            }
+            By::Feature => self.world.profiles.iter().any(|profile| {
+                let of_group = |group: &&crate::world::Group| {
+                    Some(group.name) == self.group && group.profile == Some(profile.name)
+                };
+                let applies = self.world.groups.iter().any(|group| of_group(&group))
+                    || profile.within.iter().any(|bound| self.fits(bound, self.across));
+                applies && profile.features.contains(&gate.name)
+            }),
+            By::Condition(when) => holds(when, self.caller, self.now),
+        }
+    }
+
+    fn is(&self, key: Name, value: &str) -> bool {
+        match key {
+            "client" => self.caller.client == Some(value),
+            "caller" => self.caller.id == Some(value),
+            _ => self.scope.iter().any(|(name, here)| *name == key && here == value),
+        }
+    }
+
+    /// The place of the first gate that closes the row.
+    fn first_closed(&self, row: Name) -> Option<usize> {
+        let closes = |gate: &&Gate| gate.rows.contains(&row) != gate.except && !self.is_open(gate);
+        self.world.gates.iter().position(|gate| closes(&gate))
+    }
+
+    fn is_usable(&self, cell: Cell) -> bool {
+        let mut having = self.world.rows.iter().filter(|row| row.cells.contains(&cell));
+        having.any(|row| self.far(row.name) == Far::Held && self.first_closed(row.name).is_none())
+    }
+
+    fn why(&self, cell: Cell) -> Answer {
+        let mut best = Far::NotGranted;
+        let mut gate = usize::MAX;
+        for row in self.world.rows.iter().filter(|row| row.cells.contains(&cell)) {
+            let far = self.far(row.name);
+            if let (Far::Held, Some(closed)) = (far, self.first_closed(row.name)) {
+                gate = gate.min(closed);
+            }
+            best = best.max(far);
+        }
+        match best {
+            Far::NotGranted => Answer::of("not-granted"),
+            Far::OutOfScope => Answer::of("out-of-scope"),
+            Far::Condition => Answer::of("condition"),
+            Far::TakenAway => Answer::of("taken-away"),
+            Far::Held => Answer::of(&format!("gate:{}", self.world.gates[gate].name)),
+        }
+    }
+
+    fn judge(&self, needed: &[Cell]) -> Answer {
+        match needed.iter().find(|cell| !self.is_usable(**cell)) {
+            Some(lacking) => self.why(*lacking),
+            None => self.permit(needed),
+        }
+    }
+
+    fn judge_by_type(&self, types: &[(Name, Vec<Cell>)], answered: Answered) -> Answer {
+        let is_usable = |needed: &[Cell]| needed.iter().all(|cell| self.is_usable(*cell));
+        if !types.iter().any(|(_, needed)| is_usable(needed)) {
+            return self.judge(&types[0].1);
+        }
+        let cells =
+            |types: &[&(Name, Vec<Cell>)]| types.iter().flat_map(|(_, needed)| needed.clone()).collect::<Vec<_>>();
+        // What may be answered: before the answer every usable candidate, then the one that its type means.
+        let meant: Vec<&(Name, Vec<Cell>)> = match answered {
+            Answered::NotYet => types.iter().filter(|(_, needed)| is_usable(needed)).collect(),
+            Answered::As(written) => match written.and_then(media_type) {
+                None => types.iter().collect(),
+                Some((media, family)) => {
+                    let ranges = [&*media, &*family, "otherwise"];
+                    let mut closest = ranges.iter().filter_map(|range| types.iter().find(|(known, _)| known == range));
+                    closest.next().into_iter().collect()
+                }
+            },
+        };
+        let proved = !meant.is_empty() && meant.iter().all(|(_, needed)| is_usable(needed));
+        if proved { self.permit(&cells(&meant)) } else { Answer::of("wrong-type") }
+    }
+
+    fn permit(&self, needed: &[Cell]) -> Answer {
+        // Who may read a field set is decided in the request's scope: what a grant elsewhere shows cannot be told apart.
+        let here = Here { across: &[], scope: self.scope.clone(), ..*self };
+        let lists = |resources: &[Name]| needed.iter().any(|(_, resource)| resources.contains(resource));
+        let masked =
+            self.world.fields.iter().filter(|(field, resources)| lists(resources) && !here.is_usable(("read", field)));
+        let asks = |gate: &&Gate| match &gate.by {
+            By::Approval { asked_by, .. } => asked_by.iter().any(|cell| needed.contains(cell)),
+            _ => false,
+        };
+        Answer {
+            reason: "granted".to_owned(),
+            masks: masked.map(|(field, _)| (*field).to_owned()).collect(),
+            asks: self.world.gates.iter().filter(asks).map(|gate| gate.name.to_owned()).collect(),
+        }
+    }
+}
+
+/// The ways in which a role gives a row: everywhere, or within a bound; its own and those of what it includes.
+fn ways<'w>(world: &'w World, role: &'w Role, row: Name) -> Vec<Option<&'w Bound>> {
+    let mut ways = Vec::new();
+    if role.permissions.contains(&row) {
+        ways.push(None);
+    }
+    ways.extend(role.within.iter().filter(|(_, rows)| rows.contains(&row)).map(|(bound, _)| Some(bound)));
+    for included in &role.includes {
+        ways.extend(world.role(included).into_iter().flat_map(|included| self::ways(world, included, row)));
+    }
+    ways
+}
+
+/// Type and range of a single valid `Content-Type`: `image/png` and `image/*`.
+fn media_type(written: &str) -> Option<(String, String)> {
+    let plain = written.split(';').next()?.trim().to_lowercase();
+    let (family, _) = plain.split_once('/').filter(|(family, sort)| !family.is_empty() && !sort.is_empty())?;
+    let range = format!("{family}/*");
+    (!written.contains(',')).then_some((plain, range))
+}

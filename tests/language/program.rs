@@ -1,0 +1,125 @@
+//! The program's answers, in the words of the naive reading.
+
+use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
+use portcullis::document::{Sources, report};
+use portcullis::identity::IdentityError;
+use portcullis::policy::{self, Snapshot, Unplaced};
+use portcullis::request::{Overrides, RawRequest, read};
+use portcullis::vocabulary::{self, Access, Cells, Facts, Id, Proof, Subject, Timestamp};
+
+use crate::naive::Answer;
+use crate::world::{Answered, Caller, Kind, Request};
+
+/// The snapshot of a policy that must load.
+pub(crate) fn load(yaml: &str) -> Snapshot {
+    load_files(&[yaml.to_owned()])
+}
+
+/// The snapshot of a policy in several files.
+pub(crate) fn load_files(files: &[String]) -> Snapshot {
+    let mut sources = Sources::default();
+    for (at, text) in files.iter().enumerate() {
+        sources.add(format!("{at}.yaml"), text);
+    }
+    let loaded = policy::load(&sources, None);
+    let findings = || report::human(&loaded.findings, &sources);
+    loaded.snapshot.unwrap_or_else(|| panic!("{}\n{}", findings(), files.concat()))
+}
+
+/// The caller as the identity layer would hand it over.
+///
+/// # Errors
+/// The credential is not valid.
+pub(crate) fn subject(caller: &Caller) -> Result<Subject, IdentityError> {
+    if caller.invalid {
+        return Err(IdentityError::BadSignature);
+    }
+    let boxed = |names: &[&str]| names.iter().map(|name| (*name).into()).collect::<Vec<Box<str>>>();
+    let roles = caller.roles.iter().map(|claimed| vocabulary::Assignment {
+        role: claimed.role.into(),
+        scope: claimed.bound.iter().map(|(name, values)| ((*name).into(), boxed(values))).collect(),
+    });
+    let mut claims = serde_json::Map::new();
+    if caller.mfa {
+        claims.insert("acr".to_owned(), "mfa".into());
+    }
+    Ok(Subject {
+        kind: match caller.kind {
+            Kind::Anonymous => vocabulary::Kind::Anonymous,
+            Kind::User => vocabulary::Kind::User,
+            Kind::Service => vocabulary::Kind::Service,
+        },
+        id: caller.id.map(Id::parse),
+        client: caller.client.map(Into::into),
+        tenants: boxed(&caller.tenants),
+        roles: roles.collect(),
+        groups: boxed(&caller.groups),
+        permissions: boxed(&caller.permissions),
+        claims,
+        approved: boxed(&caller.approved),
+        proof: Proof::Stated,
+    })
+}
+
+/// The answers to one request by all of `callers`, in their order.
+pub(crate) fn answers(
+    policy: &Snapshot,
+    asked: &Request,
+    callers: &[Result<Subject, IdentityError>],
+    now: u64,
+) -> Vec<Answer> {
+    let stage = match asked.answered {
+        Answered::NotYet => Stage::Request,
+        Answered::As(content_type) => Stage::Answer(content_type),
+    };
+    ask(policy, asked, stage, callers, now, |decision, _| answer(&decision, policy))
+}
+
+/// Whether the permit that the request alone gets, if it gets one, admits an answer of that `Content-Type`.
+pub(crate) fn admitted(
+    policy: &Snapshot,
+    asked: &Request,
+    content_type: Option<&str>,
+    callers: &[Result<Subject, IdentityError>],
+    now: u64,
+) -> Vec<bool> {
+    ask(policy, asked, Stage::Request, callers, now, |decision, access| match (decision.verdict, access) {
+        (Ok(permit), Ok(Access { cells: Cells::ByType(candidates), .. })) => permit.admits(candidates, content_type),
+        (verdict, _) => verdict.is_ok(),
+    })
+}
+
+fn ask<T>(
+    policy: &Snapshot,
+    asked: &Request,
+    stage: Stage<'_>,
+    callers: &[Result<Subject, IdentityError>],
+    now: u64,
+    tell: impl Fn(Decision, Result<&Access<'_>, Unplaced>) -> T,
+) -> Vec<T> {
+    let headers: [(&str, &str); 0] = [];
+    let target = asked.target();
+    let raw = RawRequest { method: asked.method, target: target.as_bytes(), host: None, headers: &headers };
+    let request = read(&raw, policy.model.dialect, Overrides::Reject);
+    let placed = request.as_ref().map_err(|error| Unplaced::Rejected(*error));
+    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
+    let access = policy::access_of(&placed);
+    let approvals = ApprovalSet::default();
+    let path = request.as_ref().map_or("", |request| request.path.as_str());
+    let facts = Facts { method: asked.method, path, address: None };
+    let one = |subject: &Result<Subject, IdentityError>| {
+        let subject = subject.as_ref().map_err(|error| *error);
+        tell(decide(Question { access, subject, facts, stage }, policy, &approvals, Timestamp(now)), access)
+    };
+    callers.iter().map(one).collect()
+}
+
+fn answer(decision: &Decision, policy: &Snapshot) -> Answer {
+    let reason = decision.reason.full_code(Some(policy)).to_owned();
+    let Ok(permit) = &decision.verdict else { return Answer { reason, ..Answer::default() } };
+    Answer {
+        reason,
+        masks: permit.masks().map(|at| policy.model.fields[at].name.to_string()).collect(),
+        asks: permit.asks().map(|at| policy.model.gates[at].name.to_string()).collect(),
+    }
+}
