@@ -9,7 +9,7 @@ use crate::vocabulary::{Candidate, CellId, RouteId};
 
 use super::approval::Keys;
 use super::seat::Seat;
-use super::verdict::{Obligations, chosen};
+use super::verdict::{Obligations, chosen, lacking};
 use super::{Decision, Reason, Stage, Step, Witness};
 
 /// Judge: says which rows a caller may use in a scope, and what these open.
@@ -100,7 +100,7 @@ impl<'a> Judge<'a> {
                         *slot = row;
                     }
                 }
-                Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
+                Err(refusal) => first_refusal = Some(self.heavier(first_refusal, refusal)),
             }
         }
         if usable == 0 {
@@ -111,9 +111,8 @@ impl<'a> Judge<'a> {
             Stage::Answer(content_type) => {
                 let wanted = chosen(candidates, content_type);
                 if wanted == 0 || wanted & !usable != 0 {
-                    let lacking = (wanted & !usable).trailing_zeros();
-                    let lacking = usize::try_from(lacking).ok().and_then(|at| candidates.get(at));
-                    return Decision::refuse_at(Reason::WrongType, lacking.and_then(|one| one.cells.first().copied()));
+                    let lacking = self.seat.policy.telling(lacking(candidates, wanted, usable));
+                    return Decision::refuse_at(Reason::WrongType, lacking);
                 }
                 wanted
             }
@@ -126,7 +125,7 @@ impl<'a> Judge<'a> {
 
     /// The row that grants the first of the needed cells, if all are granted.
     fn granting<W: Witness>(&self, needed: &[CellId], witness: &mut W) -> Result<Option<RowId>, Decision> {
-        let mut granted_by = None;
+        let (mut granted_by, mut refusal) = (None, None);
         for &cell in needed {
             match self.cell(cell) {
                 Ok(row) => {
@@ -135,11 +134,23 @@ impl<'a> Judge<'a> {
                 }
                 Err(reason) => {
                     witness.see(Step::Lacking { cell, reason });
-                    return Err(Decision::refuse_at(reason, Some(cell)));
+                    let lacking = Decision::refuse_at(reason, Some(cell));
+                    // A cell that is only watched hides none behind it that is enforced.
+                    if self.seat.policy.is_shadowed(None) || !self.seat.policy.is_shadowed(Some(cell)) {
+                        return Err(lacking);
+                    }
+                    refusal = refusal.or(Some(lacking));
                 }
             }
         }
-        Ok(granted_by)
+        refusal.map_or(Ok(granted_by), Err)
+    }
+
+    /// Of two refusals the first, unless that one would forward and the second would not.
+    fn heavier(&self, first: Option<Decision>, second: Decision) -> Decision {
+        first
+            .filter(|first| !self.seat.policy.is_shadowed(first.cell) || self.seat.policy.is_shadowed(second.cell))
+            .unwrap_or(second)
     }
 
     fn permit(

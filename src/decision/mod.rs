@@ -19,14 +19,14 @@ pub use judge::{Judge, RowState};
 pub use reason::Reason;
 pub use seat::{Ruling, Seat};
 pub use verdict::{Decision, Permit, Refusal};
-pub use witness::{Silent, Step, Witness};
+pub use witness::{Silent, Step, Uses, Witness};
 
 use crate::identity::IdentityError;
 use crate::policy::condition::{Circumstances, ConditionId};
 use crate::policy::standing::Standing;
 use crate::policy::{Snapshot, Unplaced};
 use crate::request::RejectedRequest;
-use crate::vocabulary::{Access, CellId, Cells, Facts, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
+use crate::vocabulary::{Access, Cells, Facts, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
 
 use verdict::Obligations;
 
@@ -94,7 +94,7 @@ pub fn decide_watched<W: Witness>(
     if *access.cells == Cells::Nobody {
         return Decision::refuse(Reason::Nobody);
     }
-    let first = first_cell(access.cells);
+    let first = policy.telling(access.cells.ids());
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
         let scope_names = policy.standings.scope_names();
         let at = Circumstances { now, subject, facts, scope, scope_names };
@@ -131,14 +131,6 @@ pub fn decide_watched<W: Witness>(
 /// Whether such a rejection says something about the routes: whoever proved nothing must not learn of them.
 fn depends_on_routes(rejected: RejectedRequest) -> bool {
     matches!(rejected, RejectedRequest::AmbiguousPath | RejectedRequest::EncodedSlash | RejectedRequest::AmbiguousScope)
-}
-
-fn first_cell(cells: &Cells) -> Option<CellId> {
-    match cells {
-        Cells::All(needed) => needed.first().copied(),
-        Cells::ByType(candidates) => candidates.first()?.cells.first().copied(),
-        Cells::Public | Cells::Nobody => None,
-    }
 }
 
 /// The scope that a request is decided in: the caller's only tenant where the route has none; `None` where the
