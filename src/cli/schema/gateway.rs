@@ -151,6 +151,12 @@ fn api() -> Shape {
         ("match", matches()),
         ("policy", file_name().says("The policy: a file, or a folder of files").such_as("../policies/noah-es.yaml")),
         (
+            "candidate",
+            file_name()
+                .says("A policy that is compared with the one that decides, and changes nothing: a file or a folder")
+                .such_as("../policies/next.yaml"),
+        ),
+        (
             "issuers",
             texts().filled().distinct().says("Whose tokens it believes, by name; all issuers where the key is absent"),
         ),
