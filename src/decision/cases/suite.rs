@@ -2,6 +2,7 @@
 
 use crate::document::reader::{self, Fields};
 use crate::document::{Code, Finding, Findings, Node, Place, Sources, text};
+use crate::identity::key_file;
 use crate::vocabulary::{Timestamp, media, name::nearest};
 
 use super::caller::{Caller, caller};
@@ -302,14 +303,13 @@ fn media_type(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
 
 fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
     let written = text(node, "`at`", findings)?;
-    let moment = chrono::DateTime::parse_from_rfc3339(written).ok();
-    let seconds = moment.and_then(|moment| u64::try_from(moment.timestamp()).ok());
-    if seconds.is_none() {
-        let message = format!("`{written}` is no moment since 1970");
+    let moment = key_file::moment::parse(written);
+    if moment.is_none() {
+        let message = format!("`{written}` is no moment in UTC");
         let finding = Finding::error(Code::BadValue, Some(node.place), message);
         findings.push(finding.help("write it as \"2026-11-22T10:00:00Z\""));
     }
-    seconds.map(Timestamp)
+    moment
 }
 
 impl Word {
