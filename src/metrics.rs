@@ -13,9 +13,16 @@ use prometheus::{
 use crate::audit::Outcome;
 use crate::vocabulary::subject;
 
+pub mod comparison;
+pub mod coverage;
 pub mod event;
+mod guess;
+mod sampler;
+mod slots;
 pub mod table;
 
+pub use comparison::{Comparison, ComparisonReport};
+pub use coverage::{Coverage, CoverageReport};
 pub use event::{CacheResult, FetchResult, ReloadResult, Reloaded};
 pub use table::METRICS;
 
@@ -42,6 +49,11 @@ pub struct Metrics {
     policy_info: IntGaugeVec,
     policy_loaded: GaugeVec,
     policy_refused: IntGaugeVec,
+    shadow: IntGaugeVec,
+    candidate: IntCounterVec,
+    grants: IntGaugeVec,
+    grants_never_used: IntGaugeVec,
+    unmapped: IntGaugeVec,
     audit_dropped: IntCounter,
     audit_failed: IntCounter,
     /// Each API's live policy: what has to vanish when the next one is published.
@@ -73,6 +85,11 @@ impl Metrics {
             policy_info: gauges(to, table::POLICY_INFO),
             policy_loaded: registered(to, GaugeVec::new(opts(table::POLICY_LOADED), table::POLICY_LOADED.labels)),
             policy_refused: gauges(to, table::POLICY_REFUSED),
+            shadow: gauges(to, table::SHADOW),
+            candidate: counters(to, table::CANDIDATE_DIFFERENCES),
+            grants: gauges(to, table::GRANTS),
+            grants_never_used: gauges(to, table::GRANTS_NEVER_USED),
+            unmapped: gauges(to, table::UNMAPPED),
             audit_dropped: registered(to, IntCounter::with_opts(opts(table::AUDIT_DROPPED))),
             audit_failed: registered(to, IntCounter::with_opts(opts(table::AUDIT_FAILED))),
             live: Mutex::default(),
@@ -156,6 +173,26 @@ impl Metrics {
     /// Tells that the newest policy of `api` was refused, or (`false`) that what is on disk is live again.
     pub fn policy_refused(&self, api: &str, refused: bool) {
         set(&self.policy_refused, &[api], i64::from(refused));
+    }
+
+    /// Tells whether the live policy of `api` forwards refusals, all or some.
+    pub fn shadow(&self, api: &str, forwards: bool) {
+        set(&self.shadow, &[api], i64::from(forwards));
+    }
+
+    /// Where the candidate of `api` is compared with its policy.
+    pub fn comparison(&self, api: &str) -> Comparison {
+        Comparison::new(api, self.candidate.clone())
+    }
+
+    /// Takes over what is counted about the live policy of `api`.
+    pub fn coverage(&self, api: &str, coverage: &Coverage) {
+        let narrow = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let tally = coverage.tally();
+        let (grants, never_used) = tally.grants();
+        set(&self.grants, &[api], narrow(grants));
+        set(&self.grants_never_used, &[api], narrow(never_used));
+        set(&self.unmapped, &[api], narrow(tally.unmapped_count()));
     }
 
     /// Takes over the audit sink's numbers, which count since the start.

@@ -50,7 +50,7 @@ const PLACES: [(&[&str], &[&str]); 11] = [
     (&["arc_swap"], &["src/reload/live.rs"]),
     (&["serde_yaml"], &["src/document/tree.rs", "src/document/tree/"]),
     (&["cel"], &["src/policy/condition.rs"]),
-    (&["chrono"], &["src/policy/condition.rs"]),
+    (&["chrono"], &["src/vocabulary/time.rs", "src/policy/condition.rs"]),
     (&["hashbrown"], &["src/policy/users.rs"]),
     (&["csv_core"], &["src/policy/import/matrix/sheet.rs"]),
     (&["matchit"], &["src/policy/routes.rs", "src/policy/routes/"]),

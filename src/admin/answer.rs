@@ -63,26 +63,26 @@ pub(super) fn answer(
         }
         ("/metrics" | "/policy", _) => not_allowed("GET"),
         ("/reload", _) => not_allowed("POST"),
-        _ => match (diffed(path), method) {
-            (Some(api), &Method::GET) => diff(api, status),
-            (Some(_), _) => not_allowed("GET"),
-            (None, _) => {
-                let known = "there are /live, /ready, /metrics, /policy, /policies/API/diff and /reload";
-                problem(StatusCode::NOT_FOUND, known)
-            }
-        },
+        _ => of_api(method, path, status),
     }
 }
 
-/// The API whose policy's last change a path asks for.
-fn diffed(path: &str) -> Option<&str> {
-    path.strip_prefix("/policies/")?.strip_suffix("/diff").filter(|api| !api.is_empty() && !api.contains('/'))
-}
-
-fn diff(api: &str, status: &dyn Status) -> Response<Full<Bytes>> {
-    match status.diff(api) {
-        Some(diff) => response(StatusCode::OK, JSON, json!({ "api": api, "diff": diff }).to_string()),
-        None => problem(StatusCode::NOT_FOUND, "no API has this name"),
+/// The answer about one API.
+fn of_api(method: &Method, path: &str, status: &dyn Status) -> Response<Full<Bytes>> {
+    let told = match path.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')) {
+        Some((api, "coverage")) => status.coverage(api).map(|report| json!(report)),
+        Some((api, "diff")) => status.diff(api).map(|diff| json!({ "api": api, "diff": diff })),
+        Some((api, "candidate")) => status.candidate(api).map(|report| json!(report)),
+        _ => None,
+    };
+    match told {
+        Some(report) if method == Method::GET => response(StatusCode::OK, JSON, report.to_string()),
+        Some(_) => not_allowed("GET"),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "there are /live, /ready, /metrics, /policy, /reload, /apis/NAME/diff, /apis/NAME/coverage and, where the \
+             API has one, /apis/NAME/candidate",
+        ),
     }
 }
 

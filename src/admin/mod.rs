@@ -7,7 +7,9 @@ pub mod status;
 
 pub use listen::Listen;
 pub use server::{Admin, AdminPlan};
-pub use status::{ApiStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Status, StatusReport};
+pub use status::{
+    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, ShadowMode, Status, StatusReport,
+};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::audit::Moment;
+use crate::metrics::{ComparisonReport, CoverageReport};
 
 /// Status: the running gateway as the admin listener sees it; asked anew for each request, so it must be quick.
 pub trait Status: Send + Sync + 'static {
@@ -14,6 +15,12 @@ pub trait Status: Send + Sync + 'static {
 
     /// What the last reload of an API's policy changed: null until one did; `None` where no API has the name.
     fn diff(&self, api: &str) -> Option<serde_json::Value>;
+
+    /// What of an API's policy requests use, and what they lack; `None` where there is no such API.
+    fn coverage(&self, api: &str) -> Option<CoverageReport>;
+
+    /// Where an API's candidate decides otherwise; `None` where there is no such API, or it has no candidate.
+    fn candidate(&self, api: &str) -> Option<ComparisonReport>;
 
     /// Asks for a reload of everything that reloads and returns without waiting for it.
     fn reload(&self);
@@ -50,7 +57,19 @@ pub struct ApiStatus {
     pub name: Box<str>,
     /// The policy that decides; `None` where none could be loaded and everything is refused.
     pub policy: Option<LivePolicy>,
+    /// The policy that is compared with it, where the settings name one; it is told and never decides readiness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateStatus>,
     /// The newest version, where that was refused; gone once what is on disk is live.
+    pub refused: Option<RefusedReload>,
+}
+
+/// CandidateStatus: a policy that decides nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CandidateStatus {
+    /// The version that is compared; `None` where none could be loaded.
+    pub policy: Option<LivePolicy>,
+    /// The newest version, where that was refused.
     pub refused: Option<RefusedReload>,
 }
 
@@ -63,6 +82,21 @@ pub struct LivePolicy {
     pub hash: Box<str>,
     /// Since when it decides.
     pub since: Moment,
+    /// Whose refusals are forwarded.
+    pub shadow: ShadowMode,
+}
+
+/// ShadowMode: whose refusals a policy forwards.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShadowMode {
+    /// Nobody's: it is enforced.
+    #[default]
+    Off,
+    /// Those about these resources.
+    Resources(Vec<Box<str>>),
+    /// All.
+    All,
 }
 
 /// RefusedReload: a version of a policy that did not become live.

@@ -35,16 +35,25 @@ impl Status for Still {
         (api == "noah").then(|| json!({ "changes": [] }))
     }
 
+    fn coverage(&self, api: &str) -> Option<crate::metrics::CoverageReport> {
+        (api == "noah").then(|| crate::metrics::Coverage::default().tally().report())
+    }
+
+    fn candidate(&self, api: &str) -> Option<crate::metrics::ComparisonReport> {
+        (api == "noah").then(|| crate::metrics::Metrics::new().comparison(api).report())
+    }
+
     fn reload(&self) {
         self.reloads.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 fn healthy() -> StatusReport {
-    let policy = LivePolicy { name: "noah-es".into(), hash: "5d41".into(), since: Moment(UNIX_EPOCH) };
+    let policy =
+        LivePolicy { name: "noah-es".into(), hash: "5d41".into(), since: Moment(UNIX_EPOCH), shadow: ShadowMode::Off };
     StatusReport {
         draining: false,
-        apis: vec![ApiStatus { name: "noah".into(), policy: Some(policy), refused: None }],
+        apis: vec![ApiStatus { name: "noah".into(), policy: Some(policy), candidate: None, refused: None }],
         issuers: vec![IssuerStatus {
             name: "hospital".into(),
             state: KeysState::Available,
@@ -140,7 +149,7 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
     assert!(answer.head.contains("content-type: application/json") && answer.head.contains("no-store"));
     let api = json!({
         "name": "noah",
-        "policy": { "name": "noah-es", "hash": "5d41", "since": "1970-01-01T00:00:00.000Z" },
+        "policy": { "name": "noah-es", "hash": "5d41", "since": "1970-01-01T00:00:00.000Z", "shadow": "off" },
         "refused": { "at": "1970-01-01T00:01:00.000Z", "findings": findings },
     });
     let issuer = json!({
@@ -149,8 +158,8 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
     let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer] });
     assert_eq!(answer.json(), expected);
     assert_eq!(admin.get("/policy").json(), json!({ "apis": [api] }));
-    assert_eq!(admin.get("/policies/noah/diff").json(), json!({ "api": "noah", "diff": { "changes": [] } }));
-    assert_eq!(admin.get("/policies/nobody/diff").status, 404);
+    assert_eq!(admin.get("/apis/noah/diff").json(), json!({ "api": "noah", "diff": { "changes": [] } }));
+    assert_eq!(admin.get("/apis/nobody/diff").status, 404);
 }
 
 #[test]
@@ -185,6 +194,36 @@ fn metrics_come_in_the_text_format() {
     let answer = admin.get("/metrics");
     assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{}", answer.head);
     assert!(answer.body.contains("\nportcullis_in_flight 0\n"), "{}", answer.body);
+}
+
+#[test]
+fn a_shadowed_policy_and_a_candidate_are_told_and_keep_nobody_from_being_ready() {
+    let admin = Running::start(loopback());
+    let mut report = healthy();
+    let live = report.apis[0].policy.as_mut().unwrap();
+    live.shadow = ShadowMode::Resources(vec!["Patients".into()]);
+    let next = LivePolicy { shadow: ShadowMode::All, ..live.clone() };
+    report.apis[0].candidate = Some(CandidateStatus { policy: Some(next), refused: None });
+    *admin.status.report.lock().unwrap() = report;
+    let answer = admin.get("/ready");
+    let api = &answer.json()["apis"][0];
+    assert_eq!(answer.status, 200);
+    assert_eq!(api["policy"]["shadow"], json!({ "resources": ["Patients"] }));
+    assert_eq!((&api["candidate"]["policy"]["shadow"], &api["candidate"]["refused"]), (&json!("all"), &Value::Null));
+}
+
+#[test]
+fn coverage_and_comparison_are_told_for_each_api() {
+    let admin = Running::start(loopback());
+    let coverage = admin.get("/apis/noah/coverage");
+    assert_eq!((coverage.status, &coverage.json()["never_used"]), (200, &json!([])));
+    let candidate = admin.get("/apis/noah/candidate");
+    assert_eq!((candidate.status, &candidate.json()["differences"]), (200, &json!([])));
+    for path in ["/apis/other/coverage", "/apis/noah", "/apis/noah/", "/apis/noah/coverage/", "/apis//coverage"] {
+        assert_eq!(admin.get(path).status, 404, "{path}");
+    }
+    let post = admin.ask("POST /apis/noah/coverage HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(post.status, 405);
 }
 
 #[test]
@@ -225,7 +264,15 @@ fn with_a_token_only_the_bare_health_is_told_to_others() {
         "Authorization: Bearer s3cret\r\nAuthorization: Bearer s3cret\r\n",
     ];
     for header in wrong {
-        for path in ["/metrics", "/policy", "/policies/noah/diff", "/reload", "/nothing"] {
+        for path in [
+            "/metrics",
+            "/policy",
+            "/reload",
+            "/apis/noah/diff",
+            "/apis/noah/coverage",
+            "/apis/noah/candidate",
+            "/nothing",
+        ] {
             let answer = with(path, header);
             assert_eq!(answer.status, 401, "{path} {header}");
             assert!(answer.head.contains("www-authenticate: bearer"));

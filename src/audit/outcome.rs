@@ -65,6 +65,8 @@ pub enum Verdict {
     Permit,
     /// It was answered by the gateway.
     Refuse,
+    /// It was forwarded though it would be refused: the policy is in shadow mode.
+    Shadow,
     /// A CORS preflight was answered by the gateway; nothing was decided.
     Preflight,
 }
@@ -75,6 +77,7 @@ impl Verdict {
         match self {
             Self::Permit => "permit",
             Self::Refuse => "refuse",
+            Self::Shadow => "shadow",
             Self::Preflight => "preflight",
         }
     }

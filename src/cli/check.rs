@@ -136,7 +136,11 @@ fn check_config(path: &Path) -> Config {
     let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
     let apis = settings.iter().flat_map(|settings| &settings.apis);
     let keys = settings.iter().flat_map(|settings| &settings.key_sources).map(|source| source.file.clone()).collect();
-    let policies = apis.map(|api| (api.policy.clone(), api.sources())).collect();
+    let policies = apis.flat_map(|api| {
+        let paths = std::iter::once(&api.policy).chain(&api.candidate);
+        paths.map(|path| (path.clone(), api.sources()))
+    });
+    let policies = policies.collect();
     Config { checked: Checked { findings, sources, quotable: true }, policies, keys }
 }
 

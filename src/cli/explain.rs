@@ -3,22 +3,26 @@
 mod account;
 mod advice;
 mod caller;
+mod levels;
 mod text;
-mod through;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::{Stage, Step, Witness};
-use crate::policy::RowId;
-use crate::vocabulary::{CellId, Scope, Subject};
+use crate::decision::remedy::remedies;
+use crate::decision::stated::{Asked, answer};
+use crate::decision::{Reason, Stage, Step, Witness};
+use crate::document::Sources;
+use crate::policy::amend::Change;
+use crate::policy::outline::Outline;
+use crate::policy::{RowId, Snapshot};
+use crate::vocabulary::{CellId, Scope, Subject, Timestamp};
 
 use super::caller::{now, subject};
 use super::exit::{Exit, Trouble, print};
 use super::policy_file;
-use crate::decision::stated::{Asked, answer};
 
 pub(super) const EXAMPLE: &str = "\
 Example:
@@ -44,6 +48,9 @@ pub(super) struct ExplainArgs {
     /// The path, as sent, with its query if it has one
     #[arg(value_name = "PATH")]
     target: String,
+    /// What the answer's Content-Type would be, for routes by type: the decision about the answer
+    #[arg(long, value_name = "MEDIA TYPE")]
+    answered_as: Option<String>,
     /// The Host header, for targets that name an authority
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
@@ -65,6 +72,7 @@ enum Format {
 struct Recorder {
     scope: Option<Scope<'static>>,
     granted: Vec<(CellId, RowId)>,
+    lacking: Vec<(CellId, Reason)>,
 }
 
 impl Witness for Recorder {
@@ -78,8 +86,7 @@ impl Witness for Recorder {
                 self.scope = Some(kept);
             }
             Step::Granted { cell, row } => self.granted.push((cell, row)),
-            // The decision itself says which cell it turned on, and why.
-            Step::Lacking { .. } => {}
+            Step::Lacking { cell, reason } => self.lacking.push((cell, reason)),
         }
     }
 }
@@ -89,10 +96,13 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Troub
     let subject = subject.map_err(Trouble::usage)?;
     let (policy, sources) = policy_file::load(&args.policy)?;
     let host = args.host.as_deref();
-    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host, stage: Stage::Request };
-    let account = answer(&policy, asked, now(), &mut Recorder::default(), |road, seen| {
-        account::of(&policy, &sources, asked, road, seen)
+    let stage = args.answered_as.as_deref().map_or(Stage::Request, |answer| Stage::Answer(Some(answer)));
+    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host, stage };
+    let (now, outline) = (now(), Outline::read(&sources));
+    let mut account = answer(&policy, asked, now, &mut Recorder::default(), |road, seen| {
+        account::of(&policy, &outline, &sources, asked, road, seen)
     });
+    account.changes = changes(&policy, &outline, &sources, asked, now);
     let exit = if account.is_permit() { Exit::Done } else { Exit::Refused };
     let printed = match args.format {
         Format::Text => text::page(&account),
@@ -101,6 +111,20 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Troub
         }
     };
     print(out, &printed, exit)
+}
+
+/// What would permit; nothing for a permit.
+fn changes(
+    policy: &Snapshot,
+    outline: &Outline,
+    sources: &Sources,
+    asked: Asked<'_>,
+    now: Timestamp,
+) -> Vec<account::Changes> {
+    let place = |change: &Change| Some(sources.locate(outline.place_of(change)?)?.to_string());
+    let step = |change: &Change| account::Step { text: change.to_string(), place: place(change) };
+    let found = remedies(outline, policy, asked, now).into_iter();
+    found.map(|one| account::Changes { steps: one.changes.iter().map(step).collect(), opens: one.opens }).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! `matrix`: a policy's permissions × resources, in the formats that people and programs read.
+//! `matrix`: a policy's permissions × resources, or what one caller may, in formats that people and programs read.
 
 mod csv;
 mod html;
+mod json;
 mod text;
+mod view;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +15,17 @@ use crate::policy::matrix::{self, Matrix};
 
 use super::exit::{Exit, Trouble, print};
 use super::policy_file;
+use view::Selection;
+
+pub(super) const EXAMPLE: &str = "\
+Example: portcullis matrix policies/noah-es.yaml --format csv --table Management
+
+What one caller may, in a scope:
+  portcullis matrix policies/noah-es.yaml --role 'Level 2'
+  portcullis matrix policies/proknow.yaml --role Physicist --scope workspace=w1
+  portcullis matrix policies/carestream.yaml --user smith --format html
+With --role, --group, --user and --permission approvals count as granted; conditions do not hold. With --as all is \
+judged as stated.";
 
 #[derive(Debug, Args)]
 pub(super) struct MatrixArgs {
@@ -25,6 +38,8 @@ pub(super) struct MatrixArgs {
     /// Only the table with this name
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,11 +52,16 @@ enum Format {
     Table,
     /// One page that needs nothing else, to read and to print
     Html,
+    /// One object
+    Json,
 }
 
-pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
     let (policy, _) = policy_file::load(&args.policy)?;
-    let mut tables = matrix::tables(&policy);
+    let (mut tables, notes) = match args.selection.is_empty() {
+        true => (matrix::tables(&policy), Vec::new()),
+        false => view::tables(&policy, &args.selection)?,
+    };
     if let Some(name) = &args.table {
         let known: Vec<String> = tables.iter().filter_map(|table| table.title.clone()).collect();
         tables.retain(|table| table.title.as_ref() == Some(name));
@@ -49,11 +69,18 @@ pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write) -> Result<Exit, Troubl
             return Err(Trouble::usage(unknown_table(name, &known)));
         }
     }
+    let above = notes.iter().map(|note| format!("{note}\n")).collect::<String>();
+    let above = if above.is_empty() { above } else { above + "\n" };
     let printed = match args.format {
-        Format::Text => text::listed(&tables),
-        Format::Csv => csv::tables(&tables),
-        Format::Table => text::aligned(&tables),
-        Format::Html => html::page(&policy.version, &tables),
+        Format::Text => above + &text::listed(&tables),
+        Format::Table => above + &text::aligned(&tables),
+        Format::Html => html::page(&policy.version, &tables, &notes),
+        Format::Json => json::object(&policy.version, &tables, &notes),
+        Format::Csv => {
+            // They are no part of a table; where nobody reads the error stream, nobody misses them.
+            let _ = err.write_all(above.as_bytes());
+            csv::tables(&tables)
+        }
     };
     print(out, &printed, Exit::Done)
 }

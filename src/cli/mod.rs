@@ -12,10 +12,12 @@ mod explain;
 mod import;
 mod key;
 mod matrix;
+mod page;
 mod policy_file;
 mod schema;
 mod serve;
 mod test;
+mod who_can;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -51,8 +53,11 @@ enum Command {
     /// Tell why a request is permitted or refused: the whole way of the decision
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::ExplainArgs),
-    /// Print a policy's permissions × resources, as the vendor prints them
-    #[command(after_help = "Example: portcullis matrix policies/noah-es.yaml --format csv --table Management")]
+    /// Name every role, group and user that may do what a request would
+    #[command(after_help = who_can::EXAMPLE)]
+    WhoCan(who_can::WhoCanArgs),
+    /// Print a policy's permissions × resources as the vendor prints them, or what one caller may
+    #[command(after_help = matrix::EXAMPLE)]
     Matrix(matrix::MatrixArgs),
     /// Replay recorded requests against a policy, one JSON line each
     #[command(after_help = decide::EXAMPLE)]
@@ -101,8 +106,9 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Check(args) => check::run(&args, out, err),
         Command::Test(args) => test::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
-        Command::Matrix(args) => matrix::run(&args, out),
         Command::Diff(args) => diff::run(&args, out),
+        Command::WhoCan(args) => who_can::run(&args, out, err),
+        Command::Matrix(args) => matrix::run(&args, out, err),
         Command::Decide(args) => decide::run(&args, out, err),
         Command::Import(args) => import::run(&args, out, err),
         Command::Key(args) => key::run(&args, out, err),

@@ -52,6 +52,12 @@ fn every_command_ends_with_the_code_that_the_page_promises() {
         (Exit::Refused, &["explain", NOAH, "--as", member, "DELETE", "/t1/api/Patients/p1"]),
         (Exit::Refused, &["explain", NOAH, "--as", member, "DELETE", "/t1/api/Patients/p1", "--format", "json"]),
         (Exit::Refused, &["explain", NOAH, "GET", ""]),
+        (Exit::Usage, &["who-can", NOAH, "GET"]),
+        (Exit::Findings, &["who-can", &broken, "GET", "/"]),
+        (Exit::Done, &["who-can", NOAH, "GET", "/t1/api/Patients/p1"]),
+        (Exit::Refused, &["who-can", NOAH, "GET", "/"]),
+        (Exit::Done, &["matrix", NOAH, "--role", "BDM"]),
+        (Exit::Usage, &["matrix", NOAH, "--role", "BDM", "--as", member]),
         (Exit::Usage, &["decide", NOAH]),
         (Exit::Findings, &["decide", NOAH, "--requests", "no-such-file.jsonl"]),
         (Exit::Findings, &["decide", NOAH, "--requests", &requests]),
@@ -88,7 +94,7 @@ fn completions_know_every_command_in_every_shell() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (exit, script, err) = portcullis(&["completions", shell]);
         assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{shell}");
-        for command in ["check", "explain", "matrix", "decide", "completions", "serve"] {
+        for command in ["check", "explain", "who-can", "matrix", "decide", "completions", "serve"] {
             assert!(script.contains(command), "{shell}: {command}");
         }
     }

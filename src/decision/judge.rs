@@ -2,61 +2,95 @@
 
 use std::cell::Cell;
 
-use crate::policy::condition::ConditionId;
+use crate::policy::RowId;
 use crate::policy::model::{By, Gate};
-use crate::policy::standing::{Held, Standing, fits};
-use crate::policy::{RowId, Snapshot};
-use crate::vocabulary::{Access, Candidate, CellId, RouteId, Scope, Subject, Timestamp};
+use crate::policy::standing::{Held, fits};
+use crate::vocabulary::{Candidate, CellId, RouteId};
 
 use super::approval::Keys;
-use super::verdict::{Obligations, chosen};
-use super::{ApprovalSet, Decision, Reason, Stage, Step, Witness};
+use super::seat::Seat;
+use super::verdict::{Obligations, chosen, lacking};
+use super::{Decision, Reason, Stage, Step, Witness};
 
-/// Judge: everything that one decision about cells looks at.
-pub(super) struct Judge<'a> {
-    policy: &'a Snapshot,
-    approvals: &'a ApprovalSet,
-    now: Timestamp,
-    subject: &'a Subject,
-    standing: Standing<'a>,
-    scope: &'a Scope<'a>,
-    route: RouteId,
-    across: u8,
+/// Judge: says which rows a caller may use in a scope, and what these open.
+pub struct Judge<'a> {
+    seat: Seat<'a>,
     every_row: bool,
-    holds: &'a dyn Fn(ConditionId) -> bool,
     /// Gates that were asked, and those of them that are open: a bit each, a policy has at most 64.
     gates: Cell<(u64, u64)>,
 }
 
+/// RowState: how far one row comes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowState {
+    /// Whether the formula gives it.
+    pub held: bool,
+    /// Whether it is given in this scope before anything is taken away.
+    pub given: bool,
+    /// Whether it would be given in this scope if the condition of an assignment held.
+    pub conditional: bool,
+    /// Whether some role or claim gives it, in this scope or another.
+    pub anywhere: bool,
+    /// The closed gates that close it, held or not: a bit each.
+    pub closed: u64,
+}
+
+impl RowState {
+    /// Whether it opens its cells.
+    pub fn is_usable(&self) -> bool {
+        self.held && self.closed == 0
+    }
+}
+
 impl<'a> Judge<'a> {
-    #[expect(clippy::too_many_arguments, reason = "everything that a decision depends on, named once")]
-    pub(super) fn new(
-        policy: &'a Snapshot,
-        approvals: &'a ApprovalSet,
-        now: Timestamp,
-        subject: &'a Subject,
-        standing: Standing<'a>,
-        scope: &'a Scope<'a>,
-        access: &'a Access<'a>,
-        every_row: bool,
-        holds: &'a dyn Fn(ConditionId) -> bool,
-    ) -> Self {
-        let gates = Cell::new((0, 0));
-        let Access { route, across, .. } = *access;
-        Self { policy, approvals, now, subject, standing, scope, route, across, every_row, holds, gates }
+    pub(super) fn new(seat: Seat<'a>, every_row: bool) -> Self {
+        Self { seat, every_row, gates: Cell::new((0, 0)) }
+    }
+
+    /// The row that opens one cell.
+    ///
+    /// # Errors
+    /// Why none does.
+    pub fn cell(&self, cell: CellId) -> Result<RowId, Reason> {
+        self.usable_row(cell).ok_or_else(|| self.why(cell))
+    }
+
+    /// How far one row comes.
+    pub fn row(&self, row: RowId) -> RowState {
+        let Ok(word) = usize::try_from(row.0 / 64) else { return RowState::default() };
+        let bit = 1 << (row.0 % 64);
+        let found = self.held(word);
+        RowState {
+            held: found.held & bit != 0,
+            given: found.given & bit != 0,
+            conditional: found.conditional & bit != 0,
+            anywhere: found.anywhere & bit != 0,
+            closed: self.closing(word, bit).fold(0, |gates, (at, _)| gates | 1 << at),
+        }
+    }
+
+    /// Whether every row is the caller's, whatever is said of single ones.
+    pub fn has_every_row(&self) -> bool {
+        self.every_row
     }
 
     /// The decision about a route that needs every cell of a list.
-    pub(super) fn all<W: Witness>(&self, needed: &[CellId], witness: &mut W) -> Decision {
+    pub(super) fn all<W: Witness>(&self, needed: &[CellId], route: RouteId, witness: &mut W) -> Decision {
         let granted_by = match self.granting(needed, witness) {
             Ok(row) => row,
             Err(refusal) => return refusal,
         };
-        self.permit(granted_by, &mut needed.iter().copied(), 0)
+        self.permit(route, granted_by, &mut needed.iter().copied(), 0)
     }
 
     /// The decision about a route whose answer's media type says what it needs.
-    pub(super) fn by_type<W: Witness>(&self, candidates: &[Candidate], stage: Stage<'_>, witness: &mut W) -> Decision {
+    pub(super) fn by_type<W: Witness>(
+        &self,
+        candidates: &[Candidate],
+        route: RouteId,
+        stage: Stage<'_>,
+        witness: &mut W,
+    ) -> Decision {
         let (mut usable, mut granted_by, mut first_refusal) = (0_u64, [None; 64], None);
         for (at, candidate) in candidates.iter().enumerate().take(64) {
             match self.granting(&candidate.cells, witness) {
@@ -66,7 +100,7 @@ impl<'a> Judge<'a> {
                         *slot = row;
                     }
                 }
-                Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
+                Err(refusal) => first_refusal = Some(self.heavier(first_refusal, refusal)),
             }
         }
         if usable == 0 {
@@ -77,9 +111,8 @@ impl<'a> Judge<'a> {
             Stage::Answer(content_type) => {
                 let wanted = chosen(candidates, content_type);
                 if wanted == 0 || wanted & !usable != 0 {
-                    let lacking = (wanted & !usable).trailing_zeros();
-                    let lacking = usize::try_from(lacking).ok().and_then(|at| candidates.get(at));
-                    return Decision::refuse_at(Reason::WrongType, lacking.and_then(|one| one.cells.first().copied()));
+                    let lacking = self.seat.policy.telling(lacking(candidates, wanted, usable));
+                    return Decision::refuse_at(Reason::WrongType, lacking);
                 }
                 wanted
             }
@@ -87,53 +120,70 @@ impl<'a> Judge<'a> {
         let within = candidates.iter().enumerate().take(64).filter(|(at, _)| counted >> at & 1 == 1);
         let first = usize::try_from(counted.trailing_zeros()).ok();
         let granted_by = first.and_then(|at| granted_by.get(at).copied()).flatten();
-        self.permit(granted_by, &mut within.flat_map(|(_, candidate)| candidate.cells.iter().copied()), usable)
+        self.permit(route, granted_by, &mut within.flat_map(|(_, candidate)| candidate.cells.iter().copied()), usable)
     }
 
     /// The row that grants the first of the needed cells, if all are granted.
     fn granting<W: Witness>(&self, needed: &[CellId], witness: &mut W) -> Result<Option<RowId>, Decision> {
-        let mut granted_by = None;
+        let (mut granted_by, mut refusal) = (None, None);
         for &cell in needed {
-            match self.usable_row(cell) {
-                Some(row) => {
+            match self.cell(cell) {
+                Ok(row) => {
                     witness.see(Step::Granted { cell, row });
                     granted_by = granted_by.or(Some(row));
                 }
-                None => {
-                    let reason = self.why(cell);
+                Err(reason) => {
                     witness.see(Step::Lacking { cell, reason });
-                    return Err(Decision::refuse_at(reason, Some(cell)));
+                    let lacking = Decision::refuse_at(reason, Some(cell));
+                    // A cell that is only watched hides none behind it that is enforced.
+                    if self.seat.policy.is_shadowed(None) || !self.seat.policy.is_shadowed(Some(cell)) {
+                        return Err(lacking);
+                    }
+                    refusal = refusal.or(Some(lacking));
                 }
             }
         }
-        Ok(granted_by)
+        refusal.map_or(Ok(granted_by), Err)
     }
 
-    fn permit(&self, granted_by: Option<RowId>, needed: &mut dyn Iterator<Item = CellId>, usable: u64) -> Decision {
+    /// Of two refusals the first, unless that one would forward and the second would not.
+    fn heavier(&self, first: Option<Decision>, second: Decision) -> Decision {
+        first
+            .filter(|first| !self.seat.policy.is_shadowed(first.cell) || self.seat.policy.is_shadowed(second.cell))
+            .unwrap_or(second)
+    }
+
+    fn permit(
+        &self,
+        route: RouteId,
+        granted_by: Option<RowId>,
+        needed: &mut dyn Iterator<Item = CellId>,
+        usable: u64,
+    ) -> Decision {
         let (mut first, mut masks, mut asks) = (None, 0, 0);
         for cell in needed {
             first = first.or(Some(cell));
-            masks |= usize::try_from(cell.0).ok().and_then(|at| self.policy.masks.get(at)).copied().unwrap_or(0);
-            for (at, gate) in self.policy.model.gates.iter().enumerate().take(64) {
+            masks |= usize::try_from(cell.0).ok().and_then(|at| self.seat.policy.masks.get(at)).copied().unwrap_or(0);
+            for (at, gate) in self.seat.policy.model.gates.iter().enumerate().take(64) {
                 let asked = gate.approval().is_some_and(|approval| approval.asked_by.contains(&cell));
                 asks |= u64::from(asked) << at;
             }
         }
         // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which answers
         // there are, but it cannot mask those of a scope in which the caller may not see the fields.
-        let here = Self { across: 0, gates: Cell::new((0, 0)), ..*self };
-        for (at, set) in self.policy.model.fields.iter().enumerate().take(64) {
+        let here = Self::new(Seat { across: 0, ..self.seat }, self.every_row);
+        for (at, set) in self.seat.policy.model.fields.iter().enumerate().take(64) {
             if masks >> at & 1 == 1 && set.read.is_some_and(|read| here.usable_row(read).is_some()) {
                 masks &= !(1 << at);
             }
         }
         let obligations = Obligations { asks, masks, candidates: usable };
-        Decision::permit(Reason::Granted, self.route, first, granted_by, obligations)
+        Decision::permit(Reason::Granted, route, first, granted_by, obligations)
     }
 
     /// The first row, in the policy's order, that is held, has the cell and has all its gates open.
     fn usable_row(&self, cell: CellId) -> Option<RowId> {
-        let words = self.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
+        let words = self.seat.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         words.into_iter().find_map(|(word, has)| {
             let held = self.held(word).held & has;
             first_row(word, held & !self.closed(word, held))
@@ -142,10 +192,10 @@ impl<'a> Judge<'a> {
 
     fn held(&self, word: usize) -> Held {
         if self.every_row {
-            let all = self.policy.standings.every_row().get(word).copied().unwrap_or(0);
+            let all = self.seat.policy.standings.every_row().get(word).copied().unwrap_or(0);
             return Held { held: all, given: all, conditional: all, anywhere: all };
         }
-        self.standing.word(word, self.scope, self.across)
+        self.seat.standing.word(word, self.seat.scope, self.seat.across)
     }
 
     /// Which of the rows `held` some closed gate closes.
@@ -155,18 +205,18 @@ impl<'a> Judge<'a> {
 
     /// The closed gates that close one of the rows `held`, in the order of the file, with these rows.
     fn closing(&self, word: usize, held: u64) -> impl Iterator<Item = (usize, u64)> {
-        let gates = self.policy.gates.iter().enumerate();
+        let gates = self.seat.policy.gates.iter().enumerate();
         let here = gates.map(move |(at, rows)| (at, rows.get(word).copied().unwrap_or(0) & held));
         here.filter(|(at, rows)| *rows != 0 && !self.is_open(*at))
     }
 
-    /// Whether a gate is open; each is asked once.
-    fn is_open(&self, at: usize) -> bool {
+    /// Whether the gate with this place in the file is open; each is asked once.
+    pub fn is_open(&self, at: usize) -> bool {
         let (asked, open) = self.gates.get();
         if asked >> at & 1 == 1 {
             return open >> at & 1 == 1;
         }
-        let is_open = self.policy.gate(at).is_some_and(|gate| self.opens(at, gate));
+        let is_open = self.seat.policy.gate(at).is_some_and(|gate| self.opens(at, gate));
         self.gates.set((asked | 1 << at, open | u64::from(is_open) << at));
         is_open
     }
@@ -174,29 +224,26 @@ impl<'a> Judge<'a> {
     fn opens(&self, at: usize, gate: &Gate) -> bool {
         match &gate.by {
             By::Approval(approval) => {
-                let keys = Keys { subject: self.subject, scope: self.scope };
-                self.approvals.opens(&gate.name, approval, &keys, self.now)
+                let keys = Keys { subject: self.seat.subject, scope: self.seat.scope };
+                self.seat.approvals.opens(&gate.name, approval, &keys, self.seat.now)
             }
-            By::Condition(condition) => (self.holds)(*condition),
+            By::Condition(condition) => (self.seat.holds)(*condition),
             By::Feature => self.has_feature(at),
         }
     }
 
     /// Whether a profile that applies, by the caller's group or within the scope, lists the feature.
     fn has_feature(&self, at: usize) -> bool {
-        let model = &self.policy.model;
+        let model = &self.seat.policy.model;
         // A service app that holds every row is asked for no group, and so has none.
-        let group = self
-            .standing
-            .group()
-            .filter(|_| !self.every_row)
-            .and_then(|group| model.groups.get(usize::try_from(group).ok()?));
+        let group = self.seat.standing.group().filter(|_| !self.every_row);
+        let group = group.and_then(|group| model.groups.get(usize::try_from(group).ok()?));
         let own = group.and_then(|group| group.profile).and_then(|profile| usize::try_from(profile).ok());
-        let mut profiles = model.profiles.iter().zip(&self.policy.features).enumerate();
+        let mut profiles = model.profiles.iter().zip(&self.seat.policy.features).enumerate();
         profiles.any(|(number, (profile, features))| {
             let applies = || {
                 let mut within = profile.within.iter();
-                own == Some(number) || within.any(|within| fits(within, self.scope, self.across))
+                own == Some(number) || within.any(|within| fits(within, self.seat.scope, self.seat.across))
             };
             features >> at & 1 == 1 && applies()
         })
@@ -205,7 +252,7 @@ impl<'a> Judge<'a> {
     /// How far the best row that has the cell came.
     fn why(&self, cell: CellId) -> Reason {
         let mut best = Reason::NotGranted;
-        let words = self.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
+        let words = self.seat.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         for (word, &has) in words {
             let found = self.held(word);
             let reason = if has & found.held != 0 {

@@ -6,23 +6,28 @@ pub mod diff;
 mod judge;
 pub mod mode;
 pub mod reason;
+pub mod remedy;
+pub mod seat;
 pub mod stated;
 pub mod verdict;
+pub mod view;
+pub mod who;
 pub mod witness;
 
 pub use approval::ApprovalSet;
+pub use judge::{Judge, RowState};
 pub use reason::Reason;
+pub use seat::{Ruling, Seat};
 pub use verdict::{Decision, Permit, Refusal};
-pub use witness::{Silent, Step, Witness};
+pub use witness::{Silent, Step, Uses, Witness};
 
 use crate::identity::IdentityError;
 use crate::policy::condition::{Circumstances, ConditionId};
 use crate::policy::standing::Standing;
-use crate::policy::{ServiceApps, Snapshot, Unplaced};
+use crate::policy::{Snapshot, Unplaced};
 use crate::request::RejectedRequest;
-use crate::vocabulary::{Access, CellId, Cells, Facts, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
+use crate::vocabulary::{Access, Cells, Facts, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
 
-use judge::Judge;
 use verdict::Obligations;
 
 /// Question: who asks for what; failures to find out are part of it.
@@ -89,7 +94,7 @@ pub fn decide_watched<W: Witness>(
     if *access.cells == Cells::Nobody {
         return Decision::refuse(Reason::Nobody);
     }
-    let first = first_cell(access.cells);
+    let first = policy.telling(access.cells.ids());
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
         let scope_names = policy.standings.scope_names();
         let at = Circumstances { now, subject, facts, scope, scope_names };
@@ -106,29 +111,18 @@ pub fn decide_watched<W: Witness>(
         return Decision::refuse_at(Reason::NotAMember, first);
     };
     witness.see(Step::Scope(&scope));
-    let mut every_row = false;
-    if standing.is_unlisted_service() {
-        match policy.model.service_apps {
-            Some(ServiceApps::All) => {
-                return Decision::permit(Reason::ServiceApp, access.route, first, None, Obligations::default());
-            }
-            Some(ServiceApps::EveryPermission) => every_row = true,
-            None => {}
-        }
-    }
-    if !every_row && !policy.model.groups.is_empty() && standing.group().is_none() {
-        return Decision::refuse_at(Reason::NoGroup, first);
-    }
-    // An assignment whose condition does not hold is not there.
-    let standing = standing.where_holds(|condition| holds(condition, &scope));
-    if !every_row && policy.model.one_role && !standing.has_one_role() {
-        return Decision::refuse_at(Reason::NotOneRole, first);
-    }
     let holds = |condition| holds(condition, &scope);
-    let judge = Judge::new(policy, approvals, now, subject, standing, &scope, access, every_row, &holds);
+    let seat = Seat { policy, approvals, now, subject, standing, scope: &scope, across: access.across, holds: &holds };
+    let judge = match seat.ruling() {
+        Ruling::Everything => {
+            return Decision::permit(Reason::ServiceApp, access.route, first, None, Obligations::default());
+        }
+        Ruling::Nothing(reason) => return Decision::refuse_at(reason, first),
+        Ruling::Rows(judge) => judge,
+    };
     match access.cells {
-        Cells::All(needed) => judge.all(needed, witness),
-        Cells::ByType(candidates) => judge.by_type(candidates, stage, witness),
+        Cells::All(needed) => judge.all(needed, access.route, witness),
+        Cells::ByType(candidates) => judge.by_type(candidates, access.route, stage, witness),
         // Both are decided above; doubt is a refusal.
         Cells::Public | Cells::Nobody => Decision::refuse(Reason::Nobody),
     }
@@ -137,14 +131,6 @@ pub fn decide_watched<W: Witness>(
 /// Whether such a rejection says something about the routes: whoever proved nothing must not learn of them.
 fn depends_on_routes(rejected: RejectedRequest) -> bool {
     matches!(rejected, RejectedRequest::AmbiguousPath | RejectedRequest::EncodedSlash | RejectedRequest::AmbiguousScope)
-}
-
-fn first_cell(cells: &Cells) -> Option<CellId> {
-    match cells {
-        Cells::All(needed) => needed.first().copied(),
-        Cells::ByType(candidates) => candidates.first()?.cells.first().copied(),
-        Cells::Public | Cells::Nobody => None,
-    }
 }
 
 /// The scope that a request is decided in: the caller's only tenant where the route has none; `None` where the

@@ -1,10 +1,11 @@
 //! Stated questions: a caller, a method and a target as text, decided on the road that the proxy takes.
 
+use crate::policy::condition::{Circumstances, ConditionId};
 use crate::policy::{Placed, Snapshot, Unplaced};
 use crate::request::{CanonicalRequest, Overrides, RawRequest, RejectedRequest, read};
-use crate::vocabulary::{Facts, Subject, Timestamp};
+use crate::vocabulary::{Facts, Scope, Subject, Timestamp};
 
-use super::{ApprovalSet, Decision, Question, Stage, Witness, decide_watched};
+use super::{ApprovalSet, Decision, Question, Ruling, Seat, Stage, Witness, decide_watched, scope_of};
 
 /// Asked: one question, as it was written.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,34 @@ pub struct Road<'a> {
     pub approvals: &'a ApprovalSet,
     /// The moment of the request.
     pub now: Timestamp,
+    /// What conditions could know besides.
+    pub facts: Facts<'a>,
+}
+
+impl Road<'_> {
+    /// Shows `then` the scope of the question and the judge of it, to be asked about single rows; `None` where the
+    /// decision fell before.
+    pub fn judged<T>(
+        &self,
+        policy: &Snapshot,
+        subject: &Subject,
+        then: impl FnOnce(&Seat<'_>, Ruling<'_>) -> T,
+    ) -> Option<T> {
+        let access = &self.placed.ok()?.access;
+        let standing = policy.standings.of(subject);
+        let scope = scope_of(access, &standing, policy)?;
+        let holds = |condition: ConditionId| self.holds(condition, policy, subject, &scope);
+        let (approvals, now, across) = (self.approvals, self.now, access.across);
+        let seat = Seat { policy, approvals, now, subject, standing, scope: &scope, across, holds: &holds };
+        Some(then(&seat, seat.ruling()))
+    }
+
+    /// Whether a condition holds for this question.
+    pub fn holds(&self, condition: ConditionId, policy: &Snapshot, subject: &Subject, scope: &Scope<'_>) -> bool {
+        let scope_names = policy.standings.scope_names();
+        let at = Circumstances { now: self.now, subject, facts: self.facts, scope, scope_names };
+        policy.condition(condition).is_some_and(|condition| condition.holds(&at))
+    }
 }
 
 /// Decides a question and hands the whole road to `then`; nothing but [`decide_watched`] finds the verdict.
@@ -62,5 +91,5 @@ pub fn answer<W: Witness, T>(
     // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.
     let approvals = ApprovalSet::default();
     let decision = decide_watched(question, policy, &approvals, now, witness);
-    then(&Road { request, placed, decision: &decision, approvals: &approvals, now }, witness)
+    then(&Road { request, placed, decision: &decision, approvals: &approvals, now, facts }, witness)
 }

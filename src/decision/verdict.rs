@@ -62,6 +62,18 @@ impl Permit {
         let (wanted, usable) = (chosen(candidates, content_type), self.obligations.candidates);
         usable == 0 || (wanted != 0 && wanted & !usable == 0)
     }
+
+    /// The cells of the candidates that keep such an answer from the caller.
+    pub fn lacking(&self, candidates: &[Candidate], content_type: Option<&str>) -> impl Iterator<Item = CellId> {
+        lacking(candidates, chosen(candidates, content_type), self.obligations.candidates)
+    }
+}
+
+/// The cells of the candidates that are wanted and not usable; of all where no candidate is meant.
+pub(super) fn lacking(candidates: &[Candidate], wanted: u64, usable: u64) -> impl Iterator<Item = CellId> {
+    let counted = if wanted == 0 { u64::MAX } else { wanted & !usable };
+    let counted = candidates.iter().enumerate().take(64).filter(move |(at, _)| counted >> at & 1 == 1);
+    counted.flat_map(|(_, candidate)| candidate.cells.iter().copied())
 }
 
 /// The candidates that an answer must satisfy, a bit each: the closest to its media type; all of them where it has

@@ -32,7 +32,35 @@ pub trait Witness {
     fn see(&mut self, step: Step<'_>);
 }
 
-/// Silent: the witness of the proxy, which compiles to nothing.
+/// Uses: a witness that keeps which row gave which cell, up to a bound, without an allocation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Uses {
+    pairs: [Option<(CellId, RowId)>; Self::MOST],
+    count: usize,
+}
+
+impl Uses {
+    /// So many are kept; a route that needs more cells is not heard of.
+    const MOST: usize = 16;
+
+    /// The cells and the first rows that gave them.
+    pub fn iter(&self) -> impl Iterator<Item = (CellId, RowId)> {
+        self.pairs.iter().flatten().copied()
+    }
+}
+
+impl Witness for Uses {
+    fn see(&mut self, step: Step<'_>) {
+        if let Step::Granted { cell, row } = step
+            && let Some(slot) = self.pairs.get_mut(self.count)
+        {
+            *slot = Some((cell, row));
+            self.count += 1;
+        }
+    }
+}
+
+/// Silent: a witness that compiles to nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

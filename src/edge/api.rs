@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::metrics::{Comparison, Coverage};
 use crate::reload::api_keys::ApiKeys;
 use crate::reload::keys::Issuers;
 use crate::reload::policy::PolicyStore;
@@ -22,6 +23,12 @@ pub struct Api {
     pub matches: Match,
     /// The policy that decides; `None` until one could be loaded.
     pub policy: Arc<PolicyStore>,
+    /// The policy that is compared with the one that decides.
+    pub candidate: Option<Arc<PolicyStore>>,
+    /// What of the policy requests use, and what they lack.
+    pub coverage: Arc<Coverage>,
+    /// Where the candidate decides otherwise.
+    pub comparison: Option<Arc<Comparison>>,
     /// Whose tokens it believes.
     pub issuers: Issuers,
     /// Whose API keys it believes.

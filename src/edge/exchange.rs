@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::audit::{DecisionId, Outcome, Sink, Verdict};
-use crate::decision::{Decision, Permit, Reason};
+use crate::decision::{Decision, Permit, Reason, Uses};
 use crate::identity::Verified;
 use crate::metrics::Metrics;
 use crate::policy::Snapshot;
+use crate::request::RejectedRequest;
 use crate::vocabulary::{RouteId, Subject};
 
+use super::account;
 use super::api::Api;
+use super::candidate::Judged;
 use super::lifecycle::InFlightGuard;
 use super::standing::Standing;
 
@@ -28,6 +31,12 @@ pub struct Exchange {
     /// Who asks where nobody proved anything.
     pub(super) nobody: Subject,
     pub(super) decision: Option<Decision>,
+    /// What the API's candidate says, and which candidate that was.
+    pub(super) candidate: Option<Judged>,
+    /// Which row gave which cell.
+    pub(super) uses: Uses,
+    /// Whether no route covers it though the caller may know so.
+    pub(super) unmapped: bool,
     pub(super) preflight: bool,
     pub(super) websocket: bool,
     pub(super) method: String,
@@ -69,6 +78,9 @@ impl Exchange {
             caller: None,
             nobody: Subject::anonymous(),
             decision: None,
+            candidate: None,
+            uses: Uses::default(),
+            unmapped: false,
             preflight: false,
             websocket: false,
             method: String::new(),
@@ -99,6 +111,22 @@ impl Exchange {
     /// The permission to forward; without it nothing leaves the building.
     pub(super) fn permit(&self) -> Option<&Permit> {
         self.decision.as_ref()?.verdict.as_ref().ok()
+    }
+
+    /// Whether it is forwarded though it would be refused.
+    pub(super) fn is_shadowed(&self) -> bool {
+        self.decision.as_ref().is_some_and(Decision::is_shadowed)
+    }
+
+    /// The refusal of what no policy is asked about; a candidate has no other word.
+    pub(super) fn rejected(&mut self, rejected: RejectedRequest) -> Decision {
+        self.candidate = None;
+        Decision::refuse(Reason::BadRequest(rejected))
+    }
+
+    /// Refuses what no policy is asked about.
+    pub(super) fn reject(&mut self, rejected: RejectedRequest) {
+        self.decision = Some(self.rejected(rejected));
     }
 
     /// The policy that decided.
@@ -140,6 +168,7 @@ impl Exchange {
         let outcome = self.outcome(&scope);
         metrics.observe(&outcome);
         sink.record(&outcome);
+        account::keep(self);
     }
 
     fn outcome<'a>(&'a self, scope: &'a [(&'a str, &'a str)]) -> Outcome<'a> {
@@ -150,6 +179,7 @@ impl Exchange {
         let granted = self.decision.as_ref().and_then(|decision| decision.granted_by);
         let verdict = match (self.preflight, self.permit()) {
             (true, _) => Verdict::Preflight,
+            (false, Some(_)) if self.is_shadowed() => Verdict::Shadow,
             (false, Some(_)) => Verdict::Permit,
             (false, None) => Verdict::Refuse,
         };

@@ -24,7 +24,7 @@ pub(super) fn prepare(session: &Session, upstream: &mut RequestHeader, exchange:
         None => path.clone(),
     };
     upstream.set_raw_path(target.as_bytes())?;
-    drop_fields(upstream, api, exchange.websocket);
+    drop_fields(upstream, api, exchange);
     set_host(session, upstream, api)?;
     set_credential(upstream, api, exchange)?;
     set_identity(upstream, api, exchange)?;
@@ -50,9 +50,17 @@ const ENDS_HERE: [&str; 4] = ["keep-alive", "proxy-connection", "proxy-authentic
 /// What Pingora needs to frame the body: nobody can nominate it away.
 const FRAMING: [&str; 4] = ["connection", "content-length", "transfer-encoding", "trailer"];
 
-fn drop_fields(upstream: &mut RequestHeader, api: &Api, websocket: bool) {
+/// Whether shadow mode forwards somebody who is not known: as if there were no gateway, for the server behind may know
+/// the credential.
+fn is_stranger(exchange: &Exchange) -> bool {
+    exchange.caller.is_none() && exchange.is_shadowed()
+}
+
+fn drop_fields(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) {
+    let stranger = is_stranger(exchange);
     let dropped = |name: &HeaderName| match api.headers.fate(name.as_str()) {
-        Fate::Forward => !websocket && *name == http::header::UPGRADE,
+        Fate::Drop if stranger && api.keys.headers().any(|key| name.as_str().eq_ignore_ascii_case(key)) => false,
+        Fate::Forward => !exchange.websocket && *name == http::header::UPGRADE,
         Fate::Drop => true,
         Fate::MethodOverride => api.overrides != Overrides::Evaluate,
     };
@@ -77,6 +85,8 @@ fn set_credential(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) 
     let by_token = exchange.subject().is_some_and(|subject| subject.proof == Proof::Token);
     match &api.credential {
         UpstreamCredential::ForwardBearer if by_token => {}
+        // The gateway's own credential is not lent to strangers.
+        UpstreamCredential::ForwardBearer | UpstreamCredential::Fixed { .. } if is_stranger(exchange) => {}
         UpstreamCredential::ForwardBearer | UpstreamCredential::None => {
             upstream.remove_header(&AUTHORIZATION);
         }

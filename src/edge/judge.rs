@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
-use crate::decision::{ApprovalSet, Decision, Question, Reason, Stage, decide, mode, scope_of};
-use crate::identity::{IdentityError, Presented, Verified};
-use crate::metrics::CacheResult;
-use crate::policy::{Placed, Snapshot, Unplaced, access_of};
-use crate::reload::verified::Lookup;
+use crate::decision::{Decision, Reason, Uses, scope_of};
+use crate::policy::{Placed, Snapshot, Unplaced};
 use crate::request::{self, CanonicalPath, CanonicalRequest, Overrides, RawRequest, RejectedRequest, query};
-use crate::vocabulary::{Cells, Facts, Subject, Timestamp};
+use crate::vocabulary::{Cells, Subject, Timestamp};
 
 use super::Edge;
 use super::api::{Api, host_name};
+use super::candidate::Second;
 use super::exchange::Exchange;
+use super::identify::{Identifying, Stop, identify};
+use super::weigh::{Asked, refused, weigh, weigh_overrides};
 use super::{cors, read};
 
 /// This moment, as the pure layers take it.
@@ -73,15 +73,19 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
             return None;
         }
     }
-    let raw = RawRequest {
-        method: header.method.as_str(),
-        target: header.raw_path(),
-        host: read::host(header),
-        headers: &read::Fields(header),
-    };
-    let request = match request::read(&raw, policy.model.dialect, api.overrides) {
+    let fields = read::Fields(header);
+    let (method, target, host) = (header.method.as_str(), header.raw_path(), read::host(header));
+    let raw = RawRequest { method, target, host, headers: &fields };
+    let request = request::read(&raw, policy.model.dialect, api.overrides);
+    let (approvals, now) = (edge.approvals.load(), now());
+    let second = Second { edge, session, api, raw, approvals: &approvals, now };
+    let request = match request {
         Ok(request) => request,
-        Err(rejected) => return Some(Decision::refuse(Reason::BadRequest(rejected))),
+        Err(rejected) => {
+            let decision = Decision::refuse(Reason::BadRequest(rejected));
+            exchange.candidate = second.judge(exchange, policy.model.dialect, Err(rejected), None);
+            return Some(decision);
+        }
     };
     let placed = policy.routes.place(request.method, &request.path, request.query);
     match &placed {
@@ -89,7 +93,9 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         Err(Unplaced::NoMethod(route)) => exchange.route = Some(*route),
         Err(_) => {}
     }
-    let subject = match identify(edge, session, exchange, api, &request, placed.as_ref().ok()) {
+    let (address, query, parameter) = (exchange.client_address, request.query, token_parameter(&placed));
+    let identifying = Identifying { session, address, query, parameter, now, counts: true };
+    let identified = match identify(edge, api, identifying) {
         Ok(caller) => {
             exchange.caller = caller;
             Ok(())
@@ -98,66 +104,59 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         Err(Stop::Refused(reason)) => return Some(Decision::refuse(reason)),
     };
     let nobody = Subject::anonymous();
-    let subject = subject.map(|()| exchange.caller.as_ref().map_or(&nobody, |verified| &verified.subject));
-    let approvals = edge.approvals.load();
-    let access = access_of(&placed);
-    let facts = Facts { method: request.method, path: request.path.as_str(), address: exchange.client_address };
-    let question = Question { access, subject, facts, stage: Stage::Request };
-    let mut decision = decide(question, policy, &approvals, now());
-    if decision.is_permit()
-        && let Some(refused) =
-            refused_override(&request.overrides, question, &request.path, request.query, policy, &approvals)
-    {
-        decision = refused;
-    }
+    let caller = exchange.caller.clone();
+    let subject = identified.map(|()| caller.as_ref().map_or(&nobody, |verified| &verified.subject));
+    let websocket = is_websocket(header);
+    let asked = Asked {
+        method: request.method,
+        path: &request.path,
+        query: request.query,
+        placed: &placed,
+        subject,
+        address,
+        websocket,
+        approvals: &approvals,
+        now,
+    };
+    let decision = weigh(&asked, &request.overrides, policy, &mut exchange.uses);
     let scope = match (&placed, subject) {
         (Ok(placed), Ok(subject)) => scope_of(&placed.access, &policy.standings.of(subject), policy),
         _ => None,
     };
     let named = policy.model.scopes.iter().zip(scope.iter().flatten());
     exchange.scope = named.filter_map(|(name, value)| Some((name.name.clone(), value.as_deref()?.into()))).collect();
-    keep_target(exchange, api, &request, placed.as_ref().ok());
-    let decision = mode::apply(decision, policy);
-    Some(check_rest(session, exchange, api, policy, placed.ok().as_ref(), decision))
+    exchange.unmapped = matches!(placed, Err(Unplaced::NoRoute | Unplaced::NoMethod(_)))
+        && (caller.is_some() || decision.is_shadowed());
+    keep_target(exchange, api, &request, placed.as_ref().ok(), decision.is_shadowed());
+    exchange.websocket = websocket && decision.is_permit();
+    exchange.candidate = second.judge(exchange, policy.model.dialect, Ok((&request, parameter)), Some(subject));
+    match (read::content_length(header), api.body) {
+        (Some(length), Some(most)) if length > most && decision.is_permit() => {
+            Some(exchange.rejected(RejectedRequest::BodyTooLong))
+        }
+        _ => Some(decision),
+    }
 }
 
-/// What the permit cannot know: upgrades, and bodies that are announced as too long.
-fn check_rest(
-    session: &Session,
+pub(super) fn token_parameter<'p>(placed: &Result<Placed<'p>, Unplaced>) -> Option<&'p str> {
+    placed.as_ref().ok().and_then(|placed| placed.method.token_from.as_deref())
+}
+
+pub(super) fn is_websocket(header: &RequestHeader) -> bool {
+    let lines = header.headers.get_all(http::header::UPGRADE).iter();
+    let mut protocols = lines.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Keeps the target that is forwarded: the path as the route prints it, the query without what is the gateway's. What
+/// is forwarded though it would be refused keeps its token: the server behind may be the one to read it.
+fn keep_target(
     exchange: &mut Exchange,
     api: &Api,
-    policy: &Snapshot,
+    request: &CanonicalRequest<'_>,
     placed: Option<&Placed<'_>>,
-    mut decision: Decision,
-) -> Decision {
-    let header = session.req_header();
-    let Ok(permit) = &decision.verdict else { return decision };
-    if permit.masks().next().is_some() {
-        return Decision::refuse(Reason::CannotMask);
-    }
-    let upgrade = header
-        .headers
-        .get_all(http::header::UPGRADE)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
-    let websocket = upgrade.map(<[u8]>::trim_ascii).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
-    if websocket && !placed.is_some_and(|placed| placed.method.websocket) {
-        decision = mode::apply(Decision::refuse(Reason::NoUpgrade), policy);
-        if !decision.is_permit() {
-            return decision;
-        }
-    }
-    exchange.websocket = websocket;
-    match (read::content_length(header), api.body) {
-        (Some(length), Some(most)) if length > most => {
-            Decision::refuse(Reason::BadRequest(RejectedRequest::BodyTooLong))
-        }
-        _ => decision,
-    }
-}
-
-/// Keeps the target that is forwarded: the path as the route prints it, the query without what is the gateway's.
-fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_>, placed: Option<&Placed<'_>>) {
+    shadowed: bool,
+) {
     let mut path = String::with_capacity(request.path.as_str().len());
     match placed {
         Some(placed) => placed.route.template.print(request.path.as_str(), &mut path),
@@ -167,11 +166,10 @@ fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_
     exchange.query = request.query.map(|written| {
         let token = placed.and_then(|placed| placed.method.token_from.as_deref());
         let strip = api.overrides == Overrides::Strip;
-        let unwanted = |name: &str| {
-            query::same_name(name, query::TOKEN)
-                || token.is_some_and(|token| query::same_name(name, token))
-                || (strip && query::is_method_override(name))
+        let is_token = |name: &str| {
+            query::same_name(name, query::TOKEN) || token.is_some_and(|token| query::same_name(name, token))
         };
+        let unwanted = |name: &str| (!shadowed && is_token(name)) || (strip && query::is_method_override(name));
         query::without(written, unwanted).into_owned()
     });
     if exchange.query.as_deref() == Some("") && request.query != Some("") {
@@ -179,125 +177,76 @@ fn keep_target(exchange: &mut Exchange, api: &Api, request: &CanonicalRequest<'_
     }
 }
 
-/// A request that overrides its method asks for two operations: the refusal of the first one that is not permitted.
-fn refused_override(
-    methods: &[String],
-    question: Question<'_>,
-    path: &CanonicalPath<'_>,
-    query: Option<&str>,
-    policy: &Snapshot,
-    approvals: &ApprovalSet,
-) -> Option<Decision> {
-    let mut decisions = methods.iter().map(|method| {
-        let placed = policy.routes.place(method, path, query);
-        let access = access_of(&placed);
-        let facts = Facts { method, ..question.facts };
-        decide(Question { access, facts, ..question }, policy, approvals, now())
+/// Judges a permitted request again whose form asks for other methods too, by both policies.
+pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String]) {
+    let (approvals, now, mut uses) = (edge.approvals.load(), now(), exchange.uses);
+    let candidate = exchange.candidate.take();
+    let again = |policy: &Snapshot, decision: Decision, uses: &mut Uses| {
+        let path = exchange.path.as_deref().unwrap_or_default();
+        let path = match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {
+            Ok(path) => path,
+            Err(rejected) => return Decision::refuse(Reason::BadRequest(rejected)),
+        };
+        let asked = Asked {
+            method: &exchange.method,
+            path: &path,
+            query: exchange.query.as_deref(),
+            placed: &Err(Unplaced::NoRoute),
+            subject: Ok(exchange.subject().unwrap_or(&exchange.nobody)),
+            address: exchange.client_address,
+            websocket: false,
+            approvals: &approvals,
+            now,
+        };
+        weigh_overrides(decision, &asked, methods, policy, uses)
+    };
+    let decided = exchange.snapshot().zip(exchange.decision.clone());
+    let decision = decided.map(|(policy, decision)| again(policy, decision, &mut uses));
+    let candidate = candidate.map(|(policy, decision)| {
+        let decision = match policy.as_ref() {
+            Some(snapshot) => again(snapshot, decision, &mut Uses::default()),
+            None => decision,
+        };
+        (policy, decision)
     });
-    decisions.find(|decision| !decision.is_permit())
+    (exchange.decision, exchange.candidate, exchange.uses) = (decision, candidate, uses);
 }
 
-/// The refusal of a permitted request whose form asks for other methods, if one of them is not permitted.
-pub(super) fn judge_overrides(edge: &Edge, exchange: &Exchange, methods: &[String]) -> Option<Decision> {
-    let (policy, path) = (exchange.snapshot()?, exchange.path.as_deref()?);
-    let nobody = Subject::anonymous();
-    let path = match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {
-        Ok(path) => path,
-        Err(rejected) => return Some(Decision::refuse(Reason::BadRequest(rejected))),
-    };
-    let question = Question {
-        access: Err(Unplaced::NoRoute),
-        subject: Ok(exchange.subject().unwrap_or(&nobody)),
-        facts: Facts { method: &exchange.method, path: path.as_str(), address: exchange.client_address },
-        stage: Stage::Request,
-    };
-    let query = exchange.query.as_deref();
-    let refused = refused_override(methods, question, &path, query, policy, &edge.approvals.load());
-    refused.map(|refused| mode::apply(refused, policy)).filter(|decision| !decision.is_permit())
-}
-
-/// The refusal of an answer whose media type the caller may not read, before any byte of it has left.
-pub(super) fn judge_answer(exchange: &Exchange, answer: &ResponseHeader) -> Option<Decision> {
-    let (policy, permit) = (exchange.snapshot()?, exchange.permit()?);
-    let route = policy.routes.route(permit.route()?)?;
-    let method = if exchange.method == "HEAD" { "GET" } else { &exchange.method };
-    let entry = route.methods.iter().find(|entry| *entry.name == *method)?;
+/// Judges an answer by its media type, before any byte of it has left; whether it may not go to the caller.
+pub(super) fn judge_answer(exchange: &mut Exchange, answer: &ResponseHeader) -> bool {
     // Answers without a body have nothing to tell.
-    let bodiless = answer.status.is_informational() || matches!(answer.status.as_u16(), 204 | 304);
-    let Cells::ByType(candidates) = &entry.cells else { return None };
+    if answer.status.is_informational() || matches!(answer.status.as_u16(), 204 | 304) {
+        return false;
+    }
     let mut types = answer.headers.get_all(http::header::CONTENT_TYPE).iter();
     let content_type = types.next().filter(|_| types.next().is_none()).and_then(|value| value.to_str().ok());
-    if bodiless || permit.admits(candidates, content_type) {
-        return None;
+    if let Some((policy, decision)) = &exchange.candidate
+        && let Some(policy) = policy.as_ref()
+        && let Some(refused) = refused_answer(policy, decision, &exchange.method, content_type)
+    {
+        exchange.candidate = exchange.candidate.take().map(|(policy, _)| (policy, refused));
     }
-    let refused = Decision { cell: exchange.decision.as_ref()?.cell, ..Decision::refuse(Reason::WrongType) };
-    Some(mode::apply(refused, policy)).filter(|decision| !decision.is_permit())
+    let decided = exchange.snapshot().zip(exchange.decision.as_ref());
+    if let Some(refused) =
+        decided.and_then(|(policy, decision)| refused_answer(policy, decision, &exchange.method, content_type))
+    {
+        exchange.decision = Some(refused);
+    }
+    exchange.permit().is_none()
 }
 
-enum Stop {
-    Identity(IdentityError),
-    Refused(Reason),
-}
-
-/// Who asks: by an API key, or by a token from the cache or verified now; neither is looked at where the address has
-/// failed too often.
-fn identify(
-    edge: &Edge,
-    session: &Session,
-    exchange: &Exchange,
-    api: &Api,
-    request: &CanonicalRequest<'_>,
-    placed: Option<&Placed<'_>>,
-) -> Result<Option<Arc<Verified>>, Stop> {
-    let credentials = read::credentials(session.req_header(), &api.keys);
-    let parameter = placed.and_then(|placed| placed.method.token_from.as_deref());
-    let in_query = match (parameter, request.query) {
-        (Some(name), Some(written)) => {
-            // Two tokens are two credentials.
-            query::single(written, name).map_err(|_| Stop::Identity(IdentityError::SeveralCredentials))?
-        }
-        // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
-        // it would speak for somebody else.
-        (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
-            let alone = matches!(credentials.presented(), Ok(Presented::Anonymous));
-            return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
-        }
-        _ => None,
-    };
-    let credentials = credentials.with_query_token(in_query.as_deref());
-    let now = now();
-    let failed = |error| {
-        // Only what had to be verified, or may be a guess: a retried token or key that has expired locks nobody out.
-        let costly = matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
-        let guessed = matches!(error, IdentityError::UnknownApiKey | IdentityError::WrongSecret);
-        if let (Some(address), true) = (exchange.client_address, costly || guessed) {
-            edge.failures.count(address, now);
-        }
-        Stop::Identity(error)
-    };
-    let has_failed_too_often = || exchange.client_address.is_some_and(|address| edge.failures.is_over(address, now));
-    let token = match credentials.presented().map_err(failed)? {
-        Presented::Anonymous => return Ok(None),
-        Presented::Token(token) => token,
-        Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
-            return Err(Stop::Refused(Reason::TooManyFailures));
-        }
-        key @ (Presented::Basic(_) | Presented::Key { .. }) => {
-            return api.keys.verify(key, now).map(Some).map_err(failed);
-        }
-    };
-    match api.tokens.look_up(token, now) {
-        Lookup::Found(verified) => {
-            edge.metrics.token_cache(CacheResult::Hit);
-            Ok(Some(verified))
-        }
-        Lookup::Missing(slot) => {
-            edge.metrics.token_cache(CacheResult::Miss);
-            if has_failed_too_often() {
-                return Err(Stop::Refused(Reason::TooManyFailures));
-            }
-            let verified = api.issuers.verify(token, now).map_err(failed)?;
-            Ok(Some(api.tokens.keep(slot, verified, now)))
-        }
-    }
+/// The refusal of an answer of this media type, where a route by type was permitted and does not admit it.
+fn refused_answer(
+    policy: &Snapshot,
+    decision: &Decision,
+    method: &str,
+    content_type: Option<&str>,
+) -> Option<Decision> {
+    let permit = decision.verdict.as_ref().ok()?;
+    let route = policy.routes.route(permit.route()?)?;
+    let method = if method == "HEAD" { "GET" } else { method };
+    let entry = route.methods.iter().find(|entry| *entry.name == *method)?;
+    let Cells::ByType(candidates) = &entry.cells else { return None };
+    let lacking = || policy.telling(permit.lacking(candidates, content_type));
+    (!permit.admits(candidates, content_type)).then(|| refused(Reason::WrongType, lacking(), policy))
 }

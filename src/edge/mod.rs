@@ -1,12 +1,15 @@
 //! Pingora, and nothing else: connections in, one decision each request, permits out.
 
+mod account;
 pub mod api;
+mod candidate;
 pub mod connection;
 mod cors;
 pub mod exchange;
 pub mod failures;
 mod form;
 mod forward;
+mod identify;
 mod judge;
 pub mod lifecycle;
 pub mod listener;
@@ -16,6 +19,7 @@ pub mod respond;
 mod standing;
 pub mod tls;
 pub mod upstream;
+mod weigh;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -11,7 +11,6 @@ use pingora::prelude::{Error, ErrorType, HttpPeer, Result};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::{ErrorSource, OrErr};
 
-use crate::decision::{Decision, Reason};
 use crate::request::{Overrides, RejectedRequest, query};
 
 use super::connection::Pace;
@@ -155,9 +154,8 @@ impl ProxyHttp for Edge {
         answer: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        if let Some(refused) = judge::judge_answer(exchange, answer) {
-            exchange.failure = Some(refused.reason.code());
-            exchange.decision = Some(refused);
+        if judge::judge_answer(exchange, answer) {
+            exchange.failure = exchange.decision.as_ref().map(|decision| decision.reason.code());
             return Error::e_explain(ErrorType::HTTPStatus(403), "the answer is not for this caller");
         }
         if is_often_silent(answer)
@@ -177,6 +175,8 @@ impl ProxyHttp for Edge {
         if let Some(cors) = exchange.snapshot().and_then(|policy| policy.model.cors.as_ref()) {
             match &exchange.origin {
                 Some(origin) => cors::mark(answer, cors, origin)?,
+                // What has worked without the gateway goes on to do so while it only watches.
+                None if exchange.snapshot().is_some_and(|policy| policy.is_shadowed(None)) => {}
                 None => cors::clear(answer),
             }
         }
@@ -266,7 +266,7 @@ impl Edge {
         match form::kind(&header.headers) {
             Ok(None) => {}
             Err(Unreadable) => {
-                exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::MethodOverride)));
+                exchange.reject(RejectedRequest::MethodOverride);
             }
             Ok(Some(FormKind::Multipart)) => exchange.scan = Some(Scan::of_parts()),
             Ok(Some(FormKind::Untyped)) => exchange.scan = Some(Scan::of_fields()),
@@ -274,7 +274,7 @@ impl Edge {
                 let expects = header.headers.contains_key(http::header::EXPECT);
                 let announced = read::content_length(header).and_then(|length| usize::try_from(length).ok());
                 if announced.is_some_and(|length| length > form::LONGEST) {
-                    exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::FormTooLong)));
+                    exchange.reject(RejectedRequest::FormTooLong);
                     return Ok(());
                 }
                 if expects {
@@ -285,19 +285,16 @@ impl Edge {
                     return Error::e_explain(ErrorType::HTTPStatus(408), "the form did not come in time");
                 };
                 let Some(body) = read? else {
-                    exchange.decision = Some(Decision::refuse(Reason::BadRequest(RejectedRequest::FormTooLong)));
+                    exchange.reject(RejectedRequest::FormTooLong);
                     return Ok(());
                 };
                 let mut asked = Vec::new();
                 query::form_method_overrides(&body, &mut asked);
                 // A body cannot be forwarded without its override, so only `evaluate` lets one pass, if it is permitted.
-                let refused = match judged {
-                    Overrides::Reject | Overrides::Strip => (!asked.is_empty())
-                        .then(|| Decision::refuse(Reason::BadRequest(RejectedRequest::MethodOverride))),
-                    Overrides::Evaluate => judge::judge_overrides(self, exchange, &asked),
-                };
-                if refused.is_some() {
-                    exchange.decision = refused;
+                match judged {
+                    _ if asked.is_empty() => {}
+                    Overrides::Reject | Overrides::Strip => exchange.reject(RejectedRequest::MethodOverride),
+                    Overrides::Evaluate => judge::judge_form(self, exchange, &asked),
                 }
             }
         }

@@ -4,17 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::decision::{ApprovalSet, Decision, Question, Reason, Stage, decide, mode};
-use crate::identity::Verified;
-use crate::policy::{Snapshot, access_of};
+use crate::decision::{ApprovalSet, Reason, Silent};
+use crate::identity::{IdentityError, Verified};
+use crate::policy::Snapshot;
 use crate::reload::Live;
 use crate::request::CanonicalPath;
-use crate::vocabulary::{Facts, Subject};
+use crate::vocabulary::Subject;
 
 use super::Edge;
 use super::api::Api;
 use super::exchange::Exchange;
 use super::judge::now;
+use super::weigh::{Asked, refused, weigh};
 
 /// Standing: who was permitted what by which policy, and until when.
 pub(super) struct Standing {
@@ -56,12 +57,17 @@ impl Standing {
         if self.ends.is_some_and(|end| Instant::now() > end) {
             return Err("stream-age");
         }
+        let live = self.api.policy.load();
         let now = now();
         let ended = |caller: &Arc<Verified>| now >= caller.expires || !self.api.keys.stand_by(caller);
         if self.caller.as_ref().is_some_and(ended) {
-            return Err("stream-ended");
+            let expired = |policy| refused(Reason::Unauthenticated(Some(IdentityError::Expired)), None, policy);
+            if !live.as_ref().as_ref().is_some_and(|policy| expired(policy).is_permit()) {
+                return Err("stream-ended");
+            }
+            // Only a policy that forwards its refusals lets it go on; under the next one nobody stands behind it.
+            self.caller = None;
         }
-        let live = self.api.policy.load();
         if Arc::ptr_eq(&self.policy, &live) {
             return Ok(());
         }
@@ -74,17 +80,21 @@ impl Standing {
 
     fn is_permitted_by(&self, policy: &Snapshot) -> bool {
         let Ok(path) = CanonicalPath::read(self.path.as_bytes(), policy.model.dialect) else { return false };
-        let placed = policy.routes.place(&self.method, &path, self.query.as_deref());
-        if self.websocket && !placed.as_ref().is_ok_and(|placed| placed.method.websocket) {
-            return mode::apply(Decision::refuse(Reason::NoUpgrade), policy).is_permit();
-        }
+        let query = self.query.as_deref();
+        let placed = policy.routes.place(&self.method, &path, query);
         let nobody = Subject::anonymous();
-        let question = Question {
-            access: access_of(&placed),
+        let approvals = self.approvals.load();
+        let asked = Asked {
+            method: &self.method,
+            path: &path,
+            query,
+            placed: &placed,
             subject: Ok(self.caller.as_ref().map_or(&nobody, |verified| &verified.subject)),
-            facts: Facts { method: &self.method, path: &self.path, address: self.address },
-            stage: Stage::Request,
+            address: self.address,
+            websocket: self.websocket,
+            approvals: &approvals,
+            now: now(),
         };
-        mode::apply(decide(question, policy, &self.approvals.load(), now()), policy).is_permit()
+        weigh(&asked, &[], policy, &mut Silent).is_permit()
     }
 }

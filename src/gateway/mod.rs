@@ -2,6 +2,7 @@
 
 mod background;
 mod plans;
+mod policies;
 mod status;
 
 use std::net::SocketAddr;
@@ -21,11 +22,11 @@ use crate::edge::listener::{Bound, Front, http_options};
 use crate::edge::tls::install_crypto_provider;
 use crate::edge::upstream::{Resolver, Upstream};
 use crate::edge::{DecisionIds, Edge};
-use crate::metrics::{Metrics, ReloadResult, Reloaded};
+use crate::metrics::Metrics;
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
 use crate::reload::keys::{Issuers, KeyFeed};
-use crate::reload::policy::{Event, PolicyStore};
+use crate::reload::policy::PolicyStore;
 use crate::reload::verified::{Generation, VerifiedTokens};
 use crate::reload::watch::{Watched, Watcher};
 use crate::request::headers::HeaderRules;
@@ -86,12 +87,13 @@ impl Gateway {
         let (draining, in_flight) = (Draining::default(), InFlight::default());
         let tls = bounds.iter().filter_map(Bound::tls).collect::<Vec<_>>();
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
-        let stores: Vec<Arc<PolicyStore>> = apis.iter().map(|api| Arc::clone(&api.policy)).collect();
+        let stores: Vec<Arc<PolicyStore>> =
+            apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
         let watcher = Watcher::start(watched(&stores, &key_files, &tls, &metrics), settings.reload.poll)
             .map_err(|error| format!("files cannot be watched: {error}"))?;
         let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         let edge = Edge {
-            apis: Apis::new(apis),
+            apis: Apis::new(apis.clone()),
             listeners: listeners.iter().map(|(name, address)| (*address, name.clone())).collect(),
             trusted: settings.trusted_proxies.clone(),
             limits: settings.limits.clone(),
@@ -117,7 +119,7 @@ impl Gateway {
         let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
         let status = Arc::new(GatewayStatus {
             draining: draining.clone(),
-            stores,
+            apis,
             feeds: feeds.clone(),
             key_files,
             metrics,
@@ -209,12 +211,17 @@ fn open_api(
     let headers = HeaderRules::new(own, api.pass_headers.iter().map(|name| &**name));
     let upstream = Upstream::new(&plans::upstream(&api.upstream))
         .map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))?;
-    let policy = open_policy(api, generation, metrics);
+    let comparison = api.candidate.as_ref().map(|_| Arc::new(metrics.comparison(&api.name)));
+    let (policy, coverage) = policies::open(api, generation, metrics, comparison.as_ref());
+    let candidate = policies::open_candidate(api, metrics, comparison.as_ref());
     let max_age = settings.token_cache.max_age.as_secs();
     Ok(Arc::new(Api {
         name: api.name.clone(),
         matches: api.matches.clone(),
         policy: Arc::new(policy),
+        candidate: candidate.map(Arc::new),
+        coverage,
+        comparison,
         issuers,
         keys,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
@@ -228,33 +235,6 @@ fn open_api(
         body: api.body,
         total: api.upstream.total_timeout,
     }))
-}
-
-fn open_policy(api: &settings::Api, generation: &Arc<Generation>, metrics: &Arc<Metrics>) -> PolicyStore {
-    let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
-    let on_change = move |event: &Event| {
-        let published = |version: &crate::policy::PolicyVersion| {
-            metrics.policy_published(&name, &version.name, &version.hash, std::time::SystemTime::now());
-            metrics.policy_refused(&name, false);
-        };
-        match event {
-            Event::Published(version) => {
-                // What was verified under the old policy is verified again: its users may read differently now.
-                generation.bump();
-                published(version);
-                metrics.reload(Reloaded::Policy, &name, ReloadResult::Published);
-            }
-            Event::Restored(version) => {
-                published(version);
-                metrics.reload(Reloaded::Policy, &name, ReloadResult::Unchanged);
-            }
-            Event::Refused | Event::Gone => {
-                metrics.policy_refused(&name, true);
-                metrics.reload(Reloaded::Policy, &name, ReloadResult::Refused);
-            }
-        }
-    };
-    PolicyStore::open(api.name.clone(), api.policy.clone(), api.sources().into(), Box::new(on_change))
 }
 
 fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::admin::{ApiStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Status, StatusReport};
+use crate::admin::{
+    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, ShadowMode, Status, StatusReport,
+};
 use crate::audit::{Moment, Sink};
+use crate::edge::api::Api;
 use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
-use crate::metrics::Metrics;
+use crate::metrics::{ComparisonReport, CoverageReport, Metrics};
+use crate::policy::model::Shadow;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
@@ -17,7 +21,7 @@ use super::Reload;
 
 pub(super) struct GatewayStatus {
     pub(super) draining: Draining,
-    pub(super) stores: Vec<Arc<PolicyStore>>,
+    pub(super) apis: Vec<Arc<Api>>,
     pub(super) feeds: Vec<Arc<KeyFeed>>,
     pub(super) key_files: Vec<Arc<KeyFile>>,
     pub(super) metrics: Arc<Metrics>,
@@ -33,7 +37,7 @@ impl Status for GatewayStatus {
         let key_files = self.key_files.iter().map(|file| key_file(file));
         StatusReport {
             draining: self.draining.is_leaving(),
-            apis: self.stores.iter().map(|store| api(store)).collect(),
+            apis: self.apis.iter().map(|of| api(of)).collect(),
             issuers: issuers.chain(key_files).collect(),
         }
     }
@@ -47,11 +51,14 @@ impl Status for GatewayStatus {
             let status = feed.status();
             self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);
         }
+        for api in &self.apis {
+            self.metrics.coverage(&api.name, &api.coverage);
+        }
         self.metrics.render()
     }
 
     fn diff(&self, api: &str) -> Option<serde_json::Value> {
-        let store = self.stores.iter().find(|store| store.api() == api)?;
+        let store = &self.api(api)?.policy;
         Some((*store.last_diff()).as_ref().map_or(serde_json::Value::Null, |compared| {
             let mut json = compared.json.clone();
             if let Some(object) = json.as_object_mut() {
@@ -61,21 +68,56 @@ impl Status for GatewayStatus {
         }))
     }
 
+    fn coverage(&self, api: &str) -> Option<CoverageReport> {
+        self.api(api).map(|api| api.coverage.tally().report())
+    }
+
+    fn candidate(&self, api: &str) -> Option<ComparisonReport> {
+        self.api(api)?.comparison.as_ref().map(|comparison| comparison.report())
+    }
+
     fn reload(&self) {
         self.reload.everything();
     }
 }
 
-fn api(store: &PolicyStore) -> ApiStatus {
+impl GatewayStatus {
+    fn api(&self, name: &str) -> Option<&Api> {
+        self.apis.iter().map(|api| &**api).find(|api| *api.name == *name)
+    }
+}
+
+fn api(of: &Api) -> ApiStatus {
+    let (policy, refused) = policy(&of.policy);
+    let candidate = of.candidate.as_ref().map(|store| {
+        let (policy, refused) = self::policy(store);
+        CandidateStatus { policy, refused }
+    });
+    ApiStatus { name: of.name.clone(), policy, candidate, refused }
+}
+
+/// The version that a store holds, and the newest one where that was refused.
+fn policy(store: &PolicyStore) -> (Option<LivePolicy>, Option<RefusedReload>) {
     let state = store.state();
+    let live = store.load();
+    let shadow = live.as_ref().as_ref().map_or(ShadowMode::Off, |policy| shadow_mode(&policy.model.shadow));
     let policy = state.version.as_ref().map(|version| LivePolicy {
         name: version.name.clone(),
         hash: version.hash.clone(),
         since: Moment(state.since),
+        shadow,
     });
     let refused =
         state.refused.as_ref().map(|refused| RefusedReload { at: Moment(refused.at), findings: refused.json.clone() });
-    ApiStatus { name: store.api().into(), policy, refused }
+    (policy, refused)
+}
+
+fn shadow_mode(shadow: &Shadow) -> ShadowMode {
+    match shadow {
+        Shadow::Off => ShadowMode::Off,
+        Shadow::Resources(names) => ShadowMode::Resources(names.clone()),
+        Shadow::All => ShadowMode::All,
+    }
 }
 
 fn issuer(feed: &KeyFeed) -> IssuerStatus {

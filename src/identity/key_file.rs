@@ -1,7 +1,6 @@
 //! The file of API keys as people and `portcullis key` write it, read strictly; a secret never stands in it.
 
 pub mod edit;
-pub mod moment;
 
 use std::sync::Arc;
 
@@ -198,9 +197,14 @@ fn roles(node: &Node, findings: &mut Findings) -> Vec<Assignment> {
     found
 }
 
+/// A moment in its one spelling: in UTC, in whole seconds.
+fn utc(written: &str) -> Option<Timestamp> {
+    Timestamp::parse(written).filter(|moment| moment.to_string() == written)
+}
+
 fn moment(node: &Node, key: &str, findings: &mut Findings) -> Option<Timestamp> {
     let found = match &node.value {
-        Value::Scalar { text, .. } => moment::parse(text),
+        Value::Scalar { text, .. } => utc(text),
         _ => None,
     };
     if found.is_none() {
@@ -214,7 +218,7 @@ fn moment(node: &Node, key: &str, findings: &mut Findings) -> Option<Timestamp> 
 fn revoked(node: &Node, findings: &mut Findings) -> Option<Option<Timestamp>> {
     match &node.value {
         Value::Scalar { text, plain: true } if &**text == "true" => Some(None),
-        Value::Scalar { text, .. } if moment::parse(text).is_some() => Some(moment::parse(text)),
+        Value::Scalar { text, .. } if utc(text).is_some() => Some(utc(text)),
         _ => {
             let message = "`revoked` is `true` or the moment at which that happened";
             let finding = Finding::error(Code::BadValue, Some(node.place), message);

@@ -46,6 +46,8 @@ impl FetchResult {
 pub enum Reloaded {
     /// The policy of an API.
     Policy,
+    /// The candidate of an API.
+    Candidate,
     /// Keys from a file.
     Keys,
     /// A listener's certificate.
@@ -57,6 +59,7 @@ impl Reloaded {
     pub fn word(self) -> &'static str {
         match self {
             Self::Policy => "policy",
+            Self::Candidate => "candidate",
             Self::Keys => "keys",
             Self::Certificate => "certificate",
         }

@@ -42,6 +42,11 @@ pub const METRICS: &[Family] = &[
     POLICY_INFO,
     POLICY_LOADED,
     POLICY_REFUSED,
+    SHADOW,
+    CANDIDATE_DIFFERENCES,
+    GRANTS,
+    GRANTS_NEVER_USED,
+    UNMAPPED,
     AUDIT_DROPPED,
     AUDIT_FAILED,
 ];
@@ -120,6 +125,32 @@ pub(super) const POLICY_REFUSED: Family = family(
     Kind::Gauge,
     &["api"],
     "Whether the newest version of the policy was refused and an older one is live",
+);
+pub(super) const SHADOW: Family = family(
+    "portcullis_shadow",
+    Kind::Gauge,
+    &["api"],
+    "Whether the live policy is in shadow mode: its refusals are forwarded, all or those about some resources",
+);
+pub(super) const CANDIDATE_DIFFERENCES: Family = family(
+    "portcullis_candidate_differences_total",
+    Kind::Counter,
+    &["api", "change", "resource", "reason", "operation"],
+    "Requests that the candidate would permit or would refuse and the live policy does not, by the refusal's reason",
+);
+pub(super) const GRANTS: Family =
+    family("portcullis_grants", Kind::Gauge, &["api"], "Grants of the live policy, a row and a cell each");
+pub(super) const GRANTS_NEVER_USED: Family = family(
+    "portcullis_grants_never_used",
+    Kind::Gauge,
+    &["api"],
+    "Grants of the live policy that no permit has used since the start, or since the reload that brought them",
+);
+pub(super) const UNMAPPED: Family = family(
+    "portcullis_unmapped_templates",
+    Kind::Gauge,
+    &["api"],
+    "Templates, guessed, of requests that no route of the live policy covers; the list ends at 500",
 );
 pub(super) const AUDIT_DROPPED: Family = family(
     "portcullis_audit_dropped_total",

@@ -47,6 +47,9 @@ fn busy() -> Metrics {
     metrics.keys("hospital", 2, 0, 1);
     metrics.reload(Reloaded::Policy, "noah", ReloadResult::Refused);
     metrics.policy_published("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
+    metrics.shadow("noah", true);
+    metrics.coverage("noah", &Coverage::default());
+    metrics.candidate.with_label_values(&["noah", "would-refuse", "Patients", "not-granted", "read"]).inc();
     metrics
 }
 

@@ -11,56 +11,67 @@ use super::standing::RowId;
 pub struct Matrix {
     /// The table's name; `None` where the policy has one table.
     pub title: Option<String>,
+    /// What the rows are.
+    pub heading: &'static str,
     /// The columns.
     pub resources: Vec<String>,
-    /// The rows: a permission and a field for each column.
+    /// The rows: a name and a field for each column.
     pub rows: Vec<(String, Vec<String>)>,
 }
 
-/// The tables of a policy. A row of `everyone` that is empty in a table is left out there, as the vendors do.
+/// The tables of a policy, and one of its field sets where it has any. A row of `everyone` that is empty in a table is
+/// left out there, as the vendors do.
 pub fn tables(policy: &Snapshot) -> Vec<Matrix> {
-    policy
-        .model
-        .tables
-        .iter()
-        .map(|table| {
-            let resources: Vec<String> = table.resources.iter().map(|name| name.to_string()).collect();
-            let rows = (0..).zip(&policy.model.rows).filter_map(|(at, row)| {
-                let fields: Vec<String> =
-                    table.resources.iter().map(|resource| field(policy, RowId(at), resource)).collect();
-                let left_out = policy.model.everyone.contains(&RowId(at)) && fields.iter().all(String::is_empty);
-                (!left_out).then(|| (row.name.to_string(), fields))
-            });
-            Matrix {
-                title: table.title.as_ref().map(|title| title.to_string()),
-                resources: resources.clone(),
-                rows: rows.collect(),
-            }
-        })
-        .collect()
+    let tables = policy.model.tables.iter().map(|table| {
+        let resources: Vec<String> = table.resources.iter().map(|name| name.to_string()).collect();
+        let rows = (0..).zip(&policy.model.rows).filter_map(|(at, row)| {
+            let fields: Vec<String> =
+                table.resources.iter().map(|resource| field(policy, RowId(at), resource)).collect();
+            let left_out = policy.model.everyone.contains(&RowId(at)) && fields.iter().all(String::is_empty);
+            (!left_out).then(|| (row.name.to_string(), fields))
+        });
+        Matrix {
+            title: table.title.as_ref().map(|title| title.to_string()),
+            heading: "permission",
+            resources: resources.clone(),
+            rows: rows.collect(),
+        }
+    });
+    tables.chain(field_sets(policy)).collect()
+}
+
+/// Who may read which field set: the rows that have one.
+fn field_sets(policy: &Snapshot) -> Option<Matrix> {
+    let sets: Vec<String> = policy.model.fields.iter().map(|set| set.name.to_string()).collect();
+    let rows = (0..).zip(&policy.model.rows).filter_map(|(at, row)| {
+        let fields: Vec<String> = sets.iter().map(|set| field(policy, RowId(at), set)).collect();
+        fields.iter().any(|field| !field.is_empty()).then(|| (row.name.to_string(), fields))
+    });
+    let rows = rows.collect();
+    let title = Some("Field sets".to_owned());
+    (!sets.is_empty()).then_some(Matrix { title, heading: "permission", resources: sets, rows })
+}
+
+/// Operations as tables print them: letters in their order, then words.
+pub fn letters<'c>(cells: impl Iterator<Item = &'c Cell>) -> String {
+    let place = |cell: &Cell| Operation::LETTERED.iter().position(|known| *known == cell.operation);
+    let mut sorted: Vec<(usize, &Cell)> = cells.map(|cell| (place(cell).unwrap_or(usize::MAX), cell)).collect();
+    sorted.sort();
+    let letters: String = sorted.iter().filter_map(|(_, cell)| cell.operation.letter()).collect();
+    let words = sorted.iter().filter(|(_, cell)| cell.operation.letter().is_none());
+    let words = words.map(|(_, cell)| cell.operation.word().to_owned());
+    (!letters.is_empty()).then_some(letters).into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// One field: letters in the order of the tables, then words, then what an approval asks.
 fn field(policy: &Snapshot, row: RowId, resource: &str) -> String {
-    let cells: Vec<(usize, &Cell)> = policy
-        .row(row)
-        .map(|row| row.cells.as_slice())
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|id| policy.cell(*id).filter(|cell| &*cell.resource == resource))
-        .map(|cell| (Operation::LETTERED.iter().position(|known| *known == cell.operation).unwrap_or(usize::MAX), cell))
-        .collect();
-    let mut sorted = cells;
-    sorted.sort();
-    let letters: String = sorted.iter().filter_map(|(_, cell)| cell.operation.letter()).collect();
-    let words = sorted
-        .iter()
-        .filter(|(_, cell)| cell.operation.letter().is_none())
-        .map(|(_, cell)| cell.operation.word().to_owned());
-    let mut parts: Vec<String> = (!letters.is_empty()).then_some(letters).into_iter().chain(words).collect();
+    let ids = policy.row(row).map(|row| row.cells.as_slice()).unwrap_or_default().iter();
+    let cells: Vec<&Cell> = ids.filter_map(|id| policy.cell(*id)).filter(|cell| &*cell.resource == resource).collect();
+    let letters = letters(cells.iter().copied());
+    let mut parts: Vec<String> = (!letters.is_empty()).then_some(letters).into_iter().collect();
     let asks = policy.model.gates.iter().filter_map(Gate::approval).any(|approval| {
         let asked = approval.asked_by.iter().filter_map(|cell| policy.cell(*cell));
-        asked.into_iter().any(|cell| sorted.iter().any(|(_, known)| *known == cell))
+        asked.into_iter().any(|cell| cells.contains(&cell))
     });
     if asks {
         parts.push("Requires approval".to_owned());

@@ -5,12 +5,14 @@ mod reach;
 mod source;
 mod validate;
 
+pub mod amend;
 pub mod condition;
 pub mod grants;
 pub mod import;
 pub mod locked;
 pub mod matrix;
 pub mod model;
+pub mod outline;
 pub mod routes;
 pub mod snapshot;
 pub mod standing;

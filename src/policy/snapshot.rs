@@ -71,6 +71,18 @@ impl Snapshot {
         }
     }
 
+    /// The cell that a refusal for want of these cells is about: the first one whose refusals do not forward, else the
+    /// first. What is enforced is not given away beside something that is only watched.
+    pub fn telling(&self, cells: impl IntoIterator<Item = CellId>) -> Option<CellId> {
+        let mut cells = cells.into_iter();
+        let first = cells.next()?;
+        if self.model.shadow == Shadow::Off || self.model.shadow == Shadow::All {
+            return Some(first);
+        }
+        let enforced = |cell: &CellId| !self.is_shadowed(Some(*cell));
+        Some(if enforced(&first) { first } else { cells.find(enforced).unwrap_or(first) })
+    }
+
     /// The condition with that id.
     pub fn condition(&self, id: ConditionId) -> Option<&Condition> {
         self.model.conditions.get(usize::try_from(id.0).ok()?)

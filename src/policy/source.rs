@@ -22,7 +22,7 @@ pub(crate) struct Written {
 }
 
 /// Source: all files of one policy, joined.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Source {
     pub(crate) name: Option<Written>,
     pub(crate) dialect: Dialect,
@@ -47,13 +47,13 @@ pub(crate) struct Source {
     once: Vec<(&'static str, Place)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ScopeSource {
     pub(crate) name: Written,
     pub(crate) caller: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TableSource {
     pub(crate) title: Option<Written>,
     pub(crate) resources: Vec<Written>,

@@ -55,6 +55,34 @@ pub struct Standing<'p> {
     absent: u64,
 }
 
+/// Grant: rows that one assignment of a role gives in one scope.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant<'p> {
+    /// The assignment's place among those of the entry, else among the claimed roles.
+    pub at: usize,
+    /// The role, by its place among the roles.
+    pub role: u32,
+    /// Whether the assignment fits the request's scope.
+    pub assigned: bool,
+    /// Whether the assignment's condition holds; without a condition it does.
+    pub there: bool,
+    /// Where the role gives the rows; everywhere, if there are none.
+    pub bounds: &'p [(u8, Box<[Box<str>]>)],
+    /// The rows, as a bitset.
+    pub rows: &'p [u64],
+}
+
+/// Uncounted: why a claimed role does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uncounted {
+    /// The policy has no such role.
+    Unknown,
+    /// Only the policy assigns it.
+    PolicyOnly,
+    /// The claim does not name this scope, within which the role is assigned.
+    NotWithin(usize),
+}
+
 /// Held: one 64-bit word of every set that the formula joins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Held {
@@ -115,7 +143,11 @@ impl Standings {
 
     /// The standing of `subject`, whose conditional assignments are all there.
     pub fn of<'p>(&'p self, subject: &'p Subject) -> Standing<'p> {
-        let entry = subject.id.as_ref().and_then(|id| self.users.find(id));
+        self.with(subject, subject.id.as_ref().and_then(|id| self.users.find(id)))
+    }
+
+    /// The standing of `subject`, if `users:` said `entry` of it.
+    pub fn with<'p>(&'p self, subject: &'p Subject, entry: Option<Entry<'p>>) -> Standing<'p> {
         let group = match entry.and_then(|entry| entry.group) {
             Some(group) => Some(group),
             None => self.claimed_group(subject),
@@ -152,18 +184,24 @@ impl Standings {
 
     /// The role that a claim names, where it counts: the policy knows it, lets tokens assign it, and the claim names
     /// every scope within which it is assigned.
-    fn counted(&self, claimed: &Assignment) -> Option<u32> {
-        let role = *self.role_names.get(&claimed.role)?;
-        let rows = self.roles.get(usize::try_from(role).ok()?)?;
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub fn counted(&self, claimed: &Assignment) -> Result<u32, Uncounted> {
+        let role = *self.role_names.get(&claimed.role).ok_or(Uncounted::Unknown)?;
+        let rows = usize::try_from(role).ok().and_then(|at| self.roles.get(at)).ok_or(Uncounted::Unknown)?;
+        if rows.policy_only {
+            return Err(Uncounted::PolicyOnly);
+        }
         let named = |name: &str| claimed.scope.iter().any(|(known, values)| **known == *name && !values.is_empty());
         let mut wanted = self.scope_names.iter().enumerate().filter(|(at, _)| rows.assign_within >> at & 1 == 1);
-        (!rows.policy_only && wanted.all(|(_, name)| named(name))).then_some(role)
+        wanted.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(Uncounted::NotWithin(at)))
     }
 
-    /// Word number `word` of the rows that a role gives everywhere.
-    fn role_word(&self, role: u32, word: usize) -> u64 {
-        let at = usize::try_from(role).unwrap_or(usize::MAX).saturating_mul(self.words).saturating_add(word);
-        self.role_rows.get(at).copied().unwrap_or(0)
+    /// The rows that a role gives everywhere.
+    fn role_everywhere(&self, role: u32) -> &[u64] {
+        let start = usize::try_from(role).unwrap_or(usize::MAX).saturating_mul(self.words);
+        self.role_rows.get(start..start.saturating_add(self.words)).unwrap_or_default()
     }
 
     /// The rows that a role gives within scopes.
@@ -243,36 +281,43 @@ impl<'p> Standing<'p> {
         found
     }
 
-    /// The rows of roles: those that fit the scope are `given`.
-    fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
-        let mut found = Held::default();
-        let mut add = |role: u32, fits: bool, there: bool| {
-            let mut add = |rows: u64, fits: bool| {
-                found.anywhere |= rows;
-                found.conditional |= if fits { rows } else { 0 };
-                found.given |= if fits && there { rows } else { 0 };
-            };
-            add(self.all.role_word(role, word), fits);
+    /// Shows `see` what each role that counts gives, whether or not it fits; the formula joins nothing else of roles.
+    pub fn each_grant(&self, scope: &Scope<'_>, across: u8, mut see: impl FnMut(Grant<'p>)) {
+        let mut add = |at: usize, role: u32, assigned: bool, there: bool| {
+            see(Grant { at, role, assigned, there, bounds: &[], rows: self.all.role_everywhere(role) });
             for (bounds, rows) in self.all.role_within(role) {
-                add(rows.get(word).copied().unwrap_or(0), fits && self::fits(bounds, scope, across));
+                see(Grant { at, role, assigned, there, bounds, rows });
             }
         };
         if let Some(roles) = self.entry.and_then(|entry| entry.roles) {
-            for (at, bound) in (0_u32..).zip(roles) {
-                add(bound.role, self::fits(&bound.scope, scope, across), self.is_there(at, bound));
+            for (at, bound) in roles.iter().enumerate() {
+                add(at, bound.role, fits(&bound.scope, scope, across), self.is_there(at, bound));
             }
-            return found;
+            return;
         }
-        for claimed in &self.subject.roles {
-            let Some(role) = self.all.counted(claimed) else { continue };
+        for (at, claimed) in self.subject.roles.iter().enumerate() {
+            let Ok(role) = self.all.counted(claimed) else { continue };
             let fits = claimed.scope.iter().all(|(name, values)| {
                 let declared = self.all.scope_names.iter().position(|known| known == name);
                 // A bound that the policy does not know cannot be checked, so it does not fit.
                 declared.is_some_and(|at| fits_one(scope, across, at, values))
             });
-            add(role, fits, true);
+            add(at, role, fits, true);
         }
-        for claimed in &self.subject.permissions {
+    }
+
+    /// The rows of roles and claims: those that fit the scope are `given`.
+    fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
+        let mut found = Held::default();
+        self.each_grant(scope, across, |grant| {
+            let rows = grant.rows.get(word).copied().unwrap_or(0);
+            found.anywhere |= rows;
+            if rows != 0 && grant.assigned && fits(grant.bounds, scope, across) {
+                found.conditional |= rows;
+                found.given |= if grant.there { rows } else { 0 };
+            }
+        });
+        for claimed in self.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default() {
             if let Some(row) = self.all.row_names.get(claimed)
                 && usize::try_from(row.0 / 64) == Ok(word)
             {
@@ -282,27 +327,28 @@ impl<'p> Standing<'p> {
         found
     }
 
+    /// Whether the assignment with that place in the entry is there: its condition, if it has one, holds.
+    fn is_there(&self, at: usize, bound: &Bound) -> bool {
+        let bits = u32::try_from(at).ok().and_then(|at| self.absent.checked_shr(at));
+        bound.when.is_none() || bits.is_some_and(|bits| bits & 1 == 0)
+    }
+
     /// The roles that count, one for each assignment.
     fn roles(&self) -> impl Iterator<Item = u32> {
         let bound = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
-        let bound = (0_u32..).zip(bound).filter(|(at, bound)| self.is_there(*at, bound)).map(|(_, bound)| bound);
+        let bound = bound.iter().enumerate().filter(|(at, bound)| self.is_there(*at, bound)).map(|(_, bound)| bound);
         let claimed = self.claims().map(|subject| subject.roles.as_slice()).unwrap_or_default();
-        bound.map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed)))
-    }
-
-    /// Whether the assignment with that place in the entry is there: its condition, if it has one, holds.
-    fn is_there(&self, at: u32, bound: &Bound) -> bool {
-        bound.when.is_none() || self.absent.checked_shr(at).is_some_and(|bits| bits & 1 == 0)
+        bound.map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed).ok()))
     }
 
     /// The subject, where its own claims about roles and permissions count.
-    fn claims(&self) -> Option<&'p Subject> {
+    pub fn claims(&self) -> Option<&'p Subject> {
         self.entry.and_then(|entry| entry.roles).is_none().then_some(self.subject)
     }
 }
 
 /// Whether every bound of a grant fits the request's scope.
-pub(crate) fn fits(bounds: &Bounds, scope: &Scope<'_>, across: u8) -> bool {
+pub fn fits(bounds: &[(u8, Box<[Box<str>]>)], scope: &Scope<'_>, across: u8) -> bool {
     bounds.iter().all(|(name, values)| fits_one(scope, across, usize::from(*name), values))
 }
 

@@ -63,6 +63,27 @@ pub struct Entry<'p> {
     pub alike: Alike,
 }
 
+impl Entry<'static> {
+    /// An entry that says nothing, of nobody.
+    pub const NOTHING: Self = Self {
+        source: "",
+        name: "",
+        group: None,
+        roles: None,
+        tenants: None,
+        permissions: &[],
+        without: &[],
+        alike: Alike([NONE; 4]),
+    };
+}
+
+impl Entry<'_> {
+    /// The id, as the policy spells it.
+    pub fn id(&self) -> Id {
+        Id { source: self.source.into(), name: self.name.into() }
+    }
+}
+
 impl Users {
     pub(super) fn build(users: Vec<User>) -> Self {
         let mut names = String::new();

@@ -115,6 +115,6 @@ fn log(api: &str, found: &Diff) {
         tracing::info!(api, "{}", one_line(&line));
     }
     if count > MOST_LINES {
-        tracing::info!(api, "{} more changes: see /policies/{api}/diff", count - MOST_LINES);
+        tracing::info!(api, "{} more changes: see /apis/{api}/diff", count - MOST_LINES);
     }
 }

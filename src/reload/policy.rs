@@ -31,7 +31,20 @@ pub struct PolicyStore {
     state: Live<PolicyState>,
     changes: Arc<Changes>,
     seen: Mutex<Seen>,
-    on_change: Box<dyn Fn(&Event) + Send + Sync>,
+    duty: Duty,
+    on_change: Box<OnChange>,
+}
+
+/// OnChange: what is told of a change, with the snapshot that is live behind it.
+pub type OnChange = dyn Fn(&Event, &Arc<Option<Snapshot>>) + Send + Sync;
+
+/// Duty: what a policy is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// It decides.
+    Decides,
+    /// It is compared with the one that decides.
+    Compared,
 }
 
 /// PolicyState: what `/policy` and `/ready` say about one API's policy.
@@ -93,13 +106,14 @@ impl std::fmt::Debug for PolicyStore {
 impl PolicyStore {
     /// The store of the policy at `path`, loaded once; a policy that does not load leaves it without a snapshot.
     ///
-    /// `issuers` is what [`policy::load`] asks for. `on_change` is told of every change, this first one included,
+    /// `issuers` is what [`policy::load`] asks for; `duty` words the log. `on_change` is told of every change, this first one included,
     /// behind the new state and before [`PolicyStore::refresh`] returns; it must not call that itself.
     pub fn open(
         api: impl Into<Box<str>>,
         path: impl Into<PathBuf>,
         issuers: Box<[Box<str>]>,
-        on_change: Box<dyn Fn(&Event) + Send + Sync>,
+        duty: Duty,
+        on_change: Box<OnChange>,
     ) -> Self {
         let store = Self {
             api: api.into(),
@@ -109,6 +123,7 @@ impl PolicyStore {
             state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None }),
             changes: Arc::default(),
             seen: Mutex::new(Seen::default()),
+            duty,
             on_change,
         };
         let look = store.look();
@@ -221,11 +236,20 @@ impl PolicyStore {
         let old = self.live.load();
         self.live.publish(Some(snapshot));
         self.state.publish(PolicyState { version: Some(version.clone()), since: SystemTime::now(), refused: None });
-        tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "policy is live");
-        (self.on_change)(&Event::Published(version.clone()));
-        let new = self.live.load();
-        if let Some(old) = self.changes.compare(&self.api, old, new) {
-            retire(&old);
+        let message = match self.duty {
+            Duty::Decides => "policy is live",
+            Duty::Compared => "candidate is compared",
+        };
+        tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "{message}");
+        self.tell(&Event::Published(version.clone()));
+        match self.duty {
+            Duty::Decides => {
+                let new = self.live.load();
+                if let Some(old) = self.changes.compare(&self.api, old, new) {
+                    retire(&old);
+                }
+            }
+            Duty::Compared => retire(&old),
         }
         Refresh::Published(version)
     }
@@ -234,8 +258,12 @@ impl PolicyStore {
         let state = self.state.load();
         let (Some(version), Some(_)) = (state.version.clone(), &state.refused) else { return };
         self.state.publish(PolicyState { refused: None, ..(*state).clone() });
-        tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "policy files are the live ones again");
-        (self.on_change)(&Event::Restored(version));
+        let message = match self.duty {
+            Duty::Decides => "policy files are the live ones again",
+            Duty::Compared => "candidate files are the compared ones again",
+        };
+        tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "{message}");
+        self.tell(&Event::Restored(version));
     }
 
     fn refuse(&self, gone: bool, findings: &Findings, sources: &Sources) -> Refresh {
@@ -244,17 +272,23 @@ impl PolicyStore {
             tracing::error!(api = %self.api, "{line}");
         }
         let state = self.state.load();
-        match &state.version {
-            Some(live) => tracing::error!(
-                api = %self.api, policy = %live.name, version = %live.hash, "policy refused, the last good one stays live"
-            ),
-            None => tracing::error!(api = %self.api, "policy refused and none is live: every request is refused"),
-        }
+        let message = match (self.duty, &state.version) {
+            (Duty::Decides, Some(_)) => "policy refused, the last good one stays live",
+            (Duty::Decides, None) => "policy refused and none is live: every request is refused",
+            (Duty::Compared, Some(_)) => "candidate refused, the last good one is still compared",
+            (Duty::Compared, None) => "candidate refused, nothing is compared",
+        };
+        let (policy, version) = state.version.as_ref().map(|live| (&*live.name, &*live.hash)).unzip();
+        tracing::error!(api = %self.api, policy, version, "{message}");
         let refused = RefusedReload { at: SystemTime::now(), gone, findings: lines, json };
         self.state.publish(PolicyState { refused: Some(refused), ..(*state).clone() });
         let (event, refresh) = if gone { (Event::Gone, Refresh::Gone) } else { (Event::Refused, Refresh::Refused) };
-        (self.on_change)(&event);
+        self.tell(&event);
         refresh
+    }
+
+    fn tell(&self, event: &Event) {
+        (self.on_change)(event, &self.live.load());
     }
 }
 

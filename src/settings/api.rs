@@ -21,6 +21,8 @@ pub struct Api {
     pub matches: Match,
     /// The policy's file or folder.
     pub policy: PathBuf,
+    /// The file or folder of a policy that is compared with it and decides nothing.
+    pub candidate: Option<PathBuf>,
     /// The names of the issuers whose tokens it believes; all of them where none is named.
     pub issuers: Vec<Box<str>>,
     /// The names of the files of API keys that it believes; all of them where none is named. No two of them are
@@ -148,6 +150,8 @@ fn api(
 ) -> Option<Api> {
     let policy = fields.required("policy", reading.findings);
     let policy = policy.and_then(|node| reading.file(node, "`policy`"));
+    // What only watches must not keep the gateway from its start: it is read, and found wanting, like a reload.
+    let candidate = fields.optional("candidate").and_then(|node| reading.path(node, "`candidate`"));
     let issuers = match fields.optional("issuers") {
         Some(node) => names(node, "`issuers`", "issuer", &known.issuers, reading),
         None => known.issuers.clone(),
@@ -175,6 +179,7 @@ fn api(
         name: name.into(),
         matches,
         policy: policy?,
+        candidate,
         issuers,
         api_keys,
         upstream: upstream?,

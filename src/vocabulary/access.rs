@@ -40,6 +40,18 @@ pub enum Cells {
     Nobody,
 }
 
+impl Cells {
+    /// Every cell that some request of the method may need, in the order in which the policy names them.
+    pub fn ids(&self) -> impl Iterator<Item = CellId> {
+        let (all, by_type): (&[CellId], &[Candidate]) = match self {
+            Self::All(needed) => (needed, &[]),
+            Self::ByType(candidates) => (&[], candidates),
+            Self::Public | Self::Nobody => (&[], &[]),
+        };
+        all.iter().copied().chain(by_type.iter().flat_map(|candidate| candidate.cells.iter().copied()))
+    }
+}
+
 /// Candidate: what an answer of some media types needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {

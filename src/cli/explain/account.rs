@@ -3,18 +3,21 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::decision::Reason;
 use crate::decision::approval::Keys;
 use crate::decision::stated::{Asked, Road};
-use crate::document::Sources;
+use crate::decision::{Decision, Reason, Ruling};
+use crate::document::{Place, Sources};
+use crate::policy::condition::ConditionId;
 use crate::policy::grants::rows_of;
-use crate::policy::model::{By, Key};
+use crate::policy::model::Key;
+use crate::policy::outline::Outline;
 use crate::policy::routes::Route;
 use crate::policy::{RowId, Snapshot, Unplaced};
 use crate::vocabulary::{CellId, Cells, Scope, Subject};
 
 use super::caller::{self, Caller};
-use super::{Recorder, advice, through};
+use super::levels::{Levels, RowAccount};
+use super::{Recorder, advice};
 
 /// Account: one decision and its whole way.
 #[derive(Debug, Serialize)]
@@ -30,16 +33,27 @@ pub(super) struct Account {
     pub(super) target: String,
     pub(super) canonical_path: Option<String>,
     pub(super) route: Option<String>,
-    /// `file:line:column` of the route.
+    /// `file:line:column` of the method's entry, else of the route.
     pub(super) place: Option<String>,
+    /// The route's condition.
+    pub(super) when: Option<When>,
     pub(super) resource: Option<String>,
     pub(super) operation: Option<String>,
     pub(super) granted_by: Option<String>,
     pub(super) scope: Map<String, Value>,
+    /// The scopes that a grant need not name on this route.
+    pub(super) across: Vec<String>,
     pub(super) needs: Vec<Need>,
+    /// The gates by approval on rows that have a needed cell.
     pub(super) gates: Vec<GateState>,
+    /// Field sets that are masked in the answer.
+    pub(super) masks: Vec<String>,
+    /// Gates whose approval the request asks for.
+    pub(super) asks: Vec<String>,
     pub(super) caller: Caller,
     pub(super) help: Vec<String>,
+    /// For a refusal the smallest changes that would permit, those that open least first.
+    pub(super) changes: Vec<Changes>,
 }
 
 /// Version: the policy's name and the hash of its files.
@@ -49,25 +63,50 @@ pub(super) struct Version {
     pub(super) hash: String,
 }
 
+/// When: a condition, and whether it holds.
+#[derive(Debug, Serialize)]
+pub(super) struct When {
+    pub(super) condition: String,
+    pub(super) holds: bool,
+}
+
 /// Need: one cell that the route needs, and who gives it.
 #[derive(Debug, Serialize)]
 pub(super) struct Need {
+    /// The media types for which it is needed; `None` where it always is.
+    pub(super) answered_as: Option<String>,
     pub(super) operation: String,
     pub(super) resource: String,
     /// `granted`, `lacking`, or `not-judged` where the decision fell before it.
     pub(super) verdict: &'static str,
     pub(super) granted_by: Option<String>,
-    pub(super) through: Vec<String>,
     pub(super) reason: Option<String>,
+    /// Every permission that has the cell.
+    pub(super) rows: Vec<RowAccount>,
 }
 
-/// GateState: a gate on a row that has a needed cell.
+/// GateState: a gate by approval on a row that has a needed cell.
 #[derive(Debug, Serialize)]
 pub(super) struct GateState {
     pub(super) gate: String,
     pub(super) open: bool,
     /// What an approval would be for; null where the request does not say.
     pub(super) keys: Map<String, Value>,
+}
+
+/// Changes: what would permit together.
+#[derive(Debug, Serialize)]
+pub(super) struct Changes {
+    pub(super) steps: Vec<Step>,
+    /// How much they open; more is more.
+    pub(super) opens: u32,
+}
+
+/// Step: one change, and where it would be written.
+#[derive(Debug, Serialize)]
+pub(super) struct Step {
+    pub(super) text: String,
+    pub(super) place: Option<String>,
 }
 
 impl Account {
@@ -79,80 +118,102 @@ impl Account {
 /// Scene: everything that the parts of an account are read from.
 pub(super) struct Scene<'a> {
     pub(super) policy: &'a Snapshot,
+    pub(super) outline: &'a Outline,
+    pub(super) sources: &'a Sources,
     pub(super) subject: &'a Subject,
-    pub(super) reason: Reason,
+    pub(super) road: &'a Road<'a>,
+    pub(super) decision: &'a Decision,
     pub(super) route: Option<&'a Route>,
     pub(super) path: Option<&'a str>,
-    pub(super) needed: &'a [CellId],
-    pub(super) cell: Option<CellId>,
     pub(super) scope: Scope<'a>,
     pub(super) across: u8,
 }
 
 /// The account of a decision that was watched by `seen`.
-pub(super) fn of(policy: &Snapshot, sources: &Sources, asked: Asked<'_>, road: &Road<'_>, seen: &Recorder) -> Account {
+pub(super) fn of(
+    policy: &Snapshot,
+    outline: &Outline,
+    sources: &Sources,
+    asked: Asked<'_>,
+    road: &Road<'_>,
+    seen: &Recorder,
+) -> Account {
     let decision = road.decision;
-    let access = road.placed.ok().map(|placed| &placed.access);
+    let placed = road.placed.ok();
     let route = match road.placed {
         Ok(placed) => Some(placed.route),
         Err(Unplaced::NoMethod(id)) => policy.routes.route(id),
         Err(_) => None,
     };
-    let needed: &[CellId] = match access.map(|access| access.cells) {
-        Some(Cells::All(needed)) => needed,
-        _ => &[],
-    };
     // What a route matches goes on in the policy's spelling, and that is also what the records name.
-    let forwarded = road.placed.ok().zip(road.request.ok()).map(|(placed, request)| {
+    let forwarded = placed.zip(road.request.ok()).map(|(placed, request)| {
         let mut path = String::new();
         placed.route.template.print(request.path.as_str(), &mut path);
         path
     });
-    let scene = Scene {
-        policy,
-        subject: asked.subject,
-        reason: decision.reason,
-        route,
-        path: road.request.ok().map(|request| request.path.as_str()),
-        needed,
-        cell: decision.cell,
-        scope: seen.scope.clone().or_else(|| access.map(|access| access.scope.clone())).unwrap_or_default(),
-        across: access.map_or(0, |access| access.across),
-    };
+    let scope = seen.scope.clone().or_else(|| placed.map(|placed| placed.access.scope.clone())).unwrap_or_default();
+    let across = placed.map_or(0, |placed| placed.access.across);
+    let path = road.request.ok().map(|request| request.path.as_str());
+    let scene = Scene { policy, outline, sources, subject: asked.subject, road, decision, route, path, scope, across };
     let cell = decision.cell.and_then(|cell| policy.cell(cell));
+    let method =
+        placed.zip(route).and_then(|(placed, route)| outline.method(route.template.text(), &placed.method.name));
     // Full grants of a service app ask neither rows nor gates.
     let judged = seen.scope.is_some() && decision.reason != Reason::ServiceApp;
+    let permit = decision.verdict.as_ref().ok();
+    let set = |at: usize| policy.model.fields.get(at).map(|set| set.name.to_string());
+    let gate = |at: usize| policy.gate(at).map(|gate| gate.name.to_string());
     Account {
         decision: if decision.is_permit() { "permit" } else { "refuse" },
         reason: decision.reason.full_code(Some(policy)).to_owned(),
         detail: decision.reason.detail(),
         status: decision.verdict.as_ref().err().map(|refusal| refusal.status),
-        meaning: meaning(decision.reason),
+        meaning: decision.reason.sentence(),
         policy: Version { name: policy.version.name.to_string(), hash: policy.version.hash.to_string() },
         method: asked.method.to_owned(),
         target: asked.target.to_owned(),
         canonical_path: forwarded.or_else(|| scene.path.map(str::to_owned)),
         route: route.map(|route| route.template.text().to_owned()),
-        place: route.and_then(|route| sources.locate(route.place)).map(|at| at.to_string()),
+        place: scene.at(method.or_else(|| route.map(|route| route.place))),
+        when: scene.when(),
         resource: cell.map(|cell| cell.resource.to_string()),
         operation: cell.map(|cell| cell.operation.to_string()),
         granted_by: decision.granted_by.map(|row| scene.row_name(row)),
         scope: scene.scope_values(),
+        across: scene.across_names(),
         needs: scene.needs(seen),
-        gates: if judged { scene.gates(road) } else { Vec::new() },
+        gates: if judged { scene.gates() } else { Vec::new() },
+        masks: permit.iter().flat_map(|permit| permit.masks()).filter_map(set).collect(),
+        asks: permit.iter().flat_map(|permit| permit.asks()).filter_map(gate).collect(),
         caller: caller::of(&scene, judged),
         help: advice::of(&scene),
+        changes: Vec::new(),
     }
-}
-
-fn meaning(reason: Reason) -> &'static str {
-    let found = Reason::TABLE.iter().find(|(code, ..)| *code == reason.code());
-    found.map_or("", |(.., sentence)| sentence)
 }
 
 impl Scene<'_> {
     pub(super) fn row_name(&self, row: RowId) -> String {
         self.policy.row(row).map(|row| row.name.to_string()).unwrap_or_default()
+    }
+
+    pub(super) fn has_row(&self, name: &str) -> bool {
+        self.policy.model.rows.iter().any(|row| *row.name == *name)
+    }
+
+    /// `file:line:column` of a place.
+    pub(super) fn at(&self, place: Option<Place>) -> Option<String> {
+        self.sources.locate(place?).map(|at| at.to_string())
+    }
+
+    pub(super) fn holds(&self, condition: ConditionId) -> bool {
+        self.road.holds(condition, self.policy, self.subject, &self.scope)
+    }
+
+    fn when(&self) -> Option<When> {
+        let placed = self.road.placed.ok()?;
+        let when = placed.method.when?;
+        let holds = self.road.holds(when, self.policy, self.subject, &placed.access.scope);
+        Some(When { condition: self.policy.condition(when)?.text().to_owned(), holds })
     }
 
     /// The declared scopes and the request's values; null where it has none.
@@ -161,52 +222,79 @@ impl Scene<'_> {
         names.map(|(declared, value)| (declared.name.to_string(), value.as_deref().into())).collect()
     }
 
-    fn needs(&self, seen: &Recorder) -> Vec<Need> {
-        let cells = self.needed.iter().filter_map(|id| self.policy.cell(*id).map(|cell| (*id, cell)));
-        let needs = cells.map(|(id, cell)| {
-            let row = seen.granted.iter().find(|(granted, _)| *granted == id).map(|(_, row)| *row);
-            let lacking = !self.reason.is_permit() && row.is_none() && self.cell == Some(id);
-            let service = self.reason == Reason::ServiceApp;
-            Need {
-                operation: cell.operation.to_string(),
-                resource: cell.resource.to_string(),
-                verdict: match (row.is_some() || service, lacking) {
-                    (true, _) => "granted",
-                    (false, true) => "lacking",
-                    (false, false) => "not-judged",
-                },
-                granted_by: row.map(|row| self.row_name(row)),
-                through: match row {
-                    Some(row) => through::of(self, row),
-                    None if service => vec!["`service-apps: all`".to_owned()],
-                    None => Vec::new(),
-                },
-                reason: lacking.then(|| self.reason.full_code(Some(self.policy)).to_owned()),
-            }
-        });
-        needs.collect()
+    fn across_names(&self) -> Vec<String> {
+        let scopes = self.policy.model.scopes.iter().enumerate();
+        scopes.filter(|(at, _)| self.across >> at & 1 == 1).map(|(_, scope)| scope.name.to_string()).collect()
     }
 
-    /// The gates on rows that have a needed cell, as the decision found them.
-    fn gates(&self, road: &Road<'_>) -> Vec<GateState> {
-        let keys = Keys { subject: self.subject, scope: &self.scope };
-        let rows: Vec<RowId> =
-            self.needed.iter().flat_map(|cell| rows_of(self.policy.grants.rows_with(*cell))).collect();
-        let here = self.policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));
-        let states = here.map(|gate| GateState {
-            gate: gate.name.to_string(),
-            open: match &gate.by {
-                By::Approval(approval) => road.approvals.opens(&gate.name, approval, &keys, road.now),
-                By::Feature | By::Condition(_) => false,
-            },
-            keys: gate
-                .approval()
+    /// Every needed cell, those of each candidate where the answer's type says which are needed.
+    fn needs(&self, seen: &Recorder) -> Vec<Need> {
+        match self.road.placed.ok().map(|placed| placed.access.cells) {
+            Some(Cells::All(needed)) => needed.iter().filter_map(|cell| self.need(*cell, None, seen)).collect(),
+            Some(Cells::ByType(candidates)) => candidates
                 .iter()
-                .flat_map(|approval| &approval.keys)
-                .map(|key| (self.key_name(*key), self.key_value(*key).into()))
+                .flat_map(|candidate| candidate.cells.iter().map(|cell| (*cell, candidate.range.to_string())))
+                .filter_map(|(cell, range)| self.need(cell, Some(range), seen))
                 .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn need(&self, id: CellId, answered_as: Option<String>, seen: &Recorder) -> Option<Need> {
+        let cell = self.policy.cell(id)?;
+        let row = seen.granted.iter().find(|(granted, _)| *granted == id).map(|(_, row)| *row);
+        let lacking = seen.lacking.iter().find(|(lacking, _)| *lacking == id).map(|(_, reason)| *reason);
+        let lacking = lacking.or_else(|| {
+            let turned = !self.decision.is_permit() && row.is_none() && self.decision.cell == Some(id);
+            turned.then_some(self.decision.reason)
         });
-        states.collect()
+        let service = self.decision.reason == Reason::ServiceApp;
+        Some(Need {
+            answered_as,
+            operation: cell.operation.to_string(),
+            resource: cell.resource.to_string(),
+            verdict: match (row.is_some() || service, lacking.is_some()) {
+                (true, _) => "granted",
+                (false, true) => "lacking",
+                (false, false) => "not-judged",
+            },
+            granted_by: row.map(|row| self.row_name(row)),
+            reason: lacking.map(|reason| reason.full_code(Some(self.policy)).to_owned()),
+            rows: self.rows(id),
+        })
+    }
+
+    /// Every row that has the cell, as the judge of this question sees it.
+    fn rows(&self, cell: CellId) -> Vec<RowAccount> {
+        let before_the_scope = matches!(self.decision.reason, Reason::Nobody | Reason::Unauthenticated(_));
+        if before_the_scope {
+            return Vec::new();
+        }
+        let accounts = self.road.judged(self.policy, self.subject, |seat, ruling| match ruling {
+            Ruling::Rows(judge) => {
+                let levels = Levels { seat, judge: &judge, outline: self.outline, sources: self.sources };
+                rows_of(self.policy.grants.rows_with(cell)).map(|row| levels.row(row)).collect()
+            }
+            Ruling::Everything | Ruling::Nothing(_) => Vec::new(),
+        });
+        accounts.unwrap_or_default()
+    }
+
+    /// The gates by approval on rows that have a needed cell, as the decision found them.
+    fn gates(&self) -> Vec<GateState> {
+        let keys = Keys { subject: self.subject, scope: &self.scope };
+        let cells = self.road.placed.ok().map(|placed| crate::decision::who::needs(placed.access.cells));
+        let cells = cells.unwrap_or_default().into_iter().flatten();
+        let rows: Vec<RowId> = cells.flat_map(|cell| rows_of(self.policy.grants.rows_with(*cell))).collect();
+        let here = self.policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));
+        let states = here.filter_map(|gate| gate.approval().map(|approval| (gate, approval)));
+        states
+            .map(|(gate, approval)| GateState {
+                gate: gate.name.to_string(),
+                open: self.road.approvals.opens(&gate.name, approval, &keys, self.road.now),
+                keys: approval.keys.iter().map(|key| (self.key_name(*key), self.key_value(*key).into())).collect(),
+            })
+            .collect()
     }
 
     pub(super) fn key_name(&self, key: Key) -> String {

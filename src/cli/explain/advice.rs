@@ -1,24 +1,19 @@
 //! Advice: what would help against a refusal, where that is simple to say.
 
 use crate::decision::Reason;
-use crate::policy::model::Role;
-use crate::policy::{RowId, grants::rows_of};
+use crate::policy::grants::rows_of;
 use crate::vocabulary::name::nearest;
 
 use super::account::Scene;
-use super::caller::printed;
-use super::through::{id_of, roles};
 
 /// Sentences, the nearest cure first; none for a permit.
 pub(super) fn of(scene: &Scene<'_>) -> Vec<String> {
-    match scene.reason {
+    match scene.decision.reason {
         Reason::Unauthenticated(_) => vec!["only public routes answer a caller without a credential".to_owned()],
         Reason::NoRoute => vec![no_route(scene)],
         Reason::NoMethod => no_method(scene),
         Reason::NotAMember => vec![not_a_member(scene)],
         Reason::NotGranted => not_granted(scene),
-        Reason::OutOfScope => out_of_scope(scene),
-        Reason::TakenAway => taken_away(scene),
         Reason::Gate(at) => gate(scene, usize::from(at)),
         _ => Vec::new(),
     }
@@ -66,32 +61,11 @@ fn not_a_member(scene: &Scene<'_>) -> String {
 }
 
 fn not_granted(scene: &Scene<'_>) -> Vec<String> {
-    let cell = scene.cell.and_then(|cell| scene.policy.cell(cell)).map(ToString::to_string).unwrap_or_default();
-    let rows = rows(scene);
-    if rows.is_empty() {
-        return vec![format!("no permission of the policy has `{cell}`; only service apps with full grants pass")];
-    }
-    let mut help = vec![format!("permissions that have `{cell}`: {}", quoted_rows(scene, &rows))];
-    let roles = roles_with(scene, &rows);
-    if !roles.is_empty() {
-        help.push(format!("roles that hold one of them: {}", quoted(roles.iter().map(|role| &*role.name))));
-    }
-    help
-}
-
-fn out_of_scope(scene: &Scene<'_>) -> Vec<String> {
-    let holding: Vec<Box<str>> = roles_with(scene, &rows(scene)).iter().map(|role| role.name.clone()).collect();
-    let (roles, from) = roles(scene);
-    let bound = roles.iter().filter(|role| holding.contains(&role.role));
-    bound.map(|role| format!("role `{}`{from} gives it elsewhere", printed(role))).collect()
-}
-
-fn taken_away(scene: &Scene<'_>) -> Vec<String> {
-    let Some(entry) = scene.policy.standings.of(scene.subject).entry() else {
-        return Vec::new();
-    };
-    let taken: Vec<RowId> = rows(scene).into_iter().filter(|row| entry.without.contains(row)).collect();
-    vec![format!("the user entry `{}` is `without` {}", id_of(&entry), quoted_rows(scene, &taken))]
+    let Some(id) = scene.decision.cell else { return Vec::new() };
+    let cell = scene.policy.cell(id).map(ToString::to_string).unwrap_or_default();
+    let nowhere = rows_of(scene.policy.grants.rows_with(id)).next().is_none();
+    let told = format!("no permission of the policy has `{cell}`; only service apps with full grants pass");
+    nowhere.then_some(told).into_iter().collect()
 }
 
 fn gate(scene: &Scene<'_>, at: usize) -> Vec<String> {
@@ -107,29 +81,10 @@ fn gate(scene: &Scene<'_>, at: usize) -> Vec<String> {
             missing.join(" and a ")
         )];
     }
-    let pairs: Vec<String> =
-        keys.iter().map(|(name, value)| format!("{name}: {}", value.as_deref().unwrap_or_default())).collect();
-    let mut help = vec![format!("add `{{ {} }}` to `granted:` of the gate `{}`", pairs.join(", "), gate.name)];
     let asks: Vec<String> =
         approval.asked_by.iter().filter_map(|cell| scene.policy.cell(*cell)).map(ToString::to_string).collect();
-    if !asks.is_empty() {
-        help.push(format!("the caller asks for the approval by: {}", asks.join(", ")));
-    }
-    help
-}
-
-/// The rows that have the cell on which the decision turned.
-fn rows(scene: &Scene<'_>) -> Vec<RowId> {
-    scene.cell.map(|cell| rows_of(scene.policy.grants.rows_with(cell)).collect()).unwrap_or_default()
-}
-
-fn roles_with<'a>(scene: &Scene<'a>, rows: &[RowId]) -> Vec<&'a Role> {
-    scene.policy.model.roles.iter().filter(|role| role.rows().any(|row| rows.contains(&row))).collect()
-}
-
-fn quoted_rows(scene: &Scene<'_>, rows: &[RowId]) -> String {
-    let names: Vec<String> = rows.iter().map(|row| scene.row_name(*row)).collect();
-    quoted(names.iter().map(String::as_str))
+    let told = format!("the caller asks for the approval by: {}", asks.join(", "));
+    (!asks.is_empty()).then_some(told).into_iter().collect()
 }
 
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use crate::policy::grants::rows_of;
+use crate::policy::model::Bound;
+use crate::policy::standing::Uncounted;
 use crate::policy::{RowId, ServiceApps};
 use crate::vocabulary::Assignment;
 use crate::vocabulary::name::nearest;
 
 use super::account::Scene;
-use super::through::{id_of, is_role, roles};
+use super::levels::bounds;
 
 /// Caller: the subject, as the policy takes it.
 #[derive(Debug, Serialize)]
@@ -18,8 +20,11 @@ pub(super) struct Caller {
     pub(super) client: Option<String>,
     /// The policy's word, else the token's.
     pub(super) tenants: Vec<String>,
-    /// The entry under `users:` that speaks of the caller.
+    /// The entry under `users:` that speaks of the caller, and where it stands.
     pub(super) listed: Option<String>,
+    pub(super) listed_at: Option<String>,
+    /// The group, where it comes from and its profile; `None` where there is not exactly one.
+    pub(super) group: Option<GroupOf>,
     pub(super) roles: Vec<String>,
     pub(super) permissions: Vec<String>,
     pub(super) approved: Vec<String>,
@@ -27,6 +32,16 @@ pub(super) struct Caller {
     pub(super) ignored: Vec<Ignored>,
     /// The rows held in the request's scope, gates apart; `None` where the decision never asked.
     pub(super) holds: Option<Vec<String>>,
+}
+
+/// GroupOf: the group that a caller is in.
+#[derive(Debug, Serialize)]
+pub(super) struct GroupOf {
+    pub(super) name: String,
+    pub(super) from: &'static str,
+    pub(super) profile: Option<String>,
+    /// Where the policy says so, else where the group stands.
+    pub(super) place: Option<String>,
 }
 
 /// Ignored: a claim that does not count.
@@ -42,20 +57,21 @@ pub(super) fn of(scene: &Scene<'_>, judged: bool) -> Caller {
     let (subject, policy) = (scene.subject, scene.policy);
     let standing = policy.standings.of(subject);
     let entry = standing.entry();
-    let replaced = entry.filter(|entry| entry.roles.is_some());
     let owned = |names: &[Box<str>]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
-    let is_row = |name: &str| policy.model.rows.iter().any(|row| *row.name == *name);
-    let permissions = if replaced.is_some() { &[][..] } else { &subject.permissions };
+    let listed = entry.map(|entry| entry.id().to_string());
+    let permissions = standing.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
     Caller {
         kind: subject.kind.word(),
         id: subject.id.as_ref().map(|id| id.to_string()),
         client: subject.client.as_deref().map(str::to_owned),
         tenants: owned(standing.tenants()),
-        listed: entry.map(|entry| id_of(&entry).to_string()),
-        roles: roles(scene).0.iter().map(printed).collect(),
-        permissions: permissions.iter().filter(|name| is_row(name)).map(|name| name.to_string()).collect(),
+        listed_at: listed.as_ref().and_then(|id| scene.at(scene.outline.user(id))),
+        listed,
+        group: group(scene),
+        roles: roles(scene),
+        permissions: permissions.iter().filter(|name| scene.has_row(name)).map(|name| name.to_string()).collect(),
         approved: owned(&subject.approved),
-        ignored: ignored(scene, replaced.map(|entry| id_of(&entry).to_string()).as_deref()),
+        ignored: ignored(scene),
         holds: judged.then(|| held(scene)),
     }
 }
@@ -67,34 +83,103 @@ pub(super) fn printed(role: &Assignment) -> String {
     if bounds.is_empty() { role.role.to_string() } else { format!("{} ({bounds})", role.role) }
 }
 
-fn ignored(scene: &Scene<'_>, replaced_by: Option<&str>) -> Vec<Ignored> {
+fn group(scene: &Scene<'_>) -> Option<GroupOf> {
     let model = &scene.policy.model;
-    let why = |name: &str, known: bool, sort: &str, names: &mut dyn Iterator<Item = &str>| match replaced_by {
-        Some(entry) => Some(format!("the user entry `{entry}` replaces it")),
-        None if known => None,
-        None => Some(match nearest(name, names) {
-            Some(near) => format!("the policy has no such {sort}; did you mean `{near}`?"),
-            None => format!("the policy has no such {sort}"),
+    let standing = scene.policy.standings.of(scene.subject);
+    let group = model.groups.get(usize::try_from(standing.group()?).ok()?)?;
+    let named = standing.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
+    let profile = group.profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
+    Some(GroupOf {
+        name: group.name.to_string(),
+        from: if named.is_some() { "the user entry" } else { "the caller's claim" },
+        profile: profile.map(|profile| profile.name.to_string()),
+        place: scene.at(match named {
+            Some(id) => scene.outline.user_group(&id),
+            None => scene.outline.group(&group.name),
         }),
+    })
+}
+
+/// The roles that count, each with its scope; those of the policy with their line.
+fn roles(scene: &Scene<'_>) -> Vec<String> {
+    let standing = scene.policy.standings.of(scene.subject);
+    let Some((entry, bound)) = standing.entry().and_then(|entry| Some((entry, entry.roles?))) else {
+        let counted = scene.subject.roles.iter().filter(|role| scene.policy.standings.counted(role).is_ok());
+        return counted.map(printed).collect();
     };
-    let roles = scene.subject.roles.iter().filter_map(|claimed| {
-        let mut names = model.roles.iter().map(|role| &*role.name);
-        let why = why(&claimed.role, is_role(model, &claimed.role), "role", &mut names)?;
-        Some(Ignored { claim: "role", name: claimed.role.to_string(), why })
+    let id = entry.id().to_string();
+    let told = bound.iter().enumerate().map(|(at, bound)| {
+        let place = scene.at(scene.outline.user_role(&id, at)).map(|at| format!("  ({at})")).unwrap_or_default();
+        format!("{}{place}", assigned(scene, bound))
     });
-    let permissions = scene.subject.permissions.iter().filter_map(|claimed| {
-        let known = model.rows.iter().any(|row| row.name == *claimed);
-        let mut names = model.rows.iter().map(|row| &*row.name);
-        let why = why(claimed, known, "permission", &mut names)?;
-        Some(Ignored { claim: "permission", name: claimed.to_string(), why })
-    });
-    roles.chain(permissions).collect()
+    told.collect()
+}
+
+fn assigned(scene: &Scene<'_>, bound: &Bound) -> String {
+    let role = usize::try_from(bound.role).ok().and_then(|at| scene.policy.model.roles.get(at));
+    let name = role.map_or("", |role| &role.name);
+    let scope = bounds(scene.policy, &bound.scope);
+    let when = bound.when.and_then(|when| scene.policy.condition(when));
+    let when = when.map(|when| format!(", when {}", when.text())).unwrap_or_default();
+    if scope.is_empty() { format!("{name}{when}") } else { format!("{name} {scope}{when}") }
+}
+
+fn ignored(scene: &Scene<'_>) -> Vec<Ignored> {
+    let (policy, subject) = (scene.policy, scene.subject);
+    let model = &policy.model;
+    let standing = policy.standings.of(subject);
+    let entry = standing.entry().map(|entry| entry.id().to_string()).unwrap_or_default();
+    let replaced = || format!("the user entry `{entry}` replaces it");
+    let mut found = Vec::new();
+    for claimed in &subject.roles {
+        let why = match policy.standings.counted(claimed) {
+            _ if standing.claims().is_none() => replaced(),
+            Err(Uncounted::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
+            Err(Uncounted::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
+            Err(Uncounted::NotWithin(at)) => {
+                let scope = model.scopes.get(at).map_or("", |scope| &scope.name);
+                format!("it is assigned within a `{scope}`, and the claim names none")
+            }
+            Ok(_) => continue,
+        };
+        found.push(Ignored { claim: "role", name: printed(claimed), why });
+    }
+    for claimed in &subject.permissions {
+        let why = match (standing.claims().is_none(), scene.has_row(claimed)) {
+            (true, _) => replaced(),
+            (false, false) => unknown("permission", claimed, model.rows.iter().map(|row| &*row.name)),
+            (false, true) => continue,
+        };
+        found.push(Ignored { claim: "permission", name: claimed.to_string(), why });
+    }
+    for claimed in &subject.groups {
+        let known = model.groups.iter().any(|group| group.name == *claimed);
+        let why = match (standing.entry().is_some_and(|entry| entry.group.is_some()), known) {
+            (true, _) => replaced(),
+            (false, false) => unknown("group", claimed, model.groups.iter().map(|group| &*group.name)),
+            (false, true) if standing.group().is_none() => "the caller claims more than one group".to_owned(),
+            (false, true) => continue,
+        };
+        found.push(Ignored { claim: "group", name: claimed.to_string(), why });
+    }
+    if standing.entry().is_some_and(|entry| entry.tenants.is_some()) {
+        let other = subject.tenants.iter().filter(|tenant| !standing.tenants().contains(tenant));
+        found.extend(other.map(|name| Ignored { claim: "tenant", name: name.to_string(), why: replaced() }));
+    }
+    found
+}
+
+fn unknown<'n>(sort: &str, name: &str, known: impl Iterator<Item = &'n str>) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("the policy has no such {sort}; did you mean `{near}`?"),
+        None => format!("the policy has no such {sort}"),
+    }
 }
 
 /// The rows that the formula gives; all of them to a service app whose grants are every row.
 fn held(scene: &Scene<'_>) -> Vec<String> {
     let standings = &scene.policy.standings;
-    let standing = standings.of(scene.subject);
+    let standing = standings.of(scene.subject).where_holds(|condition| scene.holds(condition));
     let every = standing.is_unlisted_service() && scene.policy.model.service_apps == Some(ServiceApps::EveryPermission);
     let words: Vec<u64> = if every {
         standings.every_row().to_vec()

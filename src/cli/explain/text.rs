@@ -1,10 +1,13 @@
 //! The account as a page to read, a line for each thing.
 
-use super::account::{Account, Need};
+use crate::cli::page::Page;
+
+use super::account::{Account, Changes, Need};
+use super::levels::RowAccount;
 
 /// The page.
 pub(super) fn page(account: &Account) -> String {
-    let mut page = Page(String::new());
+    let mut page = Page::default();
     let answer = account.status.map(|status| format!(", answered {status}")).unwrap_or_default();
     let detail = account.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
     page.line(account.decision, &format!("{}{detail}{answer}", account.reason));
@@ -22,19 +25,27 @@ pub(super) fn page(account: &Account) -> String {
         .iter()
         .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or("not in the request")))
         .collect();
+    if let Some(when) = &account.when {
+        let holds = if when.holds { "holds" } else { "does not hold" };
+        page.line("when", &format!("{} {holds}", when.condition));
+    }
     if account.route.is_some() {
         page.list("scope", &scope);
     }
+    page.list("across", &account.across);
     caller(&mut page, account);
-    page.list("needs", &account.needs.iter().map(need).collect::<Vec<_>>());
+    page.list("needs", &account.needs.iter().flat_map(need).collect::<Vec<_>>());
     let gates = account.gates.iter().map(|gate| {
         let keys = gate.keys.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or("none")));
         let state = if gate.open { "open" } else { "closed" };
         format!("{} is {state} for {}", gate.gate, keys.collect::<Vec<_>>().join(", "))
     });
     page.list("gates", &gates.collect::<Vec<_>>());
+    page.list("masks", &account.masks);
+    page.list("asks", &account.asks);
     page.list("help", &account.help);
-    page.0
+    page.list("changes", &account.changes.iter().map(changes).collect::<Vec<_>>());
+    page.into_text()
 }
 
 fn caller(page: &mut Page, account: &Account) {
@@ -47,9 +58,13 @@ fn caller(page: &mut Page, account: &Account) {
     }
     page.line("caller", &words.join(", "));
     match &caller.listed {
-        Some(entry) => page.line("", &format!("`users:` has the entry `{entry}`")),
+        Some(entry) => page.line("", &format!("`users:` has the entry `{entry}`{}", behind(&caller.listed_at))),
         None if caller.kind != "anonymous" => page.line("", "not listed under `users:`"),
         None => {}
+    }
+    if let Some(group) = &caller.group {
+        let profile = group.profile.as_ref().map(|name| format!(" with the profile `{name}`")).unwrap_or_default();
+        page.line("group", &format!("{}{profile}, by {}{}", group.name, group.from, behind(&group.place)));
     }
     page.list("roles", &caller.roles);
     page.list("claims", &caller.permissions);
@@ -60,38 +75,37 @@ fn caller(page: &mut Page, account: &Account) {
     page.list("holds", caller.holds.as_deref().unwrap_or_default());
 }
 
-fn need(need: &Need) -> String {
-    let cell = format!("{} {}", need.operation, need.resource);
-    let through = need.through.join(" and ");
-    match (need.verdict, &need.granted_by, &need.reason) {
-        (_, Some(row), _) => format!("{cell}: granted by `{row}`, through {through}"),
-        ("granted", None, _) => format!("{cell}: granted by {through}"),
+/// A cell and what became of it; below it each permission that has it, and below that what each level says.
+fn need(need: &Need) -> Vec<String> {
+    let answered = need.answered_as.as_ref().map(|range| format!(" if answered as {range}")).unwrap_or_default();
+    let cell = format!("{} {}{answered}", need.operation, need.resource);
+    let verdict = match (need.verdict, &need.granted_by, &need.reason) {
+        (_, Some(row), _) => format!("{cell}: granted by `{row}`"),
+        ("granted", None, _) => format!("{cell}: granted by `service-apps: all`"),
         (_, None, Some(reason)) => format!("{cell}: {reason}"),
         _ => format!("{cell}: not judged"),
-    }
+    };
+    std::iter::once(verdict).chain(need.rows.iter().flat_map(row)).collect()
 }
 
-/// Page: lines with a label each.
-struct Page(String);
-
-impl Page {
-    /// A line; control characters are shown, not sent to the terminal.
-    fn line(&mut self, label: &str, text: &str) {
-        let mut shown = String::with_capacity(text.len());
-        for character in text.chars() {
-            if character.is_control() {
-                shown.extend(character.escape_default());
-            } else {
-                shown.push(character);
-            }
-        }
-        self.0.push_str(&format!("{label:<10}{shown}\n"));
+fn row(row: &RowAccount) -> Vec<String> {
+    let mut lines = vec![format!("  {}: {}{}", row.permission, row.result, behind(&row.place))];
+    if row.words.is_empty() {
+        lines.push("    nothing gives it".to_owned());
     }
+    lines.extend(row.words.iter().map(|word| format!("    {}{}", word.text, behind(&word.place))));
+    lines.extend(row.gates.iter().map(|gate| {
+        let state = if gate.open { "open" } else { "closed" };
+        format!("    the gate `{}` is {state}, {}{}", gate.gate, gate.text, behind(&gate.place))
+    }));
+    lines
+}
 
-    /// A line for each text, the label before the first; nothing for none.
-    fn list(&mut self, label: &str, texts: &[String]) {
-        for (at, text) in texts.iter().enumerate() {
-            self.line(if at == 0 { label } else { "" }, text);
-        }
-    }
+fn changes(changes: &Changes) -> String {
+    let steps = changes.steps.iter().map(|step| format!("{}{}", step.text, behind(&step.place)));
+    steps.collect::<Vec<_>>().join(", and ")
+}
+
+fn behind(place: &Option<String>) -> String {
+    place.as_ref().map(|place| format!("  ({place})")).unwrap_or_default()
 }

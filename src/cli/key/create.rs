@@ -11,7 +11,7 @@ use crate::cli::caller::now;
 use crate::cli::exit::{Exit, Trouble};
 use crate::identity::SecretDigest;
 use crate::identity::api_key::{LONGEST_ID, is_id};
-use crate::identity::key_file::{Entry, edit, moment};
+use crate::identity::key_file::{Entry, edit};
 use crate::settings::units::parse_duration;
 use crate::vocabulary::{Assignment, Kind, Proof, Subject, Timestamp};
 
@@ -101,7 +101,7 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
     writeln!(out, "{}:{secret}", args.id).and_then(|()| out.flush()).map_err(|error| {
         Trouble::failure(format!("the key cannot be shown: {error}; revoke `{}` and make another one", args.id))
     })?;
-    let until = expires.map_or("it does not expire".to_owned(), |at| format!("it expires at {}", moment::print(at)));
+    let until = expires.map_or("it does not expire".to_owned(), |at| format!("it expires at {at}"));
     // Where nobody reads the error stream the key is made all the same.
     let _ = writeln!(err, "this is shown once: hand it over now; {until}");
     Ok(Exit::Done)
@@ -138,6 +138,6 @@ fn parse_expiry(written: &str) -> Result<Expiry, String> {
         return Ok(Expiry::Never);
     }
     let after = parse_duration(written).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
-    let found = after.map(Expiry::After).or_else(|| moment::parse(written).map(Expiry::At));
+    let found = after.map(Expiry::After).or_else(|| Timestamp::parse(written).map(Expiry::At));
     found.ok_or_else(|| "a time such as 90d or 12h, a moment such as 2030-01-31T12:00:00Z, or never".to_owned())
 }

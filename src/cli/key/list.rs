@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::caller::now;
 use crate::cli::exit::{Exit, Trouble, print};
-use crate::identity::key_file::{Entry, moment};
+use crate::identity::key_file::Entry;
 use crate::vocabulary::Timestamp;
 
 use super::file::KeyText;
@@ -49,7 +49,7 @@ fn row(entry: &Entry, now: Timestamp) -> [String; 7] {
         entry.id.to_string(),
         state.to_owned(),
         subject.kind.word().to_owned(),
-        entry.expires.map_or("never".to_owned(), moment::print),
+        entry.expires.map_or("never".to_owned(), |at| at.to_string()),
         subject.tenants.join(", "),
         roles.join(", "),
         entry.comment.as_deref().unwrap_or_default().to_owned(),

@@ -8,7 +8,7 @@ pub(super) fn tables(tables: &[Matrix]) -> String {
 }
 
 fn one(table: &Matrix) -> String {
-    let header = record(std::iter::once("permission").chain(table.resources.iter().map(String::as_str)));
+    let header = record(std::iter::once(table.heading).chain(table.resources.iter().map(String::as_str)));
     let rows = table
         .rows
         .iter()

@@ -4,14 +4,15 @@ use crate::policy::PolicyVersion;
 use crate::policy::matrix::Matrix;
 
 /// The page.
-pub(super) fn page(version: &PolicyVersion, tables: &[Matrix]) -> String {
+pub(super) fn page(version: &PolicyVersion, tables: &[Matrix], notes: &[String]) -> String {
+    let notes: String = notes.iter().map(|note| format!("<p>{}</p>\n", escaped(note))).collect();
     let name = escaped(&version.name);
     let tables: String = tables.iter().map(table).collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{name}: permissions</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>\n\
-         <p>Version {hash}. C create, R read, U update, D delete, M merge.</p>\n{tables}</body>\n</html>\n",
+         <p>Version {hash}. C create, R read, U update, D delete, M merge.</p>\n{notes}{tables}</body>\n</html>\n",
         hash = escaped(&version.hash),
     )
 }
@@ -42,8 +43,9 @@ fn table(table: &Matrix) -> String {
         table.resources.iter().map(|name| format!("<th scope=\"col\">{}</th>", escaped(name))).collect();
     let rows: String = table.rows.iter().map(|(name, fields)| row(name, fields)).collect();
     format!(
-        "<table>\n{}<thead>\n<tr><th scope=\"col\">permission</th>{columns}</tr>\n</thead>\n<tbody>\n{rows}</tbody>\n</table>\n",
-        caption.unwrap_or_default()
+        "<table>\n{}<thead>\n<tr><th scope=\"col\">{}</th>{columns}</tr>\n</thead>\n<tbody>\n{rows}</tbody>\n</table>\n",
+        caption.unwrap_or_default(),
+        table.heading
     )
 }
 

@@ -13,7 +13,7 @@ pub(super) fn listed(tables: &[Matrix]) -> String {
 }
 
 fn columns(table: &Matrix) -> String {
-    let header = std::iter::once("permission").chain(table.resources.iter().map(String::as_str));
+    let header = std::iter::once(table.heading).chain(table.resources.iter().map(String::as_str));
     let header: Vec<String> = header.map(cell).collect();
     let rows = table
         .rows

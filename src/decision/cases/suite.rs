@@ -2,7 +2,6 @@
 
 use crate::document::reader::{self, Fields};
 use crate::document::{Code, Finding, Findings, Node, Place, Sources, text};
-use crate::identity::key_file;
 use crate::vocabulary::{Timestamp, media, name::nearest};
 
 use super::caller::{Caller, caller};
@@ -303,9 +302,9 @@ fn media_type(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
 
 fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
     let written = text(node, "`at`", findings)?;
-    let moment = key_file::moment::parse(written);
+    let moment = Timestamp::parse(written);
     if moment.is_none() {
-        let message = format!("`{written}` is no moment in UTC");
+        let message = format!("`{written}` is no moment since 1970");
         let finding = Finding::error(Code::BadValue, Some(node.place), message);
         findings.push(finding.help("write it as \"2026-11-22T10:00:00Z\""));
     }

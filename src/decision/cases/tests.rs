@@ -150,7 +150,7 @@ fn what_is_wrong_in_a_case_is_found_in_its_place_with_its_cure() {
         ("{ as: reader, permit: GET /x, by: Raed }", &["no permission of the policy", "did you mean `Read`?"]),
         ("{ as: reader, permit: GET /x, masks: [PHJ] }", &["no field set of the policy", "did you mean `PHI`?"]),
         ("{ as: reader, permit: GET /x, at: 2026-12-01T00:00:00Z }", &["error[needs-quotes]"]),
-        ("{ as: reader, permit: GET /x, at: \"tomorrow\" }", &["`tomorrow` is no moment in UTC"]),
+        ("{ as: reader, permit: GET /x, at: \"tomorrow\" }", &["`tomorrow` is no moment since 1970"]),
         ("{ as: reader, permit: GET /x, answered-as: png }", &["`png` is no media type"]),
         ("{ as: reader, permit: GET /x, decision: many }", &["`decision` is a whole number"]),
         ("{ as: reader, permit: GET /x, note: one, two }", &["no key `two`", "a text with a comma needs quotes"]),

@@ -118,9 +118,8 @@ impl<'f, 'p> Finder<'f, 'p> {
                 .map(|(_, value)| value.into())
                 .or(self.client.take());
             let mut moments = text.split("timestamp('").skip(1).filter_map(|rest| rest.split('\'').next());
-            if let Some(turn) = moments.next().and_then(|at| chrono::DateTime::parse_from_rfc3339(at).ok()) {
-                let turn = u64::try_from(turn.timestamp()).unwrap_or(0);
-                self.moments.extend([Timestamp(turn.saturating_sub(1)), Timestamp(turn)]);
+            if let Some(turn) = moments.next().and_then(Timestamp::parse) {
+                self.moments.extend([turn.minus(1), turn]);
             }
         }
     }

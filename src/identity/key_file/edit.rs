@@ -1,6 +1,6 @@
 //! Editing the file of keys as a text, so that comments and everything else in it stay as somebody wrote them.
 
-use super::{Entry, moment, read};
+use super::{Entry, read};
 use crate::document::{Findings, Node, Sources, Value, parse};
 use crate::vocabulary::{Kind, Timestamp};
 
@@ -42,7 +42,7 @@ pub fn revoke(text: &str, id: &str, now: Timestamp) -> Option<String> {
     let (key, value) = keys.iter().find(|(key, _)| is_text(key, id))?;
     let Value::Map(fields) = &value.value else { return None };
     let (name, digest) = fields.iter().find(|(name, _)| is_text(name, "digest"))?;
-    let word = format!("revoked: {}", moment::print(now));
+    let word = format!("revoked: {}", now);
     let (at, inserted) = if file.indent(name).is_some() && start(name) > file.end_of_line(start(key)) {
         (file.end_of_line(end(digest)), format!("\n{}{word}", " ".repeat(file.indent(name)?)))
     } else {
@@ -125,8 +125,8 @@ fn block(entry: &Entry, indent: usize) -> String {
     ] {
         line(name, (!names.is_empty()).then(|| list(&mut names.iter().map(|name| &**name))));
     }
-    line("created", entry.created.map(moment::print));
-    line("expires", entry.expires.map(moment::print));
+    line("created", entry.created.map(|at| at.to_string()));
+    line("expires", entry.expires.map(|at| at.to_string()));
     line("comment", entry.comment.as_deref().map(quoted));
     let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + 2));
     let lines: String = lines.into_iter().map(|line| format!("{inner}{line}\n")).collect();

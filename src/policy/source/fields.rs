@@ -6,21 +6,21 @@ use crate::document::{Findings, Node, Value};
 use super::{Written, names, written};
 
 /// FieldSource: a set of fields, by the resources whose answers hold them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FieldSource {
     pub(crate) name: Written,
     pub(crate) resources: Vec<PathsSource>,
 }
 
 /// PathsSource: where the fields stand in the answers of one resource.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PathsSource {
     pub(crate) resource: Written,
     pub(crate) paths: Vec<Written>,
 }
 
 /// ShadowSource: whose refusals forward.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ShadowSource {
     All,
     Resources(Vec<Written>),

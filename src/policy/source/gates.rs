@@ -7,7 +7,7 @@ use crate::vocabulary::Operation;
 use super::{Written, condition, names, routes, written};
 
 /// GateSource: closes rows, whoever holds them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct GateSource {
     pub(crate) name: Written,
     /// `except` closes all other rows, `permissions` these.
@@ -17,7 +17,7 @@ pub(crate) struct GateSource {
 }
 
 /// BySource: what opens a gate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum BySource {
     Approval(ApprovalSource),
     /// A profile that lists the gate among its features.
@@ -25,7 +25,7 @@ pub(crate) enum BySource {
     Condition(Written),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct ApprovalSource {
     pub(crate) keys: Vec<Written>,
     pub(crate) asked_by: Vec<(Operation, Written)>,
@@ -33,7 +33,7 @@ pub(crate) struct ApprovalSource {
     pub(crate) granted: Vec<(Place, Vec<(Written, Written)>)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct CorsSource {
     pub(crate) origins: Vec<Written>,
     pub(crate) headers: Vec<Written>,

@@ -9,7 +9,7 @@ use super::{Written, bounds, condition, names, written};
 type BoundsSource = Vec<(Written, Vec<Written>)>;
 
 /// ProfileSource: which features there are, for whom or where.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ProfileSource {
     pub(crate) name: Written,
     pub(crate) locked: bool,
@@ -17,7 +17,7 @@ pub(crate) struct ProfileSource {
     pub(crate) within: Vec<BoundsSource>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct GroupSource {
     pub(crate) name: Written,
     pub(crate) profile: Option<Written>,
@@ -25,7 +25,7 @@ pub(crate) struct GroupSource {
     pub(crate) without: Vec<Written>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RoleSource {
     pub(crate) name: Written,
     pub(crate) includes: Vec<Written>,
@@ -37,13 +37,13 @@ pub(crate) struct RoleSource {
 }
 
 /// WithinSource: rows that a role gives in one scope.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct WithinSource {
     pub(crate) scope: BoundsSource,
     pub(crate) permissions: Vec<Written>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct UserSource {
     pub(crate) id: Written,
     pub(crate) group: Option<Written>,
@@ -53,7 +53,7 @@ pub(crate) struct UserSource {
     pub(crate) without: Vec<Written>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AssignmentSource {
     pub(crate) role: Written,
     pub(crate) scope: BoundsSource,

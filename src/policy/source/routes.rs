@@ -7,7 +7,7 @@ use crate::vocabulary::Operation;
 use super::{Written, condition, names, written};
 
 /// RouteSource: a template and what its methods need.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RouteSource {
     pub(crate) template: Written,
     pub(crate) methods: Vec<MethodSource>,
@@ -15,7 +15,7 @@ pub(crate) struct RouteSource {
     pub(crate) is_empty: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct MethodSource {
     pub(crate) method: Written,
     pub(crate) need: NeedSource,
@@ -27,7 +27,7 @@ pub(crate) struct MethodSource {
 }
 
 /// NeedSource: what a method needs; cells are operation and resource in the order in which they are written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum NeedSource {
     Public,
     Nobody,
@@ -37,7 +37,7 @@ pub(crate) enum NeedSource {
 }
 
 /// RowSource: a permission of the vendor's table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RowSource {
     pub(crate) name: Written,
     pub(crate) cells: Vec<(Written, Vec<(Operation, Place)>)>,

@@ -34,8 +34,8 @@ impl Bench {
 
     fn open(&self, name: &str) -> PolicyStore {
         let events = Arc::clone(&self.events);
-        let note = move |event: &Event| events.lock().unwrap().push(event.clone());
-        PolicyStore::open("noah", self.path(name), [].into(), Box::new(note))
+        let note = move |event: &Event, _: &Arc<Option<Snapshot>>| events.lock().unwrap().push(event.clone());
+        PolicyStore::open("noah", self.path(name), [].into(), Duty::Decides, Box::new(note))
     }
 
     fn events(&self) -> Vec<Event> {

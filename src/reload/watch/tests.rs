@@ -30,9 +30,10 @@ impl Guarded {
         let events = Arc::new(Mutex::new(Vec::new()));
         let note = {
             let events = Arc::clone(&events);
-            move |event: &Event| events.lock().unwrap().push(event.clone())
+            move |event: &Event, _: &Arc<Option<crate::policy::Snapshot>>| events.lock().unwrap().push(event.clone())
         };
-        let store = Arc::new(PolicyStore::open("noah", path, [].into(), Box::new(note)));
+        let store =
+            Arc::new(PolicyStore::open("noah", path, [].into(), crate::reload::policy::Duty::Decides, Box::new(note)));
         let watched = {
             let store = Arc::clone(&store);
             Watched::new(path, move || {

@@ -6,7 +6,9 @@ mod scene;
 
 mod api_keys;
 mod bodies;
+mod candidate;
 mod cors;
+mod coverage;
 mod forward;
 mod framing;
 mod http2;
@@ -14,6 +16,7 @@ mod language;
 mod overrides;
 mod pace;
 mod problems;
+mod shadow;
 mod spelling;
 mod tls_upstream;
 mod tokens;

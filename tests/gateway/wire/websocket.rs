@@ -269,7 +269,7 @@ fn expiring(plan: Plan) -> Plan {
 }
 
 /// The answer to a handshake, and the connection behind it.
-fn open(scene: &Scene, target: &str, headers: &[&str]) -> (Answer, Client) {
+pub(super) fn open(scene: &Scene, target: &str, headers: &[&str]) -> (Answer, Client) {
     let mut all = headers.to_vec();
     all.extend(HANDSHAKE);
     let mut client = Client::connect(scene.at());
@@ -287,7 +287,7 @@ impl Client {
 }
 
 /// What comes back of a message; nothing where the socket has ended.
-fn echoed(client: &mut Client, message: &str) -> Option<String> {
+pub(super) fn echoed(client: &mut Client, message: &str) -> Option<String> {
     client.send(frame(message));
     received(client)
 }
@@ -331,7 +331,7 @@ fn received(client: &mut Client) -> Option<String> {
 }
 
 /// A hub: the handshake, and everything behind it sent back.
-fn hub() -> Origin {
+pub(super) fn hub() -> Origin {
     Origin::scripted(|mut stream, journal| {
         let mut pending = Vec::new();
         let mut chunk = vec![0; 64 * 1024];
@@ -359,7 +359,7 @@ fn hub() -> Origin {
 }
 
 /// An upstream that says something every 200 ms without end, behind a handshake or as a response.
-fn ticking() -> Origin {
+pub(super) fn ticking() -> Origin {
     Origin::scripted(|mut stream, journal| {
         let mut pending = Vec::new();
         let Some(seen) = super::origin::read_request(&mut stream, &mut pending, journal) else { return };

@@ -81,15 +81,15 @@ fn a_key_is_revoked_where_it_stands() {
             format!(
                 "version: 1\nkeys:\n  a:\n    digest: {digest} # mine\n    roles: [x]\n  b:\n    digest: {digest}\n"
             ),
-            format!("# mine\n    revoked: {}\n    roles: [x]\n  b:", moment::print(NOW)),
+            format!("# mine\n    revoked: {}\n    roles: [x]\n  b:", NOW),
         ),
         (
             format!("version: 1\nkeys:\n  a: {{ digest: \"{digest}\", roles: [x] }}\n  b: {{ digest: {digest} }}\n"),
-            format!("\"{digest}\", revoked: {}, roles: [x] }}\n  b:", moment::print(NOW)),
+            format!("\"{digest}\", revoked: {}, roles: [x] }}\n  b:", NOW),
         ),
         (
             format!("version: 1\nkeys:\n  b: {{ digest: {digest} }}\n  a:\n    roles: [x]\n    digest: {digest}"),
-            format!("digest: {digest}\n    revoked: {}", moment::print(NOW)),
+            format!("digest: {digest}\n    revoked: {}", NOW),
         ),
     ];
     for (text, expected) in table {

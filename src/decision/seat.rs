@@ -1,0 +1,64 @@
+//! Seat: a caller in a scope, before anybody says which cells are asked about.
+
+use crate::policy::condition::ConditionId;
+use crate::policy::standing::Standing;
+use crate::policy::{ServiceApps, Snapshot};
+use crate::vocabulary::{Scope, Subject, Timestamp};
+
+use super::judge::Judge;
+use super::{ApprovalSet, Reason};
+
+/// Seat: everything that a judgement about cells looks at.
+#[derive(Clone, Copy)]
+pub struct Seat<'a> {
+    /// The policy.
+    pub policy: &'a Snapshot,
+    /// The approvals that are stored beside it.
+    pub approvals: &'a ApprovalSet,
+    /// The moment.
+    pub now: Timestamp,
+    /// The caller.
+    pub subject: &'a Subject,
+    /// What the policy says of the caller, conditions apart.
+    pub standing: Standing<'a>,
+    /// The scope.
+    pub scope: &'a Scope<'a>,
+    /// Declared scopes that a grant need not name, a bit each.
+    pub across: u8,
+    /// Whether a condition holds.
+    pub holds: &'a dyn Fn(ConditionId) -> bool,
+}
+
+/// Ruling: how far a caller comes before single cells are asked about.
+#[expect(clippy::large_enum_variant, reason = "one is made for a request and is matched at once: a box would allocate")]
+pub enum Ruling<'a> {
+    /// Every cell is open: a service app with full grants.
+    Everything,
+    /// None is, for this reason.
+    Nothing(Reason),
+    /// It depends on the rows.
+    Rows(Judge<'a>),
+}
+
+impl<'a> Seat<'a> {
+    /// Steps 8 and 9 of a decision.
+    pub fn ruling(&self) -> Ruling<'a> {
+        let model = &self.policy.model;
+        if self.standing.is_unlisted_service() {
+            match model.service_apps {
+                Some(ServiceApps::All) => return Ruling::Everything,
+                Some(ServiceApps::EveryPermission) => return Ruling::Rows(Judge::new(*self, true)),
+                None => {}
+            }
+        }
+        if !model.groups.is_empty() && self.standing.group().is_none() {
+            return Ruling::Nothing(Reason::NoGroup);
+        }
+        // An assignment whose condition does not hold is not there.
+        let standing = self.standing.where_holds(self.holds);
+        if model.one_role && !standing.has_one_role() {
+            return Ruling::Nothing(Reason::NotOneRole);
+        }
+        Ruling::Rows(Judge::new(Seat { standing, ..*self }, false))
+    }
+}

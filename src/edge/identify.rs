@@ -1,0 +1,97 @@
+//! Who asks: by an API key, or by a token from the cache or verified now; neither is looked at where the address has
+//! failed too often.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pingora::proxy::Session;
+
+use crate::decision::Reason;
+use crate::identity::{IdentityError, Presented, Verified};
+use crate::metrics::CacheResult;
+use crate::reload::verified::Lookup;
+use crate::request::query;
+use crate::vocabulary::Timestamp;
+
+use super::api::Api;
+use super::{Edge, read};
+
+/// Stop: why nobody was identified.
+pub(super) enum Stop {
+    /// The credential does not say who asks.
+    Identity(IdentityError),
+    /// Nothing was looked at.
+    Refused(Reason),
+}
+
+/// Identifying: what is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Identifying<'a> {
+    pub(super) session: &'a Session,
+    pub(super) address: Option<IpAddr>,
+    /// The query as received.
+    pub(super) query: Option<&'a str>,
+    /// The query parameter that may carry the token, as the route says.
+    pub(super) parameter: Option<&'a str>,
+    pub(super) now: Timestamp,
+    /// Whether failures and look-ups are counted: once a request.
+    pub(super) counts: bool,
+}
+
+/// The caller; `None` where nothing was presented.
+pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result<Option<Arc<Verified>>, Stop> {
+    let credentials = read::credentials(asked.session.req_header(), &api.keys);
+    let in_query = match (asked.parameter, asked.query) {
+        (Some(name), Some(written)) => {
+            // Two tokens are two credentials.
+            query::single(written, name).map_err(|_| Stop::Identity(IdentityError::SeveralCredentials))?
+        }
+        // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
+        // it would speak for somebody else.
+        (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
+            let alone = matches!(credentials.presented(), Ok(Presented::Anonymous));
+            return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
+        }
+        _ => None,
+    };
+    let credentials = credentials.with_query_token(in_query.as_deref());
+    let failed = |error| {
+        // Only what had to be verified, or may be a guess: a retried token or key that has expired locks nobody out.
+        let costly = matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
+        let guessed = matches!(error, IdentityError::UnknownApiKey | IdentityError::WrongSecret);
+        if let (Some(address), true) = (asked.address, asked.counts && (costly || guessed)) {
+            edge.failures.count(address, asked.now);
+        }
+        Stop::Identity(error)
+    };
+    let counted = |result| {
+        if asked.counts {
+            edge.metrics.token_cache(result);
+        }
+    };
+    let has_failed_too_often = || asked.address.is_some_and(|address| edge.failures.is_over(address, asked.now));
+    let token = match credentials.presented().map_err(failed)? {
+        Presented::Anonymous => return Ok(None),
+        Presented::Token(token) => token,
+        Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
+            return Err(Stop::Refused(Reason::TooManyFailures));
+        }
+        key @ (Presented::Basic(_) | Presented::Key { .. }) => {
+            return api.keys.verify(key, asked.now).map(Some).map_err(failed);
+        }
+    };
+    match api.tokens.look_up(token, asked.now) {
+        Lookup::Found(verified) => {
+            counted(CacheResult::Hit);
+            Ok(Some(verified))
+        }
+        Lookup::Missing(slot) => {
+            counted(CacheResult::Miss);
+            if has_failed_too_often() {
+                return Err(Stop::Refused(Reason::TooManyFailures));
+            }
+            let verified = api.issuers.verify(token, asked.now).map_err(failed)?;
+            Ok(Some(api.tokens.keep(slot, verified, asked.now)))
+        }
+    }
+}

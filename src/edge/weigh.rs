@@ -1,0 +1,73 @@
+//! The word of one policy about one request: its method, the methods that overrides ask for, upgrades and masks.
+
+use std::net::IpAddr;
+
+use crate::decision::{ApprovalSet, Decision, Question, Reason, Stage, Witness, decide_watched, mode};
+use crate::identity::IdentityError;
+use crate::policy::{Placed, Snapshot, Unplaced, access_of};
+use crate::request::CanonicalPath;
+use crate::vocabulary::{CellId, Facts, Subject, Timestamp};
+
+/// Asked: one request as a policy is asked about it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a CanonicalPath<'a>,
+    pub(super) query: Option<&'a str>,
+    /// Its place among the routes of the policy that is asked.
+    pub(super) placed: &'a Result<Placed<'a>, Unplaced>,
+    pub(super) subject: Result<&'a Subject, IdentityError>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) websocket: bool,
+    pub(super) approvals: &'a ApprovalSet,
+    pub(super) now: Timestamp,
+}
+
+/// What `policy` says: the heaviest word about all that is asked, as its mode lets it stand.
+pub(super) fn weigh<W: Witness>(asked: &Asked<'_>, overrides: &[String], policy: &Snapshot, uses: &mut W) -> Decision {
+    let decision = decide_one(asked, policy, uses);
+    let unmasked = decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some());
+    let decision = weigh_overrides(decision, asked, overrides, policy, uses);
+    let cell = || policy.telling(asked.placed.iter().flat_map(|placed| placed.access.cells.ids()));
+    let decision = heavier(decision, || unmasked.then(|| refused(Reason::CannotMask, cell(), policy)));
+    let opens = asked.placed.as_ref().is_ok_and(|placed| placed.method.websocket);
+    heavier(decision, || (asked.websocket && !opens).then(|| refused(Reason::NoUpgrade, cell(), policy)))
+}
+
+/// The heaviest of `decision` and what `policy` says of each method that the request asks for besides its own.
+pub(super) fn weigh_overrides<W: Witness>(
+    decision: Decision,
+    asked: &Asked<'_>,
+    overrides: &[String],
+    policy: &Snapshot,
+    uses: &mut W,
+) -> Decision {
+    overrides.iter().fold(decision, |decision, method| {
+        heavier(decision, || {
+            let placed = policy.routes.place(method, asked.path, asked.query);
+            Some(decide_one(&Asked { method, placed: &placed, ..*asked }, policy, uses))
+        })
+    })
+}
+
+/// A refusal for want of `cell`, as the mode of `policy` lets it stand.
+pub(super) fn refused(reason: Reason, cell: Option<CellId>, policy: &Snapshot) -> Decision {
+    mode::apply(Decision { cell, ..Decision::refuse(reason) }, policy)
+}
+
+fn decide_one<W: Witness>(asked: &Asked<'_>, policy: &Snapshot, uses: &mut W) -> Decision {
+    let facts = Facts { method: asked.method, path: asked.path.as_str(), address: asked.address };
+    let question = Question { access: access_of(asked.placed), subject: asked.subject, facts, stage: Stage::Request };
+    mode::apply(decide_watched(question, policy, asked.approvals, asked.now, uses), policy)
+}
+
+/// The second decision where it is a refusal and the first is none, or where it stops what the first lets pass.
+fn heavier(first: Decision, second: impl FnOnce() -> Option<Decision>) -> Decision {
+    if !first.is_permit() {
+        return first;
+    }
+    match second() {
+        Some(second) if !second.is_permit() || (second.is_shadowed() && !first.is_shadowed()) => second,
+        _ => first,
+    }
+}

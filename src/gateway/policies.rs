@@ -1,0 +1,96 @@
+//! The policies of an API: the one that decides and the one that is compared, with all that depends on them.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::metrics::{Comparison, Coverage, Metrics, ReloadResult, Reloaded};
+use crate::policy::model::Shadow;
+use crate::policy::{PolicyVersion, Snapshot};
+use crate::reload::policy::{Duty, Event, PolicyStore};
+use crate::reload::verified::Generation;
+use crate::settings;
+
+/// The store of the policy that decides, and what requests make of it.
+pub(super) fn open(
+    api: &settings::Api,
+    generation: &Arc<Generation>,
+    metrics: &Arc<Metrics>,
+    comparison: Option<&Arc<Comparison>>,
+) -> (PolicyStore, Arc<Coverage>) {
+    let coverage = Arc::new(Coverage::default());
+    let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
+    let (covered, compared) = (Arc::clone(&coverage), comparison.cloned());
+    let on_change = move |event: &Event, live: &Arc<Option<Snapshot>>| {
+        let published = |version: &PolicyVersion| {
+            metrics.policy_published(&name, &version.name, &version.hash, SystemTime::now());
+            metrics.policy_refused(&name, false);
+        };
+        match event {
+            Event::Published(version) => {
+                // What was verified under the old policy is verified again: its users may read differently now.
+                generation.bump();
+                let now = SystemTime::now();
+                covered.publish(live, now);
+                if let Some(comparison) = &compared {
+                    comparison.publish_live(live, now);
+                }
+                published(version);
+                metrics.reload(Reloaded::Policy, &name, ReloadResult::Published);
+                tell_mode(&name, live.as_ref().as_ref(), &metrics);
+            }
+            Event::Restored(version) => {
+                published(version);
+                metrics.reload(Reloaded::Policy, &name, ReloadResult::Unchanged);
+            }
+            Event::Refused | Event::Gone => {
+                metrics.policy_refused(&name, true);
+                metrics.reload(Reloaded::Policy, &name, ReloadResult::Refused);
+            }
+        }
+    };
+    let (name, path, issuers) = (api.name.clone(), api.policy.clone(), api.sources().into());
+    (PolicyStore::open(name, path, issuers, Duty::Decides, Box::new(on_change)), coverage)
+}
+
+/// The store of the policy that is compared, where the settings name one.
+pub(super) fn open_candidate(
+    api: &settings::Api,
+    metrics: &Arc<Metrics>,
+    comparison: Option<&Arc<Comparison>>,
+) -> Option<PolicyStore> {
+    let (path, comparison) = (api.candidate.clone()?, Arc::clone(comparison?));
+    let (name, metrics) = (api.name.clone(), Arc::clone(metrics));
+    let on_change = move |event: &Event, candidate: &Arc<Option<Snapshot>>| {
+        let result = match event {
+            Event::Published(_) => {
+                comparison.publish_candidate(candidate, SystemTime::now());
+                ReloadResult::Published
+            }
+            Event::Restored(_) => ReloadResult::Unchanged,
+            Event::Refused | Event::Gone => ReloadResult::Refused,
+        };
+        metrics.reload(Reloaded::Candidate, &name, result);
+    };
+    let issuers = api.sources().into();
+    Some(PolicyStore::open(api.name.clone(), path, issuers, Duty::Compared, Box::new(on_change)))
+}
+
+/// Says aloud whether refusals are forwarded.
+fn tell_mode(api: &str, live: Option<&Snapshot>, metrics: &Metrics) {
+    let Some(policy) = live else { return };
+    let (name, version) = (&policy.version.name, &policy.version.hash);
+    metrics.shadow(api, policy.model.shadow != Shadow::Off);
+    match &policy.model.shadow {
+        Shadow::Off => {}
+        Shadow::All => {
+            tracing::warn!(api, policy = %name, version = %version, "shadow mode: every refusal is forwarded");
+        }
+        Shadow::Resources(resources) => {
+            let resources = resources.join(", ");
+            tracing::warn!(
+                api, policy = %name, version = %version, resources,
+                "shadow mode: refusals about these resources are forwarded"
+            );
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Comparison: where a candidate policy decides otherwise than the live one.
+
+mod report;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::{IntCounter, IntCounterVec};
+use serde::Serialize;
+
+use crate::audit::{DecisionId, Moment};
+use crate::decision::Decision;
+use crate::policy::Snapshot;
+use crate::reload::Live;
+use crate::vocabulary::Cell;
+
+use super::sampler::Sampler;
+use super::slots::Slots;
+
+pub use report::{ComparisonReport, DifferenceReport, Example, PolicyName};
+
+/// The most sorts of differences that are told apart.
+const MOST: usize = 500;
+
+/// The examples of one sort.
+const EXAMPLES: usize = 3;
+
+/// Lines of the log in a second about one sort, and about all.
+const SAMPLES: (u64, u64) = (2, 20);
+
+/// Comparison: the differences between one API's two policies, since the later of them was published.
+pub struct Comparison {
+    api: Box<str>,
+    counters: IntCounterVec,
+    pair: Live<Pair>,
+}
+
+impl std::fmt::Debug for Comparison {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Comparison").field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
+struct Pair {
+    live: Policy,
+    candidate: Policy,
+    since: SystemTime,
+    compared: AtomicU64,
+    differences: Slots<Difference>,
+    samples: Sampler,
+}
+
+/// A policy as a request holds it.
+type Policy = Arc<Option<Snapshot>>;
+
+impl Pair {
+    fn of(live: Policy, candidate: Policy, since: SystemTime) -> Self {
+        let (compared, differences, samples) = (AtomicU64::new(0), Slots::new(MOST), Sampler::default());
+        Self { live, candidate, since, compared, differences, samples }
+    }
+}
+
+/// Change: what would become of the request under the candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// The live policy refuses, the candidate permits.
+    WouldPermit,
+    /// The live policy permits, the candidate refuses.
+    WouldRefuse,
+}
+
+impl Change {
+    /// The word that metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WouldPermit => "would-permit",
+            Self::WouldRefuse => "would-refuse",
+        }
+    }
+}
+
+/// Side: one policy's word.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    /// The policy.
+    pub policy: &'a Arc<Option<Snapshot>>,
+    /// Its decision.
+    pub decision: &'a Decision,
+}
+
+impl<'a> Side<'a> {
+    fn snapshot(&self) -> Option<&'a Snapshot> {
+        self.policy.as_ref().as_ref()
+    }
+
+    fn reason(&self) -> &'a str {
+        self.decision.reason.full_code(self.snapshot())
+    }
+
+    fn cell(&self) -> Option<&'a Cell> {
+        self.snapshot()?.cell(self.decision.cell?)
+    }
+}
+
+/// Request: what may be told of a request as an example; no value of it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The decision's id.
+    pub id: DecisionId,
+    /// When it came.
+    pub time: SystemTime,
+    /// Its method.
+    pub method: &'a str,
+    /// The template of its route, of the live policy or of the candidate.
+    pub route: Option<&'a str>,
+}
+
+struct Difference {
+    change: Change,
+    operation: Box<str>,
+    resource: Box<str>,
+    live: Box<str>,
+    candidate: Box<str>,
+    count: AtomicU64,
+    counter: Option<IntCounter>,
+    samples: Sampler,
+    examples: [OnceLock<Example>; EXAMPLES],
+}
+
+impl Comparison {
+    pub(super) fn new(api: &str, counters: IntCounterVec) -> Self {
+        let pair = Live::new(Pair::of(Arc::new(None), Arc::new(None), UNIX_EPOCH));
+        Self { api: api.into(), counters, pair }
+    }
+
+    /// Begins anew with another live policy.
+    pub fn publish_live(&self, live: &Arc<Option<Snapshot>>, now: SystemTime) {
+        let candidate = Arc::clone(&self.pair.load().candidate);
+        self.pair.publish(Pair::of(Arc::clone(live), candidate, now));
+    }
+
+    /// Begins anew with another candidate.
+    pub fn publish_candidate(&self, candidate: &Arc<Option<Snapshot>>, now: SystemTime) {
+        let live = Arc::clone(&self.pair.load().live);
+        self.pair.publish(Pair::of(live, Arc::clone(candidate), now));
+    }
+
+    /// Compares two words about one request. A word of shadow mode counts as the refusal that it is.
+    pub fn observe(&self, live: Side<'_>, candidate: Side<'_>, request: Request<'_>) {
+        let pair = self.pair.load();
+        // A request that began under older versions says nothing about these.
+        if !Arc::ptr_eq(live.policy, &pair.live) || !Arc::ptr_eq(candidate.policy, &pair.candidate) {
+            return;
+        }
+        pair.compared.fetch_add(1, Ordering::Relaxed);
+        let (change, refusing, permitting) =
+            match (live.decision.reason.is_permit(), candidate.decision.reason.is_permit()) {
+                (false, true) => (Change::WouldPermit, live, candidate),
+                (true, false) => (Change::WouldRefuse, candidate, live),
+                _ => return,
+            };
+        let cell = refusing.cell().or(permitting.cell());
+        let (operation, resource) = cell.map_or(("", ""), |cell| (cell.operation.word(), &*cell.resource));
+        let (by_live, by_candidate) = (live.reason(), candidate.reason());
+        let is = |known: &Difference| {
+            (known.change, &*known.operation, &*known.resource) == (change, operation, resource)
+                && (&*known.live, &*known.candidate) == (by_live, by_candidate)
+        };
+        let make = || Difference {
+            change,
+            operation: operation.into(),
+            resource: resource.into(),
+            live: by_live.into(),
+            candidate: by_candidate.into(),
+            count: AtomicU64::new(0),
+            counter: self.counter(change, resource, refusing.reason(), operation),
+            samples: Sampler::default(),
+            examples: Default::default(),
+        };
+        let key = (change, operation, resource, by_live, by_candidate);
+        let Some(difference) = pair.differences.entry(key, is, make) else { return };
+        difference.count.fetch_add(1, Ordering::Relaxed);
+        if let Some(counter) = &difference.counter {
+            counter.inc();
+        }
+        difference.keep(request);
+        let second = request.time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        if difference.samples.admits(second, SAMPLES.0) && pair.samples.admits(second, SAMPLES.1) {
+            tracing::warn!(
+                api = %self.api,
+                decision = %request.id,
+                change = change.word(),
+                live = by_live,
+                candidate = by_candidate,
+                operation,
+                resource,
+                method = request.method,
+                route = request.route,
+                "the candidate decides otherwise"
+            );
+        }
+    }
+
+    /// All of it, as the admin listener shows it.
+    pub fn report(&self) -> ComparisonReport {
+        let pair = self.pair.load();
+        let name = |policy: &Policy| policy.as_ref().as_ref().map(|policy| policy.version.name.clone());
+        let hash = |policy: &Policy| policy.as_ref().as_ref().map(|policy| policy.version.hash.clone());
+        let mut differences: Vec<DifferenceReport> = pair.differences.iter().map(Difference::report).collect();
+        differences.sort_by(|one, two| {
+            let key =
+                |one: &DifferenceReport| (std::cmp::Reverse(one.count), one.resource.clone(), one.operation.clone());
+            key(one).cmp(&key(two))
+        });
+        ComparisonReport {
+            live: PolicyName { name: name(&pair.live), hash: hash(&pair.live) },
+            candidate: PolicyName { name: name(&pair.candidate), hash: hash(&pair.candidate) },
+            since: Moment(pair.since),
+            compared: pair.compared.load(Ordering::Relaxed),
+            left_out: pair.differences.left_out(),
+            differences,
+        }
+    }
+
+    fn counter(&self, change: Change, resource: &str, reason: &str, operation: &str) -> Option<IntCounter> {
+        let labels = [&*self.api, change.word(), resource, reason, operation];
+        self.counters.get_metric_with_label_values(&labels).ok()
+    }
+}
+
+impl Difference {
+    /// Keeps the request as an example while there is room and it is none yet.
+    fn keep(&self, request: Request<'_>) {
+        let make = || Example { method: request.method.into(), route: request.route.map(Into::into) };
+        for slot in &self.examples {
+            let known = slot.get_or_init(make);
+            if *known.method == *request.method && known.route.as_deref() == request.route {
+                return;
+            }
+        }
+    }
+
+    fn report(&self) -> DifferenceReport {
+        DifferenceReport {
+            change: self.change,
+            operation: self.operation.clone(),
+            resource: self.resource.clone(),
+            live: self.live.clone(),
+            candidate: self.candidate.clone(),
+            count: self.count.load(Ordering::Relaxed),
+            examples: self.examples.iter().filter_map(|slot| slot.get().cloned()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,320 @@
+//! Coverage: what of a policy requests use, what they are refused, and which requests it does not know.
+
+mod report;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::audit::Moment;
+use crate::decision::Uses;
+use crate::policy::{RowId, Snapshot};
+use crate::reload::Live;
+use crate::request::CanonicalPath;
+use crate::vocabulary::{Cell, CellId};
+
+use super::guess;
+use super::sampler::Sampler;
+use super::slots::Slots;
+
+pub use report::{CoverageReport, RefusedCell, UnmappedTemplate, UnusedGrant};
+
+/// The most templates without a route that are kept.
+const MOST_UNMAPPED: usize = 500;
+
+/// The most cells of which it is told how often they were refused.
+const MOST_REFUSED: usize = 50;
+
+/// Samples for the log in a second: about one cell, and about all.
+const SAMPLES: (u64, u64) = (2, 20);
+
+/// Coverage: the tally of one API's policy, which a reload takes over for what stays the same.
+pub struct Coverage(Live<Tally>);
+
+impl Default for Coverage {
+    /// A coverage of no policy.
+    fn default() -> Self {
+        Self(Live::new(Tally::of(&Arc::new(None), None, UNIX_EPOCH)))
+    }
+}
+
+impl std::fmt::Debug for Coverage {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Coverage").finish_non_exhaustive()
+    }
+}
+
+impl Coverage {
+    /// Goes on with `policy`, which is live since `now`: what was counted stays with the rows, cells and templates of
+    /// the same names.
+    pub fn publish(&self, policy: &Arc<Option<Snapshot>>, now: SystemTime) {
+        self.0.publish(Tally::of(policy, Some(&self.0.load()), now));
+    }
+
+    /// The tally of the live policy.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.0.load()
+    }
+}
+
+/// Tally: what has been counted about one version of a policy; counting takes no lock.
+pub struct Tally {
+    policy: Arc<Option<Snapshot>>,
+    /// For each cell where its grants begin; one more for the end.
+    starts: Box<[usize]>,
+    grants: Box<[Grant]>,
+    used: Box<[AtomicU64]>,
+    refused: Box<[AtomicU64]>,
+    /// One for each cell, and one for what is about none.
+    samplers: Box<[Sampler]>,
+    all_samples: Sampler,
+    unmapped: Slots<Unmapped>,
+}
+
+/// Grant: a row that gives a cell, and since when it is watched.
+#[derive(Clone, Copy)]
+struct Grant {
+    row: RowId,
+    since: SystemTime,
+}
+
+struct Unmapped {
+    method: Box<str>,
+    template: Box<str>,
+    count: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Tally {
+    fn of(policy: &Arc<Option<Snapshot>>, before: Option<&Self>, now: SystemTime) -> Self {
+        let cells = policy.as_ref().as_ref().map_or(&[][..], |policy| &policy.model.cells);
+        let (mut starts, mut grants) = (vec![0], Vec::new());
+        for (at, _) in (0..).zip(cells) {
+            let rows = policy.as_ref().as_ref().map(|policy| policy.grants.rows_with(CellId(at)));
+            grants
+                .extend(rows.into_iter().flat_map(crate::policy::grants::rows_of).map(|row| Grant { row, since: now }));
+            starts.push(grants.len());
+        }
+        let words = grants.len().div_ceil(64);
+        let counters = |count: usize| std::iter::repeat_with(AtomicU64::default).take(count).collect::<Box<[_]>>();
+        let mut tally = Self {
+            policy: Arc::clone(policy),
+            starts: starts.into(),
+            grants: grants.into(),
+            used: counters(words),
+            refused: counters(cells.len()),
+            samplers: std::iter::repeat_with(Sampler::default).take(cells.len() + 1).collect(),
+            all_samples: Sampler::default(),
+            unmapped: Slots::new(MOST_UNMAPPED),
+        };
+        if let Some(before) = before {
+            tally.take_over(before);
+        }
+        tally
+    }
+
+    /// Takes over what was counted about grants, cells and templates that are still the same by their names.
+    fn take_over(&mut self, before: &Self) {
+        let name = |tally: &Self, row: RowId| {
+            tally.policy.as_ref().as_ref().and_then(|policy| policy.row(row)).map(|row| row.name.clone())
+        };
+        let known: std::collections::HashMap<(&Cell, Box<str>), (SystemTime, bool)> = before
+            .each_grant()
+            .filter_map(|(at, cell, grant)| Some(((cell, name(before, grant.row)?), (grant.since, before.is_used(at)))))
+            .collect();
+        let same: Vec<(usize, SystemTime, bool)> = self
+            .each_grant()
+            .filter_map(|(at, cell, grant)| {
+                let (since, used) = known.get(&(cell, name(self, grant.row)?))?;
+                Some((at, *since, *used))
+            })
+            .collect();
+        for (at, since, used) in same {
+            if let Some(grant) = self.grants.get_mut(at) {
+                grant.since = since;
+            }
+            if used {
+                self.mark(at);
+            }
+        }
+        let refusals: std::collections::HashMap<&Cell, u64> = before.each_refused().collect();
+        for (cell, count) in self.cells().iter().zip(&self.refused) {
+            count.fetch_add(refusals.get(cell).copied().unwrap_or(0), Ordering::Relaxed);
+        }
+        for old in before.unmapped.iter().filter(|old| self.is_unmapped(old)) {
+            let (count, last) = (old.count.load(Ordering::Relaxed), old.last.load(Ordering::Relaxed));
+            self.count_unmapped(&old.method, &old.template, count, last);
+        }
+    }
+
+    /// Whether it counts for this version of the policy.
+    pub fn is_of(&self, policy: &Arc<Option<Snapshot>>) -> bool {
+        Arc::ptr_eq(&self.policy, policy)
+    }
+
+    /// Marks the grants that a permit has used.
+    pub fn used(&self, uses: &Uses) {
+        for (cell, row) in uses.iter() {
+            let Some((start, grants)) = self.grants_of(cell) else { continue };
+            if let Ok(at) = grants.binary_search_by_key(&row, |grant| grant.row) {
+                self.mark(start + at);
+            }
+        }
+    }
+
+    /// Counts a refusal about a cell, forwarded or not.
+    pub fn refused(&self, cell: Option<CellId>) {
+        let at = cell.and_then(|cell| usize::try_from(cell.0).ok());
+        if let Some(count) = at.and_then(|at| self.refused.get(at)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a request that no route covers. Its path is kept as a guessed template, which grows the table by at
+    /// most so many entries as it may have, whatever comes.
+    pub fn unmapped(&self, method: &str, path: &str, at: SystemTime) {
+        self.count_unmapped(method, path, 1, seconds(at));
+    }
+
+    /// Whether the log may have one more line about this cell in this second.
+    pub fn samples(&self, cell: Option<CellId>, at: SystemTime) -> bool {
+        let (each, all) = SAMPLES;
+        let sampler = match cell.and_then(|cell| usize::try_from(cell.0).ok()) {
+            Some(at) => self.samplers.get(at),
+            None => self.samplers.last(),
+        };
+        sampler.is_some_and(|sampler| sampler.admits(seconds(at), each)) && self.all_samples.admits(seconds(at), all)
+    }
+
+    /// How many grants there are, and how many of them no permit has used.
+    pub fn grants(&self) -> (usize, usize) {
+        let used: u32 = self.used.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
+        let used = usize::try_from(used).unwrap_or(usize::MAX);
+        (self.grants.len(), self.grants.len().saturating_sub(used))
+    }
+
+    /// How many templates without a route are known.
+    pub fn unmapped_count(&self) -> usize {
+        self.unmapped.iter().count()
+    }
+
+    /// All of it, as the admin listener shows it.
+    pub fn report(&self) -> CoverageReport {
+        let policy = self.policy.as_ref().as_ref();
+        let row = |row: RowId| policy.and_then(|policy| policy.row(row)).map_or("", |row| &*row.name).into();
+        let unused = self.each_grant().filter(|(at, ..)| !self.is_used(*at)).map(|(_, cell, grant)| UnusedGrant {
+            permission: row(grant.row),
+            operation: cell.operation.word().into(),
+            resource: cell.resource.clone(),
+            since: Moment(grant.since),
+        });
+        let mut refused: Vec<RefusedCell> = self
+            .each_refused()
+            .map(|(cell, count)| RefusedCell {
+                operation: cell.operation.word().into(),
+                resource: cell.resource.clone(),
+                count,
+            })
+            .collect();
+        refused.sort_by_key(|cell| std::cmp::Reverse(cell.count));
+        refused.truncate(MOST_REFUSED);
+        let mut unmapped: Vec<UnmappedTemplate> = self
+            .unmapped
+            .iter()
+            .map(|entry| UnmappedTemplate {
+                method: entry.method.clone(),
+                template: entry.template.clone(),
+                count: entry.count.load(Ordering::Relaxed),
+                last_seen: Moment(UNIX_EPOCH + Duration::from_secs(entry.last.load(Ordering::Relaxed))),
+            })
+            .collect();
+        unmapped.sort_by(|one, two| {
+            let key = |entry: &UnmappedTemplate| (std::cmp::Reverse(entry.count), entry.template.clone());
+            key(one).cmp(&key(two))
+        });
+        CoverageReport {
+            policy: policy.map(|policy| policy.version.name.clone()),
+            hash: policy.map(|policy| policy.version.hash.clone()),
+            unmapped,
+            unmapped_left_out: self.unmapped.left_out(),
+            grants: self.grants.len(),
+            never_used: unused.collect(),
+            refused,
+        }
+    }
+
+    fn cells(&self) -> &[Cell] {
+        self.policy.as_ref().as_ref().map_or(&[], |policy| &policy.model.cells)
+    }
+
+    fn grants_of(&self, cell: CellId) -> Option<(usize, &[Grant])> {
+        let at = usize::try_from(cell.0).ok()?;
+        let (start, end) = (*self.starts.get(at)?, *self.starts.get(at + 1)?);
+        Some((start, self.grants.get(start..end)?))
+    }
+
+    /// Every grant with its place and its cell.
+    fn each_grant(&self) -> impl Iterator<Item = (usize, &Cell, Grant)> {
+        (0..).zip(self.cells()).flat_map(|(at, cell)| {
+            let (start, grants) = self.grants_of(CellId(at)).unwrap_or_default();
+            grants.iter().enumerate().map(move |(at, grant)| (start + at, cell, *grant))
+        })
+    }
+
+    fn each_refused(&self) -> impl Iterator<Item = (&Cell, u64)> {
+        let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
+        self.cells().iter().zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    fn is_used(&self, at: usize) -> bool {
+        self.used.get(at / 64).is_some_and(|word| word.load(Ordering::Relaxed) >> (at % 64) & 1 == 1)
+    }
+
+    fn mark(&self, at: usize) {
+        // Most grants are used again and again: looking costs other threads nothing, writing does.
+        if !self.is_used(at)
+            && let Some(word) = self.used.get(at / 64)
+        {
+            word.fetch_or(1 << (at % 64), Ordering::Relaxed);
+        }
+    }
+
+    fn count_unmapped(&self, method: &str, path: &str, count: u64, last: u64) {
+        struct Key<'a>(&'a str, &'a str);
+        impl std::hash::Hash for Key<'_> {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
+                guess::segments(self.1).for_each(|segment| segment.hash(state));
+            }
+        }
+        let is = |known: &Unmapped| {
+            let template = known.template.strip_prefix('/').unwrap_or_default().split('/');
+            *known.method == *method && template.eq(guess::segments(path))
+        };
+        let make = || Unmapped {
+            method: method.into(),
+            template: guess::template(path).into(),
+            count: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        };
+        if let Some(entry) = self.unmapped.entry(Key(method, path), is, make) {
+            entry.count.fetch_add(count, Ordering::Relaxed);
+            entry.last.fetch_max(last, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the policy still has no route for a guessed template.
+    fn is_unmapped(&self, entry: &Unmapped) -> bool {
+        let Some(policy) = self.policy.as_ref() else { return true };
+        let example = entry.template.replace(guess::ID, "0");
+        let path = CanonicalPath::read(example.as_bytes(), policy.model.dialect);
+        !path.is_ok_and(|path| policy.routes.place(&entry.method, &path, None).is_ok())
+    }
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests;
