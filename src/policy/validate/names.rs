@@ -70,14 +70,16 @@ impl<'s> Names<'s> {
         let finding =
             Finding::error(Code::UnknownName, Some(name.place), format!("no {} is called `{}`", self.sort, name.text));
         // `[Manage Users, Roles, and Workspaces]` is three names: look for one that holds this piece and a comma.
-        let whole = self
-            .known
-            .keys()
-            .find(|known| known.contains(',') && known.split(',').any(|part| part.trim() == &*name.text));
+        // In the order of the file: the same text is told the same every time.
+        let mut known: Vec<(u32, &str)> = self.known.iter().map(|(name, (at, _))| (*at, *name)).collect();
+        known.sort_unstable();
+        let known = known.into_iter().map(|(_, name)| name);
+        let whole =
+            known.clone().find(|known| known.contains(',') && known.split(',').any(|part| part.trim() == &*name.text));
         match whole {
             Some(whole) => finding.help(format!("a name with a comma needs quotes: \"{whole}\"")),
             None if self.known.is_empty() => finding.help(format!("the policy defines no {} at all", self.sort)),
-            None => finding.suggest(&name.text, self.known.keys().copied()),
+            None => finding.suggest(&name.text, known),
         }
     }
 }
