@@ -34,7 +34,7 @@ pub(super) struct DiffArgs {
     /// Print nothing; the code tells
     #[arg(long)]
     quiet: bool,
-    /// Only what somebody gained, or only what somebody lost; the code counts only these too
+    /// Leave out what only lost, or what only gained; what may be either, and settings, stay
     #[arg(long, value_enum, value_name = "DIRECTION")]
     only: Option<Only>,
 }
@@ -58,8 +58,8 @@ pub(super) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Exit, Trouble>
     let mut found = diff(&old, &new, caller::now());
     if let Some(only) = args.only {
         let wanted = if only == Only::Gained { Direction::Gained } else { Direction::Lost };
-        found.changes.retain(|change| change.direction == wanted);
-        found.settings.clear();
+        // What may be either is shown in any case: silence would read as «nothing of the kind».
+        found.changes.retain(|change| change.direction == wanted || change.direction == Direction::Changed);
     }
     let exit = if found.is_empty() { Exit::Done } else { Exit::Findings };
     if args.quiet {

@@ -95,9 +95,9 @@ pub fn decide_watched<W: Witness>(
         return Decision::refuse(Reason::Nobody);
     }
     let first = policy.telling(access.cells.ids());
+    let standing = policy.standings.of(subject);
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
-        let scope_names = policy.standings.scope_names();
-        let at = Circumstances { now, subject, facts, scope, scope_names };
+        let at = Circumstances { now, subject, facts, scope, standing: &standing, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&at))
     };
     let Some(method) = policy.routes.method(access.route, access.method) else {
@@ -106,7 +106,6 @@ pub fn decide_watched<W: Witness>(
     if method.when.is_some_and(|when| !holds(when, &access.scope)) {
         return Decision::refuse_at(Reason::Condition, first);
     }
-    let standing = policy.standings.of(subject);
     let Some(scope) = scope_of(access, &standing, policy) else {
         return Decision::refuse_at(Reason::NotAMember, first);
     };

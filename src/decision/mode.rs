@@ -10,7 +10,10 @@ use super::{Decision, Reason};
 pub fn apply(decision: Decision, policy: &Snapshot) -> Decision {
     let protective =
         matches!(decision.reason, Reason::BadRequest(_) | Reason::NoPolicy | Reason::NoApi | Reason::TooManyFailures);
-    if decision.is_permit() || protective || !policy.is_shadowed(decision.cell) {
+    // Who somebody is, is about no cell: watching one column does not let strangers in.
+    let personal = matches!(decision.reason, Reason::NotAMember | Reason::NoGroup | Reason::NotOneRole);
+    let cell = decision.cell.filter(|_| !personal);
+    if decision.is_permit() || protective || !policy.is_shadowed(cell) {
         return decision;
     }
     decision.forwarded_all_the_same()

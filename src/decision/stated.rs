@@ -58,8 +58,8 @@ impl Road<'_> {
 
     /// Whether a condition holds for this question.
     pub fn holds(&self, condition: ConditionId, policy: &Snapshot, subject: &Subject, scope: &Scope<'_>) -> bool {
-        let scope_names = policy.standings.scope_names();
-        let at = Circumstances { now: self.now, subject, facts: self.facts, scope, scope_names };
+        let standing = &policy.standings.of(subject);
+        let at = Circumstances { now: self.now, subject, facts: self.facts, scope, standing, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&at))
     }
 }

@@ -1,7 +1,7 @@
 //! Decision: permit or refusal; only this layer makes a permit.
 
 use crate::policy::RowId;
-use crate::vocabulary::{Candidate, CellId, RouteId, media};
+use crate::vocabulary::{Candidate, CellId, MediaRange, RouteId, media};
 
 use super::Reason;
 
@@ -80,12 +80,17 @@ pub(super) fn lacking(candidates: &[Candidate], wanted: u64, usable: u64) -> imp
 /// no single valid one; none where no range means it.
 pub(super) fn chosen(candidates: &[Candidate], content_type: Option<&str>) -> u64 {
     let candidates = || candidates.iter().enumerate().take(64);
+    let all = || candidates().fold(0, |all, (at, _)| all | 1 << at);
     let Some(essence) = content_type.and_then(media::essence) else {
-        return candidates().fold(0, |all, (at, _)| all | 1 << at);
+        return all();
     };
     let closeness = |candidate: &Candidate| candidate.range.closeness(&essence);
     let closest = candidates().filter(|(_, one)| closeness(one) > 0).max_by_key(|(_, one)| closeness(one));
-    closest.map_or(0, |(at, _)| 1 << at)
+    match closest {
+        // Parts have types of their own, and a client may ask for an answer in parts (RFC 9110, section 15.3.7.2).
+        Some((_, one)) if one.range == MediaRange::Otherwise && essence.starts_with("multipart/") => all(),
+        closest => closest.map_or(0, |(at, _)| 1 << at),
+    }
 }
 
 fn places(bits: u64) -> impl Iterator<Item = usize> + use<> {

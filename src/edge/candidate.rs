@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pingora::proxy::Session;
 
-use crate::decision::{ApprovalSet, Decision, Reason, Silent};
+use crate::decision::{ApprovalSet, Decision, Reason, Silent, Stage};
 use crate::identity::IdentityError;
 use crate::policy::Snapshot;
 use crate::request::{self, CanonicalRequest, Dialect, RawRequest, RejectedRequest};
@@ -87,6 +87,7 @@ impl Second<'_> {
             subject,
             address: exchange.client_address,
             websocket: is_websocket(self.session.req_header()),
+            stage: Stage::Request,
             approvals: self.approvals,
             now: self.now,
         };

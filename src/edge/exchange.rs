@@ -46,6 +46,12 @@ pub struct Exchange {
     /// The query that is forwarded.
     pub(super) query: Option<String>,
     pub(super) scope: Vec<(Box<str>, Box<str>)>,
+    /// The caller's roles that hold in this scope.
+    pub(super) roles: Vec<Box<str>>,
+    /// The methods that were judged besides its own.
+    pub(super) overrides: Vec<String>,
+    /// The one `Content-Type` of the upstream's answer, once there is an answer.
+    pub(super) content_type: Option<Option<String>>,
     pub(super) origin: Option<Box<str>>,
     pub(super) peer: Option<SocketAddr>,
     pub(super) client_address: Option<IpAddr>,
@@ -88,6 +94,9 @@ impl Exchange {
             path: None,
             query: None,
             scope: Vec::new(),
+            roles: Vec::new(),
+            overrides: Vec::new(),
+            content_type: None,
             origin: None,
             peer: None,
             client_address: None,
@@ -143,6 +152,13 @@ impl Exchange {
     fn is_anonymous(&self) -> bool {
         let reason = self.decision.as_ref().map(|decision| decision.reason);
         self.caller.is_none() && matches!(reason, Some(Reason::Public | Reason::Unauthenticated(None)))
+    }
+
+    /// The query parameters that the route reads scopes from.
+    pub(super) fn query_scopes(&self) -> Vec<Box<str>> {
+        let route = self.permit().and_then(Permit::route);
+        let route = self.snapshot().zip(route).and_then(|(policy, route)| policy.routes.route(route));
+        route.map(|route| route.template.query().iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default()
     }
 
     /// The value of the scope that must be one of the caller's.

@@ -107,12 +107,9 @@ fn set_identity(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) ->
     if let Some(id) = &subject.id {
         upstream.insert_header(api.identity.subject.to_string(), visible(&id.to_string(), ""))?;
     }
-    if let Some(policy) = exchange.snapshot() {
-        let roles = policy.standings.of(subject).role_names(&policy.model);
-        let roles: Vec<String> = roles.into_iter().map(|role| visible(role, ",")).collect();
-        if !roles.is_empty() {
-            upstream.insert_header(api.identity.roles.to_string(), roles.join(","))?;
-        }
+    let roles: Vec<String> = exchange.roles.iter().map(|role| visible(role, ",")).collect();
+    if !roles.is_empty() {
+        upstream.insert_header(api.identity.roles.to_string(), roles.join(","))?;
     }
     if let Some(tenant) = exchange.tenant() {
         upstream.insert_header(api.identity.tenant.to_string(), visible(tenant, ""))?;

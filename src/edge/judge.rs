@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
-use crate::decision::{Decision, Reason, Uses, scope_of};
+use crate::decision::{Decision, Reason, Stage, Uses, scope_of};
+use crate::policy::condition::Circumstances;
 use crate::policy::{Placed, Snapshot, Unplaced};
 use crate::request::{self, CanonicalPath, CanonicalRequest, Overrides, RawRequest, RejectedRequest, query};
-use crate::vocabulary::{Cells, Subject, Timestamp};
+use crate::vocabulary::{Cells, Facts, Scope, Subject, Timestamp};
 
 use super::Edge;
 use super::api::{Api, host_name};
@@ -115,10 +116,12 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         subject,
         address,
         websocket,
+        stage: Stage::Request,
         approvals: &approvals,
         now,
     };
     let decision = weigh(&asked, &request.overrides, policy, &mut exchange.uses);
+    exchange.overrides.clone_from(&request.overrides);
     let scope = match (&placed, subject) {
         (Ok(placed), Ok(subject)) => scope_of(&placed.access, &policy.standings.of(subject), policy),
         _ => None,
@@ -129,6 +132,10 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         && (caller.is_some() || decision.is_shadowed());
     keep_target(exchange, api, &request, placed.as_ref().ok(), decision.is_shadowed());
     exchange.websocket = websocket && decision.is_permit();
+    exchange.roles = match (&placed, subject, &scope) {
+        (Ok(placed), Ok(subject), Some(scope)) => roles(&asked, placed, subject, scope, policy),
+        _ => Vec::new(),
+    };
     exchange.candidate = second.judge(exchange, policy.model.dialect, Ok((&request, parameter)), Some(subject));
     match (read::content_length(header), api.body) {
         (Some(length), Some(most)) if length > most && decision.is_permit() => {
@@ -136,6 +143,22 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         }
         _ => Some(decision),
     }
+}
+
+/// The names of the caller's roles that hold here, for the upstream.
+fn roles(
+    asked: &Asked<'_>,
+    placed: &Placed<'_>,
+    subject: &Subject,
+    scope: &Scope<'_>,
+    policy: &Snapshot,
+) -> Vec<Box<str>> {
+    let standing = policy.standings.of(subject);
+    let path = placed.printed(asked.path);
+    let facts = Facts { method: asked.method, path: &path, address: asked.address };
+    let at = Circumstances { now: asked.now, subject, facts, scope, standing: &standing, policy };
+    let there = standing.where_holds(|id| policy.condition(id).is_some_and(|condition| condition.holds(&at)));
+    there.roles_within(scope, placed.access.across, &policy.model).into_iter().map(Into::into).collect()
 }
 
 pub(super) fn token_parameter<'p>(placed: &Result<Placed<'p>, Unplaced>) -> Option<&'p str> {
@@ -181,6 +204,7 @@ fn keep_target(
 pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String]) {
     let (approvals, now, mut uses) = (edge.approvals.load(), now(), exchange.uses);
     let candidate = exchange.candidate.take();
+    exchange.overrides.extend_from_slice(methods);
     let again = |policy: &Snapshot, decision: Decision, uses: &mut Uses| {
         let path = exchange.path.as_deref().unwrap_or_default();
         let path = match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {
@@ -195,6 +219,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
             subject: Ok(exchange.subject().unwrap_or(&exchange.nobody)),
             address: exchange.client_address,
             websocket: false,
+            stage: Stage::Request,
             approvals: &approvals,
             now,
         };
@@ -215,11 +240,13 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
 /// Judges an answer by its media type, before any byte of it has left; whether it may not go to the caller.
 pub(super) fn judge_answer(exchange: &mut Exchange, answer: &ResponseHeader) -> bool {
     // Answers without a body have nothing to tell.
-    if answer.status.is_informational() || matches!(answer.status.as_u16(), 204 | 304) {
+    let status = answer.status.as_u16();
+    if (answer.status.is_informational() && status != 101) || matches!(status, 204 | 304) {
         return false;
     }
     let mut types = answer.headers.get_all(http::header::CONTENT_TYPE).iter();
     let content_type = types.next().filter(|_| types.next().is_none()).and_then(|value| value.to_str().ok());
+    exchange.content_type = Some(content_type.map(str::to_owned));
     if let Some((policy, decision)) = &exchange.candidate
         && let Some(policy) = policy.as_ref()
         && let Some(refused) = refused_answer(policy, decision, &exchange.method, content_type)

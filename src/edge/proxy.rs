@@ -259,12 +259,16 @@ impl Edge {
     async fn read_form(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
         let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.reads_forms());
         let header = session.req_header();
-        if !reads || header.method != http::Method::POST {
+        let scoped = exchange.query_scopes();
+        if scoped.is_empty() && (!reads || header.method != http::Method::POST) {
             return Ok(());
         }
         let judged = exchange.api.as_ref().map_or(Overrides::Reject, |api| api.overrides);
         match form::kind(&header.headers) {
             Ok(None) => {}
+            // Frameworks read a scope from a form as gladly as from the query, and some look there first.
+            Ok(Some(FormKind::Multipart)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
+            Ok(Some(FormKind::Untyped)) if !reads => {}
             Err(Unreadable) => {
                 exchange.reject(RejectedRequest::MethodOverride);
             }
@@ -288,8 +292,14 @@ impl Edge {
                     exchange.reject(RejectedRequest::FormTooLong);
                     return Ok(());
                 };
+                if scoped.iter().any(|name| query::form_names(&body, name)) {
+                    exchange.reject(RejectedRequest::AmbiguousScope);
+                    return Ok(());
+                }
                 let mut asked = Vec::new();
-                query::form_method_overrides(&body, &mut asked);
+                if reads {
+                    query::form_method_overrides(&body, &mut asked);
+                }
                 // A body cannot be forwarded without its override, so only `evaluate` lets one pass, if it is permitted.
                 match judged {
                     _ if asked.is_empty() => {}

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::decision::{ApprovalSet, Reason, Silent};
+use crate::decision::{ApprovalSet, Reason, Silent, Stage};
 use crate::identity::{IdentityError, Verified};
 use crate::policy::Snapshot;
 use crate::reload::Live;
@@ -29,8 +29,14 @@ pub(super) struct Standing {
     query: Option<String>,
     address: Option<IpAddr>,
     websocket: bool,
+    overrides: Vec<String>,
+    content_type: Option<Option<String>>,
     ends: Option<Instant>,
+    judged: Instant,
 }
+
+/// How long the word of a policy that looks at the time is believed.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 impl Standing {
     /// The standing of an exchange that was permitted; `None` where nothing was decided.
@@ -45,7 +51,10 @@ impl Standing {
             query: exchange.query.clone(),
             address: exchange.client_address,
             websocket: exchange.websocket,
+            overrides: exchange.overrides.clone(),
+            content_type: exchange.content_type.clone(),
             ends: exchange.ends,
+            judged: Instant::now(),
         })
     }
 
@@ -68,13 +77,14 @@ impl Standing {
             // Only a policy that forwards its refusals lets it go on; under the next one nobody stands behind it.
             self.caller = None;
         }
-        if Arc::ptr_eq(&self.policy, &live) {
+        let by_time = live.as_ref().as_ref().is_some_and(|policy| !policy.model.conditions.is_empty());
+        if Arc::ptr_eq(&self.policy, &live) && !(by_time && self.judged.elapsed() >= BELIEVED) {
             return Ok(());
         }
         if !live.as_ref().as_ref().is_some_and(|policy| self.is_permitted_by(policy)) {
             return Err("stream-ended");
         }
-        self.policy = live;
+        (self.policy, self.judged) = (live, Instant::now());
         Ok(())
     }
 
@@ -92,9 +102,13 @@ impl Standing {
             subject: Ok(self.caller.as_ref().map_or(&nobody, |verified| &verified.subject)),
             address: self.address,
             websocket: self.websocket,
+            stage: match &self.content_type {
+                Some(content_type) => Stage::Answer(content_type.as_deref()),
+                None => Stage::Request,
+            },
             approvals: &approvals,
             now: now(),
         };
-        weigh(&asked, &[], policy, &mut Silent).is_permit()
+        weigh(&asked, &self.overrides, policy, &mut Silent).is_permit()
     }
 }

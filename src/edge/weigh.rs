@@ -19,6 +19,8 @@ pub(super) struct Asked<'a> {
     pub(super) subject: Result<&'a Subject, IdentityError>,
     pub(super) address: Option<IpAddr>,
     pub(super) websocket: bool,
+    /// How far the exchange has come.
+    pub(super) stage: Stage<'a>,
     pub(super) approvals: &'a ApprovalSet,
     pub(super) now: Timestamp,
 }
@@ -45,7 +47,13 @@ pub(super) fn weigh_overrides<W: Witness>(
     overrides.iter().fold(decision, |decision, method| {
         heavier(decision, || {
             let placed = policy.routes.place(method, asked.path, asked.query);
-            Some(decide_one(&Asked { method, placed: &placed, ..*asked }, policy, uses))
+            // The answer is judged as one to the method that was sent: of another one every type must be permitted,
+            // and none may have to be masked.
+            let stage = Stage::Answer(None);
+            let decision = decide_one(&Asked { method, placed: &placed, stage, ..*asked }, policy, uses);
+            let unmasked = decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some());
+            let cell = decision.cell;
+            Some(heavier(decision, || unmasked.then(|| refused(Reason::CannotMask, cell, policy))))
         })
     })
 }
@@ -56,8 +64,12 @@ pub(super) fn refused(reason: Reason, cell: Option<CellId>, policy: &Snapshot) -
 }
 
 fn decide_one<W: Witness>(asked: &Asked<'_>, policy: &Snapshot, uses: &mut W) -> Decision {
-    let facts = Facts { method: asked.method, path: asked.path.as_str(), address: asked.address };
-    let question = Question { access: access_of(asked.placed), subject: asked.subject, facts, stage: Stage::Request };
+    // Conditions see the path that is forwarded, however the client spelt it.
+    let printed = asked.placed.as_ref().ok().filter(|_| !policy.model.conditions.is_empty());
+    let printed = printed.map(|placed| placed.printed(asked.path));
+    let path = printed.as_deref().unwrap_or(asked.path.as_str());
+    let facts = Facts { method: asked.method, path, address: asked.address };
+    let question = Question { access: access_of(asked.placed), subject: asked.subject, facts, stage: asked.stage };
     mode::apply(decide_watched(question, policy, asked.approvals, asked.now, uses), policy)
 }
 

@@ -207,7 +207,9 @@ fn open_api(
         Issuers::new(named).ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))?;
     let keys = key_files.iter().filter(|file| api.api_keys.iter().any(|name| **name == *file.name()));
     let keys = ApiKeys::new(keys.cloned().collect());
-    let own = api.identity_headers.all().into_iter().chain(keys.headers());
+    // A key for another API is a secret too.
+    let every = ApiKeys::new(key_files.to_vec());
+    let own = api.identity_headers.all().into_iter().chain(every.headers());
     let headers = HeaderRules::new(own, api.pass_headers.iter().map(|name| &**name));
     let upstream = Upstream::new(&plans::upstream(&api.upstream))
         .map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))?;

@@ -10,6 +10,9 @@ use cel::{Context, IdedExpr, Program, Value};
 use crate::vocabulary::name::nearest;
 use crate::vocabulary::{Facts, Scope, Subject, Timestamp};
 
+use super::snapshot::Snapshot;
+use super::standing::Standing;
+
 /// ConditionId: a condition by its place in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConditionId(pub u32);
@@ -37,8 +40,10 @@ pub struct Circumstances<'a> {
     pub facts: Facts<'a>,
     /// The values of the declared scopes, as the request carries them.
     pub scope: &'a Scope<'a>,
-    /// The names of the declared scopes, in the same order.
-    pub scope_names: &'a [Box<str>],
+    /// What of the caller's roles, groups and tenants counts.
+    pub standing: &'a Standing<'a>,
+    /// The policy, for names.
+    pub policy: &'a Snapshot,
 }
 
 /// Longer texts are no conditions but programs.
@@ -106,7 +111,7 @@ impl Condition {
         let moment = i64::try_from(at.now.0).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
         let Some(moment) = moment else { return false };
         context.add_variable_from_value("now", Value::Timestamp(moment.into()));
-        context.add_variable_from_value("caller", caller(at.subject));
+        context.add_variable_from_value("caller", caller(at));
         context.add_variable_from_value("request", request(at));
         matches!(self.program.execute(&context), Ok(Value::Bool(true)))
     }
@@ -124,7 +129,12 @@ impl Default for Environment {
     }
 }
 
-fn caller(subject: &Subject) -> HashMap<String, Value> {
+/// The caller as the policy takes it: what a `users:` entry replaces is replaced, what does not count is left out.
+fn caller(at: &Circumstances<'_>) -> HashMap<String, Value> {
+    let (subject, model) = (at.subject, &at.policy.model);
+    let group = at.standing.group().and_then(|group| model.groups.get(usize::try_from(group).ok()?));
+    let claimed = at.standing.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+    let known = claimed.iter().filter(|name| model.rows.iter().any(|row| row.name == **name));
     let text = |text: &str| Value::String(Arc::new(text.to_owned()));
     let texts = |list: &mut dyn Iterator<Item = &str>| Value::List(Arc::new(list.map(text).collect()));
     let id = subject.id.as_ref();
@@ -134,10 +144,10 @@ fn caller(subject: &Subject) -> HashMap<String, Value> {
         ("source", id.map_or(Value::Null, |id| text(&id.source))),
         ("kind", text(subject.kind.word())),
         ("client", subject.client.as_deref().map_or(Value::Null, text)),
-        ("tenants", named(&subject.tenants)),
-        ("roles", texts(&mut subject.roles.iter().map(|role| &*role.role))),
-        ("groups", named(&subject.groups)),
-        ("permissions", named(&subject.permissions)),
+        ("tenants", named(at.standing.tenants())),
+        ("roles", texts(&mut at.standing.role_names(model).into_iter())),
+        ("groups", texts(&mut group.iter().map(|group| &*group.name))),
+        ("permissions", texts(&mut known.map(|name| &**name))),
         ("claims", map(subject.claims.iter().map(|(name, value)| (name.clone(), json(value))))),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -146,7 +156,7 @@ fn caller(subject: &Subject) -> HashMap<String, Value> {
 
 fn request(at: &Circumstances<'_>) -> HashMap<String, Value> {
     let text = |text: &str| Value::String(Arc::new(text.to_owned()));
-    let scope = at.scope_names.iter().zip(at.scope.iter());
+    let scope = at.policy.standings.scope_names().iter().zip(at.scope.iter());
     let scope = scope.filter_map(|(name, value)| Some((name.to_string(), text(value.as_deref()?))));
     [
         ("method", text(at.facts.method)),

@@ -43,13 +43,16 @@ fn report(sort: &str, name: &str, what: Option<(Vec<String>, Place)>) -> Finding
 /// Told: everything that is said of a thing, in names, each sentence with its words for having and lacking it.
 type Told = BTreeSet<(&'static str, String)>;
 
-/// What a role says. Rows count with what it includes: whoever changes an included role changes this one.
+/// What a role says. Rows count with their cells and with what it includes: whoever changes one of these changes it.
 fn told_role(role: &Role, policy: &Snapshot) -> Told {
     let mut told = Told::new();
     for part in &role.parts {
         let whereabouts = bounds(&part.scope, policy);
         for row in part.rows.iter().filter_map(|row| policy.row(*row)) {
-            told.insert(("the permission", format!("`{}`{whereabouts}", row.name)));
+            let mut cells: Vec<String> =
+                row.cells.iter().filter_map(|cell| policy.cell(*cell)).map(ToString::to_string).collect();
+            cells.sort_unstable();
+            told.insert(("the permission", format!("`{}` ({}){whereabouts}", row.name, cells.join(", "))));
         }
     }
     told.extend(role.includes.iter().map(|name| ("the inclusion of", format!("`{name}`"))));

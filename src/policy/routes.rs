@@ -82,6 +82,15 @@ pub struct Placed<'r> {
     pub access: Access<'r>,
 }
 
+impl Placed<'_> {
+    /// The path as it is forwarded: literals as the policy spells them, values as the request does.
+    pub fn printed(&self, path: &CanonicalPath<'_>) -> String {
+        let mut out = String::with_capacity(path.as_str().len());
+        self.route.template.print(path.as_str(), &mut out);
+        out
+    }
+}
+
 /// What a request would do, as a question to `decide` asks for it.
 pub fn access_of<'r>(placed: &'r Result<Placed<'_>, Unplaced>) -> Result<&'r Access<'r>, Unplaced> {
     placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced)

@@ -256,10 +256,20 @@ impl<'p> Standing<'p> {
         }
     }
 
-    /// The names of the roles that count, for identity headers and explanations.
+    /// The names of the roles that count, wherever they were given.
     pub fn role_names<'m>(&self, model: &'m Model) -> Vec<&'m str> {
-        let name = |role: u32| usize::try_from(role).ok().and_then(|at| model.roles.get(at)).map(|role| &*role.name);
-        self.roles().filter_map(name).collect()
+        self.roles().filter_map(|role| role_name(role, model)).collect()
+    }
+
+    /// The names of the roles that hold in a scope: they count, fit, and their condition holds.
+    pub fn roles_within<'m>(&self, scope: &Scope<'_>, across: u8, model: &'m Model) -> Vec<&'m str> {
+        let mut names = Vec::new();
+        self.each_grant(scope, across, |grant| {
+            let holds = grant.assigned && grant.there;
+            let name = role_name(grant.role, model).filter(|name| holds && !names.contains(name));
+            names.extend(name);
+        });
+        names
     }
 
     /// Word number `word` of the rows held in `scope`; scopes in `across` need not be named by a grant's values.
@@ -345,6 +355,10 @@ impl<'p> Standing<'p> {
     pub fn claims(&self) -> Option<&'p Subject> {
         self.entry.and_then(|entry| entry.roles).is_none().then_some(self.subject)
     }
+}
+
+fn role_name(role: u32, model: &Model) -> Option<&str> {
+    model.roles.get(usize::try_from(role).ok()?).map(|role| &*role.name)
 }
 
 /// Whether every bound of a grant fits the request's scope.

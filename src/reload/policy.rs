@@ -209,7 +209,9 @@ impl PolicyStore {
             if let Some(live) = live.as_ref() {
                 loaded.findings.extend(locked::changes(live, candidate));
             }
-            if candidate.model.cases_must_pass {
+            // The live policy's word counts too: no edit takes it back and breaks a case at once.
+            let asked = live.as_ref().as_ref().is_some_and(|live| live.model.cases_must_pass);
+            if asked || candidate.model.cases_must_pass {
                 let found = cases::judge(candidate, &mut sources, look.cases, &self.path, Some(&self.issuers));
                 loaded.findings.extend(found);
             }

@@ -152,7 +152,7 @@ fn check_text(decoded: &Decoded<'_>, dialect: Dialect) -> Result<(), RejectedReq
     if dialect.refuses_cuts() && text.contains(';') {
         return Err(RejectedRequest::PathParameter);
     }
-    if dialect.folds_case() && text.chars().any(folds_into_ascii) {
+    if (dialect.folds_case() || dialect.refuses_cuts()) && text.chars().any(folds_into_ascii) {
         return Err(RejectedRequest::FoldsIntoAscii);
     }
     let inner = text.strip_prefix('/').unwrap_or(text);

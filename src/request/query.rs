@@ -45,10 +45,9 @@ pub fn scope<'q>(query: &'q str, name: &str, folds_case: bool) -> Result<Option<
     let named = |written: &str| if folds_case { written.eq_ignore_ascii_case(name) } else { written == name };
     let mut found = None;
     for (written, value) in parameters(query) {
-        let base = written.trim_start_matches(['[', ']', ' ']).split(['[', ']', '\0']).next().unwrap_or_default();
         if named(&written) && found.is_none() {
             found = Some(value);
-        } else if same_name(base, name) || same_name(&written, name) {
+        } else if is_taken_for(&written, name) {
             return ambiguous;
         }
     }
@@ -103,6 +102,18 @@ pub fn method_overrides(query: &str, asked: &mut Vec<String>) {
 /// Adds the methods that a url-encoded form asks for.
 pub fn form_method_overrides(body: &[u8], asked: &mut Vec<String>) {
     method_overrides(&String::from_utf8_lossy(body), asked);
+}
+
+/// Whether a url-encoded form has a field that some framework takes for the parameter `name`.
+pub fn form_names(body: &[u8], name: &str) -> bool {
+    let body = String::from_utf8_lossy(body);
+    parameters(&body).any(|(written, _)| is_taken_for(&written, name))
+}
+
+/// Whether some framework takes `written` for `name`, brackets behind or before it included.
+fn is_taken_for(written: &str, name: &str) -> bool {
+    let base = written.trim_start_matches(['[', ']', ' ']).split(['[', ']', '\0']).next().unwrap_or_default();
+    same_name(base, name) || same_name(written, name)
 }
 
 /// Whether some framework takes the two names for one, the second without odd letters: PHP turns `.` and blanks into `_`, several ignore case.

@@ -133,11 +133,17 @@ fn parse_id(written: &str) -> Result<String, String> {
     if is_id(written) { Ok(written.to_owned()) } else { Err(wrong()) }
 }
 
+/// A hundred years, in seconds.
+const LONGEST: u64 = 36_525 * 86_400;
+
 fn parse_expiry(written: &str) -> Result<Expiry, String> {
     if written == "never" {
         return Ok(Expiry::Never);
     }
     let after = parse_duration(written).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
+    if after.is_some_and(|after| after > LONGEST) {
+        return Err("that is more than a hundred years away: write `never`".to_owned());
+    }
     let found = after.map(Expiry::After).or_else(|| Timestamp::parse(written).map(Expiry::At));
     found.ok_or_else(|| "a time such as 90d or 12h, a moment such as 2030-01-31T12:00:00Z, or never".to_owned())
 }

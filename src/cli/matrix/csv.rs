@@ -22,7 +22,10 @@ fn record<'a>(fields: impl Iterator<Item = &'a str>) -> String {
     line
 }
 
-/// A field, in quotes where it would read as something else without them (RFC 4180, section 2, rules 6 and 7).
+/// A field that no spreadsheet takes for a formula, in quotes where it would read as something else without them (RFC 4180, section 2, rules 6 and 7).
 fn field(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t']) {
+        return field(&format!("'{text}"));
+    }
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }

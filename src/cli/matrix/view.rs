@@ -67,9 +67,11 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
         }
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());
-            let scope_names = policy.standings.scope_names();
-            let at = Circumstances { now, subject: &caller, facts: Facts::default(), scope: &scope, scope_names };
-            let holds = |condition| policy.condition(condition).is_some_and(|condition| condition.holds(&at));
+            let (facts, subject) = (Facts::default(), &caller);
+            let at = Circumstances { now, subject, facts, scope: &scope, standing: &standing, policy };
+            // Only a caller who was stated can be judged by one.
+            let stated = selection.subject.is_some();
+            let holds = |id| stated && policy.condition(id).is_some_and(|condition| condition.holds(&at));
             let (approvals, subject, scope) = (&approvals, &caller, &scope);
             View::of(&Seat { policy, approvals, now, subject, standing, scope, across: 0, holds: &holds })
         }

@@ -2,9 +2,19 @@
 
 use super::*;
 
+const POLICY: &str = "version: 1
+name: p
+scopes: { tenant: caller }
+routes: { /a: { GET: read A } }
+resources: [A]
+permissions: { One: { A: R } }
+roles: { Level 2: { permissions: [One] }, Admin: { assign: policy-only, permissions: [One] } }
+groups: { Staff: {} }
+";
+
 fn holds(text: &str) -> bool {
     let subject: Subject = serde_json::from_str(
-        r#"{ "id": "hospital/smith", "client": "app-1", "tenants": ["t1"], "roles": ["Level 2"], "groups": ["Staff"],
+        r#"{ "id": "hospital/smith", "client": "app-1", "tenants": ["t1"], "roles": ["Level 2", "Admin", "unknown"], "groups": ["Staff", "unknown"],
              "claims": { "acr": "mfa", "level": 2, "amr": ["pwd", "otp"], "vip": true, "ratio": 0.5 } }"#,
     )
     .unwrap();
@@ -12,13 +22,12 @@ fn holds(text: &str) -> bool {
     let mut scope: Scope<'_> = Default::default();
     scope[0] = Some("t1".into());
     let facts = Facts { method: "GET", path: "/t1/api", address: "10.0.0.7".parse().ok() };
-    condition.holds(&Circumstances {
-        now: Timestamp(1_798_761_600),
-        subject: &subject,
-        facts,
-        scope: &scope,
-        scope_names: &["tenant".into()],
-    })
+    let mut sources = crate::document::Sources::default();
+    sources.add("p.yaml", POLICY);
+    let policy = &crate::policy::load(&sources, None).snapshot.unwrap();
+    let standing = &policy.standings.of(&subject);
+    let now = Timestamp(1_798_761_600);
+    condition.holds(&Circumstances { now, subject: &subject, facts, scope: &scope, standing, policy })
 }
 
 fn refused(text: &str) -> String {
@@ -42,6 +51,7 @@ fn a_condition_sees_the_moment_the_caller_and_the_request() {
         "has(caller.claims.acr) && !has(caller.claims.nonce)",
         "now.getHours() == 0",
         "caller.claims.ratio < 1.0",
+        "!('Admin' in caller.roles) && caller.roles == ['Level 2'] && caller.groups == ['Staff']",
     ] {
         assert!(holds(text), "{text}");
     }

@@ -159,6 +159,9 @@ fn check_method(source: &MethodSource, findings: &mut Findings) {
     if source.websocket && name != "GET" {
         findings.push(bad("a WebSocket is opened by GET".to_owned()));
     }
+    if source.websocket && matches!(source.need, NeedSource::ByType(_)) {
+        findings.push(bad("what flows through a WebSocket has no type: `by-type` cannot judge it".to_owned()));
+    }
     let closed = matches!(source.need, NeedSource::Public | NeedSource::Nobody);
     if closed && source.when.is_some() {
         findings.push(bad("a condition changes nothing here: `public` and `nobody` are decided before it".to_owned()));
