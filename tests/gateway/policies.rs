@@ -128,7 +128,16 @@ impl Book {
         let answer = ask(scene.at(), request(&format!("{} {}", case.method, case.target), &headers, b""));
         let got = scene.origin.seen().split_off(before);
         let reached = got.iter().map(|seen| format!("{} {}", seen.method(), seen.target())).collect();
-        let said = if answer.status == 200 { answer.text() } else { answer.reason() };
+        let said = match (answer.status, &*case.method) {
+            // An answer to HEAD has no body: what it would have said stands in the audit.
+            (200, "HEAD") => ANSWER.to_owned(),
+            (200, _) => answer.text(),
+            (_, "HEAD") => {
+                let record = scene.record(answer.header("x-portcullis-decision").unwrap());
+                record["reason"].as_str().unwrap().to_owned()
+            }
+            _ => answer.reason(),
+        };
         Came { status: answer.status, said, reached }
     }
 
@@ -216,25 +225,25 @@ fn presented(caller: &Subject, scene: &Scene) -> Vec<String> {
 
 #[test]
 fn the_cases_of_noah_es_hold_on_the_wire() {
-    Book::open("noah-es").ask_all(1);
+    Book::open("noah-es").ask_all(92);
 }
 
 #[test]
 fn the_cases_of_the_hid_integration_service_hold_on_the_wire() {
-    Book::open("hid-integration-service").ask_all(1);
+    Book::open("hid-integration-service").ask_all(145);
 }
 
 #[test]
 fn the_cases_of_carestream_hold_on_the_wire() {
-    Book::open("carestream").ask_all(1);
+    Book::open("carestream").ask_all(95);
 }
 
 #[test]
 fn the_cases_of_proknow_hold_on_the_wire() {
-    Book::open("proknow").ask_all(1);
+    Book::open("proknow").ask_all(121);
 }
 
 #[test]
 fn the_cases_of_pathology_hold_on_the_wire() {
-    Book::open("pathology").ask_all(1);
+    Book::open("pathology").ask_all(87);
 }

@@ -129,9 +129,9 @@ fn an_admin_calls_what_the_policy_lists_and_does_not_edit_its_own_role() {
         role r1 Writers            | "Writers"                | GET /roles/r1, PATCH /roles/r1
         role ADMIN Root            | 403 nobody               | GET /roles/ADMIN
         role OTHERWISE Root        | 400 bad-request          |
-        search Clinic              | 404 no-route             |
+        search Clinic              | 405 no-method            |
     "#;
-    // Searches go where the vendor's list of routes, and so the policy, has nothing.
+    // The route that the SDK searches by is not in the vendor's list, and so not in the policy: it reads as a patient.
     let table = table.replace("ADMIN", ADMIN).replace("OTHERWISE", &ADMIN.to_uppercase());
     office.calls("ada", &mut ada, &table);
     office.close();
