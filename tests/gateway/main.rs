@@ -12,6 +12,7 @@ mod support;
 
 mod lifecycle;
 mod matrix;
+mod policies;
 mod reload;
 mod wire;
 

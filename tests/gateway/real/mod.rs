@@ -6,5 +6,6 @@ mod curl;
 mod demo;
 mod oidc;
 mod orthanc;
+mod proknow;
 mod schema;
 mod websocket;

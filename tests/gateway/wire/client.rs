@@ -10,14 +10,14 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Client: one connection to the gateway.
-pub(super) struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     pending: Vec<u8>,
 }
 
 impl Client {
     /// A connection to `at`.
-    pub(super) fn connect(at: SocketAddr) -> Self {
+    pub(crate) fn connect(at: SocketAddr) -> Self {
         let stream = TcpStream::connect(at).expect("the gateway listens");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -26,33 +26,33 @@ impl Client {
     }
 
     /// Sends bytes; a gateway that has refused already may have closed the connection, which is no error here.
-    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.stream.write_all(bytes.as_ref()).ok();
         self
     }
 
     /// Sends bytes, and says whether the gateway still took them.
-    pub(super) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
     /// The socket itself, for a second thread.
-    pub(super) fn socket(&self) -> TcpStream {
+    pub(crate) fn socket(&self) -> TcpStream {
         self.stream.try_clone().unwrap()
     }
 
     /// The answer to a request that was not HEAD.
-    pub(super) fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> Answer {
         self.try_answer(false).expect("the gateway answers")
     }
 
     /// The answer to HEAD.
-    pub(super) fn answer_to_head(&mut self) -> Answer {
+    pub(crate) fn answer_to_head(&mut self) -> Answer {
         self.try_answer(true).expect("the gateway answers")
     }
 
     /// The head of the next answer, interim ones included; what follows it stays on the connection.
-    pub(super) fn head(&mut self) -> Option<Answer> {
+    pub(crate) fn head(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(at) = find(&self.pending, b"\r\n\r\n") {
                 break at + 4;
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// The next final answer; nothing where the connection ended without one.
-    pub(super) fn try_answer(&mut self, to_head: bool) -> Option<Answer> {
+    pub(crate) fn try_answer(&mut self, to_head: bool) -> Option<Answer> {
         let mut answer = self.head()?;
         while matches!(answer.status, 100 | 103) {
             answer = self.head()?;
@@ -86,7 +86,7 @@ impl Client {
     }
 
     /// Exactly `count` bytes.
-    pub(super) fn exactly(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn exactly(&mut self, count: usize) -> Vec<u8> {
         while self.pending.len() < count {
             assert!(self.more(), "the connection ended after {} of {count} bytes", self.pending.len());
         }
@@ -94,7 +94,7 @@ impl Client {
     }
 
     /// Whether the gateway sends nothing for `time` and keeps the connection.
-    pub(super) fn is_silent_for(&mut self, time: Duration) -> bool {
+    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let mut byte = [0];
         let read = self.stream.read(&mut byte);
@@ -109,12 +109,12 @@ impl Client {
     }
 
     /// Says that nothing more will be sent.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
     /// Reads on; false at the end of the connection.
-    pub(super) fn more(&mut self) -> bool {
+    pub(crate) fn more(&mut self) -> bool {
         let mut chunk = [0; 16 * 1024];
         match self.stream.read(&mut chunk) {
             Ok(0) => false,
@@ -130,7 +130,7 @@ impl Client {
     }
 
     /// What has been read and not been used.
-    pub(super) fn taken(&mut self) -> Vec<u8> {
+    pub(crate) fn taken(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.pending)
     }
 
@@ -162,13 +162,13 @@ impl Client {
 
 /// Answer: a response of the gateway.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// The status.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Names in lower case and values, in their order.
-    pub(super) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// The body.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -185,28 +185,28 @@ impl Answer {
     }
 
     /// The first value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
     /// All values of a header.
-    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
 
     /// The body as text.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The body as JSON.
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The reason of a refusal: the last part of the problem's `type`.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         let problem = self.json();
         let kind = problem["type"].as_str().unwrap_or_else(|| panic!("no type in {problem}"));
         kind.strip_prefix("urn:portcullis:reason:").unwrap_or_else(|| panic!("another type: {kind}")).to_owned()
@@ -214,14 +214,14 @@ impl Answer {
 }
 
 /// The answer to one request on a connection of its own.
-pub(super) fn ask(at: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
+pub(crate) fn ask(at: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
     let to_head = request.as_ref().starts_with(b"HEAD ");
     let mut client = Client::connect(at);
     client.send(request).try_answer(to_head).expect("the gateway answers")
 }
 
 /// The bytes of a request: a line without version, header lines, and a body with its length where there is one.
-pub(super) fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{line} HTTP/1.1\r\n");
     let has = |name: &str| headers.iter().any(|header| header.to_ascii_lowercase().starts_with(name));
     if !has("host:") {
@@ -238,11 +238,11 @@ pub(super) fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
 }
 
 /// The header line that presents `token`.
-pub(super) fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 
 /// Where `needle` begins.
-pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -1,8 +1,8 @@
 //! What goes over the wire, byte by byte: spellings, headers, bodies, upgrades and refusals.
 
-mod client;
-mod origin;
-mod scene;
+pub(crate) mod client;
+pub(crate) mod origin;
+pub(crate) mod scene;
 
 mod api_keys;
 mod bodies;

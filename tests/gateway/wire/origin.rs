@@ -13,7 +13,7 @@ use super::client::find;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Origin: the upstream behind the gateway; it ends when it is dropped.
-pub(super) struct Origin {
+pub(crate) struct Origin {
     address: SocketAddr,
     seen: Seens,
     ended: Arc<AtomicBool>,
@@ -23,23 +23,23 @@ type Seens = Arc<Mutex<Vec<Seen>>>;
 
 /// Seen: a request as it arrived.
 #[derive(Clone, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Request line and header fields, with the line that ends them.
-    pub(super) head: Vec<u8>,
+    pub(crate) head: Vec<u8>,
     /// What came behind the head and belongs to it, with the framing of its chunks.
-    pub(super) raw_body: Vec<u8>,
+    pub(crate) raw_body: Vec<u8>,
     /// The body without framing.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Origin {
     /// An origin that answers 200 with `ok`.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::answering(|_| ok("ok"))
     }
 
     /// An origin that answers each whole request with the bytes of `answer`.
-    pub(super) fn answering(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(crate) fn answering(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::scripted(move |mut stream, seen| {
             let mut pending = Vec::new();
             while let Some(request) = read_request(&mut stream, &mut pending, seen) {
@@ -55,7 +55,7 @@ impl Origin {
     }
 
     /// An origin whose connections are the affair of `script`.
-    pub(super) fn scripted(script: impl Fn(TcpStream, &Journal) + Send + Sync + 'static) -> Self {
+    pub(crate) fn scripted(script: impl Fn(TcpStream, &Journal) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, ended) = (Seens::default(), Arc::new(AtomicBool::new(false)));
@@ -76,27 +76,27 @@ impl Origin {
     }
 
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Every request that has arrived, oldest first.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// The newest request; the test fails where there is none.
-    pub(super) fn last(&self) -> Seen {
+    pub(crate) fn last(&self) -> Seen {
         self.seen().pop().expect("a request has reached the upstream")
     }
 
     /// How many requests have arrived.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
 
     /// Waits until `count` requests have arrived.
-    pub(super) fn wait_for(&self, count: usize) {
+    pub(crate) fn wait_for(&self, count: usize) {
         let until = Instant::now() + Duration::from_secs(20);
         while self.count() < count {
             assert!(Instant::now() < until, "{} of {count} requests arrived", self.count());
@@ -115,11 +115,11 @@ impl Drop for Origin {
 
 /// Journal: where a script notes what arrived.
 #[derive(Clone)]
-pub(super) struct Journal(Seens);
+pub(crate) struct Journal(Seens);
 
 impl Journal {
     /// Notes a request; its place in the journal.
-    pub(super) fn note(&self, seen: Seen) -> usize {
+    pub(crate) fn note(&self, seen: Seen) -> usize {
         let mut all = self.0.lock().unwrap();
         all.push(seen);
         all.len() - 1
@@ -128,34 +128,34 @@ impl Journal {
 
 impl Seen {
     /// The request line.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.text().split("\r\n").next().unwrap_or_default().to_owned()
     }
 
     /// The method.
-    pub(super) fn method(&self) -> String {
+    pub(crate) fn method(&self) -> String {
         self.line().split(' ').next().unwrap_or_default().to_owned()
     }
 
     /// The target, query included, as it arrived.
-    pub(super) fn target(&self) -> String {
+    pub(crate) fn target(&self) -> String {
         self.line().split(' ').nth(1).unwrap_or_default().to_owned()
     }
 
     /// Head as text.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.head).into_owned()
     }
 
     /// Names as they arrived and values.
-    pub(super) fn fields(&self) -> Vec<(String, String)> {
+    pub(crate) fn fields(&self) -> Vec<(String, String)> {
         let text = self.text();
         let fields = text.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
         fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
     }
 
     /// All values of a header.
-    pub(super) fn all(&self, name: &str) -> Vec<String> {
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
         self.fields()
             .into_iter()
             .filter(|(known, _)| known.eq_ignore_ascii_case(name))
@@ -164,7 +164,7 @@ impl Seen {
     }
 
     /// The only value of a header; the test fails where it stands there twice.
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut all = self.all(name);
         assert!(all.len() < 2, "`{name}` arrived {} times: {all:?}", all.len());
         all.pop()
@@ -172,7 +172,7 @@ impl Seen {
 }
 
 /// Reads one whole request, and notes it as soon as its head is there; the body follows when it is.
-pub(super) fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Option<Seen> {
+pub(crate) fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Option<Seen> {
     let end = loop {
         if let Some(at) = find(pending, b"\r\n\r\n") {
             break at + 4;
@@ -226,6 +226,6 @@ fn fill(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<()> {
 }
 
 /// A 200 with a body.
-pub(super) fn ok(body: &str) -> Vec<u8> {
+pub(crate) fn ok(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }

@@ -111,12 +111,17 @@ pub(crate) struct Scene {
 impl Scene {
     /// A scene with [`STRICT`].
     pub(crate) fn strict(origin: Origin) -> Plan {
-        Plan { origin, policy: STRICT.to_owned(), changes: Vec::new(), files: Vec::new() }
+        Self::of(origin, STRICT)
     }
 
     /// A scene with [`NOAH`].
     pub(crate) fn noah(origin: Origin) -> Plan {
-        Plan { origin, policy: NOAH.to_owned(), changes: Vec::new(), files: Vec::new() }
+        Self::of(origin, NOAH)
+    }
+
+    /// A scene with another policy.
+    pub(crate) fn of(origin: Origin, policy: &str) -> Plan {
+        Plan { origin, policy: policy.to_owned(), changes: Vec::new(), files: Vec::new() }
     }
 
     /// Where the gateway listens.

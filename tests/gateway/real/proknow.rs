@@ -1,0 +1,247 @@
+//! ProKnow's own SDK through the gateway, with the published policy, API keys as HTTP Basic, and a stub upstream.
+
+mod organization;
+
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::process::{Conversation, installed, script};
+use crate::wire::scene::{Scene, until};
+use organization::{ADMIN, PHI, organization};
+
+const POLICY: &str = include_str!("../../../policies/proknow.yaml");
+const PASSWORD: &str = "a password that callers never learn";
+
+/// Office: the gateway in front of the organization, and keys for people who come with the SDK.
+struct Office {
+    scene: Scene,
+    secrets: Vec<String>,
+}
+
+impl Office {
+    fn open() -> Self {
+        let scene = Scene::of(organization(), POLICY)
+            .with("/issuers", json!({}))
+            .with("/api-keys/machines", json!({ "file": "keys.yaml", "basic": true }))
+            .with("api/credential", json!({ "basic": { "user": "portcullis", "password": { "file": "password" } } }))
+            .file("keys.yaml", "version: 1\nkeys: {}\n")
+            .file("password", PASSWORD)
+            .start();
+        Self { scene, secrets: Vec::new() }
+    }
+
+    /// What `portcullis key` prints, when the gateway has read the file again.
+    fn key(&self, arguments: &[&str]) -> String {
+        let read = || {
+            let name = r#"portcullis_reloads_total{api="",result="published",what="keys"}"#;
+            self.scene.wait(self.scene.gateway.metric(name))
+        };
+        let before = read();
+        let file = self.scene.stage.path("keys.yaml");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let output = command.args(["key", arguments[0], "--file"]).arg(file).args(&arguments[1..]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        until("the keys are read again", || read() > before);
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Somebody with a new key, who uses the SDK.
+    fn hire(&mut self, id: &str, rights: &[&str]) -> Conversation {
+        let made = self.key(&[&["create", "--id", id], rights].concat());
+        let secret = made.strip_prefix(&format!("{id}:")).unwrap().to_owned();
+        self.secrets.push(secret.clone());
+        self.sdk(id, &secret)
+    }
+
+    /// The SDK with this key.
+    fn sdk(&self, id: &str, secret: &str) -> Conversation {
+        let mut command = Command::new(installed("venv/bin/python"));
+        command.arg(script("proknow.py")).arg(format!("http://{}", self.scene.at()));
+        command.env("KEY_ID", id).env("KEY_SECRET", secret);
+        Conversation::start(command.env("PYTHONDONTWRITEBYTECODE", "1").env("NO_PROXY", "*"))
+    }
+
+    /// Makes the calls of a table one after the other: in each line the call with its arguments, what it gives or the
+    /// status and reason with which it fails, and exactly the requests below `/api` that the upstream gets of it.
+    fn calls(&self, id: &str, sdk: &mut Conversation, table: &str) {
+        for line in table.lines().filter(|line| !line.trim().is_empty()) {
+            let [call, must, requests] = line.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
+                panic!("three cells: {line}")
+            };
+            let before = self.scene.origin.count();
+            let came = sdk.tell(&call.split(' ').collect());
+            let seen = self.scene.origin.seen().split_off(before);
+            let got = seen.iter().map(|seen| format!("{} {}", seen.method(), seen.target().replacen("/api", "", 1)));
+            assert_eq!(got.collect::<Vec<_>>().join(", "), requests, "{id} {call}: {came}");
+            for seen in seen {
+                assert_eq!(seen.header("x-portcullis-subject").unwrap(), format!("machines/{id}"));
+            }
+            let refused = must.split_once(' ').and_then(|(status, reason)| Some((status.parse::<u16>().ok()?, reason)));
+            let Some((status, reason)) = refused else {
+                assert_eq!(came["given"], serde_json::from_str::<Value>(must).unwrap(), "{id} {call}: {came}");
+                continue;
+            };
+            assert_eq!((&came["error"], &came["status"]), (&json!("HttpError"), &json!(status)), "{id} {call}: {came}");
+            let problem: Value = serde_json::from_str(came["body"].as_str().unwrap()).unwrap();
+            assert_eq!(problem["type"], format!("urn:portcullis:reason:{reason}"), "{id} {call}");
+            assert!(!PHI.iter().any(|phi| came.to_string().contains(phi)), "{id} {call}: {came}");
+        }
+    }
+
+    /// All values of a header that the upstream got.
+    fn sent(&self, name: &str) -> Vec<String> {
+        self.scene.origin.seen().iter().filter_map(|seen| seen.header(name)).collect()
+    }
+
+    /// Whatever was called: the upstream knows the gateway only, and no secret was written anywhere.
+    fn close(self) {
+        let own = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
+        for seen in self.scene.origin.seen() {
+            assert_eq!(seen.all("authorization"), [own.as_str()]);
+            assert!(!self.secrets.iter().any(|secret| seen.text().contains(secret.as_str())), "{}", seen.text());
+        }
+        for secret in self.secrets.iter().map(String::as_str).chain([PASSWORD]) {
+            assert!(!self.scene.has_written(secret));
+        }
+    }
+}
+
+#[test]
+fn an_admin_calls_what_the_policy_lists_and_does_not_edit_its_own_role() {
+    let mut office = Office::open();
+    let mut ada = office.hire("ada", &["--role", "Admin"]);
+    let table = r#"
+        session                    | "The gateway"            | GET /user
+        lookup Clinic MRN-1        | ["Doe^Jane"]             | GET /workspaces, POST /workspaces/w1/patients/lookup
+        patient w2 p1              | ["MRN-2","Roe^Richard"]  | GET /workspaces/w2/patients/p1
+        admit Clinic MRN-3 Poe^Pat | "Poe^Pat"                | POST /workspaces/w1/patients
+        rename w1 p1 Doe^Joan      | "Doe^Joan"               | GET /workspaces/w1/patients/p1, PUT /workspaces/w1/patients/p1
+        discharge w1 p1            | null                     | DELETE /workspaces/w1/patients/p1
+        describe w1 p1 plan        | "Boost"                  | GET /workspaces/w1/patients/p1, GET /workspaces/w1/plans/rp1
+        members c1                 | ["p1","p2"]              | GET /collections/c1, GET /collections/c1/patients?workspace=w2, GET /collections/c1/patients?workspace=w2&next=2
+        scatter c1                 | null                     | DELETE /collections/c1
+        users                      | ["jo@clinic.example"]    | GET /users
+        invite al@clinic.example   | "al@clinic.example"      | POST /users
+        audit                      | 1                        | POST /audit/events/search
+        role r1 Writers            | "Writers"                | GET /roles/r1, PATCH /roles/r1
+        role ADMIN Root            | 403 nobody               | GET /roles/ADMIN
+        role OTHERWISE Root        | 400 bad-request          |
+        search Clinic              | 405 no-method            |
+    "#;
+    // The route that the SDK searches by is not in the vendor's list, and so not in the policy: it reads as a patient.
+    let table = table.replace("ADMIN", ADMIN).replace("OTHERWISE", &ADMIN.to_uppercase());
+    office.calls("ada", &mut ada, &table);
+    office.close();
+}
+
+#[test]
+fn a_physicist_sees_names_and_writes_in_one_workspace_only() {
+    let mut office = Office::open();
+    let mut jo = office.hire("jo", &["--role", "Physicist"]);
+    let table = r#"
+        workspaces                   | ["Clinic","Research"] | GET /workspaces
+        patient w1 p1                | ["MRN-1","Doe^Jane"]  | PATIENT
+        patient w2 p1                | 403 cannot-mask       |
+        lookup Clinic MRN-1          | ["Doe^Jane"]          | POST /workspaces/w1/patients/lookup
+        lookup Research MRN-2        | 403 cannot-mask       |
+        admit Clinic MRN-3 Poe^Pat   | "Poe^Pat"             | POST /workspaces/w1/patients
+        admit Research MRN-3 Poe^Pat | 403 out-of-scope      |
+        rename w1 p1 Doe^Joan        | "Doe^Joan"            | PATIENT, PUT /workspaces/w1/patients/p1
+        discharge w1 p1              | 403 not-granted       |
+        download w1 p1 plan          | "DICM of Doe^Jane"    | PATIENT, GET /workspaces/w1/plans/rp1, GET /workspaces/w1/plans/rp1/dicom
+        analyse w1 p1                | 403 cannot-mask       | PATIENT, GET /workspaces/w1/doses/rd1
+        contour w1 p1 Bladder        | "Bladder"             | PATIENT, GET SET, POST SET/draft, GET SET?version=draft, POST SET/draft/rois, DELETE SET/draft/lock/lock-1
+        collections                  | ["Prostate"]          | GET /collections
+        members c1                   | 403 cannot-mask       | GET /collections/c1
+        collect Clinic c1 p1         | null                  | GET /collections/c1, PUT /collections/c1/workspaces/w1/patients
+        collect Research c1 p1       | 403 out-of-scope      | GET /collections/c1
+        measure Grade                | "Grade"               | POST /metrics/custom
+        users                        | 403 not-granted       |
+    "#;
+    let table =
+        table.replace("PATIENT", "GET /workspaces/w1/patients/p1").replace("SET", "/workspaces/w1/structuresets/rs1");
+    office.calls("jo", &mut jo, &table);
+    // The SDK's own header says which lock it holds: it has to pass.
+    assert_eq!(office.sent("proknow-lock"), ["lock-1"]);
+    office.close();
+}
+
+#[test]
+fn a_reader_writes_nothing_and_a_revoked_key_is_refused_at_the_next_call_of_the_session() {
+    let mut office = Office::open();
+    let rights = ["--permission", "Read", "--permission", "View PHI", "--permission", "Download DICOM"];
+    let mut kim = office.hire("kim", &rights);
+    let table = r#"
+        patient w2 p1              | ["MRN-2","Roe^Richard"] | PATIENT
+        describe w2 p1 dose        | "Dose"                  | PATIENT, GET /workspaces/w2/doses/rd1
+        analyse w2 p1              | { "max": 61.5 }         | PATIENT, GET /workspaces/w2/doses/rd1, GET /doses/rd1/analysis/a1
+        collections Research       | ["Prostate"]            | GET /workspaces, GET /collections?workspace=w2
+        scorecards c1              | ["Constraints"]         | GET /collections/c1, GET /collections/c1/metrics/sets
+        rename w2 p1 Roe^Rob       | 403 not-granted         | PATIENT
+        admit Clinic MRN-3 Poe^Pat | 403 not-granted         |
+        contour w2 p1 Bladder      | 403 not-granted         | PATIENT, GET /workspaces/w2/structuresets/rs1
+        gather Lung w2             | 403 not-granted         |
+        scatter c1                 | 403 not-granted         |
+        measure Grade              | 403 not-granted         |
+        audit                      | 403 not-granted         |
+    "#;
+    office.calls("kim", &mut kim, &table.replace("PATIENT", "GET /workspaces/w2/patients/p1"));
+    assert_eq!(office.sent("proknow-key"), ["key-1"]);
+    office.key(&["revoke", "--id", "kim"]);
+    let table = "
+        patient w2 p1 | 401 unauthenticated |
+        session       | 401 unauthenticated |
+    ";
+    office.calls("kim", &mut kim, table);
+    office.close();
+}
+
+#[test]
+fn nothing_that_would_have_to_be_masked_reaches_a_researcher() {
+    let mut office = Office::open();
+    let mut lee = office.hire("lee", &["--role", "Researcher"]);
+    let table = r#"
+        workspaces                   | ["Clinic","Research"] | GET /workspaces
+        metrics                      | ["Stage"]             | GET /metrics/custom
+        patient w1 p1                | 403 cannot-mask       |
+        lookup Research MRN-2        | 403 cannot-mask       |
+        download w2 p1 plan          | 403 cannot-mask       |
+        collections Research         | ["Prostate"]          | GET /collections?workspace=w2
+        collections                  | 403 out-of-scope      |
+        members c1                   | 403 cannot-mask       | GET /collections/c1
+        scorecards c1                | ["Constraints"]       | GET /collections/c1, GET /collections/c1/metrics/sets
+        gather Lung w2               | "Lung"                | POST /collections
+        scatter c1                   | 403 not-granted       |
+        admit Research MRN-3 Poe^Pat | 403 not-granted       |
+        invite al@clinic.example     | 403 not-granted       |
+    "#;
+    office.calls("lee", &mut lee, table);
+    office.close();
+}
+
+#[test]
+fn nobody_gets_anywhere_with_a_key_without_a_role_or_with_a_guess() {
+    let mut office = Office::open();
+    let mut nobody = office.hire("new", &[]);
+    let mut guess = office.sdk("new", "a-guess");
+    for call in [
+        "session",
+        "workspaces",
+        "lookup Clinic MRN-1",
+        "patient w1 p1",
+        "discharge w1 p1",
+        "collections",
+        "metrics",
+        "users",
+        "role r1 Root",
+        "audit",
+    ] {
+        office.calls("new", &mut nobody, &format!("{call} | 403 not-one-role |"));
+        office.calls("new", &mut guess, &format!("{call} | 401 unauthenticated |"));
+    }
+    assert_eq!(office.scene.origin.count(), 0);
+    office.close();
+}
