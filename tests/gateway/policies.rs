@@ -89,13 +89,16 @@ impl Book {
         }
     }
 
-    /// The path in its one spelling with its query, and whether the answer would have to be masked.
+    /// The path as it is forwarded with its query, and whether the answer would have to be masked.
     fn stated(&self, case: &Case) -> (String, bool) {
         let subject = &self.callers[&*case.caller];
         let asked = Asked { subject, method: &case.method, target: &case.target, host: None, stage: Stage::Request };
         answer(&self.policy, asked, Timestamp(now()), &mut Silent, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
-            let path = road.request.map_or(String::new(), |request| request.path.as_str().to_owned());
+            let path = match (road.request, road.placed) {
+                (Ok(request), Ok(placed)) => placed.printed(&request.path),
+                _ => String::new(),
+            };
             let is_masked = road.decision.verdict.as_ref().is_ok_and(|permit| permit.masks().count() > 0);
             (path + &query, is_masked)
         })
