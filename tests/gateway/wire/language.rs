@@ -5,9 +5,10 @@ use super::origin::Origin;
 use super::scene::{Plan, Scene};
 
 const ROUTES: &str =
-    "  /{tenant}/entries/{entry}: { GET: { by-type: { image/*: read Images, otherwise: read Things } } }
+    "  /{tenant}/entries/{entry}: { GET: { by-type: { image/*: read Images, otherwise: read Things } }, POST: create Things }
   /{tenant}/people: { GET: read People, POST: create People }
-  /{tenant}/lists?workspace={workspace}: { GET: read Lists }
+  /{tenant}/lists?workspace={workspace}: { GET: read Lists, POST: create Lists }
+  /{tenant}/Burner: { GET: { need: read Things, when: \"!request.path.endsWith('/Burner')\" } }
   /{tenant}/counters: { GET: { need: read Lists, across: [workspace], when: \"caller.claims.acr == 'mfa'\" } }
   /{tenant}/inbox";
 
@@ -16,7 +17,7 @@ fn scene_with(origin: Origin) -> Plan {
         .policy("{ tenant: caller }", "{ tenant: caller, workspace: grant }")
         .policy("  /{tenant}/inbox", ROUTES)
         .policy("[Things, Secrets]", "[Things, Secrets, Images, People, Lists]\nfields: { PHI: { People: [$..name] } }")
-        .policy("  See:", "  Look: { Images: R }\n  Meet: { People: CR }\n  PHI: { PHI: R }\n  List: { Lists: R }\n  See:")
+        .policy("  See:", "  Look: { Images: R }\n  Meet: { People: CR }\n  PHI: { PHI: R }\n  List: { Lists: CR }\n  See:")
         .policy(
             "  insider:",
             "  viewer: { permissions: [Look] }\n  clerk: { permissions: [Meet] }\n  doctor: { permissions: [Meet, PHI] }\n  \
@@ -38,7 +39,7 @@ fn get(scene: &Scene, line: &str, roles: &[&str]) -> Answer {
 
 #[test]
 fn an_answer_of_a_type_that_the_caller_may_not_read_is_refused_before_its_first_byte() {
-    let table: [(&'static [&'static str], &[&str], u16); 9] = [
+    let table: [(&'static [&'static str], &[&str], u16); 11] = [
         (&["image/png"], &["viewer"], 200),
         (&["Image/PNG; a=b"], &["viewer"], 200),
         (&["application/pdf"], &["viewer"], 403),
@@ -48,6 +49,8 @@ fn an_answer_of_a_type_that_the_caller_may_not_read_is_refused_before_its_first_
         (&["image/png", "application/pdf"], &["viewer"], 403),
         (&["image/png, application/pdf"], &["viewer"], 403),
         (&[], &["viewer", "user"], 200),
+        (&["multipart/byteranges; boundary=x"], &["user"], 403),
+        (&["multipart/byteranges; boundary=x"], &["viewer", "user"], 200),
     ];
     for (types, roles, status) in table {
         let scene = scene_with(answering(types)).start();
@@ -130,4 +133,57 @@ fn a_policy_in_shadow_mode_breaks_nothing_but_what_cannot_be_read() {
     assert_eq!(get(&scene, "GET /t1/../people", &["insider"]).status, 400);
     scene.edit_policy("shadow: all\n", "");
     assert_eq!(get(&scene, "GET /t1/people", &["insider"]).reason(), "not-granted");
+}
+
+#[test]
+fn an_override_cannot_shed_the_type_or_the_mask_of_the_method_it_asks_for() {
+    let evaluate = serde_json::json!("evaluate");
+    let scene = scene_with(answering(&["image/png"])).with("api/method-overrides", evaluate).start();
+    let send = |line: &str, roles: &[&str]| {
+        let headers = [&*scene.bearer(roles), "X-HTTP-Method-Override: GET"];
+        ask(scene.at(), request(line, &headers, b""))
+    };
+    assert_eq!(send("POST /t1/entries/e1", &["user"]).reason(), "wrong-type");
+    assert_eq!(send("POST /t1/people", &["clerk"]).reason(), "cannot-mask");
+    assert_eq!(scene.origin.count(), 0, "neither is asked for");
+    assert_eq!(send("POST /t1/entries/e1", &["user", "viewer"]).status, 200);
+    assert_eq!(send("POST /t1/people", &["doctor"]).status, 200);
+}
+
+#[test]
+fn a_form_does_not_overrule_the_scope_of_the_query() {
+    let scene = scene_with(Origin::start()).start();
+    let send = |kind: &str, body: &str| {
+        let headers = [&*scene.bearer(&["lister"]), &format!("Content-Type: {kind}")];
+        ask(scene.at(), request("POST /t1/lists?workspace=w1", &headers, body.as_bytes()))
+    };
+    let form = "application/x-www-form-urlencoded";
+    for body in ["workspace=w3", "a=b&Workspace=w3", "work%73pace[]=w3"] {
+        assert_eq!(send(form, body).reason(), "bad-request", "{body}");
+    }
+    let part = "--x\r\nContent-Disposition: form-data; name=workspace\r\n\r\nw3\r\n--x--\r\n";
+    assert_eq!(send("multipart/form-data; boundary=x", part).reason(), "bad-request");
+    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(send(form, "name=new").status, 200);
+    assert_eq!(send("application/json", r#"{"workspace":"w3"}"#).status, 200, "that is the upstream's to read");
+}
+
+#[test]
+fn a_condition_sees_the_path_that_is_forwarded() {
+    let scene = scene_with(Origin::start()).policy("dialect: strict", "dialect: aspnet").start();
+    for line in ["GET /t1/Burner", "GET /t1/burner", "GET /t1/BURNER"] {
+        assert_eq!(get(&scene, line, &["user"]).reason(), "condition", "{line}");
+    }
+    assert_eq!(scene.origin.count(), 0);
+}
+
+#[test]
+fn the_upstream_is_told_the_roles_that_hold_here_and_no_other() {
+    let users = "users:\n  alice:\n    roles:\n      - user\n      - lister: { workspace: w1 }\n      \
+                 - remover: { when: \"now < timestamp('2020-01-01T00:00:00Z')\" }\nroles:";
+    let scene = scene_with(Origin::start()).policy("roles:\n", &format!("{users}\n")).start();
+    assert_eq!(get(&scene, "GET /t1/things", &[]).status, 200);
+    assert_eq!(get(&scene, "GET /t1/lists?workspace=w1", &[]).status, 200);
+    let told: Vec<String> = scene.origin.seen().iter().map(|seen| seen.header("x-portcullis-roles").unwrap()).collect();
+    assert_eq!(told, ["user", "user,lister"]);
 }
