@@ -106,11 +106,6 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
             findings.push(Finding::error(Code::EmptyValue, Some(node.place), format!("{what} is empty")));
             None
         }
-        Value::Scalar { text, .. } if text.chars().any(is_unseen) => {
-            let message = format!("{what} holds a character that does not show, or that turns the text around it");
-            findings.push(Finding::error(Code::BadValue, Some(node.place), message));
-            None
-        }
         Value::Scalar { text, .. } => Some(text),
         other => {
             let finding = wrong_sort(node, &format!("{what} is a text"), other);
@@ -202,12 +197,6 @@ fn wrong_sort(node: &Node, expected: &str, found: &Value) -> Finding {
 
 fn first_byte(place: Place) -> Place {
     Place { end: place.start.saturating_add(1), ..place }
-}
-
-/// Whether a character would change how terminals and tables show what stands beside it.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.

@@ -189,12 +189,24 @@ impl Source {
 }
 
 fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Written> {
-    text(node, what, findings).map(|text| Written { text: text.into(), place: node.place })
+    let text = text(node, what, findings)?;
+    if text.chars().any(is_unseen) {
+        let message = format!("{what} holds a character that does not show, or that turns the text around it");
+        findings.push(Finding::error(Code::BadValue, Some(node.place), message));
+        return None;
+    }
+    Some(Written { text: text.into(), place: node.place })
 }
 
 fn names(node: &Node, what: &str, findings: &mut Findings) -> Vec<Written> {
-    let found = reader::texts(node, what, findings);
-    found.into_iter().map(|(text, place)| Written { text: text.into(), place }).collect()
+    let items = reader::list(node, what, findings).unwrap_or_default();
+    items.iter().filter_map(|item| written(item, what, findings)).collect()
+}
+
+/// Whether a character would change how terminals and tables show what stands beside it.
+fn is_unseen(c: char) -> bool {
+    let turns = matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    turns || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// `{ tenant: t1, pacs: [p7, p8] }`: for each bound scope the values that fit; `others` are keys of another meaning.

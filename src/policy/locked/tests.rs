@@ -60,8 +60,10 @@ fn every_part_of_a_locked_role_stays() {
     let found = changed("within: [{ site: s1, permissions: [Delete] }]", "permissions: [Delete]");
     assert_eq!(
         found,
-        ["14: the live policy locks the role `Admin`: the permission `Delete` in { site: s1 } is missing here; \
-          the permission `Delete` is new here"]
+        [
+            "14: the live policy locks the role `Admin`: the permission `Delete` (delete Patients) in { site: s1 } is missing \
+          here; the permission `Delete` (delete Patients) is new here"
+        ]
     );
     assert!(changed("site: s1,", "site: s2,")[0].contains("{ site: s2 } is new"));
     assert!(changed("locked: true, includes", "includes")[0].contains("the word `locked` is missing here"));
@@ -76,7 +78,9 @@ fn every_part_of_a_locked_role_stays() {
 #[test]
 fn what_a_locked_role_includes_is_part_of_it() {
     let found = changed("Reader: { permissions: [Read] }", "Reader: { permissions: [Read, Delete] }");
-    assert!(found[0].contains("`Admin`: the permission `Delete` is new here"), "{found:?}");
+    assert!(found[0].contains("`Admin`: the permission `Delete` (delete Patients) is new here"), "{found:?}");
+    let found = changed("Read:   { Patients: R }", "Read:   { Patients: RD }");
+    assert!(found[0].contains("`Read` (delete Patients, read Patients) is new here"), "{found:?}");
     let found = changed("includes: [Reader], within", "permissions: [Read], within");
     assert!(found[0].contains("the inclusion of `Reader` is missing here"), "{found:?}");
 }
