@@ -111,6 +111,9 @@ pub struct Example {
     /// The media type of the answer, where it matters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_as: Option<String>,
+    /// The moment, where it is another one than that of the comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// The older version's decision.
     pub old: String,
     /// The newer version's decision.
@@ -220,6 +223,9 @@ impl fmt::Display for Example {
         write!(out, "{} {} as {}", self.method, self.path, self.caller)?;
         if let Some(answered) = &self.answered_as {
             write!(out, ", answered as {answered}")?;
+        }
+        if let Some(at) = &self.at {
+            write!(out, ", at {at}")?;
         }
         write!(out, ": {} → {}", self.old, self.new)
     }

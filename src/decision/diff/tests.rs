@@ -123,3 +123,29 @@ fn users_that_changed_alike_are_one_line() {
     assert!(found[0].starts_with("Gained 1203 users (z0, z1, "), "{found:#?}");
     assert!(found[1].starts_with("Lost 1203 users (z0, z1, "), "{found:#?}");
 }
+
+#[test]
+fn a_user_who_moves_to_a_source_is_another_user() {
+    let found = between(BASE, &with(&[("  u: { without", "  other/u: { without")]));
+    let said = lines(&found);
+    assert!(said.iter().any(|line| line.starts_with("Gained") && line.contains("user u: create A")), "{said:#?}");
+    assert!(said.iter().any(|line| line.starts_with("Lost") && line.contains("user other/u: create A")), "{said:#?}");
+}
+
+#[test]
+fn tenants_in_the_policy_are_a_gain_for_tokens_that_name_none() {
+    let found = between(BASE, &with(&[("v: { roles: [R1] }", "v: { roles: [R1], tenants: [t1, t2] }")]));
+    assert!(lines(&found).iter().any(|line| line.starts_with("Gained user v: tenant")), "{:#?}", lines(&found));
+}
+
+#[test]
+fn an_example_of_another_moment_says_so() {
+    let bound =
+        |until: &str| format!("v: {{ roles: [{{ R1: {{ when: \"now < timestamp('{until}T00:00:00Z')\" }} }}] }}");
+    let old = with(&[("v: { roles: [R1] }", &bound("2027-06-01"))]);
+    let new = with(&[("v: { roles: [R1] }", &bound("2030-06-01"))]);
+    let found = between(&old, &new);
+    let shown: Vec<String> =
+        found.changes.iter().filter_map(|change| change.example.as_ref()).map(ToString::to_string).collect();
+    assert!(!shown.is_empty() && shown.iter().all(|line| line.contains(", at 20")), "{shown:#?}");
+}

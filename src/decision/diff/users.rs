@@ -71,14 +71,13 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, explained: &Explained<'p>) ->
     };
     for entry in new.standings.users().iter() {
         let id = id(&entry);
-        let before = old.standings.users().find(&id);
+        let before = find_exact(old, &id);
         note(id, before, Some(entry));
     }
     for entry in old.standings.users().iter() {
         let id = id(&entry);
         if find_exact(new, &id).is_none() {
-            let after = new.standings.users().find(&id);
-            note(id, Some(entry), after);
+            note(id, Some(entry), None);
         }
     }
     let mut all = Vec::new();

@@ -145,14 +145,15 @@ impl<'f, 'p> Finder<'f, 'p> {
 
     /// The first of the questions that is answered differently in this direction.
     pub(super) fn probe(&self, subjects: &[Subject], targets: &[Target], direction: Direction) -> Option<Example> {
-        for (subject, target) in subjects.iter().flat_map(|subject| targets.iter().map(move |target| (subject, target)))
-        {
-            let mut subject = subject.clone();
-            if subject.tenants.is_empty() && subject.kind != Kind::Anonymous {
-                subject.tenants = target.tenant.iter().map(|tenant| (&**tenant).into()).collect();
+        let pairs = subjects.iter().flat_map(|subject| targets.iter().map(move |target| (subject, target)));
+        for (subject, target) in pairs {
+            // A credential that names the tenant, and one that names none.
+            let mut callers = vec![subject.clone()];
+            if subject.tenants.is_empty() && subject.kind != Kind::Anonymous && target.tenant.is_some() {
+                let tenants = target.tenant.iter().map(|tenant| (&**tenant).into()).collect();
+                callers.insert(0, Subject { tenants, ..subject.clone() });
             }
-            let subject = &subject;
-            for now in &self.moments {
+            for (subject, now) in callers.iter().flat_map(|one| self.moments.iter().map(move |now| (one, now))) {
                 let left = self.left.get().checked_sub(1)?;
                 self.left.set(left);
                 let (old, new) = (outcome(self.old, subject, target, *now), outcome(self.new, subject, target, *now));
@@ -164,6 +165,7 @@ impl<'f, 'p> Finder<'f, 'p> {
                     method: target.method.clone(),
                     path: target.path.clone(),
                     answered_as: target.content_type.clone(),
+                    at: (self.moments.first() != Some(now)).then(|| now.to_string()),
                     old: told(&old),
                     new: told(&new),
                 });
