@@ -21,3 +21,4 @@ mod cases;
 mod golden;
 mod differing;
 mod properties;
+mod tables;
