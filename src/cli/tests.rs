@@ -101,7 +101,7 @@ fn completions_know_every_command_in_every_shell() {
 }
 
 /// Closed: a pipe whose other end went away.
-struct Closed;
+pub(super) struct Closed;
 
 impl std::io::Write for Closed {
     fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {

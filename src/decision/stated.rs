@@ -34,7 +34,7 @@ pub struct Road<'a> {
     pub approvals: &'a ApprovalSet,
     /// The moment of the request.
     pub now: Timestamp,
-    /// What conditions could know besides.
+    /// What conditions could know besides; the path as it is forwarded, where a route covers it.
     pub facts: Facts<'a>,
 }
 
@@ -84,8 +84,10 @@ pub fn answer<W: Witness, T>(
     let placed = request.map_err(Unplaced::Rejected);
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let placed = placed.as_ref().map_err(|unplaced| *unplaced);
-    let facts =
-        Facts { method: asked.method, path: request.map_or("", |request| request.path.as_str()), address: None };
+    // Conditions see the path that is forwarded, however the question spells it.
+    let forwarded = placed.ok().zip(request.ok()).map(|(placed, request)| placed.printed(&request.path));
+    let read = request.map_or("", |request| request.path.as_str());
+    let facts = Facts { method: asked.method, path: forwarded.as_deref().unwrap_or(read), address: None };
     let access = placed.map(|placed| &placed.access);
     let question = Question { access, subject: Ok(asked.subject), facts, stage: asked.stage };
     // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.

@@ -1,6 +1,7 @@
 //! The decisions that settle arguments, as far as Noah ES needs them, and the laws that hold for all.
 
-use super::{ApprovalSet, Decision, Question, Stage, decide};
+use super::stated::{Asked, answer};
+use super::{ApprovalSet, Decision, Question, Reason, Silent, Stage, decide};
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
 use crate::request::{Overrides, RawRequest, read};
@@ -153,4 +154,18 @@ fn noah_grants_139_of_2680_triples() {
     let triples: usize = noah.model.rows.iter().map(|row| row.cells.len()).sum();
     assert_eq!(triples, 139);
     assert_eq!(noah.model.rows.iter().filter(|row| row.cells.is_empty()).count(), 8);
+}
+
+#[test]
+fn a_stated_question_is_judged_by_the_path_that_is_forwarded() {
+    let text = "version: 1\nname: p\ndialect: aspnet\nresources: [A]\npermissions: { One: { A: R } }\neveryone: [One]\n\
+        routes:\n  /Burn: { GET: { need: read A, when: \"!request.path.endsWith('/Burn')\" } }\n";
+    let policy = load(text);
+    let subject: Subject = serde_json::from_str("{}").unwrap();
+    for target in ["/Burn", "/burn", "/BURN/"] {
+        let asked = Asked { subject: &subject, method: "GET", target, host: None, stage: Stage::Request };
+        answer(&policy, asked, Timestamp(0), &mut Silent, |road, _| {
+            assert_eq!((road.decision.reason, road.facts.path), (Reason::Condition, "/Burn"), "{target}");
+        });
+    }
 }

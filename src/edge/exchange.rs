@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use http::HeaderValue;
+
 use crate::audit::{DecisionId, Outcome, Sink, Verdict};
 use crate::decision::{Decision, Permit, Reason, Uses};
 use crate::identity::Verified;
@@ -51,7 +53,7 @@ pub struct Exchange {
     /// The methods that were judged besides its own.
     pub(super) overrides: Vec<String>,
     /// The one `Content-Type` of the upstream's answer, once there is an answer.
-    pub(super) content_type: Option<Option<String>>,
+    pub(super) content_type: Option<Option<HeaderValue>>,
     pub(super) origin: Option<Box<str>>,
     pub(super) peer: Option<SocketAddr>,
     pub(super) client_address: Option<IpAddr>,

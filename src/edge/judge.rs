@@ -132,10 +132,11 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         && (caller.is_some() || decision.is_shadowed());
     keep_target(exchange, api, &request, placed.as_ref().ok(), decision.is_shadowed());
     exchange.websocket = websocket && decision.is_permit();
-    exchange.roles = match (&placed, subject, &scope) {
-        (Ok(placed), Ok(subject), Some(scope)) => roles(&asked, placed, subject, scope, policy),
-        _ => Vec::new(),
-    };
+    // Only what is forwarded tells the upstream who asks.
+    if let (Ok(placed), Ok(subject), Some(scope), true) = (&placed, subject, &scope, decision.is_permit()) {
+        let facts = Facts { method: asked.method, path: exchange.path.as_deref().unwrap_or_default(), address };
+        exchange.roles = roles(facts, placed.access.across, subject, scope, policy, now);
+    }
     exchange.candidate = second.judge(exchange, policy.model.dialect, Ok((&request, parameter)), Some(subject));
     match (read::content_length(header), api.body) {
         (Some(length), Some(most)) if length > most && decision.is_permit() => {
@@ -147,18 +148,17 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
 
 /// The names of the caller's roles that hold here, for the upstream.
 fn roles(
-    asked: &Asked<'_>,
-    placed: &Placed<'_>,
+    facts: Facts<'_>,
+    across: u8,
     subject: &Subject,
     scope: &Scope<'_>,
     policy: &Snapshot,
+    now: Timestamp,
 ) -> Vec<Box<str>> {
     let standing = policy.standings.of(subject);
-    let path = placed.printed(asked.path);
-    let facts = Facts { method: asked.method, path: &path, address: asked.address };
-    let at = Circumstances { now: asked.now, subject, facts, scope, standing: &standing, policy };
+    let at = Circumstances { now, subject, facts, scope, standing: &standing, policy };
     let there = standing.where_holds(|id| policy.condition(id).is_some_and(|condition| condition.holds(&at)));
-    there.roles_within(scope, placed.access.across, &policy.model).into_iter().map(Into::into).collect()
+    there.roles_within(scope, across, &policy.model).into_iter().map(Into::into).collect()
 }
 
 pub(super) fn token_parameter<'p>(placed: &Result<Placed<'p>, Unplaced>) -> Option<&'p str> {
@@ -180,12 +180,8 @@ fn keep_target(
     placed: Option<&Placed<'_>>,
     shadowed: bool,
 ) {
-    let mut path = String::with_capacity(request.path.as_str().len());
-    match placed {
-        Some(placed) => placed.route.template.print(request.path.as_str(), &mut path),
-        None => path.push_str(request.path.as_str()),
-    }
-    exchange.path = Some(path);
+    let path = placed.map(|placed| placed.printed(&request.path));
+    exchange.path = path.or_else(|| Some(request.path.as_str().to_owned()));
     exchange.query = request.query.map(|written| {
         let token = placed.and_then(|placed| placed.method.token_from.as_deref());
         let strip = api.overrides == Overrides::Strip;
@@ -245,8 +241,9 @@ pub(super) fn judge_answer(exchange: &mut Exchange, answer: &ResponseHeader) -> 
         return false;
     }
     let mut types = answer.headers.get_all(http::header::CONTENT_TYPE).iter();
-    let content_type = types.next().filter(|_| types.next().is_none()).and_then(|value| value.to_str().ok());
-    exchange.content_type = Some(content_type.map(str::to_owned));
+    let single = types.next().filter(|_| types.next().is_none());
+    let content_type = single.and_then(|value| value.to_str().ok());
+    exchange.content_type = Some(single.cloned());
     if let Some((policy, decision)) = &exchange.candidate
         && let Some(policy) = policy.as_ref()
         && let Some(refused) = refused_answer(policy, decision, &exchange.method, content_type)

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
+
 use crate::decision::{ApprovalSet, Reason, Silent, Stage};
 use crate::identity::{IdentityError, Verified};
 use crate::policy::Snapshot;
@@ -30,7 +32,7 @@ pub(super) struct Standing {
     address: Option<IpAddr>,
     websocket: bool,
     overrides: Vec<String>,
-    content_type: Option<Option<String>>,
+    content_type: Option<Option<HeaderValue>>,
     ends: Option<Instant>,
     judged: Instant,
 }
@@ -103,7 +105,7 @@ impl Standing {
             address: self.address,
             websocket: self.websocket,
             stage: match &self.content_type {
-                Some(content_type) => Stage::Answer(content_type.as_deref()),
+                Some(content_type) => Stage::Answer(content_type.as_ref().and_then(|kind| kind.to_str().ok())),
                 None => Stage::Request,
             },
             approvals: &approvals,

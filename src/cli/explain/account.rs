@@ -145,12 +145,6 @@ pub(super) fn of(
         Err(Unplaced::NoMethod(id)) => policy.routes.route(id),
         Err(_) => None,
     };
-    // What a route matches goes on in the policy's spelling, and that is also what the records name.
-    let forwarded = placed.zip(road.request.ok()).map(|(placed, request)| {
-        let mut path = String::new();
-        placed.route.template.print(request.path.as_str(), &mut path);
-        path
-    });
     let scope = seen.scope.clone().or_else(|| placed.map(|placed| placed.access.scope.clone())).unwrap_or_default();
     let across = placed.map_or(0, |placed| placed.access.across);
     let path = road.request.ok().map(|request| request.path.as_str());
@@ -172,7 +166,8 @@ pub(super) fn of(
         policy: Version { name: policy.version.name.to_string(), hash: policy.version.hash.to_string() },
         method: asked.method.to_owned(),
         target: asked.target.to_owned(),
-        canonical_path: forwarded.or_else(|| scene.path.map(str::to_owned)),
+        // What a route matches goes on in the policy's spelling, and that is also what the records name.
+        canonical_path: scene.path.map(|_| road.facts.path.to_owned()),
         route: route.map(|route| route.template.text().to_owned()),
         place: scene.at(method.or_else(|| route.map(|route| route.place))),
         when: scene.when(),

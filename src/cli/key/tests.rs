@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::cli::Exit;
-use crate::cli::tests::portcullis;
+use crate::cli::tests::{Closed, portcullis};
 use crate::identity::key_file::Entry;
 use crate::identity::{Presented, PresentedKey, SecretDigest, key_file};
 use crate::reload::api_keys;
@@ -214,16 +214,6 @@ fn check_reads_the_files_of_keys_that_settings_name_without_quoting_them() {
 
 #[test]
 fn a_key_that_could_not_be_shown_is_a_failure() {
-    struct Closed;
-    impl std::io::Write for Closed {
-        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     let bench = Bench::new();
     let mut err = Vec::new();
     let args = ["portcullis", "key", "create", "--id", "alice", "--file", &bench.path()];
