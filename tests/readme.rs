@@ -289,6 +289,45 @@ fn the_list_of_commands_is_the_program_s() {
     }
 }
 
+#[test]
+fn every_promise_names_tests_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tests = String::new();
+    for folder in ["src", "tests"] {
+        gather(&root.join(folder), &mut tests);
+    }
+    let sections = [
+        "One spelling",
+        "One operation",
+        "One identity",
+        "Nothing by default",
+        "Framing",
+        "Nothing lost, nothing leaked",
+    ];
+    for section in sections {
+        for row in table(section).into_iter().skip(1) {
+            let names: Vec<&str> = row[1].split('`').skip(1).step_by(2).collect();
+            assert!(!names.is_empty(), "nothing holds `{}`", row[0]);
+            for name in names {
+                let function = name.rsplit("::").next().unwrap();
+                assert!(tests.contains(&format!("fn {function}(")), "{section}: there is no test `{name}`");
+            }
+        }
+    }
+}
+
+/// All sources under a folder, one after the other.
+fn gather(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            gather(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
 fn quoted(text: &str) -> String {
     format!("`{text}`")
 }

@@ -13,6 +13,7 @@ mod support;
 mod lifecycle;
 mod matrix;
 mod policies;
+mod promises;
 mod reload;
 mod wire;
 

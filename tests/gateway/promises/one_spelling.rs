@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use serde_json::json;
 
-use super::client::{Answer, Client, ask, request};
-use super::origin::Origin;
-use super::scene::Scene;
+use crate::wire::client::{Answer, Client, ask, request};
+use crate::wire::origin::Origin;
+use crate::wire::scene::Scene;
 
 /// What stands for a dot dot, to some server.
 const DOTS: [&str; 12] = [

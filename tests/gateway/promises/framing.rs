@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::client::{Client, ask, find, request};
-use super::origin::Origin;
-use super::scene::Scene;
+use crate::wire::client::{Client, ask, find, request};
+use crate::wire::origin::Origin;
+use crate::wire::scene::Scene;
 
 #[test]
 fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed() {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::client::{Answer, Client, ask, request};
-use super::origin::Origin;
-use super::scene::Scene;
+use crate::wire::client::{Answer, Client, ask, request};
+use crate::wire::origin::Origin;
+use crate::wire::scene::Scene;
 
 /// Header fields that frameworks take for the method.
 const HEADERS: [&str; 8] = [
@@ -169,7 +169,7 @@ fn a_multipart_form_split_inside_the_name_is_cut_too() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);
     let body = multipart("name=\"_method\"", 100);
-    let at = super::client::find(&body, b"_method").unwrap();
+    let at = crate::wire::client::find(&body, b"_method").unwrap();
     for cut in at..at + 7 {
         let mut client = Client::connect(scene.at());
         client.send(request("POST /t1/things", &[&token, MULTIPART, &format!("Content-Length: {}", body.len())], b""));

@@ -1,0 +1,1 @@
+//! Nothing lost, nothing leaked: audit, reload, drain, limits and answers.

@@ -1,0 +1,1 @@
+//! One identity: nobody speaks for somebody else, by no credential, header or forwarder.
