@@ -33,8 +33,11 @@ pub struct StatusReport {
     pub draining: bool,
     /// The APIs of the settings.
     pub apis: Vec<ApiStatus>,
-    /// The issuers of the settings, and behind them the files of API keys.
+    /// The issuers of the settings, behind them the files of API keys, and the authorities of client certificates.
     pub issuers: Vec<IssuerStatus>,
+    /// The listeners that speak TLS, each with its own certificates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<IssuerStatus>,
 }
 
 impl StatusReport {
