@@ -54,6 +54,7 @@ fn healthy() -> StatusReport {
     StatusReport {
         draining: false,
         apis: vec![ApiStatus { name: "noah".into(), policy: Some(policy), candidate: None, refused: None }],
+        certificates: Vec::new(),
         issuers: vec![IssuerStatus {
             name: "hospital".into(),
             state: KeysState::Available,

@@ -25,6 +25,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::reload::Live;
 use crate::reload::client_certs::ClientCas;
+use crate::settings;
 
 use super::judge::now;
 use peer::{Asking, PeerCertificate};
@@ -41,6 +42,14 @@ pub struct TlsPlan {
     pub h2: bool,
     /// Whose certificates clients are asked for; `None` asks for none.
     pub clients: Option<ClientsPlan>,
+}
+
+impl TlsPlan {
+    /// What `tls` says of the server's own certificates; clients are asked for none.
+    pub fn of_server(tls: &settings::Tls) -> Self {
+        let plan = |one: &settings::Certificate| CertificatePlan { chain: one.chain.clone(), key: one.key.clone() };
+        Self { certificates: tls.certificates.iter().map(plan).collect(), h2: tls.http2, clients: None }
+    }
 }
 
 /// ClientsPlan: the client certificates that a listener asks for.
@@ -191,11 +200,7 @@ impl fmt::Debug for Tls {
 }
 
 /// Everything that handshakes need, sessions to resume included: it is replaced whole.
-fn acceptor(
-    plan: &TlsPlan,
-    certificates: Certificates,
-    provider: Arc<CryptoProvider>,
-) -> Result<Acceptor, TlsError> {
+fn acceptor(plan: &TlsPlan, certificates: Certificates, provider: Arc<CryptoProvider>) -> Result<Acceptor, TlsError> {
     let algorithms = provider.signature_verification_algorithms;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])

@@ -94,8 +94,8 @@ impl Gateway {
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
         let mut files = watched(&stores, &key_files, &tls, &metrics);
         files.extend(client_cas.watched(&tls, &metrics));
-        let watcher = Watcher::start(files, settings.reload.poll)
-            .map_err(|error| format!("files cannot be watched: {error}"))?;
+        let watcher =
+            Watcher::start(files, settings.reload.poll).map_err(|error| format!("files cannot be watched: {error}"))?;
         let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         let edge = Edge {
             apis: Apis::new(apis.clone()),
@@ -257,7 +257,9 @@ fn open_api(
 fn bind(settings: &Settings, cas: &ClientCaFiles) -> Result<Vec<Bound>, String> {
     let listeners = settings.listeners.iter();
     listeners
-        .map(|listener| Bound::bind(&plans::listener(listener, &settings.limits, cas)).map_err(|error| error.to_string()))
+        .map(|listener| {
+            Bound::bind(&plans::listener(listener, &settings.limits, cas)).map_err(|error| error.to_string())
+        })
         .collect()
 }
 

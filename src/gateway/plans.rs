@@ -8,7 +8,7 @@ use pingora::protocols::http::v2::server::H2Options;
 use crate::admin::{AdminPlan, Listen};
 use crate::audit::{SinkPlan, Target, WhenFull};
 use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
-use crate::edge::tls::{CertificatePlan, ClientsPlan, TlsPlan};
+use crate::edge::tls::{ClientsPlan, TlsPlan};
 use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
@@ -56,16 +56,11 @@ pub(super) fn admin(admin: &Admin) -> AdminPlan {
 
 pub(super) fn listener(listener: &Listener, limits: &Limits, cas: &ClientCaFiles) -> ListenerPlan {
     let tls = listener.tls.as_ref().map(|tls| TlsPlan {
-        certificates: tls
-            .certificates
-            .iter()
-            .map(|certificate| CertificatePlan { chain: certificate.chain.clone(), key: certificate.key.clone() })
-            .collect(),
-        h2: tls.http2,
-        clients: tls.client_certificates.as_ref().map(|asked| ClientsPlan {
-            authorities: Arc::new(cas.of(&asked.from)),
-            required: asked.required,
-        }),
+        clients: tls
+            .client_certificates
+            .as_ref()
+            .map(|asked| ClientsPlan { authorities: Arc::new(cas.of(&asked.from)), required: asked.required }),
+        ..TlsPlan::of_server(tls)
     });
     ListenerPlan {
         address: listener.address,

@@ -274,7 +274,8 @@ fn http1_is_answered_on_an_h2c_listener_however_short() {
 #[test]
 fn a_tls_handshake_that_does_not_end_is_cut() {
     let folder = tempfile::tempdir().unwrap();
-    let tls = Some(TlsPlan { certificates: vec![certificate(folder.path(), "a", &["a.test"])], h2: true, clients: None });
+    let tls =
+        Some(TlsPlan { certificates: vec![certificate(folder.path(), "a", &["a.test"])], h2: true, clients: None });
     let server = Running::plain(|plan| plan.tls = tls);
     let mut silent = server.connect();
     let mut half = server.connect();

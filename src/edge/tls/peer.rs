@@ -12,9 +12,9 @@ use rustls::pki_types::UnixTime;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
+use crate::identity::Verified;
 use crate::reload::Live;
 use crate::reload::client_certs::{ClientCas, Judged};
-use crate::identity::Verified;
 use crate::vocabulary::{Proof, Timestamp};
 
 /// PeerCertificate: the chain of one connection. A resumed session brings the chain of its first handshake, which is

@@ -39,7 +39,11 @@ pub(in crate::edge) fn client(trusted: &[&CertificatePlan], alpn: &[&str]) -> Tl
 }
 
 /// One handshake: the certificate that the client has seen, the protocol, and what the server has kept of the client.
-async fn handshake(tls: &Tls, client: TlsConnector, name: &str) -> Result<(Vec<u8>, Option<Vec<u8>>, Option<String>), String> {
+async fn handshake(
+    tls: &Tls,
+    client: TlsConnector,
+    name: &str,
+) -> Result<(Vec<u8>, Option<Vec<u8>>, Option<String>), String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = tls.acceptor();
@@ -68,7 +72,8 @@ async fn each_client_sees_the_certificate_of_the_name_it_asks_for() {
     let folder = tempfile::tempdir().unwrap();
     let first = certificate(folder.path(), "first", &["first.test", "other.test"]);
     let second = certificate(folder.path(), "second", &["*.second.test"]);
-    let tls = Tls::load(&TlsPlan { certificates: vec![first.clone(), second.clone()], h2: false, clients: None }).unwrap();
+    let tls =
+        Tls::load(&TlsPlan { certificates: vec![first.clone(), second.clone()], h2: false, clients: None }).unwrap();
     let trusting = || client(&[&first, &second], &[]);
     assert_eq!(handshake(&tls, trusting(), "first.test").await.unwrap().0, der(&first));
     let (shown, _, asked) = handshake(&tls, trusting(), "api.second.test").await.unwrap();
