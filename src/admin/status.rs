@@ -36,7 +36,6 @@ pub struct StatusReport {
     /// The issuers of the settings, behind them the files of API keys, and the authorities of client certificates.
     pub issuers: Vec<IssuerStatus>,
     /// The listeners that speak TLS, each with its own certificates.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<IssuerStatus>,
 }
 

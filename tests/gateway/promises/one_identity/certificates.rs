@@ -19,6 +19,8 @@ use crate::wire::scene::{Plan, STRICT, Scene, until};
 
 const THINGS: &str = "GET /t1/things";
 
+const USERS: &str = "users:\n  stations/alice: { roles: [user], tenants: [t1] }\n";
+
 /// Clinic: a scene whose listener `secure` asks for the certificates of an authority of stations.
 struct Clinic {
     scene: Scene,
@@ -39,8 +41,7 @@ impl Clinic {
     fn before(origin: Origin, change: impl FnOnce(Plan) -> Plan) -> Self {
         let stations = Authority::new("stations");
         let (server, key) = server();
-        let users = "users:\n  stations/alice: { roles: [user], tenants: [t1] }\n  doctors/alice: { tenants: [t1] }\n";
-        let plan = Scene::of(origin, &format!("{STRICT}{users}"))
+        let plan = Scene::of(origin, &format!("{STRICT}{USERS}"))
             .with("/listeners", listeners(&json!({ "from": ["stations"] })))
             .with("/client-certificates/stations", json!({ "ca": "ca.pem", "crl": ["stations.crl"] }))
             .file("ca.pem", stations.pem())
@@ -130,7 +131,7 @@ fn a_certificate_names_its_caller_and_nothing_else_may_speak_of_one() {
     assert_eq!(clinic.ask(Some(&bob), &[]).0, 403);
     // Without one a token is as good as anywhere, and nothing is nothing.
     assert_eq!(clinic.ask(None, &[&clinic.scene.bearer(&["user"])]).0, 200);
-    assert_eq!(clinic.ask(None, &[]), (401, Value::Null));
+    assert_eq!(clinic.ask(None, &[]), (401, json!("no-credential")));
     assert_eq!(clinic.ask(Some(&clinic.stations.client("client:app", 3)), &[]), (401, json!("reserved-id")));
     assert_eq!(clinic.ask(Some(&clinic.stations.client("", 3)), &[]), (401, json!("no-id")));
 }
@@ -223,10 +224,10 @@ fn a_certificate_beside_a_token_is_refused_until_the_settings_say_which_counts()
     let bad = clinic.ask(Some(&alice), &["Authorization: Bearer a.b.c"]);
     assert_eq!(bad, (401, json!("malformed-token")), "the certificate does not step in for a bad token");
 
-    let clinic = Clinic::with(|plan| plan.with("api/client-certificates", json!([])));
+    let clinic = Clinic::with(|plan| plan.with("api/client-certificates", json!([])).policy(USERS, ""));
     let token = clinic.scene.bearer(&["user"]);
     assert_eq!(named(&clinic, &[&token]), ("test/alice".to_owned(), true));
-    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]), (401, Value::Null));
+    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]), (401, json!("no-credential")));
     assert!(clinic.connect(Some(&clinic.stations.client("alice", 66))).ask("GET /open", &[]).is_err());
 }
 
