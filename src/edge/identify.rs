@@ -113,7 +113,6 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
 ///
 /// # Errors
 /// Nobody vouches for it any more, which ends whatever comes over its connection, or nobody does whom the API believes.
-#[expect(clippy::type_complexity, reason = "a caller that is not asked for is not missed: its error comes later")]
 fn by_certificate(
     shown: &PeerCertificate,
     api: &Api,

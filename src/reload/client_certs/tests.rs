@@ -84,6 +84,12 @@ fn an_authority_that_has_expired_vouches_for_nobody() {
     assert_eq!(judged(&cas, &chain, NOW), Ok("a".into()));
     let later = NOW.plus(3 * 366 * 86_400);
     assert_eq!(judged(&cas, &chain, later), Err(IdentityError::CertificateExpired));
+    // Its certificate was renewed with the same key: both stand in the file for a while.
+    let renewed = params("one", 2040, true).self_signed(ca.key()).unwrap().pem();
+    for pem in [ca.pem() + &renewed, renewed + &ca.pem()] {
+        let two = self::cas(&[source(&folder, "b", &pem, &[])]);
+        assert_eq!(judged(&two, &chain, later), Ok("b".into()));
+    }
     // What was judged before holds until then, and is not asked about again meanwhile.
     let before = cas.judge(&chain, NOW);
     assert!(cas.upholds(&before, NOW) && cas.upholds(&before, NOW.plus(86_400)));
@@ -118,6 +124,6 @@ fn two_sources_that_both_vouch_vouch_for_nobody() {
     let between = CertificateDer::from_pem_slice(below.pem().as_bytes()).unwrap();
     let both = cas(&[source(&folder, "a", &top.pem(), &[]), source(&folder, "b", &below.pem(), &[])]);
     let own = client(&below);
-    assert_eq!(judged(&both, &[own.clone()], NOW), Ok("b".into()));
+    assert_eq!(judged(&both, std::slice::from_ref(&own), NOW), Ok("b".into()));
     assert_eq!(judged(&both, &[own, between], NOW), Err(IdentityError::CertificateUntrusted));
 }

@@ -60,8 +60,10 @@ impl Trust {
         let mut authorities: Vec<Authority> = Vec::new();
         for der in found {
             let authority = authority(der, &lists, source, &provider)?;
-            if !authorities.iter().any(|known| known.anchor == authority.anchor) {
-                authorities.push(authority);
+            match authorities.iter_mut().find(|known| known.anchor == authority.anchor) {
+                // Its certificate was renewed, name and key are the same: the last one to end counts.
+                Some(known) => known.ends = known.ends.max(authority.ends),
+                None => authorities.push(authority),
             }
         }
         if authorities.is_empty() {
