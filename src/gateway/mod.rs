@@ -21,7 +21,7 @@ use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan,
 use crate::edge::listener::{Bound, Front, http_options};
 use crate::edge::tls::install_crypto_provider;
 use crate::edge::upstream::{Resolver, Upstream};
-use crate::edge::{DecisionIds, Edge};
+use crate::edge::{DecisionIds, Edge, Reached};
 use crate::metrics::Metrics;
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
@@ -75,7 +75,8 @@ impl Gateway {
             .iter()
             .map(|api| open_api(api, settings, (&feeds, &key_files), &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
-        let bounds = bind(settings)?;
+        let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
+        let bounds = bind(settings, &reached)?;
         let admin = Admin::bind(plans::admin(&settings.admin))?;
         let admin_address = admin.address();
         let listeners: Vec<(Box<str>, SocketAddr)> = bounds
@@ -99,6 +100,7 @@ impl Gateway {
             limits: settings.limits.clone(),
             approvals: Arc::new(Live::new(ApprovalSet::default())),
             failures: Failures::new(settings.limits.failed_credentials),
+            reached,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
             in_flight: in_flight.clone(),
@@ -239,10 +241,13 @@ fn open_api(
     }))
 }
 
-fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
+fn bind(settings: &Settings, reached: &Arc<Reached>) -> Result<Vec<Bound>, String> {
     let listeners = settings.listeners.iter();
     listeners
-        .map(|listener| Bound::bind(&plans::listener(listener, &settings.limits)).map_err(|error| error.to_string()))
+        .map(|listener| {
+            let plan = plans::listener(listener, &settings.limits, &settings.trusted_proxies);
+            Bound::bind(&plan, Arc::clone(reached)).map_err(|error| error.to_string())
+        })
         .collect()
 }
 
