@@ -1,6 +1,7 @@
 //! A whole gateway process, put together from its settings: stores, listeners, proxy, administration.
 
 mod background;
+mod descriptors;
 mod plans;
 mod policies;
 mod status;
@@ -63,6 +64,9 @@ impl Gateway {
     pub fn open(settings: &Settings) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
+        if let Some(shortage) = descriptors::shortage(settings) {
+            tracing::warn!("{shortage}");
+        }
         let metrics = Arc::new(Metrics::new());
         let sink = Sink::open(plans::sink(&settings.audit))
             .map_err(|error| format!("the audit records cannot be written: {error}"))?;

@@ -32,3 +32,12 @@ fn zero_is_no_limit() {
     failures.count("10.0.0.1".parse().unwrap(), Timestamp(0));
     assert!(!failures.is_over("10.0.0.1".parse().unwrap(), Timestamp(0)));
 }
+
+#[test]
+fn addresses_without_number_take_no_more_room_than_there_is() {
+    let failures = Failures::new(1);
+    for number in 0..200_000_u32 {
+        failures.count(IpAddr::V4(number.into()), Timestamp(60));
+    }
+    assert!(failures.counts.len() <= ADDRESSES);
+}
