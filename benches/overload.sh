@@ -34,22 +34,28 @@ apis: { overload: { policy: policy.yaml, upstream: { url: "http://127.0.0.1:1900
 audit: { to: nowhere }
 YAML
 cat >"$folder/upstream.py" <<'PYTHON'
-import http.server, socketserver
-LARGE = b"x" * (1 << 20)
-class Upstream(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        body = LARGE if "large" in self.path else b"ok"
-        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
-    def do_POST(self):
-        left = total = int(self.headers.get("Content-Length", 0))
-        while left: left -= len(self.rfile.read(min(left, 1 << 20))) or left
-        said = str(total).encode()
-        self.send_response(200); self.send_header("Content-Length", str(len(said))); self.end_headers(); self.wfile.write(said)
-    do_PUT = do_POST
-    def log_message(self, *_): pass
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer): daemon_threads = True; request_queue_size = 1024
-Server(("127.0.0.1", 19000), Upstream).serve_forever()
+import asyncio
+LARGE = b"x" * (256 << 10)
+def answer(body): return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+class Upstream(asyncio.Protocol):
+    def connection_made(self, transport): self.transport, self.head, self.left, self.total = transport, b"", 0, 0
+    def data_received(self, data):
+        if self.left:
+            self.left -= len(data)
+            if self.left <= 0: self.transport.write(answer(b"%d" % self.total))
+            return
+        self.head += data
+        if b"\r\n\r\n" not in self.head: return
+        head, _, body = self.head.partition(b"\r\n\r\n")
+        self.head, fields = b"", head.lower().split(b"\r\n")
+        lengths = [field.split(b":")[1] for field in fields if field.startswith(b"content-length:")]
+        self.total = int(lengths[0]) if lengths else 0
+        self.left = self.total - len(body)
+        if self.left <= 0: self.transport.write(answer(LARGE if b"large" in fields[0] else b"ok"))
+async def main():
+    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", 19000, backlog=4096)
+    await server.serve_forever()
+asyncio.run(main())
 PYTHON
 python3 "$folder/upstream.py" 2>/dev/null & children+=($!)
 "$portcullis" serve --config "$folder/gateway.yaml" 2>"$folder/log" & gateway=$! children+=($!)
@@ -60,10 +66,10 @@ memory() { awk -v what="$1:" '$1 == what { print int($2 / 1024) " MiB" }' "/proc
 metric() { curl -s http://127.0.0.1:19901/metrics | awk -v name="$1" '$1 == name { print $2 }'; }
 # Asks once every tenth of a second, and prints how often it was answered.
 watch() {
-    local asked=0 answered=0 most=0 now
+    local asked=0 answered=0 most=0 now said
     while [[ -e $folder/attack ]]; do
         asked=$((asked + 1))
-        curl -sf -m 10 -o /dev/null "$open" && answered=$((answered + 1))
+        if said=$(curl -sSf -m 10 -o /dev/null "$open" 2>&1); then answered=$((answered + 1)); else echo "  missed: $said"; fi
         now=$(metric portcullis_connections) && ((${now:-0} > most)) && most=$now
         sleep 0.1
     done
@@ -85,7 +91,8 @@ attack "${slow[@]}" -H -i 5 -u "$open"
 attack "${slow[@]}" -B -i 5 -s 100000 -f text/plain -u "$open"
 attack "${slow[@]}" -X -w 512 -y 1024 -n 5 -z 32 -u "$open?large"
 attack h2load -n "$((connections * 10))" -c "$((connections / 10))" -m 100 -t 2 "$open"
+truncate -s "$size" "$folder/body"
 attack curl -s -m 600 -w '%{http_code} after %{time_total} s\nfinished in %{time_total}s, status %{http_code}\n' \
-    -X PUT -H 'Content-Type: application/octet-stream' -H 'Expect:' -T <(head -c "$size" /dev/zero) "$open"
+    -X PUT -H 'Content-Type: application/octet-stream' -H 'Expect:' -T "$folder/body" "$open"
 echo "at the end: memory $(memory VmRSS), at most $(memory VmHWM)"
 curl -s http://127.0.0.1:19901/metrics | grep '^portcullis_limits_reached_total' | grep -v ' 0$' || true

@@ -116,7 +116,8 @@ impl Gateway {
         let mut server = runtime.server();
         let mut proxy = http_proxy(&server.configuration, edge);
         let mut options = http_options(settings.limits.keep_alive);
-        options.keepalive_request_limit = settings.limits.requests_per_connection;
+        // Pingora counts how often a connection is used again.
+        options.keepalive_request_limit = settings.limits.requests_per_connection.map(|most| most.saturating_sub(1));
         proxy.server_options = Some(options);
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);

@@ -25,7 +25,8 @@ fn connections_over_the_limit_are_closed_at_once_and_places_that_become_free_are
     }
     assert_eq!(siege.reached("connections"), 200);
     assert_eq!(siege.told("connections"), 1, "a flood does not flood the log");
-    held.pop();
+    held.truncate(20);
+    until("places are free", || siege.open() == 20);
     siege.serves_others();
     drop(held);
     siege.is_over();
@@ -149,7 +150,7 @@ fn guessed_credentials_are_refused_unread_and_others_are_not() {
     let guess = |at: usize| {
         // Another signature each time.
         let (signed, _) = token.rsplit_once('.').unwrap();
-        format!("Authorization: Bearer {signed}.{:086}", at)
+        format!("Authorization: Bearer {signed}.{at:085}A")
     };
     let mut client = Client::connect(siege.scene.at());
     let mut statuses = Vec::new();

@@ -80,16 +80,17 @@ fn whoever_takes_nothing_of_an_answer_is_cut() {
 
 #[test]
 fn whoever_takes_an_answer_in_drops_is_cut() {
-    let limits = json!({ "client-timeout": "1s", "least-rate": "1MiB" });
+    let limits = json!({ "client-timeout": "1s", "least-rate": "256MiB" });
     let siege = Siege::of(Scene::strict(large()).with("/limits", limits));
     let mut slow = connect_narrow(siege.scene.at());
     slow.write_all(&request("GET /open?large", &[], b"")).unwrap();
     let end = Instant::now() + LONG;
-    let mut drop = [0; 16 << 10];
+    // Fast enough that the system has room for more within each second, and slower than is asked for.
+    let mut drop = vec![0; 64 << 10];
     while siege.reached("least-rate") == 0 {
         assert!(Instant::now() < end, "it is not cut");
         slow.read_exact(&mut drop).ok();
-        sleep(Duration::from_millis(50));
+        sleep(Duration::from_millis(5));
     }
     siege.serves_others();
 }
