@@ -1,6 +1,8 @@
 //! Who is over the limit, and until when.
 
-use super::Failures;
+use std::net::IpAddr;
+
+use super::{ADDRESSES, Failures};
 use crate::vocabulary::Timestamp;
 
 #[test]

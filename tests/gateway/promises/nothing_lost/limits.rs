@@ -116,7 +116,8 @@ fn handshakes_that_never_end_hold_nobody_up() {
     for client in &mut silent {
         assert!(!client.more());
     }
-    assert_eq!(siege.reached("tls-handshake"), 200);
+    // The socket is gone a moment before it is counted.
+    until("all are counted", || siege.reached("tls-handshake") == 200);
     assert_eq!(siege.told("tls-handshake"), 1);
     drop(silent);
     siege.is_over();
