@@ -72,8 +72,11 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         return Err(RejectedRequest::Host);
     }
     let bytes: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if header.headers.len() > limits.header_count || bytes > limits.header_bytes {
+    if bytes > limits.header_bytes {
         return Err(RejectedRequest::HeadersTooLong);
+    }
+    if header.headers.len() > limits.header_count {
+        return Err(RejectedRequest::TooManyHeaders);
     }
     if header.raw_path().len() > limits.target_length {
         return Err(RejectedRequest::TargetTooLong);

@@ -2,6 +2,7 @@
 
 mod background;
 mod client_certs;
+mod descriptors;
 mod plans;
 mod policies;
 mod status;
@@ -22,7 +23,7 @@ use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan,
 use crate::edge::listener::{Bound, Front, http_options};
 use crate::edge::tls::{Tls, install_crypto_provider};
 use crate::edge::upstream::{Resolver, Upstream};
-use crate::edge::{DecisionIds, Edge};
+use crate::edge::{DecisionIds, Edge, Reached};
 use crate::metrics::Metrics;
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
@@ -65,6 +66,9 @@ impl Gateway {
     pub fn open(settings: &Settings) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
+        if let Some(shortage) = descriptors::shortage(settings) {
+            tracing::warn!("{shortage}");
+        }
         let metrics = Arc::new(Metrics::new());
         let sink = Sink::open(plans::sink(&settings.audit))
             .map_err(|error| format!("the audit records cannot be written: {error}"))?;
@@ -78,7 +82,8 @@ impl Gateway {
             .map(|api| open_api(api, settings, (&feeds, &key_files), &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let client_cas = ClientCaFiles::open(settings)?;
-        let bounds = bind(settings, &client_cas)?;
+        let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
+        let bounds = bind(settings, &client_cas, &reached)?;
         let admin = Admin::bind(plans::admin(&settings.admin))?;
         let admin_address = admin.address();
         let listeners: Vec<(Box<str>, SocketAddr)> = bounds
@@ -104,6 +109,7 @@ impl Gateway {
             limits: settings.limits.clone(),
             approvals: Arc::new(Live::new(ApprovalSet::default())),
             failures: Failures::new(settings.limits.failed_credentials),
+            reached,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
             in_flight: in_flight.clone(),
@@ -115,7 +121,8 @@ impl Gateway {
         let mut server = runtime.server();
         let mut proxy = http_proxy(&server.configuration, edge);
         let mut options = http_options(settings.limits.keep_alive);
-        options.keepalive_request_limit = settings.limits.requests_per_connection;
+        // Pingora counts how often a connection is used again.
+        options.keepalive_request_limit = settings.limits.requests_per_connection.map(|most| most.saturating_sub(1));
         proxy.server_options = Some(options);
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
@@ -254,11 +261,12 @@ fn open_api(
     }))
 }
 
-fn bind(settings: &Settings, cas: &ClientCaFiles) -> Result<Vec<Bound>, String> {
+fn bind(settings: &Settings, cas: &ClientCaFiles, reached: &Arc<Reached>) -> Result<Vec<Bound>, String> {
     let listeners = settings.listeners.iter();
     listeners
         .map(|listener| {
-            Bound::bind(&plans::listener(listener, &settings.limits, cas)).map_err(|error| error.to_string())
+            let plan = plans::listener(listener, &settings.limits, &settings.trusted_proxies, cas);
+            Bound::bind(&plan, Arc::clone(reached)).map_err(|error| error.to_string())
         })
         .collect()
 }

@@ -50,8 +50,7 @@ impl Status for GatewayStatus {
     fn metrics_text(&self) -> String {
         self.metrics.audit(self.sink.dropped(), self.sink.failed());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
-        let refused = self.traffic.iter().map(|traffic| traffic.over_limit()).sum();
-        self.metrics.traffic(self.in_flight.count(), open, refused);
+        self.metrics.traffic(self.in_flight.count(), open);
         for feed in &self.feeds {
             let status = feed.status();
             self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);

@@ -91,8 +91,10 @@ pub enum RejectedRequest {
     Nomination,
     /// The body is longer than the settings allow.
     BodyTooLong,
-    /// More header fields, or longer ones, than the settings allow.
+    /// Longer header fields than the settings allow.
     HeadersTooLong,
+    /// More header fields than the settings allow.
+    TooManyHeaders,
 }
 
 impl RejectedRequest {
@@ -126,6 +128,7 @@ impl RejectedRequest {
             Self::Nomination => "connection-nomination",
             Self::BodyTooLong => "body-too-long",
             Self::HeadersTooLong => "headers-too-long",
+            Self::TooManyHeaders => "too-many-headers",
         }
     }
 
@@ -134,7 +137,7 @@ impl RejectedRequest {
         match self {
             Self::TargetTooLong => 414,
             Self::FormTooLong | Self::BodyTooLong => 413,
-            Self::HeadersTooLong => 431,
+            Self::HeadersTooLong | Self::TooManyHeaders => 431,
             _ => 400,
         }
     }

@@ -1,1 +1,3 @@
 //! Nothing lost, nothing leaked: audit, reload, drain, limits and answers.
+
+mod limits;

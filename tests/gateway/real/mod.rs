@@ -6,6 +6,7 @@ mod curl;
 mod demo;
 mod oidc;
 mod orthanc;
+mod overload;
 mod proknow;
 mod schema;
 mod tls;
