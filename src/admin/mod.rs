@@ -6,7 +6,7 @@ pub mod server;
 pub mod status;
 
 pub use listen::Listen;
-pub use server::{Admin, AdminPlan};
+pub use server::{Admin, AdminPlan, Parting};
 pub use status::{
     ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, ShadowMode, Status, StatusReport,
 };

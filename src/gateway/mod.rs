@@ -1,9 +1,11 @@
 //! A whole gateway process, put together from its settings: stores, listeners, proxy, administration.
 
 mod background;
+mod handover;
 mod plans;
 mod policies;
 mod status;
+mod succession;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +14,6 @@ use pingora::proxy::http_proxy;
 use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
 
-use crate::admin::Admin;
 use crate::audit::Sink;
 use crate::decision::ApprovalSet;
 use crate::edge::api::{Api, Apis};
@@ -34,6 +35,7 @@ use crate::settings::{self, Settings};
 
 use background::{Administration, Keys};
 use status::GatewayStatus;
+use succession::Sockets;
 
 /// Gateway: a process that has bound everything and serves nothing yet.
 pub struct Gateway {
@@ -61,6 +63,26 @@ impl Gateway {
     /// One line for the operator: what cannot be bound, read or started, and why. A policy that does not load is no
     /// such error: the API refuses everything until it does.
     pub fn open(settings: &Settings) -> Result<Self, String> {
+        Self::with(settings, |_, _| Ok(Sockets::default()))
+    }
+
+    /// Loads everything that `settings` name, and takes the listeners of the running process over; blocks until SIGQUIT
+    /// reaches that one.
+    ///
+    /// # Errors
+    /// As [`Gateway::open`], and where a policy, an issuer's keys or an upstream's address is not to be had: the running
+    /// process may have them, so it stays.
+    pub fn succeed(settings: &Settings) -> Result<Self, String> {
+        let path = settings.upgrade_socket.as_deref();
+        let path =
+            path.ok_or("`--upgrade` needs `upgrade-socket` in the settings, of this process and the running one")?;
+        Self::with(settings, |apis, feeds| Sockets::inherited(path, apis, feeds))
+    }
+
+    fn with(
+        settings: &Settings,
+        sockets: impl FnOnce(&[Arc<Api>], &[Arc<KeyFeed>]) -> Result<Sockets, String>,
+    ) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
         let metrics = Arc::new(Metrics::new());
@@ -75,8 +97,10 @@ impl Gateway {
             .iter()
             .map(|api| open_api(api, settings, (&feeds, &key_files), &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
-        let bounds = bind(settings)?;
-        let admin = Admin::bind(plans::admin(&settings.admin))?;
+        let mut sockets = sockets(&apis, &feeds)?;
+        let bounds = sockets.listeners(settings)?;
+        let admin = sockets.admin(settings)?;
+        let shared = succession::shared(settings, &bounds, &admin)?;
         let admin_address = admin.address();
         let listeners: Vec<(Box<str>, SocketAddr)> = bounds
             .iter()
@@ -114,6 +138,7 @@ impl Gateway {
         proxy.server_options = Some(options);
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
+        let front = front.telling(sockets.settled());
         server.add_service(front);
         server.add_service(background_service("upstreams", Resolver(upstreams)));
         let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
@@ -129,11 +154,12 @@ impl Gateway {
             reload: Arc::clone(&reload),
         });
         server.add_service(background_service("keys", Keys { feeds, status: Arc::clone(&status) }));
-        server.add_service(background_service("admin", Administration::new(admin, status)));
+        server.add_service(background_service("admin", Administration::new(admin, status, draining.clone())));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
         let ending = Ending::new(plan, draining, in_flight, Stop::default())
             .settling(traffic.iter().map(|traffic| traffic.open().clone()))
-            .on_signals(move || reload.everything());
+            .on_signals(move || reload.everything())
+            .handing_over(shared);
         Ok(Self { server, ending, sink, listeners, admin: admin_address, _watcher: watcher })
     }
 
@@ -237,13 +263,6 @@ fn open_api(
         body: api.body,
         total: api.upstream.total_timeout,
     }))
-}
-
-fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
-    let listeners = settings.listeners.iter();
-    listeners
-        .map(|listener| Bound::bind(&plans::listener(listener, &settings.limits)).map_err(|error| error.to_string()))
-        .collect()
 }
 
 fn watched(
