@@ -11,14 +11,10 @@ use pingora::server::configuration::ServerConf;
 use pingora::server::{Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 #[cfg(test)]
 mod tests;
-
-/// How long connections that are kept open may wait for a request that is on its way already: its answer tells the client
-/// that the connection ends, which closing cannot.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// How long the last bytes of finished exchanges may take to leave once nothing is in flight.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -196,13 +192,16 @@ impl Stop {
 pub struct DrainPlan {
     /// The time between not being ready and closing the listeners, for load balancers to notice.
     pub notice: Duration,
-    /// The time that exchanges in flight may then take.
+    /// How long connections that are kept open may then wait for a request that is on its way already: its answer tells
+    /// the client that the connection ends, which closing cannot.
+    pub linger: Duration,
+    /// The time that exchanges in flight may take, from closing the listeners on.
     pub deadline: Duration,
 }
 
 impl Default for DrainPlan {
     fn default() -> Self {
-        Self { notice: Duration::ZERO, deadline: Duration::from_secs(30) }
+        Self { notice: Duration::ZERO, linger: Duration::from_millis(500), deadline: Duration::from_secs(30) }
     }
 }
 
@@ -275,9 +274,10 @@ impl Ending {
             sleep(self.plan.notice).await;
         }
         self.draining.close();
-        let _ = timeout(LINGER, self.settled()).await;
+        let deadline = Instant::now() + self.plan.deadline;
+        let _ = timeout(self.plan.linger.min(self.plan.deadline), self.settled()).await;
         self.draining.hang_up();
-        if timeout(self.plan.deadline, self.exchanges.idle()).await.is_err() {
+        if timeout_at(deadline, self.exchanges.idle()).await.is_err() {
             tracing::warn!(in_flight = self.exchanges.count(), "drain deadline reached, cutting what is in flight");
             return;
         }

@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod gateway;
+mod load;
 mod raw;
 mod settings;
 mod stage;
@@ -10,6 +11,7 @@ mod stage;
 pub(crate) use backend::Backend;
 pub(crate) use client::{Answer, Client};
 pub(crate) use gateway::Gateway;
+pub(crate) use load::Load;
 pub(crate) use raw::Wire;
 pub(crate) use settings::Settings;
 pub(crate) use stage::Stage;
