@@ -73,6 +73,8 @@ pub enum ReloadResult {
     Published,
     /// What was read is what is live.
     Unchanged,
+    /// The version before is live again.
+    RolledBack,
     /// It was refused and the last good version stays.
     Refused,
 }
@@ -83,6 +85,7 @@ impl ReloadResult {
         match self {
             Self::Published => "published",
             Self::Unchanged => "unchanged",
+            Self::RolledBack => "rolled-back",
             Self::Refused => "refused",
         }
     }

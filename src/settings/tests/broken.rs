@@ -46,7 +46,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("8080\n", "8080\nadmin: { address: 0.0.0.0:9901, token: { env: BELL } }\n", "4:40 bad-value"),
     ("8080\n", "8080\nadmin: { token: sesame }\n", "4:17 wrong-sort"),
     ("8080\n", "8080\nadmin: { token: { env: NOBODY } }\n", "4:24 unreadable"),
-    ("8080\n", "8080\nupgrade-socket:\n", "4:16 empty-value"),
+    ("8080\n", "8080\nupgrade-socket:\n", "4:15 empty-value"),
     ("8080\n", "8080\nupgrade-socket: [a]\n", "4:17 wrong-sort"),
     (
         "8080\n",

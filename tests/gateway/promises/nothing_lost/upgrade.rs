@@ -210,7 +210,7 @@ async fn waits(next: &Gateway) {
 /// Whether `/ready` on a Unix socket says yes.
 async fn ready(path: &Path) -> bool {
     let Ok(mut stream) = tokio::net::UnixStream::connect(path).await else { return false };
-    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: admin\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok();
     answer.starts_with("HTTP/1.1 200")
