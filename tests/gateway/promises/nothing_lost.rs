@@ -1,4 +1,5 @@
 //! Nothing lost, nothing leaked: audit, reload, drain, limits and answers.
 
 mod drain;
+mod faults;
 mod upgrade;
