@@ -131,7 +131,7 @@ async fn each_fault_of_an_upstream_is_told_recorded_and_over_with_the_next_reque
         }
     }
     assert!(gateway.logged("the upstream failed").len() >= 14);
-    let metric = "portcullis_upstream_errors_total{api=\"noah\",kind=\"upstream-broken\"}";
+    let metric = "portcullis_upstream_errors_total{api=\"noah\",kind=\"broken\"}";
     assert!(gateway.metric(metric).await >= 12.0, "{}", gateway.admin("/metrics").await.text());
     // Behind the header there is no other answer to give: the connection ends before the body does.
     for now in [Fault::ShortBody, Fault::StuckBody, Fault::ResetInBody] {
