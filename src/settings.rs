@@ -19,7 +19,7 @@ pub mod upstream;
 pub mod url;
 pub mod value;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use api::{Api, AuditMode, Caller, HostHeader, Match};
 pub use api_keys::KeySource;
@@ -46,6 +46,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Where health, metrics and the live policies are shown.
     pub admin: Admin,
+    /// The Unix socket at which a new process takes the listeners over; `None` where none may.
+    pub upgrade_socket: Option<PathBuf>,
     /// The peers whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<Network>,
     /// What one client may use up.
@@ -134,6 +136,8 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
         .unwrap_or_default();
     let listeners = listeners.map(|node| listener::listeners(node, &mut known, reading)).unwrap_or_default();
     let admin = listener::admin(fields.optional("admin"), &listeners, reading);
+    let upgrade_socket = fields.optional("upgrade-socket");
+    let upgrade_socket = upgrade_socket.and_then(|node| listener::upgrade_socket(node, &admin, reading));
     let trusted_proxies = fields.optional("trusted-proxies");
     let trusted_proxies = trusted_proxies.map(|node| network::networks(node, reading)).unwrap_or_default();
     let limits = limits::limits(fields.optional("limits"), reading);
@@ -153,6 +157,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
         threads,
         listeners,
         admin,
+        upgrade_socket,
         trusted_proxies,
         limits,
         issuers,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -137,13 +137,35 @@ impl fmt::Debug for Bound {
 impl Bound {
     /// A socket bound as `plan` says, with its certificates loaded; `reached` counts whom its limits cut off.
     pub fn bind(plan: &ListenerPlan, reached: Arc<Reached>) -> Result<Self, BindError> {
+        Self::on(plan, reached, || listen(plan.address))
+    }
+
+    /// A socket that another process has bound as `plan` says, and hands over.
+    pub fn adopt(plan: &ListenerPlan, reached: Arc<Reached>, socket: OwnedFd) -> Result<Self, BindError> {
+        Self::on(plan, reached, || {
+            let socket = StdTcpListener::from(socket);
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        })
+    }
+
+    fn on(
+        plan: &ListenerPlan,
+        reached: Arc<Reached>,
+        socket: impl FnOnce() -> io::Result<StdTcpListener>,
+    ) -> Result<Self, BindError> {
         let tls = plan.tls.as_ref().map(Tls::load).transpose();
         let tls = tls.map_err(|error| BindError::Tls(plan.address, error))?.map(Arc::new);
         let refused = |error| BindError::Address(plan.address, error);
-        let socket = listen(plan.address).map_err(refused)?;
+        let socket = socket().map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
         let (limits, traffic) = (plan.limits.clone(), Arc::default());
         Ok(Self { socket, address, tls, h2c: plan.h2c, limits, reached, traffic })
+    }
+
+    /// Another handle of the socket, for the process that comes after this one; the socket listens while it is there.
+    pub fn share(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone().map(OwnedFd::from)
     }
 
     /// The address as bound, with the real port.
@@ -213,7 +235,10 @@ pub struct Front<A> {
     app: Arc<A>,
     doors: Vec<Bound>,
     draining: Draining,
+    on_open: Option<OnOpen>,
 }
+
+type OnOpen = Box<dyn FnOnce() + Send + Sync>;
 
 impl<A> fmt::Debug for Front<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,7 +249,14 @@ impl<A> fmt::Debug for Front<A> {
 impl<A> Front<A> {
     /// A front of `app`, which closes when `draining` does or the server shuts down.
     pub fn new(name: impl Into<String>, app: A, draining: Draining) -> Self {
-        Self { name: name.into(), app: Arc::new(app), doors: Vec::new(), draining }
+        Self { name: name.into(), app: Arc::new(app), doors: Vec::new(), draining, on_open: None }
+    }
+
+    /// The same front, which calls `told` once it accepts.
+    #[must_use]
+    pub fn telling(mut self, told: impl FnOnce() + Send + Sync + 'static) -> Self {
+        self.on_open = Some(Box::new(told));
+        self
     }
 
     /// The same front, which also accepts on `bound`.
@@ -241,7 +273,7 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
         let draining = self.draining.clone();
         tokio::spawn(async move {
             let _ = shutdown.wait_for(|begun| *begun).await;
-            draining.close();
+            draining.hang_up();
         });
         let mut accepting = Vec::new();
         let mut traffic = Vec::new();
@@ -258,9 +290,13 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
                 }
             }
         }
+        if let Some(told) = self.on_open.take() {
+            told();
+        }
         for door in accepting {
             let _ = door.await;
         }
+        self.draining.hung_up().await;
         // Wakes the idle keep-alive connections of an `HttpProxy`, which then close.
         self.app.cleanup().await;
         for traffic in traffic {
@@ -296,9 +332,29 @@ impl Door {
         Ok((Arc::new(Self { address, tls, h2c, limits, reached, traffic, addresses }), socket))
     }
 
-    /// Accepts until `closed`; then the socket closes, so that whoever comes later is told so and does not wait in its
-    /// queue for the end of the process.
-    async fn accept<A>(self: Arc<Self>, socket: TcpListener, app: Arc<A>, mut closed: ShutdownWatch)
+    /// Accepts until `closed`, and then who is in the queue already; behind them the socket closes, so that whoever comes
+    /// later is told so and does not wait for the end of the process.
+    async fn accept<A>(self: Arc<Self>, socket: TcpListener, app: Arc<A>, closed: ShutdownWatch)
+    where
+        A: ServerApp + Send + Sync + 'static,
+    {
+        self.accept_until_closed(&socket, &app, closed.clone()).await;
+        let Ok(socket) = socket.into_std() else { return };
+        for _ in 0..BACKLOG {
+            match socket.accept() {
+                Ok((stream, peer)) => {
+                    let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                    if let Ok(stream) = stream {
+                        self.clone().admit(stream, peer, &app, &closed);
+                    }
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn accept_until_closed<A>(self: &Arc<Self>, socket: &TcpListener, app: &Arc<A>, mut closed: ShutdownWatch)
     where
         A: ServerApp + Send + Sync + 'static,
     {
@@ -309,7 +365,7 @@ impl Door {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.clone().admit(stream, peer, &app, &closed),
+                Ok((stream, peer)) => self.clone().admit(stream, peer, app, &closed),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     self.traffic.accepts_failed.fetch_add(1, Ordering::Relaxed);

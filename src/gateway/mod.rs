@@ -3,9 +3,11 @@
 mod background;
 mod client_certs;
 mod descriptors;
+mod handover;
 mod plans;
 mod policies;
 mod status;
+mod succession;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use pingora::proxy::http_proxy;
 use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
 
-use crate::admin::Admin;
 use crate::audit::Sink;
 use crate::decision::ApprovalSet;
 use crate::edge::api::{Api, Apis};
@@ -37,6 +38,7 @@ use crate::settings::{self, Settings};
 use background::{Administration, Keys};
 use client_certs::ClientCaFiles;
 use status::GatewayStatus;
+use succession::Sockets;
 
 /// Gateway: a process that has bound everything and serves nothing yet.
 pub struct Gateway {
@@ -64,6 +66,26 @@ impl Gateway {
     /// One line for the operator: what cannot be bound, read or started, and why. A policy that does not load is no
     /// such error: the API refuses everything until it does.
     pub fn open(settings: &Settings) -> Result<Self, String> {
+        Self::with(settings, |_, _| Ok(Sockets::default()))
+    }
+
+    /// Loads everything that `settings` name, and takes the listeners of the running process over; blocks until SIGQUIT
+    /// reaches that one.
+    ///
+    /// # Errors
+    /// As [`Gateway::open`], and where a policy, an issuer's keys or an upstream's address is not to be had: the running
+    /// process may have them, so it stays.
+    pub fn succeed(settings: &Settings) -> Result<Self, String> {
+        let path = settings.upgrade_socket.as_deref();
+        let path =
+            path.ok_or("`--upgrade` needs `upgrade-socket` in the settings, of this process and the running one")?;
+        Self::with(settings, |apis, feeds| Sockets::inherited(path, apis, feeds))
+    }
+
+    fn with(
+        settings: &Settings,
+        sockets: impl FnOnce(&[Arc<Api>], &[Arc<KeyFeed>]) -> Result<Sockets, String>,
+    ) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
         if let Some(shortage) = descriptors::shortage(settings) {
@@ -83,8 +105,10 @@ impl Gateway {
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let client_cas = ClientCaFiles::open(settings)?;
         let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
-        let bounds = bind(settings, &client_cas, &reached)?;
-        let admin = Admin::bind(plans::admin(&settings.admin))?;
+        let mut sockets = sockets(&apis, &feeds)?;
+        let bounds = sockets.listeners(settings, &client_cas, &reached)?;
+        let admin = sockets.admin(settings)?;
+        let shared = succession::shared(settings, &bounds, &admin)?;
         let admin_address = admin.address();
         let listeners: Vec<(Box<str>, SocketAddr)> = bounds
             .iter()
@@ -126,6 +150,7 @@ impl Gateway {
         proxy.server_options = Some(options);
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
+        let front = front.telling(sockets.settled());
         server.add_service(front);
         server.add_service(background_service("upstreams", Resolver(upstreams)));
         let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
@@ -143,11 +168,12 @@ impl Gateway {
             reload: Arc::clone(&reload),
         });
         server.add_service(background_service("keys", Keys { feeds, status: Arc::clone(&status) }));
-        server.add_service(background_service("admin", Administration::new(admin, status)));
+        server.add_service(background_service("admin", Administration::new(admin, status, draining.clone())));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
         let ending = Ending::new(plan, draining, in_flight, Stop::default())
             .settling(traffic.iter().map(|traffic| traffic.open().clone()))
-            .on_signals(move || reload.everything());
+            .on_signals(move || reload.everything())
+            .handing_over(shared);
         Ok(Self { server, ending, sink, listeners, admin: admin_address, _watcher: watcher })
     }
 
@@ -259,16 +285,6 @@ fn open_api(
         body: api.body,
         total: api.upstream.total_timeout,
     }))
-}
-
-fn bind(settings: &Settings, cas: &ClientCaFiles, reached: &Arc<Reached>) -> Result<Vec<Bound>, String> {
-    let listeners = settings.listeners.iter();
-    listeners
-        .map(|listener| {
-            let plan = plans::listener(listener, &settings.limits, &settings.trusted_proxies, cas);
-            Bound::bind(&plan, Arc::clone(reached)).map_err(|error| error.to_string())
-        })
-        .collect()
 }
 
 fn watched(

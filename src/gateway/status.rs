@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::admin::{
-    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, ShadowMode, Status, StatusReport,
+    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback, ShadowMode, Status,
+    StatusReport,
 };
 use crate::audit::{Moment, Sink};
 use crate::edge::api::Api;
@@ -80,6 +81,12 @@ impl Status for GatewayStatus {
         self.api(api)?.comparison.as_ref().map(|comparison| comparison.report())
     }
 
+    fn rollback(&self, api: &str) -> Option<Rollback> {
+        let store = &self.api(api)?.policy;
+        let live = store.rollback().and_then(|_| policy(store).0);
+        Some(live.map_or(Rollback::Nothing, Rollback::Live))
+    }
+
     fn reload(&self) {
         self.reload.everything();
     }
@@ -97,7 +104,8 @@ fn api(of: &Api) -> ApiStatus {
         let (policy, refused) = self::policy(store);
         CandidateStatus { policy, refused }
     });
-    ApiStatus { name: of.name.clone(), policy, candidate, refused }
+    let withdrawn = of.policy.state().withdrawn.as_ref().map(|version| version.hash.clone());
+    ApiStatus { name: of.name.clone(), policy, candidate, refused, withdrawn }
 }
 
 /// The version that a store holds, and the newest one where that was refused.

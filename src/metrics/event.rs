@@ -76,6 +76,8 @@ pub enum ReloadResult {
     Published,
     /// What was read is what is live.
     Unchanged,
+    /// The version before is live again.
+    RolledBack,
     /// It was refused and the last good version stays.
     Refused,
 }
@@ -86,6 +88,7 @@ impl ReloadResult {
         match self {
             Self::Published => "published",
             Self::Unchanged => "unchanged",
+            Self::RolledBack => "rolled-back",
             Self::Refused => "refused",
         }
     }

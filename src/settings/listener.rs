@@ -131,6 +131,19 @@ pub(super) fn admin(node: Option<&Node>, listeners: &[Listener], reading: &mut R
     admin
 }
 
+/// The path under `upgrade-socket`.
+pub(super) fn upgrade_socket(node: &Node, admin: &Admin, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    let path = reading.path(node, "`upgrade-socket`")?;
+    if path.as_os_str().len() > LONGEST_SOCKET {
+        reading.bad(node, format!("a Unix socket's path has at most {LONGEST_SOCKET} bytes"));
+    }
+    if admin.address == AdminAddress::Unix(path.clone()) {
+        let message = "`upgrade-socket` is the admin listener's socket too";
+        reading.finding(Finding::error(Code::DuplicateName, Some(node.place), message));
+    }
+    Some(path)
+}
+
 fn listener(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Option<Listener> {
     let mut fields = Fields::open(node, "a listener", reading.findings)?;
     let name = fields.optional("name");

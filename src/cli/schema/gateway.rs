@@ -26,6 +26,12 @@ fn file() -> Shape {
         ("listeners", list(listener()).filled().says("Where requests are received")),
         ("admin", admin()),
         (
+            "upgrade-socket",
+            file_name()
+                .such_as("/run/portcullis/upgrade.sock")
+                .says("The Unix socket at which `serve --upgrade` takes the listeners over on SIGQUIT"),
+        ),
+        (
             "trusted-proxies",
             list(matching(r"^[0-9A-Fa-f:.]+(/\d{1,3})?$").such_as("10.1.2.0/24"))
                 .says("The load balancers whose X-Forwarded-* headers are believed")

@@ -87,7 +87,7 @@ impl Running {
     fn plain(change: impl FnOnce(&mut ListenerPlan)) -> Self {
         let mut plan = plan();
         change(&mut plan);
-        Self::start(&plan, DrainPlan { deadline: SOON * 5, ..DrainPlan::default() })
+        Self::start(&plan, DrainPlan { linger: SOON, deadline: SOON * 5, ..DrainPlan::default() })
     }
 
     fn connect(&self) -> Client {

@@ -46,6 +46,13 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("8080\n", "8080\nadmin: { address: 0.0.0.0:9901, token: { env: BELL } }\n", "4:40 bad-value"),
     ("8080\n", "8080\nadmin: { token: sesame }\n", "4:17 wrong-sort"),
     ("8080\n", "8080\nadmin: { token: { env: NOBODY } }\n", "4:24 unreadable"),
+    ("8080\n", "8080\nupgrade-socket:\n", "4:15 empty-value"),
+    ("8080\n", "8080\nupgrade-socket: [a]\n", "4:17 wrong-sort"),
+    (
+        "8080\n",
+        "8080\nadmin: { address: \"unix:/run/one.sock\" }\nupgrade-socket: /run/one.sock\n",
+        "5:17 duplicate-name",
+    ),
     // Proxies and limits.
     ("8080\n", "8080\ntrusted-proxies: [10.0.0.1/8]\n", "4:19 bad-value"),
     ("8080\n", "8080\ntrusted-proxies: [0.0.0.0/0]\n", "4:19 bad-value"),

@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod gateway;
+mod load;
 mod pki;
 mod raw;
 mod settings;
@@ -12,6 +13,7 @@ mod tls;
 pub(crate) use backend::Backend;
 pub(crate) use client::{Answer, Client};
 pub(crate) use gateway::Gateway;
+pub(crate) use load::Load;
 pub(crate) use pki::{Authority, Holder};
 pub(crate) use raw::Wire;
 pub(crate) use settings::Settings;
