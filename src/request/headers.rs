@@ -80,8 +80,9 @@ impl HeaderRules {
 
 /// Fields that rewrite the URL behind the gateway's back, that name the client in its stead, or that are meant for a
 /// proxy; besides these every `X-Forwarded-…`, which the gateway writes itself.
-const ALWAYS_DROPPED: [&str; 20] = [
+const ALWAYS_DROPPED: [&str; 21] = [
     "x-original-url",
+    "x-original-method",
     "x-rewrite-url",
     "x-original-uri",
     "x-original-path",
@@ -106,6 +107,8 @@ const ALWAYS_DROPPED: [&str; 20] = [
 /// What the fields begin with that tell of forwarders.
 const FORWARDED: &str = "x-forwarded-";
 
+/// Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM. Only those whose name can mean
+/// nothing else, so that every dialect refuses them all.
 const METHOD_OVERRIDES: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-http-method-overrides"];
 
@@ -130,7 +133,9 @@ pub fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`).
+/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`). WSGI folds `-` and `_`
+/// (PEP 3333), PHP dots and blanks besides, some CGI servers all that is no letter and no digit (RFC 3875, section
+/// 4.1.18, leaves it open).
 fn same(known: &str, name: &str) -> bool {
     known.len() == name.len() && known.bytes().eq(name.bytes().map(fold_byte))
 }
@@ -140,10 +145,7 @@ fn folded(name: &str) -> String {
 }
 
 fn fold_byte(byte: u8) -> u8 {
-    match byte {
-        b'_' | b'.' | b' ' => b'-',
-        other => other.to_ascii_lowercase(),
-    }
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
 #[cfg(test)]
