@@ -12,7 +12,7 @@ use crate::wire::client::find;
 use crate::wire::scene::until;
 
 /// How many spellings are tried on each server; `PORTCULLIS_SPELLINGS=50` tries fifty times as many.
-const SPELLINGS: usize = 20_000;
+const SPELLINGS: usize = 6_000;
 /// How many overrides are tried on each server.
 const OVERRIDES: usize = 1000;
 const SEED: u64 = 20_240_607;
@@ -22,12 +22,13 @@ pub(super) struct Trial {
     pub(super) server: Server,
     secret: Vec<&'static str>,
     open: Vec<&'static str>,
+    tries: usize,
 }
 
 impl Trial {
     /// A trial of a server.
     pub(super) fn of(server: Server) -> Self {
-        Self { server, secret: Vec::new(), open: Vec::new() }
+        Self { server, secret: Vec::new(), open: Vec::new(), tries: SPELLINGS }
     }
 
     /// With the paths of what is refused.
@@ -42,11 +43,17 @@ impl Trial {
         self
     }
 
+    /// With fewer tries, for a server that takes its time.
+    pub(super) fn tries(mut self, tries: usize) -> Self {
+        self.tries = tries;
+        self
+    }
+
     /// Tries spellings: straight, under `strict`, and under the server's own dialect. At least `least` of them must
     /// open what is refused where there is no gateway.
     pub(super) fn spellings(self, dialect: &str, least: usize) {
         let mut spellings = Spellings::of(SEED, &self.secret, &self.open);
-        let wanted = SPELLINGS * times();
+        let wanted = self.tries * times();
         let mut targets = BTreeSet::new();
         while targets.len() < wanted {
             let target = spellings.target();
@@ -59,9 +66,7 @@ impl Trial {
         let served = count(&each(&targets, |target| self.server.ask(&get(target, ""))));
         println!("{}: {} spellings, served straight: {served:?}", self.server.name, targets.len());
         assert!(served[1] >= least, "only {} spellings open what is refused: the trial shows nothing", served[1]);
-        for dialect in
-            ["strict", dialect].into_iter().filter(|d| portcullis::request::Dialect::WORDS.iter().any(|(w, _)| w == d))
-        {
+        for dialect in ["strict", dialect] {
             self.through(dialect, &targets);
         }
     }
@@ -96,8 +101,8 @@ impl Trial {
         }
         println!("{name}: statuses {statuses:?}");
         let done = self.server.journal().split_off(before);
-        let other: Vec<_> = done.iter().filter(|line| line.method != "POST").collect();
-        assert!(other.is_empty(), "{name}: {other:#?}");
+        let deletions: Vec<_> = done.iter().filter(|line| line.method == "DELETE").collect();
+        assert!(deletions.is_empty(), "{name}: {deletions:#?}");
         assert!(!done.is_empty(), "{name}: nothing arrived, the trial shows nothing");
         // Who may do both gets what it asks for under `evaluate` only.
         let both = find(&front.ask(&Request::plain().bytes(&remover)), DELETED).is_some();
@@ -153,7 +158,7 @@ impl Trial {
                 "open" => text("resource") == "Open",
                 _ => true,
             };
-            let same = line.resource == "none" || decoded(&line.reading) == decoded(text("path"));
+            let same = line.resource == "none" || line.reading == decoded(text("path"));
             if text("verdict") != "permit" || !right || !same {
                 wrong.push(format!("{line:?} is {} {} as {}", text("verdict"), text("path"), text("resource")));
             }

@@ -18,7 +18,13 @@ app.use(methodOverride((request) => request.body && typeof request.body === 'obj
 
 const serve = (resource) => (request, response) => {
   const decision = request.get('X-Portcullis-Decision') ?? '';
-  const path = request.originalUrl.split('?')[0];
+  const raw = request.originalUrl.split('?')[0];
+  let path = raw;
+  try {
+    path = decodeURIComponent(raw);
+  } catch {
+    // A route with parameters has refused it already.
+  }
   appendFileSync(journal, `${decision}\t${request.method}\t${resource}\t${path}\n`);
   const text = { open: 'OPEN-9b1c\n', secret: 'SECRET-7f3a\n', none: 'nothing\n' }[resource];
   const deleted = request.method === 'DELETE' && resource !== 'none' ? 'DELETED\n' : '';
