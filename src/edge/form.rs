@@ -146,7 +146,7 @@ impl Parts {
         self.tail.extend_from_slice(chunk);
         let found = self.tail.windows(KEY.len()).enumerate().any(|(at, window)| {
             window.eq_ignore_ascii_case(KEY)
-                && value(self.tail.get(at + KEY.len()..).unwrap_or_default()).is_some_and(is_override)
+                && values(self.tail.get(at + KEY.len()..).unwrap_or_default()).any(is_override)
         });
         let keep = self.tail.len().saturating_sub(KEY.len() + 2 * NAME);
         self.tail.drain(..keep);
@@ -157,15 +157,18 @@ impl Parts {
 /// The parameter of a part that names its field.
 const KEY: &[u8] = b"name";
 
-/// The value behind `name`, once it has ended; a longer one than any name is cut.
-fn value(rest: &[u8]) -> Option<&[u8]> {
-    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
-    let (rest, quote) = match rest.split_first()? {
-        (&quote @ (b'"' | b'\''), rest) => (rest, Some(quote)),
-        _ => (rest, None),
+/// What servers may take for the value behind `name`, once it has ended; a longer one than any name is cut.
+///
+/// A quote that nothing closes ends with its line to PHP, so that a quoted value may have two ends.
+fn values(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start();
+    let rest = rest.strip_prefix(b"=").unwrap_or_default().trim_ascii_start();
+    let (quote, rest) = match rest.split_first() {
+        Some((&quote @ (b'"' | b'\''), rest)) => (Some(quote), rest),
+        _ => (None, rest),
     };
     let mut escaped = false;
-    let end = rest.iter().take(NAME).position(|&byte| {
+    let closed = upto(rest, |byte| {
         let ends = match quote {
             Some(quote) => byte == quote && !escaped,
             None => matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'),
@@ -173,9 +176,14 @@ fn value(rest: &[u8]) -> Option<&[u8]> {
         escaped = byte == b'\\' && !escaped;
         ends
     });
-    match end {
-        Some(end) => rest.get(..end),
-        None => rest.get(..NAME),
+    let line = quote.and_then(|_| upto(rest.trim_ascii_start(), |byte| matches!(byte, b'\r' | b'\n')));
+    closed.into_iter().chain(line)
+}
+
+fn upto(text: &[u8], ends: impl FnMut(u8) -> bool) -> Option<&[u8]> {
+    match text.iter().take(NAME).copied().position(ends) {
+        Some(end) => text.get(..end),
+        None => text.get(..NAME),
     }
 }
 
