@@ -1,7 +1,6 @@
 //! Front: the gateway before one of the servers, with a policy that opens a part of its application.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -51,19 +50,14 @@ impl Front {
         Self { stage, gateway, runtime }
     }
 
-    /// A token that grants these rows.
-    pub(super) fn token(&self, rows: &[&str]) -> String {
-        self.stage.token(json!({ "permissions": rows }))
+    /// A credential that grants these rows.
+    pub(super) fn credential(&self, rows: &[&str]) -> String {
+        format!("Bearer {}", self.stage.token(json!({ "permissions": rows })))
     }
 
     /// The answer to one request.
     pub(super) fn ask(&self, request: &[u8]) -> Vec<u8> {
-        exchange(self.address(), request)
-    }
-
-    /// Where the gateway listens.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.gateway.address()
+        exchange(self.gateway.address(), request)
     }
 
     /// The audit records by decision, when that of `last` is there.

@@ -94,7 +94,8 @@ const BOUNDARIES: [&str; 6] = [
 ];
 
 /// Request: what is sent, but for the credential.
-pub(super) struct Request {
+pub(in crate::real) struct Request {
+    method: &'static str,
     target: String,
     fields: Vec<String>,
     body: Vec<u8>,
@@ -102,10 +103,10 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// A request by POST that asks for DELETE in one way or more.
-    pub(super) fn next(chance: &mut Spellings) -> Self {
+    /// A request by `method` that asks for DELETE in one way or more.
+    pub(in crate::real) fn next(method: &'static str, target: &str, chance: &mut Spellings) -> Self {
         let mut request =
-            Self { target: "/open/o2".to_owned(), fields: Vec::new(), body: Vec::new(), chunks: Vec::new() };
+            Self { method, target: target.to_owned(), fields: Vec::new(), body: Vec::new(), chunks: Vec::new() };
         match chance.below(10) {
             0..=1 => request.ask_by_header(chance),
             2..=3 => request.ask_by_query(chance),
@@ -126,14 +127,14 @@ impl Request {
     /// A request by POST that asks for DELETE as the frameworks' own documentation has it.
     pub(super) fn plain() -> Self {
         let fields = vec!["X-HTTP-Method-Override: DELETE".to_owned()];
-        Self { target: "/open/o2".to_owned(), fields, body: Vec::new(), chunks: Vec::new() }
+        Self { method: "POST", target: "/open/o2".to_owned(), fields, body: Vec::new(), chunks: Vec::new() }
     }
 
     /// Its bytes, with a credential where there is one.
-    pub(super) fn bytes(&self, token: &str) -> Vec<u8> {
-        let mut head = format!("POST {} HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n", self.target);
-        if !token.is_empty() {
-            head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+    pub(in crate::real) fn bytes(&self, credential: &str) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n", self.method, self.target);
+        if !credential.is_empty() {
+            head.push_str(&format!("Authorization: {credential}\r\n"));
         }
         self.fields.iter().for_each(|field| head.push_str(&format!("{field}\r\n")));
         if self.chunks.is_empty() {

@@ -194,7 +194,7 @@ impl Line {
 }
 
 /// Everything that comes back until the connection ends; nothing where it never stood.
-pub(super) fn exchange(at: SocketAddr, request: &[u8]) -> Vec<u8> {
+pub(in crate::real) fn exchange(at: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     let Ok(mut stream) = TcpStream::connect(at) else { return answer };
     stream.set_nodelay(true).unwrap();

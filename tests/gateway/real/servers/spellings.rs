@@ -1,7 +1,9 @@
 //! Spellings: paths as attackers write them, made by chance from small changes; the same seed gives the same ones.
 
+use std::collections::BTreeSet;
+
 /// Spellings: what is made from a seed and the paths of one application.
-pub(super) struct Spellings {
+pub(in crate::real) struct Spellings {
     state: u64,
     secret: Vec<&'static str>,
     open: Vec<&'static str>,
@@ -210,12 +212,24 @@ const ODD: &[u8] = b"\x00\x01\t\x0b\x0c\x1b \"#$%&'()*+,-.:;<=>?@[\\]^_`{|}~\x7f
 
 impl Spellings {
     /// The spellings of `seed`, with the paths of what is refused and of what is open.
-    pub(super) fn of(seed: u64, secret: &[&'static str], open: &[&'static str]) -> Self {
+    pub(in crate::real) fn of(seed: u64, secret: &[&'static str], open: &[&'static str]) -> Self {
         Self { state: seed, secret: secret.to_vec(), open: open.to_vec() }
     }
 
-    /// The next request target.
-    pub(super) fn target(&mut self) -> Vec<u8> {
+    /// So many request targets, in their order, without any that has a line break: it would end the request line, which
+    /// is another promise.
+    pub(in crate::real) fn targets(mut self, count: usize) -> Vec<Vec<u8>> {
+        let mut targets = BTreeSet::new();
+        while targets.len() < count {
+            let target = self.target();
+            if !target.contains(&b'\n') && !target.contains(&b'\r') {
+                targets.insert(target);
+            }
+        }
+        targets.into_iter().collect()
+    }
+
+    fn target(&mut self) -> Vec<u8> {
         let base = match self.below(8) {
             0 => self.open().as_bytes().to_vec(),
             1..=2 => self.mixed(),

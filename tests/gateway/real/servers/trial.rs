@@ -1,6 +1,6 @@
 //! Trial: what a server serves to spellings and overrides, straight and through the gateway.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -15,7 +15,8 @@ use crate::wire::scene::until;
 const SPELLINGS: usize = 6_000;
 /// How many overrides are tried on each server.
 const OVERRIDES: usize = 1000;
-const SEED: u64 = 20_240_607;
+/// What the spellings and overrides are made from.
+pub(in crate::real) const SEED: u64 = 20_240_607;
 
 /// Trial: a server, and the paths of its application.
 pub(super) struct Trial {
@@ -52,17 +53,7 @@ impl Trial {
     /// Tries spellings: straight, under `strict`, and under the server's own dialect. At least `least` of them must
     /// open what is refused where there is no gateway.
     pub(super) fn spellings(self, dialect: &str, least: usize) {
-        let mut spellings = Spellings::of(SEED, &self.secret, &self.open);
-        let wanted = self.tries * times();
-        let mut targets = BTreeSet::new();
-        while targets.len() < wanted {
-            let target = spellings.target();
-            // A line break would end the request line, which is another promise.
-            if !target.contains(&b'\n') && !target.contains(&b'\r') {
-                targets.insert(target);
-            }
-        }
-        let targets: Vec<Vec<u8>> = targets.into_iter().collect();
+        let targets = Spellings::of(SEED, &self.secret, &self.open).targets(self.tries * times());
         let served = count(&each(&targets, |target| self.server.ask(&get(target, ""))));
         println!("{}: {} spellings, served straight: {served:?}", self.server.name, targets.len());
         assert!(served[1] >= least, "only {} spellings open what is refused: the trial shows nothing", served[1]);
@@ -75,7 +66,8 @@ impl Trial {
     /// may do everything but delete. At least `least` of them must delete where there is no gateway.
     pub(super) fn overrides(self, dialect: &str, least: usize) {
         let mut chance = Spellings::of(SEED, &[], &[]);
-        let requests: Vec<Request> = (0..OVERRIDES * times()).map(|_| Request::next(&mut chance)).collect();
+        let requests: Vec<Request> =
+            (0..OVERRIDES.min(self.tries) * times()).map(|_| Request::next("POST", "/open/o2", &mut chance)).collect();
         let deletes = |answer: &Vec<u8>| find(answer, DELETED).is_some();
         let straight = each(&requests, |request| self.server.ask(&request.bytes("")));
         let deleted = straight.iter().filter(|answer| deletes(answer)).count();
@@ -92,7 +84,7 @@ impl Trial {
         let front = Front::start(&self.server, dialect, overrides);
         let name = format!("{} under {dialect} and {overrides}", self.server.name);
         let before = self.server.journal().len();
-        let (caller, remover) = (front.token(&["Look"]), front.token(&["Look", "Remove"]));
+        let (caller, remover) = (front.credential(&["Look"]), front.credential(&["Look", "Remove"]));
         let answers = each(requests, |request| front.ask(&request.bytes(&caller)));
         let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
         for (request, answer) in requests.iter().zip(&answers) {
@@ -112,7 +104,7 @@ impl Trial {
     fn through(&self, dialect: &str, targets: &[Vec<u8>]) {
         let front = Front::start(&self.server, dialect, "reject");
         let name = format!("{} under {dialect}", self.server.name);
-        let (caller, holder) = (front.token(&["Look"]), front.token(&["Pry"]));
+        let (caller, holder) = (front.credential(&["Look"]), front.credential(&["Pry"]));
         for path in &self.secret {
             let refused = front.ask(&get(path.as_bytes(), &caller));
             assert!(refused.starts_with(b"HTTP/1.1 403 "), "{name}: {path}: {}", shown(&refused));
@@ -132,10 +124,10 @@ impl Trial {
 
         // What is open is served in its plain spelling, and what is refused to who may have it.
         let mut last = String::new();
-        for (paths, token, marker) in [(&self.open, &caller, OPEN), (&self.secret, &holder, SECRET)] {
+        for (paths, credential, marker) in [(&self.open, &caller, OPEN), (&self.secret, &holder, SECRET)] {
             for path in paths {
                 let before = self.server.journal().len();
-                let answer = front.ask(&get(path.as_bytes(), token));
+                let answer = front.ask(&get(path.as_bytes(), credential));
                 assert!(find(&answer, marker).is_some(), "{name}: {path}: {}", shown(&answer));
                 until("the server notes what it served", || self.server.journal().len() > before);
                 last = self.server.journal().pop().unwrap().decision;
@@ -171,12 +163,12 @@ impl Trial {
 }
 
 /// By how much the number of tries is multiplied.
-pub(super) fn times() -> usize {
+pub(in crate::real) fn times() -> usize {
     std::env::var("PORTCULLIS_SPELLINGS").map_or(1, |times| times.parse().expect("PORTCULLIS_SPELLINGS is a number"))
 }
 
 /// The answers to all of `inputs`, from four clients at once.
-pub(super) fn each<T: Sync>(inputs: &[T], ask: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
+pub(in crate::real) fn each<T: Sync>(inputs: &[T], ask: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
     std::thread::scope(|scope| {
         let ask = &ask;
         let size = inputs.len().div_ceil(4).max(1);
@@ -191,17 +183,18 @@ fn count(answers: &[Vec<u8>]) -> [usize; 2] {
     [OPEN, SECRET].map(|marker| answers.iter().filter(|answer| find(answer, marker).is_some()).count())
 }
 
-fn get(target: &[u8], token: &str) -> Vec<u8> {
-    let fields = match token {
+/// The bytes of a GET, with a credential where there is one.
+pub(in crate::real) fn get(target: &[u8], credential: &str) -> Vec<u8> {
+    let fields = match credential {
         "" => String::new(),
-        token => format!("Authorization: Bearer {token}\r\n"),
+        credential => format!("Authorization: {credential}\r\n"),
     };
     let rest = format!(" HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n{fields}\r\n");
     [b"GET ", target, rest.as_bytes()].concat()
 }
 
 /// Bytes as a message shows them.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(in crate::real) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
