@@ -64,7 +64,7 @@ const FORMS: [&str; 14] = [
     "application/x-www-form-urlencoded;",
 ];
 /// How a part of a multipart form is named; `@` is the parameter's name.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 21] = [
     "Content-Disposition: form-data; name=\"@\"",
     "Content-Disposition: form-data; name=\"@\"",
     "content-disposition: form-data; name=@",
@@ -83,6 +83,9 @@ const PARTS: [&str; 18] = [
     "Content-Disposition: attachment; name=\"@\"",
     "Content-Disposition: form-data; name=\"@",
     "Content-Disposition : form-data; name=\"@\"",
+    "Content-Disposition: form-data; name*=utf-8'en'@",
+    "Content-Disposition: form-data; name*0=\"_me\"; name*1=\"thod\"",
+    "Content-Disposition: form-data; name*=utf-16le''_%00m%00e%00t%00h%00o%00d%00",
 ];
 const BOUNDARIES: [&str; 6] = [
     "multipart/form-data; boundary=b",
