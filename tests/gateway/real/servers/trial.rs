@@ -113,8 +113,7 @@ impl Trial {
         let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
         let mut told = Vec::new();
         for (target, answer) in targets.iter().zip(&answers) {
-            let status = answer.get(9..12).map_or_else(String::new, |status| shown(status));
-            *statuses.entry(status).or_default() += 1;
+            *statuses.entry(shown(answer.get(9..12).unwrap_or_default())).or_default() += 1;
             if find(answer, SECRET).is_some() {
                 told.push(shown(target));
             }
