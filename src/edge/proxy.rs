@@ -275,7 +275,7 @@ impl Edge {
 
     /// Where the upstream may look for a method override in a form, the gateway looks first.
     async fn read_form(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
-        let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.reads_forms());
+        let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_forms);
         let header = session.req_header();
         let scoped = exchange.query_scopes();
         if scoped.is_empty() && (!reads || header.method != http::Method::POST) {

@@ -80,8 +80,9 @@ impl HeaderRules {
 
 /// Fields that rewrite the URL behind the gateway's back, that name the client in its stead, or that are meant for a
 /// proxy; besides these the [`DROPPED_FAMILIES`].
-const ALWAYS_DROPPED: [&str; 18] = [
+const ALWAYS_DROPPED: [&str; 19] = [
     "x-original-url",
+    "x-original-method",
     "x-rewrite-url",
     "x-original-uri",
     "x-original-path",
@@ -121,6 +122,8 @@ const DROPPED_FAMILIES: [&str; 14] = [
     "x-client-subject",
 ];
 
+/// Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM. Only those whose name can mean
+/// nothing else, so that every dialect refuses them all.
 const METHOD_OVERRIDES: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-http-method-overrides"];
 
@@ -145,7 +148,9 @@ pub fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`).
+/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`). WSGI folds `-` and `_`
+/// (PEP 3333), PHP dots and blanks besides, some CGI servers all that is no letter and no digit (RFC 3875, section
+/// 4.1.18, leaves it open).
 fn same(known: &str, name: &str) -> bool {
     known.len() == name.len() && known.bytes().eq(name.bytes().map(fold_byte))
 }
@@ -155,10 +160,7 @@ fn folded(name: &str) -> String {
 }
 
 fn fold_byte(byte: u8) -> u8 {
-    match byte {
-        b'_' | b'.' | b' ' => b'-',
-        other => other.to_ascii_lowercase(),
-    }
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
 #[cfg(test)]

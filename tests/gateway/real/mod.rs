@@ -9,5 +9,6 @@ mod orthanc;
 mod overload;
 mod proknow;
 mod schema;
+mod servers;
 mod tls;
 mod websocket;
