@@ -48,6 +48,11 @@ impl ProxyHttp for Edge {
         session.set_read_timeout(Some(SLOW_CLIENT));
         session.set_write_timeout(Some(SLOW_CLIENT));
         session.set_total_drain_timeout(Some(Duration::from_secs(5)));
+        // What a client sends behind a whole request is its next one, judged on its own when this one is answered.
+        session.set_pipelining_enabled(true);
+        if let Some(pace) = pace(session) {
+            pace.end_header();
+        }
         Ok(())
     }
 
@@ -144,6 +149,10 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         exchange.upstream_took = exchange.upstream_started.map(|started| started.elapsed());
         exchange.upstream_status = Some(answer.status.as_u16());
+        if answer.status == http::StatusCode::SWITCHING_PROTOCOLS && !exchange.websocket {
+            exchange.failure = Some("upstream-broken");
+            return Error::e_explain(ErrorType::HTTPStatus(502), "the upstream switches protocols that nobody asked for");
+        }
         forward::end_hop(answer);
         Ok(())
     }

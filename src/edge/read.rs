@@ -50,6 +50,10 @@ pub(super) fn credentials<'a>(header: &'a RequestHeader, keys: &'a ApiKeys) -> C
 /// Judges the header block: its framing as received, and its size.
 pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), RejectedRequest> {
     let header = session.req_header();
+    // A tunnel has no path that a route could be about, and its bytes would follow no framing.
+    if header.method == http::Method::CONNECT {
+        return Err(RejectedRequest::Method);
+    }
     if header.version == http::Version::HTTP_2 {
         check_http2(header)?;
     } else {
@@ -59,7 +63,7 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         }
         framing::check(&raw)?;
     }
-    if !host(header).is_none_or(is_authority) {
+    if !host(header).is_none_or(framing::is_authority) {
         return Err(RejectedRequest::Host);
     }
     let bytes: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -70,11 +74,6 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         return Err(RejectedRequest::TargetTooLong);
     }
     Ok(())
-}
-
-/// Whether a host holds nothing but what a name, an address and a port are made of (RFC 3986, section 3.2.2).
-fn is_authority(host: &[u8]) -> bool {
-    host.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte))
 }
 
 /// HTTP/2 frames its bodies itself; what a downgrade to HTTP/1.1 would turn into something else is refused
