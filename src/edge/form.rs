@@ -13,7 +13,7 @@ pub(super) const LONGEST: usize = 64 << 10;
 pub(super) enum FormKind {
     /// `application/x-www-form-urlencoded`: read whole.
     UrlEncoded,
-    /// `multipart/form-data` or `multipart/mixed`: scanned as it streams.
+    /// `multipart/…`: scanned as it streams.
     Multipart,
     /// No media type: Rack takes such a POST for url-encoded. Scanned as it streams, because it may be long.
     Untyped,
@@ -41,14 +41,20 @@ pub(super) fn kind(headers: &HeaderMap) -> Result<Option<FormKind>, Unreadable> 
     Ok(Some(found))
 }
 
+/// PHP ends the media type at a blank too, Java's servers take every `multipart/…` for a form, and Formidable whatever has
+/// the word in it.
 fn kind_of(media_type: &[u8]) -> Option<FormKind> {
-    let essence = media_type.split(|&byte| byte == b';' || byte == b',').next().unwrap_or_default().trim_ascii();
+    let media_type = media_type.trim_ascii();
+    let essence = media_type.split(|byte| matches!(byte, b';' | b',' | b' ' | b'\t')).next().unwrap_or_default();
     match essence {
-        _ if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Some(FormKind::UrlEncoded),
-        _ if essence.eq_ignore_ascii_case(b"multipart/form-data") => Some(FormKind::Multipart),
-        _ if essence.eq_ignore_ascii_case(b"multipart/mixed") => Some(FormKind::Multipart),
+        _ if says(essence, b"urlencoded") => Some(FormKind::UrlEncoded),
+        _ if says(essence, b"multipart") => Some(FormKind::Multipart),
         _ => None,
     }
+}
+
+fn says(essence: &[u8], word: &[u8]) -> bool {
+    essence.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
 /// The values of `charset` (RFC 9110, section 8.3.2).
@@ -102,6 +108,9 @@ impl Scan {
 /// The longest name that is looked at, encoded: the longest override takes a third of it.
 const NAME: usize = 256;
 
+/// What frameworks overlook before a name, encoded.
+const OVERLOOKED: [&[u8]; 3] = [b"%20", b"%5b", b"%5d"];
+
 /// Fields: the name of the field that is being read.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -129,13 +138,16 @@ impl Fields {
                 if self.name.len() < NAME {
                     self.name.push(byte);
                 }
+                if OVERLOOKED.iter().any(|overlooked| self.name.eq_ignore_ascii_case(overlooked)) {
+                    self.name.clear();
+                }
                 false
             }
         }
     }
 }
 
-/// Parts: the end of what has passed, where a name may have begun.
+/// Parts: the end of what has passed, from where a name may have begun that has not ended.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     tail: Vec<u8>,
@@ -144,38 +156,81 @@ pub(super) struct Parts {
 impl Parts {
     fn finds_override(&mut self, chunk: &[u8]) -> bool {
         self.tail.extend_from_slice(chunk);
-        let found = self.tail.windows(KEY.len()).enumerate().any(|(at, window)| {
-            window.eq_ignore_ascii_case(KEY)
-                && value(self.tail.get(at + KEY.len()..).unwrap_or_default()).is_some_and(is_override)
-        });
-        let keep = self.tail.len().saturating_sub(KEY.len() + 2 * NAME);
+        let mut keep = self.tail.len().saturating_sub(KEY.len() - 1);
+        for (at, window) in self.tail.windows(KEY.len()).enumerate() {
+            if !window.eq_ignore_ascii_case(KEY) {
+                continue;
+            }
+            match Written::behind(self.tail.get(at + KEY.len()..).unwrap_or_default()) {
+                Written::Name(name) if is_override(name) => return true,
+                Written::Continued => return true,
+                Written::Open => keep = keep.min(at),
+                Written::Name(_) | Written::Other => {}
+            }
+        }
         self.tail.drain(..keep);
-        found
+        // Nobody writes that many blanks: they would push a name out of sight.
+        self.tail.len() > LINE
     }
 }
 
 /// The parameter of a part that names its field.
 const KEY: &[u8] = b"name";
 
-/// The value behind `name`, once it has ended; a longer one than any name is cut.
-fn value(rest: &[u8]) -> Option<&[u8]> {
-    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
-    let (rest, quote) = match rest.split_first()? {
-        (&quote @ (b'"' | b'\''), rest) => (rest, Some(quote)),
-        _ => (rest, None),
-    };
-    let mut escaped = false;
-    let end = rest.iter().take(NAME).position(|&byte| {
-        let ends = match quote {
-            Some(quote) => byte == quote && !escaped,
-            None => matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'),
+/// The longest that such a parameter may take to end.
+const LINE: usize = 2 << 10;
+
+/// Written: what stands behind the word `name`.
+enum Written<'a> {
+    /// The name of a field, cut where it is longer than any override.
+    Name(&'a [u8]),
+    /// The first piece of a name that is continued in another parameter (RFC 2231, section 3), as Go's reader takes it
+    /// and no client writes it.
+    Continued,
+    /// What has passed does not tell yet.
+    Open,
+    /// Something else.
+    Other,
+}
+
+impl<'a> Written<'a> {
+    fn behind(rest: &'a [u8]) -> Self {
+        let starred = rest.strip_prefix(b"*").unwrap_or(rest);
+        let digits = starred.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let continued = starred.len() < rest.len() && digits > 0;
+        let rest = if continued { starred.get(digits..).unwrap_or_default() } else { starred };
+        let rest = rest.strip_prefix(b"*").filter(|_| continued).unwrap_or(rest).trim_ascii_start();
+        let rest = match rest.split_first() {
+            Some((b'=', rest)) => rest.trim_ascii_start(),
+            Some(_) => return Self::Other,
+            None => return Self::Open,
         };
-        escaped = byte == b'\\' && !escaped;
-        ends
-    });
-    match end {
-        Some(end) => rest.get(..end),
-        None => rest.get(..NAME),
+        if continued {
+            return Self::Continued;
+        }
+        let (rest, quote) = match rest.split_first() {
+            Some((&quote @ (b'"' | b'\''), rest)) => (rest, Some(quote)),
+            Some(_) => (rest, None),
+            None => return Self::Open,
+        };
+        let begin = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'+' | b'[' | b']'));
+        let Some(rest) = begin.and_then(|begin| rest.get(begin..)) else { return Self::Open };
+        let mut escaped = false;
+        let end = rest.iter().take(NAME).position(|&byte| {
+            let ends = match (byte, quote) {
+                // Where the quote is missing, PHP takes the rest of the line.
+                (b'\r' | b'\n', _) => true,
+                (_, Some(quote)) => byte == quote && !escaped,
+                (_, None) => matches!(byte, b';' | b' ' | b'\t'),
+            };
+            escaped = byte == b'\\' && !escaped;
+            ends
+        });
+        match end {
+            Some(end) => Self::Name(rest.get(..end).unwrap_or_default()),
+            None if rest.len() < NAME => Self::Open,
+            None => Self::Name(rest.get(..NAME).unwrap_or_default()),
+        }
     }
 }
 
@@ -183,6 +238,10 @@ fn value(rest: &[u8]) -> Option<&[u8]> {
 fn is_override(written: &[u8]) -> bool {
     let plain: Vec<u8> = written.iter().copied().filter(|byte| *byte != b'\\').collect();
     let plain = String::from_utf8_lossy(&plain);
+    // Java's readers decode encoded words (RFC 2047), which no client writes here.
+    if plain.contains("=?") {
+        return true;
+    }
     // RFC 5987: what stands before two quotes is charset and language.
     let plain = plain.rsplit_once("''").map_or(&*plain, |(_, name)| name);
     query::is_method_override(&query::decode(plain))

@@ -1,7 +1,7 @@
 //! What the upstream gets: the path that was decided, the gateway's word about the caller, nothing in disguise.
 
-use http::StatusCode;
 use http::header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName};
+use http::{Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
@@ -29,6 +29,16 @@ pub(super) fn prepare(session: &Session, upstream: &mut RequestHeader, exchange:
     set_credential(upstream, api, exchange)?;
     set_identity(upstream, api, exchange)?;
     set_forwarded(session, upstream, exchange)
+}
+
+/// Ends the upstream's connection with a request whose method has no body though it has one: a server that does not read
+/// it would take it for the next request, and nobody's request shall follow it there.
+pub(super) fn end_odd_body(session: &mut Session, upstream: &mut RequestHeader) -> pingora::Result<()> {
+    let usual = matches!(upstream.method, Method::POST | Method::PUT | Method::PATCH);
+    if usual || session.as_downstream_mut().is_body_empty() {
+        return Ok(());
+    }
+    upstream.insert_header(CONNECTION, "close")
 }
 
 /// Takes out of an answer what the upstream says about its own connection (RFC 9110, section 7.6.1).

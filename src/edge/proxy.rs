@@ -110,7 +110,8 @@ impl ProxyHttp for Edge {
         upstream: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        forward::prepare(session, upstream, exchange)
+        forward::prepare(session, upstream, exchange)?;
+        forward::end_odd_body(session, upstream)
     }
 
     async fn request_body_filter(
@@ -151,7 +152,10 @@ impl ProxyHttp for Edge {
         exchange.upstream_status = Some(answer.status.as_u16());
         if answer.status == http::StatusCode::SWITCHING_PROTOCOLS && !exchange.websocket {
             exchange.failure = Some("upstream-broken");
-            return Error::e_explain(ErrorType::HTTPStatus(502), "the upstream switches protocols that nobody asked for");
+            return Error::e_explain(
+                ErrorType::HTTPStatus(502),
+                "the upstream switches protocols that nobody asked for",
+            );
         }
         forward::end_hop(answer);
         Ok(())

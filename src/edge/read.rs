@@ -63,6 +63,12 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         }
         framing::check(&raw)?;
     }
+    // Whether the bytes behind such a header are a body or the other protocol is not for two servers to find out.
+    let bodied = content_length(header).is_some_and(|length| length > 0)
+        || header.headers.contains_key(http::header::TRANSFER_ENCODING);
+    if bodied && is_websocket(header) {
+        return Err(RejectedRequest::Framing);
+    }
     if !host(header).is_none_or(framing::is_authority) {
         return Err(RejectedRequest::Host);
     }
@@ -74,6 +80,13 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         return Err(RejectedRequest::TargetTooLong);
     }
     Ok(())
+}
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn is_websocket(header: &RequestHeader) -> bool {
+    let lines = header.headers.get_all(http::header::UPGRADE).iter();
+    let mut protocols = lines.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// HTTP/2 frames its bodies itself; what a downgrade to HTTP/1.1 would turn into something else is refused

@@ -87,9 +87,9 @@ pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, s
 
 /// Whether a parameter's name asks a framework to take its value for the method (Rails, Laravel, Symfony, Orthanc).
 pub fn is_method_override(name: &str) -> bool {
-    // Rack overlooks brackets before a name.
+    // Rack overlooks brackets before a name, and PHP what stands behind a NUL.
     let name = name.trim().trim_start_matches(['[', ']']);
-    let base = name.split(['[', ']']).next().unwrap_or(name);
+    let base = name.split(['[', ']', '\0']).next().unwrap_or(name);
     same_name(base, "_method") || super::headers::is_method_override(base)
 }
 

@@ -1,5 +1,12 @@
 //! Framing: a header block that two servers would read differently ends the connection with 400.
 
+mod dice;
+mod downgrade;
+mod frames;
+mod pipelining;
+mod strict;
+mod upstream;
+
 use std::time::Duration;
 
 use crate::wire::client::{Client, ask, find, request};
