@@ -1,6 +1,6 @@
 //! What the upstream gets: the path that was decided, the gateway's word about the caller, nothing in disguise.
 
-use http::header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -39,6 +39,25 @@ pub(super) fn end_odd_body(session: &mut Session, upstream: &mut RequestHeader) 
         return Ok(());
     }
     upstream.insert_header(CONNECTION, "close")
+}
+
+/// Whether an answer is framed in a way that every client reads alike; a length that stands there several times, and is
+/// the same, is made one.
+pub(super) fn frames_once(answer: &mut ResponseHeader) -> pingora::Result<bool> {
+    if answer.status.is_informational() {
+        // Nothing follows it (RFC 9110, section 15.2).
+        answer.remove_header(&CONTENT_LENGTH);
+        answer.remove_header(&TRANSFER_ENCODING);
+        return Ok(true);
+    }
+    let mut lengths = answer.headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next().map(|length| length.as_bytes().split(|&byte| byte == b',').next().unwrap_or_default());
+    if let Some(first) = first.map(|first| first.trim_ascii().to_vec()) {
+        answer.insert_header(CONTENT_LENGTH, first)?;
+    }
+    let mut codings = answer.headers.get_all(TRANSFER_ENCODING).iter();
+    let plain = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    Ok(plain && codings.next().is_none())
 }
 
 /// Takes out of an answer what the upstream says about its own connection (RFC 9110, section 7.6.1).

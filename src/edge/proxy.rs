@@ -157,6 +157,10 @@ impl ProxyHttp for Edge {
                 "the upstream switches protocols that nobody asked for",
             );
         }
+        if !forward::frames_once(answer)? {
+            exchange.failure = Some("upstream-broken");
+            return Error::e_explain(ErrorType::HTTPStatus(502), "the upstream's answer is framed in a way of its own");
+        }
         forward::end_hop(answer);
         Ok(())
     }

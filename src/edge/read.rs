@@ -103,6 +103,10 @@ fn check_http2(header: &RequestHeader) -> Result<(), RejectedRequest> {
     if lengths > 1 || header.headers.contains_key(http::header::TRANSFER_ENCODING) {
         return Err(RejectedRequest::Framing);
     }
+    // HTTP/1.1 takes blanks around a value for none of it (RFC 9113, section 8.2.1).
+    if header.headers.values().any(|value| value.as_bytes().trim_ascii().len() < value.len()) {
+        return Err(RejectedRequest::Framing);
+    }
     if header.headers.contains_key(http::header::CONNECTION) {
         return Err(RejectedRequest::Nomination);
     }
