@@ -1,6 +1,6 @@
 //! What the upstream gets: the path that was decided, the gateway's word about the caller, nothing in disguise.
 
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -25,6 +25,7 @@ pub(super) fn prepare(session: &Session, upstream: &mut RequestHeader, exchange:
     };
     upstream.set_raw_path(target.as_bytes())?;
     drop_fields(upstream, api, exchange);
+    join_cookies(upstream)?;
     set_host(session, upstream, api)?;
     set_credential(upstream, api, exchange)?;
     set_identity(upstream, api, exchange)?;
@@ -97,6 +98,16 @@ fn drop_fields(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) {
     for name in names {
         upstream.remove_header(&name);
     }
+}
+
+/// HTTP/2 may send cookies one by one; HTTP/1.1 has one line of them (RFC 9113, section 8.2.3).
+fn join_cookies(upstream: &mut RequestHeader) -> pingora::Result<()> {
+    let crumbs: Vec<&[u8]> = upstream.headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return Ok(());
+    }
+    let joined = crumbs.join(&b"; "[..]);
+    upstream.insert_header(COOKIE, joined)
 }
 
 fn set_host(session: &Session, upstream: &mut RequestHeader, api: &Api) -> pingora::Result<()> {

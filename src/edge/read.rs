@@ -99,6 +99,9 @@ fn check_http2(header: &RequestHeader) -> Result<(), RejectedRequest> {
     if hosts.len() > 1 || (hosts.is_empty() && authority.is_none()) || !agree {
         return Err(RejectedRequest::Host);
     }
+    if !header.uri.scheme_str().is_some_and(|scheme| matches!(scheme, "http" | "https")) {
+        return Err(RejectedRequest::TargetForm);
+    }
     let lengths = header.headers.get_all(http::header::CONTENT_LENGTH).iter().count();
     if lengths > 1 || header.headers.contains_key(http::header::TRANSFER_ENCODING) {
         return Err(RejectedRequest::Framing);
