@@ -8,6 +8,9 @@ use crate::wire::scene::{Scene, until};
 
 type Field<'a> = (&'a [u8], &'a [u8]);
 
+/// Type, flags, stream and payload of a frame.
+type Frame<'a> = (u8, u8, u32, &'a [u8]);
+
 /// A scene whose gateway speaks HTTP/2 without TLS on `clear`.
 fn scene() -> (Scene, Faults, String) {
     let (origin, faults) = strict();
@@ -259,7 +262,7 @@ fn frames_out_of_order_are_no_request() {
     let mut frames = Frames::connect(at);
     frames.send(HEADERS, END_STREAM, 1, first).send(CONTINUATION, END_HEADERS, 1, rest);
     assert_eq!(frames.end(), End::Status(200));
-    let scripts: [&[(u8, u8, u32, &[u8])]; 6] = [
+    let scripts: [&[Frame<'_>]; 6] = [
         &[(HEADERS, END_STREAM, 1, first), (DATA, 0, 1, b"x"), (CONTINUATION, END_HEADERS, 1, rest)],
         &[(HEADERS, END_STREAM, 1, first), (CONTINUATION, END_HEADERS, 3, rest)],
         &[(CONTINUATION, END_HEADERS, 1, &head)],
