@@ -1,7 +1,5 @@
 //! Framing: the header block as received, judged before anything in it is believed (RFC 9112, sections 2, 3, 5 and 6).
 
-use std::net::Ipv6Addr;
-
 use super::RejectedRequest;
 
 /// What a client may nominate in `Connection` without taking a header from the upstream that it relies on.
@@ -78,7 +76,9 @@ pub fn is_authority(host: &[u8]) -> bool {
     };
     let (name, port) = host.split_at_checked(end).unwrap_or_default();
     let named = match name {
-        [b'[', address @ .., b']'] => std::str::from_utf8(address).is_ok_and(|it| it.parse::<Ipv6Addr>().is_ok()),
+        [b'[', address @ .., b']'] => {
+            address.contains(&b':') && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+        }
         _ => !name.is_empty() && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
     };
     let ported = match port {
