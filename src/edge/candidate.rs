@@ -14,7 +14,8 @@ use super::Edge;
 use super::api::Api;
 use super::exchange::Exchange;
 use super::identify::{Identifying, Stop, identify};
-use super::judge::{is_websocket, token_parameter};
+use super::judge::token_parameter;
+use super::read;
 use super::weigh::{Asked, weigh};
 
 /// Judged: the candidate that was asked, and its word.
@@ -86,7 +87,7 @@ impl Second<'_> {
             placed: &placed,
             subject,
             address: exchange.client_address,
-            websocket: is_websocket(self.session.req_header()),
+            websocket: read::is_websocket(self.session.req_header()),
             stage: Stage::Request,
             approvals: self.approvals,
             now: self.now,

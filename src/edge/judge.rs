@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
 use crate::decision::{Decision, Reason, Stage, Uses, scope_of};
@@ -108,7 +108,7 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
     let nobody = Subject::anonymous();
     let caller = exchange.caller.clone();
     let subject = identified.map(|()| caller.as_ref().map_or(&nobody, |verified| &verified.subject));
-    let websocket = is_websocket(header);
+    let websocket = read::is_websocket(header);
     let asked = Asked {
         method: request.method,
         path: &request.path,
@@ -164,12 +164,6 @@ fn roles(
 
 pub(super) fn token_parameter<'p>(placed: &Result<Placed<'p>, Unplaced>) -> Option<&'p str> {
     placed.as_ref().ok().and_then(|placed| placed.method.token_from.as_deref())
-}
-
-pub(super) fn is_websocket(header: &RequestHeader) -> bool {
-    let lines = header.headers.get_all(http::header::UPGRADE).iter();
-    let mut protocols = lines.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
-    protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Keeps the target that is forwarded: the path as the route prints it, the query without what is the gateway's. What

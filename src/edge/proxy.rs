@@ -46,6 +46,11 @@ impl ProxyHttp for Edge {
         session.set_read_timeout(Some(self.limits.client_timeout));
         session.set_write_timeout(Some(self.limits.client_timeout));
         session.set_total_drain_timeout(Some(UNREAD));
+        // What a client sends behind a whole request is its next one, judged on its own when this one is answered.
+        session.set_pipelining_enabled(true);
+        if let Some(pace) = pace(session) {
+            pace.end_header();
+        }
         Ok(())
     }
 
@@ -104,7 +109,8 @@ impl ProxyHttp for Edge {
         upstream: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        forward::prepare(session, upstream, exchange)
+        forward::prepare(session, upstream, exchange)?;
+        forward::end_odd_body(session, upstream)
     }
 
     async fn request_body_filter(
@@ -148,6 +154,17 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         exchange.upstream_took = exchange.upstream_started.map(|started| started.elapsed());
         exchange.upstream_status = Some(answer.status.as_u16());
+        if answer.status == http::StatusCode::SWITCHING_PROTOCOLS && !exchange.websocket {
+            exchange.failure = Some("upstream-broken");
+            return Error::e_explain(
+                ErrorType::HTTPStatus(502),
+                "the upstream switches protocols that nobody asked for",
+            );
+        }
+        if !forward::frames_once(answer)? {
+            exchange.failure = Some("upstream-broken");
+            return Error::e_explain(ErrorType::HTTPStatus(502), "the upstream's answer is framed in a way of its own");
+        }
         forward::end_hop(answer);
         Ok(())
     }
