@@ -7,6 +7,7 @@ pub mod api;
 pub mod api_keys;
 pub mod claims;
 pub mod headers;
+pub mod introspection;
 pub mod issuer;
 pub mod limits;
 pub mod listener;
@@ -23,6 +24,7 @@ use std::path::Path;
 pub use api::{Api, AuditMode, HostHeader, Match};
 pub use api_keys::KeySource;
 pub use headers::IdentityHeaders;
+pub use introspection::Introspection;
 pub use issuer::{Fetch, KeysFrom, TokenIssuer};
 pub use limits::Limits;
 pub use listener::{Admin, AdminAddress, Certificate, Listener, Tls};
@@ -130,7 +132,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let trusted_proxies = trusted_proxies.map(|node| network::networks(node, reading)).unwrap_or_default();
     let limits = limits::limits(fields.optional("limits"), reading);
     let issuers = fields.optional("issuers");
-    let issuers = issuers.map(|node| issuer::issuers(node, &mut known.issuers, reading)).unwrap_or_default();
+    let issuers = issuers.map(|node| issuer::issuers(node, &mut known, reading)).unwrap_or_default();
     let key_sources = fields.optional("api-keys");
     let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
     let apis = fields.required("apis", reading.findings);
@@ -162,6 +164,8 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
 struct Known {
     listeners: Vec<Box<str>>,
     issuers: Vec<Box<str>>,
+    /// Those among them that are asked about each token.
+    asked: Vec<Box<str>>,
     key_names: Vec<Box<str>>,
     key_sources: Vec<KeySource>,
 }

@@ -4,6 +4,8 @@ pub mod api_keys;
 pub mod cases;
 pub mod changes;
 pub mod file;
+mod http;
+pub mod introspection;
 pub mod keys;
 pub mod live;
 mod look;

@@ -1,0 +1,1 @@
+//! Questions to an endpoint that answers what a test tells it to.
