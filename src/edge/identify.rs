@@ -10,7 +10,7 @@ use crate::decision::Reason;
 use crate::identity::{IdentityError, Presented, Verified};
 use crate::metrics::CacheResult;
 use crate::reload::introspection::{Answer, Introspector};
-use crate::reload::keys::Proof;
+use crate::reload::keys::Unproven;
 use crate::reload::verified::{Lookup, Slot, TokenDigest};
 use crate::request::query;
 use crate::vocabulary::Timestamp;
@@ -132,8 +132,9 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
                 return Err(Stop::Refused(Reason::TooManyFailures));
             }
             match api.issuers.verify(token, asked.now) {
-                Proof::Judged(verified) => Ok(Some(api.tokens.keep(slot, verified.map_err(failed)?, asked.now))),
-                Proof::Ask(issuer) => match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
+                Ok(verified) => Ok(Some(api.tokens.keep(slot, verified, asked.now))),
+                Err(Unproven::Refused(error)) => Err(failed(error)),
+                Err(Unproven::Ask(issuer)) => match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
                     Some(Err(error)) => Err(Stop::Identity(error)),
                     Some(Ok(_)) | None => {
                         Err(Stop::Ask(Question { issuer: Arc::clone(issuer), token: token.into(), slot }))

@@ -38,11 +38,11 @@ impl Introspected<'_> {
         if !claims.get("token_type").is_none_or(bearer) {
             return Err(IdentityError::WrongTokenType);
         }
-        if !claims.get("iss").is_none_or(|iss| iss.as_str() == Some(&*issuer.iss)) {
+        if claims.get("iss").is_some_and(|iss| iss.as_str() != Some(&*issuer.iss)) {
             return Err(IdentityError::UnknownIssuer);
         }
         let expires = check_times(&claims, issuer, now)?.unwrap_or(now.plus(self.without_end));
-        if !(self.without_audience && !claims.contains_key("aud")) {
+        if !self.without_audience || claims.contains_key("aud") {
             check_audience(&claims, issuer)?;
         }
         Ok(Verified { subject: mapping::subject(claims, issuer)?, expires })

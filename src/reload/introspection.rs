@@ -250,6 +250,3 @@ impl Answer {
 fn clock() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,11 +16,11 @@ pub struct Issuers {
     asked: Option<Arc<Introspector>>,
 }
 
-/// Proof: what a token proves, or who knows.
+/// Unproven: why a token proves nobody by itself.
 #[derive(Debug)]
-pub enum Proof<'a> {
-    /// A caller, or nothing.
-    Judged(Result<Verified, IdentityError>),
+pub enum Unproven<'a> {
+    /// It is not good.
+    Refused(IdentityError),
     /// Its issuer has to be asked.
     Ask(&'a Arc<Introspector>),
 }
@@ -70,19 +70,20 @@ impl Issuers {
         match cache.look_up(token, now) {
             Lookup::Found(verified) => Ok(Some(verified)),
             Lookup::Missing(slot) => match self.verify(token, now) {
-                Proof::Judged(verified) => Ok(Some(cache.keep(slot, verified?, now))),
-                Proof::Ask(_) => Err(IdentityError::KeysUnavailable),
+                Ok(verified) => Ok(Some(cache.keep(slot, verified, now))),
+                Err(Unproven::Refused(error)) => Err(error),
+                Err(Unproven::Ask(_)) => Err(IdentityError::KeysUnavailable),
             },
         }
     }
 
-    /// What `token` proves at `now`, without a cache.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Proof<'_> {
+    /// The caller that `token` proves at `now`, without a cache.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Unproven<'_>> {
         let read = Unverified::read(token);
         if let Some(asked) = self.asked.as_ref().filter(|asked| is_asked(asked.issuer(), token, &read)) {
-            return Proof::Ask(asked);
+            return Err(Unproven::Ask(asked));
         }
-        Proof::Judged(read.and_then(|unverified| self.verify_signed(unverified, now)))
+        read.and_then(|unverified| self.verify_signed(unverified, now)).map_err(Unproven::Refused)
     }
 
     fn verify_signed(&self, unverified: Unverified<'_>, now: Timestamp) -> Result<Verified, IdentityError> {

@@ -1,1 +1,0 @@
-//! Questions to an endpoint that answers what a test tells it to.
