@@ -19,6 +19,7 @@ use super::api::Api;
 use super::candidate::Judged;
 use super::lifecycle::InFlightGuard;
 use super::standing::Standing;
+use super::tls::peer::PeerCertificate;
 
 /// Exchange: everything that is known of one request; counted and audited exactly once, at its end.
 pub struct Exchange {
@@ -30,6 +31,8 @@ pub struct Exchange {
     /// What a long exchange goes on by; the records name the policy that it began under.
     pub(super) standing: Option<Standing>,
     pub(super) caller: Option<Arc<Verified>>,
+    /// What the client has shown in its TLS handshake.
+    pub(super) certificate: Option<Arc<PeerCertificate>>,
     /// Who asks where nobody proved anything.
     pub(super) nobody: Subject,
     pub(super) decision: Option<Decision>,
@@ -84,6 +87,7 @@ impl Exchange {
             policy: None,
             standing: None,
             caller: None,
+            certificate: None,
             nobody: Subject::anonymous(),
             decision: None,
             candidate: None,

@@ -1,5 +1,6 @@
-//! Who asks: by an API key, or by a token from the cache or verified now; neither is looked at where the address has
-//! failed too often. A token that only its issuer can read makes a question, which the request waits for.
+//! Who asks: by a client certificate, an API key, or a token from the cache or verified now; neither of the last two is
+//! looked at where the address has failed too often. A token that only its issuer can read makes a question, which the
+//! request waits for.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use crate::reload::introspection::{Answer, Introspector};
 use crate::reload::keys::Unproven;
 use crate::reload::verified::{Lookup, Slot, TokenDigest};
 use crate::request::query;
+use crate::settings::Caller;
 use crate::vocabulary::Timestamp;
 
 use super::api::Api;
+use super::tls::peer::PeerCertificate;
 use super::{Edge, read};
 
 /// Stop: why nobody was identified.
@@ -71,6 +74,8 @@ pub(super) struct Identifying<'a> {
 
 /// The caller; `None` where nothing was presented.
 pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result<Option<Arc<Verified>>, Stop> {
+    let shown = read::certificate(asked.session);
+    let named = shown.map(|shown| by_certificate(shown, api, asked.now)).transpose().map_err(Stop::Identity)?.flatten();
     let credentials = read::credentials(asked.session.req_header(), &api.keys);
     let in_query = match (asked.parameter, asked.query) {
         (Some(name), Some(written)) => {
@@ -80,7 +85,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
         (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
-            let alone = matches!(credentials.presented(), Ok(Presented::Anonymous));
+            let alone = named.is_none() && matches!(credentials.presented(), Ok(Presented::Anonymous));
             return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
@@ -103,7 +108,16 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         }
     };
     let has_failed_too_often = || asked.address.is_some_and(|address| edge.failures.is_over(address, asked.now));
-    let token = match credentials.presented().map_err(failed)? {
+    let presented = credentials.presented().map_err(failed)?;
+    match (named, presented, api.caller) {
+        (Some(named), Presented::Anonymous, _) | (Some(named), _, Some(Caller::Certificate)) => {
+            return named.map(Some).map_err(Stop::Identity);
+        }
+        (Some(_), _, None) => return Err(Stop::Identity(IdentityError::CertificateBesideToken)),
+        (Some(_), _, Some(Caller::Token)) | (None, ..) => {}
+    }
+    let thumbprint = shown.map(|shown| shown.thumbprint());
+    let token = match presented {
         Presented::Anonymous => return Ok(None),
         Presented::Token(token) => token,
         Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
@@ -118,21 +132,21 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
             if asked.answered.is_none() {
                 counted(CacheResult::Hit);
             }
-            Ok(Some(verified))
+            bound(verified, thumbprint).map(Some)
         }
         Lookup::Missing(slot) => {
             if let Some(answered) = asked.answered {
                 // Another token than was asked about: the policy has changed meanwhile, and with it where tokens stand.
                 let same = answered.token == slot.digest();
                 let outcome = if same { answered.outcome.clone() } else { Err(IdentityError::KeysUnavailable) };
-                return outcome.map(Some).map_err(failed);
+                return bound(outcome.map_err(failed)?, thumbprint).map(Some);
             }
             counted(CacheResult::Miss);
             if has_failed_too_often() {
                 return Err(Stop::Refused(Reason::TooManyFailures));
             }
             match api.issuers.verify(token, asked.now) {
-                Ok(verified) => Ok(Some(api.tokens.keep(slot, verified, asked.now))),
+                Ok(verified) => bound(api.tokens.keep(slot, verified, asked.now), thumbprint).map(Some),
                 Err(Unproven::Refused(error)) => Err(failed(error)),
                 Err(Unproven::Ask(issuer)) => match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
                     Some(Err(error)) => Err(Stop::Identity(error)),
@@ -142,5 +156,36 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
                 },
             }
         }
+    }
+}
+
+/// The caller that a certificate names to this API; `None` where the API asks no certificate about callers.
+///
+/// # Errors
+/// Nobody vouches for it any more, which ends whatever comes over its connection, or nobody does whom the API believes.
+fn by_certificate(
+    shown: &PeerCertificate,
+    api: &Api,
+    now: Timestamp,
+) -> Result<Option<Result<Arc<Verified>, IdentityError>>, IdentityError> {
+    let judged = shown.judged(now);
+    let named = judged.result.as_ref().map_err(|error| *error)?;
+    if api.certificates.is_empty() {
+        return Ok(None);
+    }
+    if !api.certificates.contains(&named.source) {
+        return Err(IdentityError::CertificateUntrusted);
+    }
+    Ok(Some(named.caller.clone()))
+}
+
+/// A token that names the certificate it was given to goes with that one only (RFC 8705, section 3).
+fn bound(verified: Arc<Verified>, thumbprint: Option<&str>) -> Result<Arc<Verified>, Stop> {
+    let to = verified.subject.claims.get("cnf").and_then(|cnf| cnf.get("x5t#S256"));
+    match to {
+        Some(to) if to.as_str().is_none_or(|to| Some(to) != thumbprint) => {
+            Err(Stop::Identity(IdentityError::BoundElsewhere))
+        }
+        _ => Ok(verified),
     }
 }

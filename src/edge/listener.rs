@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::{HttpServerOptions, ServerApp};
-use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::{GetSocketDigest, SocketDigest, Stream, TcpKeepalive};
@@ -104,7 +103,7 @@ impl std::error::Error for BindError {}
 pub struct Bound {
     socket: StdTcpListener,
     address: SocketAddr,
-    tls: Option<(Arc<Tls>, Acceptor)>,
+    tls: Option<Arc<Tls>>,
     h2c: bool,
     limits: Limits,
     traffic: Arc<Traffic>,
@@ -119,7 +118,8 @@ impl fmt::Debug for Bound {
 impl Bound {
     /// A socket bound as `plan` says, with its certificates loaded.
     pub fn bind(plan: &ListenerPlan) -> Result<Self, BindError> {
-        let tls = plan.tls.as_ref().map(secured).transpose().map_err(|error| BindError::Tls(plan.address, error))?;
+        let tls = plan.tls.as_ref().map(Tls::load).transpose();
+        let tls = tls.map_err(|error| BindError::Tls(plan.address, error))?.map(Arc::new);
         let refused = |error| BindError::Address(plan.address, error);
         let socket = listen(plan.address).map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
@@ -133,19 +133,13 @@ impl Bound {
 
     /// The live certificates, for whoever reloads them.
     pub fn tls(&self) -> Option<Arc<Tls>> {
-        self.tls.as_ref().map(|(tls, _)| tls.clone())
+        self.tls.clone()
     }
 
     /// The counters of this listener.
     pub fn traffic(&self) -> Arc<Traffic> {
         self.traffic.clone()
     }
-}
-
-fn secured(plan: &TlsPlan) -> Result<(Arc<Tls>, Acceptor), TlsError> {
-    let tls = Tls::load(plan)?;
-    let acceptor = tls.acceptor()?;
-    Ok((Arc::new(tls), acceptor))
 }
 
 fn listen(address: SocketAddr) -> io::Result<StdTcpListener> {
@@ -268,7 +262,7 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
 /// Door: one listener at work, without its socket: connections keep the door, and must not keep the socket open.
 struct Door {
     address: SocketAddr,
-    tls: Option<Acceptor>,
+    tls: Option<Arc<Tls>>,
     h2c: bool,
     limits: Limits,
     traffic: Arc<Traffic>,
@@ -278,7 +272,6 @@ impl Door {
     /// A door and its socket on this event loop.
     fn open(bound: Bound) -> io::Result<(Arc<Self>, TcpListener)> {
         let Bound { socket, address, tls, h2c, limits, traffic } = bound;
-        let tls = tls.map(|(_, acceptor)| acceptor);
         let socket = TcpListener::from_std(socket)?;
         Ok((Arc::new(Self { address, tls, h2c, limits, traffic }), socket))
     }
@@ -370,10 +363,11 @@ impl Door {
                 begun == H2_PREFACE,
             )));
         };
-        let shaken =
-            timeout_at(Instant::now() + self.limits.handshake, tls.tls_handshake(Wire::for_tls(known(socket, peer)?)))
-                .await
-                .map_err(|_| late("no tls handshake in time"))??;
+        let acceptor = tls.acceptor();
+        let handshake = acceptor.tls_handshake(Wire::for_tls(known(socket, peer)?));
+        let shaken = timeout_at(Instant::now() + self.limits.handshake, handshake)
+            .await
+            .map_err(|_| late("no tls handshake in time"))??;
         Ok(Box::new(Connection::new(shaken, Instant::now() + self.limits.opening, self.limits.opening, false)))
     }
 }

@@ -1,6 +1,7 @@
 //! Reading what Pingora parsed: header fields, framing, addresses.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -9,6 +10,9 @@ use crate::identity::Credentials;
 use crate::reload::api_keys::ApiKeys;
 use crate::request::{Headers, RejectedRequest, framing};
 use crate::settings::{Limits, Network};
+
+use super::tls::TlsPeer;
+use super::tls::peer::PeerCertificate;
 
 /// Fields: a request's header fields as the pure layers read them.
 pub(super) struct Fields<'a>(pub(super) &'a RequestHeader);
@@ -45,6 +49,11 @@ pub(super) fn host(header: &RequestHeader) -> Option<&[u8]> {
 pub(super) fn credentials<'a>(header: &'a RequestHeader, keys: &'a ApiKeys) -> Credentials<'a> {
     let values = |name: &str| header.headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
     keys.among(Credentials::new(values(http::header::AUTHORIZATION.as_str())), values)
+}
+
+/// What the client has shown in its TLS handshake; `None` where it was not asked, or has shown nothing.
+pub(super) fn certificate(session: &Session) -> Option<&Arc<PeerCertificate>> {
+    session.digest()?.ssl_digest.as_ref()?.extension.get::<TlsPeer>()?.certificate.as_ref()
 }
 
 /// Judges the header block: its framing as received, and its size.

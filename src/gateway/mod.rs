@@ -1,6 +1,7 @@
 //! A whole gateway process, put together from its settings: stores, listeners, proxy, administration.
 
 mod background;
+mod client_certs;
 mod plans;
 mod policies;
 mod status;
@@ -19,7 +20,7 @@ use crate::edge::api::{Api, Apis};
 use crate::edge::failures::Failures;
 use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan, Stop};
 use crate::edge::listener::{Bound, Front, http_options};
-use crate::edge::tls::install_crypto_provider;
+use crate::edge::tls::{Tls, install_crypto_provider};
 use crate::edge::upstream::{Resolver, Upstream};
 use crate::edge::{DecisionIds, Edge};
 use crate::identity::Issuer;
@@ -35,6 +36,7 @@ use crate::request::headers::HeaderRules;
 use crate::settings::{self, Settings};
 
 use background::{Administration, Keys};
+use client_certs::ClientCaFiles;
 use status::GatewayStatus;
 
 /// Gateway: a process that has bound everything and serves nothing yet.
@@ -77,7 +79,8 @@ impl Gateway {
             .iter()
             .map(|api| open_api(api, settings, &believed, &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
-        let bounds = bind(settings)?;
+        let client_cas = ClientCaFiles::open(settings)?;
+        let bounds = bind(settings, &client_cas)?;
         let admin = Admin::bind(plans::admin(&settings.admin))?;
         let admin_address = admin.address();
         let listeners: Vec<(Box<str>, SocketAddr)> = bounds
@@ -91,8 +94,10 @@ impl Gateway {
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> =
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
-        let watcher = Watcher::start(watched(&stores, key_files, &tls, &metrics), settings.reload.poll)
-            .map_err(|error| format!("files cannot be watched: {error}"))?;
+        let mut files = watched(&stores, key_files, &tls, &metrics);
+        files.extend(client_cas.watched(&tls, &metrics));
+        let watcher =
+            Watcher::start(files, settings.reload.poll).map_err(|error| format!("files cannot be watched: {error}"))?;
         let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         let edge = Edge {
             apis: Apis::new(apis.clone()),
@@ -130,6 +135,8 @@ impl Gateway {
             feeds: feeds.clone(),
             asked: asked.clone(),
             key_files: key_files.clone(),
+            client_cas: client_cas.all,
+            tls: names_of(settings, &tls),
             metrics,
             sink: Arc::clone(&sink),
             traffic: traffic.clone(),
@@ -186,6 +193,12 @@ impl Reload {
         self.asked.iter().for_each(|asked| asked.forget());
         self.sink.reopen();
     }
+}
+
+/// The listeners that speak TLS, by name; `tls` holds them in the order of the settings.
+fn names_of(settings: &Settings, tls: &[Arc<Tls>]) -> Vec<(Box<str>, Arc<Tls>)> {
+    let names = settings.listeners.iter().filter(|listener| listener.tls.is_some()).map(|listener| &listener.name);
+    names.cloned().zip(tls.iter().cloned()).collect()
 }
 
 /// Believed: all that can prove a caller, each for the APIs that name it.
@@ -258,6 +271,8 @@ fn open_api(
         comparison,
         issuers,
         keys,
+        certificates: api.client_certificates.clone(),
+        caller: api.caller,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
         upstream: Arc::new(upstream),
         host: api.host.clone(),
@@ -271,17 +286,19 @@ fn open_api(
     }))
 }
 
-fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
+fn bind(settings: &Settings, cas: &ClientCaFiles) -> Result<Vec<Bound>, String> {
     let listeners = settings.listeners.iter();
     listeners
-        .map(|listener| Bound::bind(&plans::listener(listener, &settings.limits)).map_err(|error| error.to_string()))
+        .map(|listener| {
+            Bound::bind(&plans::listener(listener, &settings.limits, cas)).map_err(|error| error.to_string())
+        })
         .collect()
 }
 
 fn watched(
     stores: &[Arc<PolicyStore>],
     key_files: &[Arc<KeyFile>],
-    tls: &[Arc<crate::edge::tls::Tls>],
+    tls: &[Arc<Tls>],
     metrics: &Arc<Metrics>,
 ) -> Vec<Watched> {
     let policies = stores.iter().flat_map(|store| {

@@ -1,5 +1,6 @@
 //! From what the settings say to what each part of the process takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pingora::protocols::http::v2::server::H2Options;
@@ -7,13 +8,15 @@ use pingora::protocols::http::v2::server::H2Options;
 use crate::admin::{AdminPlan, Listen};
 use crate::audit::{SinkPlan, Target, WhenFull};
 use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
-use crate::edge::tls::{CertificatePlan, TlsPlan};
+use crate::edge::tls::{ClientsPlan, TlsPlan};
 use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::introspection::{ClientAuth, IntrospectionPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
     Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, OnFull, TokenIssuer, Upstream, UrlHost,
 };
+
+use super::client_certs::ClientCaFiles;
 
 /// How long a request waits at most for a full audit queue under `on-full: wait`.
 const AUDIT_WAIT: Duration = Duration::from_millis(100);
@@ -52,14 +55,13 @@ pub(super) fn admin(admin: &Admin) -> AdminPlan {
     AdminPlan { token, ..AdminPlan::new(listen) }
 }
 
-pub(super) fn listener(listener: &Listener, limits: &Limits) -> ListenerPlan {
+pub(super) fn listener(listener: &Listener, limits: &Limits, cas: &ClientCaFiles) -> ListenerPlan {
     let tls = listener.tls.as_ref().map(|tls| TlsPlan {
-        certificates: tls
-            .certificates
-            .iter()
-            .map(|certificate| CertificatePlan { chain: certificate.chain.clone(), key: certificate.key.clone() })
-            .collect(),
-        h2: tls.http2,
+        clients: tls
+            .client_certificates
+            .as_ref()
+            .map(|asked| ClientsPlan { authorities: Arc::new(cas.of(&asked.from)), required: asked.required }),
+        ..TlsPlan::of_server(tls)
     });
     ListenerPlan {
         address: listener.address,

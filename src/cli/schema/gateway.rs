@@ -38,6 +38,11 @@ fn file() -> Shape {
             names(label(), issuer::key_source())
                 .says("Whose API keys are believed; the name is the first half of every id"),
         ),
+        (
+            "client-certificates",
+            names(label(), issuer::certificate_source())
+                .says("Whose client certificates are believed; the name is the first half of every id"),
+        ),
         ("apis", names(label(), api()).filled().says("What is guarded; the name stands in metrics and audit records")),
         ("token-cache", token_cache()),
         ("audit", audit()),
@@ -63,6 +68,15 @@ fn listener() -> Shape {
             ),
         ),
         ("http2", flag().says("Whether HTTP/2 is offered beside HTTP/1.1").otherwise(true)),
+        (
+            "client-certificates",
+            record([
+                ("from", texts().filled().distinct().says("The sources whose certificates count, by name")),
+                ("required", flag().says("Whether a client without one is turned away").otherwise(false)),
+            ])
+            .needs(["from"])
+            .says("Asks clients for certificates; without this key none is asked for"),
+        ),
     ])
     .needs(["certificates"]);
     record([
@@ -166,6 +180,17 @@ fn api() -> Shape {
                 .filled()
                 .distinct()
                 .says("Whose API keys it believes, by name; all of them where the key is absent"),
+        ),
+        (
+            "client-certificates",
+            texts()
+                .distinct()
+                .says("Whose client certificates it believes, by name; all of them where the key is absent"),
+        ),
+        (
+            "caller",
+            word(["certificate", "token"])
+                .says("What names the caller where both come; without this key such a request is refused"),
         ),
         ("upstream", upstream()),
         (

@@ -173,7 +173,7 @@ fn a_taken_address_is_refused_in_one_line() {
 
 #[test]
 fn certificates_that_cannot_be_used_are_refused_before_anything_starts() {
-    let tls = Some(TlsPlan { certificates: Vec::new(), h2: true });
+    let tls = Some(TlsPlan { certificates: Vec::new(), h2: true, clients: None });
     let error = Bound::bind(&ListenerPlan { tls, ..plan() }).unwrap_err().to_string();
     assert_eq!(error, "cannot listen on `127.0.0.1:0` with tls: tls without a certificate");
 }
@@ -274,7 +274,8 @@ fn http1_is_answered_on_an_h2c_listener_however_short() {
 #[test]
 fn a_tls_handshake_that_does_not_end_is_cut() {
     let folder = tempfile::tempdir().unwrap();
-    let tls = Some(TlsPlan { certificates: vec![certificate(folder.path(), "a", &["a.test"])], h2: true });
+    let tls =
+        Some(TlsPlan { certificates: vec![certificate(folder.path(), "a", &["a.test"])], h2: true, clients: None });
     let server = Running::plain(|plan| plan.tls = tls);
     let mut silent = server.connect();
     let mut half = server.connect();
@@ -289,7 +290,7 @@ fn a_tls_handshake_that_does_not_end_is_cut() {
 async fn tls_carries_both_versions_of_http_and_the_name_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let plan = certificate(folder.path(), "a", &["a.test"]);
-    let tls = Some(TlsPlan { certificates: vec![plan.clone()], h2: true });
+    let tls = Some(TlsPlan { certificates: vec![plan.clone()], h2: true, clients: None });
     let server = Running::plain(|plan| plan.tls = tls);
     for (alpn, request) in [("http/1.1", GET.to_vec()), ("h2", [H2_PREFACE, SETTINGS].concat())] {
         let socket = TcpStream::connect(server.address).await.unwrap();
@@ -316,7 +317,7 @@ async fn tls_carries_both_versions_of_http_and_the_name_asked_for() {
 async fn a_large_answer_arrives_whole() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = certificate(folder.path(), "a", &["a.test"]);
-    let tls = TlsPlan { certificates: vec![certificate.clone()], h2: true };
+    let tls = TlsPlan { certificates: vec![certificate.clone()], h2: true, clients: None };
     let request = b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     for tls in [None, Some(tls)] {
         let encrypted = tls.is_some();

@@ -8,4 +8,5 @@ mod oidc;
 mod orthanc;
 mod proknow;
 mod schema;
+mod tls;
 mod websocket;
