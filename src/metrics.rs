@@ -24,7 +24,7 @@ pub mod table;
 
 pub use comparison::{Comparison, ComparisonReport};
 pub use coverage::{Coverage, CoverageReport};
-pub use event::{CacheResult, FetchResult, ReloadResult, Reloaded};
+pub use event::{CacheResult, FetchResult, IntrospectionResult, ReloadResult, Reloaded};
 pub use limit::Limit;
 pub use table::METRICS;
 
@@ -47,6 +47,7 @@ pub struct Metrics {
     token_cache: IntCounterVec,
     keys_available: IntGaugeVec,
     key_fetches: IntCounterVec,
+    introspections: IntCounterVec,
     reloads: IntCounterVec,
     policy_info: IntGaugeVec,
     policy_loaded: GaugeVec,
@@ -83,6 +84,7 @@ impl Metrics {
             token_cache: counters(to, table::TOKEN_CACHE),
             keys_available: gauges(to, table::KEYS_AVAILABLE),
             key_fetches: counters(to, table::KEY_FETCHES),
+            introspections: counters(to, table::INTROSPECTIONS),
             reloads: counters(to, table::RELOADS),
             policy_info: gauges(to, table::POLICY_INFO),
             policy_loaded: registered(to, GaugeVec::new(opts(table::POLICY_LOADED), table::POLICY_LOADED.labels)),
@@ -148,11 +150,21 @@ impl Metrics {
     /// Takes over how many keys are held of an issuer, and its numbers of fetches, which count since the start.
     pub fn keys(&self, issuer: &str, held: usize, fetched: u64, failed: u64) {
         set(&self.keys_available, &[issuer], i64::try_from(held).unwrap_or(i64::MAX));
+        self.take_over(&self.key_fetches, [issuer, FetchResult::Fetched.word()], fetched);
+        self.take_over(&self.key_fetches, [issuer, FetchResult::Failed.word()], failed);
+    }
+
+    /// Takes over how often a question to an issuer has ended so since the start.
+    pub fn introspections(&self, issuer: &str, result: IntrospectionResult, total: u64) {
+        self.take_over(&self.introspections, [issuer, result.word()], total);
+    }
+
+    /// Brings a counter to a total that somebody else counts.
+    fn take_over(&self, counters: &IntCounterVec, labels: [&str; 2], total: u64) {
+        // Under a lock, so that two readers at once do not add the same difference twice.
         let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        for (result, total) in [(FetchResult::Fetched, fetched), (FetchResult::Failed, failed)] {
-            if let Ok(counter) = self.key_fetches.get_metric_with_label_values(&[issuer, result.word()]) {
-                counter.inc_by(total.saturating_sub(counter.get()));
-            }
+        if let Ok(counter) = counters.get_metric_with_label_values(&labels) {
+            counter.inc_by(total.saturating_sub(counter.get()));
         }
     }
 

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod claims;
 pub mod client_certs;
 pub mod headers;
+pub mod introspection;
 pub mod issuer;
 pub mod limits;
 pub mod listener;
@@ -25,6 +26,7 @@ pub use api::{Api, AuditMode, Caller, HostHeader, Match};
 pub use api_keys::KeySource;
 pub use client_certs::CertificateSource;
 pub use headers::IdentityHeaders;
+pub use introspection::Introspection;
 pub use issuer::{Fetch, KeysFrom, TokenIssuer};
 pub use limits::Limits;
 pub use listener::{Admin, AdminAddress, AskedFor, Certificate, Listener, Tls};
@@ -142,7 +144,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let trusted_proxies = trusted_proxies.map(|node| network::networks(node, reading)).unwrap_or_default();
     let limits = limits::limits(fields.optional("limits"), reading);
     let issuers = fields.optional("issuers");
-    let issuers = issuers.map(|node| issuer::issuers(node, &mut known.issuers, reading)).unwrap_or_default();
+    let issuers = issuers.map(|node| issuer::issuers(node, &mut known, reading)).unwrap_or_default();
     let key_sources = fields.optional("api-keys");
     let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
     client_certs::distinct(&known, reading);
@@ -177,6 +179,8 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
 struct Known {
     listeners: Vec<Box<str>>,
     issuers: Vec<Box<str>>,
+    /// Those among them that are asked about each token.
+    asked: Vec<Box<str>>,
     key_names: Vec<Box<str>>,
     key_sources: Vec<KeySource>,
     certificates: Vec<Box<str>>,

@@ -69,14 +69,15 @@ impl Second<'_> {
             None => {
                 let (address, query) = (exchange.client_address, request.query);
                 let (session, now) = (self.session, self.now);
-                let asked = Identifying { session, address, query, parameter, now, counts: false };
+                let asked = Identifying { session, address, query, parameter, now, answered: None, counts: false };
                 match identify(self.edge, self.api, asked) {
                     Ok(found) => {
                         caller = found;
                         Ok(caller.as_ref().map_or(&nobody, |verified| &verified.subject))
                     }
                     Err(Stop::Identity(error)) => Err(error),
-                    Err(Stop::Refused(_)) => return None,
+                    // Who only watches asks nobody.
+                    Err(Stop::Refused(_) | Stop::Ask(_)) => return None,
                 }
             }
         };

@@ -16,7 +16,7 @@ use super::Edge;
 use super::api::{Api, host_name};
 use super::candidate::Second;
 use super::exchange::Exchange;
-use super::identify::{Identifying, Stop, identify};
+use super::identify::{Answered, Identifying, Question, Stop, identify};
 use super::weigh::{Asked, refused, weigh, weigh_overrides};
 use super::{cors, read};
 
@@ -26,10 +26,17 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// Decides about the request whose header `session` has read; the answer stands in `exchange`.
-pub(super) fn judge(edge: &Edge, session: &Session, exchange: &mut Exchange) {
+///
+/// Where a token's issuer has to be asked first nothing is decided: judge again with what it said.
+pub(super) fn judge(
+    edge: &Edge,
+    session: &Session,
+    exchange: &mut Exchange,
+    answered: Option<&Answered>,
+) -> Result<(), Question> {
     let decision = match prepare(edge, session, exchange) {
         Ok((api, policy)) => match policy.as_ref() {
-            Some(snapshot) => judge_by(edge, session, exchange, &api, snapshot),
+            Some(snapshot) => judge_by(edge, session, exchange, &api, snapshot, answered)?,
             None => Some(Decision::refuse(Reason::NoPolicy)),
         },
         Err(reason) => Some(Decision::refuse(reason)),
@@ -37,6 +44,7 @@ pub(super) fn judge(edge: &Edge, session: &Session, exchange: &mut Exchange) {
     exchange.preflight = decision.is_none();
     exchange.decision = decision;
     exchange.decided = exchange.started.elapsed();
+    Ok(())
 }
 
 /// Header, API and policy; the exchange keeps the last two.
@@ -67,12 +75,19 @@ fn prepare(
 }
 
 /// The decision; `None` for a preflight that the gateway answers.
-fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, policy: &Snapshot) -> Option<Decision> {
+fn judge_by(
+    edge: &Edge,
+    session: &Session,
+    exchange: &mut Exchange,
+    api: &Api,
+    policy: &Snapshot,
+    answered: Option<&Answered>,
+) -> Result<Option<Decision>, Question> {
     let header = session.req_header();
     if let Some(cors) = &policy.model.cors {
         exchange.origin = cors::allowed(cors, &header.headers).map(Into::into);
         if exchange.origin.is_some() && cors::is_preflight(header.method.as_str(), &header.headers) {
-            return None;
+            return Ok(None);
         }
     }
     let fields = read::Fields(header);
@@ -86,7 +101,7 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         Err(rejected) => {
             let decision = Decision::refuse(Reason::BadRequest(rejected));
             exchange.candidate = second.judge(exchange, policy.model.dialect, Err(rejected), None);
-            return Some(decision);
+            return Ok(Some(decision));
         }
     };
     let placed = policy.routes.place(request.method, &request.path, request.query);
@@ -96,14 +111,15 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         Err(_) => {}
     }
     let (address, query, parameter) = (exchange.client_address, request.query, token_parameter(&placed));
-    let identifying = Identifying { session, address, query, parameter, now, counts: true };
+    let identifying = Identifying { session, address, query, parameter, now, answered, counts: true };
     let identified = match identify(edge, api, identifying) {
         Ok(caller) => {
             exchange.caller = caller;
             Ok(())
         }
         Err(Stop::Identity(error)) => Err(error),
-        Err(Stop::Refused(reason)) => return Some(Decision::refuse(reason)),
+        Err(Stop::Refused(reason)) => return Ok(Some(Decision::refuse(reason))),
+        Err(Stop::Ask(question)) => return Err(question),
     };
     let nobody = Subject::anonymous();
     let caller = exchange.caller.clone();
@@ -139,12 +155,12 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         exchange.roles = roles(facts, placed.access.across, subject, scope, policy, now);
     }
     exchange.candidate = second.judge(exchange, policy.model.dialect, Ok((&request, parameter)), Some(subject));
-    match (read::content_length(header), api.body) {
+    Ok(Some(match (read::content_length(header), api.body) {
         (Some(length), Some(most)) if length > most && decision.is_permit() => {
-            Some(exchange.rejected(RejectedRequest::BodyTooLong))
+            exchange.rejected(RejectedRequest::BodyTooLong)
         }
-        _ => Some(decision),
-    }
+        _ => decision,
+    }))
 }
 
 /// The names of the caller's roles that hold here, for the upstream.

@@ -55,7 +55,7 @@ impl ProxyHttp for Edge {
     }
 
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        judge::judge(self, session, exchange);
+        self.judge(session, exchange).await;
         if exchange.preflight {
             respond::preflight(session, exchange).await?;
             return Ok(true);
@@ -288,6 +288,15 @@ impl ProxyHttp for Edge {
 impl Edge {
     fn least_rate(&self) -> LeastRate {
         LeastRate { bytes: self.limits.least_rate, window: self.limits.client_timeout }
+    }
+
+    /// Decides about the request, where need be behind a question to the token's issuer.
+    async fn judge(&self, session: &Session, exchange: &mut Exchange) {
+        let Err(question) = judge::judge(self, session, exchange, None) else { return };
+        let Some(api) = exchange.api.clone() else { return };
+        let answered = question.ask(&api).await;
+        // A question that is answered is not asked again; were it otherwise, nothing is decided, which is refused.
+        judge::judge(self, session, exchange, Some(&answered)).ok();
     }
 
     /// Where the upstream may look for a method override in a form, the gateway looks first.

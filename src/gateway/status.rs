@@ -12,10 +12,11 @@ use crate::edge::api::Api;
 use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
 use crate::edge::tls::Tls;
-use crate::metrics::{ComparisonReport, CoverageReport, Metrics};
+use crate::metrics::{ComparisonReport, CoverageReport, IntrospectionResult, Metrics};
 use crate::policy::model::Shadow;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::client_certs::ClientCa;
+use crate::reload::introspection::{Asked, Introspector};
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::vocabulary::Timestamp;
@@ -26,6 +27,7 @@ pub(super) struct GatewayStatus {
     pub(super) draining: Draining,
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) feeds: Vec<Arc<KeyFeed>>,
+    pub(super) asked: Vec<Arc<Introspector>>,
     pub(super) key_files: Vec<Arc<KeyFile>>,
     pub(super) client_cas: Vec<Arc<ClientCa>>,
     pub(super) tls: Vec<(Box<str>, Arc<Tls>)>,
@@ -36,14 +38,27 @@ pub(super) struct GatewayStatus {
     pub(super) reload: Arc<Reload>,
 }
 
+/// How questions end, in the words of the metrics.
+const INTROSPECTIONS: [(Asked, IntrospectionResult); 4] = [
+    (Asked::Accepted, IntrospectionResult::Accepted),
+    (Asked::Refused, IntrospectionResult::Refused),
+    (Asked::Failed, IntrospectionResult::Failed),
+    (Asked::Withheld, IntrospectionResult::Withheld),
+];
+
 impl Status for GatewayStatus {
     fn report(&self) -> StatusReport {
         let issuers = self.feeds.iter().map(|feed| issuer(feed));
+        let asked = self.asked.iter().map(|asked| self::asked(asked));
         let key_files = self.key_files.iter().map(|file| key_file(file));
         StatusReport {
             draining: self.draining.is_leaving(),
             apis: self.apis.iter().map(|of| api(of)).collect(),
-            issuers: issuers.chain(key_files).chain(self.client_cas.iter().map(|of| client_ca(of))).collect(),
+            issuers: issuers
+                .chain(asked)
+                .chain(key_files)
+                .chain(self.client_cas.iter().map(|of| client_ca(of)))
+                .collect(),
             certificates: self.tls.iter().map(|(name, tls)| certificates(name, tls)).collect(),
         }
     }
@@ -55,6 +70,11 @@ impl Status for GatewayStatus {
         for feed in &self.feeds {
             let status = feed.status();
             self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);
+        }
+        for asked in &self.asked {
+            for (how, result) in INTROSPECTIONS {
+                self.metrics.introspections(&asked.issuer().name, result, asked.count(how));
+            }
         }
         for api in &self.apis {
             self.metrics.coverage(&api.name, &api.coverage);
@@ -146,6 +166,14 @@ fn issuer(feed: &KeyFeed) -> IssuerStatus {
         since: status.fetched_at.map(moment),
         error: status.last_error.clone(),
     }
+}
+
+/// An issuer that does not answer is found out, and found well again, by requests only: it is told, and never decides
+/// readiness.
+fn asked(asked: &Introspector) -> IssuerStatus {
+    let error = asked.last_error().as_ref().clone();
+    let state = if error.is_some() { KeysState::Stale } else { KeysState::Available };
+    IssuerStatus { name: asked.issuer().name.clone(), state, keys: 0, since: None, error }
 }
 
 fn key_file(file: &KeyFile) -> IssuerStatus {

@@ -38,6 +38,7 @@ pub const METRICS: &[Family] = &[
     TOKEN_CACHE,
     KEYS_AVAILABLE,
     KEY_FETCHES,
+    INTROSPECTIONS,
     RELOADS,
     POLICY_INFO,
     POLICY_LOADED,
@@ -110,6 +111,12 @@ pub(super) const KEYS_AVAILABLE: Family =
     family("portcullis_keys_available", Kind::Gauge, &["issuer"], "Keys that are held of an issuer");
 pub(super) const KEY_FETCHES: Family =
     family("portcullis_key_fetches_total", Kind::Counter, &["issuer", "result"], "Fetches of an issuer's keys");
+pub(super) const INTROSPECTIONS: Family = family(
+    "portcullis_introspections_total",
+    Kind::Counter,
+    &["issuer", "result"],
+    "Tokens that an issuer was to be asked about: accepted, refused, failed, or withheld over the budget",
+);
 pub(super) const RELOADS: Family =
     family("portcullis_reloads_total", Kind::Counter, &["what", "api", "result"], "Reloads of what may change");
 pub(super) const POLICY_INFO: Family =

@@ -45,6 +45,7 @@ fn busy() -> Metrics {
     metrics.observe(&Outcome { failure: Some("upstream-timeout"), ..permitted(&subject) });
     metrics.token_cache(CacheResult::Hit);
     metrics.keys("hospital", 2, 0, 1);
+    metrics.introspections("hospital", IntrospectionResult::Withheld, 3);
     metrics.reload(Reloaded::Policy, "noah", ReloadResult::Refused);
     metrics.policy_published("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
     metrics.shadow("noah", true);

@@ -166,10 +166,8 @@ fn api(
     let policy = policy.and_then(|node| reading.file(node, "`policy`"));
     // What only watches must not keep the gateway from its start: it is read, and found wanting, like a reload.
     let candidate = fields.optional("candidate").and_then(|node| reading.path(node, "`candidate`"));
-    let issuers = match fields.optional("issuers") {
-        Some(node) => reading.known(node, "`issuers`", "issuer", &known.issuers),
-        None => known.issuers.clone(),
-    };
+    let issuers = fields.optional("issuers");
+    let issuers = read_issuers(issuers, fields.place(), known, reading);
     let api_keys = fields.optional("api-keys");
     let client_certificates = match fields.optional("client-certificates") {
         Some(node) if matches!(&node.value, Value::List(items) if items.is_empty()) => Vec::new(),
@@ -217,6 +215,21 @@ fn api(
         body,
         audit: AuditMode::Fast,
     })
+}
+
+/// The issuers that an API believes: one of them at most can be asked about a token that names none.
+fn read_issuers(node: Option<&Node>, api: Place, known: &Known, reading: &mut Reading<'_>) -> Vec<Box<str>> {
+    let chosen = match node {
+        Some(node) => reading.known(node, "`issuers`", "issuer", &known.issuers),
+        None => known.issuers.clone(),
+    };
+    let mut asked = chosen.iter().filter(|name| known.asked.contains(name));
+    if let (Some(one), Some(other)) = (asked.next(), asked.next()) {
+        let message = format!("a token that is no JSON Web Token could be from `{one}` or from `{other}`");
+        let finding = Finding::error(Code::BadValue, Some(node.map_or(api, |node| node.place)), message);
+        reading.finding(finding.help("name one of them under `issuers` of this API, the other under another API's"));
+    }
+    chosen
 }
 
 /// The files of API keys that an API believes: each has its own way of being presented, beside the gateway's headers.

@@ -103,6 +103,68 @@ const TABLE: &[(&str, &str, &str)] = &[
         "jwks: host }\napis:\n  noah:\n    issuers: [hospital]\n",
         "8:19 bad-value",
     ),
+    // Introspection: line 8, `    keys: { ` and what stands there.
+    ("jwks: https://login.example.com/jwks }", "introspection: true }", "8:28 wrong-sort"),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-secret: { env: TOKEN } } }",
+        "8:28 missing-key",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: sesame } }",
+        "8:85 wrong-sort",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: a.example, client-id: c, client-secret: { env: TOKEN } } }",
+        "8:35 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: http://a.example/i, client-id: c, client-secret: { env: TOKEN } } }",
+        "8:35 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN }, auth: jwt } }",
+        "8:107 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN }, cache: 0s } }",
+        "8:108 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN }, cache: 1500ms } }",
+        "8:108 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN }, per-second: 0 } }",
+        "8:113 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN }, any-audience: true } }",
+        "8:101 unknown-key",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN } }, refresh: 1m }",
+        "8:112 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN } }, file: k }",
+        "8:11 bad-value",
+    ),
+    (
+        "jwks: https://login.example.com/jwks }",
+        "introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN } } }\n  other:\n    issuer: https://b.example\n    audiences: [b]\n    keys: { introspection: { url: https://a.example/i, client-id: c, client-secret: { env: TOKEN } } }",
+        "15:5 bad-value",
+    ),
     // API keys.
     ("apis:\n", "api-keys: []\napis:\n", "9:11 wrong-sort"),
     ("apis:\n", "api-keys: { Machines: { file: k, basic: true } }\napis:\n", "9:13 bad-value"),
