@@ -20,7 +20,7 @@ pub mod value;
 
 use std::path::Path;
 
-pub use api::{Api, AuditMode, HostHeader, Match};
+pub use api::{Api, HostHeader, Match};
 pub use api_keys::KeySource;
 pub use headers::IdentityHeaders;
 pub use issuer::{Fetch, KeysFrom, TokenIssuer};
@@ -28,7 +28,7 @@ pub use limits::Limits;
 pub use listener::{Admin, AdminAddress, Certificate, Listener, Tls};
 pub use network::Network;
 pub use secret::{Secret, SecretFile, Secrets, System};
-pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFull, Reload, TokenCache};
+pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFailure, OnFull, Reload, Rotate, TokenCache};
 pub use upstream::{Upstream, UpstreamCredential, UpstreamTls};
 pub use url::{HttpUrl, UrlHost};
 
@@ -133,10 +133,11 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let issuers = issuers.map(|node| issuer::issuers(node, &mut known.issuers, reading)).unwrap_or_default();
     let key_sources = fields.optional("api-keys");
     let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
+    let audit = sinks::audit(fields.optional("audit"), reading);
+    known.keeps = matches!(audit.to, AuditTo::File(_));
     let apis = fields.required("apis", reading.findings);
     let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
     let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
-    let audit = sinks::audit(fields.optional("audit"), reading);
     let log = sinks::log(fields.optional("log"), reading);
     let reload = sinks::reload(fields.optional("reload"), reading);
     fields.finish(reading.findings);
@@ -164,6 +165,8 @@ struct Known {
     issuers: Vec<Box<str>>,
     key_names: Vec<Box<str>>,
     key_sources: Vec<KeySource>,
+    /// Whether audit records go to a file.
+    keeps: bool,
 }
 
 fn version(node: &Node, reading: &mut Reading<'_>) {

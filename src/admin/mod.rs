@@ -8,7 +8,8 @@ pub mod status;
 pub use listen::Listen;
 pub use server::{Admin, AdminPlan};
 pub use status::{
-    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, ShadowMode, Status, StatusReport,
+    ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload,
+    ShadowMode, Status, StatusReport,
 };
 
 #[cfg(test)]

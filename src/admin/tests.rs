@@ -61,6 +61,7 @@ fn healthy() -> StatusReport {
             since: Some(Moment(UNIX_EPOCH)),
             error: None,
         }],
+        audit: AuditStatus::default(),
     }
 }
 

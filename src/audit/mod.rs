@@ -1,5 +1,6 @@
 //! What happened, for ever.
 
+pub mod chain;
 pub mod log;
 pub mod moment;
 pub mod outcome;
@@ -8,4 +9,5 @@ pub mod sink;
 
 pub use moment::Moment;
 pub use outcome::{DecisionId, Outcome, Verdict};
-pub use sink::{Sink, SinkPlan, Target, WhenFull};
+pub use record::Sort;
+pub use sink::{Pending, Rotation, Sink, SinkCounts, SinkPlan, Target, Trouble, WhenFull};

@@ -6,17 +6,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
 
-use crate::audit::{DecisionId, Outcome, Sink, Verdict};
+use crate::audit::{DecisionId, Outcome, Pending, Sink, Verdict};
 use crate::decision::{Decision, Permit, Reason, Uses};
 use crate::identity::Verified;
 use crate::metrics::Metrics;
 use crate::policy::Snapshot;
 use crate::request::RejectedRequest;
-use crate::vocabulary::{RouteId, Subject};
+use crate::vocabulary::{AuditMode, RouteId, Subject};
 
 use super::account;
 use super::api::Api;
 use super::candidate::Judged;
+use super::keep::Kept;
 use super::lifecycle::InFlightGuard;
 use super::standing::Standing;
 
@@ -40,6 +41,8 @@ pub struct Exchange {
     /// Whether no route covers it though the caller may know so.
     pub(super) unmapped: bool,
     pub(super) preflight: bool,
+    pub(super) audit: AuditMode,
+    pub(super) kept: Kept,
     pub(super) websocket: bool,
     pub(super) method: String,
     pub(super) route: Option<RouteId>,
@@ -70,12 +73,20 @@ pub struct Exchange {
     pub(super) status: Option<u16>,
     pub(super) failure: Option<&'static str>,
     pub(super) ends: Option<Instant>,
-    report: Option<(Arc<Metrics>, Arc<Sink>)>,
+    /// Where it is counted; `None` once it has been.
+    report: Option<Arc<Metrics>>,
+    sink: Arc<Sink>,
     _in_flight: InFlightGuard,
 }
 
 impl Exchange {
-    pub(super) fn new(id: DecisionId, metrics: Arc<Metrics>, sink: Arc<Sink>, in_flight: InFlightGuard) -> Self {
+    pub(super) fn new(
+        id: DecisionId,
+        audit: AuditMode,
+        metrics: Arc<Metrics>,
+        sink: Arc<Sink>,
+        in_flight: InFlightGuard,
+    ) -> Self {
         Self {
             id,
             time: SystemTime::now(),
@@ -90,6 +101,8 @@ impl Exchange {
             uses: Uses::default(),
             unmapped: false,
             preflight: false,
+            audit,
+            kept: Kept::Nothing,
             websocket: false,
             method: String::new(),
             route: None,
@@ -114,7 +127,8 @@ impl Exchange {
             status: None,
             failure: None,
             ends: None,
-            report: Some((metrics, sink)),
+            report: Some(metrics),
+            sink,
             _in_flight: in_flight,
         }
     }
@@ -177,16 +191,26 @@ impl Exchange {
 
     /// Counts and audits the exchange; later calls do nothing.
     pub(super) fn finish(&mut self) {
-        let Some((metrics, sink)) = self.report.take() else { return };
+        let Some(metrics) = self.report.take() else { return };
         // A connection that ended before its first request was read is no exchange.
         if self.method.is_empty() {
             return;
         }
-        let scope: Vec<(&str, &str)> = self.scope.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let scope = self.named_scope();
         let outcome = self.outcome(&scope);
         metrics.observe(&outcome);
-        sink.record(&outcome);
+        self.sink.record(self.kept.rest(), &outcome);
         account::keep(self);
+    }
+
+    /// Sends the decision to the disk.
+    pub(super) fn decide(&self) -> Pending {
+        let scope = self.named_scope();
+        self.sink.decide(&self.outcome(&scope))
+    }
+
+    fn named_scope(&self) -> Vec<(&str, &str)> {
+        self.scope.iter().map(|(name, value)| (&**name, &**value)).collect()
     }
 
     fn outcome<'a>(&'a self, scope: &'a [(&'a str, &'a str)]) -> Outcome<'a> {

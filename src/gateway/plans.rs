@@ -5,13 +5,14 @@ use std::time::Duration;
 use pingora::protocols::http::v2::server::H2Options;
 
 use crate::admin::{AdminPlan, Listen};
-use crate::audit::{SinkPlan, Target, WhenFull};
+use crate::audit::{Rotation, SinkPlan, Target, WhenFull};
 use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
 use crate::edge::tls::{CertificatePlan, TlsPlan};
 use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
-    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, OnFull, TokenIssuer, Upstream, UrlHost,
+    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, OnFull, Rotate, TokenIssuer, Upstream,
+    UrlHost,
 };
 
 /// How long a request waits at most for a full audit queue under `on-full: wait`.
@@ -39,7 +40,9 @@ pub(super) fn sink(audit: &Audit) -> SinkPlan {
         OnFull::Drop => WhenFull::Drop,
         OnFull::Wait => WhenFull::Wait(AUDIT_WAIT),
     };
-    SinkPlan { queue: audit.queue, when_full, ..SinkPlan::new(target) }
+    let Rotate { size, age, keep } = audit.rotate;
+    let rotation = Rotation { size, age, keep };
+    SinkPlan { queue: audit.queue, when_full, patience: audit.patience, rotation, ..SinkPlan::new(target) }
 }
 
 pub(super) fn admin(admin: &Admin) -> AdminPlan {
