@@ -6,6 +6,7 @@ pub mod moment;
 pub mod outcome;
 pub mod record;
 pub mod sink;
+pub mod verify;
 
 pub use moment::Moment;
 pub use outcome::{DecisionId, Outcome, Verdict};

@@ -213,4 +213,4 @@ impl Pending {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -172,9 +172,9 @@ fn what_is_under_way_is_shown_as_it_is_and_refused_connections_are_not_added_up(
 #[test]
 fn the_audit_sinks_numbers_are_taken_over_and_not_added_up() {
     let metrics = Metrics::new();
-    metrics.audit(3, 1);
-    metrics.audit(3, 1);
-    metrics.audit(5, 1);
+    metrics.audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
+    metrics.audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
+    metrics.audit(&SinkCounts { dropped: 5, failed: 1, ..SinkCounts::default() }, true);
     assert_eq!(sample(&metrics, "portcullis_audit_dropped_total"), Some(5.0));
     assert_eq!(sample(&metrics, "portcullis_audit_failed_total"), Some(1.0));
 }

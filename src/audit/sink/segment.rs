@@ -370,3 +370,6 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
