@@ -192,7 +192,8 @@ impl Verification {
             self.link = Some(sealed.link);
             return true;
         }
-        if let Some(before) = self.before.take()
+        let moved = self.report.faults.last().is_some_and(|fault| fault.missing.contains(&sealed.link.seq));
+        if let Some(before) = self.before.take().filter(|_| !moved)
             && sealed.follows(before.hash)
             && sealed.link.seq == before.seq + 1
         {

@@ -157,7 +157,7 @@ fn text(report: &Report, files: &[Box<str>], list: bool) -> String {
         line("help", fault.sort.help().to_owned());
     }
     let segments = report.segments.map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
-    line("segments", format!("{segments}, in {} files", files.len()));
+    line("segments", format!("{segments}, files: {}", files.len()));
     let (decisions, outcomes, exchanges) = (report.decisions, report.outcomes, report.exchanges);
     line("records", format!("{decisions} decisions, {outcomes} outcomes, {exchanges} with both in one line"));
     line("open", format!("{} decisions without an outcome", report.without_outcome.len()));

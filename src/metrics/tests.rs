@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
-use crate::audit::Verdict;
 use crate::audit::record::tests::{clinician, permitted, refused};
+use crate::audit::{SinkCounts, Verdict};
 
 /// What an exposition says: the kind of each family, and each sample by its name and sorted labels.
 #[derive(Default)]

@@ -122,7 +122,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("policy: noah.yaml", "policy: missing.yaml", "11:13 unreadable"),
     ("    policy: noah.yaml\n", "", "11:5 missing-key"),
     ("noah.yaml\n", "noah.yaml\n    issuers: [hospitl]\n", "12:15 unknown-name"),
-    ("noah.yaml\n", "noah.yaml\n    audit: lossless\n", "12:12 not-yet"),
+    ("noah.yaml\n", "noah.yaml\n    audit: lossless\n", "12:12 bad-value"),
     ("noah.yaml\n", "noah.yaml\n    host: as-recieved\n", "12:11 bad-value"),
     ("noah.yaml\n", "noah.yaml\n    host: no/ah.example.com\n", "12:11 bad-value"),
     ("noah.yaml\n", "noah.yaml\n    method-overrides: allow\n", "12:23 bad-value"),

@@ -1,1 +1,4 @@
 //! Nothing lost, nothing leaked: audit, reload, drain, limits and answers.
+
+mod audit;
+mod secrets;

@@ -81,7 +81,7 @@ fn finished_files_keep_their_chain_and_are_never_overwritten() {
     let mut segment = Segment::open(&Target::File(path.clone()), rotation).unwrap().unwrap();
     for at in 0..20 {
         segment.rotate().unwrap();
-        write(&mut segment, at * 4, 4);
+        write(&mut segment, at * 8, 8);
     }
     drop(segment);
     assert_eq!(fs::read_to_string(folder.path().join("audit-000002.jsonl")).unwrap(), "mine");
@@ -92,7 +92,7 @@ fn finished_files_keep_their_chain_and_are_never_overwritten() {
     };
     let files: Vec<PathBuf> = (1..=20).map(name).collect();
     let report = verified(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>());
-    assert_eq!((report.faults, report.exchanges, report.segments), (vec![], 80, Some((1, 20))));
+    assert_eq!((report.faults, report.exchanges, report.segments), (vec![], 160, Some((1, 20))));
     for file in &files {
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
     }
@@ -113,7 +113,7 @@ fn only_a_number_under_keep_deletes_and_only_the_oldest() {
     let mut segment = Segment::open(&Target::File(path), rotation).unwrap().unwrap();
     for at in 0..10 {
         segment.rotate().unwrap();
-        write(&mut segment, at * 4, 4);
+        write(&mut segment, at * 8, 8);
     }
     let mut names: Vec<String> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
