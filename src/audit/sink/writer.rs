@@ -28,7 +28,7 @@ pub(super) fn run(shared: &Shared, mut segment: Segment) {
     let (mut batch, mut complaint) = (Batch::default(), Complaint::default());
     let mut tried = Instant::now();
     if !segment.is_sound() {
-        shared.note(Some("the first line could not be written"));
+        shared.note(Some("the first line of a segment could not be written"));
     }
     loop {
         let rest = (!segment.is_sound()).then_some(WATCH);
