@@ -49,13 +49,17 @@ impl Tail {
         Ok(tail)
     }
 
-    /// The end of the newest finished file beside `path`: files whose names begin as its own does.
+    /// The end of the newest finished file beside `path`: `audit-000007.jsonl`, and as logrotate names them,
+    /// `audit.jsonl.1`.
     pub(super) fn before(path: &Path) -> Option<(Link, u64)> {
-        let stem = path.file_stem()?.as_encoded_bytes();
+        let (own, stem) = (path.file_name()?.as_encoded_bytes(), path.file_stem()?.as_encoded_bytes());
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let beside = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).filter(|entry| {
             let name = entry.file_name();
-            Some(&*name) != path.file_name() && name.as_encoded_bytes().starts_with(stem)
+            let name = name.as_encoded_bytes();
+            let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix(b"-"));
+            name != own
+                && (name.starts_with(own) || rest.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit)))
         });
         let begun = beside.filter_map(|entry| {
             let file = File::open(entry.path()).ok().filter(|file| file.metadata().is_ok_and(|of| of.is_file()))?;

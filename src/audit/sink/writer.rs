@@ -49,7 +49,8 @@ pub(super) fn run(shared: &Shared, mut segment: Segment) {
             tried = Instant::now();
             segment.mend()
         } else {
-            Err(io::Error::other("the output is broken"))
+            let before = shared.trouble().map_or_else(|| "it was broken before".into(), |trouble| trouble.error);
+            Err(io::Error::other(before.into_string()))
         };
         let result = match mended {
             Ok(()) => write(shared, &mut segment, &batch),
