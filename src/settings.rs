@@ -22,7 +22,7 @@ pub mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use api::{Api, AuditMode, Caller, HostHeader, Match};
+pub use api::{Api, Caller, HostHeader, Match};
 pub use api_keys::KeySource;
 pub use client_certs::CertificateSource;
 pub use headers::IdentityHeaders;
@@ -32,7 +32,7 @@ pub use limits::Limits;
 pub use listener::{Admin, AdminAddress, AskedFor, Certificate, Listener, Tls};
 pub use network::Network;
 pub use secret::{Secret, SecretFile, Secrets, System};
-pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFull, Reload, TokenCache};
+pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFailure, OnFull, Reload, Rotate, TokenCache};
 pub use upstream::{Upstream, UpstreamCredential, UpstreamTls};
 pub use url::{HttpUrl, UrlHost};
 
@@ -148,10 +148,11 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let key_sources = fields.optional("api-keys");
     let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
     client_certs::distinct(&known, reading);
+    let audit = sinks::audit(fields.optional("audit"), reading);
+    known.keeps = matches!(audit.to, AuditTo::File(_));
     let apis = fields.required("apis", reading.findings);
     let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
     let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
-    let audit = sinks::audit(fields.optional("audit"), reading);
     let log = sinks::log(fields.optional("log"), reading);
     let reload = sinks::reload(fields.optional("reload"), reading);
     fields.finish(reading.findings);
@@ -185,6 +186,8 @@ struct Known {
     key_sources: Vec<KeySource>,
     certificates: Vec<Box<str>>,
     certificate_places: Vec<document::Place>,
+    /// Whether audit records go to a file.
+    keeps: bool,
 }
 
 fn version(node: &Node, reading: &mut Reading<'_>) {

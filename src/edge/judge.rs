@@ -17,6 +17,7 @@ use super::api::{Api, host_name};
 use super::candidate::Second;
 use super::exchange::Exchange;
 use super::identify::{Answered, Identifying, Question, Stop, identify};
+use super::keep::strictest;
 use super::weigh::{Asked, refused, weigh, weigh_overrides};
 use super::{cors, read};
 
@@ -69,6 +70,7 @@ fn prepare(
     let path = target.split(|&byte| byte == b'?').next().unwrap_or_default();
     let api = edge.apis.choose(listener, host.as_deref(), path).map_err(Reason::BadRequest)?.ok_or(Reason::NoApi)?;
     let policy = api.policy.load();
+    exchange.audit = api.audit;
     exchange.api = Some(Arc::clone(api));
     exchange.policy = Some(Arc::clone(&policy));
     Ok((Arc::clone(api), policy))
@@ -110,6 +112,8 @@ fn judge_by(
         Err(Unplaced::NoMethod(route)) => exchange.route = Some(*route),
         Err(_) => {}
     }
+    let methods = std::iter::once(request.method).chain(request.overrides.iter().map(String::as_str));
+    exchange.audit = strictest(policy, &request.path, request.query, methods, api.audit);
     let (address, query, parameter) = (exchange.client_address, request.query, token_parameter(&placed));
     let identifying = Identifying { session, address, query, parameter, now, answered, counts: true };
     let identified = match identify(edge, api, identifying) {
@@ -212,6 +216,13 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
     let (approvals, now, mut uses) = (edge.approvals.load(), now(), exchange.uses);
     let candidate = exchange.candidate.take();
     exchange.overrides.extend_from_slice(methods);
+    if let (Some(policy), Some(path)) = (exchange.snapshot(), &exchange.path)
+        && let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect)
+    {
+        let methods = methods.iter().map(String::as_str);
+        exchange.audit =
+            exchange.audit.max(strictest(policy, &path, exchange.query.as_deref(), methods, exchange.audit));
+    }
     let again = |policy: &Snapshot, decision: Decision, uses: &mut Uses| {
         let path = exchange.path.as_deref().unwrap_or_default();
         let path = match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {

@@ -16,6 +16,7 @@ use crate::request::{Overrides, RejectedRequest, query};
 use super::connection::Pace;
 use super::exchange::Exchange;
 use super::form::{self, FormKind, Scan, Unreadable};
+use super::keep::Kept;
 use super::rate::{LeastRate, Rate};
 use super::standing::Standing;
 use super::{Edge, cors, forward, judge, read, respond};
@@ -32,7 +33,8 @@ impl ProxyHttp for Edge {
 
     fn new_ctx(&self) -> Exchange {
         let (metrics, audit) = (Arc::clone(&self.metrics), Arc::clone(&self.audit));
-        Exchange::new(self.ids.next(), metrics, audit, Arc::clone(&self.reached), self.in_flight.enter())
+        let reached = Arc::clone(&self.reached);
+        Exchange::new(self.ids.next(), self.audit_mode, metrics, audit, reached, self.in_flight.enter())
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {
@@ -56,12 +58,13 @@ impl ProxyHttp for Edge {
 
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
         self.judge(session, exchange).await;
+        if exchange.permit().is_some() {
+            self.read_form(session, exchange).await?;
+        }
+        self.keep(exchange).await;
         if exchange.preflight {
             respond::preflight(session, exchange).await?;
             return Ok(true);
-        }
-        if exchange.permit().is_some() {
-            self.read_form(session, exchange).await?;
         }
         let Some(decision) = &exchange.decision else {
             return Error::e_explain(ErrorType::InternalError, "nothing was decided");
@@ -177,6 +180,9 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         if judge::judge_answer(exchange, answer) {
             exchange.failure = exchange.decision.as_ref().map(|decision| decision.reason.code());
+            if exchange.kept == Kept::Decision {
+                exchange.kept = Kept::Former;
+            }
             return Error::e_explain(ErrorType::HTTPStatus(403), "the answer is not for this caller");
         }
         if is_often_silent(answer)
@@ -244,6 +250,10 @@ impl ProxyHttp for Edge {
         let written = session.response_written().is_some_and(|answer| {
             !answer.status.is_informational() || answer.status == http::StatusCode::SWITCHING_PROTOCOLS
         });
+        if !written && (status != 0 || exchange.permit().is_none()) {
+            // What was decided only now has not been seen either.
+            self.keep(exchange).await;
+        }
         // An answer that was refused is a refusal like any other.
         let refused = exchange
             .decision

@@ -46,7 +46,9 @@ pub(super) async fn refuse(
         Reason::Unauthenticated(error) => answer.insert_header("www-authenticate", challenge(exchange, error))?,
         Reason::NoMethod => answer.insert_header("allow", allowed_methods(exchange))?,
         Reason::TooManyFailures => answer.insert_header("retry-after", "60")?,
-        Reason::KeysUnavailable | Reason::NoPolicy => answer.insert_header("retry-after", "5")?,
+        Reason::KeysUnavailable | Reason::NoPolicy | Reason::AuditUnavailable => {
+            answer.insert_header("retry-after", "5")?
+        }
         _ => {}
     }
     let http2 = session.as_downstream().is_http2();

@@ -35,7 +35,8 @@ use crate::reload::policy::PolicyStore;
 use crate::reload::verified::{Generation, VerifiedTokens};
 use crate::reload::watch::{Watched, Watcher};
 use crate::request::headers::HeaderRules;
-use crate::settings::{self, Settings};
+use crate::settings::{self, OnFailure, Settings};
+use crate::vocabulary::AuditMode;
 
 use background::{Administration, Keys};
 use client_certs::ClientCaFiles;
@@ -138,6 +139,8 @@ impl Gateway {
             reached,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
+            audit_mode: settings.apis.iter().map(|api| api.audit).max().unwrap_or(AuditMode::Fast),
+            on_audit_failure: settings.audit.on_failure,
             in_flight: in_flight.clone(),
             draining: draining.clone(),
             ids: DecisionIds::new()?,
@@ -171,6 +174,7 @@ impl Gateway {
             tls: names_of(settings, &tls),
             metrics,
             sink: Arc::clone(&sink),
+            audit_refuses: settings.audit.on_failure == OnFailure::Refuse,
             traffic: traffic.clone(),
             in_flight: in_flight.clone(),
             reload: Arc::clone(&reload),
@@ -316,6 +320,7 @@ fn open_api(
         overrides: api.method_overrides,
         body: api.body,
         total: api.upstream.total_timeout,
+        audit: api.audit,
     }))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pingora::protocols::http::v2::server::H2Options;
 
 use crate::admin::{AdminPlan, Listen};
-use crate::audit::{SinkPlan, Target, WhenFull};
+use crate::audit::{Rotation, SinkPlan, Target, WhenFull};
 use crate::edge::connection::Budget;
 use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
 use crate::edge::tls::{ClientsPlan, TlsPlan};
@@ -14,8 +14,8 @@ use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::introspection::{ClientAuth, IntrospectionPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
-    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, Network, OnFull, TokenIssuer, Upstream,
-    UrlHost,
+    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, Network, OnFull, Rotate, TokenIssuer,
+    Upstream, UrlHost,
 };
 
 use super::client_certs::ClientCaFiles;
@@ -42,7 +42,9 @@ pub(super) fn sink(audit: &Audit) -> SinkPlan {
         OnFull::Drop => WhenFull::Drop,
         OnFull::Wait => WhenFull::Wait(AUDIT_WAIT),
     };
-    SinkPlan { queue: audit.queue, when_full, ..SinkPlan::new(target) }
+    let Rotate { size, age, keep } = audit.rotate;
+    let rotation = Rotation { size, age, keep };
+    SinkPlan { queue: audit.queue, when_full, patience: audit.patience, rotation, ..SinkPlan::new(target) }
 }
 
 pub(super) fn admin(admin: &Admin) -> AdminPlan {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::admin::{
-    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback, ShadowMode, Status,
-    StatusReport,
+    ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback,
+    ShadowMode, Status, StatusReport,
 };
 use crate::audit::{Moment, Sink};
 use crate::edge::api::Api;
@@ -19,7 +19,7 @@ use crate::reload::client_certs::ClientCa;
 use crate::reload::introspection::{Asked, Introspector};
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
-use crate::vocabulary::Timestamp;
+use crate::vocabulary::{AuditMode, Timestamp};
 
 use super::Reload;
 
@@ -33,6 +33,8 @@ pub(super) struct GatewayStatus {
     pub(super) tls: Vec<(Box<str>, Arc<Tls>)>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) sink: Arc<Sink>,
+    /// Whether lossless requests are refused while their decisions cannot be kept.
+    pub(super) audit_refuses: bool,
     pub(super) traffic: Vec<Arc<Traffic>>,
     pub(super) in_flight: InFlight,
     pub(super) reload: Arc<Reload>,
@@ -60,11 +62,12 @@ impl Status for GatewayStatus {
                 .chain(self.client_cas.iter().map(|of| client_ca(of)))
                 .collect(),
             certificates: self.tls.iter().map(|(name, tls)| certificates(name, tls)).collect(),
+            audit: self.audit(),
         }
     }
 
     fn metrics_text(&self) -> String {
-        self.metrics.audit(self.sink.dropped(), self.sink.failed());
+        self.metrics.audit(&self.sink.counts(), self.sink.trouble().is_none());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
         self.metrics.traffic(self.in_flight.count(), open);
         for feed in &self.feeds {
@@ -113,9 +116,27 @@ impl Status for GatewayStatus {
 }
 
 impl GatewayStatus {
+    fn audit(&self) -> AuditStatus {
+        let trouble = self.sink.trouble();
+        AuditStatus {
+            refuses: trouble.is_some() && self.audit_refuses && self.apis.iter().any(|api| is_lossless(api)),
+            state: if trouble.is_some() { AuditState::Failing } else { AuditState::Writing },
+            since: trouble.as_ref().map(|trouble| Moment(trouble.since)),
+            error: trouble.map(|trouble| trouble.error),
+        }
+    }
+
     fn api(&self, name: &str) -> Option<&Api> {
         self.apis.iter().map(|api| &**api).find(|api| *api.name == *name)
     }
+}
+
+/// Whether some decision of the API must be kept before anybody sees it.
+fn is_lossless(api: &Api) -> bool {
+    let live = api.policy.load();
+    let routes = live.iter().flat_map(|policy| policy.routes.routes());
+    let lossless = |mode: Option<AuditMode>| mode == Some(AuditMode::Lossless);
+    lossless(Some(api.audit)) || routes.flat_map(|route| &route.methods).any(|method| lossless(method.audit))
 }
 
 fn api(of: &Api) -> ApiStatus {

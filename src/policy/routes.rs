@@ -6,7 +6,7 @@ mod routers;
 use std::borrow::Cow;
 
 use crate::request::{CanonicalPath, Dialect, Reading, RejectedRequest, path, query};
-use crate::vocabulary::{Access, Cells, RouteId, Scope, access::MAX_SCOPES};
+use crate::vocabulary::{Access, AuditMode, Cells, RouteId, Scope, access::MAX_SCOPES};
 
 use super::condition::ConditionId;
 use super::template::Template;
@@ -63,6 +63,8 @@ pub struct Method {
     pub encoded_slash: Option<u16>,
     /// The condition without which the method is closed.
     pub when: Option<ConditionId>,
+    /// Whether its decisions may be seen before they are on disk; `None` leaves it to the API's settings.
+    pub audit: Option<AuditMode>,
 }
 
 /// Unplaced: why a request is on no route.

@@ -11,6 +11,7 @@ use super::url::split_authority;
 use super::value::Reading;
 use crate::document::{Code, Fields, Finding, Node, Place, Value, list, reader::entries};
 use crate::request::Overrides;
+use crate::vocabulary::AuditMode;
 
 /// Api: one guarded API.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +48,7 @@ pub struct Api {
     pub pass_headers: Vec<Box<str>>,
     /// Bytes of one request's body; `None` is no limit.
     pub body: Option<u64>,
-    /// Whether a decision may be forwarded before it is on disk.
+    /// Whether a decision may be seen before it is on disk, where its route does not say.
     pub audit: AuditMode,
 }
 
@@ -71,13 +72,6 @@ pub enum HostHeader {
     Upstream,
     /// This text.
     Literal(Box<str>),
-}
-
-/// AuditMode: whether a decision may be forwarded before it is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditMode {
-    /// It may.
-    Fast,
 }
 
 /// Caller: which of two credentials names the caller.
@@ -191,10 +185,10 @@ fn api(
     let pass_headers = headers::pass_headers(fields.optional("pass-headers"), &identity_headers, reading);
     let body = limits::body(fields.optional("body"), limits.body, reading);
     let audit = fields.optional("audit");
-    let mode = reading.word(audit, "`audit`", &[("fast", true), ("lossless", false)], true);
-    if let (false, Some(node)) = (mode, audit) {
-        let message = "`audit: lossless` is not enforced by this version";
-        reading.finding(Finding::error(Code::NotYet, Some(node.place), message)).help("write `audit: fast`");
+    let mode = reading.word(audit, "`audit`", &AuditMode::WORDS, AuditMode::Fast);
+    if let (AuditMode::Lossless, Some(node), false) = (mode, audit, known.keeps) {
+        let message = "`audit: lossless` needs a file, and the section `audit` names none";
+        reading.bad(node, message).help("write a path there: `to: /var/log/portcullis/audit.jsonl`");
     }
     fields.finish(reading.findings);
     Some(Api {
@@ -213,7 +207,7 @@ fn api(
         method_overrides,
         pass_headers,
         body,
-        audit: AuditMode::Fast,
+        audit: mode,
     })
 }
 
