@@ -242,9 +242,6 @@ fn check(decoded: &Decoded<'_>, traits: &Traits) -> Result<(), RejectedRequest> 
     if traits.case != Reading::Exact && text.chars().any(folds_into_ascii) {
         return Err(RejectedRequest::FoldsIntoAscii);
     }
-    if traits.streams == Reading::Refused && text.contains(':') {
-        return Err(RejectedRequest::WindowsName);
-    }
     for segment in text.split('/') {
         if traits.end_dots == Reading::Refused && segment.ends_with(['.', ' ']) {
             return Err(RejectedRequest::TrailingDot);
