@@ -48,13 +48,16 @@ impl Readings {
 
     /// The first route that `reach` finds for another reading of a path that reached `id` by `template`.
     pub(super) fn other(&self, text: &str, template: &Template, id: RouteId, reach: Reach<'_>) -> Option<RouteId> {
-        if self.traits.scripts == Reading::Either && runs_unlisted_script(text, template) {
-            // Which resource that is stands in no template.
-            return Some(id);
-        }
-        let named = template.ends_in_literal();
-        let streams = (self.traits.streams == Reading::Either).then(|| streams_cut(text, template)).flatten();
-        self.walk(&STEPS, text, named, reach).or_else(|| streams.and_then(|cut| self.walk(&STEPS, &cut, named, reach)))
+        let cut = streams_cut(text, template, self.traits);
+        let whole = [Some(text), cut.as_deref()];
+        let mut texts = whole.into_iter().flatten();
+        texts.find_map(|text| {
+            if self.traits.scripts == Reading::Either && runs_unlisted_script(text, template) {
+                // Which resource that is stands in no template.
+                return Some(id);
+            }
+            self.walk(&STEPS, text, template.ends_in_literal(), reach)
+        })
     }
 
     fn walk(&self, steps: &[Step], text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
@@ -126,17 +129,27 @@ fn end_slash_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, st
     bare.filter(|_| traits.end_slash == Reading::Either).map(Cow::Borrowed)
 }
 
-/// The path with no segment's text behind `:`, where the template does not spell that segment.
-fn streams_cut(text: &str, template: &Template) -> Option<String> {
-    if !text.contains(':') {
+/// The path with no segment's text behind `:`, where the template does not spell that segment. A stream without a name
+/// before it is the folder's.
+fn streams_cut(text: &str, template: &Template, traits: &Traits) -> Option<String> {
+    if traits.streams != Reading::Either || !text.contains(':') {
         return None;
     }
     let mut out = String::with_capacity(text.len());
     for (at, segment) in text.split('/').skip(1).enumerate() {
         let literal = matches!(template.segments().get(at), Some(Segment::Literal(_)));
-        let cut = segment.split(':').next().filter(|cut| !literal && !cut.is_empty());
-        out.push('/');
-        out.push_str(cut.unwrap_or(segment));
+        let name = match segment.split_once(':') {
+            // Dots and blanks end the name as they would without the stream.
+            Some((name, _)) if !literal => name.trim_end_matches("%20").trim_end_matches('.'),
+            _ => segment,
+        };
+        if !out.ends_with('/') {
+            out.push('/');
+        }
+        out.push_str(name);
+    }
+    if traits.end_slash == Reading::Folded && out.len() > 1 && out.ends_with('/') {
+        out.pop();
     }
     Some(out)
 }
