@@ -1,13 +1,17 @@
 //! Answers: which path gets which, and who may see it.
 
+use std::net::IpAddr;
+
 use aws_lc_rs::{constant_time, digest};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Response, StatusCode};
 use serde_json::json;
 
-use super::status::{Status, StatusReport};
+use super::status::{Rollback, Status, StatusReport};
 
 /// Token: what a caller has to know, kept as a digest.
 #[derive(Clone)]
@@ -43,11 +47,20 @@ pub(super) fn answer(
     token: Option<&Token>,
     status: &dyn Status,
 ) -> Response<Full<Bytes>> {
-    let known = token.is_none_or(|token| token.admits(headers));
+    // Browsers name the page behind every POST: whoever wrote it must not act with the reach of who reads it.
+    if method == Method::POST && headers.contains_key(ORIGIN) {
+        return problem(StatusCode::FORBIDDEN, "this is not for web pages: the request has an Origin");
+    }
+    let host = token.is_some() || names_this_machine(headers);
+    let known = host && token.is_none_or(|token| token.admits(headers));
     match (path, method) {
         ("/live", &Method::GET) => response(StatusCode::OK, JSON, json!({ "live": true }).to_string()),
         ("/ready", &Method::GET) => ready(&status.report(), known),
         ("/live" | "/ready", _) => not_allowed("GET"),
+        _ if !host => problem(
+            StatusCode::MISDIRECTED_REQUEST,
+            "without a token the admin listener answers under an IP address or `localhost` only, not under another Host",
+        ),
         _ if !known => {
             let mut response = problem(StatusCode::UNAUTHORIZED, "this needs the admin listener's bearer token");
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"admin\""));
@@ -63,8 +76,35 @@ pub(super) fn answer(
         }
         ("/metrics" | "/policy", _) => not_allowed("GET"),
         ("/reload", _) => not_allowed("POST"),
-        _ => of_api(method, path, status),
+        _ => match path.strip_prefix("/apis/").and_then(|rest| rest.strip_suffix("/rollback")) {
+            Some(api) if method == Method::POST => rollback(api, status),
+            Some(_) => not_allowed("POST"),
+            None => of_api(method, path, status),
+        },
     }
+}
+
+fn rollback(api: &str, status: &dyn Status) -> Response<Full<Bytes>> {
+    match status.rollback(api) {
+        Some(Rollback::Live(policy)) => {
+            response(StatusCode::OK, JSON, json!({ "api": api, "policy": policy }).to_string())
+        }
+        Some(Rollback::Nothing) => {
+            problem(StatusCode::CONFLICT, "there is no version before the live one to go back to")
+        }
+        None => problem(StatusCode::NOT_FOUND, "there is no such API"),
+    }
+}
+
+/// Whether the request was sent to an address or to `localhost`: a page whose name somebody lets point to this machine
+/// is of the same origin for a browser, which then sends that name (DNS rebinding).
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return headers.get(HOST).is_none() };
+    let Ok(host) = host.to_str() else { return false };
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
 }
 
 /// The answer about one API.
@@ -80,8 +120,8 @@ fn of_api(method: &Method, path: &str, status: &dyn Status) -> Response<Full<Byt
         Some(_) => not_allowed("GET"),
         None => problem(
             StatusCode::NOT_FOUND,
-            "there are /live, /ready, /metrics, /policy, /reload, /apis/NAME/diff, /apis/NAME/coverage and, where the \
-             API has one, /apis/NAME/candidate",
+            "there are /live, /ready, /metrics, /policy, /reload, /apis/NAME/diff, /apis/NAME/coverage, \
+             /apis/NAME/rollback and, where the API has one, /apis/NAME/candidate",
         ),
     }
 }
@@ -92,7 +132,8 @@ fn ready(report: &StatusReport, known: bool) -> Response<Full<Bytes>> {
     let mut body = json!({ "ready": ready });
     if known {
         body = json!({
-            "ready": ready, "draining": report.draining, "apis": report.apis, "issuers": report.issuers
+            "ready": ready, "draining": report.draining, "apis": report.apis, "issuers": report.issuers,
+            "certificates": report.certificates,
         });
     }
     response(status, JSON, body.to_string())

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -36,26 +37,53 @@ pub(super) enum Bound {
 impl Bound {
     pub(super) fn bind(listen: &Listen) -> io::Result<Self> {
         match listen {
-            Listen::Tcp(address) => {
-                let listener = TcpListener::bind(address)?;
-                listener.set_nonblocking(true)?;
-                Ok(Self::Tcp(listener))
-            }
+            Listen::Tcp(address) => Self::tcp(TcpListener::bind(address)?),
+            Listen::Unix(path) => bind_unix(path).map(|(listener, file)| Self::Unix(listener, file)),
+        }
+    }
+
+    /// A socket that another process has bound as `listen` says, and hands over.
+    pub(super) fn adopt(listen: &Listen, socket: OwnedFd) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(_) => Self::tcp(TcpListener::from(socket)),
             Listen::Unix(path) => {
-                let listener = bind_unix(path)?;
+                let listener = UnixListener::from(socket);
                 listener.set_nonblocking(true)?;
-                let metadata = fs::symlink_metadata(path)?;
-                Ok(Self::Unix(listener, SocketFile { path: path.clone(), id: (metadata.dev(), metadata.ino()) }))
+                Ok(Self::Unix(listener, SocketFile::of(path)?))
             }
+        }
+    }
+
+    fn tcp(listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Tcp(listener))
+    }
+
+    pub(super) fn share(&self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(OwnedFd::from),
+            Self::Unix(listener, _) => listener.try_clone().map(OwnedFd::from),
         }
     }
 }
 
 /// SocketFile: a socket's name, removed with it unless another process has taken the name over.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     id: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.to_owned(), id: (metadata.dev(), metadata.ino()) })
+    }
+
+    /// Leaves the name to the process that has the socket now.
+    pub(super) fn leave(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for SocketFile {
@@ -67,8 +95,10 @@ impl Drop for SocketFile {
     }
 }
 
-/// A socket at `path` that was never open to others: it gets its mode in a folder of its own and its name last.
-fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+/// A Unix socket of mode 0600 at `path`, which does not block, and its name.
+///
+/// It was never open to others: it gets its mode in a folder of its own and its name last.
+pub fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
@@ -88,7 +118,8 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     let bound = UnixListener::bind(&inner).and_then(|listener| {
         fs::set_permissions(&inner, Permissions::from_mode(0o600))?;
         fs::rename(&inner, path)?;
-        Ok(listener)
+        listener.set_nonblocking(true)?;
+        Ok((listener, SocketFile::of(path)?))
     });
     if bound.is_err() {
         fs::remove_file(&inner).ok();

@@ -6,9 +6,10 @@ pub mod server;
 pub mod status;
 
 pub use listen::Listen;
-pub use server::{Admin, AdminPlan};
+pub use server::{Admin, AdminPlan, Parting};
 pub use status::{
-    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, ShadowMode, Status, StatusReport,
+    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback, ShadowMode, Status,
+    StatusReport,
 };
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Admin: the admin listener's server, one request a connection.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +59,15 @@ pub struct Admin {
 impl Admin {
     /// Binds the address; the error is one line for the operator.
     pub fn bind(plan: AdminPlan) -> Result<Self, String> {
+        Self::on(plan, Bound::bind)
+    }
+
+    /// The same on a socket that another process has bound, and hands over.
+    pub fn adopt(plan: AdminPlan, socket: OwnedFd) -> Result<Self, String> {
+        Self::on(plan, |listen| Bound::adopt(listen, socket))
+    }
+
+    fn on(plan: AdminPlan, bound: impl FnOnce(&Listen) -> io::Result<Bound>) -> Result<Self, String> {
         let listen = &plan.listen;
         if plan.token.as_deref().is_some_and(str::is_empty) {
             return Err(format!("the admin listener `{listen}` has an empty token"));
@@ -67,9 +78,14 @@ impl Admin {
             return Err(format!("the admin listener `{listen}` can be reached from elsewhere and needs a token"));
         }
         let bound =
-            Bound::bind(listen).map_err(|error| format!("the admin listener cannot listen on `{listen}`: {error}"))?;
+            bound(listen).map_err(|error| format!("the admin listener cannot listen on `{listen}`: {error}"))?;
         let token = plan.token.as_deref().map(Token::new);
         Ok(Self { bound, token, time: plan.time, connections: plan.connections.clamp(1, Semaphore::MAX_PERMITS) })
+    }
+
+    /// Another handle of the socket, for the process that comes after this one.
+    pub fn share(&self) -> io::Result<OwnedFd> {
+        self.bound.share()
     }
 
     /// The TCP address that was bound, which tells the port where 0 was asked for.
@@ -81,8 +97,8 @@ impl Admin {
     }
 
     /// Serves until `shutdown` is ready and what is being answered then is answered.
-    pub async fn serve(self, status: Arc<dyn Status>, shutdown: impl Future<Output = ()>) {
-        let (listener, _file) = match Listener::of(self.bound) {
+    pub async fn serve(self, status: Arc<dyn Status>, shutdown: impl Future<Output = Parting>) {
+        let (listener, file) = match Listener::of(self.bound) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::error!(%error, "the admin listener cannot be served");
@@ -92,9 +108,9 @@ impl Admin {
         let permits = Arc::new(Semaphore::new(self.connections));
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
-        loop {
+        let parting = loop {
             let accepted = tokio::select! {
-                () = &mut shutdown => break,
+                parting = &mut shutdown => break parting,
                 accepted = async {
                     let permit = Arc::clone(&permits).acquire_owned().await;
                     (permit, listener.accept().await)
@@ -114,11 +130,24 @@ impl Admin {
                     tracing::warn!(%error, "the admin listener cannot accept");
                     sleep(Duration::from_millis(200)).await;
                 }
-                (Err(_), _) => break,
+                (Err(_), _) => break Parting::Ends,
             }
+        };
+        drop(listener);
+        if let (Some(file), Parting::HandedOver) = (file, parting) {
+            file.leave();
         }
         timeout(LAST, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }
+}
+
+/// Parting: why the admin listener ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// The process ends.
+    Ends,
+    /// Another process has the socket.
+    HandedOver,
 }
 
 /// How long the answers that are under way at the end may take.

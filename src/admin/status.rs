@@ -22,6 +22,9 @@ pub trait Status: Send + Sync + 'static {
     /// Where an API's candidate decides otherwise; `None` where there is no such API, or it has no candidate.
     fn candidate(&self, api: &str) -> Option<ComparisonReport>;
 
+    /// Makes the version of an API's policy live that was live before; `None` where there is no such API.
+    fn rollback(&self, api: &str) -> Option<Rollback>;
+
     /// Asks for a reload of everything that reloads and returns without waiting for it.
     fn reload(&self);
 }
@@ -33,8 +36,10 @@ pub struct StatusReport {
     pub draining: bool,
     /// The APIs of the settings.
     pub apis: Vec<ApiStatus>,
-    /// The issuers of the settings, and behind them the files of API keys.
+    /// The issuers of the settings, behind them the files of API keys, and the authorities of client certificates.
     pub issuers: Vec<IssuerStatus>,
+    /// The listeners that speak TLS, each with its own certificates.
+    pub certificates: Vec<IssuerStatus>,
 }
 
 impl StatusReport {
@@ -62,6 +67,18 @@ pub struct ApiStatus {
     pub candidate: Option<CandidateStatus>,
     /// The newest version, where that was refused; gone once what is on disk is live.
     pub refused: Option<RefusedReload>,
+    /// The hash of the version that was taken back, until the files change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Box<str>>,
+}
+
+/// Rollback: what came of asking for the version before.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rollback {
+    /// It is live.
+    Live(LivePolicy),
+    /// There is none: the live version is the first, or was gone back to already.
+    Nothing,
 }
 
 /// CandidateStatus: a policy that decides nothing.

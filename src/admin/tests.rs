@@ -43,6 +43,15 @@ impl Status for Still {
         (api == "noah").then(|| crate::metrics::Metrics::new().comparison(api).report())
     }
 
+    fn rollback(&self, api: &str) -> Option<Rollback> {
+        let mut report = self.report.lock().unwrap();
+        let live = report.apis.iter_mut().find(|known| *known.name == *api)?;
+        match live.withdrawn.replace("5d41".into()) {
+            Some(_) => Some(Rollback::Nothing),
+            None => Some(Rollback::Live(live.policy.clone().unwrap())),
+        }
+    }
+
     fn reload(&self) {
         self.reloads.fetch_add(1, Ordering::SeqCst);
     }
@@ -53,7 +62,14 @@ fn healthy() -> StatusReport {
         LivePolicy { name: "noah-es".into(), hash: "5d41".into(), since: Moment(UNIX_EPOCH), shadow: ShadowMode::Off };
     StatusReport {
         draining: false,
-        apis: vec![ApiStatus { name: "noah".into(), policy: Some(policy), candidate: None, refused: None }],
+        apis: vec![ApiStatus {
+            name: "noah".into(),
+            policy: Some(policy),
+            candidate: None,
+            refused: None,
+            withdrawn: None,
+        }],
+        certificates: Vec::new(),
         issuers: vec![IssuerStatus {
             name: "hospital".into(),
             state: KeysState::Available,
@@ -83,6 +99,7 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(admin.serve(served, async {
                 stopped.await.ok();
+                Parting::Ends
             }));
         });
         Self { address, status, stop: Some(stop), thread: Some(thread) }
@@ -96,7 +113,7 @@ impl Running {
     }
 
     fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: admin\r\n\r\n"))
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
     }
 }
 
@@ -155,7 +172,7 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
     let issuer = json!({
         "name": "hospital", "state": "available", "keys": 2, "since": "1970-01-01T00:00:00.000Z", "error": null
     });
-    let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer] });
+    let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer], "certificates": [] });
     assert_eq!(answer.json(), expected);
     assert_eq!(admin.get("/policy").json(), json!({ "apis": [api] }));
     assert_eq!(admin.get("/apis/noah/diff").json(), json!({ "api": "noah", "diff": { "changes": [] } }));
@@ -213,6 +230,59 @@ fn a_shadowed_policy_and_a_candidate_are_told_and_keep_nobody_from_being_ready()
 }
 
 #[test]
+fn a_rollback_is_asked_for_with_post_and_goes_one_step() {
+    let admin = Running::start(loopback());
+    let ask = |method: &str, path: &str| {
+        admin.ask(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
+    };
+    assert_eq!(ask("GET", "/apis/noah/rollback").status, 405);
+    assert_eq!(ask("POST", "/apis/nobody/rollback").status, 404);
+    let done = ask("POST", "/apis/noah/rollback");
+    assert_eq!((done.status, &done.json()["policy"]["hash"]), (200, &json!("5d41")));
+    let again = ask("POST", "/apis/noah/rollback");
+    assert_eq!(again.status, 409);
+    assert!(again.json()["detail"].as_str().unwrap().contains("no version before"));
+}
+
+#[test]
+fn a_web_page_can_ask_for_nothing_on_an_open_admin_listener() {
+    let admin = Running::start(loopback());
+    let port = admin.address.unwrap().port();
+    // A form or a script of any page can send these without asking first.
+    for (path, origin) in
+        [("/reload", "https://evil.example"), ("/reload", "null"), ("/apis/noah/rollback", "http://localhost")]
+    {
+        let post = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(admin.ask(&post).status, 403, "{path} {origin}");
+    }
+    assert_eq!(admin.status.reloads.load(Ordering::SeqCst), 0);
+    // A page's own name that points here: what it could read, and what it could do.
+    for host in
+        ["evil.example", "evil.example:9901", "localhost.evil.example", "127.0.0.1.evil.example", "", "a:b:c", "x]"]
+    {
+        let ask =
+            |line: &str| admin.ask(&format!("{line} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n")).status;
+        for path in ["/policy", "/metrics", "/apis/noah/diff"] {
+            assert_eq!(ask(&format!("GET {path}")), 421, "{host} {path}");
+        }
+        assert_eq!(ask("POST /reload"), 421, "{host}");
+        let ready = admin.ask(&format!("GET /ready HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true })), "{host}");
+    }
+    assert_eq!(admin.status.reloads.load(Ordering::SeqCst), 0);
+    for host in
+        [format!("127.0.0.1:{port}"), "LOCALHOST:1".into(), "[::1]:9901".into(), "[::1]".into(), "10.0.0.1".into()]
+    {
+        assert_eq!(admin.ask(&format!("GET /policy HTTP/1.1\r\nHost: {host}\r\n\r\n")).status, 200, "{host}");
+    }
+    // Where a token is needed, the token tells: a page has none.
+    let admin = Running::start(AdminPlan { token: Some("0123456789abcdef".into()), ..loopback() });
+    let get = "GET /policy HTTP/1.1\r\nHost: gateway.example\r\n";
+    assert_eq!(admin.ask(&format!("{get}\r\n")).status, 401);
+    assert_eq!(admin.ask(&format!("{get}Authorization: Bearer 0123456789abcdef\r\n\r\n")).status, 200);
+}
+
+#[test]
 fn coverage_and_comparison_are_told_for_each_api() {
     let admin = Running::start(loopback());
     let coverage = admin.get("/apis/noah/coverage");
@@ -222,7 +292,7 @@ fn coverage_and_comparison_are_told_for_each_api() {
     for path in ["/apis/other/coverage", "/apis/noah", "/apis/noah/", "/apis/noah/coverage/", "/apis//coverage"] {
         assert_eq!(admin.get(path).status, 404, "{path}");
     }
-    let post = admin.ask("POST /apis/noah/coverage HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n");
+    let post = admin.ask("POST /apis/noah/coverage HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(post.status, 405);
 }
 
@@ -231,7 +301,7 @@ fn reload_is_asked_for_by_post_only() {
     let admin = Running::start(loopback());
     assert_eq!(admin.get("/reload").status, 405);
     assert_eq!(admin.status.reloads.load(Ordering::SeqCst), 0);
-    let answer = admin.ask("POST /reload HTTP/1.1\r\nHost: admin\r\nContent-Length: 2\r\n\r\n{}");
+    let answer = admin.ask("POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}");
     assert_eq!((answer.status, admin.status.reloads.load(Ordering::SeqCst)), (202, 1));
 }
 
@@ -244,7 +314,7 @@ fn unknown_paths_and_methods_are_problems() {
         assert!(answer.head.contains("content-type: application/problem+json"));
     }
     for (method, path, allowed) in [("PUT", "/live", "get"), ("POST", "/metrics", "get"), ("GET", "/reload", "post")] {
-        let answer = admin.ask(&format!("{method} {path} HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n"));
+        let answer = admin.ask(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"));
         assert_eq!((answer.status, answer.json()["title"].as_str()), (405, Some("Method Not Allowed")));
         assert!(answer.head.contains(&format!("allow: {allowed}")), "{}", answer.head);
     }
@@ -253,7 +323,7 @@ fn unknown_paths_and_methods_are_problems() {
 #[test]
 fn with_a_token_only_the_bare_health_is_told_to_others() {
     let admin = Running::start(AdminPlan { token: Some("s3cret".into()), ..loopback() });
-    let with = |path: &str, header: &str| admin.ask(&format!("GET {path} HTTP/1.1\r\nHost: admin\r\n{header}\r\n"));
+    let with = |path: &str, header: &str| admin.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"));
     let wrong = [
         "",
         "Authorization: Bearer s3cre\r\n",
@@ -286,7 +356,7 @@ fn with_a_token_only_the_bare_health_is_told_to_others() {
         assert_eq!(with("/nothing", header).status, 404);
         assert_eq!(with("/ready", header).json()["apis"][0]["name"], "noah");
     }
-    let refused = admin.ask("POST /reload HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n");
+    let refused = admin.ask("POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     assert_eq!((refused.status, admin.status.reloads.load(Ordering::SeqCst)), (401, 0));
 }
 
@@ -299,7 +369,7 @@ fn a_unix_socket_is_its_owners_alone_and_goes_with_the_listener() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let mut stream = UnixStream::connect(&path).unwrap();
-    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: admin\r\n\r\n").unwrap();
+    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert_eq!(Answer::read(stream).status, 200);
     let error = Admin::bind(plan.clone()).unwrap_err();
     assert!(error.contains("admin.sock") && error.lines().count() == 1, "{error}");
@@ -384,9 +454,9 @@ fn slow_clients_are_cut_and_do_not_hold_up_others_for_longer() {
 #[test]
 fn large_headers_are_refused() {
     let admin = Running::start(loopback());
-    let large = format!("GET /live HTTP/1.1\r\nHost: admin\r\nX: {}\r\n\r\n", "a".repeat(9000));
+    let large = format!("GET /live HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "a".repeat(9000));
     assert_eq!(admin.ask(&large).status, 431);
-    let many = format!("GET /live HTTP/1.1\r\nHost: admin\r\n{}\r\n", "X: a\r\n".repeat(100));
+    let many = format!("GET /live HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: a\r\n".repeat(100));
     assert_eq!(admin.ask(&many).status, 431);
 }
 

@@ -16,6 +16,9 @@ pub(super) struct ServeArgs {
     /// The settings: listeners, upstreams, issuers, policies
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: PathBuf,
+    /// Take the listeners of the running process over: load everything, wait for SIGQUIT to it, serve, and let it drain
+    #[arg(long)]
+    upgrade: bool,
 }
 
 /// Runs until a signal ends it.
@@ -27,7 +30,8 @@ pub(super) fn run_serve(args: &ServeArgs) -> Result<Exit, Trouble> {
     for note in &settings.notes {
         tracing::warn!("{note}");
     }
-    let gateway = Gateway::open(&settings).map_err(Trouble::failure)?;
+    let opened = if args.upgrade { Gateway::succeed(&settings) } else { Gateway::open(&settings) };
+    let gateway = opened.map_err(Trouble::failure)?;
     gateway.run();
     Ok(Exit::Done)
 }

@@ -10,7 +10,7 @@ use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
 use crate::request::headers::HeaderRules;
 use crate::request::{CanonicalPath, Overrides, RejectedRequest, prefix};
-use crate::settings::{HostHeader, IdentityHeaders, Match, UpstreamCredential};
+use crate::settings::{Caller, HostHeader, IdentityHeaders, Match, UpstreamCredential};
 
 use super::upstream::Upstream;
 
@@ -33,6 +33,10 @@ pub struct Api {
     pub issuers: Issuers,
     /// Whose API keys it believes.
     pub keys: ApiKeys,
+    /// The sources whose client certificates it believes; where there is none they say nothing about callers.
+    pub certificates: Vec<Box<str>>,
+    /// What names the caller where a certificate comes with a token or key; `None` refuses both.
+    pub caller: Option<Caller>,
     /// Tokens that were verified for it.
     pub tokens: VerifiedTokens,
     /// Where permitted requests go.

@@ -1,9 +1,9 @@
 //! How a gateway process begins and ends: runtime settings, what is under way, draining, and the signals that ask for it.
 
 use std::fmt;
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use pingora::server::configuration::ServerConf;
 use pingora::server::{Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 #[cfg(test)]
 mod tests;
@@ -120,19 +120,15 @@ impl Drop for InFlightGuard {
 }
 
 /// Draining: the one-way change from serving to leaving, shared by `/ready` and by every listener.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Draining(Arc<Stages>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Stages {
     leaving: AtomicBool,
     closed: watch::Sender<bool>,
-}
-
-impl Default for Draining {
-    fn default() -> Self {
-        Self(Arc::new(Stages { leaving: AtomicBool::new(false), closed: watch::Sender::new(false) }))
-    }
+    hung_up: watch::Sender<bool>,
+    handed_over: watch::Sender<bool>,
 }
 
 impl Draining {
@@ -141,10 +137,32 @@ impl Draining {
         self.0.leaving.store(true, Ordering::Release);
     }
 
-    /// Closes the listeners and idle connections; what is in flight goes on.
+    /// Closes the listeners; each connection that is kept open ends with the answer to its next request.
     pub fn close(&self) {
         self.leave();
         self.0.closed.send_replace(true);
+    }
+
+    /// Closes idle connections too; what is in flight goes on.
+    pub fn hang_up(&self) {
+        self.close();
+        self.0.hung_up.send_replace(true);
+    }
+
+    /// Says that another process has the listening sockets.
+    pub fn hand_over(&self) {
+        self.leave();
+        self.0.handed_over.send_replace(true);
+    }
+
+    /// The moment when idle connections are to close.
+    pub async fn hung_up(&self) {
+        let _ = self.0.hung_up.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// The moment when another process has the listening sockets.
+    pub async fn handed_over(&self) {
+        let _ = self.0.handed_over.subscribe().wait_for(|begun| *begun).await;
     }
 
     /// Whether the process has begun to leave, which is what `/ready` asks.
@@ -174,19 +192,30 @@ impl Stop {
 pub struct DrainPlan {
     /// The time between not being ready and closing the listeners, for load balancers to notice.
     pub notice: Duration,
-    /// The time that exchanges in flight may then take.
+    /// How long connections that are kept open may then wait for a request that is on its way already: its answer tells
+    /// the client that the connection ends, which closing cannot.
+    pub linger: Duration,
+    /// The time that exchanges in flight may take, from closing the listeners on.
     pub deadline: Duration,
 }
 
 impl Default for DrainPlan {
     fn default() -> Self {
-        Self { notice: Duration::ZERO, deadline: Duration::from_secs(30) }
+        Self { notice: Duration::ZERO, linger: Duration::from_millis(500), deadline: Duration::from_secs(30) }
     }
+}
+
+/// HandOver: the way in which the listening sockets go to another process.
+#[async_trait]
+pub trait HandOver: Send + Sync {
+    /// Waits a bounded time for the other process; whether it serves now.
+    async fn hand_over(&self) -> bool;
 }
 
 /// Ending: what makes a Pingora server stop, in place of Pingora's own signals.
 ///
-/// SIGTERM, SIGINT or [`Stop`] drain and then end; a second one ends at once; SIGHUP calls the reload.
+/// SIGTERM, SIGINT or [`Stop`] drain and then end; a second one ends at once. SIGQUIT drains once another process has the
+/// listening sockets, and SIGHUP calls the reload.
 pub struct Ending {
     plan: DrainPlan,
     draining: Draining,
@@ -194,6 +223,7 @@ pub struct Ending {
     connections: Vec<InFlight>,
     stop: Stop,
     reload: Option<Reload>,
+    sockets: Mutex<Option<Arc<dyn HandOver>>>,
     signals: bool,
 }
 
@@ -208,7 +238,8 @@ impl fmt::Debug for Ending {
 impl Ending {
     /// An ending that hears only `stop`, waits for `exchanges` and tells `draining`.
     pub fn new(plan: DrainPlan, draining: Draining, exchanges: InFlight, stop: Stop) -> Self {
-        Self { plan, draining, exchanges, connections: Vec::new(), stop, reload: None, signals: false }
+        let (connections, sockets) = (Vec::new(), Mutex::new(None));
+        Self { plan, draining, exchanges, connections, stop, reload: None, sockets, signals: false }
     }
 
     /// The same ending, which also waits a moment for these connections to have said their last bytes.
@@ -226,43 +257,71 @@ impl Ending {
         self
     }
 
-    async fn drain(&self) {
-        self.draining.leave();
-        sleep(self.plan.notice).await;
+    /// The same ending, which hands the listening sockets over on SIGQUIT.
+    #[must_use]
+    pub fn handing_over(mut self, sockets: Option<Arc<dyn HandOver>>) -> Self {
+        self.sockets = Mutex::new(sockets);
+        self
+    }
+
+    async fn drain(&self, handed_over: bool) {
+        // Its handles of the sockets would keep them open.
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if handed_over {
+            self.draining.hand_over();
+        } else {
+            self.draining.leave();
+            sleep(self.plan.notice).await;
+        }
         self.draining.close();
-        if timeout(self.plan.deadline, self.exchanges.idle()).await.is_err() {
+        let deadline = Instant::now() + self.plan.deadline;
+        let _ = timeout(self.plan.linger.min(self.plan.deadline), self.settled()).await;
+        self.draining.hang_up();
+        if timeout_at(deadline, self.exchanges.idle()).await.is_err() {
             tracing::warn!(in_flight = self.exchanges.count(), "drain deadline reached, cutting what is in flight");
             return;
         }
         // An HTTP/2 connection still writes the frames of an exchange that is over.
-        let settled = async {
-            for connections in &self.connections {
-                connections.idle().await;
-            }
-        };
-        let _ = timeout(SETTLE, settled).await;
+        let _ = timeout(SETTLE, self.settled()).await;
     }
 
-    /// The next request to end; a SIGHUP in between reloads.
-    async fn requested(&self, heard: &mut Option<Heard>) {
+    /// The moment when no connection is open.
+    async fn settled(&self) {
+        for connections in &self.connections {
+            connections.idle().await;
+        }
+    }
+
+    /// The next request to end; a SIGHUP in between reloads, and a SIGQUIT begins to hand the sockets over.
+    async fn requested(&self, heard: &mut Option<Heard>) -> End {
+        let mut handing: Option<Handing> = None;
         loop {
-            let hung_up = match heard {
-                None => {
-                    self.stop.0.notified().await;
-                    false
+            let asked = tokio::select! {
+                () = self.stop.0.notified() => Asked::End,
+                asked = next(heard) => asked,
+                served = handed_over(&mut handing) => {
+                    handing = None;
+                    if served {
+                        return End::HandedOver;
+                    }
+                    continue;
                 }
-                Some(heard) => tokio::select! {
-                    () = self.stop.0.notified() => false,
-                    _ = heard.terminate.recv() => false,
-                    _ = heard.interrupt.recv() => false,
-                    _ = heard.hang_up.recv() => true,
-                },
             };
-            if !hung_up {
-                return;
-            }
-            if let Some(reload) = self.reload.clone() {
-                tokio::task::spawn_blocking(move || reload());
+            match asked {
+                Asked::End => return End::Stops,
+                Asked::Reload => {
+                    if let Some(reload) = self.reload.clone() {
+                        tokio::task::spawn_blocking(move || reload());
+                    }
+                }
+                Asked::HandOver if handing.is_some() => {}
+                Asked::HandOver => {
+                    let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    match sockets {
+                        Some(sockets) => handing = Some(Box::pin(async move { sockets.hand_over().await })),
+                        None => tracing::warn!("SIGQUIT changes nothing: there are no sockets to hand over"),
+                    }
+                }
             }
         }
     }
@@ -278,19 +337,49 @@ impl ShutdownSignalWatch for Ending {
                 return ShutdownSignal::FastShutdown;
             }
         };
-        self.requested(&mut heard).await;
+        let handed_over = self.requested(&mut heard).await == End::HandedOver;
         tracing::info!(in_flight = self.exchanges.count(), "draining");
+        let hurried = async {
+            if handed_over {
+                // It drains without having been told to end: the first such word changes nothing.
+                self.requested(&mut heard).await;
+            }
+            self.requested(&mut heard).await;
+        };
         tokio::select! {
-            () = self.drain() => ShutdownSignal::GracefulTerminate,
-            () = self.requested(&mut heard) => ShutdownSignal::FastShutdown,
+            () = self.drain(handed_over) => ShutdownSignal::GracefulTerminate,
+            () = hurried => ShutdownSignal::FastShutdown,
         }
     }
+}
+
+#[derive(PartialEq, Eq)]
+enum End {
+    Stops,
+    HandedOver,
+}
+
+/// Handing: the wait for another process, and whether it serves.
+type Handing = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+async fn handed_over(handing: &mut Option<Handing>) -> bool {
+    match handing {
+        Some(handing) => handing.await,
+        None => std::future::pending().await,
+    }
+}
+
+enum Asked {
+    End,
+    Reload,
+    HandOver,
 }
 
 struct Heard {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    quit: Signal,
 }
 
 impl Heard {
@@ -299,6 +388,18 @@ impl Heard {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
         })
+    }
+}
+
+/// What the next signal asks for; never, where none are heard.
+async fn next(heard: &mut Option<Heard>) -> Asked {
+    let Some(heard) = heard else { return std::future::pending().await };
+    tokio::select! {
+        _ = heard.terminate.recv() => Asked::End,
+        _ = heard.interrupt.recv() => Asked::End,
+        _ = heard.hang_up.recv() => Asked::Reload,
+        _ = heard.quit.recv() => Asked::HandOver,
     }
 }

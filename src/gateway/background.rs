@@ -8,7 +8,8 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::task::JoinSet;
 
-use crate::admin::{Admin, Status};
+use crate::admin::{Admin, Parting, Status};
+use crate::edge::lifecycle::Draining;
 use crate::edge::tls::{Reloaded as Certificates, Tls};
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
 use crate::reload::api_keys::{KeyFile, Refresh};
@@ -54,11 +55,12 @@ impl BackgroundService for Keys {
 pub(super) struct Administration {
     admin: Mutex<Option<Admin>>,
     status: Arc<GatewayStatus>,
+    draining: Draining,
 }
 
 impl Administration {
-    pub(super) fn new(admin: Admin, status: Arc<GatewayStatus>) -> Self {
-        Self { admin: Mutex::new(Some(admin)), status }
+    pub(super) fn new(admin: Admin, status: Arc<GatewayStatus>, draining: Draining) -> Self {
+        Self { admin: Mutex::new(Some(admin)), status, draining }
     }
 }
 
@@ -68,7 +70,10 @@ impl BackgroundService for Administration {
         let admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(admin) = admin {
             let ended = async move {
-                let _ = shutdown.wait_for(|begun| *begun).await;
+                tokio::select! {
+                    _ = shutdown.wait_for(|begun| *begun) => Parting::Ends,
+                    () = self.draining.handed_over() => Parting::HandedOver,
+                }
             };
             admin.serve(Arc::clone(&self.status) as Arc<dyn Status>, ended).await;
         }

@@ -1,9 +1,13 @@
 //! A whole gateway process, put together from its settings: stores, listeners, proxy, administration.
 
 mod background;
+mod client_certs;
+mod descriptors;
+mod handover;
 mod plans;
 mod policies;
 mod status;
+mod succession;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,16 +16,15 @@ use pingora::proxy::http_proxy;
 use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
 
-use crate::admin::Admin;
 use crate::audit::Sink;
 use crate::decision::ApprovalSet;
 use crate::edge::api::{Api, Apis};
 use crate::edge::failures::Failures;
 use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan, Stop};
 use crate::edge::listener::{Bound, Front, http_options};
-use crate::edge::tls::install_crypto_provider;
+use crate::edge::tls::{Tls, install_crypto_provider};
 use crate::edge::upstream::{Resolver, Upstream};
-use crate::edge::{DecisionIds, Edge};
+use crate::edge::{DecisionIds, Edge, Reached};
 use crate::metrics::Metrics;
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
@@ -33,7 +36,9 @@ use crate::request::headers::HeaderRules;
 use crate::settings::{self, Settings};
 
 use background::{Administration, Keys};
+use client_certs::ClientCaFiles;
 use status::GatewayStatus;
+use succession::Sockets;
 
 /// Gateway: a process that has bound everything and serves nothing yet.
 pub struct Gateway {
@@ -61,8 +66,31 @@ impl Gateway {
     /// One line for the operator: what cannot be bound, read or started, and why. A policy that does not load is no
     /// such error: the API refuses everything until it does.
     pub fn open(settings: &Settings) -> Result<Self, String> {
+        Self::with(settings, |_, _| Ok(Sockets::default()))
+    }
+
+    /// Loads everything that `settings` name, and takes the listeners of the running process over; blocks until SIGQUIT
+    /// reaches that one.
+    ///
+    /// # Errors
+    /// As [`Gateway::open`], and where a policy, an issuer's keys or an upstream's address is not to be had: the running
+    /// process may have them, so it stays.
+    pub fn succeed(settings: &Settings) -> Result<Self, String> {
+        let path = settings.upgrade_socket.as_deref();
+        let path =
+            path.ok_or("`--upgrade` needs `upgrade-socket` in the settings, of this process and the running one")?;
+        Self::with(settings, |apis, feeds| Sockets::inherited(path, apis, feeds))
+    }
+
+    fn with(
+        settings: &Settings,
+        sockets: impl FnOnce(&[Arc<Api>], &[Arc<KeyFeed>]) -> Result<Sockets, String>,
+    ) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
+        if let Some(shortage) = descriptors::shortage(settings) {
+            tracing::warn!("{shortage}");
+        }
         let metrics = Arc::new(Metrics::new());
         let sink = Sink::open(plans::sink(&settings.audit))
             .map_err(|error| format!("the audit records cannot be written: {error}"))?;
@@ -75,8 +103,12 @@ impl Gateway {
             .iter()
             .map(|api| open_api(api, settings, (&feeds, &key_files), &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
-        let bounds = bind(settings)?;
-        let admin = Admin::bind(plans::admin(&settings.admin))?;
+        let client_cas = ClientCaFiles::open(settings)?;
+        let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
+        let mut sockets = sockets(&apis, &feeds)?;
+        let bounds = sockets.listeners(settings, &client_cas, &reached)?;
+        let admin = sockets.admin(settings)?;
+        let shared = succession::shared(settings, &bounds, &admin)?;
         let admin_address = admin.address();
         let listeners: Vec<(Box<str>, SocketAddr)> = bounds
             .iter()
@@ -89,8 +121,10 @@ impl Gateway {
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> =
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
-        let watcher = Watcher::start(watched(&stores, &key_files, &tls, &metrics), settings.reload.poll)
-            .map_err(|error| format!("files cannot be watched: {error}"))?;
+        let mut files = watched(&stores, &key_files, &tls, &metrics);
+        files.extend(client_cas.watched(&tls, &metrics));
+        let watcher =
+            Watcher::start(files, settings.reload.poll).map_err(|error| format!("files cannot be watched: {error}"))?;
         let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         let edge = Edge {
             apis: Apis::new(apis.clone()),
@@ -99,6 +133,7 @@ impl Gateway {
             limits: settings.limits.clone(),
             approvals: Arc::new(Live::new(ApprovalSet::default())),
             failures: Failures::new(settings.limits.failed_credentials),
+            reached,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
             in_flight: in_flight.clone(),
@@ -110,10 +145,12 @@ impl Gateway {
         let mut server = runtime.server();
         let mut proxy = http_proxy(&server.configuration, edge);
         let mut options = http_options(settings.limits.keep_alive);
-        options.keepalive_request_limit = settings.limits.requests_per_connection;
+        // Pingora counts how often a connection is used again.
+        options.keepalive_request_limit = settings.limits.requests_per_connection.map(|most| most.saturating_sub(1));
         proxy.server_options = Some(options);
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
+        let front = front.telling(sockets.settled());
         server.add_service(front);
         server.add_service(background_service("upstreams", Resolver(upstreams)));
         let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
@@ -122,6 +159,8 @@ impl Gateway {
             apis,
             feeds: feeds.clone(),
             key_files,
+            client_cas: client_cas.all,
+            tls: names_of(settings, &tls),
             metrics,
             sink: Arc::clone(&sink),
             traffic: traffic.clone(),
@@ -129,11 +168,12 @@ impl Gateway {
             reload: Arc::clone(&reload),
         });
         server.add_service(background_service("keys", Keys { feeds, status: Arc::clone(&status) }));
-        server.add_service(background_service("admin", Administration::new(admin, status)));
+        server.add_service(background_service("admin", Administration::new(admin, status, draining.clone())));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
         let ending = Ending::new(plan, draining, in_flight, Stop::default())
             .settling(traffic.iter().map(|traffic| traffic.open().clone()))
-            .on_signals(move || reload.everything());
+            .on_signals(move || reload.everything())
+            .handing_over(shared);
         Ok(Self { server, ending, sink, listeners, admin: admin_address, _watcher: watcher })
     }
 
@@ -176,6 +216,12 @@ impl Reload {
         self.feeds.iter().for_each(|feed| feed.refresh());
         self.sink.reopen();
     }
+}
+
+/// The listeners that speak TLS, by name; `tls` holds them in the order of the settings.
+fn names_of(settings: &Settings, tls: &[Arc<Tls>]) -> Vec<(Box<str>, Arc<Tls>)> {
+    let names = settings.listeners.iter().filter(|listener| listener.tls.is_some()).map(|listener| &listener.name);
+    names.cloned().zip(tls.iter().cloned()).collect()
 }
 
 fn open_feeds(settings: &Settings, generation: &Arc<Generation>) -> Result<Vec<Arc<KeyFeed>>, String> {
@@ -226,6 +272,8 @@ fn open_api(
         comparison,
         issuers,
         keys,
+        certificates: api.client_certificates.clone(),
+        caller: api.caller,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
         upstream: Arc::new(upstream),
         host: api.host.clone(),
@@ -239,17 +287,10 @@ fn open_api(
     }))
 }
 
-fn bind(settings: &Settings) -> Result<Vec<Bound>, String> {
-    let listeners = settings.listeners.iter();
-    listeners
-        .map(|listener| Bound::bind(&plans::listener(listener, &settings.limits)).map_err(|error| error.to_string()))
-        .collect()
-}
-
 fn watched(
     stores: &[Arc<PolicyStore>],
     key_files: &[Arc<KeyFile>],
-    tls: &[Arc<crate::edge::tls::Tls>],
+    tls: &[Arc<Tls>],
     metrics: &Arc<Metrics>,
 ) -> Vec<Watched> {
     let policies = stores.iter().flat_map(|store| {

@@ -26,7 +26,7 @@ pub(super) fn open(
             metrics.policy_refused(&name, false);
         };
         match event {
-            Event::Published(version) => {
+            Event::Published(version) | Event::RolledBack(version) => {
                 // What was verified under the old policy is verified again: its users may read differently now.
                 generation.bump();
                 let now = SystemTime::now();
@@ -35,7 +35,9 @@ pub(super) fn open(
                     comparison.publish_live(live, now);
                 }
                 published(version);
-                metrics.reload(Reloaded::Policy, &name, ReloadResult::Published);
+                let rolled_back = matches!(event, Event::RolledBack(_));
+                let result = if rolled_back { ReloadResult::RolledBack } else { ReloadResult::Published };
+                metrics.reload(Reloaded::Policy, &name, result);
                 tell_mode(&name, live.as_ref().as_ref(), &metrics);
             }
             Event::Restored(version) => {
@@ -62,7 +64,7 @@ pub(super) fn open_candidate(
     let (name, metrics) = (api.name.clone(), Arc::clone(metrics));
     let on_change = move |event: &Event, candidate: &Arc<Option<Snapshot>>| {
         let result = match event {
-            Event::Published(_) => {
+            Event::Published(_) | Event::RolledBack(_) => {
                 comparison.publish_candidate(candidate, SystemTime::now());
                 ReloadResult::Published
             }

@@ -52,6 +52,8 @@ pub enum Reloaded {
     Keys,
     /// A listener's certificate.
     Certificate,
+    /// The authorities of client certificates, with their revocation lists.
+    ClientCa,
 }
 
 impl Reloaded {
@@ -62,6 +64,7 @@ impl Reloaded {
             Self::Candidate => "candidate",
             Self::Keys => "keys",
             Self::Certificate => "certificate",
+            Self::ClientCa => "client-ca",
         }
     }
 }
@@ -73,6 +76,8 @@ pub enum ReloadResult {
     Published,
     /// What was read is what is live.
     Unchanged,
+    /// The version before is live again.
+    RolledBack,
     /// It was refused and the last good version stays.
     Refused,
 }
@@ -83,6 +88,7 @@ impl ReloadResult {
         match self {
             Self::Published => "published",
             Self::Unchanged => "unchanged",
+            Self::RolledBack => "rolled-back",
             Self::Refused => "refused",
         }
     }

@@ -56,6 +56,8 @@ pub struct PolicyState {
     pub since: SystemTime,
     /// The last reload that was refused, until a later one is published or the live version's files are back.
     pub refused: Option<RefusedReload>,
+    /// The version that was taken back, until the files change.
+    pub withdrawn: Option<PolicyVersion>,
 }
 
 /// RefusedReload: files that did not become a policy.
@@ -91,6 +93,8 @@ pub enum Event {
     Published(PolicyVersion),
     /// After a refusal the files of the live version are back.
     Restored(PolicyVersion),
+    /// The version before is live again, because somebody asked for it.
+    RolledBack(PolicyVersion),
     /// New files are refused.
     Refused,
     /// The files are gone.
@@ -120,7 +124,7 @@ impl PolicyStore {
             path: path.into(),
             issuers,
             live: Live::new(None),
-            state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None }),
+            state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None, withdrawn: None }),
             changes: Arc::default(),
             seen: Mutex::new(Seen::default()),
             duty,
@@ -172,6 +176,40 @@ impl PolicyStore {
         self.take(settled, &mut seen)
     }
 
+    /// Makes the version live that was live before, until the files change; `None` where there is none.
+    ///
+    /// One step: what is taken back comes again from its files only. Waits for a load that is under way.
+    pub fn rollback(&self) -> Option<PolicyVersion> {
+        let mut seen = self.turn();
+        let before = seen.before.take()?;
+        let snapshot = Option::clone(&before.snapshot)?;
+        if let (Some(last), Some(live)) = (&seen.last, &seen.live)
+            && last.is_same_policy(live)
+        {
+            seen.withdrawn = Some(last.clone());
+        }
+        let withdrawn = self.state().version.clone();
+        seen.live = before.mark;
+        let version = snapshot.version.clone();
+        tracing::warn!(
+            api = %self.api, policy = %version.name, version = %version.hash,
+            withdrawn = withdrawn.as_ref().map(|withdrawn| &*withdrawn.hash),
+            "policy is rolled back: the version before is live until the files change"
+        );
+        let old = self.live.load();
+        self.live.publish(Some(snapshot));
+        let refused = self.state().refused.clone();
+        self.state.publish(PolicyState {
+            version: Some(version.clone()),
+            since: SystemTime::now(),
+            refused,
+            withdrawn,
+        });
+        self.tell(&Event::RolledBack(version.clone()));
+        self.changes.compare(&self.api, old, self.live.load());
+        Some(version)
+    }
+
     fn turn(&self) -> MutexGuard<'_, Seen> {
         // A load that panicked has changed nothing but the mark of what it read, which keeps it from being tried again.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -192,10 +230,12 @@ impl PolicyStore {
                 return self.refuse(gone, &findings, &Sources::default());
             }
         };
-        if seen.live.as_ref() == Some(&look.mark) {
+        let is_withdrawn = seen.withdrawn.as_ref().is_some_and(|mark| mark.is_same_policy(&look.mark));
+        if is_withdrawn || seen.live.as_ref() == Some(&look.mark) {
             self.restore();
             return Refresh::Unchanged;
         }
+        seen.withdrawn = None;
         let live = self.live.load();
         let is_live = seen.live.as_ref().is_some_and(|mark| mark.is_same_policy(&look.mark));
         if is_live && !live.as_ref().as_ref().is_some_and(|live| live.model.cases_must_pass) {
@@ -225,11 +265,15 @@ impl PolicyStore {
             self.restore();
             return Refresh::Unchanged;
         }
-        drop(live);
         for note in kept(&loaded.findings, &sources).lines {
             tracing::info!(api = %self.api, "{note}");
         }
-        seen.live = Some(look.mark);
+        let mark = seen.live.replace(look.mark);
+        // Only what decides can be taken back; the version before the one that is kept for that is free now.
+        if self.duty == Duty::Decides && live.is_some() {
+            seen.before = Some(Before { snapshot: Arc::clone(&live), mark });
+        }
+        drop(live);
         self.publish(snapshot)
     }
 
@@ -237,7 +281,12 @@ impl PolicyStore {
         let version = snapshot.version.clone();
         let old = self.live.load();
         self.live.publish(Some(snapshot));
-        self.state.publish(PolicyState { version: Some(version.clone()), since: SystemTime::now(), refused: None });
+        self.state.publish(PolicyState {
+            version: Some(version.clone()),
+            since: SystemTime::now(),
+            refused: None,
+            withdrawn: None,
+        });
         let message = match self.duty {
             Duty::Decides => "policy is live",
             Duty::Compared => "candidate is compared",
@@ -246,10 +295,7 @@ impl PolicyStore {
         self.tell(&Event::Published(version.clone()));
         match self.duty {
             Duty::Decides => {
-                let new = self.live.load();
-                if let Some(old) = self.changes.compare(&self.api, old, new) {
-                    retire(&old);
-                }
+                self.changes.compare(&self.api, old, self.live.load());
             }
             Duty::Compared => retire(&old),
         }
@@ -261,6 +307,7 @@ impl PolicyStore {
         let (Some(version), Some(_)) = (state.version.clone(), &state.refused) else { return };
         self.state.publish(PolicyState { refused: None, ..(*state).clone() });
         let message = match self.duty {
+            Duty::Decides if state.withdrawn.is_some() => "policy files are back, the version before them stays live",
             Duty::Decides => "policy files are the live ones again",
             Duty::Compared => "candidate files are the compared ones again",
         };
@@ -299,6 +346,15 @@ impl PolicyStore {
 struct Seen {
     last: Option<Mark>,
     live: Option<Mark>,
+    before: Option<Before>,
+    /// Files whose version was taken back: they come to nothing until others have stood in their place.
+    withdrawn: Option<Mark>,
+}
+
+/// Before: the version before the live one, and what it was made from.
+struct Before {
+    snapshot: Arc<Option<Snapshot>>,
+    mark: Option<Mark>,
 }
 
 impl Seen {

@@ -64,8 +64,8 @@ impl HeaderRules {
     pub fn fate(&self, name: &str) -> Fate {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let reserved = |kept: &str| same(kept, name);
-        let forwarded = name.get(..FORWARDED.len()).is_some_and(|start| same(FORWARDED, start));
-        let dropped = forwarded || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
+        let of = |family: &&str| name.get(..family.len()).is_some_and(|start| same(family, start));
+        let dropped = DROPPED_FAMILIES.iter().any(of) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
         if dropped || self.reserved.iter().any(|kept| reserved(kept)) {
             Fate::Drop
         } else if is_method_override(name) {
@@ -79,8 +79,8 @@ impl HeaderRules {
 }
 
 /// Fields that rewrite the URL behind the gateway's back, that name the client in its stead, or that are meant for a
-/// proxy; besides these every `X-Forwarded-…`, which the gateway writes itself.
-const ALWAYS_DROPPED: [&str; 21] = [
+/// proxy; besides these the [`DROPPED_FAMILIES`].
+const ALWAYS_DROPPED: [&str; 19] = [
     "x-original-url",
     "x-original-method",
     "x-rewrite-url",
@@ -94,8 +94,6 @@ const ALWAYS_DROPPED: [&str; 21] = [
     "x-client-ip",
     "x-cluster-client-ip",
     "true-client-ip",
-    "x-client-cert",
-    "x-ssl-client-cert",
     "x-scheme",
     "x-host",
     "forwarded",
@@ -104,8 +102,25 @@ const ALWAYS_DROPPED: [&str; 21] = [
     "proxy-authorization",
 ];
 
-/// What the fields begin with that tell of forwarders.
-const FORWARDED: &str = "x-forwarded-";
+/// What the fields begin with that tell of forwarders, which the gateway writes itself, and of client certificates, in
+/// the spellings of RFC 9440, Apache, nginx, HAProxy, Traefik, Envoy, IIS, AWS and Cloudflare: only who has shaken hands
+/// with the client knows its certificate.
+const DROPPED_FAMILIES: [&str; 14] = [
+    "x-forwarded-",
+    "client-cert",
+    "x-client-cert",
+    "ssl-client",
+    "x-ssl-",
+    "x-tls-client",
+    "x-mtls-",
+    "x-arr-clientcert",
+    "x-arr-ssl",
+    "x-amzn-mtls-",
+    "cf-client-cert",
+    "x-client-dn",
+    "x-client-verify",
+    "x-client-subject",
+];
 
 /// Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM. Only those whose name can mean
 /// nothing else, so that every dialect refuses them all.

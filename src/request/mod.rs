@@ -94,8 +94,10 @@ pub enum RejectedRequest {
     Nomination,
     /// The body is longer than the settings allow.
     BodyTooLong,
-    /// More header fields, or longer ones, than the settings allow.
+    /// Longer header fields than the settings allow.
     HeadersTooLong,
+    /// More header fields than the settings allow.
+    TooManyHeaders,
 }
 
 impl RejectedRequest {
@@ -130,6 +132,7 @@ impl RejectedRequest {
             Self::Nomination => "connection-nomination",
             Self::BodyTooLong => "body-too-long",
             Self::HeadersTooLong => "headers-too-long",
+            Self::TooManyHeaders => "too-many-headers",
         }
     }
 
@@ -138,7 +141,7 @@ impl RejectedRequest {
         match self {
             Self::TargetTooLong => 414,
             Self::FormTooLong | Self::BodyTooLong => 413,
-            Self::HeadersTooLong => 431,
+            Self::HeadersTooLong | Self::TooManyHeaders => 431,
             _ => 400,
         }
     }

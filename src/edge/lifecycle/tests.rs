@@ -2,12 +2,11 @@
 
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::Instant;
 
 use super::*;
 
 fn brief() -> DrainPlan {
-    DrainPlan { notice: Duration::ZERO, deadline: Duration::from_millis(200) }
+    DrainPlan { deadline: Duration::from_millis(200), ..DrainPlan::default() }
 }
 
 #[tokio::test]

@@ -334,3 +334,59 @@ fn a_reload_is_compared_with_what_was_live() {
     assert_eq!(json["changes"][0]["who"]["users"], serde_json::json!([1, ["u1"]]));
     assert_eq!(json["left_out"], 0);
 }
+
+#[test]
+fn a_rollback_goes_one_step_back_until_the_files_change() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    assert_eq!(store.rollback(), None, "there is nothing before the first version");
+    bench.write("p.yaml", &policy("b", ""));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    let b = store.state().version.clone().unwrap();
+    bench.events();
+
+    let a = store.rollback().unwrap();
+    assert_eq!((live(&store).as_deref(), &*a.name), (Some("a"), "a"));
+    assert_eq!((store.state().version.as_ref(), store.state().withdrawn.as_ref()), (Some(&a), Some(&b)));
+    assert_eq!(bench.events(), [Event::RolledBack(a.clone())]);
+    assert_eq!(store.rollback(), None, "and nothing further");
+    // The files are what they were: neither polling nor SIGHUP publishes them again, nor do other cases beside them.
+    assert_eq!(store.refresh(), Refresh::Unchanged);
+    bench.write("p.cases.yaml", "callers: {}\ncases: []\n");
+    assert_eq!(store.refresh(), Refresh::Unchanged);
+    // Nor does a file that is away for a moment.
+    fs::remove_file(bench.path("p.yaml")).unwrap();
+    assert_eq!(store.refresh(), Refresh::Gone);
+    bench.write("p.yaml", &policy("b", ""));
+    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert!(store.state().refused.is_none());
+    assert_eq!((live(&store).as_deref(), bench.events()), (Some("a"), vec![Event::Gone, Event::Restored(a)]));
+
+    bench.write("p.yaml", &policy("c", ""));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert_eq!((live(&store).as_deref(), store.state().withdrawn.clone()), (Some("c"), None));
+    // Back to what was live before it, and then the same files as the ones that were withdrawn once.
+    assert_eq!(&*store.rollback().unwrap().name, "a");
+    bench.write("p.yaml", &policy("b", ""));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert_eq!(live(&store).as_deref(), Some("b"));
+}
+
+#[test]
+fn a_rollback_while_a_broken_file_stands_there_keeps_what_is_known_of_it() {
+    let bench = Bench::new();
+    bench.write("p.yaml", &policy("a", ""));
+    let store = bench.open("p.yaml");
+    bench.write("p.yaml", &policy("b", ""));
+    store.refresh();
+    bench.write("p.yaml", "version: 1\nnome: c\n");
+    assert_eq!(store.refresh(), Refresh::Refused);
+    assert_eq!(&*store.rollback().unwrap().name, "a");
+    assert!(store.state().refused.is_some());
+    assert_eq!(store.refresh(), Refresh::Unchanged);
+    // The files changed: the version that was taken back is meant again.
+    bench.write("p.yaml", &policy("b", ""));
+    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert_eq!(live(&store).as_deref(), Some("b"));
+}

@@ -22,12 +22,17 @@ pub(crate) struct Client {
 impl Client {
     /// A connection to `address`.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::try_connect(address).await.unwrap()
+    }
+
+    /// The same, or why there is none.
+    pub(crate) async fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true).unwrap();
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
         // Its errors show in the requests.
         tokio::spawn(async move { connection.await.ok() });
-        Self { sender, host: address.to_string() }
+        Ok(Self { sender, host: address.to_string() })
     }
 
     /// The same connection, asking for another host.

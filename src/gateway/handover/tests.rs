@@ -1,0 +1,112 @@
+//! Tests of `handover`: two processes' ends in one, with sockets that really go over.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener as BlockingListener;
+use std::sync::Arc;
+use std::thread;
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(10);
+const BRIEF: Duration = Duration::from_millis(300);
+
+fn shared(path: &Path, listeners: &[TcpListener], wait: Duration) -> Shared {
+    let sockets = listeners.iter().enumerate();
+    let sockets = sockets.map(|(at, one)| (format!("listener {at}"), OwnedFd::from(one.try_clone().unwrap())));
+    Shared { wait, ..Shared::new(path, sockets.collect()).unwrap() }
+}
+
+/// Runs the giving end in a thread.
+fn giving(shared: Shared) -> thread::JoinHandle<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    thread::spawn(move || runtime.block_on(shared.hand_over()))
+}
+
+#[test]
+fn sockets_go_over_by_name_and_both_ends_know() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upgrade.sock");
+    // More than one packet of names.
+    let listeners: Vec<_> = (0..100).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    let giving = giving(shared(&path, &listeners, SOON));
+    drop(listeners);
+    let mut inherited = Inherited::within(&path, SOON).unwrap();
+    assert!(inherited.take("listener 100").is_none());
+    let taken = TcpListener::from(inherited.take("listener 7").unwrap());
+    assert!(inherited.take("listener 7").is_none());
+    assert_eq!(taken.local_addr().unwrap(), addresses[7]);
+    assert!(!giving.is_finished());
+    inherited.settled()();
+    assert!(giving.join().unwrap());
+    let client = TcpStream::connect(addresses[7]).unwrap();
+    assert_eq!(taken.accept().unwrap().1, client.local_addr().unwrap());
+    // Nobody asked for this one.
+    assert!(TcpStream::connect(addresses[8]).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_process_that_dies_or_says_something_else_leaves_the_place_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upgrade.sock");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let giving = giving(shared(&path, &[listener], SOON));
+    drop(Inherited::within(&path, SOON).unwrap());
+    let mut other = Inherited::within(&path, SOON).unwrap();
+    other.giver.write_all(b"whatever").unwrap();
+    assert!(!giving.is_finished());
+    Inherited::within(&path, SOON).unwrap().settled()();
+    assert!(giving.join().unwrap());
+}
+
+#[test]
+fn of_two_that_come_at_once_one_takes_over_and_the_other_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upgrade.sock");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let giving = giving(shared(&path, &[listener], SOON));
+    let first = Inherited::within(&path, SOON).unwrap();
+    let second = thread::spawn({
+        let path = path.clone();
+        move || Inherited::within(&path, BRIEF)
+    });
+    first.settled()();
+    assert!(giving.join().unwrap());
+    let told = Inherited::within(&path, BRIEF).unwrap_err();
+    assert!(told.contains("SIGQUIT"), "{told}");
+    // It was in the queue, or came too late.
+    let told = second.join().unwrap().map(|_| ()).unwrap_err();
+    assert!(told.contains("handed"), "{told}");
+}
+
+#[test]
+fn without_a_successor_the_wait_ends_and_a_foreign_socket_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upgrade.sock");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert!(!giving(shared(&path, &[listener.try_clone().unwrap()], BRIEF)).join().unwrap());
+    assert!(!path.exists());
+    // Another process waits there already.
+    let _other = BlockingListener::bind(&path).unwrap();
+    assert!(!giving(shared(&path, &[listener], SOON)).join().unwrap());
+    assert!(path.exists());
+}
+
+#[test]
+fn a_successor_that_says_nothing_is_waited_for_within_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upgrade.sock");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let giving = giving(shared(&path, &[listener], BRIEF));
+    let silent = Inherited::within(&path, SOON).unwrap();
+    assert!(!giving.join().unwrap());
+    drop(silent);
+}
+
+#[test]
+fn more_listeners_than_a_message_carries_are_refused_at_the_start() {
+    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
+    let many = (0..=MOST).map(|at| (format!("{at}"), OwnedFd::from(listener.try_clone().unwrap())));
+    assert!(Shared::new(Path::new("s"), many.collect()).map(|_| ()).unwrap_err().contains("upgrade-socket"));
+}

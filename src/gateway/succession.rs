@@ -1,0 +1,135 @@
+//! Succession: where a process's sockets come from, and what it must have before it takes those of another one.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::admin::Admin;
+use crate::edge::Reached;
+use crate::edge::api::Api;
+use crate::edge::lifecycle::HandOver;
+use crate::edge::listener::Bound;
+use crate::reload::keys::KeyFeed;
+use crate::settings::{AdminAddress, Settings};
+
+use super::client_certs::ClientCaFiles;
+use super::handover::{Inherited, Shared};
+use super::plans;
+
+/// How long a new process tries to have what the running one may have.
+const PREPARATION: Duration = Duration::from_secs(20);
+/// How often the keys' state is looked at meanwhile.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Sockets: new ones, or where the settings name the same those of the process before.
+#[derive(Default)]
+pub(super) struct Sockets(Option<Inherited>);
+
+impl Sockets {
+    /// The sockets of the process that serves now, asked for when nothing else is missing.
+    pub(super) fn inherited(path: &Path, apis: &[Arc<Api>], feeds: &[Arc<KeyFeed>]) -> Result<Self, String> {
+        for api in apis {
+            if api.policy.state().version.is_none() {
+                return Err(format!("the policy of the API `{}` does not load: nothing is taken over", api.name));
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| format!("no event loop: {error}"))?.block_on(prepare(apis, feeds))?;
+        Inherited::receive(path).map(|inherited| Self(Some(inherited)))
+    }
+
+    pub(super) fn listeners(
+        &mut self,
+        settings: &Settings,
+        cas: &ClientCaFiles,
+        reached: &Arc<Reached>,
+    ) -> Result<Vec<Bound>, String> {
+        let listeners = settings.listeners.iter().map(|listener| {
+            let plan = plans::listener(listener, &settings.limits, &settings.trusted_proxies, cas);
+            match self.take(&listener_name(&listener.address.to_string())) {
+                Some(socket) => Bound::adopt(&plan, Arc::clone(reached), socket),
+                None => Bound::bind(&plan, Arc::clone(reached)),
+            }
+            .map_err(|error| error.to_string())
+        });
+        listeners.collect()
+    }
+
+    pub(super) fn admin(&mut self, settings: &Settings) -> Result<Admin, String> {
+        let plan = plans::admin(&settings.admin);
+        match self.take(&admin_name(settings)) {
+            Some(socket) => Admin::adopt(plan, socket),
+            None => Admin::bind(plan),
+        }
+    }
+
+    /// What says, once this process accepts, that the one before it may go.
+    pub(super) fn settled(self) -> Box<dyn FnOnce() + Send + Sync> {
+        match self.0 {
+            Some(inherited) => Box::new(inherited.settled()),
+            None => Box::new(|| {}),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<OwnedFd> {
+        self.0.as_mut()?.take(name)
+    }
+}
+
+/// What SIGQUIT hands over, where the settings say through which socket.
+pub(super) fn shared(
+    settings: &Settings,
+    bounds: &[Bound],
+    admin: &Admin,
+) -> Result<Option<Arc<dyn HandOver>>, String> {
+    let Some(path) = &settings.upgrade_socket else { return Ok(None) };
+    let failed = |error| format!("the listeners cannot be shared: {error}");
+    let mut sockets = Vec::with_capacity(bounds.len() + 1);
+    for (bound, listener) in bounds.iter().zip(&settings.listeners) {
+        sockets.push((listener_name(&listener.address.to_string()), bound.share().map_err(failed)?));
+    }
+    sockets.push((admin_name(settings), admin.share().map_err(failed)?));
+    Ok(Some(Arc::new(Shared::new(path, sockets)?)))
+}
+
+/// The issuers' keys and the upstreams' addresses, which services of the process fetch later else.
+async fn prepare(apis: &[Arc<Api>], feeds: &[Arc<KeyFeed>]) -> Result<(), String> {
+    let missing = || feeds.iter().find(|feed| !feed.status().available);
+    let kept: tokio::task::JoinSet<()> =
+        feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
+    let keys = async {
+        while missing().is_some() {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    let in_time = tokio::time::timeout(PREPARATION, keys).await;
+    drop(kept);
+    if let (Err(_), Some(feed)) = (in_time, missing()) {
+        let status = feed.status();
+        let error = status.last_error.as_deref().unwrap_or("no answer in time");
+        return Err(format!(
+            "the keys of the issuer `{}` are not to be had ({error}): nothing is taken over",
+            status.issuer
+        ));
+    }
+    for api in apis {
+        if api.upstream.address().is_none() {
+            let failed = |error| format!("the upstream of the API `{}` has no address: {error}", api.name);
+            api.upstream.resolve().await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+// What a socket was asked for as, which is not always what was bound: port 0 is any.
+fn listener_name(address: &str) -> String {
+    format!("listener {address}")
+}
+
+fn admin_name(settings: &Settings) -> String {
+    match &settings.admin.address {
+        AdminAddress::Tcp(address) => format!("admin {address}"),
+        AdminAddress::Unix(path) => format!("admin unix:{}", path.display()),
+    }
+}

@@ -1,0 +1,93 @@
+//! Drain: SIGTERM under load, and no request that was accepted is lost.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Backend, Load, PATIENCE, Stage, Wire, within};
+
+/// A policy that lets everybody with the row `Notes` read notes.
+pub(super) const POLICY: &str = "\
+version: 1
+name: notes
+scopes: { tenant: caller }
+routes:
+  /{tenant}/notes: { GET: read Notes, POST: create Notes, PUT: update Notes }
+  /{tenant}/hub: { GET: { need: read Notes, websocket: true } }
+resources: [Notes]
+permissions:
+  Notes: { Notes: CRU }
+";
+
+pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_under_load_drops_no_request_that_was_accepted() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", POLICY);
+    let backend = Backend::start(Duration::from_millis(3), OK).await;
+    let settings =
+        stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
+    let mut gateway = stage.serve(&settings).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let load = Load::start(gateway.address(), "/t1/notes", &token, 12, true);
+    within(PATIENCE, "the load runs", async || (load.answered() > 300).then_some(())).await;
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+    let tally = load.end().await;
+    assert!(tally.failed.is_empty(), "{tally:#?}");
+    // Those that keep connections were told, and came back in vain.
+    assert!(tally.announced >= 1 && tally.refused == 24, "{tally:#?}");
+    let records = stage.audit();
+    assert_eq!((records.len(), backend.got().len()), (tally.answered, tally.answered));
+    assert!(records.iter().all(|record| record["status"] == 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_on_a_connection_that_waits_to_be_accepted_is_answered_before_the_end() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", POLICY);
+    let backend = Backend::start(Duration::from_millis(300), OK).await;
+    let settings =
+        stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
+    let mut gateway = stage.serve(&settings).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let request = format!("GET /t1/notes HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    // While it is stopped the kernel takes connections and bytes, and the signal waits with them.
+    gateway.signal("STOP");
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut wire = Wire::connect(gateway.address()).await;
+        wire.send(&request).await;
+        waiting.push(wire);
+    }
+    gateway.signal("TERM");
+    gateway.signal("CONT");
+    for wire in &mut waiting {
+        let answer = wire.answer().await.expect("what was in the queue is answered");
+        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{answer:?}");
+    }
+    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_crosses_the_signal_on_a_kept_connection_is_answered_and_ends_it() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", POLICY);
+    let mut gateway = stage.serve(&stage.settings("policy.yaml")).await;
+    let mut wire = Wire::connect(gateway.address()).await;
+    let request = "GET /t1/notes HTTP/1.1\r\nHost: a\r\n\r\n";
+    wire.send(request).await;
+    assert_eq!(wire.answer().await.unwrap().status, 401);
+    gateway.signal("STOP");
+    gateway.signal("TERM");
+    // Half of it before the process hears of its end, half behind.
+    wire.send(&request[..20]).await;
+    gateway.signal("CONT");
+    within(PATIENCE, "it drains", async || (!gateway.logged("draining").is_empty()).then_some(())).await;
+    wire.send(&request[20..]).await;
+    let answer = wire.answer().await.expect("it is answered");
+    assert_eq!((answer.status, answer.header("connection")), (401, Some("close")));
+    assert_eq!(wire.rest().await, b"");
+    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+}
