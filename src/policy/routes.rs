@@ -227,7 +227,12 @@ impl RouteTable {
             return Ok(found);
         }
         let Some(route) = self.route(id) else { return Ok(None) };
-        match self.readings.other(text, &route.template, id, &|text| self.other(text, id)) {
+        // A policy that names the very path has said what it is: only another name in it counts.
+        let named = route.template.ends_in_literal();
+        let is_name = |other: &RouteId| self.route(*other).is_some_and(|route| route.template.ends_in_literal());
+        let reach =
+            |text: &str, by_name: bool| self.other(text, id).filter(|other| !(named || by_name) || is_name(other));
+        match self.readings.other(text, &route.template, id, &reach) {
             Some(other) => Err(other),
             None => Ok(found),
         }
