@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,8 +21,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::connection::{Connection, H2_PREFACE, Wire};
-use super::lifecycle::{Draining, InFlight, InFlightGuard};
+use super::lifecycle::{Draining, InFlightGuard};
 use super::tls::{Tls, TlsError, TlsPlan};
+
+pub use traffic::Traffic;
+
+mod traffic;
 
 #[cfg(test)]
 mod tests;
@@ -178,43 +182,6 @@ fn listen(address: SocketAddr) -> io::Result<StdTcpListener> {
     };
     event_loop.shutdown_background();
     bound
-}
-
-/// Traffic: what a listener has seen, for the metrics.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    open: InFlight,
-    accepted: AtomicU64,
-    over_limit: AtomicU64,
-    handshakes_failed: AtomicU64,
-    accepts_failed: AtomicU64,
-}
-
-impl Traffic {
-    /// Connections that are open now.
-    pub fn open(&self) -> &InFlight {
-        &self.open
-    }
-
-    /// Connections taken in.
-    pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
-    }
-
-    /// Connections closed at once because the limit was reached.
-    pub fn over_limit(&self) -> u64 {
-        self.over_limit.load(Ordering::Relaxed)
-    }
-
-    /// Connections closed because they did not get as far as a first request: TLS failed, or time ran out.
-    pub fn handshakes_failed(&self) -> u64 {
-        self.handshakes_failed.load(Ordering::Relaxed)
-    }
-
-    /// Times that the system could not hand over a connection.
-    pub fn accepts_failed(&self) -> u64 {
-        self.accepts_failed.load(Ordering::Relaxed)
-    }
 }
 
 /// Front: a Pingora service that accepts on bound sockets for one application.
