@@ -17,6 +17,7 @@ pub mod comparison;
 pub mod coverage;
 pub mod event;
 mod guess;
+pub mod limit;
 mod sampler;
 mod slots;
 pub mod table;
@@ -24,6 +25,7 @@ pub mod table;
 pub use comparison::{Comparison, ComparisonReport};
 pub use coverage::{Coverage, CoverageReport};
 pub use event::{CacheResult, FetchResult, ReloadResult, Reloaded};
+pub use limit::Limit;
 pub use table::METRICS;
 
 /// Metrics: the metrics of one process, in a registry of their own.
@@ -41,7 +43,7 @@ pub struct Metrics {
     upstream_seconds: HistogramVec,
     upstream_errors: IntCounterVec,
     connections: IntGauge,
-    connections_refused: IntCounter,
+    limits_reached: IntCounterVec,
     token_cache: IntCounterVec,
     keys_available: IntGaugeVec,
     key_fetches: IntCounterVec,
@@ -77,7 +79,7 @@ impl Metrics {
             ),
             upstream_errors: counters(to, table::UPSTREAM_ERRORS),
             connections: registered(to, IntGauge::with_opts(opts(table::CONNECTIONS))),
-            connections_refused: registered(to, IntCounter::with_opts(opts(table::CONNECTIONS_REFUSED))),
+            limits_reached: counters(to, table::LIMITS_REACHED),
             token_cache: counters(to, table::TOKEN_CACHE),
             keys_available: gauges(to, table::KEYS_AVAILABLE),
             key_fetches: counters(to, table::KEY_FETCHES),
@@ -98,6 +100,9 @@ impl Metrics {
         // A counter that appears with its first event hides that event from a rate: these are known beforehand.
         for result in CacheResult::ALL {
             count(&metrics.token_cache, &[result.word()], 0);
+        }
+        for limit in Limit::ALL {
+            count(&metrics.limits_reached, &[limit.key()], 0);
         }
         metrics
     }
@@ -123,13 +128,16 @@ impl Metrics {
         }
     }
 
-    /// Takes over what is under way now, and how many connections were closed at once since the start.
-    pub fn traffic(&self, in_flight: usize, connections: usize, refused: u64) {
+    /// Takes over what is under way now.
+    pub fn traffic(&self, in_flight: usize, connections: usize) {
         let narrow = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.in_flight.set(narrow(in_flight));
         self.connections.set(narrow(connections));
-        let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        self.connections_refused.inc_by(refused.saturating_sub(self.connections_refused.get()));
+    }
+
+    /// Counts a client that was cut or refused by a limit.
+    pub fn limit_reached(&self, limit: Limit) {
+        count(&self.limits_reached, &[limit.key()], 1);
     }
 
     /// Counts a look-up in the cache of verified tokens.

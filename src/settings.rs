@@ -6,6 +6,7 @@
 pub mod api;
 pub mod api_keys;
 pub mod claims;
+pub mod client_certs;
 pub mod headers;
 pub mod issuer;
 pub mod limits;
@@ -20,12 +21,13 @@ pub mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use api::{Api, AuditMode, HostHeader, Match};
+pub use api::{Api, AuditMode, Caller, HostHeader, Match};
 pub use api_keys::KeySource;
+pub use client_certs::CertificateSource;
 pub use headers::IdentityHeaders;
 pub use issuer::{Fetch, KeysFrom, TokenIssuer};
 pub use limits::Limits;
-pub use listener::{Admin, AdminAddress, Certificate, Listener, Tls};
+pub use listener::{Admin, AdminAddress, AskedFor, Certificate, Listener, Tls};
 pub use network::Network;
 pub use secret::{Secret, SecretFile, Secrets, System};
 pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFull, Reload, TokenCache};
@@ -54,6 +56,8 @@ pub struct Settings {
     pub issuers: Vec<TokenIssuer>,
     /// Whose API keys are believed, in the order of the file.
     pub key_sources: Vec<KeySource>,
+    /// Whose client certificates are believed, in the order of the file.
+    pub certificate_sources: Vec<CertificateSource>,
     /// What is guarded, in the order of the file; never empty.
     pub apis: Vec<Api>,
     /// How verified tokens are remembered.
@@ -126,7 +130,11 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let threads = threads.map_or(cores, |node| reading.count(Some(node), "`threads`", 1, 1, 1024));
     let listeners = fields.required("listeners", reading.findings);
     let mut known = Known::default();
-    let listeners = listeners.map(|node| listener::listeners(node, &mut known.listeners, reading)).unwrap_or_default();
+    let certificate_sources = fields.optional("client-certificates");
+    let certificate_sources = certificate_sources
+        .map(|node| client_certs::certificate_sources(node, &mut known, reading))
+        .unwrap_or_default();
+    let listeners = listeners.map(|node| listener::listeners(node, &mut known, reading)).unwrap_or_default();
     let admin = listener::admin(fields.optional("admin"), &listeners, reading);
     let upgrade_socket = fields.optional("upgrade-socket");
     let upgrade_socket = upgrade_socket.and_then(|node| listener::upgrade_socket(node, &admin, reading));
@@ -137,6 +145,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let issuers = issuers.map(|node| issuer::issuers(node, &mut known.issuers, reading)).unwrap_or_default();
     let key_sources = fields.optional("api-keys");
     let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
+    client_certs::distinct(&known, reading);
     let apis = fields.required("apis", reading.findings);
     let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
     let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
@@ -153,6 +162,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
         limits,
         issuers,
         key_sources,
+        certificate_sources,
         apis,
         token_cache,
         audit,
@@ -169,6 +179,8 @@ struct Known {
     issuers: Vec<Box<str>>,
     key_names: Vec<Box<str>>,
     key_sources: Vec<KeySource>,
+    certificates: Vec<Box<str>>,
+    certificate_places: Vec<document::Place>,
 }
 
 fn version(node: &Node, reading: &mut Reading<'_>) {

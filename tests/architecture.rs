@@ -46,7 +46,7 @@ const IMPURE: [(&[&str], &str); 8] = [
 ];
 
 /// What is named in one place only: the path's beginning, and the files or folders that may name it.
-const PLACES: [(&[&str], &[&str]); 12] = [
+const PLACES: [(&[&str], &[&str]); 13] = [
     (&["arc_swap"], &["src/reload/live.rs"]),
     (&["serde_yaml"], &["src/document/tree.rs", "src/document/tree/"]),
     (&["cel"], &["src/policy/condition.rs"]),
@@ -55,6 +55,7 @@ const PLACES: [(&[&str], &[&str]); 12] = [
     (&["csv_core"], &["src/policy/import/matrix/sheet.rs"]),
     (&["matchit"], &["src/policy/routes.rs", "src/policy/routes/"]),
     (&["jsonwebtoken"], &["src/identity/"]),
+    (&["x509_parser"], &["src/identity/client_cert.rs"]),
     (&["rustix"], &["src/gateway/handover.rs", "src/gateway/handover/"]),
     (&["prometheus"], &["src/metrics.rs", "src/metrics/"]),
     (&["pingora", "proxy"], &["src/edge/", "src/gateway.rs", "src/gateway/"]),

@@ -132,7 +132,8 @@ fn ready(report: &StatusReport, known: bool) -> Response<Full<Bytes>> {
     let mut body = json!({ "ready": ready });
     if known {
         body = json!({
-            "ready": ready, "draining": report.draining, "apis": report.apis, "issuers": report.issuers
+            "ready": ready, "draining": report.draining, "apis": report.apis, "issuers": report.issuers,
+            "certificates": report.certificates,
         });
     }
     response(status, JSON, body.to_string())

@@ -36,8 +36,10 @@ pub struct StatusReport {
     pub draining: bool,
     /// The APIs of the settings.
     pub apis: Vec<ApiStatus>,
-    /// The issuers of the settings, and behind them the files of API keys.
+    /// The issuers of the settings, behind them the files of API keys, and the authorities of client certificates.
     pub issuers: Vec<IssuerStatus>,
+    /// The listeners that speak TLS, each with its own certificates.
+    pub certificates: Vec<IssuerStatus>,
 }
 
 impl StatusReport {

@@ -69,6 +69,7 @@ fn healthy() -> StatusReport {
             refused: None,
             withdrawn: None,
         }],
+        certificates: Vec::new(),
         issuers: vec![IssuerStatus {
             name: "hospital".into(),
             state: KeysState::Available,
@@ -171,7 +172,7 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
     let issuer = json!({
         "name": "hospital", "state": "available", "keys": 2, "since": "1970-01-01T00:00:00.000Z", "error": null
     });
-    let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer] });
+    let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer], "certificates": [] });
     assert_eq!(answer.json(), expected);
     assert_eq!(admin.get("/policy").json(), json!({ "apis": [api] }));
     assert_eq!(admin.get("/apis/noah/diff").json(), json!({ "api": "noah", "diff": { "changes": [] } }));

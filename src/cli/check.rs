@@ -2,13 +2,15 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
 use crate::document::{Code, Finding, Findings, Sources, report};
+use crate::edge::tls::{Tls, TlsPlan};
 use crate::policy::{self, Loaded, Snapshot, locked};
-use crate::reload::{api_keys, cases, file};
-use crate::settings;
+use crate::reload::{api_keys, cases, client_certs, file};
+use crate::settings::{self, Settings};
 
 use super::exit::{Exit, Trouble, print};
 use super::policy_file;
@@ -61,6 +63,8 @@ struct Config {
     /// Each policy, and the sources of identity that its API believes.
     policies: Vec<(PathBuf, Vec<Box<str>>)>,
     keys: Vec<PathBuf>,
+    /// What is wrong with certificates, and with the authorities of client certificates.
+    certificates: Vec<String>,
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
@@ -74,6 +78,8 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
         let config = check_config(path);
         all.push(config.checked);
         all.extend(config.keys.iter().map(|path| check_keys(path)));
+        let bad = |message| unreadable(Finding::error(Code::Unreadable, None, message));
+        all.extend(config.certificates.into_iter().map(bad));
         all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers), None)));
     }
     let mut joined = Findings::default();
@@ -128,7 +134,8 @@ fn check_config(path: &Path) -> Config {
         Ok(text) => text,
         Err(error) => {
             let finding = Finding::error(Code::Unreadable, None, format!("`{name}` cannot be read: {error}"));
-            return Config { checked: unreadable(finding), policies: Vec::new(), keys: Vec::new() };
+            let checked = unreadable(finding);
+            return Config { checked, policies: Vec::new(), keys: Vec::new(), certificates: Vec::new() };
         }
     };
     let mut sources = Sources::default();
@@ -141,7 +148,19 @@ fn check_config(path: &Path) -> Config {
         paths.map(|path| (path.clone(), api.sources()))
     });
     let policies = policies.collect();
-    Config { checked: Checked { findings, sources, quotable: true }, policies, keys }
+    let certificates = settings.as_ref().map(check_certificates).unwrap_or_default();
+    Config { checked: Checked { findings, sources, quotable: true }, policies, keys, certificates }
+}
+
+/// Reads what the gateway would read at its start, as it does.
+fn check_certificates(settings: &Settings) -> Vec<String> {
+    let authorities = client_certs::open_all(&settings.certificate_sources, &Arc::default()).err();
+    let listeners = settings.listeners.iter().filter_map(|listener| Some((&listener.name, listener.tls.as_ref()?)));
+    let listeners = listeners.filter_map(|(name, tls)| {
+        let error = Tls::load(&TlsPlan::of_server(tls)).err()?;
+        Some(format!("the certificates of the listener `{name}` cannot be used: {error}"))
+    });
+    authorities.into_iter().chain(listeners).collect()
 }
 
 fn unreadable(finding: Finding) -> Checked {

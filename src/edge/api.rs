@@ -9,8 +9,8 @@ use crate::reload::keys::Issuers;
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
 use crate::request::headers::HeaderRules;
-use crate::request::{CanonicalPath, Dialect, Overrides, RejectedRequest};
-use crate::settings::{HostHeader, IdentityHeaders, Match, UpstreamCredential};
+use crate::request::{CanonicalPath, Overrides, RejectedRequest, prefix};
+use crate::settings::{Caller, HostHeader, IdentityHeaders, Match, UpstreamCredential};
 
 use super::upstream::Upstream;
 
@@ -33,6 +33,10 @@ pub struct Api {
     pub issuers: Issuers,
     /// Whose API keys it believes.
     pub keys: ApiKeys,
+    /// The sources whose client certificates it believes; where there is none they say nothing about callers.
+    pub certificates: Vec<Box<str>>,
+    /// What names the caller where a certificate comes with a token or key; `None` refuses both.
+    pub caller: Option<Caller>,
     /// Tokens that were verified for it.
     pub tokens: VerifiedTokens,
     /// Where permitted requests go.
@@ -70,10 +74,10 @@ impl Apis {
         self.0.iter()
     }
 
-    /// The API that a request belongs to: by listener, host and the longest path prefix as `strict` reads it.
+    /// The API that a request belongs to: by listener, host and the longest path prefix, letter by letter.
     ///
     /// # Errors
-    /// Another API would claim the path if it were read as its upstream reads it.
+    /// Another API would claim the path if it were read as some upstream may read it.
     pub fn choose(
         &self,
         listener: &str,
@@ -85,25 +89,20 @@ impl Apis {
         {
             return Ok(only.matches.receives(listener, host).then_some(only));
         }
-        // The most lenient of the dialects decodes whatever any of them would; what it refuses is refused by all.
-        let canonical = match CanonicalPath::read(path, Dialect::Aspnet) {
+        let canonical = match CanonicalPath::of_any_dialect(path) {
             Ok(canonical) => canonical,
             Err(rejected) => {
                 let rest = self.longest(|api| api.matches.path.is_empty() && api.matches.receives(listener, host));
                 return rest.map(Some).ok_or(rejected);
             }
         };
-        let path = canonical.as_str();
-        let exact = self.longest(|api| api.matches.claims(listener, host, path));
-        let folded = self.longest(|api| {
-            let prefix =
-                path.get(..api.matches.path.len()).filter(|start| start.eq_ignore_ascii_case(&api.matches.path));
-            let rest = prefix.and_then(|prefix| path.get(prefix.len()..));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && api.matches.receives(listener, host)
-        });
-        match (exact, folded) {
-            (Some(exact), Some(folded)) if !Arc::ptr_eq(exact, folded) => Err(RejectedRequest::AmbiguousApi),
-            (exact, _) => Ok(exact),
+        let text = canonical.as_str();
+        let claims = |api: &Api| api.matches.claims(listener, host, text);
+        let Some(exact) = self.longest(claims) else { return Ok(None) };
+        let may = |api: &Api| api.matches.receives(listener, host) && prefix::may_begin(text, &api.matches.path);
+        match self.longest(|api| claims(api) || may(api)) {
+            Some(other) if !Arc::ptr_eq(exact, other) => Err(RejectedRequest::AmbiguousApi),
+            _ => Ok(Some(exact)),
         }
     }
 

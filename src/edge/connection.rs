@@ -1,9 +1,11 @@
 //! Connection: the streams that a listener hands to Pingora, one on the socket, one on what the client says.
 
+mod frames;
 mod pace;
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -20,6 +22,12 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufStream, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use crate::metrics::Limit;
+
+use super::reached::Reached;
+use frames::{Inbound, Outbound};
+
+pub use frames::Budget;
 pub use pace::Pace;
 
 #[cfg(test)]
@@ -54,14 +62,6 @@ impl Wire {
         Self(BufStream::with_capacity(PLAIN_READ_BUFFER, WRITE_BUFFER, socket))
     }
 
-    fn io(&self) -> &BufStream<L4Stream> {
-        &self.0
-    }
-
-    fn io_mut(&mut self) -> &mut BufStream<L4Stream> {
-        &mut self.0
-    }
-
     fn known(&self) -> &L4Stream {
         self.0.get_ref()
     }
@@ -78,14 +78,29 @@ impl Drop for Wire {
     }
 }
 
-/// Connection: a client's bytes after TLS, cut when a header does not arrive in time or its exchange may not go on.
+/// Rules: what a client may do on its connection, and where it is counted that it may do no more.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// The time from the first byte of a header to its end.
+    pub header_time: Duration,
+    /// Bytes of a header block of HTTP/1.1 and of HTTP/2, and frames of HTTP/2.
+    pub budget: Budget,
+    /// Where limits are counted.
+    pub reached: Arc<Reached>,
+    /// The socket's other end.
+    pub address: Option<IpAddr>,
+}
+
+/// Connection: a client's bytes after TLS, cut when a header does not arrive in time, is without end or its exchange may
+/// not go on, and when HTTP/2 has frames that ask for nothing.
 ///
-/// The bytes are looked at until a header block (HTTP/1.1) or the preface (HTTP/2) is complete, never changed.
+/// The bytes are looked at until a header block of HTTP/1.1 is complete, and for the frames of HTTP/2; never changed.
 #[derive(Debug)]
 pub struct Connection<S> {
     io: S,
     opening: Option<Opening>,
-    header_time: Duration,
+    rules: Rules,
+    frames: Option<Box<(Inbound, Outbound)>>,
     pace: Pace,
     tick: Option<Pin<Box<Sleep>>>,
     h2c: bool,
@@ -100,26 +115,57 @@ struct Opening {
 
 #[derive(Debug)]
 enum Awaits {
-    Preface { missing: usize },
-    Header(HeaderEnd),
+    Preface {
+        missing: usize,
+    },
+    /// The bytes that a header may still have.
+    Header(HeaderEnd, usize),
 }
 
 impl<S: IO> Connection<S> {
-    /// A connection whose first request must have arrived at `deadline`, and each later one `header_time` after its
-    /// first byte; `h2c` where the client has begun with the HTTP/2 preface on a listener without TLS that takes it.
-    pub fn new(io: S, deadline: Instant, header_time: Duration, h2c: bool) -> Self {
+    /// A connection whose first request must have arrived at `deadline`, and each later one in its time from its
+    /// first byte on; `h2c` where the client has begun with the HTTP/2 preface on a listener without TLS that takes it.
+    pub fn new(io: S, deadline: Instant, rules: Rules, h2c: bool) -> Self {
         let h2 = h2c || matches!(io.selected_alpn_proto(), Some(ALPN::H2));
-        let awaits =
-            if h2 { Awaits::Preface { missing: H2_PREFACE.len() } } else { Awaits::Header(HeaderEnd::default()) };
+        let awaits = if h2 { Awaits::Preface { missing: H2_PREFACE.len() } } else { Awaits::header(&rules) };
         let opening = Some(Opening::new(deadline, awaits));
-        Self { io, opening, header_time, pace: Pace::default(), tick: None, h2c }
+        let frames = h2.then(|| Box::new((Inbound::new(rules.budget), Outbound::default())));
+        Self { io, opening, rules, frames, pace: Pace::default(), tick: None, h2c }
+    }
+
+    /// The end of the connection by `limit`.
+    fn cut(&self, limit: Limit) -> Poll<io::Result<()>> {
+        self.rules.reached.count(limit, self.rules.address);
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, limit.key())))
+    }
+
+    /// Looks at what the client has sent.
+    fn heed(&mut self, bytes: &[u8]) -> Option<Limit> {
+        // Between two requests a client may rest for as long as connections are kept: time runs from the first
+        // byte of the next header on.
+        if !bytes.is_empty() && self.pace.takes_header() {
+            let deadline = Instant::now() + self.rules.header_time;
+            self.opening = Some(Opening::new(deadline, Awaits::header(&self.rules)));
+        }
+        match self.opening.as_mut().map(|opening| opening.goes_on(bytes)) {
+            Some(Progress::Ended) => self.opening = None,
+            Some(Progress::TooLong) => return Some(Limit::HeaderBytes),
+            Some(Progress::Open) | None => {}
+        }
+        self.frames.as_mut().and_then(|frames| frames.0.reaches(bytes))
+    }
+
+    /// Looks at what has been sent to the client.
+    fn note(&mut self, bytes: &[u8]) {
+        if let Some(frames) = &mut self.frames {
+            frames.1.read(bytes, |limit| self.rules.reached.count(limit, self.rules.address));
+        }
     }
 
     /// Pending, unless a deadline has passed or the exchange may not go on.
     fn waits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let late = |what| Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)));
         if self.opening.as_mut().is_some_and(|opening| opening.until.as_mut().poll(cx).is_ready()) {
-            return late("request header incomplete at its deadline");
+            return self.cut(Limit::HeaderTimeout);
         }
         while self.pace.is_watched() {
             let tick = self.tick.get_or_insert_with(|| Box::pin(sleep(TICK)));
@@ -128,18 +174,10 @@ impl<S: IO> Connection<S> {
             }
             self.tick = None;
             if let Err(word) = self.pace.check() {
-                return late(word);
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, word)));
             }
         }
         Poll::Pending
-    }
-
-    fn io(&self) -> &S {
-        &self.io
-    }
-
-    fn io_mut(&mut self) -> &mut S {
-        &mut self.io
     }
 
     fn known(&self) -> &S {
@@ -156,15 +194,36 @@ impl Opening {
         Self { until: Box::pin(sleep_until(deadline)), awaits }
     }
 
-    /// Whether the opening is over with these bytes.
-    fn ends_with(&mut self, bytes: &[u8]) -> bool {
-        match &mut self.awaits {
+    /// How far it is with these bytes.
+    fn goes_on(&mut self, bytes: &[u8]) -> Progress {
+        let ended = match &mut self.awaits {
             Awaits::Preface { missing } => {
                 *missing = missing.saturating_sub(bytes.len());
                 *missing == 0
             }
-            Awaits::Header(end) => bytes.iter().any(|byte| end.is_at(*byte)),
-        }
+            Awaits::Header(end, room) => {
+                let ended = bytes.iter().any(|byte| end.is_at(*byte));
+                if !ended && bytes.len() > *room {
+                    return Progress::TooLong;
+                }
+                *room = room.saturating_sub(bytes.len());
+                ended
+            }
+        };
+        if ended { Progress::Ended } else { Progress::Open }
+    }
+}
+
+/// Progress: how far the beginning of a request is.
+enum Progress {
+    Open,
+    Ended,
+    TooLong,
+}
+
+impl Awaits {
+    fn header(rules: &Rules) -> Self {
+        Self::Header(HeaderEnd::default(), rules.budget.header_bytes)
     }
 }
 
@@ -196,19 +255,10 @@ impl<S: IO> AsyncRead for Connection<S> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.io).poll_read(cx, buf);
         match polled {
-            Poll::Ready(Ok(())) => {
-                let bytes = buf.filled().get(before..).unwrap_or_default();
-                // Between two requests a client may rest for as long as connections are kept: time runs from the first
-                // byte of the next header on.
-                if !bytes.is_empty() && this.pace.takes_header() {
-                    let deadline = Instant::now() + this.header_time;
-                    this.opening = Some(Opening::new(deadline, Awaits::Header(HeaderEnd::default())));
-                }
-                if this.opening.as_mut().is_some_and(|opening| opening.ends_with(bytes)) {
-                    this.opening = None;
-                }
-                polled
-            }
+            Poll::Ready(Ok(())) => match this.heed(buf.filled().get(before..).unwrap_or_default()) {
+                Some(limit) => this.cut(limit),
+                None => polled,
+            },
             Poll::Ready(Err(_)) => polled,
             Poll::Pending => this.waits(cx),
         }
@@ -251,35 +301,74 @@ impl<S: IO> Ssl for Connection<S> {
     }
 }
 
-/// The parts of a stream that only pass through: writing, closing and what is known of the socket.
+impl<S: IO> AsyncWrite for Connection<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.io).poll_write(cx, buf);
+        if let Poll::Ready(Ok(written)) = polled {
+            this.note(buf.get(..written).unwrap_or_default());
+        }
+        polled
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        if let Poll::Ready(Ok(written)) = polled {
+            bufs.iter().fold(written, |left, buf| {
+                this.note(buf.get(..left.min(buf.len())).unwrap_or_default());
+                left.saturating_sub(buf.len())
+            });
+        }
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+}
+
+/// The parts of a stream that only pass through: closing and what is known of the socket.
 macro_rules! pass_through {
     ([$($s:ident: $bound:ident)?] $stream:ty) => {
-        impl<$($s: $bound)?> AsyncWrite for $stream {
-            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                Pin::new(self.get_mut().io_mut()).poll_write(cx, buf)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Pin::new(self.get_mut().io_mut()).poll_flush(cx)
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Pin::new(self.get_mut().io_mut()).poll_shutdown(cx)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[io::IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                Pin::new(self.get_mut().io_mut()).poll_write_vectored(cx, bufs)
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                self.io().is_write_vectored()
-            }
-        }
-
         #[async_trait]
         impl<$($s: $bound)?> Shutdown for $stream {
             async fn shutdown(&mut self) {

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use crate::audit::{DecisionId, Outcome, Sink, Verdict};
 use crate::decision::{Decision, Permit, Reason, Uses};
 use crate::identity::Verified;
-use crate::metrics::Metrics;
+use crate::metrics::{Limit, Metrics};
 use crate::policy::Snapshot;
 use crate::request::RejectedRequest;
 use crate::vocabulary::{RouteId, Subject};
@@ -18,7 +18,10 @@ use super::account;
 use super::api::Api;
 use super::candidate::Judged;
 use super::lifecycle::InFlightGuard;
+use super::rate::Rate;
+use super::reached::Reached;
 use super::standing::Standing;
+use super::tls::peer::PeerCertificate;
 
 /// Exchange: everything that is known of one request; counted and audited exactly once, at its end.
 pub struct Exchange {
@@ -30,6 +33,8 @@ pub struct Exchange {
     /// What a long exchange goes on by; the records name the policy that it began under.
     pub(super) standing: Option<Standing>,
     pub(super) caller: Option<Arc<Verified>>,
+    /// What the client has shown in its TLS handshake.
+    pub(super) certificate: Option<Arc<PeerCertificate>>,
     /// Who asks where nobody proved anything.
     pub(super) nobody: Subject,
     pub(super) decision: Option<Decision>,
@@ -70,12 +75,22 @@ pub struct Exchange {
     pub(super) status: Option<u16>,
     pub(super) failure: Option<&'static str>,
     pub(super) ends: Option<Instant>,
-    report: Option<(Arc<Metrics>, Arc<Sink>)>,
+    /// Whether it ends by the API's own time, which is less than the age of streams.
+    pub(super) is_totalled: bool,
+    pub(super) body_rate: Rate,
+    pub(super) answer_rate: Option<Rate>,
+    report: Option<(Arc<Metrics>, Arc<Sink>, Arc<Reached>)>,
     _in_flight: InFlightGuard,
 }
 
 impl Exchange {
-    pub(super) fn new(id: DecisionId, metrics: Arc<Metrics>, sink: Arc<Sink>, in_flight: InFlightGuard) -> Self {
+    pub(super) fn new(
+        id: DecisionId,
+        metrics: Arc<Metrics>,
+        sink: Arc<Sink>,
+        reached: Arc<Reached>,
+        in_flight: InFlightGuard,
+    ) -> Self {
         Self {
             id,
             time: SystemTime::now(),
@@ -84,6 +99,7 @@ impl Exchange {
             policy: None,
             standing: None,
             caller: None,
+            certificate: None,
             nobody: Subject::anonymous(),
             decision: None,
             candidate: None,
@@ -114,7 +130,10 @@ impl Exchange {
             status: None,
             failure: None,
             ends: None,
-            report: Some((metrics, sink)),
+            is_totalled: false,
+            body_rate: Rate::default(),
+            answer_rate: None,
+            report: Some((metrics, sink, reached)),
             _in_flight: in_flight,
         }
     }
@@ -177,7 +196,7 @@ impl Exchange {
 
     /// Counts and audits the exchange; later calls do nothing.
     pub(super) fn finish(&mut self) {
-        let Some((metrics, sink)) = self.report.take() else { return };
+        let Some((metrics, sink, reached)) = self.report.take() else { return };
         // A connection that ended before its first request was read is no exchange.
         if self.method.is_empty() {
             return;
@@ -186,7 +205,29 @@ impl Exchange {
         let outcome = self.outcome(&scope);
         metrics.observe(&outcome);
         sink.record(&outcome);
+        if let Some(limit) = self.limit() {
+            reached.count(limit, self.client_address);
+        }
         account::keep(self);
+    }
+
+    /// The limit that refused it or cut it off.
+    fn limit(&self) -> Option<Limit> {
+        match self.decision.as_ref().map(|decision| decision.reason) {
+            Some(Reason::BadRequest(RejectedRequest::HeadersTooLong)) => return Some(Limit::HeaderBytes),
+            Some(Reason::BadRequest(RejectedRequest::TooManyHeaders)) => return Some(Limit::HeaderCount),
+            Some(Reason::BadRequest(RejectedRequest::TargetTooLong)) => return Some(Limit::TargetLength),
+            Some(Reason::BadRequest(RejectedRequest::BodyTooLong)) => return Some(Limit::Body),
+            Some(Reason::TooManyFailures) => return Some(Limit::FailedCredentials),
+            _ => {}
+        }
+        match self.failure? {
+            "body-too-long" => Some(Limit::Body),
+            "client-timeout" => Some(Limit::ClientTimeout),
+            "client-slow" => Some(Limit::LeastRate),
+            "stream-age" if !self.is_totalled => Some(Limit::StreamAge),
+            _ => None,
+        }
     }
 
     fn outcome<'a>(&'a self, scope: &'a [(&'a str, &'a str)]) -> Outcome<'a> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
+use super::addresses::network;
 use crate::vocabulary::Timestamp;
 
 /// How many addresses are remembered; beyond that the least used are forgotten.
@@ -60,14 +61,6 @@ impl std::fmt::Debug for Failures {
 
 fn split(packed: u64) -> (u64, u64) {
     (packed >> 32, packed & u64::from(u32::MAX))
-}
-
-/// Whoever has one IPv6 address has its whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(six) => IpAddr::V6(std::net::Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
-    }
 }
 
 #[cfg(test)]

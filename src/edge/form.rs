@@ -80,7 +80,7 @@ pub(super) enum Scan {
 }
 
 impl Scan {
-    /// A scan of the parts of a multipart form: `name="_method"`, `name=_method`, `name*=utf-8''_method`.
+    /// A scan of the parts of a multipart form: `name="_method"`, `name=_method`, and any `name*=`.
     pub(super) fn of_parts() -> Self {
         Self::Parts(Parts::default())
     }
@@ -145,8 +145,11 @@ impl Parts {
     fn finds_override(&mut self, chunk: &[u8]) -> bool {
         self.tail.extend_from_slice(chunk);
         let found = self.tail.windows(KEY.len()).enumerate().any(|(at, window)| {
+            let rest = self.tail.get(at + KEY.len()..).unwrap_or_default();
+            let before = at.checked_sub(1).and_then(|at| self.tail.get(at));
             window.eq_ignore_ascii_case(KEY)
-                && value(self.tail.get(at + KEY.len()..).unwrap_or_default()).is_some_and(is_override)
+                && (values(rest).any(is_override)
+                    || (before.is_some_and(|byte| !byte.is_ascii_alphanumeric()) && is_extended(rest)))
         });
         let keep = self.tail.len().saturating_sub(KEY.len() + 2 * NAME);
         self.tail.drain(..keep);
@@ -157,15 +160,17 @@ impl Parts {
 /// The parameter of a part that names its field.
 const KEY: &[u8] = b"name";
 
-/// The value behind `name`, once it has ended; a longer one than any name is cut.
-fn value(rest: &[u8]) -> Option<&[u8]> {
-    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
-    let (rest, quote) = match rest.split_first()? {
-        (&quote @ (b'"' | b'\''), rest) => (rest, Some(quote)),
-        _ => (rest, None),
+/// What servers may take for the value behind `name`, once it has ended; a longer one than any name is cut.
+///
+/// A quote that nothing closes ends with its line to PHP, so that a quoted value may have two ends.
+fn values(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let rest = rest.trim_ascii_start().strip_prefix(b"=").unwrap_or_default().trim_ascii_start();
+    let (quote, rest) = match rest.split_first() {
+        Some((&quote @ (b'"' | b'\''), rest)) => (Some(quote), rest),
+        _ => (None, rest),
     };
     let mut escaped = false;
-    let end = rest.iter().take(NAME).position(|&byte| {
+    let closed = upto(rest, |byte| {
         let ends = match quote {
             Some(quote) => byte == quote && !escaped,
             None => matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'),
@@ -173,19 +178,33 @@ fn value(rest: &[u8]) -> Option<&[u8]> {
         escaped = byte == b'\\' && !escaped;
         ends
     });
-    match end {
-        Some(end) => rest.get(..end),
-        None => rest.get(..NAME),
+    let line = quote.and_then(|_| upto(rest.trim_ascii_start(), |byte| matches!(byte, b'\r' | b'\n')));
+    closed.into_iter().chain(line)
+}
+
+/// Whether `name*=charset'language'value` or `name*0=` stands there, which no form may hold (RFC 7578, section 4.2): some
+/// servers read a name in any charset so, and in pieces (RFC 2231).
+fn is_extended(rest: &[u8]) -> bool {
+    let Some(rest) = rest.strip_prefix(b"*") else { return false };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = rest.get(digits..).unwrap_or_default();
+    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start();
+    let Some(value) = rest.strip_prefix(b"=") else { return false };
+    let line = value.iter().take(NAME).take_while(|byte| !matches!(byte, b'\r' | b'\n'));
+    digits > 0 || line.filter(|byte| **byte == b'\'').count() > 1
+}
+
+fn upto(text: &[u8], ends: impl FnMut(u8) -> bool) -> Option<&[u8]> {
+    match text.iter().take(NAME).copied().position(ends) {
+        Some(end) => text.get(..end),
+        None => text.get(..NAME),
     }
 }
 
 /// Whether a field's name, as it is written, asks some framework to take its value for the method.
 fn is_override(written: &[u8]) -> bool {
     let plain: Vec<u8> = written.iter().copied().filter(|byte| *byte != b'\\').collect();
-    let plain = String::from_utf8_lossy(&plain);
-    // RFC 5987: what stands before two quotes is charset and language.
-    let plain = plain.rsplit_once("''").map_or(&*plain, |(_, name)| name);
-    query::is_method_override(&query::decode(plain))
+    query::is_method_override(&query::decode(&String::from_utf8_lossy(&plain)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Who asks: by an API key, or by a token from the cache or verified now; neither is looked at where the address has
-//! failed too often.
+//! Who asks: by a client certificate, an API key, or a token from the cache or verified now; neither of the last two is
+//! looked at where the address has failed too often.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,9 +11,11 @@ use crate::identity::{IdentityError, Presented, Verified};
 use crate::metrics::CacheResult;
 use crate::reload::verified::Lookup;
 use crate::request::query;
+use crate::settings::Caller;
 use crate::vocabulary::Timestamp;
 
 use super::api::Api;
+use super::tls::peer::PeerCertificate;
 use super::{Edge, read};
 
 /// Stop: why nobody was identified.
@@ -40,6 +42,8 @@ pub(super) struct Identifying<'a> {
 
 /// The caller; `None` where nothing was presented.
 pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result<Option<Arc<Verified>>, Stop> {
+    let shown = read::certificate(asked.session);
+    let named = shown.map(|shown| by_certificate(shown, api, asked.now)).transpose().map_err(Stop::Identity)?.flatten();
     let credentials = read::credentials(asked.session.req_header(), &api.keys);
     let in_query = match (asked.parameter, asked.query) {
         (Some(name), Some(written)) => {
@@ -49,7 +53,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
         (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
-            let alone = matches!(credentials.presented(), Ok(Presented::Anonymous));
+            let alone = named.is_none() && matches!(credentials.presented(), Ok(Presented::Anonymous));
             return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
@@ -70,7 +74,16 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         }
     };
     let has_failed_too_often = || asked.address.is_some_and(|address| edge.failures.is_over(address, asked.now));
-    let token = match credentials.presented().map_err(failed)? {
+    let presented = credentials.presented().map_err(failed)?;
+    match (named, presented, api.caller) {
+        (Some(named), Presented::Anonymous, _) | (Some(named), _, Some(Caller::Certificate)) => {
+            return named.map(Some).map_err(Stop::Identity);
+        }
+        (Some(_), _, None) => return Err(Stop::Identity(IdentityError::CertificateBesideToken)),
+        (Some(_), _, Some(Caller::Token)) | (None, ..) => {}
+    }
+    let thumbprint = shown.map(|shown| shown.thumbprint());
+    let token = match presented {
         Presented::Anonymous => return Ok(None),
         Presented::Token(token) => token,
         Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
@@ -83,7 +96,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
     match api.tokens.look_up(token, asked.now) {
         Lookup::Found(verified) => {
             counted(CacheResult::Hit);
-            Ok(Some(verified))
+            bound(verified, thumbprint).map(Some)
         }
         Lookup::Missing(slot) => {
             counted(CacheResult::Miss);
@@ -91,7 +104,38 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
                 return Err(Stop::Refused(Reason::TooManyFailures));
             }
             let verified = api.issuers.verify(token, asked.now).map_err(failed)?;
-            Ok(Some(api.tokens.keep(slot, verified, asked.now)))
+            bound(api.tokens.keep(slot, verified, asked.now), thumbprint).map(Some)
         }
+    }
+}
+
+/// The caller that a certificate names to this API; `None` where the API asks no certificate about callers.
+///
+/// # Errors
+/// Nobody vouches for it any more, which ends whatever comes over its connection, or nobody does whom the API believes.
+fn by_certificate(
+    shown: &PeerCertificate,
+    api: &Api,
+    now: Timestamp,
+) -> Result<Option<Result<Arc<Verified>, IdentityError>>, IdentityError> {
+    let judged = shown.judged(now);
+    let named = judged.result.as_ref().map_err(|error| *error)?;
+    if api.certificates.is_empty() {
+        return Ok(None);
+    }
+    if !api.certificates.contains(&named.source) {
+        return Err(IdentityError::CertificateUntrusted);
+    }
+    Ok(Some(named.caller.clone()))
+}
+
+/// A token that names the certificate it was given to goes with that one only (RFC 8705, section 3).
+fn bound(verified: Arc<Verified>, thumbprint: Option<&str>) -> Result<Arc<Verified>, Stop> {
+    let to = verified.subject.claims.get("cnf").and_then(|cnf| cnf.get("x5t#S256"));
+    match to {
+        Some(to) if to.as_str().is_none_or(|to| Some(to) != thumbprint) => {
+            Err(Stop::Identity(IdentityError::BoundElsewhere))
+        }
+        _ => Ok(verified),
     }
 }

@@ -50,6 +50,7 @@ fn prepare(
     exchange.peer = read::peer(session);
     exchange.client_address = read::client_address(header, exchange.peer, &edge.trusted);
     exchange.trusted_peer = exchange.peer.is_some_and(|peer| read::is_trusted(peer.ip(), &edge.trusted));
+    exchange.certificate = read::certificate(session).map(Arc::clone);
     exchange.secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
     read::check_header(session, &edge.limits).map_err(Reason::BadRequest)?;
     let authority = read::host(header);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::{HttpServerOptions, ServerApp};
-use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::{GetSocketDigest, SocketDigest, Stream, TcpKeepalive};
@@ -20,12 +19,19 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::connection::{Connection, H2_PREFACE, Wire};
+use super::addresses::{AddressGuard, Addresses};
+use super::connection::{Budget, Connection, H2_PREFACE, Rules, Wire};
 use super::lifecycle::{Draining, InFlightGuard};
-use super::tls::{Tls, TlsError, TlsPlan};
+use super::reached::Reached;
+use super::read;
+use super::tls::{Tls, TlsPlan};
+use crate::metrics::Limit;
+use crate::settings::Network;
 
+pub use bind_error::BindError;
 pub use traffic::Traffic;
 
+mod bind_error;
 mod traffic;
 
 #[cfg(test)]
@@ -62,16 +68,29 @@ pub struct ListenerPlan {
 pub struct Limits {
     /// Connections at one time; one more is closed at once.
     pub connections: usize,
+    /// Connections of one address at one time, `None` for as many as there are; one more is closed at once.
+    pub per_address: Option<usize>,
+    /// Addresses that stand for many clients: they have as many connections as there are.
+    pub trusted: Vec<Network>,
     /// The time for a TLS handshake.
     pub handshake: Duration,
     /// The time from then until the first request's header block, or the HTTP/2 preface, is complete; for a later
     /// header on a kept connection, the time from its first byte on.
     pub opening: Duration,
+    /// What one connection may send.
+    pub budget: Budget,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 4096, handshake: Duration::from_secs(10), opening: Duration::from_secs(10) }
+        Self {
+            connections: 4096,
+            per_address: None,
+            trusted: Vec::new(),
+            handshake: Duration::from_secs(10),
+            opening: Duration::from_secs(10),
+            budget: Budget::default(),
+        }
     }
 }
 
@@ -84,33 +103,14 @@ pub fn http_options(idle: Duration) -> HttpServerOptions {
     options
 }
 
-/// BindError: why a listener cannot begin, in one line.
-#[derive(Debug)]
-pub enum BindError {
-    /// The address cannot be bound.
-    Address(SocketAddr, io::Error),
-    /// The certificates cannot be used.
-    Tls(SocketAddr, TlsError),
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address, error) => write!(f, "cannot listen on `{address}`: {error}"),
-            Self::Tls(address, error) => write!(f, "cannot listen on `{address}` with tls: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for BindError {}
-
 /// Bound: a listening socket that nobody accepts from yet.
 pub struct Bound {
     socket: StdTcpListener,
     address: SocketAddr,
-    tls: Option<(Arc<Tls>, Acceptor)>,
+    tls: Option<Arc<Tls>>,
     h2c: bool,
     limits: Limits,
+    reached: Arc<Reached>,
     traffic: Arc<Traffic>,
 }
 
@@ -121,26 +121,32 @@ impl fmt::Debug for Bound {
 }
 
 impl Bound {
-    /// A socket bound as `plan` says, with its certificates loaded.
-    pub fn bind(plan: &ListenerPlan) -> Result<Self, BindError> {
-        Self::on(plan, || listen(plan.address))
+    /// A socket bound as `plan` says, with its certificates loaded; `reached` counts whom its limits cut off.
+    pub fn bind(plan: &ListenerPlan, reached: Arc<Reached>) -> Result<Self, BindError> {
+        Self::on(plan, reached, || listen(plan.address))
     }
 
     /// A socket that another process has bound as `plan` says, and hands over.
-    pub fn adopt(plan: &ListenerPlan, socket: OwnedFd) -> Result<Self, BindError> {
-        Self::on(plan, || {
+    pub fn adopt(plan: &ListenerPlan, reached: Arc<Reached>, socket: OwnedFd) -> Result<Self, BindError> {
+        Self::on(plan, reached, || {
             let socket = StdTcpListener::from(socket);
             socket.set_nonblocking(true)?;
             Ok(socket)
         })
     }
 
-    fn on(plan: &ListenerPlan, socket: impl FnOnce() -> io::Result<StdTcpListener>) -> Result<Self, BindError> {
-        let tls = plan.tls.as_ref().map(secured).transpose().map_err(|error| BindError::Tls(plan.address, error))?;
+    fn on(
+        plan: &ListenerPlan,
+        reached: Arc<Reached>,
+        socket: impl FnOnce() -> io::Result<StdTcpListener>,
+    ) -> Result<Self, BindError> {
+        let tls = plan.tls.as_ref().map(Tls::load).transpose();
+        let tls = tls.map_err(|error| BindError::Tls(plan.address, error))?.map(Arc::new);
         let refused = |error| BindError::Address(plan.address, error);
         let socket = socket().map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
-        Ok(Self { socket, address, tls, h2c: plan.h2c, limits: plan.limits.clone(), traffic: Arc::default() })
+        let (limits, traffic) = (plan.limits.clone(), Arc::default());
+        Ok(Self { socket, address, tls, h2c: plan.h2c, limits, reached, traffic })
     }
 
     /// Another handle of the socket, for the process that comes after this one; the socket listens while it is there.
@@ -155,19 +161,13 @@ impl Bound {
 
     /// The live certificates, for whoever reloads them.
     pub fn tls(&self) -> Option<Arc<Tls>> {
-        self.tls.as_ref().map(|(tls, _)| tls.clone())
+        self.tls.clone()
     }
 
     /// The counters of this listener.
     pub fn traffic(&self) -> Arc<Traffic> {
         self.traffic.clone()
     }
-}
-
-fn secured(plan: &TlsPlan) -> Result<(Arc<Tls>, Acceptor), TlsError> {
-    let tls = Tls::load(plan)?;
-    let acceptor = tls.acceptor()?;
-    Ok((Arc::new(tls), acceptor))
 }
 
 fn listen(address: SocketAddr) -> io::Result<StdTcpListener> {
@@ -267,19 +267,24 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
 /// Door: one listener at work, without its socket: connections keep the door, and must not keep the socket open.
 struct Door {
     address: SocketAddr,
-    tls: Option<Acceptor>,
+    tls: Option<Arc<Tls>>,
     h2c: bool,
     limits: Limits,
+    reached: Arc<Reached>,
     traffic: Arc<Traffic>,
+    addresses: Addresses,
 }
+
+/// Admitted: a connection's place among all, and among those of its address.
+type Admitted = (InFlightGuard, Option<AddressGuard>);
 
 impl Door {
     /// A door and its socket on this event loop.
     fn open(bound: Bound) -> io::Result<(Arc<Self>, TcpListener)> {
-        let Bound { socket, address, tls, h2c, limits, traffic } = bound;
-        let tls = tls.map(|(_, acceptor)| acceptor);
+        let Bound { socket, address, tls, h2c, limits, reached, traffic } = bound;
         let socket = TcpListener::from_std(socket)?;
-        Ok((Arc::new(Self { address, tls, h2c, limits, traffic }), socket))
+        let addresses = Addresses::default();
+        Ok((Arc::new(Self { address, tls, h2c, limits, reached, traffic, addresses }), socket))
     }
 
     /// Accepts until `closed`, and then who is in the queue already; behind them the socket closes, so that whoever comes
@@ -335,12 +340,22 @@ impl Door {
     where
         A: ServerApp + Send + Sync + 'static,
     {
-        let Some(admitted) = self.traffic.open.enter_below(self.limits.connections) else {
-            self.traffic.over_limit.fetch_add(1, Ordering::Relaxed);
-            return;
+        let admitted = match self.place(peer.ip()) {
+            Ok(admitted) => admitted,
+            Err(limit) => return self.reached.count(limit, Some(peer.ip())),
         };
         self.traffic.accepted.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(self.serve(socket, peer, app.clone(), closed.clone(), admitted));
+    }
+
+    /// A place for a connection of `address`, or the limit that leaves none.
+    fn place(&self, address: IpAddr) -> Result<Admitted, Limit> {
+        let open = self.traffic.open.enter_below(self.limits.connections).ok_or(Limit::Connections)?;
+        let counted = self.limits.per_address.filter(|_| !read::is_trusted(address, &self.limits.trusted));
+        let of_address = counted
+            .map(|most| self.addresses.enter_below(address, most).ok_or(Limit::ConnectionsPerAddress))
+            .transpose()?;
+        Ok((open, of_address))
     }
 
     async fn serve<A>(
@@ -349,7 +364,7 @@ impl Door {
         peer: SocketAddr,
         app: Arc<A>,
         closed: ShutdownWatch,
-        _admitted: InFlightGuard,
+        _admitted: Admitted,
     ) where
         A: ServerApp + Send + Sync + 'static,
     {
@@ -367,33 +382,35 @@ impl Door {
     }
 
     async fn establish(&self, mut socket: TcpStream, peer: SocketAddr) -> Result<Stream, Box<pingora::Error>> {
-        let late = |what| pingora::Error::explain(pingora::ErrorType::HandshakeError, what);
+        let late = |limit: Limit| {
+            self.reached.count(limit, Some(peer.ip()));
+            pingora::Error::explain(pingora::ErrorType::HandshakeError, limit.key())
+        };
+        let rules = Rules {
+            header_time: self.limits.opening,
+            budget: self.limits.budget,
+            reached: Arc::clone(&self.reached),
+            address: Some(peer.ip()),
+        };
         let Some(tls) = &self.tls else {
             let deadline = Instant::now() + self.limits.opening;
             let begun = if self.h2c {
-                timeout_at(deadline, beginning(&mut socket))
-                    .await
-                    .map_err(|_| late("no first request in time"))?
-                    .map_err(|error| {
-                        pingora::Error::because(pingora::ErrorType::ReadError, "no first request", error)
-                    })?
+                timeout_at(deadline, beginning(&mut socket)).await.map_err(|_| late(Limit::HeaderTimeout))?.map_err(
+                    |error| pingora::Error::because(pingora::ErrorType::ReadError, "no first request", error),
+                )?
             } else {
                 Vec::new()
             };
             let mut socket = known(socket, peer)?;
             socket.rewind(&begun);
-            return Ok(Box::new(Connection::new(
-                Wire::plain(socket),
-                deadline,
-                self.limits.opening,
-                begun == H2_PREFACE,
-            )));
+            return Ok(Box::new(Connection::new(Wire::plain(socket), deadline, rules, begun == H2_PREFACE)));
         };
-        let shaken =
-            timeout_at(Instant::now() + self.limits.handshake, tls.tls_handshake(Wire::for_tls(known(socket, peer)?)))
-                .await
-                .map_err(|_| late("no tls handshake in time"))??;
-        Ok(Box::new(Connection::new(shaken, Instant::now() + self.limits.opening, self.limits.opening, false)))
+        let acceptor = tls.acceptor();
+        let handshake = acceptor.tls_handshake(Wire::for_tls(known(socket, peer)?));
+        let shaken = timeout_at(Instant::now() + self.limits.handshake, handshake)
+            .await
+            .map_err(|_| late(Limit::TlsHandshake))??;
+        Ok(Box::new(Connection::new(shaken, Instant::now() + self.limits.opening, rules, false)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pingora, and nothing else: connections in, one decision each request, permits out.
 
 mod account;
+pub mod addresses;
 pub mod api;
 mod candidate;
 pub mod connection;
@@ -14,6 +15,8 @@ mod judge;
 pub mod lifecycle;
 pub mod listener;
 mod proxy;
+mod rate;
+mod reached;
 mod read;
 pub mod respond;
 mod standing;
@@ -35,6 +38,8 @@ use api::Apis;
 use failures::Failures;
 use lifecycle::{Draining, InFlight};
 
+pub use reached::Reached;
+
 /// Edge: what all requests of the process share; Pingora's `ProxyHttp`.
 #[derive(Debug)]
 pub struct Edge {
@@ -50,6 +55,8 @@ pub struct Edge {
     pub approvals: Arc<Live<ApprovalSet>>,
     /// Invalid credentials by address.
     pub failures: Failures,
+    /// Where limits are counted that cut or refuse a client.
+    pub reached: Arc<Reached>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// Where they are audited.

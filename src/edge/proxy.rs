@@ -16,17 +16,15 @@ use crate::request::{Overrides, RejectedRequest, query};
 use super::connection::Pace;
 use super::exchange::Exchange;
 use super::form::{self, FormKind, Scan, Unreadable};
+use super::rate::{LeastRate, Rate};
 use super::standing::Standing;
 use super::{Edge, cors, forward, judge, read, respond};
 
 /// From this age on an exchange is a stream: it ends with its token, and when a new policy refuses it.
 const STREAM: Duration = Duration::from_secs(5);
 
-/// How long a client may take to receive a piece of the response, and to be drained of an unread body.
-const SLOW_CLIENT: Duration = Duration::from_secs(60);
-
-/// How long a form may take that is read before the decision.
-const SLOW_FORM: Duration = Duration::from_secs(30);
+/// How long a connection may take to be drained of a body that nobody reads.
+const UNREAD: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl ProxyHttp for Edge {
@@ -34,7 +32,7 @@ impl ProxyHttp for Edge {
 
     fn new_ctx(&self) -> Exchange {
         let (metrics, audit) = (Arc::clone(&self.metrics), Arc::clone(&self.audit));
-        Exchange::new(self.ids.next(), metrics, audit, self.in_flight.enter())
+        Exchange::new(self.ids.next(), metrics, audit, Arc::clone(&self.reached), self.in_flight.enter())
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {
@@ -45,9 +43,9 @@ impl ProxyHttp for Edge {
         // Pingora takes the idle time from the client's own `Keep-Alive`, or for ever: ours replaces it.
         let idle = (!self.draining.is_leaving()).then(|| self.limits.keep_alive.as_secs().max(1));
         session.set_keepalive(idle);
-        session.set_read_timeout(Some(SLOW_CLIENT));
-        session.set_write_timeout(Some(SLOW_CLIENT));
-        session.set_total_drain_timeout(Some(Duration::from_secs(5)));
+        session.set_read_timeout(Some(self.limits.client_timeout));
+        session.set_write_timeout(Some(self.limits.client_timeout));
+        session.set_total_drain_timeout(Some(UNREAD));
         Ok(())
     }
 
@@ -67,6 +65,7 @@ impl ProxyHttp for Edge {
             Ok(_) => {
                 let total = exchange.api.as_ref().and_then(|api| api.total).unwrap_or(Duration::MAX);
                 exchange.ends = exchange.started.checked_add(self.limits.stream_age.min(total));
+                exchange.is_totalled = total < self.limits.stream_age;
                 Ok(false)
             }
             Err(refusal) => {
@@ -128,6 +127,11 @@ impl ProxyHttp for Edge {
                 exchange.failure = Some("method-override");
                 return Error::e_explain(ErrorType::HTTPStatus(400), "a part of the form overrides the method");
             }
+            let waited = exchange.started.elapsed();
+            if !open && !end_of_stream && exchange.body_rate.is_too_low(self.least_rate(), waited, exchange.received) {
+                exchange.failure = Some("client-slow");
+                return Error::e_explain(ErrorType::HTTPStatus(408), "the body comes too slowly");
+            }
             // Pingora 0.9.1 writes the last chunk twice where HTTP/2 ends a body with an empty frame.
             if end_of_stream && chunk.is_empty() {
                 *body = None;
@@ -164,6 +168,10 @@ impl ProxyHttp for Edge {
         {
             pace.watch(move || standing.check());
         }
+        if self.draining.is_leaving() && !answer.status.is_informational() {
+            // The request came while the connection was to be kept, which it is not any more: the client is told.
+            session.set_keepalive(None);
+        }
         // An intermediary speaks its own version, whatever the upstream's (RFC 9110, section 6.2).
         if matches!(answer.version, http::Version::HTTP_09 | http::Version::HTTP_10) {
             answer.set_version(http::Version::HTTP_11);
@@ -185,12 +193,22 @@ impl ProxyHttp for Edge {
 
     fn response_body_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         _: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<Duration>> {
         let length = body.as_ref().map_or(0, Bytes::len);
+        // Only the time counts in which the client took nothing that was there for it. Over HTTP/2 each piece has its
+        // own time.
+        if let Some(waited) = session.as_downstream().stream().map(|stream| stream.get_write_pending_time()) {
+            let sent = exchange.sent;
+            let rate = exchange.answer_rate.get_or_insert_with(|| Rate::from(waited, sent));
+            if rate.is_too_low(self.least_rate(), waited, sent) {
+                exchange.failure = Some("client-slow");
+                return Error::e_explain(ErrorType::HTTPStatus(408), "the answer is taken too slowly");
+            }
+        }
         exchange.sent = exchange.sent.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         self.check_stream(exchange).map(|()| None)
     }
@@ -255,9 +273,13 @@ impl ProxyHttp for Edge {
 }
 
 impl Edge {
+    fn least_rate(&self) -> LeastRate {
+        LeastRate { bytes: self.limits.least_rate, window: self.limits.client_timeout }
+    }
+
     /// Where the upstream may look for a method override in a form, the gateway looks first.
     async fn read_form(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
-        let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.reads_forms());
+        let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_forms);
         let header = session.req_header();
         let scoped = exchange.query_scopes();
         if scoped.is_empty() && (!reads || header.method != http::Method::POST) {
@@ -284,7 +306,7 @@ impl Edge {
                 if expects {
                     session.as_downstream_mut().write_continue_response().await?;
                 }
-                let Ok(read) = tokio::time::timeout(SLOW_FORM, read_short_body(session)).await else {
+                let Ok(read) = tokio::time::timeout(self.limits.client_timeout, read_short_body(session)).await else {
                     exchange.failure = Some("client-timeout");
                     return Error::e_explain(ErrorType::HTTPStatus(408), "the form did not come in time");
                 };
@@ -402,6 +424,8 @@ fn explain(error: &Error) -> (u16, &'static str) {
         (ErrorSource::Downstream, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed) => {
             (0, "client-gone")
         }
+        // Whoever takes nothing takes no answer about it.
+        (ErrorSource::Downstream, ErrorType::WriteTimedout) => (0, "client-timeout"),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => (status.unwrap_or(408), "client-timeout"),
         (ErrorSource::Downstream, _) => (status.unwrap_or(400), "client-broken"),
         _ => (status.unwrap_or(500), "internal"),

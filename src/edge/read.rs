@@ -1,6 +1,7 @@
 //! Reading what Pingora parsed: header fields, framing, addresses.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -9,6 +10,9 @@ use crate::identity::Credentials;
 use crate::reload::api_keys::ApiKeys;
 use crate::request::{Headers, RejectedRequest, framing};
 use crate::settings::{Limits, Network};
+
+use super::tls::TlsPeer;
+use super::tls::peer::PeerCertificate;
 
 /// Fields: a request's header fields as the pure layers read them.
 pub(super) struct Fields<'a>(pub(super) &'a RequestHeader);
@@ -47,6 +51,11 @@ pub(super) fn credentials<'a>(header: &'a RequestHeader, keys: &'a ApiKeys) -> C
     keys.among(Credentials::new(values(http::header::AUTHORIZATION.as_str())), values)
 }
 
+/// What the client has shown in its TLS handshake; `None` where it was not asked, or has shown nothing.
+pub(super) fn certificate(session: &Session) -> Option<&Arc<PeerCertificate>> {
+    session.digest()?.ssl_digest.as_ref()?.extension.get::<TlsPeer>()?.certificate.as_ref()
+}
+
 /// Judges the header block: its framing as received, and its size.
 pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), RejectedRequest> {
     let header = session.req_header();
@@ -63,8 +72,11 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         return Err(RejectedRequest::Host);
     }
     let bytes: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if header.headers.len() > limits.header_count || bytes > limits.header_bytes {
+    if bytes > limits.header_bytes {
         return Err(RejectedRequest::HeadersTooLong);
+    }
+    if header.headers.len() > limits.header_count {
+        return Err(RejectedRequest::TooManyHeaders);
     }
     if header.raw_path().len() > limits.target_length {
         return Err(RejectedRequest::TargetTooLong);

@@ -158,9 +158,19 @@ fn challenge(exchange: &Exchange, error: Option<IdentityError>) -> &'static str 
     }
     match error {
         None => "Bearer",
-        Some(IdentityError::SeveralCredentials | IdentityError::MalformedAuthorization) => {
-            "Bearer error=\"invalid_request\""
-        }
+        // Another token would not help.
+        Some(
+            IdentityError::CertificateUntrusted
+            | IdentityError::CertificateExpired
+            | IdentityError::CertificateRevoked
+            | IdentityError::RevocationUnknown
+            | IdentityError::AmbiguousId,
+        ) => "Bearer",
+        Some(
+            IdentityError::SeveralCredentials
+            | IdentityError::MalformedAuthorization
+            | IdentityError::CertificateBesideToken,
+        ) => "Bearer error=\"invalid_request\"",
         Some(_) => "Bearer error=\"invalid_token\"",
     }
 }

@@ -17,6 +17,7 @@ use super::Edge;
 use super::api::Api;
 use super::exchange::Exchange;
 use super::judge::now;
+use super::tls::peer::PeerCertificate;
 use super::weigh::{Asked, refused, weigh};
 
 /// Standing: who was permitted what by which policy, and until when.
@@ -26,6 +27,7 @@ pub(super) struct Standing {
     /// The newest policy that permits it.
     policy: Arc<Option<Snapshot>>,
     caller: Option<Arc<Verified>>,
+    certificate: Option<Arc<PeerCertificate>>,
     method: String,
     path: String,
     query: Option<String>,
@@ -48,6 +50,7 @@ impl Standing {
             approvals: Arc::clone(&edge.approvals),
             policy: exchange.policy.clone()?,
             caller: exchange.caller.clone(),
+            certificate: exchange.certificate.clone(),
             method: exchange.method.clone(),
             path: exchange.path.clone()?,
             query: exchange.query.clone(),
@@ -63,7 +66,7 @@ impl Standing {
     /// Judges it at this moment.
     ///
     /// # Errors
-    /// Its time is over, its token or key has ended, or the live policy refuses it: the word for the records.
+    /// Its time is over, its token, key or certificate has ended, or the live policy refuses it: the word for the records.
     pub(super) fn check(&mut self) -> Result<(), &'static str> {
         if self.ends.is_some_and(|end| Instant::now() > end) {
             return Err("stream-age");
@@ -71,13 +74,15 @@ impl Standing {
         let live = self.api.policy.load();
         let now = now();
         let ended = |caller: &Arc<Verified>| now >= caller.expires || !self.api.keys.stand_by(caller);
-        if self.caller.as_ref().is_some_and(ended) {
+        // A connection whose certificate was revoked carries nothing more, whoever is named by what it carries.
+        let cut = self.certificate.as_ref().is_some_and(|shown| !shown.stands_by(self.caller.as_ref(), now));
+        if cut || self.caller.as_ref().is_some_and(ended) {
             let expired = |policy| refused(Reason::Unauthenticated(Some(IdentityError::Expired)), None, policy);
             if !live.as_ref().as_ref().is_some_and(|policy| expired(policy).is_permit()) {
                 return Err("stream-ended");
             }
             // Only a policy that forwards its refusals lets it go on; under the next one nobody stands behind it.
-            self.caller = None;
+            (self.caller, self.certificate) = (None, None);
         }
         let by_time = live.as_ref().as_ref().is_some_and(|policy| !policy.model.conditions.is_empty());
         if Arc::ptr_eq(&self.policy, &live) && !(by_time && self.judged.elapsed() >= BELIEVED) {

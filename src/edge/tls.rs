@@ -1,10 +1,13 @@
 //! TLS towards clients: certificates that reload, chosen by server name, and what a handshake leaves behind.
 
+pub mod peer;
+
 use std::any::Any;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
@@ -21,6 +24,11 @@ use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::reload::Live;
+use crate::reload::client_certs::ClientCas;
+use crate::settings;
+
+use super::judge::now;
+use peer::{Asking, PeerCertificate};
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -32,6 +40,25 @@ pub struct TlsPlan {
     pub certificates: Vec<CertificatePlan>,
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub h2: bool,
+    /// Whose certificates clients are asked for; `None` asks for none.
+    pub clients: Option<ClientsPlan>,
+}
+
+impl TlsPlan {
+    /// What `tls` says of the server's own certificates; clients are asked for none.
+    pub fn of_server(tls: &settings::Tls) -> Self {
+        let plan = |one: &settings::Certificate| CertificatePlan { chain: one.chain.clone(), key: one.key.clone() };
+        Self { certificates: tls.certificates.iter().map(plan).collect(), h2: tls.http2, clients: None }
+    }
+}
+
+/// ClientsPlan: the client certificates that a listener asks for.
+#[derive(Debug, Clone)]
+pub struct ClientsPlan {
+    /// Whose certificates count.
+    pub authorities: Arc<ClientCas>,
+    /// Whether a client without one is turned away.
+    pub required: bool,
 }
 
 /// CertificatePlan: where a certificate chain and its private key stand, both PEM.
@@ -44,12 +71,23 @@ pub struct CertificatePlan {
 }
 
 /// Tls: the certificates of a listener, live.
-#[derive(Debug)]
 pub struct Tls {
     plan: TlsPlan,
-    config: Arc<ServerConfig>,
-    live: Arc<Live<Certificates>>,
-    reloading: Mutex<()>,
+    live: Live<Acceptor>,
+    state: Live<TlsState>,
+    /// What is live; whoever holds it is the one who reads.
+    seen: Mutex<Vec<u8>>,
+}
+
+/// TlsState: what `/ready` says about the certificates of a listener.
+#[derive(Debug, Clone)]
+pub struct TlsState {
+    /// How many certificates are live.
+    pub certificates: usize,
+    /// Since when.
+    pub since: SystemTime,
+    /// Why what the files hold now is not live.
+    pub refused: Option<TlsError>,
 }
 
 /// Reloaded: what a reload has found.
@@ -62,12 +100,12 @@ pub enum Reloaded {
 }
 
 /// TlsPeer: what a TLS client has said of itself, kept as the extension of Pingora's `SslDigest`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct TlsPeer {
     /// The server name that the client has asked for.
     pub server_name: Option<String>,
-    /// The client's own certificate in DER, verified by the handshake.
-    pub certificate: Option<Vec<u8>>,
+    /// The client's certificate, where it was asked for one and has shown one.
+    pub certificate: Option<Arc<PeerCertificate>>,
 }
 
 /// TlsError: a certificate that cannot be used, with the file to blame.
@@ -99,26 +137,44 @@ impl Tls {
     pub fn load(plan: &TlsPlan) -> Result<Self, TlsError> {
         install_crypto_provider();
         let provider = Arc::new(provider::default_provider());
-        let live = Arc::new(Live::new(Certificates::read(plan, &provider)?));
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|error| TlsError { file: None, reason: error.to_string() })?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(ByName(live.clone())));
-        config.alpn_protocols = if plan.h2 { vec![b"h2".to_vec()] } else { Vec::new() };
-        config.alpn_protocols.push(b"http/1.1".to_vec());
-        Ok(Self { plan: plan.clone(), config: Arc::new(config), live, reloading: Mutex::new(()) })
+        let certificates = Certificates::read(plan, &provider)?;
+        let state = TlsState { certificates: certificates.all.len(), since: SystemTime::now(), refused: None };
+        let (seen, acceptor) = (certificates.fingerprint.clone(), acceptor(plan, certificates, provider)?);
+        Ok(Self { plan: plan.clone(), live: Live::new(acceptor), state: Live::new(state), seen: Mutex::new(seen) })
     }
 
     /// Reads the files again and publishes them where they have changed and are good; otherwise the last good stay.
+    ///
+    /// Sessions of before are resumed no more: each handshake sees the certificates and authorities of its time.
     pub fn reload(&self) -> Result<Reloaded, TlsError> {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = Certificates::read(&self.plan, self.config.crypto_provider())?;
-        if next.fingerprint == self.live.load().fingerprint {
-            return Ok(Reloaded::Unchanged);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let provider = Arc::new(provider::default_provider());
+        let read = Certificates::read(&self.plan, &provider).and_then(|next| {
+            if next.fingerprint == *seen {
+                return Ok(None);
+            }
+            let (held, mark) = (next.all.len(), next.fingerprint.clone());
+            Ok(Some((held, mark, acceptor(&self.plan, next, provider)?)))
+        });
+        let state = self.state.load();
+        match read {
+            Ok(Some((certificates, mark, acceptor))) => {
+                self.live.publish(acceptor);
+                *seen = mark;
+                self.state.publish(TlsState { certificates, since: SystemTime::now(), refused: None });
+                Ok(Reloaded::Published)
+            }
+            Ok(None) => {
+                if state.refused.is_some() {
+                    self.state.publish(TlsState { refused: None, ..TlsState::clone(&state) });
+                }
+                Ok(Reloaded::Unchanged)
+            }
+            Err(error) => {
+                self.state.publish(TlsState { refused: Some(error.clone()), ..TlsState::clone(&state) });
+                Err(error)
+            }
         }
-        self.live.publish(next);
-        Ok(Reloaded::Published)
     }
 
     /// The files that [`Tls::reload`] reads, for a watcher.
@@ -126,17 +182,50 @@ impl Tls {
         self.plan.certificates.iter().flat_map(|plan| [plan.chain.as_path(), plan.key.as_path()])
     }
 
-    /// An acceptor that makes handshakes with the live certificates and leaves a [`TlsPeer`].
-    pub fn acceptor(&self) -> Result<Acceptor, TlsError> {
-        let failed = |error: Box<pingora::Error>| TlsError { file: None, reason: error.to_string() };
-        // Only these settings take a callback, and only a configuration of ours the rest: the one's acceptor is put
-        // into the other's. With a resolver `build` reads no files, on which it would panic.
-        let mut settings = TlsSettings::with_callbacks(Box::new(Remember)).map_err(failed)?;
-        settings.set_cert_resolver(Arc::new(ByName(self.live.clone())));
-        let mut acceptor = settings.build();
-        acceptor.acceptor = TlsAcceptor::from(self.config.clone());
-        Ok(acceptor)
+    /// What is live and what was refused.
+    pub fn state(&self) -> Arc<TlsState> {
+        self.state.load()
     }
+
+    /// The acceptor of the next handshake; it leaves a [`TlsPeer`].
+    pub fn acceptor(&self) -> Arc<Acceptor> {
+        self.live.load()
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// Everything that handshakes need, sessions to resume included: it is replaced whole.
+fn acceptor(plan: &TlsPlan, certificates: Certificates, provider: Arc<CryptoProvider>) -> Result<Acceptor, TlsError> {
+    let algorithms = provider.signature_verification_algorithms;
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| TlsError { file: None, reason: error.to_string() })?;
+    let builder = match &plan.clients {
+        Some(clients) => builder.with_client_cert_verifier(Arc::new(Asking::new(
+            Arc::clone(&clients.authorities),
+            clients.required,
+            algorithms,
+        ))),
+        None => builder.with_no_client_auth(),
+    };
+    let certificates = Arc::new(ByName(certificates));
+    let mut config = builder.with_cert_resolver(Arc::<ByName>::clone(&certificates));
+    config.alpn_protocols = if plan.h2 { vec![b"h2".to_vec()] } else { Vec::new() };
+    config.alpn_protocols.push(b"http/1.1".to_vec());
+    let failed = |error: Box<pingora::Error>| TlsError { file: None, reason: error.to_string() };
+    // Only these settings take a callback, and only a configuration of ours the rest: the one's acceptor is put into
+    // the other's. With a resolver `build` reads no files, on which it would panic.
+    let authorities = plan.clients.as_ref().map(|clients| Arc::clone(&clients.authorities));
+    let mut settings = TlsSettings::with_callbacks(Box::new(Remember(authorities))).map_err(failed)?;
+    settings.set_cert_resolver(certificates);
+    let mut acceptor = settings.build();
+    acceptor.acceptor = TlsAcceptor::from(Arc::new(config));
+    Ok(acceptor)
 }
 
 #[derive(Debug)]
@@ -151,6 +240,9 @@ impl Certificates {
             return Err(TlsError { file: None, reason: "tls without a certificate".to_owned() });
         }
         let mut fingerprint = Context::new(&SHA256);
+        if let Some(clients) = &plan.clients {
+            fingerprint.update(&clients.authorities.generation().to_be_bytes());
+        }
         let mut all = Vec::with_capacity(plan.certificates.len());
         for files in &plan.certificates {
             let chain = read_file(&files.chain, &mut fingerprint)?;
@@ -206,22 +298,23 @@ fn is_for(held: &CertifiedKey, name: &ServerName<'_>) -> bool {
 }
 
 #[derive(Debug)]
-struct ByName(Arc<Live<Certificates>>);
+struct ByName(Certificates);
 
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.load().for_name(hello.server_name())
+        self.0.for_name(hello.server_name())
     }
 }
 
-struct Remember;
+/// Remember: keeps what a handshake has shown, and by which authorities it is judged.
+struct Remember(Option<Arc<ClientCas>>);
 
 #[async_trait]
 impl TlsAccept for Remember {
     async fn handshake_complete_callback(&self, tls: &TlsRef) -> Option<Arc<dyn Any + Send + Sync>> {
-        Some(Arc::new(TlsPeer {
-            server_name: tls.server_name().map(str::to_owned),
-            certificate: tls.peer_certificate_der().map(<[u8]>::to_vec),
-        }))
+        let chain = tls.peer_cert_chain_der().map(<[_]>::to_vec).filter(|chain| !chain.is_empty());
+        let certificate = chain.zip(self.0.clone());
+        let certificate = certificate.map(|(chain, by)| Arc::new(PeerCertificate::new(chain, by, now())));
+        Some(Arc::new(TlsPeer { server_name: tls.server_name().map(str::to_owned), certificate }))
     }
 }

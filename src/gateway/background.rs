@@ -71,8 +71,9 @@ impl BackgroundService for Administration {
         if let Some(admin) = admin {
             let ended = async move {
                 tokio::select! {
-                    _ = shutdown.wait_for(|begun| *begun) => Parting::Ends,
+                    biased;
                     () = self.draining.handed_over() => Parting::HandedOver,
+                    _ = shutdown.wait_for(|begun| *begun) => Parting::Ends,
                 }
             };
             admin.serve(Arc::clone(&self.status) as Arc<dyn Status>, ended).await;

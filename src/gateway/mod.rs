@@ -1,6 +1,8 @@
 //! A whole gateway process, put together from its settings: stores, listeners, proxy, administration.
 
 mod background;
+mod client_certs;
+mod descriptors;
 mod handover;
 mod plans;
 mod policies;
@@ -20,9 +22,9 @@ use crate::edge::api::{Api, Apis};
 use crate::edge::failures::Failures;
 use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan, Stop};
 use crate::edge::listener::{Bound, Front, http_options};
-use crate::edge::tls::install_crypto_provider;
+use crate::edge::tls::{Tls, install_crypto_provider};
 use crate::edge::upstream::{Resolver, Upstream};
-use crate::edge::{DecisionIds, Edge};
+use crate::edge::{DecisionIds, Edge, Reached};
 use crate::metrics::Metrics;
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
@@ -34,6 +36,7 @@ use crate::request::headers::HeaderRules;
 use crate::settings::{self, Settings};
 
 use background::{Administration, Keys};
+use client_certs::ClientCaFiles;
 use status::GatewayStatus;
 use succession::Sockets;
 
@@ -85,6 +88,9 @@ impl Gateway {
     ) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
+        if let Some(shortage) = descriptors::shortage(settings) {
+            tracing::warn!("{shortage}");
+        }
         let metrics = Arc::new(Metrics::new());
         let sink = Sink::open(plans::sink(&settings.audit))
             .map_err(|error| format!("the audit records cannot be written: {error}"))?;
@@ -97,8 +103,10 @@ impl Gateway {
             .iter()
             .map(|api| open_api(api, settings, (&feeds, &key_files), &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
+        let client_cas = ClientCaFiles::open(settings)?;
+        let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
         let mut sockets = sockets(&apis, &feeds)?;
-        let bounds = sockets.listeners(settings)?;
+        let bounds = sockets.listeners(settings, &client_cas, &reached)?;
         let admin = sockets.admin(settings)?;
         let shared = succession::shared(settings, &bounds, &admin)?;
         let admin_address = admin.address();
@@ -113,8 +121,10 @@ impl Gateway {
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> =
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
-        let watcher = Watcher::start(watched(&stores, &key_files, &tls, &metrics), settings.reload.poll)
-            .map_err(|error| format!("files cannot be watched: {error}"))?;
+        let mut files = watched(&stores, &key_files, &tls, &metrics);
+        files.extend(client_cas.watched(&tls, &metrics));
+        let watcher =
+            Watcher::start(files, settings.reload.poll).map_err(|error| format!("files cannot be watched: {error}"))?;
         let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         let edge = Edge {
             apis: Apis::new(apis.clone()),
@@ -123,6 +133,7 @@ impl Gateway {
             limits: settings.limits.clone(),
             approvals: Arc::new(Live::new(ApprovalSet::default())),
             failures: Failures::new(settings.limits.failed_credentials),
+            reached,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
             in_flight: in_flight.clone(),
@@ -134,7 +145,8 @@ impl Gateway {
         let mut server = runtime.server();
         let mut proxy = http_proxy(&server.configuration, edge);
         let mut options = http_options(settings.limits.keep_alive);
-        options.keepalive_request_limit = settings.limits.requests_per_connection;
+        // Pingora counts how often a connection is used again.
+        options.keepalive_request_limit = settings.limits.requests_per_connection.map(|most| most.saturating_sub(1));
         proxy.server_options = Some(options);
         proxy.h2_options = Some(plans::http2(&settings.limits));
         let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
@@ -147,6 +159,8 @@ impl Gateway {
             apis,
             feeds: feeds.clone(),
             key_files,
+            client_cas: client_cas.all,
+            tls: names_of(settings, &tls),
             metrics,
             sink: Arc::clone(&sink),
             traffic: traffic.clone(),
@@ -204,6 +218,12 @@ impl Reload {
     }
 }
 
+/// The listeners that speak TLS, by name; `tls` holds them in the order of the settings.
+fn names_of(settings: &Settings, tls: &[Arc<Tls>]) -> Vec<(Box<str>, Arc<Tls>)> {
+    let names = settings.listeners.iter().filter(|listener| listener.tls.is_some()).map(|listener| &listener.name);
+    names.cloned().zip(tls.iter().cloned()).collect()
+}
+
 fn open_feeds(settings: &Settings, generation: &Arc<Generation>) -> Result<Vec<Arc<KeyFeed>>, String> {
     let feeds = settings.issuers.iter().map(|issuer| {
         let plan = plans::keys(issuer, settings.reload.poll);
@@ -252,6 +272,8 @@ fn open_api(
         comparison,
         issuers,
         keys,
+        certificates: api.client_certificates.clone(),
+        caller: api.caller,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
         upstream: Arc::new(upstream),
         host: api.host.clone(),
@@ -268,7 +290,7 @@ fn open_api(
 fn watched(
     stores: &[Arc<PolicyStore>],
     key_files: &[Arc<KeyFile>],
-    tls: &[Arc<crate::edge::tls::Tls>],
+    tls: &[Arc<Tls>],
     metrics: &Arc<Metrics>,
 ) -> Vec<Watched> {
     let policies = stores.iter().flat_map(|store| {

@@ -1,18 +1,23 @@
 //! From what the settings say to what each part of the process takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pingora::protocols::http::v2::server::H2Options;
 
 use crate::admin::{AdminPlan, Listen};
 use crate::audit::{SinkPlan, Target, WhenFull};
+use crate::edge::connection::Budget;
 use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
-use crate::edge::tls::{CertificatePlan, TlsPlan};
+use crate::edge::tls::{ClientsPlan, TlsPlan};
 use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
-    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, OnFull, TokenIssuer, Upstream, UrlHost,
+    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, Network, OnFull, TokenIssuer, Upstream,
+    UrlHost,
 };
+
+use super::client_certs::ClientCaFiles;
 
 /// How long a request waits at most for a full audit queue under `on-full: wait`.
 const AUDIT_WAIT: Duration = Duration::from_millis(100);
@@ -25,9 +30,6 @@ const STREAM_WINDOW: u32 = 256 << 10;
 
 /// Bytes that all streams of an HTTP/2 connection may send ahead together.
 const CONNECTION_WINDOW: u32 = 1 << 20;
-
-/// Streams that one HTTP/2 connection may have open at once.
-const STREAMS: u32 = 128;
 
 pub(super) fn sink(audit: &Audit) -> SinkPlan {
     let target = match &audit.to {
@@ -51,14 +53,13 @@ pub(super) fn admin(admin: &Admin) -> AdminPlan {
     AdminPlan { token, ..AdminPlan::new(listen) }
 }
 
-pub(super) fn listener(listener: &Listener, limits: &Limits) -> ListenerPlan {
+pub(super) fn listener(listener: &Listener, limits: &Limits, trusted: &[Network], cas: &ClientCaFiles) -> ListenerPlan {
     let tls = listener.tls.as_ref().map(|tls| TlsPlan {
-        certificates: tls
-            .certificates
-            .iter()
-            .map(|certificate| CertificatePlan { chain: certificate.chain.clone(), key: certificate.key.clone() })
-            .collect(),
-        h2: tls.http2,
+        clients: tls
+            .client_certificates
+            .as_ref()
+            .map(|asked| ClientsPlan { authorities: Arc::new(cas.of(&asked.from)), required: asked.required }),
+        ..TlsPlan::of_server(tls)
     });
     ListenerPlan {
         address: listener.address,
@@ -66,19 +67,31 @@ pub(super) fn listener(listener: &Listener, limits: &Limits) -> ListenerPlan {
         h2c: listener.h2c,
         limits: ListenerLimits {
             connections: limits.connections,
+            per_address: limits.connections_per_address,
+            trusted: trusted.to_vec(),
             handshake: limits.tls_handshake,
             opening: limits.header_timeout,
+            budget: Budget {
+                resets: limits.http2_resets,
+                control_frames: limits.http2_control_frames,
+                header_bytes: hard_header_bytes(limits),
+            },
         },
     }
 }
 
 pub(super) fn http2(limits: &Limits) -> H2Options {
     let mut options = H2Options::new();
-    options.max_concurrent_streams(STREAMS);
+    options.max_concurrent_streams(limits.http2_streams);
     options.initial_window_size(STREAM_WINDOW);
     options.initial_connection_window_size(CONNECTION_WINDOW);
-    options.max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
+    options.max_header_list_size(u32::try_from(hard_header_bytes(limits)).unwrap_or(u32::MAX));
     options
+}
+
+/// The bytes of a header at which a connection ends without an answer: what is less is read whole, and answered.
+fn hard_header_bytes(limits: &Limits) -> usize {
+    limits.header_bytes.saturating_mul(2)
 }
 
 pub(super) fn upstream(upstream: &Upstream) -> UpstreamPlan {

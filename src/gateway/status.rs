@@ -11,9 +11,11 @@ use crate::audit::{Moment, Sink};
 use crate::edge::api::Api;
 use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
+use crate::edge::tls::Tls;
 use crate::metrics::{ComparisonReport, CoverageReport, Metrics};
 use crate::policy::model::Shadow;
 use crate::reload::api_keys::KeyFile;
+use crate::reload::client_certs::ClientCa;
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::vocabulary::Timestamp;
@@ -25,6 +27,8 @@ pub(super) struct GatewayStatus {
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) feeds: Vec<Arc<KeyFeed>>,
     pub(super) key_files: Vec<Arc<KeyFile>>,
+    pub(super) client_cas: Vec<Arc<ClientCa>>,
+    pub(super) tls: Vec<(Box<str>, Arc<Tls>)>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) sink: Arc<Sink>,
     pub(super) traffic: Vec<Arc<Traffic>>,
@@ -39,15 +43,15 @@ impl Status for GatewayStatus {
         StatusReport {
             draining: self.draining.is_leaving(),
             apis: self.apis.iter().map(|of| api(of)).collect(),
-            issuers: issuers.chain(key_files).collect(),
+            issuers: issuers.chain(key_files).chain(self.client_cas.iter().map(|of| client_ca(of))).collect(),
+            certificates: self.tls.iter().map(|(name, tls)| certificates(name, tls)).collect(),
         }
     }
 
     fn metrics_text(&self) -> String {
         self.metrics.audit(self.sink.dropped(), self.sink.failed());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
-        let refused = self.traffic.iter().map(|traffic| traffic.over_limit()).sum();
-        self.metrics.traffic(self.in_flight.count(), open, refused);
+        self.metrics.traffic(self.in_flight.count(), open);
         for feed in &self.feeds {
             let status = feed.status();
             self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);
@@ -146,13 +150,24 @@ fn issuer(feed: &KeyFeed) -> IssuerStatus {
 
 fn key_file(file: &KeyFile) -> IssuerStatus {
     let state = file.state();
-    IssuerStatus {
-        name: file.name().into(),
-        state: if state.refused.is_some() { KeysState::Stale } else { KeysState::Available },
-        keys: state.keys,
-        since: Some(Moment(state.since)),
-        error: state.refused.clone(),
-    }
+    held(file.name(), state.keys, state.since, state.refused.clone())
+}
+
+fn client_ca(source: &ClientCa) -> IssuerStatus {
+    let state = source.state();
+    held(source.name(), state.authorities, state.since, state.refused.clone())
+}
+
+fn certificates(listener: &str, tls: &Tls) -> IssuerStatus {
+    let state = tls.state();
+    let refused = state.refused.as_ref().map(|error| error.to_string().into());
+    held(listener, state.certificates, state.since, refused)
+}
+
+/// What is held, even where what would replace it was refused.
+fn held(name: &str, count: usize, since: SystemTime, error: Option<Box<str>>) -> IssuerStatus {
+    let state = if error.is_some() { KeysState::Stale } else { KeysState::Available };
+    IssuerStatus { name: name.into(), state, keys: count, since: Some(Moment(since)), error }
 }
 
 fn moment(at: Timestamp) -> Moment {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admin::Admin;
+use crate::edge::Reached;
 use crate::edge::api::Api;
 use crate::edge::lifecycle::HandOver;
 use crate::edge::listener::Bound;
 use crate::reload::keys::KeyFeed;
 use crate::settings::{AdminAddress, Settings};
 
+use super::client_certs::ClientCaFiles;
 use super::handover::{Inherited, Shared};
 use super::plans;
 
@@ -37,12 +39,17 @@ impl Sockets {
         Inherited::receive(path).map(|inherited| Self(Some(inherited)))
     }
 
-    pub(super) fn listeners(&mut self, settings: &Settings) -> Result<Vec<Bound>, String> {
+    pub(super) fn listeners(
+        &mut self,
+        settings: &Settings,
+        cas: &ClientCaFiles,
+        reached: &Arc<Reached>,
+    ) -> Result<Vec<Bound>, String> {
         let listeners = settings.listeners.iter().map(|listener| {
-            let plan = plans::listener(listener, &settings.limits);
+            let plan = plans::listener(listener, &settings.limits, &settings.trusted_proxies, cas);
             match self.take(&listener_name(&listener.address.to_string())) {
-                Some(socket) => Bound::adopt(&plan, socket),
-                None => Bound::bind(&plan),
+                Some(socket) => Bound::adopt(&plan, Arc::clone(reached), socket),
+                None => Bound::bind(&plan, Arc::clone(reached)),
             }
             .map_err(|error| error.to_string())
         });

@@ -43,7 +43,7 @@ pub enum IdentityError {
     LivesTooLong,
     /// An `aud` that is missing, malformed, or names none of our audiences.
     WrongAudience,
-    /// No id, or one that is empty, no text, or holds a control character.
+    /// No id, or one that is empty, too long, no text, or holds a control character.
     NoId,
     /// A user id in the name space of clients.
     ReservedId,
@@ -59,11 +59,25 @@ pub enum IdentityError {
     ApiKeyRevoked,
     /// An API key whose `expires` has passed.
     ApiKeyExpired,
+    /// A client certificate beside a token or key, where the API's settings do not say which names the caller.
+    CertificateBesideToken,
+    /// A client certificate that no authority vouches for, of those that the API believes, as they are now.
+    CertificateUntrusted,
+    /// A client certificate, or one above it, that has expired since the connection began.
+    CertificateExpired,
+    /// A client certificate, or one above it, that was revoked since the connection began.
+    CertificateRevoked,
+    /// A client certificate whose authority's revocation list is missing or out of date.
+    RevocationUnknown,
+    /// Two ids of the sort that names the caller.
+    AmbiguousId,
+    /// A token that is bound to another client certificate than the connection has.
+    BoundElsewhere,
 }
 
 impl IdentityError {
     /// Every error, in the order of the checks.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 34] = [
         Self::SeveralCredentials,
         Self::MalformedAuthorization,
         Self::UnknownScheme,
@@ -91,6 +105,13 @@ impl IdentityError {
         Self::WrongSecret,
         Self::ApiKeyRevoked,
         Self::ApiKeyExpired,
+        Self::CertificateBesideToken,
+        Self::CertificateUntrusted,
+        Self::CertificateExpired,
+        Self::CertificateRevoked,
+        Self::RevocationUnknown,
+        Self::AmbiguousId,
+        Self::BoundElsewhere,
     ];
 
     /// The stable code that audit records, metrics and answers use.
@@ -123,6 +144,13 @@ impl IdentityError {
             Self::WrongSecret => "wrong-secret",
             Self::ApiKeyRevoked => "api-key-revoked",
             Self::ApiKeyExpired => "api-key-expired",
+            Self::CertificateBesideToken => "certificate-beside-token",
+            Self::CertificateUntrusted => "certificate-untrusted",
+            Self::CertificateExpired => "certificate-expired",
+            Self::CertificateRevoked => "certificate-revoked",
+            Self::RevocationUnknown => "revocation-unknown",
+            Self::AmbiguousId => "ambiguous-id",
+            Self::BoundElsewhere => "token-bound-elsewhere",
         }
     }
 }
@@ -149,14 +177,23 @@ impl fmt::Display for IdentityError {
             Self::NotYetValid => "the token is not valid yet",
             Self::LivesTooLong => "the token is valid for longer than its issuer's tokens may be",
             Self::WrongAudience => "the token is meant for another audience",
-            Self::NoId => "the token does not say who its subject is",
-            Self::ReservedId => "the token's id lies in the name space of clients",
+            Self::NoId => "the credential does not say who its subject is",
+            Self::ReservedId => "the id lies in the name space of clients",
             Self::KindRefused => "the issuer may not vouch for a caller of this kind",
             Self::MalformedApiKey => "the API key is not an id, a colon and a secret",
             Self::UnknownApiKey => "the API key is not known",
             Self::WrongSecret => "the API key's secret does not fit",
             Self::ApiKeyRevoked => "the API key was revoked",
             Self::ApiKeyExpired => "the API key has expired",
+            Self::CertificateBesideToken => {
+                "a client certificate and another credential, and the API's `caller` does not say which counts"
+            }
+            Self::CertificateUntrusted => "no authority that is believed here vouches for the client certificate",
+            Self::CertificateExpired => "the client certificate, or one above it, has expired",
+            Self::CertificateRevoked => "the client certificate, or one above it, was revoked",
+            Self::RevocationUnknown => "whether the client certificate was revoked cannot be told",
+            Self::AmbiguousId => "the client certificate has several names of the sort that is its id",
+            Self::BoundElsewhere => "the token is bound to another client certificate",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod algorithm;
 pub mod api_key;
+pub mod client_cert;
 pub mod credentials;
 pub mod error;
 pub mod issuer;
@@ -16,6 +17,7 @@ use std::ops::Deref;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use api_key::{KeyRing, PresentedKey, SecretDigest};
+pub use client_cert::{CertificateRules, IdFrom};
 pub use credentials::{Credentials, Presented};
 pub use error::IdentityError;
 pub use issuer::Issuer;

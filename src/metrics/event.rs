@@ -52,6 +52,8 @@ pub enum Reloaded {
     Keys,
     /// A listener's certificate.
     Certificate,
+    /// The authorities of client certificates, with their revocation lists.
+    ClientCa,
 }
 
 impl Reloaded {
@@ -62,6 +64,7 @@ impl Reloaded {
             Self::Candidate => "candidate",
             Self::Keys => "keys",
             Self::Certificate => "certificate",
+            Self::ClientCa => "client-ca",
         }
     }
 }

@@ -34,7 +34,7 @@ pub const METRICS: &[Family] = &[
     UPSTREAM_SECONDS,
     UPSTREAM_ERRORS,
     CONNECTIONS,
-    CONNECTIONS_REFUSED,
+    LIMITS_REACHED,
     TOKEN_CACHE,
     KEYS_AVAILABLE,
     KEY_FETCHES,
@@ -98,11 +98,11 @@ pub(super) const UPSTREAM_ERRORS: Family = family(
 );
 pub(super) const CONNECTIONS: Family =
     family("portcullis_connections", Kind::Gauge, &[], "Client connections that are open now");
-pub(super) const CONNECTIONS_REFUSED: Family = family(
-    "portcullis_connections_refused_total",
+pub(super) const LIMITS_REACHED: Family = family(
+    "portcullis_limits_reached_total",
     Kind::Counter,
-    &[],
-    "Client connections that were closed at once because too many were open",
+    &["limit"],
+    "Clients that were cut or refused by a limit, by its key in the settings",
 );
 pub(super) const TOKEN_CACHE: Family =
     family("portcullis_token_cache_total", Kind::Counter, &["result"], "Look-ups in the cache of verified tokens");

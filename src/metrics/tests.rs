@@ -160,13 +160,22 @@ fn only_the_live_policy_is_shown() {
 }
 
 #[test]
-fn what_is_under_way_is_shown_as_it_is_and_refused_connections_are_not_added_up() {
+fn what_is_under_way_is_shown_as_it_is() {
     let metrics = Metrics::new();
-    metrics.traffic(3, 5, 2);
-    metrics.traffic(1, 4, 2);
+    metrics.traffic(3, 5);
+    metrics.traffic(1, 4);
     assert_eq!(sample(&metrics, "portcullis_in_flight"), Some(1.0));
     assert_eq!(sample(&metrics, "portcullis_connections"), Some(4.0));
-    assert_eq!(sample(&metrics, "portcullis_connections_refused_total"), Some(2.0));
+}
+
+#[test]
+fn every_limit_has_a_counter_from_the_beginning() {
+    let metrics = Metrics::new();
+    metrics.limit_reached(Limit::HeaderTimeout);
+    for limit in Limit::ALL {
+        let name = format!("portcullis_limits_reached_total{{limit=\"{}\"}}", limit.key());
+        assert_eq!(sample(&metrics, &name), Some(f64::from(u8::from(limit == Limit::HeaderTimeout))), "{name}");
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn unreachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, fin
         }
     }
     let Ok(canonical) = CanonicalPath::read(path.as_bytes(), table.dialect()) else { return };
-    let other = match table.reached(canonical.as_str()) {
+    let other = match table.reached(&canonical) {
         Ok(Some(found)) if found == id => return,
         Ok(Some(other)) | Err(other) => table.route(other),
         Ok(None) => None,

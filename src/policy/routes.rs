@@ -1,14 +1,18 @@
 //! RouteTable: method and path to access; the one file that names matchit.
 
+mod readings;
 mod routers;
 
 use std::borrow::Cow;
 
-use crate::request::{CanonicalPath, Dialect, RejectedRequest, path, query};
+use crate::request::{CanonicalPath, Dialect, Reading, RejectedRequest, path, query};
 use crate::vocabulary::{Access, Cells, RouteId, Scope, access::MAX_SCOPES};
 
 use super::condition::ConditionId;
 use super::template::Template;
+use readings::Readings;
+
+pub(super) use readings::loosest;
 
 /// RouteTable: all routes of a policy, ready to match.
 #[derive(Debug, Clone)]
@@ -16,6 +20,7 @@ pub struct RouteTable {
     dialect: Dialect,
     exact: matchit::Router<RouteId>,
     folded: matchit::Router<RouteId>,
+    readings: Readings,
     routes: Box<[Route]>,
 }
 
@@ -120,7 +125,10 @@ impl RouteTable {
         }
         let (exact, folded) = (routers::build(&routes, false), routers::build(&routes, true));
         match (exact, folded) {
-            (Ok(exact), Ok(folded)) => Ok(Self { dialect, exact, folded, routes: routes.into() }),
+            (Ok(exact), Ok(folded)) => {
+                let readings = Readings::of(dialect.traits(), &routes);
+                Ok(Self { dialect, exact, folded, readings, routes: routes.into() })
+            }
             (Err(id), _) | (_, Err(id)) => Err(vec![Conflict { first: id, second: id }]),
         }
     }
@@ -157,7 +165,7 @@ impl RouteTable {
     ) -> Result<Placed<'r>, Unplaced> {
         let text = path.as_str();
         let ambiguous = |_| Unplaced::Rejected(RejectedRequest::AmbiguousPath);
-        let id = self.reached(text).map_err(ambiguous)?;
+        let id = self.reached(path).map_err(ambiguous)?;
         // An encoded slash is a letter of one parameter or nothing: elsewhere servers would split there.
         let stray = Unplaced::Rejected(RejectedRequest::EncodedSlash);
         let id = id.ok_or(if path.has_encoded_slash() { stray } else { Unplaced::NoRoute })?;
@@ -165,7 +173,7 @@ impl RouteTable {
         let mut scope: Scope<'r> = Default::default();
         for (value, carrier) in scope.iter_mut().zip(route.scopes) {
             *value = match carrier {
-                Some(Carrier::Segment(at)) => nth_segment(text, usize::from(at)).map(path::decode_segment),
+                Some(Carrier::Segment(at)) => self.segment_value(route, at, text)?,
                 Some(Carrier::Query(at)) => self.query_value(route, at, query.unwrap_or_default())?,
                 None => None,
             };
@@ -183,30 +191,56 @@ impl RouteTable {
         })
     }
 
+    fn segment_value<'p>(&self, route: &Route, at: u16, text: &'p str) -> Result<Option<Cow<'p, str>>, Unplaced> {
+        let value = nth_segment(text, usize::from(at)).map(path::decode_segment);
+        // The scope of `/tenants/t2.json` is `t2` to a server that cuts the suffix.
+        let last = usize::from(at) + 1 == route.template.segments().len();
+        let cut = last && self.dialect.traits().suffixes == Reading::Either;
+        match value {
+            Some(value) if cut && value.contains('.') => Err(Unplaced::Rejected(RejectedRequest::AmbiguousScope)),
+            value => Ok(value),
+        }
+    }
+
     fn query_value<'q>(&self, route: &Route, at: u16, query: &'q str) -> Result<Option<Cow<'q, str>>, Unplaced> {
         let Some((parameter, _)) = route.template.query().get(usize::from(at)) else { return Ok(None) };
-        query::scope(query, parameter, self.dialect.folds_case()).map_err(Unplaced::Rejected)
+        query::scope(query, parameter, self.dialect.traits().parameter_case).map_err(Unplaced::Rejected)
     }
 
     /// The route that a canonical path reaches.
     ///
     /// # Errors
-    /// Another route, which a looser server could take the path for.
-    pub(super) fn reached(&self, text: &str) -> Result<Option<RouteId>, RouteId> {
-        if self.dialect.folds_case() {
-            return Ok(self.match_folded(text));
+    /// Another route, which the server could take the path for; or the same, where it would take it for none.
+    pub(super) fn reached(&self, path: &CanonicalPath<'_>) -> Result<Option<RouteId>, RouteId> {
+        let text = path.as_str();
+        let case = self.dialect.traits().case;
+        let found = if case == Reading::Folded { self.match_folded(text) } else { self.match_exact(text) };
+        let Some(id) = found else { return Ok(None) };
+        if case == Reading::Either
+            && let Some(other) = self.match_folded(text).filter(|other| *other != id)
+        {
+            return Err(other);
         }
-        let exact = self.exact.at(text).ok().map(|found| *found.value);
-        if exact.is_some() {
-            // Whatever a looser server makes of the path must be the same route.
-            let other = |text: &str| self.match_folded(text).filter(|other| Some(*other) != exact);
-            let looser = loosest(text);
-            let looser = (looser.len() != text.len()).then_some(looser);
-            if let Some(other) = other(text).or_else(|| looser.and_then(other)) {
-                return Err(other);
-            }
+        if self.readings.has_none_of(path) {
+            return Ok(found);
         }
-        Ok(exact)
+        let Some(route) = self.route(id) else { return Ok(None) };
+        match self.readings.other(text, &route.template, id, &|text| self.other(text, id)) {
+            Some(other) => Err(other),
+            None => Ok(found),
+        }
+    }
+
+    /// Another route than `id` that a path would reach, with case or without, as the dialect has it.
+    fn other(&self, text: &str, id: RouteId) -> Option<RouteId> {
+        let case = self.dialect.traits().case;
+        let exact = if case == Reading::Folded { None } else { self.match_exact(text) };
+        let folded = || if case == Reading::Exact { None } else { self.match_folded(text) };
+        exact.filter(|other| *other != id).or_else(|| folded().filter(|other| *other != id))
+    }
+
+    fn match_exact(&self, text: &str) -> Option<RouteId> {
+        self.exact.at(text).ok().map(|found| *found.value)
     }
 
     fn match_folded(&self, text: &str) -> Option<RouteId> {
@@ -224,16 +258,6 @@ impl RouteTable {
             }
             None => self.folded.at(&text.to_ascii_lowercase()).ok().map(|found| *found.value),
         }
-    }
-}
-
-/// The path as the loosest server would read it: no slash at the end, no suffix on the last segment (Spring).
-pub(super) fn loosest(text: &str) -> &str {
-    let text = text.strip_suffix('/').filter(|text| !text.is_empty()).unwrap_or(text);
-    let last = text.rfind('/').map_or(0, |at| at + 1);
-    match text.get(last..).and_then(|segment| segment.split_once('.')) {
-        Some((stem, _)) if !stem.is_empty() => text.get(..last + stem.len()).unwrap_or(text),
-        _ => text,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Template: the path of a route as the policy writes it.
 
 use crate::document::{Code, Finding};
-use crate::request::{Dialect, RejectedRequest, path};
+use crate::request::{Dialect, Reading, RejectedRequest, path};
 
 use super::source::Written;
 
@@ -43,7 +43,7 @@ impl Template {
             let finding = bad(format!("the route `{whole}`: {message}"));
             finding.help("behind `?` stands the scope that a parameter carries: `/collections?workspace={workspace}`")
         })?;
-        if dialect.drops_trailing_slash() && text.len() > 1 && text.ends_with('/') {
+        if dialect.traits().end_slash == Reading::Folded && text.len() > 1 && text.ends_with('/') {
             let finding =
                 bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect does not see"));
             return Err(finding.help("take the slash out: the path matches with and without it"));

@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod cases;
 pub mod changes;
+pub mod client_certs;
 pub mod file;
 pub mod keys;
 pub mod live;

@@ -20,7 +20,7 @@ impl Generation {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn current(&self) -> u64 {
+    pub(super) fn current(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 }

@@ -1,46 +1,116 @@
 //! Dialect: what each kind of upstream server reads differently.
 
-/// Dialect: how the server behind an API reads paths, header names and method overrides.
+mod table;
+
+/// Dialect: how the server behind an API reads paths, parameters and method overrides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dialect {
-    /// Refuses whatever any other dialect gives a meaning.
+    /// Not known: refuses whatever any other dialect gives a meaning.
     #[default]
     Strict,
-    /// ASP.NET Core on Kestrel: literals ignore case, a slash at the end does not count, `;` is a letter.
+    /// ASP.NET Core on Kestrel.
     Aspnet,
+    /// ASP.NET and files on IIS.
+    Iis,
+    /// Servlets and JAX-RS on Tomcat.
+    Tomcat,
+    /// Spring MVC and WebFlux.
+    Spring,
+    /// PHP and CGI behind Apache or FPM, with Symfony, Laravel or none.
+    Php,
+    /// Django, Flask and other WSGI applications.
+    Wsgi,
+    /// Express on Node.js.
+    Express,
+    /// Files and locations of nginx.
+    Nginx,
+}
+
+/// Reading: what a server makes of one thing that a path may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It counts, letter by letter.
+    Exact,
+    /// It does not count: the gateway takes all spellings for one and forwards the policy's.
+    Folded,
+    /// It counts or not, as the server is set up: both readings must reach the same route.
+    Either,
+    /// It means something that no policy can spell: the path is refused.
+    Refused,
+}
+
+/// Traits: one server's way with each of these things.
+///
+/// What every dialect refuses alike is not here: see [`super::CanonicalPath::read`]. So are header names (all that
+/// fold to one another for any server are one, see [`super::headers`]) and the spellings of method overrides.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// The word that policies use.
+    pub word: &'static str,
+    /// Capital and small letters in literal segments; the values of parameters keep theirs.
+    pub case: Reading,
+    /// A slash at the path's end.
+    pub end_slash: Reading,
+    /// What stands behind `;` in a segment (RFC 3986, section 3.3), encoded or not.
+    pub path_parameters: Reading,
+    /// Dots and blanks at a segment's end: Windows opens `secret.` as `secret`.
+    pub end_dots: Reading,
+    /// What stands behind a dot in the last segment: `/secret.json` may be `/secret`.
+    pub suffixes: Reading,
+    /// `%2F` in a parameter that may hold it: a letter of the value, or a slash.
+    pub encoded_slashes: Reading,
+    /// Names for something else on Windows: `secret::$DATA`, `SECRET~1`, `(S(…))`, full-width letters.
+    pub windows_names: Reading,
+    /// What stands behind `:` in a segment, which NTFS takes for a stream of the file before it.
+    pub streams: Reading,
+    /// `/script.php/more`: the script, with the rest as its `PATH_INFO`.
+    pub scripts: Reading,
+    /// `/folder/index.html` for `/folder/`, and the like.
+    pub index_files: Reading,
+    /// What the server may look for behind a path that it does not find, a slash at the end apart: `/secret` may be
+    /// `/secret.php`.
+    pub endings: &'static [&'static str],
+    /// Capital and small letters in the names of query parameters. Not `Either`: under a dialect that is not `Folded`
+    /// another spelling of a parameter that counts is refused.
+    pub parameter_case: Reading,
+    /// Whether forms may carry a method override, so that their bodies are read.
+    pub reads_forms: bool,
 }
 
 impl Dialect {
     /// The words that a policy may use, in the order in which help texts list them.
-    pub const WORDS: [(&'static str, Self); 2] = [("strict", Self::Strict), ("aspnet", Self::Aspnet)];
+    pub const WORDS: [(&'static str, Self); 9] = [
+        (table::STRICT.word, Self::Strict),
+        (table::ASPNET.word, Self::Aspnet),
+        (table::IIS.word, Self::Iis),
+        (table::TOMCAT.word, Self::Tomcat),
+        (table::SPRING.word, Self::Spring),
+        (table::PHP.word, Self::Php),
+        (table::WSGI.word, Self::Wsgi),
+        (table::EXPRESS.word, Self::Express),
+        (table::NGINX.word, Self::Nginx),
+    ];
 
     /// The word that policies use.
     pub fn word(self) -> &'static str {
+        self.traits().word
+    }
+
+    /// What its servers do.
+    pub fn traits(self) -> &'static Traits {
         match self {
-            Self::Strict => "strict",
-            Self::Aspnet => "aspnet",
+            Self::Strict => &table::STRICT,
+            Self::Aspnet => &table::ASPNET,
+            Self::Iis => &table::IIS,
+            Self::Tomcat => &table::TOMCAT,
+            Self::Spring => &table::SPRING,
+            Self::Php => &table::PHP,
+            Self::Wsgi => &table::WSGI,
+            Self::Express => &table::EXPRESS,
+            Self::Nginx => &table::NGINX,
         }
     }
-
-    /// Whether the server ignores the case of literal segments.
-    pub fn folds_case(self) -> bool {
-        self == Self::Aspnet
-    }
-
-    /// Whether the server takes a path with a slash at its end for the one without.
-    pub fn drops_trailing_slash(self) -> bool {
-        self == Self::Aspnet
-    }
-
-    /// Whether `;` and dots or blanks at the end of a segment are refused, because some server cuts there.
-    pub fn refuses_cuts(self) -> bool {
-        self == Self::Strict
-    }
-
-    /// Whether forms may carry a method override, so that their bodies are read.
-    ///
-    /// ASP.NET Core reads a form field only where the application names one (`HttpMethodOverrideOptions`).
-    pub fn reads_forms(self) -> bool {
-        self == Self::Strict
-    }
 }
+
+#[cfg(test)]
+mod tests;

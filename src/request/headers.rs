@@ -64,8 +64,8 @@ impl HeaderRules {
     pub fn fate(&self, name: &str) -> Fate {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let reserved = |kept: &str| same(kept, name);
-        let forwarded = name.get(..FORWARDED.len()).is_some_and(|start| same(FORWARDED, start));
-        let dropped = forwarded || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
+        let of = |family: &&str| name.get(..family.len()).is_some_and(|start| same(family, start));
+        let dropped = DROPPED_FAMILIES.iter().any(of) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
         if dropped || self.reserved.iter().any(|kept| reserved(kept)) {
             Fate::Drop
         } else if is_method_override(name) {
@@ -79,9 +79,10 @@ impl HeaderRules {
 }
 
 /// Fields that rewrite the URL behind the gateway's back, that name the client in its stead, or that are meant for a
-/// proxy; besides these every `X-Forwarded-…`, which the gateway writes itself.
-const ALWAYS_DROPPED: [&str; 20] = [
+/// proxy; besides these the [`DROPPED_FAMILIES`].
+const ALWAYS_DROPPED: [&str; 19] = [
     "x-original-url",
+    "x-original-method",
     "x-rewrite-url",
     "x-original-uri",
     "x-original-path",
@@ -93,8 +94,6 @@ const ALWAYS_DROPPED: [&str; 20] = [
     "x-client-ip",
     "x-cluster-client-ip",
     "true-client-ip",
-    "x-client-cert",
-    "x-ssl-client-cert",
     "x-scheme",
     "x-host",
     "forwarded",
@@ -103,9 +102,28 @@ const ALWAYS_DROPPED: [&str; 20] = [
     "proxy-authorization",
 ];
 
-/// What the fields begin with that tell of forwarders.
-const FORWARDED: &str = "x-forwarded-";
+/// What the fields begin with that tell of forwarders, which the gateway writes itself, and of client certificates, in
+/// the spellings of RFC 9440, Apache, nginx, HAProxy, Traefik, Envoy, IIS, AWS and Cloudflare: only who has shaken hands
+/// with the client knows its certificate.
+const DROPPED_FAMILIES: [&str; 14] = [
+    "x-forwarded-",
+    "client-cert",
+    "x-client-cert",
+    "ssl-client",
+    "x-ssl-",
+    "x-tls-client",
+    "x-mtls-",
+    "x-arr-clientcert",
+    "x-arr-ssl",
+    "x-amzn-mtls-",
+    "cf-client-cert",
+    "x-client-dn",
+    "x-client-verify",
+    "x-client-subject",
+];
 
+/// Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM. Only those whose name can mean
+/// nothing else, so that every dialect refuses them all.
 const METHOD_OVERRIDES: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-http-method-overrides"];
 
@@ -130,7 +148,9 @@ pub fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`).
+/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`). WSGI folds `-` and `_`
+/// (PEP 3333), PHP dots and blanks besides, some CGI servers all that is no letter and no digit (RFC 3875, section
+/// 4.1.18, leaves it open).
 fn same(known: &str, name: &str) -> bool {
     known.len() == name.len() && known.bytes().eq(name.bytes().map(fold_byte))
 }
@@ -140,10 +160,7 @@ fn folded(name: &str) -> String {
 }
 
 fn fold_byte(byte: u8) -> u8 {
-    match byte {
-        b'_' | b'.' | b' ' => b'-',
-        other => other.to_ascii_lowercase(),
-    }
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
 #[cfg(test)]

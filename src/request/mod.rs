@@ -4,9 +4,10 @@ pub mod dialect;
 pub mod framing;
 pub mod headers;
 pub mod path;
+pub mod prefix;
 pub mod query;
 
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Reading};
 pub use headers::{Headers, Overrides};
 pub use path::CanonicalPath;
 
@@ -69,6 +70,8 @@ pub enum RejectedRequest {
     TrailingDot,
     /// A character that a server without case reads as an ASCII letter (`ſ` as `s`).
     FoldsIntoAscii,
+    /// A name that Windows or IIS takes for another one: `::$DATA`, `~1`, `(S(…))`, a full-width letter.
+    WindowsName,
     /// Another template would match if the upstream read the path more loosely.
     AmbiguousPath,
     /// The query parameter of a scope stands there twice, or some servers read another one for it.
@@ -91,8 +94,10 @@ pub enum RejectedRequest {
     Nomination,
     /// The body is longer than the settings allow.
     BodyTooLong,
-    /// More header fields, or longer ones, than the settings allow.
+    /// Longer header fields than the settings allow.
     HeadersTooLong,
+    /// More header fields than the settings allow.
+    TooManyHeaders,
 }
 
 impl RejectedRequest {
@@ -114,6 +119,7 @@ impl RejectedRequest {
             Self::PathParameter => "path-parameter",
             Self::TrailingDot => "trailing-dot",
             Self::FoldsIntoAscii => "folds-into-ascii",
+            Self::WindowsName => "windows-name",
             Self::AmbiguousPath => "ambiguous-path",
             Self::AmbiguousScope => "ambiguous-scope",
             Self::AmbiguousApi => "ambiguous-api",
@@ -126,6 +132,7 @@ impl RejectedRequest {
             Self::Nomination => "connection-nomination",
             Self::BodyTooLong => "body-too-long",
             Self::HeadersTooLong => "headers-too-long",
+            Self::TooManyHeaders => "too-many-headers",
         }
     }
 
@@ -134,7 +141,7 @@ impl RejectedRequest {
         match self {
             Self::TargetTooLong => 414,
             Self::FormTooLong | Self::BodyTooLong => 413,
-            Self::HeadersTooLong => 431,
+            Self::HeadersTooLong | Self::TooManyHeaders => 431,
             _ => 400,
         }
     }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, RejectedRequest};
+use super::dialect::Traits;
+use super::{Dialect, Reading, RejectedRequest};
 
 /// CanonicalPath: a path in its one spelling.
 ///
@@ -13,24 +14,22 @@ use super::{Dialect, RejectedRequest};
 pub struct CanonicalPath<'a> {
     text: Cow<'a, str>,
     encoded_slash: bool,
+    plain: bool,
 }
 
 impl<'a> CanonicalPath<'a> {
-    /// Reads a path as received, up to and without `?`.
+    /// Reads a path as received, up to and without `?`, as servers of `dialect` do.
     ///
     /// # Errors
-    /// Every spelling that servers disagree about.
+    /// Every spelling that servers disagree about, and what the dialect gives a meaning that no policy can spell.
     pub fn read(raw: &'a [u8], dialect: Dialect) -> Result<Self, RejectedRequest> {
-        if raw.first() != Some(&b'/') {
-            return Err(RejectedRequest::TargetForm);
+        let traits = dialect.traits();
+        let decoded = Decoded::of(raw)?;
+        if !decoded.is_plain() {
+            check(&decoded, traits)?;
         }
-        let (decoded, encoded_slash) = decode(raw)?;
-        check_text(&decoded, dialect)?;
-        let mut path = match decoded {
-            Decoded::AsReceived(text) => Self { text: Cow::Borrowed(text), encoded_slash },
-            Decoded::Changed { characters, .. } => Self { text: Cow::Owned(encode(&characters)), encoded_slash },
-        };
-        if dialect.drops_trailing_slash() && path.text.len() > 1 && path.text.ends_with('/') {
+        let mut path = Self::from(decoded);
+        if traits.end_slash == Reading::Folded && path.text.len() > 1 && path.text.ends_with('/') {
             path.text = match path.text {
                 Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix('/').unwrap_or(text)),
                 Cow::Owned(mut text) => {
@@ -38,8 +37,17 @@ impl<'a> CanonicalPath<'a> {
                     Cow::Owned(text)
                 }
             };
+            path.plain = is_plain(path.text.as_bytes());
         }
         Ok(path)
+    }
+
+    /// Reads a path whose server is not chosen yet.
+    ///
+    /// # Errors
+    /// What every dialect refuses, and nothing else.
+    pub fn of_any_dialect(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
+        Decoded::of(raw).map(Self::from)
     }
 
     /// The path, beginning with `/`.
@@ -50,6 +58,26 @@ impl<'a> CanonicalPath<'a> {
     /// Whether an encoded `/` stands somewhere in it: only a route that allows one may match.
     pub fn has_encoded_slash(&self) -> bool {
         self.encoded_slash
+    }
+
+    /// Whether, case apart, no server takes it for another path: no dot, no `:`, nothing encoded, no slash at its end.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+}
+
+impl<'a> From<Decoded<'a>> for CanonicalPath<'a> {
+    fn from(decoded: Decoded<'a>) -> Self {
+        let encoded_slash = decoded.has_encoded_slash();
+        match decoded {
+            Decoded::AsReceived { text, plain } => {
+                Self { text: Cow::Borrowed(text), encoded_slash, plain: plain && !text.ends_with('/') }
+            }
+            Decoded::Changed { characters, .. } => {
+                let text = encode(&characters);
+                Self { encoded_slash, plain: is_plain(text.as_bytes()), text: Cow::Owned(text) }
+            }
+        }
     }
 }
 
@@ -79,26 +107,70 @@ pub fn encode_segment(value: &str) -> String {
     out
 }
 
-/// A decoded path: untouched, or its characters with a mark on slashes that were encoded.
+/// Decoded: a path without what every dialect refuses; untouched, or its characters with a mark on those that were
+/// encoded.
 enum Decoded<'a> {
-    AsReceived(&'a str),
+    AsReceived { text: &'a str, plain: bool },
     Changed { characters: Vec<(char, bool)>, text: String },
 }
 
-impl Decoded<'_> {
+impl<'a> Decoded<'a> {
+    fn of(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
+        if raw.first() != Some(&b'/') {
+            return Err(RejectedRequest::TargetForm);
+        }
+        let sorts = raw.iter().fold(0, |sorts, &byte| sorts | sort(byte));
+        if sorts & CODED != 0 {
+            let decoded = decode(raw)?;
+            check_everywhere(&decoded)?;
+            return Ok(decoded);
+        }
+        let text = std::str::from_utf8(raw).map_err(|_| RejectedRequest::NotUtf8)?;
+        let decoded = Self::AsReceived { text, plain: sorts & MARK == 0 };
+        if sorts & MARK != 0 {
+            check_everywhere(&decoded)?;
+        } else if raw.windows(2).any(|two| two == b"//") {
+            return Err(RejectedRequest::EmptySegment);
+        }
+        Ok(decoded)
+    }
+
     fn text(&self) -> &str {
         match self {
-            Self::AsReceived(text) => text,
+            Self::AsReceived { text, .. } => text,
             Self::Changed { text, .. } => text,
         }
     }
+
+    /// Whether there is nothing in it that any dialect looks at, a slash at the end apart.
+    fn is_plain(&self) -> bool {
+        matches!(self, Self::AsReceived { plain: true, .. })
+    }
+
+    fn has_encoded_slash(&self) -> bool {
+        matches!(self, Self::Changed { characters, .. } if characters.contains(&('/', true)))
+    }
 }
 
-fn decode(raw: &[u8]) -> Result<(Decoded<'_>, bool), RejectedRequest> {
-    if raw.iter().all(|&byte| byte != b'%' && stands_as_it_is(byte)) {
-        let text = std::str::from_utf8(raw).map_err(|_| RejectedRequest::NotUtf8)?;
-        return Ok((Decoded::AsReceived(text), false));
+/// What stands as it is and may mean something to some server.
+const MARK: u8 = 1;
+/// What is encoded, or has to be (RFC 3986, section 3.3).
+const CODED: u8 = 2;
+
+fn sort(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' => 0,
+        b'!' | b'$' | b'&' | b'\'' | b')' | b'*' | b'+' | b',' | b'=' | b'@' => 0,
+        b'.' | b';' | b':' | b'~' | b'(' => MARK,
+        _ => CODED,
     }
+}
+
+fn is_plain(canonical: &[u8]) -> bool {
+    !canonical.ends_with(b"/") && canonical.iter().fold(0, |sorts, &byte| sorts | sort(byte)) == 0
+}
+
+fn decode(raw: &[u8]) -> Result<Decoded<'_>, RejectedRequest> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut encoded = Vec::with_capacity(raw.len());
     let mut rest = raw.iter().copied();
@@ -130,13 +202,12 @@ fn decode(raw: &[u8]) -> Result<(Decoded<'_>, bool), RejectedRequest> {
     }
     let characters: Vec<(char, bool)> =
         text.char_indices().map(|(at, c)| (c, encoded.get(at).copied().unwrap_or(true))).collect();
-    let encoded_slash = characters.contains(&('/', true));
-    Ok((Decoded::Changed { characters, text }, encoded_slash))
+    Ok(Decoded::Changed { characters, text })
 }
 
 /// Refuses what servers disagree about in a decoded path. An encoded slash counts as one here, so that nothing
 /// hides behind it.
-fn check_text(decoded: &Decoded<'_>, dialect: Dialect) -> Result<(), RejectedRequest> {
+fn check_everywhere(decoded: &Decoded<'_>) -> Result<(), RejectedRequest> {
     let text = decoded.text();
     if text.chars().any(|c| c.is_control() || matches!(c, '#' | '?' | '\u{2028}' | '\u{2029}' | '\u{feff}')) {
         return Err(RejectedRequest::Control);
@@ -149,25 +220,92 @@ fn check_text(decoded: &Decoded<'_>, dialect: Dialect) -> Result<(), RejectedReq
     {
         return Err(RejectedRequest::Control);
     }
-    if dialect.refuses_cuts() && text.contains(';') {
-        return Err(RejectedRequest::PathParameter);
-    }
-    if (dialect.folds_case() || dialect.refuses_cuts()) && text.chars().any(folds_into_ascii) {
-        return Err(RejectedRequest::FoldsIntoAscii);
-    }
     let inner = text.strip_prefix('/').unwrap_or(text);
     let last = inner.split('/').count() - 1;
     for (at, segment) in inner.split('/').enumerate() {
         match segment {
             "" if at != last => return Err(RejectedRequest::EmptySegment),
-            "." | ".." => return Err(RejectedRequest::DotSegment),
             // `..;x` is `..` to servers that cut path parameters first.
             _ if matches!(segment.split(';').next(), Some("." | "..")) => return Err(RejectedRequest::DotSegment),
-            _ if dialect.refuses_cuts() && segment.ends_with(['.', ' ']) => return Err(RejectedRequest::TrailingDot),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Refuses what the servers of a dialect give a meaning that no policy can spell.
+fn check(decoded: &Decoded<'_>, traits: &Traits) -> Result<(), RejectedRequest> {
+    let text = decoded.text();
+    if traits.path_parameters == Reading::Refused && text.contains(';') {
+        return Err(RejectedRequest::PathParameter);
+    }
+    if traits.case != Reading::Exact && text.chars().any(folds_into_ascii) {
+        return Err(RejectedRequest::FoldsIntoAscii);
+    }
+    if traits.streams == Reading::Refused && text.contains(':') {
+        return Err(RejectedRequest::WindowsName);
+    }
+    for segment in text.split('/') {
+        if traits.end_dots == Reading::Refused && segment.ends_with(['.', ' ']) {
+            return Err(RejectedRequest::TrailingDot);
+        }
+        if traits.windows_names == Reading::Refused && is_windows_name(segment) {
+            return Err(RejectedRequest::WindowsName);
+        }
+    }
+    Ok(())
+}
+
+/// Whether Windows, or IIS before it asks Windows, takes a name for another one.
+fn is_windows_name(segment: &str) -> bool {
+    let stem = segment.split('.').next().unwrap_or(segment);
+    // `SECRET~1.TXT`: six letters and a number, or fewer letters where the number is long.
+    let short = stem.len() <= 8
+        && stem.rsplit_once('~').is_some_and(|(name, number)| {
+            !name.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+    short || is_ticket(segment) || segment.contains(":$") || segment.chars().any(best_fits_ascii)
+}
+
+/// Whether ASP.NET takes a segment, or a part of it, for the ticket of a session without cookies: `(S(…))`.
+pub fn is_ticket(segment: &str) -> bool {
+    let mut threes = segment.as_bytes().windows(3);
+    threes.any(|three| matches!(three, [b'(', letter, b'('] if letter.is_ascii_alphabetic()))
+}
+
+/// Whether a server may run what is named so, with the rest of the path for an argument.
+pub fn is_script(segment: &str) -> bool {
+    let ending = segment.rsplit_once('.').map(|(_, ending)| ending);
+    ending.is_some_and(|ending| SCRIPTS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
+}
+
+/// The endings of scripts, whatever their case.
+const SCRIPTS: [&str; 16] = [
+    "php", "php3", "php4", "php5", "php7", "php8", "phtml", "phar", "cgi", "fcgi", "pl", "asp", "aspx", "ashx", "asmx",
+    "svc",
+];
+
+/// Whether code pages of Windows take a character for an ASCII one that it looks like: `／` for `/`, `ｓ` for `s`, `¥`
+/// for `\`.
+fn best_fits_ascii(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ff01}'
+            ..='\u{ff5e}'
+                | '\u{2024}'
+                | '\u{2044}'
+                | '\u{2215}'
+                | '\u{2216}'
+                | '\u{2236}'
+                | '\u{29f5}'
+                | '\u{20e5}'
+                | '\u{2329}'
+                | '\u{232a}'
+                | '\u{3008}'
+                | '\u{3009}'
+                | '\u{a5}'
+                | '\u{20a9}'
+    )
 }
 
 fn encode(characters: &[(char, bool)]) -> String {
@@ -186,7 +324,7 @@ fn encode(characters: &[(char, bool)]) -> String {
 fn encode_character(character: char, out: &mut String) {
     let mut buffer = [0; 4];
     for &byte in character.encode_utf8(&mut buffer).as_bytes() {
-        if stands_as_it_is(byte) && byte != b'/' {
+        if sort(byte) & CODED == 0 && byte != b'/' {
             out.push(char::from(byte));
         } else {
             let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 });
@@ -195,11 +333,6 @@ fn encode_character(character: char, out: &mut String) {
             out.push(digit(byte & 15));
         }
     }
-}
-
-/// RFC 3986, section 3.3: `pchar` and the slash.
-fn stands_as_it_is(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
 }
 
 /// Whether a comparison without case takes a character beyond ASCII for an ASCII letter: `ſ`, `K`, `ı`, `İ`.

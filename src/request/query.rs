@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::RejectedRequest;
+use super::{Reading, RejectedRequest};
 
 /// The parameter in which servers look for a token (RFC 6750, section 2.3).
 pub const TOKEN: &str = "access_token";
@@ -40,9 +40,10 @@ pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Re
 ///
 /// # Errors
 /// It stands there twice, or under a name or behind a separator that some servers take for it and others do not.
-pub fn scope<'q>(query: &'q str, name: &str, folds_case: bool) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
+pub fn scope<'q>(query: &'q str, name: &str, case: Reading) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
-    let named = |written: &str| if folds_case { written.eq_ignore_ascii_case(name) } else { written == name };
+    let folds = case == Reading::Folded;
+    let named = |written: &str| if folds { written.eq_ignore_ascii_case(name) } else { written == name };
     let mut found = None;
     for (written, value) in parameters(query) {
         if named(&written) && found.is_none() {
@@ -85,12 +86,16 @@ pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, s
     Cow::Owned(out)
 }
 
-/// Whether a parameter's name asks a framework to take its value for the method (Rails, Laravel, Symfony, Orthanc).
+/// Parameters that ask for another method under these names only: Rails, Laravel, Symfony, WordPress, Orthanc; Salesforce;
+/// Plack and Catalyst.
+const METHOD_OVERRIDES: [&str; 3] = ["_method", "_httpmethod", "x-tunneled-method"];
+
+/// Whether a parameter's name asks a framework to take its value for the method. ASP.NET MVC looks for the header's name
+/// in the query and in forms too.
 pub fn is_method_override(name: &str) -> bool {
-    // Rack overlooks brackets before a name.
-    let name = name.trim().trim_start_matches(['[', ']']);
-    let base = name.split(['[', ']']).next().unwrap_or(name);
-    same_name(base, "_method") || super::headers::is_method_override(base)
+    METHOD_OVERRIDES.iter().any(|known| is_taken_for(name, known))
+        || super::headers::is_method_override(name.trim())
+        || super::headers::is_method_override(base(name))
 }
 
 /// Adds the methods that the query asks for.
@@ -112,8 +117,14 @@ pub fn form_names(body: &[u8], name: &str) -> bool {
 
 /// Whether some framework takes `written` for `name`, brackets behind or before it included.
 fn is_taken_for(written: &str, name: &str) -> bool {
-    let base = written.trim_start_matches(['[', ']', ' ']).split(['[', ']', '\0']).next().unwrap_or_default();
-    same_name(base, name) || same_name(written, name)
+    same_name(base(written), name) || same_name(written, name)
+}
+
+/// The name that nesting frameworks make of one with brackets: Rack overlooks those before it, PHP and qs take those
+/// behind it for an index. PHP ends a name at NUL.
+fn base(written: &str) -> &str {
+    let open = written.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
+    open.split(['[', ']', '\0']).next().unwrap_or_default().trim()
 }
 
 /// Whether some framework takes the two names for one, the second without odd letters: PHP turns `.` and blanks into `_`, several ignore case.

@@ -28,6 +28,11 @@ pub struct Api {
     /// The names of the files of API keys that it believes; all of them where none is named. No two of them are
     /// presented in the same way.
     pub api_keys: Vec<Box<str>>,
+    /// The names of the sources of client certificates that it believes; all of them where none is named. Where it is
+    /// empty a certificate says nothing about the caller.
+    pub client_certificates: Vec<Box<str>>,
+    /// What names the caller of a request that has a client certificate and a token or key; `None` refuses it.
+    pub caller: Option<Caller>,
     /// Where permitted requests go.
     pub upstream: Upstream,
     /// What the upstream gets as `Host`.
@@ -75,10 +80,19 @@ pub enum AuditMode {
     Fast,
 }
 
+/// Caller: which of two credentials names the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// The client certificate; what stands beside it is not looked at and goes no further.
+    Certificate,
+    /// The token or API key; the certificate stands for the connection only.
+    Token,
+}
+
 impl Api {
     /// The names of all sources of identity that it believes: what the ids of its callers begin with.
     pub fn sources(&self) -> Vec<Box<str>> {
-        self.issuers.iter().chain(&self.api_keys).cloned().collect()
+        self.issuers.iter().chain(&self.api_keys).chain(&self.client_certificates).cloned().collect()
     }
 }
 
@@ -153,10 +167,20 @@ fn api(
     // What only watches must not keep the gateway from its start: it is read, and found wanting, like a reload.
     let candidate = fields.optional("candidate").and_then(|node| reading.path(node, "`candidate`"));
     let issuers = match fields.optional("issuers") {
-        Some(node) => names(node, "`issuers`", "issuer", &known.issuers, reading),
+        Some(node) => reading.known(node, "`issuers`", "issuer", &known.issuers),
         None => known.issuers.clone(),
     };
     let api_keys = fields.optional("api-keys");
+    let client_certificates = match fields.optional("client-certificates") {
+        Some(node) if matches!(&node.value, Value::List(items) if items.is_empty()) => Vec::new(),
+        Some(node) => {
+            let sort = "source of client certificates";
+            reading.known(node, "`client-certificates`", sort, &known.certificates)
+        }
+        None => known.certificates.clone(),
+    };
+    let words = [("certificate", Some(Caller::Certificate)), ("token", Some(Caller::Token))];
+    let caller = reading.word(fields.optional("caller"), "`caller`", &words, None);
     let upstream = fields.required("upstream", reading.findings);
     let upstream = upstream.and_then(|node| upstream::upstream(node, reading));
     let host = fields.optional("host").map_or(Some(HostHeader::AsReceived), |node| host_header(node, reading));
@@ -182,6 +206,8 @@ fn api(
         candidate,
         issuers,
         api_keys,
+        client_certificates,
+        caller,
         upstream: upstream?,
         host: host?,
         credential: credential?,
@@ -202,7 +228,7 @@ fn read_api_keys(
     reading: &mut Reading<'_>,
 ) -> Vec<Box<str>> {
     let chosen = match node {
-        Some(node) => names(node, "`api-keys`", "file of API keys", &known.key_names, reading),
+        Some(node) => reading.known(node, "`api-keys`", "file of API keys", &known.key_names),
         None => known.key_names.clone(),
     };
     let place = node.map_or(api, |node| node.place);
@@ -231,29 +257,13 @@ fn read_match(node: Option<&Node>, known: &Known, reading: &mut Reading<'_>) -> 
     let on = fields.optional("listeners");
     fields.finish(reading.findings);
     if let Some(node) = on {
-        found.listeners = names(node, "`listeners`", "listener", &known.listeners, reading);
+        found.listeners = reading.known(node, "`listeners`", "listener", &known.listeners);
     }
     let hosts = hosts.map(|node| read_hosts(node, reading));
     let path = path.map(|node| read_path(node, reading));
     found.hosts = hosts.unwrap_or(Some(Vec::new()))?;
     found.path = path.unwrap_or(Some("".into()))?;
     Some(found)
-}
-
-/// The names in a list, each of them known.
-fn names(node: &Node, what: &str, sort: &str, known: &[Box<str>], reading: &mut Reading<'_>) -> Vec<Box<str>> {
-    let names = reading.texts(node, what);
-    let Value::List(items) = &node.value else { return names };
-    for item in items {
-        if let Value::Scalar { text, .. } = &item.value
-            && !text.is_empty()
-            && !known.contains(text)
-        {
-            let finding = Finding::error(Code::UnknownName, Some(item.place), format!("no {sort} is named `{text}`"));
-            reading.finding(finding.suggest(text, known.iter().map(|name| &**name)));
-        }
-    }
-    names
 }
 
 /// The hosts that an API goes by; `None` behind a finding.

@@ -10,6 +10,8 @@ use crate::document::{Code, Fields, Finding, Node};
 pub struct Limits {
     /// Open connections of each listener.
     pub connections: usize,
+    /// Open connections of one address on each listener; `None` is no limit.
+    pub connections_per_address: Option<usize>,
     /// Requests on one HTTP/1.1 connection before it is closed; `None` is no limit.
     pub requests_per_connection: Option<u32>,
     /// Bytes of the request line and all headers.
@@ -26,8 +28,18 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Bytes of one request's body; `None` is no limit. An API may set its own.
     pub body: Option<u64>,
+    /// How long a client may send nothing of a body, or take nothing of an answer.
+    pub client_timeout: Duration,
+    /// Bytes a second at which a client sends a body or takes an answer, over each `client_timeout`; 0 is no limit.
+    pub least_rate: u64,
     /// The age at which an upgraded or streaming exchange ends.
     pub stream_age: Duration,
+    /// Streams open at once on one HTTP/2 connection.
+    pub http2_streams: u32,
+    /// Streams that a client may reset on one HTTP/2 connection in ten seconds.
+    pub http2_resets: u32,
+    /// Frames that carry nothing on one HTTP/2 connection in ten seconds.
+    pub http2_control_frames: u32,
     /// Refused credentials per address and minute before it gets 429; 0 is no limit.
     pub failed_credentials: u32,
     /// How long requests in flight may go on after SIGTERM.
@@ -38,6 +50,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: Some(2500),
             requests_per_connection: Some(10_000),
             header_bytes: 64 << 10,
             header_count: 100,
@@ -46,7 +59,12 @@ impl Default for Limits {
             tls_handshake: Duration::from_secs(10),
             keep_alive: Duration::from_secs(60),
             body: Some(100 << 20),
+            client_timeout: Duration::from_secs(60),
+            least_rate: 512,
             stream_age: Duration::from_secs(12 * 60 * 60),
+            http2_streams: 128,
+            http2_resets: 500,
+            http2_control_frames: 2000,
             failed_credentials: 60,
             drain: Duration::from_secs(30),
         }
@@ -72,6 +90,11 @@ pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
 
     let connections = fields.optional("connections");
     let connections = reading.count(connections, "`connections`", 10_000, 1, 1_000_000);
+    let per_address = fields.optional("connections-per-address");
+    let connections_per_address = match per_address {
+        Some(node) if super::value::is_word(node, "unlimited") => None,
+        some => Some(reading.count(some, "`connections-per-address`", 2500, 1, 1_000_000)),
+    };
     let requests = fields.optional("requests-per-connection");
     let requests_per_connection = match requests {
         Some(node) if super::value::is_word(node, "unlimited") => None,
@@ -91,8 +114,18 @@ pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
     let keep_alive = fields.optional("keep-alive");
     let keep_alive = reading.duration(keep_alive, "`keep-alive`", default.keep_alive, second, hour);
     let body = body(fields.optional("body"), default.body, reading);
+    let client_timeout = fields.optional("client-timeout");
+    let client_timeout =
+        reading.duration(client_timeout, "`client-timeout`", default.client_timeout, second / 10, hour);
+    let least_rate = reading.size(fields.optional("least-rate"), "`least-rate`", default.least_rate, 0, 1 << 30);
     let stream_age = fields.optional("stream-age");
     let stream_age = reading.duration(stream_age, "`stream-age`", default.stream_age, second, hour * 24 * 7);
+    let streams = fields.optional("http2-streams");
+    let http2_streams = narrow(reading.count(streams, "`http2-streams`", 128, 1, 10_000));
+    let resets = fields.optional("http2-resets");
+    let http2_resets = narrow(reading.count(resets, "`http2-resets`", 500, 1, 1_000_000));
+    let control = fields.optional("http2-control-frames");
+    let http2_control_frames = narrow(reading.count(control, "`http2-control-frames`", 2000, 10, 1_000_000));
     let failed = fields.optional("failed-credentials");
     let failed_credentials = narrow(reading.count(failed, "`failed-credentials`", 60, 0, 1_000_000));
     let drain = reading.duration(fields.optional("drain"), "`drain`", default.drain, second / 10, hour);
@@ -104,6 +137,7 @@ pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
     fields.finish(reading.findings);
     Limits {
         connections,
+        connections_per_address,
         requests_per_connection,
         header_bytes,
         header_count,
@@ -112,7 +146,12 @@ pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
         tls_handshake,
         keep_alive,
         body,
+        client_timeout,
+        least_rate,
         stream_age,
+        http2_streams,
+        http2_resets,
+        http2_control_frames,
         failed_credentials,
         drain,
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::Known;
 use super::secret::Secret;
 use super::value::Reading;
 use crate::document::{Code, Fields, Finding, Node, list};
@@ -27,6 +28,17 @@ pub struct Tls {
     pub certificates: Vec<Certificate>,
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
+    /// Which certificates clients are asked for; `None` asks for none.
+    pub client_certificates: Option<AskedFor>,
+}
+
+/// AskedFor: the client certificates that a listener asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedFor {
+    /// The names of their sources; never empty.
+    pub from: Vec<Box<str>>,
+    /// Whether a client without one is turned away.
+    pub required: bool,
 }
 
 /// Certificate: a chain and its key, both PEM files.
@@ -63,7 +75,7 @@ const SHORTEST_TOKEN: usize = 16;
 const LONGEST_SOCKET: usize = 107;
 
 /// The list under `listeners`.
-pub(super) fn listeners(node: &Node, known: &mut Vec<Box<str>>, reading: &mut Reading<'_>) -> Vec<Listener> {
+pub(super) fn listeners(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Vec<Listener> {
     let Some(items) = list(node, "`listeners`", reading.findings) else { return Vec::new() };
     if items.is_empty() {
         let message = "`listeners` is an empty list: nothing could be received";
@@ -132,7 +144,7 @@ pub(super) fn upgrade_socket(node: &Node, admin: &Admin, reading: &mut Reading<'
     Some(path)
 }
 
-fn listener(node: &Node, known: &mut Vec<Box<str>>, reading: &mut Reading<'_>) -> Option<Listener> {
+fn listener(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Option<Listener> {
     let mut fields = Fields::open(node, "a listener", reading.findings)?;
     let name = fields.optional("name");
     let address = fields.required("address", reading.findings);
@@ -140,26 +152,28 @@ fn listener(node: &Node, known: &mut Vec<Box<str>>, reading: &mut Reading<'_>) -
     let h2c = fields.optional("h2c");
     fields.finish(reading.findings);
     let name = name.and_then(|node| reading.label(node, "a listener's name"));
-    known.extend(name.map(Box::from));
-    let tls = tls.and_then(|node| read_tls(node, reading));
+    known.listeners.extend(name.map(Box::from));
+    let tls = tls.and_then(|node| read_tls(node, known, reading));
     let h2c_on = reading.flag(h2c, "`h2c`", false);
     if let (true, true, Some(node)) = (h2c_on, tls.is_some(), h2c) {
         reading.bad(node, "`h2c` is HTTP/2 without TLS, but this listener has `tls`").help("say `http2` there");
     }
     let address = address.and_then(|node| socket_address(node, reading))?;
     let name = name.map_or_else(|| address.to_string().into(), Box::from);
-    if !known.contains(&name) {
-        known.push(name.clone());
+    if !known.listeners.contains(&name) {
+        known.listeners.push(name.clone());
     }
     Some(Listener { name, address, tls, h2c: h2c_on })
 }
 
-fn read_tls(node: &Node, reading: &mut Reading<'_>) -> Option<Tls> {
+fn read_tls(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<Tls> {
     let mut fields = Fields::open(node, "`tls`", reading.findings)?;
     let certificates = fields.required("certificates", reading.findings);
     let http2 = fields.optional("http2");
+    let asked = fields.optional("client-certificates");
     fields.finish(reading.findings);
     let http2 = reading.flag(http2, "`http2`", true);
+    let client_certificates = asked.and_then(|node| asked_for(node, known, reading));
     let node = certificates?;
     let items = list(node, "`certificates`", reading.findings)?;
     if items.is_empty() {
@@ -167,7 +181,17 @@ fn read_tls(node: &Node, reading: &mut Reading<'_>) -> Option<Tls> {
         reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
     }
     let certificates = items.iter().filter_map(|item| certificate(item, reading)).collect();
-    Some(Tls { certificates, http2 })
+    Some(Tls { certificates, http2, client_certificates })
+}
+
+fn asked_for(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<AskedFor> {
+    let mut fields = Fields::open(node, "`client-certificates`", reading.findings)?;
+    let from = fields.required("from", reading.findings);
+    let required = fields.optional("required");
+    fields.finish(reading.findings);
+    let required = reading.flag(required, "`required`", false);
+    let from = reading.known(from?, "`from`", "source of client certificates", &known.certificates);
+    Some(AskedFor { from, required })
 }
 
 fn certificate(node: &Node, reading: &mut Reading<'_>) -> Option<Certificate> {

@@ -99,6 +99,7 @@ fn every_key_that_is_read_stands_in_gateway_yaml() {
         include_str!("api.rs"),
         include_str!("api_keys.rs"),
         include_str!("claims.rs"),
+        include_str!("client_certs.rs"),
         include_str!("headers.rs"),
         include_str!("issuer.rs"),
         include_str!("limits.rs"),

@@ -161,6 +161,23 @@ impl<'r> Reading<'r> {
         names
     }
 
+    /// The names of a list as [`Reading::texts`] reads it, each of them one of `known`; `sort` says what they name.
+    pub fn known(&mut self, node: &Node, what: &str, sort: &str, known: &[Box<str>]) -> Vec<Box<str>> {
+        let names = self.texts(node, what);
+        let Value::List(items) = &node.value else { return names };
+        for item in items {
+            if let Value::Scalar { text, .. } = &item.value
+                && !text.is_empty()
+                && !known.contains(text)
+            {
+                let message = format!("no {sort} is named `{text}`");
+                let finding = Finding::error(Code::UnknownName, Some(item.place), message);
+                self.finding(finding.suggest(text, known.iter().map(|name| &**name)));
+            }
+        }
+        names
+    }
+
     /// A path, seen from the folder of the settings file.
     pub fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
         let written = self.text(node, what)?;

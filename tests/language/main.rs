@@ -2,10 +2,15 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test ends with a panic, wherever the line stands that notices"
 )]
+
+#[expect(unreachable_pub, reason = "what is private here is what the package of the fuzz targets exports")]
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz;
 
 mod asking;
 mod dice;
@@ -18,7 +23,8 @@ mod world;
 
 mod agreement;
 mod cases;
-mod golden;
+mod corpora;
 mod differing;
+mod golden;
 mod properties;
 mod tables;

@@ -44,6 +44,11 @@ fn file() -> Shape {
             names(label(), issuer::key_source())
                 .says("Whose API keys are believed; the name is the first half of every id"),
         ),
+        (
+            "client-certificates",
+            names(label(), issuer::certificate_source())
+                .says("Whose client certificates are believed; the name is the first half of every id"),
+        ),
         ("apis", names(label(), api()).filled().says("What is guarded; the name stands in metrics and audit records")),
         ("token-cache", token_cache()),
         ("audit", audit()),
@@ -69,6 +74,15 @@ fn listener() -> Shape {
             ),
         ),
         ("http2", flag().says("Whether HTTP/2 is offered beside HTTP/1.1").otherwise(true)),
+        (
+            "client-certificates",
+            record([
+                ("from", texts().filled().distinct().says("The sources whose certificates count, by name")),
+                ("required", flag().says("Whether a client without one is turned away").otherwise(false)),
+            ])
+            .needs(["from"])
+            .says("Asks clients for certificates; without this key none is asked for"),
+        ),
     ])
     .needs(["certificates"]);
     record([
@@ -108,6 +122,14 @@ fn limits() -> Shape {
             number(1, 1_000_000).says("Connections open at once on each listener").otherwise(default.connections),
         ),
         (
+            "connections-per-address",
+            any([number(1, 1_000_000), word(["unlimited"])])
+                .says(
+                    "Connections of one address open at once on each listener, or `unlimited`; not of trusted proxies",
+                )
+                .otherwise(default.connections_per_address),
+        ),
+        (
             "requests-per-connection",
             any([number(1, 1_000_000_000), word(["unlimited"])])
                 .says("Requests on one HTTP/1.1 connection before it is closed, or `unlimited`")
@@ -136,7 +158,36 @@ fn limits() -> Shape {
                 .says("Bytes of one request's body, or `unlimited`; more is 413")
                 .otherwise(default.body.map_or("unlimited".to_owned(), show_size)),
         ),
+        (
+            "client-timeout",
+            lasting(
+                "How long a client may send nothing of a body, or take nothing of an answer",
+                default.client_timeout,
+            ),
+        ),
+        (
+            "least-rate",
+            size()
+                .says("Bytes a second of a body or an answer, over each `client-timeout`; 0B switches this off")
+                .otherwise(show_size(default.least_rate)),
+        ),
         ("stream-age", lasting("The age at which WebSockets and endless responses end", default.stream_age)),
+        (
+            "http2-streams",
+            number(1, 10_000).says("Streams open at once on one HTTP/2 connection").otherwise(default.http2_streams),
+        ),
+        (
+            "http2-resets",
+            number(1, 1_000_000)
+                .says("Streams that a client may reset on one HTTP/2 connection in ten seconds")
+                .otherwise(default.http2_resets),
+        ),
+        (
+            "http2-control-frames",
+            number(10, 1_000_000)
+                .says("Frames on one HTTP/2 connection in ten seconds that carry nothing")
+                .otherwise(default.http2_control_frames),
+        ),
         (
             "failed-credentials",
             number(0, 1_000_000)
@@ -172,6 +223,17 @@ fn api() -> Shape {
                 .filled()
                 .distinct()
                 .says("Whose API keys it believes, by name; all of them where the key is absent"),
+        ),
+        (
+            "client-certificates",
+            texts()
+                .distinct()
+                .says("Whose client certificates it believes, by name; all of them where the key is absent"),
+        ),
+        (
+            "caller",
+            word(["certificate", "token"])
+                .says("What names the caller where both come; without this key such a request is refused"),
         ),
         ("upstream", upstream()),
         (

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::routes::{Carrier, Method, Route};
 use crate::policy::template::Segment;
+use crate::request::Reading;
 use crate::vocabulary::{Cell, Cells, Subject};
 
 use super::area::Area;
@@ -34,7 +35,7 @@ enum Need<'p> {
 type Methods<'p> = BTreeMap<(String, &'p str), (&'p Route, &'p Method)>;
 
 pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
-    let folds = finder.old.policy.model.dialect.folds_case() && finder.new.policy.model.dialect.folds_case();
+    let folds = [finder.old, finder.new].iter().all(|side| side.policy.model.dialect.traits().case == Reading::Folded);
     let (old, new) = (methods(finder.old, folds), methods(finder.new, folds));
     let mut all = Vec::new();
     let mut callers = Vec::new();

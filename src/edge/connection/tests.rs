@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_millis(150);
 
 fn connection(h2c: bool) -> (Connection<DuplexStream>, DuplexStream) {
     let (server, client) = duplex(1024);
-    (Connection::new(server, Instant::now() + SOON, SOON, h2c), client)
+    (Connection::new(server, Instant::now() + SOON, Rules { header_time: SOON, ..Rules::default() }, h2c), client)
 }
 
 async fn read(connection: &mut Connection<DuplexStream>) -> io::Result<Vec<u8>> {

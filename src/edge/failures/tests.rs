@@ -1,6 +1,8 @@
 //! Who is over the limit, and until when.
 
-use super::Failures;
+use std::net::IpAddr;
+
+use super::{ADDRESSES, Failures};
 use crate::vocabulary::Timestamp;
 
 #[test]
@@ -31,4 +33,13 @@ fn zero_is_no_limit() {
     let failures = Failures::new(0);
     failures.count("10.0.0.1".parse().unwrap(), Timestamp(0));
     assert!(!failures.is_over("10.0.0.1".parse().unwrap(), Timestamp(0)));
+}
+
+#[test]
+fn addresses_without_number_take_no_more_room_than_there_is() {
+    let failures = Failures::new(1);
+    for number in 0..200_000_u32 {
+        failures.count(IpAddr::V4(number.into()), Timestamp(60));
+    }
+    assert!(failures.counts.len() <= ADDRESSES);
 }

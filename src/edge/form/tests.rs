@@ -79,17 +79,32 @@ fn a_body_without_a_type_is_scanned_like_a_form() {
 #[test]
 fn a_part_named_by_another_spelling_shows_too() {
     for part in [
-        "name*=utf-8''%5Fmethod;",
+        "; name*=utf-8''%5Fmethod;",
+        "; NAME*=utf-16le'en'_%00m%00",
+        // Werkzeug 3.1 joins these.
+        "; name*0=\"_me\"; name*1=\"thod\"",
+        ";name*0*=utf-8''%5Fme;",
         "name=\"\\_method\"",
         "name=_method\r\n",
         "name=\"  _method\"",
         "NAME = \"[_method]\"",
         "name='_method'",
         "name=\"X-HTTP-Method-Override\"",
+        // PHP 8.2 ends the first at its line, and joins the second from two.
+        "name=\"_method\r\n\r\nDELETE\r\n--x--\r\n",
+        "name=\"\r\n _method\"",
+        "name=\"\r\n _method\r\n\r\n",
     ] {
         assert!(Scan::of_parts().finds_override(part.as_bytes()), "{part}");
     }
-    for part in ["name=\"some_method\"", "name=\"method\"", "filename=\"a_method\"", "call some_method and more"] {
+    for part in [
+        "name=\"some_method\"",
+        "name=\"method\"",
+        "filename=\"a_method\"",
+        "call some_method and more",
+        "; filename*=utf-8''a",
+        "name*=2",
+    ] {
         assert!(!Scan::of_parts().finds_override(part.as_bytes()), "{part}");
     }
 }

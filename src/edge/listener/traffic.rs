@@ -9,7 +9,6 @@ use crate::edge::lifecycle::InFlight;
 pub struct Traffic {
     pub(super) open: InFlight,
     pub(super) accepted: AtomicU64,
-    pub(super) over_limit: AtomicU64,
     pub(super) handshakes_failed: AtomicU64,
     pub(super) accepts_failed: AtomicU64,
 }
@@ -23,11 +22,6 @@ impl Traffic {
     /// Connections taken in.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
-    }
-
-    /// Connections closed at once because the limit was reached.
-    pub fn over_limit(&self) -> u64 {
-        self.over_limit.load(Ordering::Relaxed)
     }
 
     /// Connections closed because they did not get as far as a first request: TLS failed, or time ran out.

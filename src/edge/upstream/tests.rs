@@ -99,10 +99,10 @@ async fn a_private_authority_and_the_right_name_are_both_needed() {
     let folder = tempfile::tempdir().unwrap();
     let served = certificate(folder.path(), "served", &["noah.test"]);
     let other = certificate(folder.path(), "other", &["noah.test"]);
-    let tls = Tls::load(&TlsPlan { certificates: vec![served.clone()], h2: true }).unwrap();
+    let tls = Tls::load(&TlsPlan { certificates: vec![served.clone()], h2: true, clients: None }).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let acceptor = Arc::new(tls.acceptor().unwrap());
+    let acceptor = tls.acceptor();
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
             let acceptor = acceptor.clone();

@@ -1,7 +1,7 @@
 //! Which parameters the gateway sees.
 
 use super::{scope, single, without};
-use crate::request::RejectedRequest;
+use crate::request::{Reading, RejectedRequest};
 
 #[test]
 fn a_parameter_that_counts_stands_there_once() {
@@ -55,7 +55,8 @@ fn a_scope_is_what_every_server_reads() {
         ("workspace=w1%00", false, ambiguous),
     ];
     for (query, folds, expected) in table {
-        let found = scope(query, "workspace", folds).map(|value| value.map(|value| value.into_owned()));
+        let found = scope(query, "workspace", if folds { Reading::Folded } else { Reading::Exact })
+            .map(|value| value.map(|value| value.into_owned()));
         assert_eq!(found, expected.map(|value| value.map(str::to_owned)), "{query}");
     }
 }

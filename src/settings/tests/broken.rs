@@ -124,6 +124,33 @@ const TABLE: &[(&str, &str, &str)] = &[
     ),
     ("apis:\n", "api-keys: { m: { file: k, header: x-portcullis-roles } }\napis:\n", "12:5 bad-value"),
     ("policy: noah.yaml\n", "policy: noah.yaml\n    api-keys: [machines]\n", "12:16 unknown-name"),
+    // Client certificates.
+    ("apis:\n", "client-certificates: { Big: { ca: c } }\napis:\n", "9:24 bad-value"),
+    ("apis:\n", "client-certificates: { hospital: { ca: c } }\napis:\n", "9:24 duplicate-name"),
+    (
+        "apis:\n",
+        "client-certificates: { m: { ca: c } }\napi-keys: { m: { file: k, basic: true } }\napis:\n",
+        "9:24 duplicate-name",
+    ),
+    ("apis:\n", "client-certificates: { m: {} }\napis:\n", "9:27 missing-key"),
+    ("apis:\n", "client-certificates: { m: { ca: missing } }\napis:\n", "9:33 unreadable"),
+    ("apis:\n", "client-certificates: { m: { ca: c, crl: [missing] } }\napis:\n", "9:42 unreadable"),
+    ("apis:\n", "client-certificates: { m: { ca: c, crl: d } }\napis:\n", "9:41 wrong-sort"),
+    ("apis:\n", "client-certificates: { m: { ca: c, stale-crl: accept } }\napis:\n", "9:47 bad-value"),
+    ("apis:\n", "client-certificates: { m: { ca: c, id: cn } }\napis:\n", "9:40 bad-value"),
+    ("apis:\n", "client-certificates: { m: { ca: c, service-apps: [] } }\napis:\n", "9:50 empty-value"),
+    ("policy: noah.yaml\n", "policy: noah.yaml\n    client-certificates: [m]\n", "12:27 unknown-name"),
+    ("policy: noah.yaml\n", "policy: noah.yaml\n    caller: key\n", "12:13 bad-value"),
+    (
+        "8080\n",
+        "8080\n    tls: { certificates: [{ chain: c, key: k }], client-certificates: { from: [m] } }\n",
+        "4:80 unknown-name",
+    ),
+    (
+        "8080\n",
+        "8080\n    tls: { certificates: [{ chain: c, key: k }], client-certificates: { from: [] } }\n",
+        "4:79 empty-value",
+    ),
     // APIs.
     ("  noah:\n", "  Noah:\n", "10:3 bad-value"),
     ("policy: noah.yaml", "policy: missing.yaml", "11:13 unreadable"),

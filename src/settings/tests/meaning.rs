@@ -41,6 +41,25 @@ fn orthanc_yaml_shows_orthanc_a_password_of_its_own() {
 }
 
 #[test]
+fn a_tls_upstream_without_a_server_name_does_not_load() {
+    for (url, more) in [
+        ("https://127.0.0.1:5080", ""),
+        ("https://[::1]:5080", ""),
+        ("https://127.0.0.1:5080", "server-name: \"\""),
+        ("https://noah.internal:5080", "server-name: \"\""),
+        ("https://127.0.0.1:5080", "server-name: \"[::1]\""),
+        ("https://127.0.0.1:5080", "server-name: \" \""),
+    ] {
+        let text = GATEWAY.replace("url: http://127.0.0.1:5080", &format!("url: {url}"));
+        let lines = load(&text.replace("#server-name: noah.internal", more)).unwrap_err();
+        assert!(!lines.is_empty(), "{url} {more}");
+    }
+    let named = GATEWAY.replace("url: http://127.0.0.1:5080", "url: https://127.0.0.1:5080");
+    let named = load(&named.replace("#server-name:", "server-name:")).unwrap();
+    assert_eq!(&*named.apis[0].upstream.tls.as_ref().unwrap().server_name, "noah.internal");
+}
+
+#[test]
 fn other_spellings_are_read_too() {
     let text = GATEWAY
         .replace("address: 127.0.0.1:9901", "address: unix:/run/portcullis/admin.sock")

@@ -2,4 +2,5 @@
 
 mod drain;
 mod faults;
+mod limits;
 mod upgrade;

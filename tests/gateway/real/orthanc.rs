@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::process::{Process, finish, installed, script};
+use super::servers::{Request, SEED, Spellings, each, exchange, get, shown, times};
 use crate::support::{Answer, Client, Gateway, PATIENCE, now, within};
+use crate::wire::client::find;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
@@ -276,6 +278,44 @@ async fn a_method_override_that_orthanc_obeys_gets_no_further_than_the_gateway()
             assert_eq!(clinic.orthanc.ids("/patients").await, patients, "{header} as {role}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orthanc_serves_no_refused_path_under_any_spelling() {
+    // What `/system` tells, and nothing else does.
+    const SECRET: &[u8] = b"\"ApiVersion\"";
+    let clinic = Clinic::open().await;
+    let targets = Spellings::of(SEED, &["/system"], &["/studies", "/patients"]).targets(2000 * times());
+    let tells = |answer: &Vec<u8>| find(answer, SECRET).is_some();
+
+    let basic = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
+    let straight = ([127, 0, 0, 1], clinic.orthanc.port).into();
+    let told = each(&targets, |target| exchange(straight, &get(target, &basic))).iter().filter(|a| tells(a)).count();
+    println!("orthanc: {} spellings, {told} of them open what is refused", targets.len());
+    assert!(told >= 20, "only {told} spellings open what is refused: the trial shows nothing");
+
+    let [viewer, archivist] = ["viewer", "archivist"].map(|role| format!("Bearer {}", token(role)));
+    let ask = |bytes: &[u8]| exchange(clinic.address(), bytes);
+    assert!(tells(&ask(&get(b"/system", &archivist))));
+    let answers = each(&targets, |target| ask(&get(target, &viewer)));
+    for (target, answer) in targets.iter().zip(&answers) {
+        assert!(!tells(answer), "`{}` opens what is refused", shown(target));
+    }
+    assert!(answers.iter().any(|answer| answer.starts_with(b"HTTP/1.1 200 ")), "nothing arrived");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orthanc_deletes_nothing_for_a_viewer() {
+    let clinic = Clinic::open().await;
+    clinic.store();
+    let patients = clinic.orthanc.ids("/patients").await;
+    let patient = format!("/patients/{}", patients[0]);
+    let mut chance = Spellings::of(SEED, &[], &[]);
+    let requests: Vec<_> = (0..500 * times()).map(|_| Request::next("GET", &patient, &mut chance)).collect();
+    let viewer = format!("Bearer {}", token("viewer"));
+    let answers = each(&requests, |request| exchange(clinic.address(), &request.bytes(&viewer)));
+    assert_eq!(clinic.orthanc.ids("/patients").await, patients);
+    assert!(answers.iter().any(|answer| answer.starts_with(b"HTTP/1.1 200 ")), "nothing arrived");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -364,7 +364,11 @@ fn an_editor_shows_a_misspelt_key_where_it_stands() {
         ("\npermissions:\n", "\npermisions:\n", "Property permisions is not allowed."),
         ("    asked-by:", "    askd-by:", "Property askd-by is not allowed."),
         ("    includes: [Level 2]", "    include: [Level 2]", "Property include is not allowed."),
-        ("dialect: aspnet", "dialect: aspnt", "Value is not accepted. Valid values: \"strict\", \"aspnet\"."),
+        (
+            "dialect: aspnet",
+            "dialect: aspnt",
+            "Value is not accepted. Valid values: \"strict\", \"aspnet\", \"iis\", \"tomcat\", \"spring\", \"php\", \"wsgi\", \"express\", \"nginx\".",
+        ),
         ("  /rtm:\n", "  rtm:\n", "A route is `/` and segments"),
     ] {
         assert_eq!(sound.matches(from).count(), 1, "{from}");

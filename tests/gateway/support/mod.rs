@@ -4,17 +4,21 @@ mod backend;
 mod client;
 mod gateway;
 mod load;
+mod pki;
 mod raw;
 mod settings;
 mod stage;
+mod tls;
 
 pub(crate) use backend::Backend;
 pub(crate) use client::{Answer, Client};
 pub(crate) use gateway::Gateway;
 pub(crate) use load::Load;
+pub(crate) use pki::{Authority, Holder};
 pub(crate) use raw::Wire;
 pub(crate) use settings::Settings;
 pub(crate) use stage::Stage;
+pub(crate) use tls::{TlsClient, client_config};
 
 use std::time::{Duration, Instant};
 

@@ -18,7 +18,11 @@ pub(crate) struct Client {
 impl Client {
     /// A connection to `at`.
     pub(crate) fn connect(at: SocketAddr) -> Self {
-        let stream = TcpStream::connect(at).expect("the gateway listens");
+        Self::of(TcpStream::connect(at).expect("the gateway listens"))
+    }
+
+    /// A client on a connection that stands already.
+    pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();

@@ -123,6 +123,29 @@ pub(super) fn key_source() -> Shape {
     .needs(["file"])
 }
 
+/// A source of client certificates.
+pub(super) fn certificate_source() -> Shape {
+    record([
+        ("ca", file_name().says("The authorities, as PEM; read again when they change").such_as("tls/machines-ca.pem")),
+        ("crl", list(file_name()).says("Their revocation lists, PEM or DER; read again when they change")),
+        (
+            "stale-crl",
+            word(["refuse", "accept"])
+                .says("What becomes of certificates when a revocation list is out of date")
+                .otherwise("refuse"),
+        ),
+        (
+            "id",
+            word(["subject-cn", "subject", "san-dns", "san-uri", "san-email"])
+                .says("What in a certificate is its holder's id, the second half")
+                .otherwise("subject-cn"),
+        ),
+        ("service-apps", texts().filled().distinct().says("The ids, without the name in front, that are service apps")),
+    ])
+    .beside([("stale-crl", &["crl"])])
+    .needs(["ca"])
+}
+
 fn may_claim() -> Shape {
     let kinds = list(word([Kind::User, Kind::Service].map(Kind::word)));
     record([

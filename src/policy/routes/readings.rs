@@ -1,0 +1,163 @@
+//! Readings: what else the server of a dialect may take a canonical path for.
+
+use std::borrow::Cow;
+
+use crate::policy::template::{Segment, Template};
+use crate::request::dialect::Traits;
+use crate::request::path::is_script;
+use crate::request::{CanonicalPath, Reading};
+use crate::vocabulary::RouteId;
+
+use super::Route;
+
+/// Readings: a dialect's traits, and what of them can matter to the routes of one policy.
+#[derive(Debug, Clone)]
+pub(super) struct Readings {
+    traits: &'static Traits,
+    /// The endings that some template has.
+    endings: Box<[&'static str]>,
+    /// No literal holds more dots: behind so many, every cut of a suffix reaches the same route.
+    dots: usize,
+}
+
+/// A path as a server reads it that overlooks or finds one thing more; `None` where there is no such thing.
+type Step = for<'p> fn(&'p str, &Traits) -> Option<Cow<'p, str>>;
+
+/// The steps, each of which a server may take or not, in this order.
+const STEPS: [Step; 4] = [slashes_decoded, script_overlooked, index_overlooked, end_slash_overlooked];
+
+impl Readings {
+    pub(super) fn of(traits: &'static Traits, routes: &[Route]) -> Self {
+        let patterns: Vec<String> = routes.iter().map(|route| route.template.pattern(true)).collect();
+        let has = |ending: &&str| patterns.iter().any(|text| text.len() > ending.len() && text.ends_with(*ending));
+        let dots = |segment: &Segment| match segment {
+            Segment::Literal(literal) => literal.matches('.').count(),
+            _ => 0,
+        };
+        let dots = routes.iter().flat_map(|route| route.template.segments()).map(dots).max().unwrap_or(0);
+        Self { traits, endings: traits.endings.iter().copied().filter(has).collect(), dots }
+    }
+
+    /// Whether there is nothing in a path, and no template, that any of them could begin with.
+    pub(super) fn has_none_of(&self, path: &CanonicalPath<'_>) -> bool {
+        path.is_plain() && self.endings.is_empty()
+    }
+
+    /// The first route that `reach` finds for another reading of a path that reached `id` by `template`.
+    pub(super) fn other(
+        &self,
+        text: &str,
+        template: &Template,
+        id: RouteId,
+        reach: &dyn Fn(&str) -> Option<RouteId>,
+    ) -> Option<RouteId> {
+        if self.traits.scripts == Reading::Either && runs_unlisted_script(text, template) {
+            // Which resource that is stands in no template.
+            return Some(id);
+        }
+        let named = matches!(template.segments().last(), Some(Segment::Literal(_)));
+        let streams = (self.traits.streams == Reading::Either).then(|| streams_cut(text, template)).flatten();
+        self.walk(&STEPS, text, named, reach).or_else(|| streams.and_then(|cut| self.walk(&STEPS, &cut, named, reach)))
+    }
+
+    fn walk(
+        &self,
+        steps: &[Step],
+        text: &str,
+        named: bool,
+        reach: &dyn Fn(&str) -> Option<RouteId>,
+    ) -> Option<RouteId> {
+        let Some((step, behind)) = steps.split_first() else { return self.end(text, named, reach) };
+        let taken = || step(text, self.traits).and_then(|text| self.walk(behind, &text, named, reach));
+        self.walk(behind, text, named, reach).or_else(taken)
+    }
+
+    /// The last things that a server does to a path: it cuts a suffix off, or looks for a file with another ending.
+    fn end(&self, text: &str, named: bool, reach: &dyn Fn(&str) -> Option<RouteId>) -> Option<RouteId> {
+        let stems = suffixes_cut(text).take(if self.traits.suffixes == Reading::Either { self.dots + 1 } else { 0 });
+        std::iter::once(text).chain(stems).find_map(|text| reach(text).or_else(|| self.ended(text, named, reach)))
+    }
+
+    /// A policy that names the path without the ending has said what it is.
+    fn ended(&self, text: &str, named: bool, reach: &dyn Fn(&str) -> Option<RouteId>) -> Option<RouteId> {
+        let stem = text.strip_suffix('/').unwrap_or(text);
+        let mut endings = self.endings.iter().filter(|_| !named);
+        endings.find_map(|ending| reach(&format!("{stem}{ending}")))
+    }
+}
+
+/// The path as the loosest server reads it whose suffixes begin at the first dot: for comparing templates.
+pub(in crate::policy) fn loosest(text: &str) -> &str {
+    let text = text.strip_suffix('/').filter(|text| !text.is_empty()).unwrap_or(text);
+    suffixes_cut(text).next().unwrap_or(text)
+}
+
+/// The path up to each dot of its last segment.
+fn suffixes_cut(text: &str) -> impl Iterator<Item = &str> {
+    let last = text.rfind('/').map_or(0, |at| at + 1);
+    let dots = text.match_indices('.').map(|(at, _)| at);
+    dots.filter(move |at| *at > last).filter_map(|at| text.get(..at))
+}
+
+fn slashes_decoded<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
+    let decodes = traits.encoded_slashes == Reading::Either && text.contains("%2F");
+    decodes.then(|| text.replace("%2F", "/").into())
+}
+
+/// `/index.php/secret` is `/secret` to what runs behind the script.
+fn script_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
+    if traits.scripts != Reading::Either {
+        return None;
+    }
+    let mut ends = text.match_indices('/').skip(1).map(|(at, _)| at);
+    ends.find_map(|end| {
+        let (before, behind) = text.split_at_checked(end)?;
+        let start = before.rfind('/')?;
+        is_script(before.get(start + 1..)?)
+            .then(|| format!("{}{behind}", before.get(..start).unwrap_or_default()).into())
+    })
+}
+
+fn index_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
+    let (folder, file) = text.rsplit_once('/').filter(|_| traits.index_files == Reading::Either)?;
+    let stem = file.split('.').next().filter(|stem| stem.len() < file.len())?;
+    if !stem.eq_ignore_ascii_case("index") && !stem.eq_ignore_ascii_case("default") {
+        return None;
+    }
+    let slash = folder.is_empty() || traits.end_slash != Reading::Folded;
+    text.get(..folder.len() + usize::from(slash)).map(Cow::Borrowed)
+}
+
+fn end_slash_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
+    let bare = text.strip_suffix('/').filter(|bare| !bare.is_empty());
+    bare.filter(|_| traits.end_slash == Reading::Either).map(Cow::Borrowed)
+}
+
+/// The path with no segment's text behind `:`, where the template does not spell that segment.
+fn streams_cut(text: &str, template: &Template) -> Option<String> {
+    if !text.contains(':') {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    for (at, segment) in text.split('/').skip(1).enumerate() {
+        let literal = matches!(template.segments().get(at), Some(Segment::Literal(_)));
+        let cut = segment.split(':').next().filter(|cut| !literal && !cut.is_empty());
+        out.push('/');
+        out.push_str(cut.unwrap_or(segment));
+    }
+    Some(out)
+}
+
+/// Whether a script that the template does not name would run with the rest of the path.
+fn runs_unlisted_script(text: &str, template: &Template) -> bool {
+    let literal = |at: usize| matches!(template.segments().get(at), Some(Segment::Literal(_)));
+    // An encoded slash is one here: the script may stand before it.
+    let segments = text.split('/').skip(1).enumerate();
+    let mut parts = segments.flat_map(|(at, segment)| segment.split("%2F").map(move |part| (at, part))).peekable();
+    while let Some((at, part)) = parts.next() {
+        if parts.peek().is_some() && is_script(part) && !literal(at) {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,190 @@
+//! Table: each dialect's traits, with where they come from.
+
+use super::Reading::{Either, Exact, Folded, Refused};
+use super::Traits;
+
+/// The union of all others: what one of them refuses it refuses, what one of them may read otherwise it reads both
+/// ways.
+pub(super) const STRICT: Traits = Traits {
+    word: "strict",
+    case: Either,
+    end_slash: Either,
+    path_parameters: Refused,
+    end_dots: Refused,
+    suffixes: Either,
+    encoded_slashes: Either,
+    windows_names: Refused,
+    streams: Either,
+    scripts: Either,
+    index_files: Either,
+    endings: &["/", "/index.php", "/index.html", ".php", ".html", ".htm"],
+    parameter_case: Exact,
+    reads_forms: true,
+};
+
+/// ASP.NET Core, «Routing»: literals are matched without case, a slash at the end does not count. Kestrel decodes all
+/// but `%2F` and gives `;`, dots and `:` no meaning. Names of query parameters are compared without case
+/// (`QueryCollection`). `UseHttpMethodOverride` reads the header; a form field only where the application names one.
+pub(super) const ASPNET: Traits = Traits {
+    word: "aspnet",
+    case: Folded,
+    end_slash: Folded,
+    path_parameters: Exact,
+    end_dots: Exact,
+    suffixes: Exact,
+    encoded_slashes: Exact,
+    windows_names: Exact,
+    streams: Exact,
+    scripts: Exact,
+    index_files: Exact,
+    endings: &[],
+    parameter_case: Folded,
+    reads_forms: false,
+};
+
+/// IIS with ASP.NET: routing as above, and files of NTFS below it. Windows cuts dots and blanks at the end of names,
+/// takes `~1` for a short name and `::$DATA` for the file (Microsoft, «Naming Files, Paths, and Namespaces»; MS-FSCC,
+/// section 2.1.5). ASP.NET takes tickets of sessions without cookies, `(S(…))`, out of the path wherever they stand, and
+/// refuses `:`. IIS 6 ended a name's suffix at `;` (CVE-2009-4444). `%2F` arrives decoded (http.sys).
+/// `.aspx`, `.ashx` and `.php` run with what follows as `PATH_INFO`; folders have default documents.
+/// `GetHttpMethodOverride` of ASP.NET MVC looks at header, form and query.
+pub(super) const IIS: Traits = Traits {
+    word: "iis",
+    case: Folded,
+    end_slash: Folded,
+    path_parameters: Refused,
+    end_dots: Refused,
+    suffixes: Exact,
+    encoded_slashes: Either,
+    windows_names: Refused,
+    streams: Refused,
+    scripts: Either,
+    index_files: Either,
+    endings: &[],
+    parameter_case: Folded,
+    reads_forms: true,
+};
+
+/// Tomcat takes `;…` out of every segment before it maps the path (Servlet 6.0, section 3.5), whatever the
+/// application does. Servlets are mapped with case (section 12.1). JAX-RS overlooks a slash at the end; Jersey and
+/// Struts map `/secret.json` and `/secret.action` to `/secret`. `encodedSolidusHandling` refuses, decodes or keeps `%2F`.
+/// `DefaultServlet` serves welcome files of folders.
+pub(super) const TOMCAT: Traits = Traits {
+    word: "tomcat",
+    case: Exact,
+    end_slash: Either,
+    path_parameters: Refused,
+    end_dots: Exact,
+    suffixes: Either,
+    encoded_slashes: Either,
+    windows_names: Exact,
+    streams: Exact,
+    scripts: Exact,
+    index_files: Either,
+    endings: &[],
+    parameter_case: Exact,
+    reads_forms: false,
+};
+
+/// Spring MVC matched `/secret.json` as `/secret` by default until 5.3 and `/secret/` until 6.0, and may be set to
+/// ignore case (`PathMatchConfigurer`). Matrix variables, `;…`, are not matched. `StrictHttpFirewall` refuses `;` and
+/// `%2F` where Spring Security stands before it, and may be told not to.
+/// `HiddenHttpMethodFilter` reads `_method` of forms.
+pub(super) const SPRING: Traits = Traits {
+    word: "spring",
+    case: Either,
+    end_slash: Folded,
+    path_parameters: Refused,
+    end_dots: Exact,
+    suffixes: Either,
+    encoded_slashes: Either,
+    windows_names: Exact,
+    streams: Exact,
+    scripts: Exact,
+    index_files: Either,
+    endings: &[],
+    parameter_case: Exact,
+    reads_forms: true,
+};
+
+/// Apache and FPM run the first script of a path, what follows is `PATH_INFO` (`AcceptPathInfo`,
+/// `fastcgi_split_path_info`), so that front controllers answer `/index.php/secret` as `/secret`. `MultiViews` and
+/// `try_files` find `/secret.php` for `/secret`, or the other way round. Symfony and Laravel match the decoded
+/// path, with case; files are found without case on macOS and Windows, where dots at the end do not count either.
+/// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`.
+pub(super) const PHP: Traits = Traits {
+    word: "php",
+    case: Either,
+    end_slash: Either,
+    path_parameters: Exact,
+    end_dots: Refused,
+    suffixes: Either,
+    encoded_slashes: Either,
+    windows_names: Exact,
+    streams: Exact,
+    scripts: Either,
+    index_files: Either,
+    endings: &["/", "/index.php", "/index.html", ".php", ".html", ".htm"],
+    parameter_case: Exact,
+    reads_forms: true,
+};
+
+/// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`, Flask serves both
+/// where `strict_slashes` is off. Django REST framework may take `/secret.json` for `/secret`
+/// (`format_suffix_patterns`). No framework of today reads overrides from forms by itself.
+pub(super) const WSGI: Traits = Traits {
+    word: "wsgi",
+    case: Exact,
+    end_slash: Either,
+    path_parameters: Exact,
+    end_dots: Exact,
+    suffixes: Either,
+    encoded_slashes: Either,
+    windows_names: Exact,
+    streams: Exact,
+    scripts: Exact,
+    index_files: Exact,
+    endings: &["/"],
+    parameter_case: Exact,
+    reads_forms: false,
+};
+
+/// Express: a router ignores case and a slash at the end unless it is told `caseSensitive` and `strict`; it matches
+/// what is not decoded, and decodes the parameters. `express.static` serves `index.html` of folders and may add
+/// `extensions`. The package `method-override` reads the header, or query and form where it is told to.
+pub(super) const EXPRESS: Traits = Traits {
+    word: "express",
+    case: Folded,
+    end_slash: Folded,
+    path_parameters: Exact,
+    end_dots: Exact,
+    suffixes: Exact,
+    encoded_slashes: Exact,
+    windows_names: Exact,
+    streams: Exact,
+    scripts: Exact,
+    index_files: Either,
+    endings: &["/index.html", ".html", ".htm"],
+    parameter_case: Exact,
+    reads_forms: true,
+};
+
+/// nginx decodes once, `%2F` included, before it looks for a `location`; `~*` ignores case. `index` and `try_files`
+/// find `/a/`, `/a/index.html` and `/a.html` for `/a`. On Windows dots and blanks at the end do not count.
+/// It hands nothing on that is no header name of letters, digits and `-`.
+pub(super) const NGINX: Traits = Traits {
+    word: "nginx",
+    case: Either,
+    end_slash: Either,
+    path_parameters: Exact,
+    end_dots: Refused,
+    suffixes: Exact,
+    encoded_slashes: Either,
+    windows_names: Exact,
+    streams: Exact,
+    scripts: Exact,
+    index_files: Either,
+    endings: &["/", "/index.html", ".html", ".htm"],
+    parameter_case: Exact,
+    reads_forms: false,
+};

@@ -1,0 +1,28 @@
+//! What a path may begin with.
+
+use super::may_begin;
+
+#[test]
+fn a_prefix_is_seen_through_everything_that_some_server_overlooks() {
+    for path in [
+        "/inner",
+        "/inner/a",
+        "/INNER/a",
+        "/inner;x/a",
+        "/inner%3Bx/a",
+        "/inner./a",
+        "/inner%20/a",
+        "/inner%2Fa",
+        "/%2Finner/a",
+        "/(S(1))/inner/a",
+        "/index.php/inner/a",
+        "/inner.json",
+        "/inner:x/a",
+    ] {
+        assert!(may_begin(path, "/inner"), "{path}");
+    }
+    for path in ["/", "/inne", "/inners/a", "/other/inner", "/in/ner", "/inner.json/a"] {
+        assert!(!may_begin(path, "/inner"), "{path}");
+    }
+    assert!(may_begin("/anything", ""));
+}

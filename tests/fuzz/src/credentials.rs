@@ -1,0 +1,103 @@
+//! Credentials: no bytes prove a caller but those that were signed or handed out, and keys of any text are read or refused.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::document::{Findings, Sources};
+use portcullis::identity::issuer::{ClaimPaths, MayClaim, ServiceRule};
+use portcullis::identity::{self, Credentials, Issuer, KeySet, PresentedKey, key_file};
+use portcullis::vocabulary::Timestamp;
+use serde_json::Value;
+
+const SECRET: &[u8] = b"a secret of thirty-two bytes....";
+const NOW: Timestamp = Timestamp(1_700_000_000);
+const ISS: &str = "https://login.example.com";
+const AUDIENCE: &str = "fuzz";
+
+/// Reads the first byte of `data` as a choice of what the rest is: header fields, a token's parts to sign, a set of keys,
+/// a file of API keys and a key.
+pub fn run(data: &[u8]) {
+    let Some((choice, rest)) = data.split_first() else { return };
+    match choice % 4 {
+        0 => presented(rest),
+        1 => signed(rest),
+        2 => drop(std::str::from_utf8(rest).map(KeySet::from_text)),
+        _ => handed_out(rest),
+    }
+}
+
+/// Fields as received: whatever stands in them, nobody has signed it.
+fn presented(data: &[u8]) {
+    let mut parts = data.split(|&byte| byte == 0xff);
+    let query = parts.next().and_then(|query| std::str::from_utf8(query).ok()).filter(|query| !query.is_empty());
+    let values: Vec<&[u8]> = parts.collect();
+    let (keys, authorization) = values.split_at(values.len() / 2);
+    let credentials =
+        Credentials::new(authorization.iter().copied()).with_basic().with_keys("x-key", keys.iter().copied());
+    let credentials = credentials.with_query_token(query);
+    let sent = usize::from(query.is_some()) + values.len();
+    if let Ok(presented) = credentials.presented() {
+        assert!(sent < 2, "{sent} credentials are one");
+        let _ = PresentedKey::read(presented);
+    }
+    if let Ok(subject) = identity::identify(&credentials, authority().as_slice(), NOW) {
+        assert!(sent == 0 && subject.id.is_none(), "unsigned bytes prove {:?}", subject.id);
+    }
+}
+
+/// A header and claims that are signed as they are: the signature is good, and still every rule holds.
+fn signed(data: &[u8]) {
+    let mut parts = data.splitn(2, |&byte| byte == 0xff);
+    let (Some(header), Some(claims)) = (parts.next(), parts.next()) else { return };
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), message.as_bytes());
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+    let Ok(verified) = identity::verify(&token, authority().as_slice(), NOW) else { return };
+    let header: Value = serde_json::from_slice(header).expect("a header that counts is JSON");
+    let claims: Value = serde_json::from_slice(claims).expect("claims that count are JSON");
+    assert_eq!(header["alg"], "HS256", "the key chooses the algorithm");
+    assert!(header.get("crit").is_none() && header.get("b64").is_none());
+    assert_eq!(claims["iss"], ISS);
+    let meant = |audience: &Value| audience == AUDIENCE;
+    assert!(meant(&claims["aud"]) || claims["aud"].as_array().is_some_and(|list| list.iter().any(meant)));
+    let end = claims["exp"].as_f64().expect("an end is a number");
+    assert!(end + 30.0 > NOW.0 as f64 && verified.expires > NOW);
+    let id = verified.subject.id.expect("who is proven has an id");
+    assert!(&*id.source == "fuzz" && !id.name.trim().is_empty(), "{id}");
+}
+
+/// A file of keys and one key: it counts only where the file holds its digest, which no fuzzer finds.
+fn handed_out(data: &[u8]) {
+    let mut parts = data.splitn(2, |&byte| byte == 0xff);
+    let (Some(file), Some(value)) = (parts.next(), parts.next()) else { return };
+    let Ok(text) = std::str::from_utf8(file) else { return };
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let file = sources.add("keys.yaml", text);
+    let Some(entries) = key_file::read(&sources, file, &mut findings) else {
+        assert!(findings.has_errors(), "no keys without an error");
+        return;
+    };
+    let ring = key_file::ring(entries, "fuzz", &MayClaim::default());
+    let header = identity::Presented::Key { header: "x-key", value };
+    let Ok(presented) = PresentedKey::read(header) else { return };
+    if let Ok(verified) = ring.verify(&presented, NOW) {
+        assert!(verified.expires > NOW);
+        let id = verified.subject.id.as_ref().expect("a key has an id");
+        assert!(value.starts_with(format!("{}:", id.name).as_bytes()));
+    }
+}
+
+fn authority() -> Vec<(Issuer, KeySet)> {
+    let issuer = Issuer {
+        name: "fuzz".into(),
+        iss: ISS.into(),
+        audiences: vec![AUDIENCE.into()],
+        claims: ClaimPaths::default(),
+        service: ServiceRule::default(),
+        may_claim: MayClaim::default(),
+        leeway: 10,
+        max_lifetime: 86_400,
+        max_length: 8192,
+    };
+    vec![(issuer, KeySet::from_secret(SECRET).expect("the secret is long enough"))]
+}

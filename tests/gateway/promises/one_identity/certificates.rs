@@ -1,0 +1,289 @@
+//! Client certificates: whom they name, beside what, and for how long.
+
+mod reload;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::client::conn::http2::handshake;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{ExtendedKeyUsagePurpose, KeyPair};
+use rustls::ClientConfig;
+use serde_json::{Value, json};
+
+use crate::support::{Authority, Holder, PATIENCE, TlsClient, client_config, within};
+use crate::wire::origin::Origin;
+use crate::wire::scene::{Plan, STRICT, Scene, until};
+
+const THINGS: &str = "GET /t1/things";
+
+const USERS: &str = "users:\n  stations/alice: { roles: [user], tenants: [t1] }\n";
+
+/// Clinic: a scene whose listener `secure` asks for the certificates of an authority of stations.
+struct Clinic {
+    scene: Scene,
+    stations: Authority,
+    /// The gateway's own certificate.
+    server: String,
+}
+
+impl Clinic {
+    fn open() -> Self {
+        Self::with(|plan| plan)
+    }
+
+    fn with(change: impl FnOnce(Plan) -> Plan) -> Self {
+        Self::before(Origin::start(), change)
+    }
+
+    fn before(origin: Origin, change: impl FnOnce(Plan) -> Plan) -> Self {
+        let stations = Authority::new("stations");
+        let (server, key) = server();
+        let plan = Scene::of(origin, &format!("{STRICT}{USERS}"))
+            .with("/listeners", listeners(&json!({ "from": ["stations"] })))
+            .with("/client-certificates/stations", json!({ "ca": "ca.pem", "crl": ["stations.crl"] }))
+            .file("ca.pem", stations.pem())
+            .file("stations.crl", stations.revoking(&[66], 3600))
+            .file("chain.pem", server.clone())
+            .file("key.pem", key);
+        let scene = change(plan).start();
+        until("both listeners are up", || scene.gateway.logged("listening").len() == 2);
+        Self { scene, stations, server }
+    }
+
+    fn config(&self, holder: Option<&Holder>) -> Arc<ClientConfig> {
+        client_config(&self.server, holder)
+    }
+
+    fn connect(&self, holder: Option<&Holder>) -> TlsClient {
+        TlsClient::connect(self.scene.gateway.listener("secure"), &self.config(holder))
+    }
+
+    /// Status and the audit's detail, of a request on a connection of its own; 0 where the handshake fails.
+    fn ask(&self, holder: Option<&Holder>, headers: &[&str]) -> (u16, Value) {
+        self.ask_on(&mut self.connect(holder), headers)
+    }
+
+    fn ask_on(&self, client: &mut TlsClient, headers: &[&str]) -> (u16, Value) {
+        match client.ask(THINGS, headers) {
+            Ok(said) if said.status == 401 => (401, self.scene.record(&said.decision)["detail"].clone()),
+            Ok(said) => (said.status, Value::Null),
+            Err(_) => (0, Value::Null),
+        }
+    }
+
+    fn ready(&self) -> Value {
+        self.scene.wait(self.scene.gateway.admin("/ready")).json()
+    }
+
+    fn reloads(&self, what: &str, result: &str) -> f64 {
+        let name = format!("portcullis_reloads_total{{api=\"\",result=\"{result}\",what=\"{what}\"}}");
+        self.scene.wait(self.scene.gateway.metric(&name))
+    }
+}
+
+/// A certificate for `noah.test` that vouches for itself, and its key.
+fn server() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["noah.test".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+fn listeners(asked: &Value) -> Value {
+    let tls = json!({ "certificates": [{ "chain": "chain.pem", "key": "key.pem" }], "client-certificates": asked });
+    json!([
+        { "address": "127.0.0.1:0", "name": "plain" },
+        { "address": "127.0.0.1:0", "name": "secure", "tls": tls },
+    ])
+}
+
+#[test]
+fn a_certificate_names_its_caller_and_nothing_else_may_speak_of_one() {
+    let clinic = Clinic::open();
+    let alice = clinic.stations.client("alice", 1);
+    let disguised = [
+        "X-Client-Cert: x",
+        "X-SSL-Client-Cert: x",
+        "X-SSL-Client-S-DN: x",
+        "SSL_CLIENT_S_DN: x",
+        "ssl-client-verify: x",
+        "Client-Cert: x",
+        "Client-Cert-Chain: x",
+        "X-Forwarded-Client-Cert: x",
+        "X-ARR-ClientCert: x",
+        "X-Forwarded-Tls-Client-Cert: x",
+        "Cf-Client-Cert-Der-Base64: x",
+        "X-Amzn-Mtls-Clientcert: x",
+    ];
+    let mut client = clinic.connect(Some(&alice));
+    for _ in 0..2 {
+        let said = client.ask(THINGS, &disguised).unwrap();
+        assert_eq!(said.status, 200, "{said:?}");
+        let seen = clinic.scene.origin.last();
+        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("stations/alice"));
+        assert!(!seen.fields().iter().any(|(_, value)| value == "x"), "{}", seen.text());
+        let record = clinic.scene.record(&seen.header("x-portcullis-decision").unwrap());
+        assert_eq!((&record["proof"], &record["caller"]), (&json!("certificate"), &json!("stations/alice")));
+    }
+    // Who is not listed has proved who he is, and holds nothing.
+    let bob = clinic.stations.client("bob", 2);
+    assert_eq!(clinic.ask(Some(&bob), &[]).0, 403);
+    // Without one a token is as good as anywhere, and nothing is nothing.
+    assert_eq!(clinic.ask(None, &[&clinic.scene.bearer(&["user"])]).0, 200);
+    assert_eq!(clinic.ask(None, &[]), (401, json!("no-credential")));
+    assert_eq!(clinic.ask(Some(&clinic.stations.client("client:app", 3)), &[]), (401, json!("reserved-id")));
+    assert_eq!(clinic.ask(Some(&clinic.stations.client("", 3)), &[]), (401, json!("no-id")));
+}
+
+#[test]
+fn a_certificate_names_its_caller_over_http2() {
+    let clinic = Clinic::open();
+    let holder = clinic.stations.client("alice", 1);
+    clinic.scene.wait(async {
+        let mut config = ClientConfig::clone(&clinic.config(Some(&holder)));
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let socket = tokio::net::TcpStream::connect(clinic.scene.gateway.listener("secure")).await.unwrap();
+        let name = rustls::pki_types::ServerName::try_from("noah.test").unwrap();
+        let stream = pingora::tls::TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+        let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(async move { connection.await.ok() });
+        let mut status = async || {
+            let request = Request::get("https://noah.test/t1/things").body(Empty::<Bytes>::new()).unwrap();
+            sender.ready().await.unwrap();
+            sender.send_request(request).await.unwrap().status().as_u16()
+        };
+        assert_eq!(status().await, 200);
+        assert_eq!(clinic.scene.origin.last().header("x-portcullis-subject").as_deref(), Some("stations/alice"));
+        clinic.scene.stage.write("stations.crl", &clinic.stations.revoking(&[1], 3600));
+        within(PATIENCE, "the open connection is refused", async || (status().await == 401).then_some(())).await;
+    });
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_ends_the_handshake_and_is_not_taken_for_none() {
+    let clinic = Clinic::open();
+    let other = Authority::new("stations");
+    let serving = |params: &mut rcgen::CertificateParams| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    let key = KeyPair::generate().unwrap();
+    let own = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem();
+    let table = [
+        ("of an authority with the same name", other.client("alice", 1)),
+        ("expired", clinic.stations.expiring("alice", 1, -5)),
+        ("for servers", clinic.stations.signed("alice", 1, serving)),
+        ("revoked", clinic.stations.client("alice", 66)),
+        ("of its own authority", Holder { chain: own, key: key.serialize_pem() }),
+    ];
+    let token = clinic.scene.bearer(&["user"]);
+    for (what, holder) in &table {
+        for (line, headers) in [(THINGS, vec![]), (THINGS, vec![&*token]), ("GET /open", vec![])] {
+            assert!(clinic.connect(Some(holder)).ask(line, &headers).is_err(), "{what}: {line}");
+        }
+    }
+    assert_eq!(clinic.scene.origin.count(), 0);
+    assert_eq!(clinic.connect(None).ask("GET /open", &[]).unwrap().status, 200);
+}
+
+#[test]
+fn where_certificates_are_required_nobody_comes_without() {
+    let asked = json!({ "from": ["stations"], "required": true });
+    let clinic = Clinic::with(|plan| plan.with("/listeners", listeners(&asked)));
+    assert!(clinic.connect(None).ask("GET /open", &[&clinic.scene.bearer(&["user"])]).is_err());
+    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]).0, 200);
+}
+
+#[test]
+fn a_certificate_beside_a_token_is_refused_until_the_settings_say_which_counts() {
+    let clinic = Clinic::open();
+    let (alice, token) = (clinic.stations.client("alice", 1), clinic.scene.bearer(&["user"]));
+    let both = (401, json!("certificate-beside-token"));
+    assert_eq!(clinic.ask(Some(&alice), &[&token]), both);
+    assert_eq!(clinic.ask(Some(&alice), &["Authorization: Bearer a.b.c"]), both);
+    assert_eq!(clinic.ask(Some(&alice), &[&token, &token]), (401, json!("several-credentials")));
+    let said = clinic.connect(Some(&alice)).ask("GET /t1/things?access_token=a.b.c", &[]).unwrap();
+    assert_eq!(clinic.scene.record(&said.decision)["detail"], "several-credentials");
+    assert_eq!(clinic.scene.origin.count(), 0);
+
+    let named = |clinic: &Clinic, headers: &[&str]| {
+        assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), headers).0, 200);
+        let seen = clinic.scene.origin.last();
+        (seen.header("x-portcullis-subject").unwrap(), seen.header("authorization").is_some())
+    };
+    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("certificate")));
+    let token = clinic.scene.bearer(&["user"]);
+    assert_eq!(named(&clinic, &[&token]), ("stations/alice".to_owned(), false), "the token goes no further");
+    assert_eq!(clinic.ask(None, &[&token]).0, 200);
+
+    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("token")));
+    let token = clinic.scene.bearer(&["user"]);
+    assert_eq!(named(&clinic, &[&token]), ("test/alice".to_owned(), true));
+    assert_eq!(named(&clinic, &[]), ("stations/alice".to_owned(), false));
+    let alice = clinic.stations.client("alice", 1);
+    let bad = clinic.ask(Some(&alice), &["Authorization: Bearer a.b.c"]);
+    assert_eq!(bad, (401, json!("malformed-token")), "the certificate does not step in for a bad token");
+
+    let clinic = Clinic::with(|plan| plan.with("api/client-certificates", json!([])).policy(USERS, ""));
+    let token = clinic.scene.bearer(&["user"]);
+    assert_eq!(named(&clinic, &[&token]), ("test/alice".to_owned(), true));
+    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]), (401, json!("no-credential")));
+    assert!(clinic.connect(Some(&clinic.stations.client("alice", 66))).ask("GET /open", &[]).is_err());
+}
+
+#[test]
+fn one_source_of_certificates_cannot_speak_for_another_ones_callers() {
+    let doctors = Authority::new("doctors");
+    let file = doctors.pem();
+    let two = |plan: Plan| {
+        plan.with("/client-certificates/doctors", json!({ "ca": "doctors.pem", "service-apps": ["sync"] }))
+            .file("doctors.pem", file)
+            .with("/listeners", listeners(&json!({ "from": ["stations", "doctors"] })))
+    };
+    let clinic = Clinic::with(|plan| two(plan).with("/issuers", json!({})));
+    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]).0, 200);
+    // The same name of another authority is another caller, who has no role.
+    let said = clinic.connect(Some(&doctors.client("alice", 66))).ask(THINGS, &[]).unwrap();
+    let record = clinic.scene.record(&said.decision);
+    assert_eq!((said.status, &record["caller"]), (403, &json!("doctors/alice")));
+    let said = clinic.connect(Some(&doctors.client("sync", 2))).ask(THINGS, &[]).unwrap();
+    assert_eq!(clinic.scene.record(&said.decision)["caller_kind"], "service");
+
+    let doctors = Authority::new("doctors");
+    let file = doctors.pem();
+    let clinic = Clinic::with(|plan| {
+        plan.with("/client-certificates/doctors", json!({ "ca": "doctors.pem" }))
+            .file("doctors.pem", file)
+            .with("/listeners", listeners(&json!({ "from": ["stations", "doctors"] })))
+            .with("api/client-certificates", json!(["stations"]))
+    });
+    assert_eq!(clinic.ask(Some(&doctors.client("alice", 1)), &[]), (401, json!("certificate-untrusted")));
+    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]).0, 200);
+}
+
+#[test]
+fn a_token_that_is_bound_to_a_certificate_goes_with_that_one_only() {
+    use aws_lc_rs::digest::{SHA256, digest};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("token")));
+    let (mine, other) = (clinic.stations.client("alice", 1), clinic.stations.client("alice", 2));
+    let der = CertificateDer::from_pem_slice(mine.chain.as_bytes()).unwrap();
+    let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &der));
+    let token = |cnf: Value| {
+        let claims = json!({ "sub": "alice", "roles": ["user"], "cnf": cnf });
+        format!("Authorization: Bearer {}", clinic.scene.stage.token(claims))
+    };
+    let elsewhere = (401, json!("token-bound-elsewhere"));
+    let bound = token(json!({ "x5t#S256": thumbprint }));
+    for _ in 0..2 {
+        assert_eq!(clinic.ask(Some(&mine), &[&bound]).0, 200);
+        assert_eq!(clinic.ask(Some(&other), &[&bound]), elsewhere);
+        assert_eq!(clinic.ask(None, &[&bound]), elsewhere);
+    }
+    assert_eq!(clinic.ask(Some(&mine), &[&token(json!({ "x5t#S256": 5 }))]), elsewhere);
+    assert_eq!(clinic.ask(None, &[&token(json!({ "jkt": "another kind" }))]).0, 200);
+}

@@ -1,0 +1,202 @@
+//! Trial: what a server serves to spellings and overrides, straight and through the gateway.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::front::Front;
+use super::overrides::Request;
+use super::server::{DELETED, OPEN, SECRET, Server};
+use super::spellings::Spellings;
+use crate::wire::client::find;
+use crate::wire::scene::until;
+
+/// How many spellings are tried on each server; `PORTCULLIS_SPELLINGS=50` tries fifty times as many.
+const SPELLINGS: usize = 6_000;
+/// How many overrides are tried on each server.
+const OVERRIDES: usize = 1000;
+/// What the spellings and overrides are made from.
+pub(in crate::real) const SEED: u64 = 20_240_607;
+
+/// Trial: a server, and the paths of its application.
+pub(super) struct Trial {
+    pub(super) server: Server,
+    secret: Vec<&'static str>,
+    open: Vec<&'static str>,
+    tries: usize,
+}
+
+impl Trial {
+    /// A trial of a server.
+    pub(super) fn of(server: Server) -> Self {
+        Self { server, secret: Vec::new(), open: Vec::new(), tries: SPELLINGS }
+    }
+
+    /// With the paths of what is refused.
+    pub(super) fn secret<const N: usize>(mut self, paths: [&'static str; N]) -> Self {
+        self.secret = paths.to_vec();
+        self
+    }
+
+    /// With the paths of what is open.
+    pub(super) fn open<const N: usize>(mut self, paths: [&'static str; N]) -> Self {
+        self.open = paths.to_vec();
+        self
+    }
+
+    /// With fewer tries, for a server that takes its time.
+    pub(super) fn tries(mut self, tries: usize) -> Self {
+        self.tries = tries;
+        self
+    }
+
+    /// Tries spellings: straight, under `strict`, and under the server's own dialect. At least `least` of them must
+    /// open what is refused where there is no gateway.
+    pub(super) fn spellings(self, dialect: &str, least: usize) {
+        let targets = Spellings::of(SEED, &self.secret, &self.open).targets(self.tries * times());
+        let served = count(&each(&targets, |target| self.server.ask(&get(target, ""))));
+        println!("{}: {} spellings, served straight: {served:?}", self.server.name, targets.len());
+        assert!(served[1] >= least, "only {} spellings open what is refused: the trial shows nothing", served[1]);
+        for dialect in ["strict", dialect] {
+            self.through(dialect, &targets);
+        }
+    }
+
+    /// Tries overrides: straight, and through the gateway under `strict` and the server's own dialect, as a caller who
+    /// may do everything but delete. At least `least` of them must delete where there is no gateway.
+    pub(super) fn overrides(self, dialect: &str, least: usize) {
+        let mut chance = Spellings::of(SEED, &[], &[]);
+        let requests: Vec<Request> =
+            (0..OVERRIDES.min(self.tries) * times()).map(|_| Request::next("POST", "/open/o2", &mut chance)).collect();
+        let deletes = |answer: &Vec<u8>| find(answer, DELETED).is_some();
+        let straight = each(&requests, |request| self.server.ask(&request.bytes("")));
+        let deleted = straight.iter().filter(|answer| deletes(answer)).count();
+        println!("{}: {} overrides, {deleted} of them delete", self.server.name, requests.len());
+        assert!(deleted >= least, "only {deleted} overrides delete: the trial shows nothing");
+        for dialect in ["strict", dialect] {
+            for overrides in ["reject", "strip", "evaluate"] {
+                self.override_through(dialect, overrides, &requests);
+            }
+        }
+    }
+
+    fn override_through(&self, dialect: &str, overrides: &str, requests: &[Request]) {
+        let front = Front::start(&self.server, dialect, overrides);
+        let name = format!("{} under {dialect} and {overrides}", self.server.name);
+        let before = self.server.journal().len();
+        let (caller, remover) = (front.credential(&["Look"]), front.credential(&["Look", "Remove"]));
+        let answers = each(requests, |request| front.ask(&request.bytes(&caller)));
+        let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
+        for (request, answer) in requests.iter().zip(&answers) {
+            *statuses.entry(shown(answer.get(9..12).unwrap_or_default())).or_default() += 1;
+            assert!(find(answer, DELETED).is_none(), "{name}: it deletes: {}", shown(&request.bytes("")));
+        }
+        println!("{name}: statuses {statuses:?}");
+        let done = self.server.journal().split_off(before);
+        let deletions: Vec<_> = done.iter().filter(|line| line.method == "DELETE").collect();
+        assert!(deletions.is_empty(), "{name}: {deletions:#?}");
+        assert!(!done.is_empty(), "{name}: nothing arrived, the trial shows nothing");
+        // Who may do both gets what it asks for under `evaluate` only.
+        let both = find(&front.ask(&Request::plain().bytes(&remover)), DELETED).is_some();
+        assert_eq!(both, overrides == "evaluate", "{name}");
+    }
+
+    fn through(&self, dialect: &str, targets: &[Vec<u8>]) {
+        let front = Front::start(&self.server, dialect, "reject");
+        let name = format!("{} under {dialect}", self.server.name);
+        let (caller, holder) = (front.credential(&["Look"]), front.credential(&["Pry"]));
+        for path in &self.secret {
+            let refused = front.ask(&get(path.as_bytes(), &caller));
+            assert!(refused.starts_with(b"HTTP/1.1 403 "), "{name}: {path}: {}", shown(&refused));
+        }
+        let answers = each(targets, |target| front.ask(&get(target, &caller)));
+        let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
+        let mut told = Vec::new();
+        for (target, answer) in targets.iter().zip(&answers) {
+            *statuses.entry(shown(answer.get(9..12).unwrap_or_default())).or_default() += 1;
+            if find(answer, SECRET).is_some() {
+                told.push(shown(target));
+            }
+        }
+        println!("{name}: served {:?}, statuses {statuses:?}", count(&answers));
+        assert!(told.is_empty(), "{name}: {} spellings open what is refused: {told:#?}", told.len());
+
+        // What is open is served in its plain spelling, and what is refused to who may have it.
+        let mut last = String::new();
+        for (paths, credential, marker) in [(&self.open, &caller, OPEN), (&self.secret, &holder, SECRET)] {
+            for path in paths {
+                let before = self.server.journal().len();
+                let answer = front.ask(&get(path.as_bytes(), credential));
+                assert!(find(&answer, marker).is_some(), "{name}: {path}: {}", shown(&answer));
+                until("the server notes what it served", || self.server.journal().len() > before);
+                last = self.server.journal().pop().unwrap().decision;
+            }
+        }
+        self.judge(&name, &front.audit(&last));
+    }
+
+    /// Holds the server's journal against the gateway's audit.
+    fn judge(&self, name: &str, audit: &HashMap<String, Value>) {
+        let mut wrong = Vec::new();
+        let mut seen = 0;
+        for line in self.server.journal() {
+            // Those of another dialect are in another gateway's.
+            let Some(record) = audit.get(&line.decision) else { continue };
+            seen += 1;
+            let text = |field: &str| record[field].as_str().unwrap_or_default();
+            let right = match line.resource.as_str() {
+                "secret" => text("resource") == "Secret",
+                "open" => text("resource") == "Open",
+                _ => true,
+            };
+            let same = line.resource == "none" || line.reading == decoded(text("path"));
+            if text("verdict") != "permit" || !right || !same {
+                wrong.push(format!("{line:?} is {} {} as {}", text("verdict"), text("path"), text("resource")));
+            }
+        }
+        println!("{name}: {seen} requests arrived");
+        assert!(wrong.is_empty(), "{name}: {} readings differ: {wrong:#?}", wrong.len());
+        let forwarded = audit.values().filter(|record| !record["upstream_status"].is_null()).count();
+        assert!(seen > 20 && forwarded >= seen, "{name}: {seen} noted, {forwarded} forwarded");
+    }
+}
+
+/// By how much the number of tries is multiplied.
+pub(in crate::real) fn times() -> usize {
+    std::env::var("PORTCULLIS_SPELLINGS").map_or(1, |times| times.parse().expect("PORTCULLIS_SPELLINGS is a number"))
+}
+
+/// The answers to all of `inputs`, from four clients at once.
+pub(in crate::real) fn each<T: Sync>(inputs: &[T], ask: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
+    std::thread::scope(|scope| {
+        let ask = &ask;
+        let size = inputs.len().div_ceil(4).max(1);
+        let clients: Vec<_> =
+            inputs.chunks(size).map(|part| scope.spawn(move || part.iter().map(ask).collect::<Vec<_>>())).collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    })
+}
+
+/// How many answers hold what is open, and what is refused.
+fn count(answers: &[Vec<u8>]) -> [usize; 2] {
+    [OPEN, SECRET].map(|marker| answers.iter().filter(|answer| find(answer, marker).is_some()).count())
+}
+
+/// The bytes of a GET, with a credential where there is one.
+pub(in crate::real) fn get(target: &[u8], credential: &str) -> Vec<u8> {
+    let fields = match credential {
+        "" => String::new(),
+        credential => format!("Authorization: {credential}\r\n"),
+    };
+    let rest = format!(" HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n{fields}\r\n");
+    [b"GET ", target, rest.as_bytes()].concat()
+}
+
+/// Bytes as a message shows them.
+pub(in crate::real) fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+fn decoded(path: &str) -> String {
+    portcullis::request::path::decode_segment(path).into_owned()
+}

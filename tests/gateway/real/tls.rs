@@ -1,0 +1,138 @@
+//! OpenSSL's own client and authority: which handshakes pass, and that a resumed session is no way around a revocation.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use super::process::{Finished, finish};
+use crate::support::{Gateway, PATIENCE, Stage, within};
+
+const POLICY: &str = "
+version: 1
+name: small
+routes: { /things: { GET: read Things } }
+resources: [Things]
+permissions: { See: { Things: R } }
+roles: { user: { permissions: [See] } }
+users: { stations/alice: { roles: [user] } }
+";
+
+/// What the README tells an operator to do, without the revocation.
+const AUTHORITY: &str = r#"
+key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+openssl req -x509 $key -keyout server.key -out server.pem -days 30 -subj /CN=noah.test -addext subjectAltName=DNS:noah.test
+openssl req -x509 $key -keyout ca.key -out ca.pem -days 3650 -subj /CN=Stations -addext keyUsage=critical,keyCertSign,cRLSign
+openssl req -new $key -keyout alice.key -out alice.csr -subj /CN=alice
+echo extendedKeyUsage=clientAuth > client.ext
+openssl x509 -req -in alice.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 365 -extfile client.ext -out alice.pem
+printf '%s\n' '[ca]' 'default_ca = own' '[own]' 'database = index.txt' 'crlnumber = crlnumber' 'default_md = sha256' \
+    'default_crl_days = 7' 'crl_extensions = crl' '[crl]' 'authorityKeyIdentifier = keyid' > ca.cnf
+touch index.txt && echo 01 > crlnumber
+openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out ca.crl
+chmod 600 *.key
+"#;
+
+const REVOKE: &str = "
+openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -revoke alice.pem
+openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out new.crl
+mv new.crl ca.crl
+";
+
+/// A gateway whose listener `secure` asks for the certificates that OpenSSL has made.
+async fn gateway(stage: &Stage) -> Gateway {
+    run(stage, AUTHORITY);
+    stage.write("policy.yaml", POLICY);
+    let tls = json!({
+        "certificates": [{ "chain": "server.pem", "key": "server.key" }], "client-certificates": { "from": ["stations"] },
+    });
+    let settings = stage.settings("policy.yaml");
+    let settings = settings.with("/listeners", json!([{ "address": "127.0.0.1:0", "name": "secure", "tls": tls }]));
+    let settings = settings.with("/client-certificates/stations", json!({ "ca": "ca.pem", "crl": ["ca.crl"] }));
+    stage.serve(&settings).await
+}
+
+fn shell(stage: &Stage, script: &str) -> Finished {
+    finish(Command::new("sh").args(["-euc", script]).current_dir(stage.folder.path()))
+}
+
+fn run(stage: &Stage, script: &str) {
+    let finished = shell(stage, script);
+    assert!(finished.success, "{}", finished.stderr);
+}
+
+/// What `s_client` has to say of a handshake and one request.
+fn client(stage: &Stage, gateway: &Gateway, options: &str) -> String {
+    let at = gateway.listener("secure");
+    let request = r"GET /things HTTP/1.1\r\nHost: noah.test\r\nConnection: close\r\n\r\n";
+    let script = format!(
+        "printf '{request}' | openssl s_client -ign_eof -connect {at} -servername noah.test -CAfile server.pem {options}"
+    );
+    let finished = shell(stage, &script);
+    format!("{}\n{}", String::from_utf8_lossy(&finished.stdout), finished.stderr)
+}
+
+const ALICE: &str = "-cert alice.pem -key alice.key";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_gets_no_old_version_no_weak_cipher_and_the_protocol_that_it_asks_for() {
+    let stage = Stage::set().await;
+    let gateway = gateway(&stage).await;
+    for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
+        let said = client(&stage, &gateway, &format!("{version} {ALICE}"));
+        assert!(said.contains(&format!("New, {name}")) && said.contains("Verify return code: 0"), "{said}");
+        assert!(!said.contains("HTTP/1.1 401") && said.contains("HTTP/1.1 "), "{said}");
+        let said = client(&stage, &gateway, version);
+        assert!(said.contains("HTTP/1.1 401"), "{said}");
+    }
+    let weak = "@SECLEVEL=0";
+    let refused = [
+        (format!("-tls1 -cipher ALL:{weak}"), "SSL alert number"),
+        (format!("-tls1_1 -cipher ALL:{weak}"), "SSL alert number"),
+        // Without forward secrecy, in CBC mode, without authentication, without encryption.
+        (format!("-tls1_2 -cipher AES128-GCM-SHA256:{weak}"), "alert number 40"),
+        (format!("-tls1_2 -cipher ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA:{weak}"), "alert number 40"),
+        (format!("-tls1_2 -cipher aNULL:{weak}"), "alert number 40"),
+        (format!("-tls1_2 -cipher eNULL:{weak}"), "alert number 40"),
+        ("-alpn gopher".to_owned(), "alert number 120"),
+    ];
+    for (options, alert) in &refused {
+        let said = client(&stage, &gateway, options);
+        assert!(said.contains(alert) && !said.contains("HTTP/1.1"), "{options}: {said}");
+    }
+    for protocol in ["h2", "http/1.1"] {
+        let said = client(&stage, &gateway, &format!("-alpn {protocol}"));
+        assert!(said.contains(&format!("ALPN protocol: {protocol}")), "{said}");
+    }
+    // A line with `R` alone asks for new keys within the connection.
+    let at = gateway.listener("secure");
+    let said = shell(&stage, &format!("(echo R; sleep 1) | openssl s_client -connect {at} -tls1_2 -CAfile server.pem"));
+    let said = String::from_utf8_lossy(&said.stdout).into_owned() + &said.stderr;
+    assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_resumes_a_session_until_its_certificate_is_revoked() {
+    let stage = Stage::set().await;
+    let gateway = gateway(&stage).await;
+    for version in ["-tls1_2", "-tls1_3"] {
+        let said = client(&stage, &gateway, &format!("{version} {ALICE} -sess_out session{version}"));
+        assert!(said.contains("New, TLSv1"), "{said}");
+        let said = client(
+            &stage,
+            &gateway,
+            &format!("{version} {ALICE} -sess_in session{version} -sess_out session{version}"),
+        );
+        assert!(said.contains("Reused, TLSv1") && !said.contains("HTTP/1.1 401"), "{said}");
+    }
+    run(&stage, REVOKE);
+    within(PATIENCE, "the new list is live", async || {
+        (gateway.metric("portcullis_reloads_total{api=\"\",result=\"published\",what=\"client-ca\"}").await > 0.0)
+            .then_some(())
+    })
+    .await;
+    for version in ["-tls1_2", "-tls1_3"] {
+        let said = client(&stage, &gateway, &format!("{version} {ALICE} -sess_in session{version}"));
+        assert!(!said.contains("Reused, TLSv1") && said.contains("alert number 44"), "revoked: {said}");
+        assert!(!said.contains("HTTP/1.1"), "{said}");
+    }
+}

@@ -1,0 +1,87 @@
+//! Authority: certificates and revocation lists as an operator's own authority makes them.
+
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
+};
+
+use super::now;
+
+/// The moment in so many seconds from now; its type has no name here.
+macro_rules! at {
+    ($seconds:expr) => {
+        rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(now().saturating_add_signed($seconds))
+    };
+}
+
+/// Authority: signs certificates and says which of them count no more.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// Holder: a certificate and its private key, both PEM.
+pub(crate) struct Holder {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    /// An authority with this name and a key of its own.
+    pub(crate) fn new(name: &str) -> Self {
+        let mut params = named(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A client's certificate with this common name and serial number, good for an hour.
+    pub(crate) fn client(&self, name: &str, serial: u64) -> Holder {
+        self.expiring(name, serial, 3600)
+    }
+
+    /// The same, good for so many seconds from now.
+    pub(crate) fn expiring(&self, name: &str, serial: u64, seconds: i64) -> Holder {
+        self.signed(name, serial, |params| params.not_after = at!(seconds))
+    }
+
+    /// The same with something else in it.
+    pub(crate) fn signed(&self, name: &str, serial: u64, change: impl FnOnce(&mut CertificateParams)) -> Holder {
+        let mut params = named(name);
+        params.serial_number = Some(SerialNumber::from(serial));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        Holder { chain: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
+    }
+
+    /// The list of these serial numbers, which a newer one is to replace in `seconds`.
+    pub(crate) fn revoking(&self, serials: &[u64], seconds: i64) -> String {
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: at!(-60),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: at!(-3600),
+            next_update: at!(seconds),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+}
+
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = at!(-86400);
+    params
+}

@@ -1,0 +1,3 @@
+<?php
+require __DIR__ . '/journal.inc';
+serve('open', '/open' . ($_SERVER['PATH_INFO'] ?? ''));

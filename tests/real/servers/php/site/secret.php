@@ -1,0 +1,3 @@
+<?php
+require __DIR__ . '/journal.inc';
+serve('secret', '/secret' . ($_SERVER['PATH_INFO'] ?? ''));

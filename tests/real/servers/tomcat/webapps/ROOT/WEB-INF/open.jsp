@@ -1,0 +1,1 @@
+<%@ include file="serve.jspf" %><% serve("open", request, response, out); %>

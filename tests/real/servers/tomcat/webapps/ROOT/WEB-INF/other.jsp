@@ -1,0 +1,3 @@
+<%@ include file="serve.jspf" %><%
+    serve(request.getServletPath().split("/").length == 3 ? "open" : "none", request, response, out);
+%>

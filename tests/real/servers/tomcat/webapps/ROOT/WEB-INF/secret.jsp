@@ -1,0 +1,1 @@
+<%@ include file="serve.jspf" %><% serve("secret", request, response, out); %>
