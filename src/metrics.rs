@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Counter, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
-use crate::audit::Outcome;
+use crate::audit::{Outcome, SinkCounts};
 use crate::vocabulary::subject;
 
 pub mod comparison;
@@ -24,7 +24,7 @@ pub mod table;
 
 pub use comparison::{Comparison, ComparisonReport};
 pub use coverage::{Coverage, CoverageReport};
-pub use event::{CacheResult, FetchResult, ReloadResult, Reloaded};
+pub use event::{CacheResult, FetchResult, IntrospectionResult, ReloadResult, Reloaded};
 pub use limit::Limit;
 pub use table::METRICS;
 
@@ -47,6 +47,7 @@ pub struct Metrics {
     token_cache: IntCounterVec,
     keys_available: IntGaugeVec,
     key_fetches: IntCounterVec,
+    introspections: IntCounterVec,
     reloads: IntCounterVec,
     policy_info: IntGaugeVec,
     policy_loaded: GaugeVec,
@@ -56,8 +57,14 @@ pub struct Metrics {
     grants: IntGaugeVec,
     grants_never_used: IntGaugeVec,
     unmapped: IntGaugeVec,
+    audit_written: IntCounter,
     audit_dropped: IntCounter,
     audit_failed: IntCounter,
+    audit_waiting: IntGauge,
+    audit_writing: IntGauge,
+    audit_syncs: IntCounter,
+    audit_sync_failures: IntCounter,
+    audit_sync_seconds: Counter,
     /// Each API's live policy: what has to vanish when the next one is published.
     live: Mutex<HashMap<Box<str>, Shown>>,
 }
@@ -83,6 +90,7 @@ impl Metrics {
             token_cache: counters(to, table::TOKEN_CACHE),
             keys_available: gauges(to, table::KEYS_AVAILABLE),
             key_fetches: counters(to, table::KEY_FETCHES),
+            introspections: counters(to, table::INTROSPECTIONS),
             reloads: counters(to, table::RELOADS),
             policy_info: gauges(to, table::POLICY_INFO),
             policy_loaded: registered(to, GaugeVec::new(opts(table::POLICY_LOADED), table::POLICY_LOADED.labels)),
@@ -92,8 +100,14 @@ impl Metrics {
             grants: gauges(to, table::GRANTS),
             grants_never_used: gauges(to, table::GRANTS_NEVER_USED),
             unmapped: gauges(to, table::UNMAPPED),
+            audit_written: registered(to, IntCounter::with_opts(opts(table::AUDIT_RECORDS))),
             audit_dropped: registered(to, IntCounter::with_opts(opts(table::AUDIT_DROPPED))),
             audit_failed: registered(to, IntCounter::with_opts(opts(table::AUDIT_FAILED))),
+            audit_waiting: registered(to, IntGauge::with_opts(opts(table::AUDIT_WAITING))),
+            audit_writing: registered(to, IntGauge::with_opts(opts(table::AUDIT_WRITING))),
+            audit_syncs: registered(to, IntCounter::with_opts(opts(table::AUDIT_SYNCS))),
+            audit_sync_failures: registered(to, IntCounter::with_opts(opts(table::AUDIT_SYNC_FAILURES))),
+            audit_sync_seconds: registered(to, Counter::with_opts(opts(table::AUDIT_SYNC_SECONDS))),
             live: Mutex::default(),
             registry,
         };
@@ -148,11 +162,21 @@ impl Metrics {
     /// Takes over how many keys are held of an issuer, and its numbers of fetches, which count since the start.
     pub fn keys(&self, issuer: &str, held: usize, fetched: u64, failed: u64) {
         set(&self.keys_available, &[issuer], i64::try_from(held).unwrap_or(i64::MAX));
+        self.take_over(&self.key_fetches, [issuer, FetchResult::Fetched.word()], fetched);
+        self.take_over(&self.key_fetches, [issuer, FetchResult::Failed.word()], failed);
+    }
+
+    /// Takes over how often a question to an issuer has ended so since the start.
+    pub fn introspections(&self, issuer: &str, result: IntrospectionResult, total: u64) {
+        self.take_over(&self.introspections, [issuer, result.word()], total);
+    }
+
+    /// Brings a counter to a total that somebody else counts.
+    fn take_over(&self, counters: &IntCounterVec, labels: [&str; 2], total: u64) {
+        // Under a lock, so that two readers at once do not add the same difference twice.
         let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        for (result, total) in [(FetchResult::Fetched, fetched), (FetchResult::Failed, failed)] {
-            if let Ok(counter) = self.key_fetches.get_metric_with_label_values(&[issuer, result.word()]) {
-                counter.inc_by(total.saturating_sub(counter.get()));
-            }
+        if let Ok(counter) = counters.get_metric_with_label_values(&labels) {
+            counter.inc_by(total.saturating_sub(counter.get()));
         }
     }
 
@@ -203,12 +227,22 @@ impl Metrics {
         set(&self.unmapped, &[api], narrow(tally.unmapped_count()));
     }
 
-    /// Takes over the audit sink's numbers, which count since the start.
-    pub fn audit(&self, dropped: u64, failed: u64) {
+    /// Takes over the audit sink's numbers, which count since the start, and whether it can write.
+    pub fn audit(&self, counts: &SinkCounts, writing: bool) {
         // Under a lock, so that two readers at once do not add the same difference twice.
         let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        self.audit_dropped.inc_by(dropped.saturating_sub(self.audit_dropped.get()));
-        self.audit_failed.inc_by(failed.saturating_sub(self.audit_failed.get()));
+        for (counter, total) in [
+            (&self.audit_written, counts.written),
+            (&self.audit_dropped, counts.dropped),
+            (&self.audit_failed, counts.failed),
+            (&self.audit_syncs, counts.syncs),
+            (&self.audit_sync_failures, counts.sync_failures),
+        ] {
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        self.audit_sync_seconds.inc_by((counts.syncing.as_secs_f64() - self.audit_sync_seconds.get()).max(0.0));
+        self.audit_waiting.set(i64::try_from(counts.waiting).unwrap_or(i64::MAX));
+        self.audit_writing.set(i64::from(writing));
     }
 
     /// All metrics in prometheus' text format.

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod claims;
 pub mod client_certs;
 pub mod headers;
+pub mod introspection;
 pub mod issuer;
 pub mod limits;
 pub mod listener;
@@ -21,16 +22,17 @@ pub mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use api::{Api, AuditMode, Caller, HostHeader, Match};
+pub use api::{Api, Caller, HostHeader, Match};
 pub use api_keys::KeySource;
 pub use client_certs::CertificateSource;
 pub use headers::IdentityHeaders;
+pub use introspection::Introspection;
 pub use issuer::{Fetch, KeysFrom, TokenIssuer};
 pub use limits::Limits;
 pub use listener::{Admin, AdminAddress, AskedFor, Certificate, Listener, Tls};
 pub use network::Network;
 pub use secret::{Secret, SecretFile, Secrets, System};
-pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFull, Reload, TokenCache};
+pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFailure, OnFull, Reload, Rotate, TokenCache};
 pub use upstream::{Upstream, UpstreamCredential, UpstreamTls};
 pub use url::{HttpUrl, UrlHost};
 
@@ -142,14 +144,15 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let trusted_proxies = trusted_proxies.map(|node| network::networks(node, reading)).unwrap_or_default();
     let limits = limits::limits(fields.optional("limits"), reading);
     let issuers = fields.optional("issuers");
-    let issuers = issuers.map(|node| issuer::issuers(node, &mut known.issuers, reading)).unwrap_or_default();
+    let issuers = issuers.map(|node| issuer::issuers(node, &mut known, reading)).unwrap_or_default();
     let key_sources = fields.optional("api-keys");
     let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
     client_certs::distinct(&known, reading);
+    let audit = sinks::audit(fields.optional("audit"), reading);
+    known.keeps = matches!(audit.to, AuditTo::File(_));
     let apis = fields.required("apis", reading.findings);
     let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
     let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
-    let audit = sinks::audit(fields.optional("audit"), reading);
     let log = sinks::log(fields.optional("log"), reading);
     let reload = sinks::reload(fields.optional("reload"), reading);
     fields.finish(reading.findings);
@@ -177,10 +180,14 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
 struct Known {
     listeners: Vec<Box<str>>,
     issuers: Vec<Box<str>>,
+    /// Those among them that are asked about each token.
+    asked: Vec<Box<str>>,
     key_names: Vec<Box<str>>,
     key_sources: Vec<KeySource>,
     certificates: Vec<Box<str>>,
     certificate_places: Vec<document::Place>,
+    /// Whether audit records go to a file.
+    keeps: bool,
 }
 
 fn version(node: &Node, reading: &mut Reading<'_>) {

@@ -133,7 +133,7 @@ fn ready(report: &StatusReport, known: bool) -> Response<Full<Bytes>> {
     if known {
         body = json!({
             "ready": ready, "draining": report.draining, "apis": report.apis, "issuers": report.issuers,
-            "certificates": report.certificates,
+            "certificates": report.certificates, "audit": report.audit,
         });
     }
     response(status, JSON, body.to_string())

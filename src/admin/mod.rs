@@ -8,8 +8,8 @@ pub mod status;
 pub use listen::Listen;
 pub use server::{Admin, AdminPlan, Parting};
 pub use status::{
-    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback, ShadowMode, Status,
-    StatusReport,
+    ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback,
+    ShadowMode, Status, StatusReport,
 };
 
 #[cfg(test)]

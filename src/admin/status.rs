@@ -40,19 +40,45 @@ pub struct StatusReport {
     pub issuers: Vec<IssuerStatus>,
     /// The listeners that speak TLS, each with its own certificates.
     pub certificates: Vec<IssuerStatus>,
+    /// Whether audit records can be written.
+    pub audit: AuditStatus,
 }
 
 impl StatusReport {
-    /// Whether traffic should come: not while draining, not while an API has no policy, and not while no issuer at
-    /// all has keys.
+    /// Whether traffic should come: not while draining, not while an API has no policy, not while no issuer at all has
+    /// keys, and not while requests are refused because their decisions cannot be kept.
     ///
     /// A policy that was refused leaves the last good one live, and one issuer of several that cannot be reached
     /// leaves the others' callers to be served: both are told, and neither takes the whole gateway out of service.
     pub fn ready(&self) -> bool {
         let policies = !self.apis.is_empty() && self.apis.iter().all(|api| api.policy.is_some());
         let keys = self.issuers.is_empty() || self.issuers.iter().any(|issuer| issuer.state != KeysState::Unavailable);
-        !self.draining && policies && keys
+        !self.draining && policies && keys && !self.audit.refuses
     }
+}
+
+/// AuditStatus: whether audit records can be written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct AuditStatus {
+    /// Whether they can.
+    pub state: AuditState,
+    /// Whether requests are refused because they cannot.
+    pub refuses: bool,
+    /// Since when they cannot.
+    pub since: Option<Moment>,
+    /// Why they cannot.
+    pub error: Option<Box<str>>,
+}
+
+/// AuditState: whether audit records can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditState {
+    /// They are written, or there are none.
+    #[default]
+    Writing,
+    /// They are not.
+    Failing,
 }
 
 /// ApiStatus: one API and its policy.

@@ -77,6 +77,7 @@ fn healthy() -> StatusReport {
             since: Some(Moment(UNIX_EPOCH)),
             error: None,
         }],
+        audit: AuditStatus::default(),
     }
 }
 
@@ -172,7 +173,10 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
     let issuer = json!({
         "name": "hospital", "state": "available", "keys": 2, "since": "1970-01-01T00:00:00.000Z", "error": null
     });
-    let expected = json!({ "ready": true, "draining": false, "apis": [api], "issuers": [issuer], "certificates": [] });
+    let audit = json!({ "state": "writing", "refuses": false, "since": null, "error": null });
+    let expected = json!({
+        "ready": true, "draining": false, "apis": [api], "issuers": [issuer], "certificates": [], "audit": audit
+    });
     assert_eq!(answer.json(), expected);
     assert_eq!(admin.get("/policy").json(), json!({ "apis": [api] }));
     assert_eq!(admin.get("/apis/noah/diff").json(), json!({ "api": "noah", "diff": { "changes": [] } }));
@@ -191,6 +195,8 @@ fn ready_is_503_while_draining_without_a_policy_and_without_any_keys() {
         answer.status
     };
     assert_eq!(with(|report| report.draining = true), 503);
+    assert_eq!(with(|report| report.audit.state = AuditState::Failing), 200);
+    assert_eq!(with(|report| report.audit.refuses = true), 503);
     assert_eq!(with(|report| report.apis[0].policy = None), 503);
     assert_eq!(with(|report| report.apis.clear()), 503);
     assert_eq!(with(|report| report.issuers[0].state = KeysState::Unavailable), 503);

@@ -1,7 +1,6 @@
-//! Record: one outcome as one line of JSON, decision and outcome together.
+//! Record: what is written of an exchange, each as one line of JSON.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::ser::SerializeMap;
@@ -9,13 +8,35 @@ use serde::{Serialize, Serializer};
 
 use super::{Moment, Outcome};
 
+/// Sort: what a record holds; the word of its first field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// What was decided, before anybody has seen it.
+    Decision,
+    /// What became of it: a decision with the same id stands before it.
+    Outcome,
+    /// Both at once.
+    Exchange,
+}
+
+impl Sort {
+    /// The word in the field `record`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Outcome => "outcome",
+            Self::Exchange => "exchange",
+        }
+    }
+}
+
 /// Appends the record of `outcome` to `line`, with the line feed that ends it; nothing where it cannot be written.
 ///
-/// Every field stands in every record, `null` where it is not known. Tokens, bodies and query strings are not in an
-/// outcome and so cannot be in a record.
-pub fn append(line: &mut Vec<u8>, outcome: &Outcome<'_>) -> bool {
+/// Every field of its sort stands in every record, `null` where it is not known. Tokens, bodies and query strings are
+/// not in an outcome and so cannot be in a record.
+pub fn append(line: &mut Vec<u8>, sort: Sort, outcome: &Outcome<'_>) -> bool {
     let before = line.len();
-    if serde_json::to_writer(&mut *line, &Record::of(outcome)).is_err() {
+    if serde_json::to_writer(&mut *line, &Record { sort, outcome }).is_err() {
         line.truncate(before);
         return false;
     }
@@ -24,74 +45,70 @@ pub fn append(line: &mut Vec<u8>, outcome: &Outcome<'_>) -> bool {
 }
 
 /// Record: the fields in the order in which they are written.
-#[derive(Serialize)]
-struct Record<'a> {
-    time: Moment,
-    id: Printed<super::DecisionId>,
-    policy: Option<&'a str>,
-    policy_hash: Option<&'a str>,
-    api: Option<&'a str>,
-    peer: Option<Printed<SocketAddr>>,
-    client_address: Option<IpAddr>,
-    caller: Option<Printed<&'a crate::vocabulary::subject::Id>>,
-    caller_kind: Option<&'static str>,
-    client: Option<&'a str>,
-    proof: Option<&'static str>,
-    method: &'a str,
-    route: Option<&'a str>,
-    path: Option<&'a str>,
-    resource: Option<&'a str>,
-    operation: Option<&'a str>,
-    scope: Scope<'a>,
-    verdict: &'static str,
-    reason: &'a str,
-    detail: Option<&'a str>,
-    granted_by: Option<&'a str>,
-    status: Option<u16>,
-    upstream_status: Option<u16>,
-    bytes_in: u64,
-    bytes_out: u64,
-    duration_us: u64,
-    decision_us: u64,
-    upstream_us: Option<u64>,
-    failure: Option<&'a str>,
+struct Record<'a, 'o> {
+    sort: Sort,
+    outcome: &'a Outcome<'o>,
 }
 
-impl<'a> Record<'a> {
-    fn of(outcome: &Outcome<'a>) -> Self {
-        let subject = outcome.subject;
-        Self {
-            time: Moment(outcome.time),
-            id: Printed(outcome.id),
-            policy: outcome.policy.map(|(name, _)| name),
-            policy_hash: outcome.policy.map(|(_, hash)| hash),
-            api: outcome.api,
-            peer: outcome.peer.map(Printed),
-            client_address: outcome.client_address,
-            caller: subject.and_then(|subject| subject.id.as_ref()).map(Printed),
-            caller_kind: subject.map(|subject| subject.kind.word()),
-            client: subject.and_then(|subject| subject.client.as_deref()),
-            proof: subject.map(|subject| subject.proof.word()),
-            method: outcome.method,
-            route: outcome.route,
-            path: outcome.path,
-            operation: outcome.cell.map(|(operation, _)| operation),
-            resource: outcome.cell.map(|(_, resource)| resource),
-            scope: Scope(outcome.scope),
-            verdict: outcome.verdict.word(),
-            reason: outcome.reason,
-            detail: outcome.detail,
-            granted_by: outcome.granted_by,
-            status: outcome.status,
-            upstream_status: outcome.upstream_status,
-            bytes_in: outcome.received,
-            bytes_out: outcome.sent,
-            duration_us: micros(outcome.duration),
-            decision_us: micros(outcome.decision),
-            upstream_us: outcome.upstream.map(micros),
-            failure: outcome.failure,
+impl Serialize for Record<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let of = self.outcome;
+        map.serialize_entry("record", self.sort.word())?;
+        map.serialize_entry("time", &Moment(of.time))?;
+        map.serialize_entry("id", &Printed(of.id))?;
+        match self.sort {
+            Sort::Decision => decision(&mut map, of)?,
+            Sort::Outcome => {
+                judgement(&mut map, of)?;
+                outcome(&mut map, of)?;
+            }
+            Sort::Exchange => {
+                decision(&mut map, of)?;
+                outcome(&mut map, of)?;
+            }
         }
+        map.end()
     }
+}
+
+fn decision<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Error> {
+    let subject = of.subject;
+    map.serialize_entry("policy", &of.policy.map(|(name, _)| name))?;
+    map.serialize_entry("policy_hash", &of.policy.map(|(_, hash)| hash))?;
+    map.serialize_entry("api", &of.api)?;
+    map.serialize_entry("peer", &of.peer.map(Printed))?;
+    map.serialize_entry("client_address", &of.client_address)?;
+    map.serialize_entry("caller", &subject.and_then(|subject| subject.id.as_ref()).map(Printed))?;
+    map.serialize_entry("caller_kind", &subject.map(|subject| subject.kind.word()))?;
+    map.serialize_entry("client", &subject.and_then(|subject| subject.client.as_deref()))?;
+    map.serialize_entry("proof", &subject.map(|subject| subject.proof.word()))?;
+    map.serialize_entry("method", of.method)?;
+    map.serialize_entry("route", &of.route)?;
+    map.serialize_entry("path", &of.path)?;
+    map.serialize_entry("resource", &of.cell.map(|(_, resource)| resource))?;
+    map.serialize_entry("operation", &of.cell.map(|(operation, _)| operation))?;
+    map.serialize_entry("scope", &Scope(of.scope))?;
+    judgement(map, of)?;
+    map.serialize_entry("granted_by", &of.granted_by)
+}
+
+/// What was decided; in an outcome too, since what was permitted may be refused by its answer.
+fn judgement<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Error> {
+    map.serialize_entry("verdict", of.verdict.word())?;
+    map.serialize_entry("reason", of.reason)?;
+    map.serialize_entry("detail", &of.detail)
+}
+
+fn outcome<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Error> {
+    map.serialize_entry("status", &of.status)?;
+    map.serialize_entry("upstream_status", &of.upstream_status)?;
+    map.serialize_entry("bytes_in", &of.received)?;
+    map.serialize_entry("bytes_out", &of.sent)?;
+    map.serialize_entry("duration_us", &micros(of.duration))?;
+    map.serialize_entry("decision_us", &micros(of.decision))?;
+    map.serialize_entry("upstream_us", &of.upstream.map(micros))?;
+    map.serialize_entry("failure", &of.failure)
 }
 
 /// Printed: a value that is written as the text it prints.

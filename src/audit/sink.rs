@@ -1,16 +1,27 @@
-//! Sink: where audit records go; a bounded queue and one thread that writes it.
+//! Sink: where audit records go; a queue and one thread that writes it, for those who wait and those who do not.
 
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use self::output::Output;
-use super::{Outcome, record};
+use tokio::sync::oneshot;
 
-mod output;
+use self::queue::Shared;
+use self::segment::Segment;
+use super::Outcome;
+use super::record::{self, Sort};
+
+mod queue;
+pub(crate) mod recover;
+mod rotate;
+mod segment;
+mod writer;
+
+pub use queue::Trouble;
+pub use rotate::Rotation;
 
 /// SinkPlan: where audit records go and what happens when they come too fast.
 #[derive(Debug, Clone)]
@@ -21,14 +32,21 @@ pub struct SinkPlan {
     pub queue: usize,
     /// What happens to a record that finds the queue full.
     pub when_full: WhenFull,
+    /// How long [`Sink::decide`] waits for the disk.
+    pub patience: Duration,
+    /// When a file is finished and the next one begun.
+    pub rotation: Rotation,
     /// How long [`Sink::close`] waits for the last records to be written.
     pub close_within: Duration,
 }
 
 impl SinkPlan {
-    /// A plan with the safe defaults: 8,192 records wait, later ones are dropped, closing takes at most 5 seconds.
+    /// A plan with the safe defaults: 8,192 records wait, later ones are dropped, files are never finished, and waiting
+    /// for the disk or closing takes at most 5 seconds.
     pub fn new(target: Target) -> Self {
-        Self { target, queue: 8192, when_full: WhenFull::Drop, close_within: Duration::from_secs(5) }
+        let patience = Duration::from_secs(5);
+        let rotation = Rotation::default();
+        Self { target, queue: 8192, when_full: WhenFull::Drop, patience, rotation, close_within: patience }
     }
 }
 
@@ -55,6 +73,25 @@ pub enum WhenFull {
     Wait(Duration),
 }
 
+/// SinkCounts: the numbers of a sink since its start, and how many records wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SinkCounts {
+    /// Records that were written.
+    pub written: u64,
+    /// Records that were lost because the queue was full or closed.
+    pub dropped: u64,
+    /// Records that were lost, or may be, because they could not be written: a full disk, a closed pipe.
+    pub failed: u64,
+    /// How often the disk was asked to confirm.
+    pub syncs: u64,
+    /// How often it did not.
+    pub sync_failures: u64,
+    /// How long that took, all in all.
+    pub syncing: Duration,
+    /// Records that wait to be written.
+    pub waiting: usize,
+}
+
 /// Sink: takes records from any thread; whatever it has taken is written before it is closed or dropped.
 #[derive(Debug)]
 pub struct Sink {
@@ -62,66 +99,84 @@ pub struct Sink {
     plan: SinkPlan,
 }
 
+thread_local! {
+    /// Each thread writes its line before it takes the lock, into memory that it keeps.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Sink {
     /// The sink of `plan`, with its file open and its thread running.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or another process writes to it.
     pub fn open(plan: SinkPlan) -> io::Result<Self> {
-        let Some(output) = Output::open(&plan.target)? else { return Ok(Self { shared: None, plan }) };
+        let Some(segment) = Segment::open(&plan.target, plan.rotation)? else { return Ok(Self { shared: None, plan }) };
         let shared = Arc::new(Shared::default());
         let writer = Arc::clone(&shared);
-        std::thread::Builder::new().name("audit".into()).spawn(move || write(&Ended(writer).0, output))?;
+        let thread = std::thread::Builder::new().name("audit".into());
+        thread.spawn(move || writer::run(&writer::Ended(writer).0, segment))?;
         Ok(Self { shared: Some(shared), plan })
     }
 
-    /// Queues the record of `outcome`.
-    pub fn record(&self, outcome: &Outcome<'_>) {
+    /// Queues a record of `outcome`.
+    pub fn record(&self, sort: Sort, outcome: &Outcome<'_>) {
         let Some(shared) = &self.shared else { return };
-        // Each thread writes its line before it takes the lock, into memory that it keeps.
-        thread_local!(static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        let kept = LINE.with_borrow_mut(|line| {
+        LINE.with_borrow_mut(|line| {
             line.clear();
-            record::append(line, outcome) && shared.push(line, &self.plan)
+            if record::append(line, sort, outcome) {
+                shared.push(line, &self.plan);
+            } else {
+                shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            }
         });
-        if !kept {
-            shared.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+    }
+
+    /// Queues the decision in `outcome`, and gives what waits until it is on disk.
+    pub fn decide(&self, outcome: &Outcome<'_>) -> Pending {
+        let wait = self.shared.as_ref().filter(|shared| !shared.stuck.load(Ordering::Relaxed)).and_then(|shared| {
+            LINE.with_borrow_mut(|line| {
+                line.clear();
+                let wait = record::append(line, Sort::Decision, outcome).then(|| shared.push_waiting(line)).flatten();
+                wait.map(|wait| (Arc::clone(shared), wait))
+            })
+        });
+        Pending { wait, patience: self.plan.patience }
     }
 
     /// Opens the file anew before the next record, for a log rotation that has renamed it.
     pub fn reopen(&self) {
         if let Some(shared) = &self.shared {
-            shared.lock().reopen = true;
-            shared.filled.notify_one();
+            shared.reopen();
         }
     }
 
-    /// How many records were lost because the queue was full or closed.
-    pub fn dropped(&self) -> u64 {
-        self.shared.as_ref().map_or(0, |shared| shared.dropped.load(Ordering::Relaxed))
+    /// Its numbers.
+    pub fn counts(&self) -> SinkCounts {
+        let Some(shared) = &self.shared else { return SinkCounts::default() };
+        let counts = &shared.counts;
+        SinkCounts {
+            written: counts.written.load(Ordering::Relaxed),
+            dropped: counts.dropped.load(Ordering::Relaxed),
+            failed: counts.failed.load(Ordering::Relaxed),
+            syncs: counts.syncs.load(Ordering::Relaxed),
+            sync_failures: counts.sync_failures.load(Ordering::Relaxed),
+            syncing: Duration::from_nanos(counts.sync_nanos.load(Ordering::Relaxed)),
+            waiting: shared.waiting(),
+        }
     }
 
-    /// How many records were lost because they could not be written: a full disk, a closed pipe.
-    pub fn failed(&self) -> u64 {
-        self.shared.as_ref().map_or(0, |shared| shared.failed.load(Ordering::Relaxed))
+    /// Why records cannot be written now; `None` while they can.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.shared.as_ref()?.trouble()
     }
 
     /// Takes no more records and waits until all that were taken are written; what the plan's time does not suffice
     /// for is counted as dropped.
     pub fn close(&self) {
         let Some(shared) = &self.shared else { return };
-        let mut queue = shared.lock();
-        queue.closed = true;
-        shared.filled.notify_one();
-        let waited = shared
-            .progress
-            .wait_timeout_while(queue, self.plan.close_within, |queue| !queue.ended)
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut queue = waited.0;
-        if !queue.ended {
-            let lost = std::mem::take(&mut queue.waiting) + std::mem::take(&mut queue.writing);
-            queue.lines.clear();
-            queue.ended = true;
-            drop(queue);
-            shared.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+        let lost = shared.close(self.plan.close_within);
+        if lost > 0 {
+            shared.counts.dropped.fetch_add(lost as u64, Ordering::Relaxed);
             tracing::error!(lost, "the audit log could not be written before its time ran out");
         }
     }
@@ -133,138 +188,29 @@ impl Drop for Sink {
     }
 }
 
-/// Shared: what the threads that record and the thread that writes have in common.
-#[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    /// The writer sleeps on it.
-    filled: Condvar,
-    /// Those who wait for room or for the end sleep on it.
-    progress: Condvar,
-    dropped: AtomicU64,
-    failed: AtomicU64,
+/// Pending: a decision on its way to the disk; it borrows nothing.
+#[derive(Debug)]
+pub struct Pending {
+    wait: Option<(Arc<Shared>, oneshot::Receiver<bool>)>,
+    patience: Duration,
 }
 
-/// Queue: the lines that wait, one after the other in one piece of memory.
-#[derive(Debug, Default)]
-struct Queue {
-    lines: Vec<u8>,
-    waiting: usize,
-    writing: usize,
-    /// The writer sleeps.
-    idle: bool,
-    /// A wait for room has run out since the writer last made some.
-    stalled: bool,
-    reopen: bool,
-    closed: bool,
-    ended: bool,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Every change under this lock is whole at each step, so a panic elsewhere leaves nothing half done.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Appends one line; false where there is no room, or nobody to write it.
-    fn push(&self, line: &[u8], plan: &SinkPlan) -> bool {
-        let mut queue = self.lock();
-        let full = |queue: &Queue| queue.waiting + queue.writing >= plan.queue.max(1);
-        if full(&queue) && !queue.closed {
-            let WhenFull::Wait(patience) = plan.when_full else { return false };
-            if queue.stalled {
-                return false;
+impl Pending {
+    /// Waits until the decision is on disk; `false` where it is not, or not in time.
+    pub async fn kept(self) -> bool {
+        let Some((shared, wait)) = self.wait else { return false };
+        match tokio::time::timeout(self.patience, wait).await {
+            Ok(kept) => kept.unwrap_or(false),
+            Err(_) => {
+                shared.stuck.store(true, Ordering::Relaxed);
+                if shared.note(Some("the disk does not answer in time")) {
+                    tracing::error!("audit records are not written in time");
+                }
+                false
             }
-            let wait = self
-                .progress
-                .wait_timeout_while(queue, patience, |queue| full(queue) && !queue.stalled && !queue.closed);
-            queue = wait.unwrap_or_else(PoisonError::into_inner).0;
-            if full(&queue) {
-                queue.stalled = true;
-                return false;
-            }
-        }
-        if queue.closed || queue.ended {
-            return false;
-        }
-        queue.lines.extend_from_slice(line);
-        queue.waiting += 1;
-        let wake = std::mem::take(&mut queue.idle);
-        drop(queue);
-        if wake {
-            self.filled.notify_one();
-        }
-        true
-    }
-
-    /// Waits for work and moves it to `batch`: whether to open the file anew first; `None` when all is done.
-    fn take(&self, batch: &mut Vec<u8>) -> Option<bool> {
-        batch.clear();
-        batch.shrink_to(KEPT);
-        let mut queue = self.lock();
-        queue.writing = 0;
-        queue.stalled = false;
-        self.progress.notify_all();
-        while queue.waiting == 0 && !queue.reopen && !queue.closed {
-            queue.idle = true;
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            queue.idle = false;
-        }
-        std::mem::swap(&mut queue.lines, batch);
-        queue.writing = std::mem::take(&mut queue.waiting);
-        let reopen = std::mem::take(&mut queue.reopen);
-        (queue.writing > 0 || reopen || !queue.closed).then_some(reopen)
-    }
-}
-
-/// The most memory that an empty batch keeps.
-const KEPT: usize = 1 << 20;
-
-/// Ended: tells those who close that the writer is gone, by whichever way it went.
-struct Ended(Arc<Shared>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.lock().ended = true;
-        self.0.progress.notify_all();
-    }
-}
-
-/// The writer's thread.
-fn write(shared: &Shared, mut output: Output) {
-    let mut batch = Vec::new();
-    let mut complaint = Complaint::default();
-    while let Some(reopen) = shared.take(&mut batch) {
-        if reopen && let Err(error) = output.reopen() {
-            tracing::error!(%error, "the audit file cannot be opened anew: records still go to the old one");
-        }
-        if let Err(failure) = output.write(&batch) {
-            shared.failed.fetch_add(failure.lost, Ordering::Relaxed);
-            complaint.error = Some(failure.error);
-        }
-        complaint.say(shared.dropped.load(Ordering::Relaxed), shared.failed.load(Ordering::Relaxed));
-    }
-}
-
-/// Complaint: lost records in the program's log, at most once a minute.
-#[derive(Default)]
-struct Complaint {
-    error: Option<io::Error>,
-    last: Option<Instant>,
-    told: u64,
-}
-
-impl Complaint {
-    fn say(&mut self, dropped: u64, failed: u64) {
-        let due = self.last.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
-        if due && dropped + failed > self.told {
-            let error = self.error.take().map(|error| error.to_string());
-            tracing::error!(dropped, failed, error, "audit records were lost; the numbers count since the start");
-            self.last = Some(Instant::now());
-            self.told = dropped + failed;
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -8,9 +8,11 @@ use clap::{Args, ValueEnum};
 
 use crate::document::{Code, Finding, Findings, Sources, report};
 use crate::edge::tls::{Tls, TlsPlan};
+use crate::policy::routes::Route;
 use crate::policy::{self, Loaded, Snapshot, locked};
 use crate::reload::{api_keys, cases, client_certs, file};
-use crate::settings::{self, Settings};
+use crate::settings::{self, AuditTo, Settings};
+use crate::vocabulary::AuditMode;
 
 use super::exit::{Exit, Trouble, print};
 use super::policy_file;
@@ -65,6 +67,8 @@ struct Config {
     keys: Vec<PathBuf>,
     /// What is wrong with certificates, and with the authorities of client certificates.
     certificates: Vec<String>,
+    /// Whether audit records go to a file.
+    keeps: bool,
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
@@ -73,14 +77,14 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     }
     let live = args.against.as_deref().map(policy_file::load).transpose()?;
     let live = live.as_ref().map(|(live, _)| live);
-    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, None, live)).collect();
+    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, None, live, true)).collect();
     if let Some(path) = &args.config {
         let config = check_config(path);
         all.push(config.checked);
         all.extend(config.keys.iter().map(|path| check_keys(path)));
         let bad = |message| unreadable(Finding::error(Code::Unreadable, None, message));
         all.extend(config.certificates.into_iter().map(bad));
-        all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers), None)));
+        all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers), None, config.keeps)));
     }
     let mut joined = Findings::default();
     all.iter().for_each(|checked| joined.extend(checked.findings.clone()));
@@ -104,8 +108,9 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     }
 }
 
-/// The findings about the policy at `path`; `live` is the one that it would replace.
-fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapshot>) -> Checked {
+/// The findings about the policy at `path`; `live` is the one that it would replace, and `keeps` says whether decisions
+/// can be kept.
+fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapshot>, keeps: bool) -> Checked {
     let mut sources = match file::read(path) {
         Ok(sources) => sources,
         Err(finding) => return unreadable(finding),
@@ -115,11 +120,26 @@ fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapsho
         if let Some(live) = live {
             findings.extend(locked::changes(live, &candidate));
         }
+        if !keeps {
+            findings.extend(unkept(&candidate));
+        }
         if candidate.model.cases_must_pass {
             findings.extend(cases::judge(&candidate, &mut sources, cases::read(path), path, issuers));
         }
     }
     Checked { findings, sources, quotable: true }
+}
+
+/// Routes whose decisions must be kept, where the settings name no file for them.
+fn unkept(policy: &Snapshot) -> Findings {
+    let mut findings = Findings::default();
+    let lossless = |route: &&Route| route.methods.iter().any(|method| method.audit == Some(AuditMode::Lossless));
+    for route in policy.routes.routes().iter().filter(lossless) {
+        let message = "`audit: lossless` needs a file, and the settings name none under `audit`";
+        let finding = Finding::error(Code::BadValue, Some(route.place), message);
+        findings.push(finding.help("without one every such request is refused"));
+    }
+    findings
 }
 
 fn check_keys(path: &Path) -> Checked {
@@ -134,13 +154,14 @@ fn check_config(path: &Path) -> Config {
         Ok(text) => text,
         Err(error) => {
             let finding = Finding::error(Code::Unreadable, None, format!("`{name}` cannot be read: {error}"));
-            let checked = unreadable(finding);
-            return Config { checked, policies: Vec::new(), keys: Vec::new(), certificates: Vec::new() };
+            let (checked, keeps) = (unreadable(finding), true);
+            return Config { checked, policies: Vec::new(), keys: Vec::new(), certificates: Vec::new(), keeps };
         }
     };
     let mut sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
+    let keeps = settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditTo::File(_)));
     let apis = settings.iter().flat_map(|settings| &settings.apis);
     let keys = settings.iter().flat_map(|settings| &settings.key_sources).map(|source| source.file.clone()).collect();
     let policies = apis.flat_map(|api| {
@@ -149,7 +170,7 @@ fn check_config(path: &Path) -> Config {
     });
     let policies = policies.collect();
     let certificates = settings.as_ref().map(check_certificates).unwrap_or_default();
-    Config { checked: Checked { findings, sources, quotable: true }, policies, keys, certificates }
+    Config { checked: Checked { findings, sources, quotable: true }, policies, keys, certificates, keeps }
 }
 
 /// Reads what the gateway would read at its start, as it does.

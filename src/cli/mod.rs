@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and the code that it ends with; the commands are in files of their names.
 
+mod audit;
 mod caller;
 mod check;
 mod completions;
@@ -68,6 +69,9 @@ enum Command {
     /// Make, revoke and list API keys
     #[command(after_help = key::EXAMPLE)]
     Key(key::KeyArgs),
+    /// Verify audit files
+    #[command(after_help = audit::EXAMPLE)]
+    Audit(audit::AuditArgs),
     /// Tell what two versions of a policy decide differently: who gained and who lost what
     #[command(after_help = diff::EXAMPLE)]
     Diff(diff::DiffArgs),
@@ -112,6 +116,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Decide(args) => decide::run(&args, out, err),
         Command::Import(args) => import::run(&args, out, err),
         Command::Key(args) => key::run(&args, out, err),
+        Command::Audit(args) => audit::run(&args, out, err),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Serve(args) => serve::run_serve(&args),

@@ -54,11 +54,13 @@ pub enum Reason {
     NoUpgrade,
     /// Too many credentials from this address were not valid.
     TooManyFailures,
+    /// The decision must be on disk before anybody sees it, and cannot be written.
+    AuditUnavailable,
 }
 
 impl Reason {
     /// The codes of all reasons with the status that callers see and one sentence; the README's table.
-    pub const TABLE: [(&'static str, u16, &'static str); 23] = [
+    pub const TABLE: [(&'static str, u16, &'static str); 24] = [
         ("granted", 200, "permitted: the caller holds rows for everything the route needs"),
         ("public", 200, "permitted: the route is public"),
         ("service-app", 200, "permitted: a service app with full grants"),
@@ -82,6 +84,7 @@ impl Reason {
         ("cannot-mask", 403, "the answer must be masked for the caller, which this version does not do"),
         ("no-upgrade", 403, "the route does not open WebSockets"),
         ("too-many-failures", 429, "too many invalid credentials came from this address"),
+        ("audit-unavailable", 503, "the decision must be kept before anybody sees it, and cannot be now"),
     ];
 
     /// The stable code, without a gate's name.
@@ -110,6 +113,7 @@ impl Reason {
             Self::CannotMask => "cannot-mask",
             Self::NoUpgrade => "no-upgrade",
             Self::TooManyFailures => "too-many-failures",
+            Self::AuditUnavailable => "audit-unavailable",
         }
     }
 

@@ -11,6 +11,7 @@ use crate::reload::verified::VerifiedTokens;
 use crate::request::headers::HeaderRules;
 use crate::request::{CanonicalPath, Overrides, RejectedRequest, prefix};
 use crate::settings::{Caller, HostHeader, IdentityHeaders, Match, UpstreamCredential};
+use crate::vocabulary::AuditMode;
 
 use super::upstream::Upstream;
 
@@ -57,6 +58,8 @@ pub struct Api {
     pub body: Option<u64>,
     /// How long a whole exchange may take; `None` is as long as a stream may.
     pub total: Option<Duration>,
+    /// How decisions are kept where the route does not say.
+    pub audit: AuditMode,
 }
 
 /// Apis: all APIs of the gateway.

@@ -14,7 +14,8 @@ use super::Edge;
 use super::api::Api;
 use super::exchange::Exchange;
 use super::identify::{Identifying, Stop, identify};
-use super::judge::{is_websocket, token_parameter};
+use super::judge::token_parameter;
+use super::read;
 use super::weigh::{Asked, weigh};
 
 /// Judged: the candidate that was asked, and its word.
@@ -68,14 +69,15 @@ impl Second<'_> {
             None => {
                 let (address, query) = (exchange.client_address, request.query);
                 let (session, now) = (self.session, self.now);
-                let asked = Identifying { session, address, query, parameter, now, counts: false };
+                let asked = Identifying { session, address, query, parameter, now, answered: None, counts: false };
                 match identify(self.edge, self.api, asked) {
                     Ok(found) => {
                         caller = found;
                         Ok(caller.as_ref().map_or(&nobody, |verified| &verified.subject))
                     }
                     Err(Stop::Identity(error)) => Err(error),
-                    Err(Stop::Refused(_)) => return None,
+                    // Who only watches asks nobody.
+                    Err(Stop::Refused(_) | Stop::Ask(_)) => return None,
                 }
             }
         };
@@ -86,7 +88,7 @@ impl Second<'_> {
             placed: &placed,
             subject,
             address: exchange.client_address,
-            websocket: is_websocket(self.session.req_header()),
+            websocket: read::is_websocket(self.session.req_header()),
             stage: Stage::Request,
             approvals: self.approvals,
             now: self.now,

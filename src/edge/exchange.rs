@@ -6,17 +6,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
 
-use crate::audit::{DecisionId, Outcome, Sink, Verdict};
+use crate::audit::{DecisionId, Outcome, Pending, Sink, Verdict};
 use crate::decision::{Decision, Permit, Reason, Uses};
 use crate::identity::Verified;
 use crate::metrics::{Limit, Metrics};
 use crate::policy::Snapshot;
 use crate::request::RejectedRequest;
-use crate::vocabulary::{RouteId, Subject};
+use crate::vocabulary::{AuditMode, RouteId, Subject};
 
 use super::account;
 use super::api::Api;
 use super::candidate::Judged;
+use super::keep::Kept;
 use super::lifecycle::InFlightGuard;
 use super::rate::Rate;
 use super::reached::Reached;
@@ -45,6 +46,8 @@ pub struct Exchange {
     /// Whether no route covers it though the caller may know so.
     pub(super) unmapped: bool,
     pub(super) preflight: bool,
+    pub(super) audit: AuditMode,
+    pub(super) kept: Kept,
     pub(super) websocket: bool,
     pub(super) method: String,
     pub(super) route: Option<RouteId>,
@@ -79,13 +82,16 @@ pub struct Exchange {
     pub(super) is_totalled: bool,
     pub(super) body_rate: Rate,
     pub(super) answer_rate: Option<Rate>,
-    report: Option<(Arc<Metrics>, Arc<Sink>, Arc<Reached>)>,
+    /// Where it is counted; `None` once it has been.
+    report: Option<(Arc<Metrics>, Arc<Reached>)>,
+    sink: Arc<Sink>,
     _in_flight: InFlightGuard,
 }
 
 impl Exchange {
     pub(super) fn new(
         id: DecisionId,
+        audit: AuditMode,
         metrics: Arc<Metrics>,
         sink: Arc<Sink>,
         reached: Arc<Reached>,
@@ -106,6 +112,8 @@ impl Exchange {
             uses: Uses::default(),
             unmapped: false,
             preflight: false,
+            audit,
+            kept: Kept::Nothing,
             websocket: false,
             method: String::new(),
             route: None,
@@ -133,7 +141,8 @@ impl Exchange {
             is_totalled: false,
             body_rate: Rate::default(),
             answer_rate: None,
-            report: Some((metrics, sink, reached)),
+            report: Some((metrics, reached)),
+            sink,
             _in_flight: in_flight,
         }
     }
@@ -196,15 +205,15 @@ impl Exchange {
 
     /// Counts and audits the exchange; later calls do nothing.
     pub(super) fn finish(&mut self) {
-        let Some((metrics, sink, reached)) = self.report.take() else { return };
+        let Some((metrics, reached)) = self.report.take() else { return };
         // A connection that ended before its first request was read is no exchange.
         if self.method.is_empty() {
             return;
         }
-        let scope: Vec<(&str, &str)> = self.scope.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let scope = self.named_scope();
         let outcome = self.outcome(&scope);
         metrics.observe(&outcome);
-        sink.record(&outcome);
+        self.sink.record(self.kept.rest(), &outcome);
         if let Some(limit) = self.limit() {
             reached.count(limit, self.client_address);
         }
@@ -228,6 +237,16 @@ impl Exchange {
             "stream-age" if !self.is_totalled => Some(Limit::StreamAge),
             _ => None,
         }
+    }
+
+    /// Sends the decision to the disk.
+    pub(super) fn decide(&self) -> Pending {
+        let scope = self.named_scope();
+        self.sink.decide(&self.outcome(&scope))
+    }
+
+    fn named_scope(&self) -> Vec<(&str, &str)> {
+        self.scope.iter().map(|(name, value)| (&**name, &**value)).collect()
     }
 
     fn outcome<'a>(&'a self, scope: &'a [(&'a str, &'a str)]) -> Outcome<'a> {

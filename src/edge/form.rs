@@ -13,7 +13,7 @@ pub(super) const LONGEST: usize = 64 << 10;
 pub(super) enum FormKind {
     /// `application/x-www-form-urlencoded`: read whole.
     UrlEncoded,
-    /// `multipart/form-data` or `multipart/mixed`: scanned as it streams.
+    /// `multipart/…`: scanned as it streams.
     Multipart,
     /// No media type: Rack takes such a POST for url-encoded. Scanned as it streams, because it may be long.
     Untyped,
@@ -41,14 +41,20 @@ pub(super) fn kind(headers: &HeaderMap) -> Result<Option<FormKind>, Unreadable> 
     Ok(Some(found))
 }
 
+/// PHP ends the media type at a blank too, Java's servers take every `multipart/…` for a form, and Formidable whatever has
+/// the word in it.
 fn kind_of(media_type: &[u8]) -> Option<FormKind> {
-    let essence = media_type.split(|&byte| byte == b';' || byte == b',').next().unwrap_or_default().trim_ascii();
+    let media_type = media_type.trim_ascii();
+    let essence = media_type.split(|byte| matches!(byte, b';' | b',' | b' ' | b'\t')).next().unwrap_or_default();
     match essence {
-        _ if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Some(FormKind::UrlEncoded),
-        _ if essence.eq_ignore_ascii_case(b"multipart/form-data") => Some(FormKind::Multipart),
-        _ if essence.eq_ignore_ascii_case(b"multipart/mixed") => Some(FormKind::Multipart),
+        _ if says(essence, b"urlencoded") => Some(FormKind::UrlEncoded),
+        _ if says(essence, b"multipart") => Some(FormKind::Multipart),
         _ => None,
     }
+}
+
+fn says(essence: &[u8], word: &[u8]) -> bool {
+    essence.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
 /// The values of `charset` (RFC 9110, section 8.3.2).
@@ -102,6 +108,9 @@ impl Scan {
 /// The longest name that is looked at, encoded: the longest override takes a third of it.
 const NAME: usize = 256;
 
+/// What frameworks overlook before a name, encoded.
+const OVERLOOKED: [&[u8]; 3] = [b"%20", b"%5b", b"%5d"];
+
 /// Fields: the name of the field that is being read.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -129,13 +138,16 @@ impl Fields {
                 if self.name.len() < NAME {
                     self.name.push(byte);
                 }
+                if OVERLOOKED.iter().any(|overlooked| self.name.eq_ignore_ascii_case(overlooked)) {
+                    self.name.clear();
+                }
                 false
             }
         }
     }
 }
 
-/// Parts: the end of what has passed, where a name may have begun.
+/// Parts: the end of what has passed, from where a name may have begun that has not ended.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     tail: Vec<u8>,
@@ -144,67 +156,112 @@ pub(super) struct Parts {
 impl Parts {
     fn finds_override(&mut self, chunk: &[u8]) -> bool {
         self.tail.extend_from_slice(chunk);
-        let found = self.tail.windows(KEY.len()).enumerate().any(|(at, window)| {
-            let rest = self.tail.get(at + KEY.len()..).unwrap_or_default();
-            let before = at.checked_sub(1).and_then(|at| self.tail.get(at));
-            window.eq_ignore_ascii_case(KEY)
-                && (values(rest).any(is_override)
-                    || (before.is_some_and(|byte| !byte.is_ascii_alphanumeric()) && is_extended(rest)))
-        });
-        let keep = self.tail.len().saturating_sub(KEY.len() + 2 * NAME);
+        let mut keep = self.tail.len().saturating_sub(KEY.len() - 1);
+        for (at, window) in self.tail.windows(KEY.len()).enumerate() {
+            if !window.eq_ignore_ascii_case(KEY) {
+                continue;
+            }
+            match Written::behind(self.tail.get(at + KEY.len()..).unwrap_or_default()) {
+                Written::Name(name) if is_override(name) => return true,
+                // `filename*` is another parameter, and allowed.
+                Written::Extended if !is_end_of_a_word(&self.tail, at) => return true,
+                Written::Open => keep = keep.min(at),
+                Written::Name(_) | Written::Extended | Written::Other => {}
+            }
+        }
         self.tail.drain(..keep);
-        found
+        // Nobody writes that many blanks: they would push a name out of sight.
+        self.tail.len() > LINE
     }
 }
 
 /// The parameter of a part that names its field.
 const KEY: &[u8] = b"name";
 
-/// What servers may take for the value behind `name`, once it has ended; a longer one than any name is cut.
-///
-/// A quote that nothing closes ends with its line to PHP, so that a quoted value may have two ends.
-fn values(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let rest = rest.trim_ascii_start().strip_prefix(b"=").unwrap_or_default().trim_ascii_start();
-    let (quote, rest) = match rest.split_first() {
-        Some((&quote @ (b'"' | b'\''), rest)) => (Some(quote), rest),
-        _ => (None, rest),
-    };
-    let mut escaped = false;
-    let closed = upto(rest, |byte| {
-        let ends = match quote {
-            Some(quote) => byte == quote && !escaped,
-            None => matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'),
+/// The longest that such a parameter may take to end.
+const LINE: usize = 2 << 10;
+
+/// Written: what stands behind the word `name`.
+enum Written<'a> {
+    /// The name of a field, cut where it is longer than any override.
+    Name(&'a [u8]),
+    /// The first piece of a name that is continued in another parameter (RFC 2231, section 3), or a name in a charset of
+    /// its own (RFC 8187), which no form may hold (RFC 7578, section 4.2) and some readers take.
+    Extended,
+    /// What has passed does not tell yet.
+    Open,
+    /// Something else.
+    Other,
+}
+
+impl<'a> Written<'a> {
+    fn behind(rest: &'a [u8]) -> Self {
+        let rest_length = rest.len();
+        let starred = rest.strip_prefix(b"*").unwrap_or(rest);
+        let digits = starred.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let continued = starred.len() < rest_length && digits > 0;
+        let rest = if continued { starred.get(digits..).unwrap_or_default() } else { starred };
+        let rest = rest.strip_prefix(b"*").filter(|_| continued).unwrap_or(rest).trim_ascii_start();
+        let rest = match rest.split_first() {
+            Some((b'=', rest)) => rest.trim_ascii_start(),
+            Some(_) => return Self::Other,
+            None => return Self::Open,
         };
-        escaped = byte == b'\\' && !escaped;
-        ends
-    });
-    let line = quote.and_then(|_| upto(rest.trim_ascii_start(), |byte| matches!(byte, b'\r' | b'\n')));
-    closed.into_iter().chain(line)
-}
-
-/// Whether `name*=charset'language'value` or `name*0=` stands there, which no form may hold (RFC 7578, section 4.2): some
-/// servers read a name in any charset so, and in pieces (RFC 2231).
-fn is_extended(rest: &[u8]) -> bool {
-    let Some(rest) = rest.strip_prefix(b"*") else { return false };
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let rest = rest.get(digits..).unwrap_or_default();
-    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start();
-    let Some(value) = rest.strip_prefix(b"=") else { return false };
-    let line = value.iter().take(NAME).take_while(|byte| !matches!(byte, b'\r' | b'\n'));
-    digits > 0 || line.filter(|byte| **byte == b'\'').count() > 1
-}
-
-fn upto(text: &[u8], ends: impl FnMut(u8) -> bool) -> Option<&[u8]> {
-    match text.iter().take(NAME).copied().position(ends) {
-        Some(end) => text.get(..end),
-        None => text.get(..NAME),
+        if continued {
+            return Self::Extended;
+        }
+        if starred.len() < rest_length {
+            let line = rest.iter().take(NAME).take_while(|byte| !matches!(byte, b'\r' | b'\n'));
+            if line.filter(|byte| **byte == b'\'').count() > 1 {
+                return Self::Extended;
+            }
+        }
+        let (rest, quote) = match rest.split_first() {
+            Some((&quote @ (b'"' | b'\''), rest)) => (rest, Some(quote)),
+            Some(_) => (rest, None),
+            None => return Self::Open,
+        };
+        // PHP joins a quoted name from two lines.
+        let begin = rest.iter().position(|byte| match byte {
+            b'\r' | b'\n' => quote.is_none(),
+            other => !matches!(other, b' ' | b'\t' | b'+' | b'[' | b']'),
+        });
+        let Some(rest) = begin.and_then(|begin| rest.get(begin..)) else { return Self::Open };
+        let mut escaped = false;
+        let end = rest.iter().take(NAME).position(|&byte| {
+            let ends = match (byte, quote) {
+                // Where the quote is missing, PHP takes the rest of the line.
+                (b'\r' | b'\n', _) => true,
+                (_, Some(quote)) => byte == quote && !escaped,
+                (_, None) => matches!(byte, b';' | b' ' | b'\t'),
+            };
+            escaped = byte == b'\\' && !escaped;
+            ends
+        });
+        match end {
+            Some(end) => Self::Name(rest.get(..end).unwrap_or_default()),
+            None if rest.len() < NAME => Self::Open,
+            None => Self::Name(rest.get(..NAME).unwrap_or_default()),
+        }
     }
+}
+
+/// Whether what begins at `at` ends a longer word: `filename`.
+fn is_end_of_a_word(text: &[u8], at: usize) -> bool {
+    at.checked_sub(1).and_then(|before| text.get(before)).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// Whether a field's name, as it is written, asks some framework to take its value for the method.
 fn is_override(written: &[u8]) -> bool {
     let plain: Vec<u8> = written.iter().copied().filter(|byte| *byte != b'\\').collect();
-    query::is_method_override(&query::decode(&String::from_utf8_lossy(&plain)))
+    let plain = String::from_utf8_lossy(&plain);
+    // Java's readers decode encoded words (RFC 2047), which no client writes here.
+    if plain.contains("=?") {
+        return true;
+    }
+    // RFC 5987: what stands before two quotes is charset and language.
+    let plain = plain.rsplit_once("''").map_or(&*plain, |(_, name)| name);
+    query::is_method_override(&query::decode(plain))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the upstream gets: the path that was decided, the gateway's word about the caller, nothing in disguise.
 
-use http::StatusCode;
-use http::header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
@@ -25,10 +25,40 @@ pub(super) fn prepare(session: &Session, upstream: &mut RequestHeader, exchange:
     };
     upstream.set_raw_path(target.as_bytes())?;
     drop_fields(upstream, api, exchange);
+    join_cookies(upstream)?;
     set_host(session, upstream, api)?;
     set_credential(upstream, api, exchange)?;
     set_identity(upstream, api, exchange)?;
     set_forwarded(session, upstream, exchange)
+}
+
+/// Ends the upstream's connection with a request whose method has no body though it has one: a server that does not read
+/// it would take it for the next request, and nobody's request shall follow it there.
+pub(super) fn end_odd_body(session: &mut Session, upstream: &mut RequestHeader) -> pingora::Result<()> {
+    let usual = matches!(upstream.method, Method::POST | Method::PUT | Method::PATCH);
+    if usual || session.as_downstream_mut().is_body_empty() {
+        return Ok(());
+    }
+    upstream.insert_header(CONNECTION, "close")
+}
+
+/// Whether an answer is framed in a way that every client reads alike; a length that stands there several times, and is
+/// the same, is made one.
+pub(super) fn frames_once(answer: &mut ResponseHeader) -> pingora::Result<bool> {
+    if answer.status.is_informational() {
+        // Nothing follows it (RFC 9110, section 15.2).
+        answer.remove_header(&CONTENT_LENGTH);
+        answer.remove_header(&TRANSFER_ENCODING);
+        return Ok(true);
+    }
+    let mut lengths = answer.headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next().map(|length| length.as_bytes().split(|&byte| byte == b',').next().unwrap_or_default());
+    if let Some(first) = first.map(|first| first.trim_ascii().to_vec()) {
+        answer.insert_header(CONTENT_LENGTH, first)?;
+    }
+    let mut codings = answer.headers.get_all(TRANSFER_ENCODING).iter();
+    let plain = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    Ok(plain && codings.next().is_none())
 }
 
 /// Takes out of an answer what the upstream says about its own connection (RFC 9110, section 7.6.1).
@@ -68,6 +98,16 @@ fn drop_fields(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) {
     for name in names {
         upstream.remove_header(&name);
     }
+}
+
+/// HTTP/2 may send cookies one by one; HTTP/1.1 has one line of them (RFC 9113, section 8.2.3).
+fn join_cookies(upstream: &mut RequestHeader) -> pingora::Result<()> {
+    let crumbs: Vec<&[u8]> = upstream.headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return Ok(());
+    }
+    let joined = crumbs.join(&b"; "[..]);
+    upstream.insert_header(COOKIE, joined)
 }
 
 fn set_host(session: &Session, upstream: &mut RequestHeader, api: &Api) -> pingora::Result<()> {

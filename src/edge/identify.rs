@@ -1,5 +1,6 @@
 //! Who asks: by a client certificate, an API key, or a token from the cache or verified now; neither of the last two is
-//! looked at where the address has failed too often.
+//! looked at where the address has failed too often. A token that only its issuer can read makes a question, which the
+//! request waits for.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use pingora::proxy::Session;
 use crate::decision::Reason;
 use crate::identity::{IdentityError, Presented, Verified};
 use crate::metrics::CacheResult;
-use crate::reload::verified::Lookup;
+use crate::reload::introspection::{Answer, Introspector};
+use crate::reload::keys::Unproven;
+use crate::reload::verified::{Lookup, Slot, TokenDigest};
 use crate::request::query;
 use crate::settings::Caller;
 use crate::vocabulary::Timestamp;
@@ -24,6 +27,33 @@ pub(super) enum Stop {
     Identity(IdentityError),
     /// Nothing was looked at.
     Refused(Reason),
+    /// Only the token's issuer knows.
+    Ask(Question),
+}
+
+/// Question: a token that its issuer must be asked about before the request can be judged.
+pub(super) struct Question {
+    issuer: Arc<Introspector>,
+    token: Box<str>,
+    slot: Slot,
+}
+
+impl Question {
+    /// The issuer's answer, which is remembered for the requests that follow.
+    pub(super) async fn ask(self, api: &Api) -> Answered {
+        let token = self.slot.digest();
+        let (Answer { outcome, at, .. }, first) = self.issuer.ask(&self.token, &token).await;
+        let outcome = outcome.map(|caller| api.tokens.keep_for(self.issuer.believed(), self.slot, caller, at));
+        Answered { token, outcome, first }
+    }
+}
+
+/// Answered: what an issuer said of one token.
+pub(super) struct Answered {
+    token: TokenDigest,
+    outcome: Result<Arc<Verified>, IdentityError>,
+    /// Whether this request made it say so.
+    first: bool,
 }
 
 /// Identifying: what is looked at.
@@ -36,6 +66,8 @@ pub(super) struct Identifying<'a> {
     /// The query parameter that may carry the token, as the route says.
     pub(super) parameter: Option<&'a str>,
     pub(super) now: Timestamp,
+    /// What the issuer said, where it has been asked.
+    pub(super) answered: Option<&'a Answered>,
     /// Whether failures and look-ups are counted: once a request.
     pub(super) counts: bool,
 }
@@ -61,7 +93,9 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
     let credentials = credentials.with_query_token(in_query.as_deref());
     let failed = |error| {
         // Only what had to be verified, or may be a guess: a retried token or key that has expired locks nobody out.
-        let costly = matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
+        let asked_for =
+            error != IdentityError::KeysUnavailable && asked.answered.is_some_and(|answered| answered.first);
+        let costly = asked_for || matches!(error, IdentityError::BadSignature | IdentityError::UnknownKey);
         let guessed = matches!(error, IdentityError::UnknownApiKey | IdentityError::WrongSecret);
         if let (Some(address), true) = (asked.address, asked.counts && (costly || guessed)) {
             edge.failures.count(address, asked.now);
@@ -95,16 +129,32 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
     };
     match api.tokens.look_up(token, asked.now) {
         Lookup::Found(verified) => {
-            counted(CacheResult::Hit);
+            if asked.answered.is_none() {
+                counted(CacheResult::Hit);
+            }
             bound(verified, thumbprint).map(Some)
         }
         Lookup::Missing(slot) => {
+            if let Some(answered) = asked.answered {
+                // Another token than was asked about: the policy has changed meanwhile, and with it where tokens stand.
+                let same = answered.token == slot.digest();
+                let outcome = if same { answered.outcome.clone() } else { Err(IdentityError::KeysUnavailable) };
+                return bound(outcome.map_err(failed)?, thumbprint).map(Some);
+            }
             counted(CacheResult::Miss);
             if has_failed_too_often() {
                 return Err(Stop::Refused(Reason::TooManyFailures));
             }
-            let verified = api.issuers.verify(token, asked.now).map_err(failed)?;
-            bound(api.tokens.keep(slot, verified, asked.now), thumbprint).map(Some)
+            match api.issuers.verify(token, asked.now) {
+                Ok(verified) => bound(api.tokens.keep(slot, verified, asked.now), thumbprint).map(Some),
+                Err(Unproven::Refused(error)) => Err(failed(error)),
+                Err(Unproven::Ask(issuer)) => match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
+                    Some(Err(error)) => Err(Stop::Identity(error)),
+                    Some(Ok(_)) | None => {
+                        Err(Stop::Ask(Question { issuer: Arc::clone(issuer), token: token.into(), slot }))
+                    }
+                },
+            }
         }
     }
 }

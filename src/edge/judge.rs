@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
 use crate::decision::{Decision, Reason, Stage, Uses, scope_of};
@@ -16,7 +16,8 @@ use super::Edge;
 use super::api::{Api, host_name};
 use super::candidate::Second;
 use super::exchange::Exchange;
-use super::identify::{Identifying, Stop, identify};
+use super::identify::{Answered, Identifying, Question, Stop, identify};
+use super::keep::strictest;
 use super::weigh::{Asked, refused, weigh, weigh_overrides};
 use super::{cors, read};
 
@@ -26,10 +27,17 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// Decides about the request whose header `session` has read; the answer stands in `exchange`.
-pub(super) fn judge(edge: &Edge, session: &Session, exchange: &mut Exchange) {
+///
+/// Where a token's issuer has to be asked first nothing is decided: judge again with what it said.
+pub(super) fn judge(
+    edge: &Edge,
+    session: &Session,
+    exchange: &mut Exchange,
+    answered: Option<&Answered>,
+) -> Result<(), Question> {
     let decision = match prepare(edge, session, exchange) {
         Ok((api, policy)) => match policy.as_ref() {
-            Some(snapshot) => judge_by(edge, session, exchange, &api, snapshot),
+            Some(snapshot) => judge_by(edge, session, exchange, &api, snapshot, answered)?,
             None => Some(Decision::refuse(Reason::NoPolicy)),
         },
         Err(reason) => Some(Decision::refuse(reason)),
@@ -37,6 +45,7 @@ pub(super) fn judge(edge: &Edge, session: &Session, exchange: &mut Exchange) {
     exchange.preflight = decision.is_none();
     exchange.decision = decision;
     exchange.decided = exchange.started.elapsed();
+    Ok(())
 }
 
 /// Header, API and policy; the exchange keeps the last two.
@@ -61,18 +70,26 @@ fn prepare(
     let path = target.split(|&byte| byte == b'?').next().unwrap_or_default();
     let api = edge.apis.choose(listener, host.as_deref(), path).map_err(Reason::BadRequest)?.ok_or(Reason::NoApi)?;
     let policy = api.policy.load();
+    exchange.audit = api.audit;
     exchange.api = Some(Arc::clone(api));
     exchange.policy = Some(Arc::clone(&policy));
     Ok((Arc::clone(api), policy))
 }
 
 /// The decision; `None` for a preflight that the gateway answers.
-fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, policy: &Snapshot) -> Option<Decision> {
+fn judge_by(
+    edge: &Edge,
+    session: &Session,
+    exchange: &mut Exchange,
+    api: &Api,
+    policy: &Snapshot,
+    answered: Option<&Answered>,
+) -> Result<Option<Decision>, Question> {
     let header = session.req_header();
     if let Some(cors) = &policy.model.cors {
         exchange.origin = cors::allowed(cors, &header.headers).map(Into::into);
         if exchange.origin.is_some() && cors::is_preflight(header.method.as_str(), &header.headers) {
-            return None;
+            return Ok(None);
         }
     }
     let fields = read::Fields(header);
@@ -86,7 +103,7 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         Err(rejected) => {
             let decision = Decision::refuse(Reason::BadRequest(rejected));
             exchange.candidate = second.judge(exchange, policy.model.dialect, Err(rejected), None);
-            return Some(decision);
+            return Ok(Some(decision));
         }
     };
     let placed = policy.routes.place(request.method, &request.path, request.query);
@@ -95,20 +112,23 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         Err(Unplaced::NoMethod(route)) => exchange.route = Some(*route),
         Err(_) => {}
     }
+    let methods = std::iter::once(request.method).chain(request.overrides.iter().map(String::as_str));
+    exchange.audit = strictest(policy, &request.path, request.query, methods, api.audit);
     let (address, query, parameter) = (exchange.client_address, request.query, token_parameter(&placed));
-    let identifying = Identifying { session, address, query, parameter, now, counts: true };
+    let identifying = Identifying { session, address, query, parameter, now, answered, counts: true };
     let identified = match identify(edge, api, identifying) {
         Ok(caller) => {
             exchange.caller = caller;
             Ok(())
         }
         Err(Stop::Identity(error)) => Err(error),
-        Err(Stop::Refused(reason)) => return Some(Decision::refuse(reason)),
+        Err(Stop::Refused(reason)) => return Ok(Some(Decision::refuse(reason))),
+        Err(Stop::Ask(question)) => return Err(question),
     };
     let nobody = Subject::anonymous();
     let caller = exchange.caller.clone();
     let subject = identified.map(|()| caller.as_ref().map_or(&nobody, |verified| &verified.subject));
-    let websocket = is_websocket(header);
+    let websocket = read::is_websocket(header);
     let asked = Asked {
         method: request.method,
         path: &request.path,
@@ -139,12 +159,12 @@ fn judge_by(edge: &Edge, session: &Session, exchange: &mut Exchange, api: &Api, 
         exchange.roles = roles(facts, placed.access.across, subject, scope, policy, now);
     }
     exchange.candidate = second.judge(exchange, policy.model.dialect, Ok((&request, parameter)), Some(subject));
-    match (read::content_length(header), api.body) {
+    Ok(Some(match (read::content_length(header), api.body) {
         (Some(length), Some(most)) if length > most && decision.is_permit() => {
-            Some(exchange.rejected(RejectedRequest::BodyTooLong))
+            exchange.rejected(RejectedRequest::BodyTooLong)
         }
-        _ => Some(decision),
-    }
+        _ => decision,
+    }))
 }
 
 /// The names of the caller's roles that hold here, for the upstream.
@@ -164,12 +184,6 @@ fn roles(
 
 pub(super) fn token_parameter<'p>(placed: &Result<Placed<'p>, Unplaced>) -> Option<&'p str> {
     placed.as_ref().ok().and_then(|placed| placed.method.token_from.as_deref())
-}
-
-pub(super) fn is_websocket(header: &RequestHeader) -> bool {
-    let lines = header.headers.get_all(http::header::UPGRADE).iter();
-    let mut protocols = lines.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
-    protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Keeps the target that is forwarded: the path as the route prints it, the query without what is the gateway's. What
@@ -202,6 +216,13 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
     let (approvals, now, mut uses) = (edge.approvals.load(), now(), exchange.uses);
     let candidate = exchange.candidate.take();
     exchange.overrides.extend_from_slice(methods);
+    if let (Some(policy), Some(path)) = (exchange.snapshot(), &exchange.path)
+        && let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect)
+    {
+        let methods = methods.iter().map(String::as_str);
+        exchange.audit =
+            exchange.audit.max(strictest(policy, &path, exchange.query.as_deref(), methods, exchange.audit));
+    }
     let again = |policy: &Snapshot, decision: Decision, uses: &mut Uses| {
         let path = exchange.path.as_deref().unwrap_or_default();
         let path = match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {

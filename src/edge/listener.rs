@@ -95,11 +95,12 @@ impl Default for Limits {
 }
 
 /// The options of an `HttpProxy` behind a [`Front`]: HTTP/2 connections end after `idle` without a request, which Pingora
-/// leaves open for ever.
+/// leaves open for ever, and CONNECT is refused by a decision like everything else, which Pingora would answer itself.
 pub fn http_options(idle: Duration) -> HttpServerOptions {
     let mut options = HttpServerOptions::default();
     options.h2c = true;
     options.h2_idle_timeout = Some(idle);
+    options.allow_connect_method_proxying = true;
     options
 }
 

@@ -12,6 +12,7 @@ mod form;
 mod forward;
 mod identify;
 mod judge;
+mod keep;
 pub mod lifecycle;
 pub mod listener;
 mod proxy;
@@ -32,7 +33,8 @@ use crate::audit::{DecisionId, Sink};
 use crate::decision::ApprovalSet;
 use crate::metrics::Metrics;
 use crate::reload::Live;
-use crate::settings::{Limits, Network};
+use crate::settings::{Limits, Network, OnFailure};
+use crate::vocabulary::AuditMode;
 
 use api::Apis;
 use failures::Failures;
@@ -61,6 +63,10 @@ pub struct Edge {
     pub metrics: Arc<Metrics>,
     /// Where they are audited.
     pub audit: Arc<Sink>,
+    /// How decisions are kept on requests that no API claims: as strictly as any API asks.
+    pub audit_mode: AuditMode,
+    /// What happens where a decision cannot be kept that has to be.
+    pub on_audit_failure: OnFailure,
     /// Requests that are under way.
     pub in_flight: InFlight,
     /// Whether the process is on its way out: connections are not kept then.

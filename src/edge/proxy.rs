@@ -16,6 +16,7 @@ use crate::request::{Overrides, RejectedRequest, query};
 use super::connection::Pace;
 use super::exchange::Exchange;
 use super::form::{self, FormKind, Scan, Unreadable};
+use super::keep::Kept;
 use super::rate::{LeastRate, Rate};
 use super::standing::Standing;
 use super::{Edge, cors, forward, judge, read, respond};
@@ -32,7 +33,8 @@ impl ProxyHttp for Edge {
 
     fn new_ctx(&self) -> Exchange {
         let (metrics, audit) = (Arc::clone(&self.metrics), Arc::clone(&self.audit));
-        Exchange::new(self.ids.next(), metrics, audit, Arc::clone(&self.reached), self.in_flight.enter())
+        let reached = Arc::clone(&self.reached);
+        Exchange::new(self.ids.next(), self.audit_mode, metrics, audit, reached, self.in_flight.enter())
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {
@@ -46,17 +48,23 @@ impl ProxyHttp for Edge {
         session.set_read_timeout(Some(self.limits.client_timeout));
         session.set_write_timeout(Some(self.limits.client_timeout));
         session.set_total_drain_timeout(Some(UNREAD));
+        // What a client sends behind a whole request is its next one, judged on its own when this one is answered.
+        session.set_pipelining_enabled(true);
+        if let Some(pace) = pace(session) {
+            pace.end_header();
+        }
         Ok(())
     }
 
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        judge::judge(self, session, exchange);
+        self.judge(session, exchange).await;
+        if exchange.permit().is_some() {
+            self.read_form(session, exchange).await?;
+        }
+        self.keep(exchange).await;
         if exchange.preflight {
             respond::preflight(session, exchange).await?;
             return Ok(true);
-        }
-        if exchange.permit().is_some() {
-            self.read_form(session, exchange).await?;
         }
         let Some(decision) = &exchange.decision else {
             return Error::e_explain(ErrorType::InternalError, "nothing was decided");
@@ -104,7 +112,8 @@ impl ProxyHttp for Edge {
         upstream: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        forward::prepare(session, upstream, exchange)
+        forward::prepare(session, upstream, exchange)?;
+        forward::end_odd_body(session, upstream)
     }
 
     async fn request_body_filter(
@@ -148,6 +157,17 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         exchange.upstream_took = exchange.upstream_started.map(|started| started.elapsed());
         exchange.upstream_status = Some(answer.status.as_u16());
+        if answer.status == http::StatusCode::SWITCHING_PROTOCOLS && !exchange.websocket {
+            exchange.failure = Some("upstream-broken");
+            return Error::e_explain(
+                ErrorType::HTTPStatus(502),
+                "the upstream switches protocols that nobody asked for",
+            );
+        }
+        if !forward::frames_once(answer)? {
+            exchange.failure = Some("upstream-broken");
+            return Error::e_explain(ErrorType::HTTPStatus(502), "the upstream's answer is framed in a way of its own");
+        }
         forward::end_hop(answer);
         Ok(())
     }
@@ -160,6 +180,9 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         if judge::judge_answer(exchange, answer) {
             exchange.failure = exchange.decision.as_ref().map(|decision| decision.reason.code());
+            if exchange.kept == Kept::Decision {
+                exchange.kept = Kept::Former;
+            }
             return Error::e_explain(ErrorType::HTTPStatus(403), "the answer is not for this caller");
         }
         if is_often_silent(answer)
@@ -231,6 +254,10 @@ impl ProxyHttp for Edge {
         let written = session.response_written().is_some_and(|answer| {
             !answer.status.is_informational() || answer.status == http::StatusCode::SWITCHING_PROTOCOLS
         });
+        if !written && (status != 0 || exchange.permit().is_none()) {
+            // What was decided only now has not been seen either.
+            self.keep(exchange).await;
+        }
         // An answer that was refused is a refusal like any other.
         let refused = exchange
             .decision
@@ -275,6 +302,15 @@ impl ProxyHttp for Edge {
 impl Edge {
     fn least_rate(&self) -> LeastRate {
         LeastRate { bytes: self.limits.least_rate, window: self.limits.client_timeout }
+    }
+
+    /// Decides about the request, where need be behind a question to the token's issuer.
+    async fn judge(&self, session: &Session, exchange: &mut Exchange) {
+        let Err(question) = judge::judge(self, session, exchange, None) else { return };
+        let Some(api) = exchange.api.clone() else { return };
+        let answered = question.ask(&api).await;
+        // A question that is answered is not asked again; were it otherwise, nothing is decided, which is refused.
+        judge::judge(self, session, exchange, Some(&answered)).ok();
     }
 
     /// Where the upstream may look for a method override in a form, the gateway looks first.

@@ -59,6 +59,10 @@ pub(super) fn certificate(session: &Session) -> Option<&Arc<PeerCertificate>> {
 /// Judges the header block: its framing as received, and its size.
 pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), RejectedRequest> {
     let header = session.req_header();
+    // A tunnel has no path that a route could be about, and its bytes would follow no framing.
+    if header.method == http::Method::CONNECT {
+        return Err(RejectedRequest::Method);
+    }
     if header.version == http::Version::HTTP_2 {
         check_http2(header)?;
     } else {
@@ -68,7 +72,13 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
         }
         framing::check(&raw)?;
     }
-    if !host(header).is_none_or(is_authority) {
+    // Whether the bytes behind such a header are a body or the other protocol is not for two servers to find out.
+    let bodied = content_length(header).is_some_and(|length| length > 0)
+        || header.headers.contains_key(http::header::TRANSFER_ENCODING);
+    if bodied && is_websocket(header) {
+        return Err(RejectedRequest::Framing);
+    }
+    if !host(header).is_none_or(framing::is_authority) {
         return Err(RejectedRequest::Host);
     }
     let bytes: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -84,9 +94,11 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
     Ok(())
 }
 
-/// Whether a host holds nothing but what a name, an address and a port are made of (RFC 3986, section 3.2.2).
-fn is_authority(host: &[u8]) -> bool {
-    host.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte))
+/// Whether a request asks for a WebSocket.
+pub(super) fn is_websocket(header: &RequestHeader) -> bool {
+    let lines = header.headers.get_all(http::header::UPGRADE).iter();
+    let mut protocols = lines.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// HTTP/2 frames its bodies itself; what a downgrade to HTTP/1.1 would turn into something else is refused
@@ -99,8 +111,15 @@ fn check_http2(header: &RequestHeader) -> Result<(), RejectedRequest> {
     if hosts.len() > 1 || (hosts.is_empty() && authority.is_none()) || !agree {
         return Err(RejectedRequest::Host);
     }
+    if !header.uri.scheme_str().is_some_and(|scheme| matches!(scheme, "http" | "https")) {
+        return Err(RejectedRequest::TargetForm);
+    }
     let lengths = header.headers.get_all(http::header::CONTENT_LENGTH).iter().count();
     if lengths > 1 || header.headers.contains_key(http::header::TRANSFER_ENCODING) {
+        return Err(RejectedRequest::Framing);
+    }
+    // HTTP/1.1 takes blanks around a value for none of it (RFC 9113, section 8.2.1).
+    if header.headers.values().any(|value| value.as_bytes().trim_ascii().len() < value.len()) {
         return Err(RejectedRequest::Framing);
     }
     if header.headers.contains_key(http::header::CONNECTION) {

@@ -46,7 +46,9 @@ pub(super) async fn refuse(
         Reason::Unauthenticated(error) => answer.insert_header("www-authenticate", challenge(exchange, error))?,
         Reason::NoMethod => answer.insert_header("allow", allowed_methods(exchange))?,
         Reason::TooManyFailures => answer.insert_header("retry-after", "60")?,
-        Reason::KeysUnavailable | Reason::NoPolicy => answer.insert_header("retry-after", "5")?,
+        Reason::KeysUnavailable | Reason::NoPolicy | Reason::AuditUnavailable => {
+            answer.insert_header("retry-after", "5")?
+        }
         _ => {}
     }
     let http2 = session.as_downstream().is_http2();
@@ -153,7 +155,7 @@ async fn swallow(session: &mut Session, time: Duration, mut left: u64) -> bool {
 /// RFC 6750, section 3: no error where nothing was presented. Where tokens are believed they alone are asked for, since
 /// a browser would ask its user for a password as soon as it read `Basic`.
 fn challenge(exchange: &Exchange, error: Option<IdentityError>) -> &'static str {
-    if exchange.api.as_ref().is_some_and(|api| api.issuers.feeds().is_empty() && api.keys.takes_basic()) {
+    if exchange.api.as_ref().is_some_and(|api| api.issuers.is_empty() && api.keys.takes_basic()) {
         return "Basic realm=\"api\", charset=\"UTF-8\"";
     }
     match error {

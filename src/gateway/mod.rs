@@ -25,15 +25,18 @@ use crate::edge::listener::{Bound, Front, http_options};
 use crate::edge::tls::{Tls, install_crypto_provider};
 use crate::edge::upstream::{Resolver, Upstream};
 use crate::edge::{DecisionIds, Edge, Reached};
+use crate::identity::Issuer;
 use crate::metrics::Metrics;
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
+use crate::reload::introspection::Introspector;
 use crate::reload::keys::{Issuers, KeyFeed};
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::{Generation, VerifiedTokens};
 use crate::reload::watch::{Watched, Watcher};
 use crate::request::headers::HeaderRules;
-use crate::settings::{self, Settings};
+use crate::settings::{self, OnFailure, Settings};
+use crate::vocabulary::AuditMode;
 
 use background::{Administration, Keys};
 use client_certs::ClientCaFiles;
@@ -96,12 +99,12 @@ impl Gateway {
             .map_err(|error| format!("the audit records cannot be written: {error}"))?;
         let sink = Arc::new(sink);
         let generation = Arc::new(Generation::default());
-        let feeds = open_feeds(settings, &generation)?;
-        let key_files = open_key_files(settings)?;
+        let believed = Believed::open(settings, &generation)?;
+        let Believed { feeds, asked, key_files } = &believed;
         let apis = settings
             .apis
             .iter()
-            .map(|api| open_api(api, settings, (&feeds, &key_files), &generation, &metrics))
+            .map(|api| open_api(api, settings, &believed, &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let client_cas = ClientCaFiles::open(settings)?;
         let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
@@ -121,7 +124,7 @@ impl Gateway {
         let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> =
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
-        let mut files = watched(&stores, &key_files, &tls, &metrics);
+        let mut files = watched(&stores, key_files, &tls, &metrics);
         files.extend(client_cas.watched(&tls, &metrics));
         let watcher =
             Watcher::start(files, settings.reload.poll).map_err(|error| format!("files cannot be watched: {error}"))?;
@@ -136,6 +139,8 @@ impl Gateway {
             reached,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
+            audit_mode: settings.apis.iter().map(|api| api.audit).max().unwrap_or(AuditMode::Fast),
+            on_audit_failure: settings.audit.on_failure,
             in_flight: in_flight.clone(),
             draining: draining.clone(),
             ids: DecisionIds::new()?,
@@ -153,21 +158,28 @@ impl Gateway {
         let front = front.telling(sockets.settled());
         server.add_service(front);
         server.add_service(background_service("upstreams", Resolver(upstreams)));
-        let reload = Arc::new(Reload { watcher: watcher.poker(), feeds: feeds.clone(), sink: Arc::clone(&sink) });
+        let reload = Arc::new(Reload {
+            watcher: watcher.poker(),
+            feeds: feeds.clone(),
+            asked: asked.clone(),
+            sink: Arc::clone(&sink),
+        });
         let status = Arc::new(GatewayStatus {
             draining: draining.clone(),
             apis,
             feeds: feeds.clone(),
-            key_files,
+            asked: asked.clone(),
+            key_files: key_files.clone(),
             client_cas: client_cas.all,
             tls: names_of(settings, &tls),
             metrics,
             sink: Arc::clone(&sink),
+            audit_refuses: settings.audit.on_failure == OnFailure::Refuse,
             traffic: traffic.clone(),
             in_flight: in_flight.clone(),
             reload: Arc::clone(&reload),
         });
-        server.add_service(background_service("keys", Keys { feeds, status: Arc::clone(&status) }));
+        server.add_service(background_service("keys", Keys { feeds: believed.feeds, status: Arc::clone(&status) }));
         server.add_service(background_service("admin", Administration::new(admin, status, draining.clone())));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
         let ending = Ending::new(plan, draining, in_flight, Stop::default())
@@ -205,6 +217,7 @@ impl Gateway {
 pub(crate) struct Reload {
     watcher: crate::reload::watch::Poker,
     feeds: Vec<Arc<KeyFeed>>,
+    asked: Vec<Arc<Introspector>>,
     sink: Arc<Sink>,
 }
 
@@ -214,6 +227,7 @@ impl Reload {
         tracing::info!("reload asked for");
         self.watcher.poke();
         self.feeds.iter().for_each(|feed| feed.refresh());
+        self.asked.iter().for_each(|asked| asked.forget());
         self.sink.reopen();
     }
 }
@@ -224,33 +238,55 @@ fn names_of(settings: &Settings, tls: &[Arc<Tls>]) -> Vec<(Box<str>, Arc<Tls>)> 
     names.cloned().zip(tls.iter().cloned()).collect()
 }
 
-fn open_feeds(settings: &Settings, generation: &Arc<Generation>) -> Result<Vec<Arc<KeyFeed>>, String> {
-    let feeds = settings.issuers.iter().map(|issuer| {
-        let plan = plans::keys(issuer, settings.reload.poll);
-        KeyFeed::open(issuer.issuer.clone(), plan, Arc::clone(generation))
-            .map_err(|error| format!("the keys of the issuer `{}` cannot be used: {error}", issuer.issuer.name))
-    });
-    feeds.collect()
+/// Believed: all that can prove a caller, each for the APIs that name it.
+struct Believed {
+    feeds: Vec<Arc<KeyFeed>>,
+    asked: Vec<Arc<Introspector>>,
+    key_files: Vec<Arc<KeyFile>>,
 }
 
-fn open_key_files(settings: &Settings) -> Result<Vec<Arc<KeyFile>>, String> {
-    let files = settings.key_sources.iter().map(|source| {
-        KeyFile::open(source)
-            .map_err(|lines| format!("the API keys of `{}` cannot be used:\n{}", source.name, lines.join("\n")))
-    });
-    files.collect()
+impl Believed {
+    fn open(settings: &Settings, generation: &Arc<Generation>) -> Result<Self, String> {
+        let (mut feeds, mut asked) = (Vec::new(), Vec::new());
+        for issuer in &settings.issuers {
+            let wrong = |error| format!("the keys of the issuer `{}` cannot be used: {error}", issuer.issuer.name);
+            let (of, generation) = (issuer.issuer.clone(), Arc::clone(generation));
+            if let Some(plan) = plans::introspection(issuer) {
+                asked.push(Introspector::open(of, plan, generation).map_err(wrong)?);
+            } else if let Some(plan) = plans::keys(issuer, settings.reload.poll) {
+                feeds.push(KeyFeed::open(of, plan, generation).map_err(wrong)?);
+            }
+        }
+        let key_files = settings.key_sources.iter().map(|source| {
+            KeyFile::open(source)
+                .map_err(|lines| format!("the API keys of `{}` cannot be used:\n{}", source.name, lines.join("\n")))
+        });
+        Ok(Self { feeds, asked, key_files: key_files.collect::<Result<_, _>>()? })
+    }
+
+    /// Those whose tokens `api` believes.
+    fn issuers(&self, api: &settings::Api) -> Result<Issuers, String> {
+        let named = |issuer: &Issuer| api.issuers.contains(&issuer.name);
+        let feeds = self.feeds.iter().filter(|feed| named(feed.issuer())).cloned().collect();
+        let mut asked = self.asked.iter().filter(|asked| named(asked.issuer())).cloned();
+        let (first, second) = (asked.next(), asked.next());
+        if second.is_some() {
+            return Err(format!("two issuers of the API `{}` would be asked about the same tokens", api.name));
+        }
+        Issuers::asking(feeds, first)
+            .ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))
+    }
 }
 
 fn open_api(
     api: &settings::Api,
     settings: &Settings,
-    (feeds, key_files): (&[Arc<KeyFeed>], &[Arc<KeyFile>]),
+    believed: &Believed,
     generation: &Arc<Generation>,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<Api>, String> {
-    let named = feeds.iter().filter(|feed| api.issuers.contains(&feed.issuer().name)).cloned().collect();
-    let issuers =
-        Issuers::new(named).ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))?;
+    let issuers = believed.issuers(api)?;
+    let key_files = &believed.key_files;
     let keys = key_files.iter().filter(|file| api.api_keys.iter().any(|name| **name == *file.name()));
     let keys = ApiKeys::new(keys.cloned().collect());
     // A key for another API is a secret too.
@@ -284,6 +320,7 @@ fn open_api(
         overrides: api.method_overrides,
         body: api.body,
         total: api.upstream.total_timeout,
+        audit: api.audit,
     }))
 }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 use pingora::protocols::http::v2::server::H2Options;
 
 use crate::admin::{AdminPlan, Listen};
-use crate::audit::{SinkPlan, Target, WhenFull};
+use crate::audit::{Rotation, SinkPlan, Target, WhenFull};
 use crate::edge::connection::Budget;
 use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
 use crate::edge::tls::{ClientsPlan, TlsPlan};
 use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
+use crate::reload::introspection::{ClientAuth, IntrospectionPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
-    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, Network, OnFull, TokenIssuer, Upstream,
-    UrlHost,
+    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, Network, OnFull, Rotate, TokenIssuer,
+    Upstream, UrlHost,
 };
 
 use super::client_certs::ClientCaFiles;
@@ -41,7 +42,9 @@ pub(super) fn sink(audit: &Audit) -> SinkPlan {
         OnFull::Drop => WhenFull::Drop,
         OnFull::Wait => WhenFull::Wait(AUDIT_WAIT),
     };
-    SinkPlan { queue: audit.queue, when_full, ..SinkPlan::new(target) }
+    let Rotate { size, age, keep } = audit.rotate;
+    let rotation = Rotation { size, age, keep };
+    SinkPlan { queue: audit.queue, when_full, patience: audit.patience, rotation, ..SinkPlan::new(target) }
 }
 
 pub(super) fn admin(admin: &Admin) -> AdminPlan {
@@ -117,7 +120,8 @@ pub(super) fn upstream(upstream: &Upstream) -> UpstreamPlan {
     }
 }
 
-pub(super) fn keys(issuer: &TokenIssuer, poll: Duration) -> KeyPlan {
+/// The plan for the keys of `issuer`; `None` where it has none and is asked about each token.
+pub(super) fn keys(issuer: &TokenIssuer, poll: Duration) -> Option<KeyPlan> {
     let fetched = |source: KeySource, fetch: &Fetch| KeyPlan {
         ttl: fetch.refresh,
         ca_file: fetch.ca.clone(),
@@ -130,6 +134,26 @@ pub(super) fn keys(issuer: &TokenIssuer, poll: Duration) -> KeyPlan {
         KeysFrom::Jwks(fetch) => fetched(KeySource::Jwks(fetch.url.to_string().into()), fetch),
         // The feed finds the description under the issuer's own URL.
         KeysFrom::Discovery(fetch) => fetched(KeySource::Discovery(issuer.issuer.iss.clone()), fetch),
+        KeysFrom::Introspection(_) => return None,
     };
-    KeyPlan { poll, ..plan }
+    Some(KeyPlan { poll, ..plan })
+}
+
+/// The plan for asking `issuer`; `None` where it has keys.
+pub(super) fn introspection(issuer: &TokenIssuer) -> Option<IntrospectionPlan> {
+    let KeysFrom::Introspection(asked) = &issuer.keys else { return None };
+    Some(IntrospectionPlan {
+        url: asked.url.to_string().into(),
+        client_id: asked.client_id.clone(),
+        client_secret: asked.client_secret.expose().into(),
+        auth: if asked.in_form { ClientAuth::Post } else { ClientAuth::Basic },
+        ca_file: asked.ca.clone(),
+        insecure_http: asked.insecure_http,
+        timeout: asked.timeout,
+        cache: asked.cache,
+        negative: asked.negative,
+        at_once: asked.at_once,
+        per_second: asked.per_second,
+        without_audience: asked.without_audience,
+    })
 }

@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::admin::{
-    ApiStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback, ShadowMode, Status,
-    StatusReport,
+    ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback,
+    ShadowMode, Status, StatusReport,
 };
 use crate::audit::{Moment, Sink};
 use crate::edge::api::Api;
 use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
 use crate::edge::tls::Tls;
-use crate::metrics::{ComparisonReport, CoverageReport, Metrics};
+use crate::metrics::{ComparisonReport, CoverageReport, IntrospectionResult, Metrics};
 use crate::policy::model::Shadow;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::client_certs::ClientCa;
+use crate::reload::introspection::{Asked, Introspector};
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
-use crate::vocabulary::Timestamp;
+use crate::vocabulary::{AuditMode, Timestamp};
 
 use super::Reload;
 
@@ -26,35 +27,57 @@ pub(super) struct GatewayStatus {
     pub(super) draining: Draining,
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) feeds: Vec<Arc<KeyFeed>>,
+    pub(super) asked: Vec<Arc<Introspector>>,
     pub(super) key_files: Vec<Arc<KeyFile>>,
     pub(super) client_cas: Vec<Arc<ClientCa>>,
     pub(super) tls: Vec<(Box<str>, Arc<Tls>)>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) sink: Arc<Sink>,
+    /// Whether lossless requests are refused while their decisions cannot be kept.
+    pub(super) audit_refuses: bool,
     pub(super) traffic: Vec<Arc<Traffic>>,
     pub(super) in_flight: InFlight,
     pub(super) reload: Arc<Reload>,
 }
 
+/// How questions end, in the words of the metrics.
+const INTROSPECTIONS: [(Asked, IntrospectionResult); 4] = [
+    (Asked::Accepted, IntrospectionResult::Accepted),
+    (Asked::Refused, IntrospectionResult::Refused),
+    (Asked::Failed, IntrospectionResult::Failed),
+    (Asked::Withheld, IntrospectionResult::Withheld),
+];
+
 impl Status for GatewayStatus {
     fn report(&self) -> StatusReport {
         let issuers = self.feeds.iter().map(|feed| issuer(feed));
+        let asked = self.asked.iter().map(|asked| self::asked(asked));
         let key_files = self.key_files.iter().map(|file| key_file(file));
         StatusReport {
             draining: self.draining.is_leaving(),
             apis: self.apis.iter().map(|of| api(of)).collect(),
-            issuers: issuers.chain(key_files).chain(self.client_cas.iter().map(|of| client_ca(of))).collect(),
+            issuers: issuers
+                .chain(asked)
+                .chain(key_files)
+                .chain(self.client_cas.iter().map(|of| client_ca(of)))
+                .collect(),
             certificates: self.tls.iter().map(|(name, tls)| certificates(name, tls)).collect(),
+            audit: self.audit(),
         }
     }
 
     fn metrics_text(&self) -> String {
-        self.metrics.audit(self.sink.dropped(), self.sink.failed());
+        self.metrics.audit(&self.sink.counts(), self.sink.trouble().is_none());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
         self.metrics.traffic(self.in_flight.count(), open);
         for feed in &self.feeds {
             let status = feed.status();
             self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);
+        }
+        for asked in &self.asked {
+            for (how, result) in INTROSPECTIONS {
+                self.metrics.introspections(&asked.issuer().name, result, asked.count(how));
+            }
         }
         for api in &self.apis {
             self.metrics.coverage(&api.name, &api.coverage);
@@ -93,9 +116,27 @@ impl Status for GatewayStatus {
 }
 
 impl GatewayStatus {
+    fn audit(&self) -> AuditStatus {
+        let trouble = self.sink.trouble();
+        AuditStatus {
+            refuses: trouble.is_some() && self.audit_refuses && self.apis.iter().any(|api| is_lossless(api)),
+            state: if trouble.is_some() { AuditState::Failing } else { AuditState::Writing },
+            since: trouble.as_ref().map(|trouble| Moment(trouble.since)),
+            error: trouble.map(|trouble| trouble.error),
+        }
+    }
+
     fn api(&self, name: &str) -> Option<&Api> {
         self.apis.iter().map(|api| &**api).find(|api| *api.name == *name)
     }
+}
+
+/// Whether some decision of the API must be kept before anybody sees it.
+fn is_lossless(api: &Api) -> bool {
+    let live = api.policy.load();
+    let routes = live.iter().flat_map(|policy| policy.routes.routes());
+    let lossless = |mode: Option<AuditMode>| mode == Some(AuditMode::Lossless);
+    lossless(Some(api.audit)) || routes.flat_map(|route| &route.methods).any(|method| lossless(method.audit))
 }
 
 fn api(of: &Api) -> ApiStatus {
@@ -146,6 +187,14 @@ fn issuer(feed: &KeyFeed) -> IssuerStatus {
         since: status.fetched_at.map(moment),
         error: status.last_error.clone(),
     }
+}
+
+/// An issuer that does not answer is found out, and found well again, by requests only: it is told, and never decides
+/// readiness.
+fn asked(asked: &Introspector) -> IssuerStatus {
+    let error = asked.last_error().as_ref().clone();
+    let state = if error.is_some() { KeysState::Stale } else { KeysState::Available };
+    IssuerStatus { name: asked.issuer().name.clone(), state, keys: 0, since: None, error }
 }
 
 fn key_file(file: &KeyFile) -> IssuerStatus {

@@ -23,7 +23,8 @@ pub enum IdentityError {
     UnknownAlgorithm,
     /// An `iss` that is missing, not a text, or not one of ours.
     UnknownIssuer,
-    /// The issuer's keys were never fetched, or are too old to be believed: not the token's fault.
+    /// The issuer's keys were never fetched or are too old to be believed, or it could not be asked: not the token's
+    /// fault.
     KeysUnavailable,
     /// A `kid` that the issuer's keys do not have.
     UnknownKey,
@@ -33,6 +34,10 @@ pub enum IdentityError {
     AlgorithmNotForKey,
     /// A signature that does not fit.
     BadSignature,
+    /// A token that its issuer, when asked, did not call active.
+    Inactive,
+    /// A token that its issuer, when asked, called another type than `Bearer`.
+    WrongTokenType,
     /// An `exp` that is missing, or a time that is not a number.
     MalformedTime,
     /// An `exp` that has passed.
@@ -77,7 +82,7 @@ pub enum IdentityError {
 
 impl IdentityError {
     /// Every error, in the order of the checks.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::SeveralCredentials,
         Self::MalformedAuthorization,
         Self::UnknownScheme,
@@ -92,6 +97,8 @@ impl IdentityError {
         Self::AmbiguousKey,
         Self::AlgorithmNotForKey,
         Self::BadSignature,
+        Self::Inactive,
+        Self::WrongTokenType,
         Self::MalformedTime,
         Self::Expired,
         Self::NotYetValid,
@@ -131,6 +138,8 @@ impl IdentityError {
             Self::AmbiguousKey => "ambiguous-key",
             Self::AlgorithmNotForKey => "algorithm-not-for-key",
             Self::BadSignature => "bad-signature",
+            Self::Inactive => "inactive-token",
+            Self::WrongTokenType => "wrong-token-type",
             Self::MalformedTime => "malformed-time",
             Self::Expired => "token-expired",
             Self::NotYetValid => "token-not-yet-valid",
@@ -167,11 +176,13 @@ impl fmt::Display for IdentityError {
             Self::CriticalHeader => "the token's header asks for extensions with `crit` or `b64`",
             Self::UnknownAlgorithm => "the token's algorithm is not supported",
             Self::UnknownIssuer => "the token's issuer is not trusted",
-            Self::KeysUnavailable => "the issuer's keys are unavailable",
+            Self::KeysUnavailable => "the issuer's keys, or its word, are unavailable",
             Self::UnknownKey => "the token names a key that its issuer does not have",
             Self::AmbiguousKey => "the token names no key and several could be meant",
             Self::AlgorithmNotForKey => "the key does not verify the token's algorithm",
             Self::BadSignature => "the token's signature does not fit",
+            Self::Inactive => "the token's issuer says that it is not active",
+            Self::WrongTokenType => "the token's issuer says that it is no bearer token",
             Self::MalformedTime => "the token has no `exp`, or a time that is not a number",
             Self::Expired => "the token has expired",
             Self::NotYetValid => "the token is not valid yet",

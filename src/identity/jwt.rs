@@ -81,7 +81,7 @@ impl<'t> Unverified<'t> {
         }
         // A forged signature costs as much as a good one: all that is cheap is asked before.
         let key = keys.choose(self.kid.as_deref(), self.algorithm)?;
-        let expires = check_times(&self.claims, issuer, now)?;
+        let expires = check_times(&self.claims, issuer, now)?.ok_or(IdentityError::MalformedTime)?;
         check_audience(&self.claims, issuer)?;
         let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| IdentityError::MalformedToken)?;
         if !key.verifies(self.algorithm, self.signed.as_bytes(), &signature) {
@@ -106,17 +106,36 @@ fn object(part: &str) -> Result<Map<String, Value>, IdentityError> {
     })
 }
 
-/// Judges `exp`, `nbf` and `iat` (RFC 7519, section 4.1); the moment from which the token has expired.
-fn check_times(claims: &Map<String, Value>, issuer: &Issuer, now: Timestamp) -> Result<Timestamp, IdentityError> {
-    let leeway = issuer.leeway.min(MOST_LEEWAY);
-    let end = claims.get("exp").and_then(seconds).ok_or(IdentityError::MalformedTime)?.floor();
-    // `as` saturates: before 1970 is 1970, and what exceeds the range exceeds every lifetime.
-    let expires = Timestamp(end as u64).plus(leeway);
-    if now >= expires {
-        return Err(IdentityError::Expired);
+/// The `iss` in the payload of what may be a JSON Web Token that is not read any further.
+pub fn issuer_of(token: &str) -> Option<String> {
+    let mut parts = token.split('.');
+    let (_, payload) = (parts.next()?, parts.next()?);
+    match object(payload).ok()?.remove("iss") {
+        Some(Value::String(iss)) => Some(iss),
+        _ => None,
     }
-    if end as u64 > now.plus(issuer.max_lifetime).0 {
-        return Err(IdentityError::LivesTooLong);
+}
+
+/// Judges `exp`, `nbf` and `iat` (RFC 7519, section 4.1), each where it is there; the moment from which the token has
+/// expired.
+pub(super) fn check_times(
+    claims: &Map<String, Value>,
+    issuer: &Issuer,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, IdentityError> {
+    let leeway = issuer.leeway.min(MOST_LEEWAY);
+    let mut expires = None;
+    if let Some(claim) = claims.get("exp") {
+        let end = seconds(claim).ok_or(IdentityError::MalformedTime)?.floor();
+        // `as` saturates: before 1970 is 1970, and what exceeds the range exceeds every lifetime.
+        let moment = Timestamp(end as u64).plus(leeway);
+        if now >= moment {
+            return Err(IdentityError::Expired);
+        }
+        if end as u64 > now.plus(issuer.max_lifetime).0 {
+            return Err(IdentityError::LivesTooLong);
+        }
+        expires = Some(moment);
     }
     for name in ["nbf", "iat"] {
         if let Some(claim) = claims.get(name) {
@@ -135,7 +154,7 @@ fn seconds(claim: &Value) -> Option<f64> {
 }
 
 /// Judges `aud`: one of the issuer's audiences must be it, or be listed (RFC 7519, section 4.1.3).
-fn check_audience(claims: &Map<String, Value>, issuer: &Issuer) -> Result<(), IdentityError> {
+pub(super) fn check_audience(claims: &Map<String, Value>, issuer: &Issuer) -> Result<(), IdentityError> {
     let ours = |name: &str| issuer.audiences.iter().any(|audience| **audience == *name);
     let meant = match claims.get("aud") {
         Some(Value::String(name)) => ours(name),

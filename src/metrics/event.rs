@@ -41,6 +41,31 @@ impl FetchResult {
     }
 }
 
+/// IntrospectionResult: how a question about a token ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntrospectionResult {
+    /// With a caller.
+    Accepted,
+    /// With a token that is not active, or not for us.
+    Refused,
+    /// Without an answer.
+    Failed,
+    /// Without a question: too many were asked in this second.
+    Withheld,
+}
+
+impl IntrospectionResult {
+    /// The word that metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Withheld => "withheld",
+        }
+    }
+}
+
 /// Reloaded: what was reloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reloaded {

@@ -38,6 +38,7 @@ pub const METRICS: &[Family] = &[
     TOKEN_CACHE,
     KEYS_AVAILABLE,
     KEY_FETCHES,
+    INTROSPECTIONS,
     RELOADS,
     POLICY_INFO,
     POLICY_LOADED,
@@ -47,8 +48,14 @@ pub const METRICS: &[Family] = &[
     GRANTS,
     GRANTS_NEVER_USED,
     UNMAPPED,
+    AUDIT_RECORDS,
     AUDIT_DROPPED,
     AUDIT_FAILED,
+    AUDIT_WAITING,
+    AUDIT_WRITING,
+    AUDIT_SYNCS,
+    AUDIT_SYNC_FAILURES,
+    AUDIT_SYNC_SECONDS,
 ];
 
 const fn family(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Family {
@@ -110,6 +117,12 @@ pub(super) const KEYS_AVAILABLE: Family =
     family("portcullis_keys_available", Kind::Gauge, &["issuer"], "Keys that are held of an issuer");
 pub(super) const KEY_FETCHES: Family =
     family("portcullis_key_fetches_total", Kind::Counter, &["issuer", "result"], "Fetches of an issuer's keys");
+pub(super) const INTROSPECTIONS: Family = family(
+    "portcullis_introspections_total",
+    Kind::Counter,
+    &["issuer", "result"],
+    "Tokens that an issuer was to be asked about: accepted, refused, failed, or withheld over the budget",
+);
 pub(super) const RELOADS: Family =
     family("portcullis_reloads_total", Kind::Counter, &["what", "api", "result"], "Reloads of what may change");
 pub(super) const POLICY_INFO: Family =
@@ -152,15 +165,35 @@ pub(super) const UNMAPPED: Family = family(
     &["api"],
     "Templates, guessed, of requests that no route of the live policy covers; the list ends at 500",
 );
+pub(super) const AUDIT_RECORDS: Family =
+    family("portcullis_audit_records_total", Kind::Counter, &[], "Audit records that were written");
 pub(super) const AUDIT_DROPPED: Family = family(
     "portcullis_audit_dropped_total",
     Kind::Counter,
     &[],
-    "Audit records that were lost because the queue was full",
+    "Audit records that were lost because the queue was full or closed",
 );
 pub(super) const AUDIT_FAILED: Family = family(
     "portcullis_audit_failed_total",
     Kind::Counter,
     &[],
-    "Audit records that were lost because they could not be written",
+    "Audit records that were lost, or may be, because they could not be written",
 );
+pub(super) const AUDIT_WAITING: Family =
+    family("portcullis_audit_waiting", Kind::Gauge, &[], "Audit records that wait to be written");
+pub(super) const AUDIT_WRITING: Family = family(
+    "portcullis_audit_writing",
+    Kind::Gauge,
+    &[],
+    "Whether audit records can be written; at 0 lossless requests are refused, or go on as the settings say",
+);
+pub(super) const AUDIT_SYNCS: Family = family(
+    "portcullis_audit_syncs_total",
+    Kind::Counter,
+    &[],
+    "How often the disk was asked to confirm decisions, each time for all that waited",
+);
+pub(super) const AUDIT_SYNC_FAILURES: Family =
+    family("portcullis_audit_sync_failures_total", Kind::Counter, &[], "How often the disk did not confirm them");
+pub(super) const AUDIT_SYNC_SECONDS: Family =
+    family("portcullis_audit_sync_seconds_total", Kind::Counter, &[], "Time that the disk took to confirm decisions");

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
-use crate::audit::Verdict;
 use crate::audit::record::tests::{clinician, permitted, refused};
+use crate::audit::{SinkCounts, Verdict};
 
 /// What an exposition says: the kind of each family, and each sample by its name and sorted labels.
 #[derive(Default)]
@@ -45,6 +45,7 @@ fn busy() -> Metrics {
     metrics.observe(&Outcome { failure: Some("upstream-timeout"), ..permitted(&subject) });
     metrics.token_cache(CacheResult::Hit);
     metrics.keys("hospital", 2, 0, 1);
+    metrics.introspections("hospital", IntrospectionResult::Withheld, 3);
     metrics.reload(Reloaded::Policy, "noah", ReloadResult::Refused);
     metrics.policy_published("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
     metrics.shadow("noah", true);
@@ -181,9 +182,9 @@ fn every_limit_has_a_counter_from_the_beginning() {
 #[test]
 fn the_audit_sinks_numbers_are_taken_over_and_not_added_up() {
     let metrics = Metrics::new();
-    metrics.audit(3, 1);
-    metrics.audit(3, 1);
-    metrics.audit(5, 1);
+    metrics.audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
+    metrics.audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
+    metrics.audit(&SinkCounts { dropped: 5, failed: 1, ..SinkCounts::default() }, true);
     assert_eq!(sample(&metrics, "portcullis_audit_dropped_total"), Some(5.0));
     assert_eq!(sample(&metrics, "portcullis_audit_failed_total"), Some(1.0));
 }

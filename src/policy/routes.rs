@@ -6,7 +6,7 @@ mod routers;
 use std::borrow::Cow;
 
 use crate::request::{CanonicalPath, Dialect, Reading, RejectedRequest, path, query};
-use crate::vocabulary::{Access, Cells, RouteId, Scope, access::MAX_SCOPES};
+use crate::vocabulary::{Access, AuditMode, Cells, RouteId, Scope, access::MAX_SCOPES};
 
 use super::condition::ConditionId;
 use super::template::Template;
@@ -63,6 +63,8 @@ pub struct Method {
     pub encoded_slash: Option<u16>,
     /// The condition without which the method is closed.
     pub when: Option<ConditionId>,
+    /// Whether its decisions may be seen before they are on disk; `None` leaves it to the API's settings.
+    pub audit: Option<AuditMode>,
 }
 
 /// Unplaced: why a request is on no route.
@@ -225,7 +227,12 @@ impl RouteTable {
             return Ok(found);
         }
         let Some(route) = self.route(id) else { return Ok(None) };
-        match self.readings.other(text, &route.template, id, &|text| self.other(text, id)) {
+        // A policy that names the very path has said what it is: only another name in it counts.
+        let named = route.template.ends_in_literal();
+        let is_name = |other: &RouteId| self.route(*other).is_some_and(|route| route.template.ends_in_literal());
+        let reach =
+            |text: &str, by_name: bool| self.other(text, id).filter(|other| !(named || by_name) || is_name(other));
+        match self.readings.other(text, &route.template, id, &reach) {
             Some(other) => Err(other),
             None => Ok(found),
         }

@@ -80,6 +80,11 @@ impl Template {
         &self.segments
     }
 
+    /// Whether the last segment is text.
+    pub(super) fn ends_in_literal(&self) -> bool {
+        matches!(self.segments.last(), Some(Segment::Literal(_)))
+    }
+
     /// The place of the parameter `name` among the segments.
     pub fn parameter(&self, name: &str) -> Option<usize> {
         self.segments.iter().position(|segment| matches!(segment, Segment::Parameter(known) if &**known == name))

@@ -5,6 +5,8 @@ pub mod cases;
 pub mod changes;
 pub mod client_certs;
 pub mod file;
+mod http;
+pub mod introspection;
 pub mod keys;
 pub mod live;
 mod look;

@@ -48,7 +48,7 @@ impl VerifiedTokens {
     /// What is known of `token` at `now`; to be asked before the keys for verifying it are loaded.
     pub fn look_up(&self, token: &str, now: Timestamp) -> Lookup {
         let generation = self.current();
-        let mut key = Key { digest: [0; digest::SHA256_OUTPUT_LEN], generation };
+        let mut key = Key { digest: TokenDigest::default(), generation };
         // The digest has exactly this length; were it otherwise, the zip would leave zeros, not panic.
         let hashed = digest::digest(&digest::SHA256, token.as_bytes());
         key.digest.iter_mut().zip(hashed.as_ref()).for_each(|(to, from)| *to = *from);
@@ -68,8 +68,12 @@ impl VerifiedTokens {
     ///
     /// When keys or policy changed since the lookup, nobody will find it: the slot is of the old generation.
     pub fn keep(&self, slot: Slot, verified: Verified, now: Timestamp) -> Arc<Verified> {
-        let verified = Arc::new(verified);
-        let until = verified.expires.min(now.plus(self.max_age));
+        self.keep_for(self.max_age, slot, Arc::new(verified), now)
+    }
+
+    /// Keeps what was proved at `now` as [`Self::keep`] does, for at most so many seconds.
+    pub fn keep_for(&self, seconds: u64, slot: Slot, verified: Arc<Verified>, now: Timestamp) -> Arc<Verified> {
+        let until = verified.expires.min(now.plus(self.max_age.min(seconds)));
         if until > now {
             self.tokens.insert(slot.0, Kept { verified: Arc::clone(&verified), since: now, until });
         }
@@ -127,9 +131,19 @@ pub enum Lookup {
 #[derive(Debug)]
 pub struct Slot(Key);
 
+impl Slot {
+    /// The digest of the token that was looked up.
+    pub fn digest(&self) -> TokenDigest {
+        self.0.digest
+    }
+}
+
+/// TokenDigest: the SHA-256 of a whole token.
+pub type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
-    digest: [u8; digest::SHA256_OUTPUT_LEN],
+    digest: TokenDigest,
     generation: u64,
 }
 

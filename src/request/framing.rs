@@ -35,10 +35,12 @@ pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
         if name.is_empty() || !name.iter().all(|&byte| super::headers::is_token_byte(byte)) {
             return Err(RejectedRequest::Framing);
         }
-        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-        if value.contains(&0) {
+        let value = value.strip_prefix(b":").unwrap_or(value);
+        // What is no blank to one server is one to another (RFC 9110, section 5.5).
+        if value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
             return Err(RejectedRequest::Framing);
         }
+        let value = value.trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             lengths += 1;
             let digits = !value.is_empty() && value.len() < 19 && value.iter().all(u8::is_ascii_digit);
@@ -63,6 +65,28 @@ pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
         return Err(RejectedRequest::Host);
     }
     Ok(())
+}
+
+/// Whether a host is a name or an address, with or without a port, that everybody takes apart alike (RFC 3986, section
+/// 3.2.2).
+pub fn is_authority(host: &[u8]) -> bool {
+    let end = match host {
+        [b'[', ..] => host.iter().position(|&byte| byte == b']').map_or(0, |at| at + 1),
+        _ => host.iter().position(|&byte| byte == b':').unwrap_or(host.len()),
+    };
+    let (name, port) = host.split_at_checked(end).unwrap_or_default();
+    let named = match name {
+        [b'[', address @ .., b']'] => {
+            address.contains(&b':') && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+        }
+        _ => !name.is_empty() && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
+    };
+    let ported = match port {
+        [] => true,
+        [b':', digits @ ..] => matches!(digits.len(), 1..=5) && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    named && ported
 }
 
 fn check_nominations(value: &[u8]) -> Result<(), RejectedRequest> {

@@ -242,9 +242,6 @@ fn check(decoded: &Decoded<'_>, traits: &Traits) -> Result<(), RejectedRequest> 
     if traits.case != Reading::Exact && text.chars().any(folds_into_ascii) {
         return Err(RejectedRequest::FoldsIntoAscii);
     }
-    if traits.streams == Reading::Refused && text.contains(':') {
-        return Err(RejectedRequest::WindowsName);
-    }
     for segment in text.split('/') {
         if traits.end_dots == Reading::Refused && segment.ends_with(['.', ' ']) {
             return Err(RejectedRequest::TrailingDot);
@@ -258,7 +255,7 @@ fn check(decoded: &Decoded<'_>, traits: &Traits) -> Result<(), RejectedRequest> 
 
 /// Whether Windows, or IIS before it asks Windows, takes a name for another one.
 fn is_windows_name(segment: &str) -> bool {
-    let stem = segment.split('.').next().unwrap_or(segment);
+    let stem = segment.split(['.', ':']).next().unwrap_or(segment);
     // `SECRET~1.TXT`: six letters and a number, or fewer letters where the number is long.
     let short = stem.len() <= 8
         && stem.rsplit_once('~').is_some_and(|(name, number)| {

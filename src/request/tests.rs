@@ -35,7 +35,7 @@ fn a_target_is_a_path_or_names_the_host() {
 fn a_method_override_is_refused_stripped_or_judged() {
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
     let none: &[(&str, &str)] = &[];
-    let table: [Case<'_>; 13] = [
+    let table: [Case<'_>; 18] = [
         ("/a?[_method]=delete", none, true),
         ("/a", &[("X-HTTP-Method-Override", "DELETE")], true),
         ("/a", &[("x_http_method_override", "DELETE")], true),
@@ -47,6 +47,11 @@ fn a_method_override_is_refused_stripped_or_judged() {
         ("/a?x=1;_method=delete", none, true),
         ("/a?_method[]=delete", none, true),
         ("/a?.method=delete", none, true),
+        ("/a?_HttpMethod=delete", none, true),
+        ("/a?x-tunneled-method=delete", none, true),
+        ("/a?X-HTTP-Method-Override=delete", none, true),
+        ("/a?_method%00x=delete", none, true),
+        ("/a?+[_method][]=delete", none, true),
         ("/a?method=delete", none, false),
         ("/a", &[("X-Method", "DELETE")], false),
     ];

@@ -11,6 +11,7 @@ use super::url::split_authority;
 use super::value::Reading;
 use crate::document::{Code, Fields, Finding, Node, Place, Value, list, reader::entries};
 use crate::request::Overrides;
+use crate::vocabulary::AuditMode;
 
 /// Api: one guarded API.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +48,7 @@ pub struct Api {
     pub pass_headers: Vec<Box<str>>,
     /// Bytes of one request's body; `None` is no limit.
     pub body: Option<u64>,
-    /// Whether a decision may be forwarded before it is on disk.
+    /// Whether a decision may be seen before it is on disk, where its route does not say.
     pub audit: AuditMode,
 }
 
@@ -71,13 +72,6 @@ pub enum HostHeader {
     Upstream,
     /// This text.
     Literal(Box<str>),
-}
-
-/// AuditMode: whether a decision may be forwarded before it is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditMode {
-    /// It may.
-    Fast,
 }
 
 /// Caller: which of two credentials names the caller.
@@ -166,10 +160,8 @@ fn api(
     let policy = policy.and_then(|node| reading.file(node, "`policy`"));
     // What only watches must not keep the gateway from its start: it is read, and found wanting, like a reload.
     let candidate = fields.optional("candidate").and_then(|node| reading.path(node, "`candidate`"));
-    let issuers = match fields.optional("issuers") {
-        Some(node) => reading.known(node, "`issuers`", "issuer", &known.issuers),
-        None => known.issuers.clone(),
-    };
+    let issuers = fields.optional("issuers");
+    let issuers = read_issuers(issuers, fields.place(), known, reading);
     let api_keys = fields.optional("api-keys");
     let client_certificates = match fields.optional("client-certificates") {
         Some(node) if matches!(&node.value, Value::List(items) if items.is_empty()) => Vec::new(),
@@ -193,10 +185,10 @@ fn api(
     let pass_headers = headers::pass_headers(fields.optional("pass-headers"), &identity_headers, reading);
     let body = limits::body(fields.optional("body"), limits.body, reading);
     let audit = fields.optional("audit");
-    let mode = reading.word(audit, "`audit`", &[("fast", true), ("lossless", false)], true);
-    if let (false, Some(node)) = (mode, audit) {
-        let message = "`audit: lossless` is not enforced by this version";
-        reading.finding(Finding::error(Code::NotYet, Some(node.place), message)).help("write `audit: fast`");
+    let mode = reading.word(audit, "`audit`", &AuditMode::WORDS, AuditMode::Fast);
+    if let (AuditMode::Lossless, Some(node), false) = (mode, audit, known.keeps) {
+        let message = "`audit: lossless` needs a file, and the section `audit` names none";
+        reading.bad(node, message).help("write a path there: `to: /var/log/portcullis/audit.jsonl`");
     }
     fields.finish(reading.findings);
     Some(Api {
@@ -215,8 +207,23 @@ fn api(
         method_overrides,
         pass_headers,
         body,
-        audit: AuditMode::Fast,
+        audit: mode,
     })
+}
+
+/// The issuers that an API believes: one of them at most can be asked about a token that names none.
+fn read_issuers(node: Option<&Node>, api: Place, known: &Known, reading: &mut Reading<'_>) -> Vec<Box<str>> {
+    let chosen = match node {
+        Some(node) => reading.known(node, "`issuers`", "issuer", &known.issuers),
+        None => known.issuers.clone(),
+    };
+    let mut asked = chosen.iter().filter(|name| known.asked.contains(name));
+    if let (Some(one), Some(other)) = (asked.next(), asked.next()) {
+        let message = format!("a token that is no JSON Web Token could be from `{one}` or from `{other}`");
+        let finding = Finding::error(Code::BadValue, Some(node.map_or(api, |node| node.place)), message);
+        reading.finding(finding.help("name one of them under `issuers` of this API, the other under another API's"));
+    }
+    chosen
 }
 
 /// The files of API keys that an API believes: each has its own way of being presented, beside the gateway's headers.

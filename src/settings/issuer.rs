@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Known;
 use super::claims;
+use super::introspection::{Introspection, introspection};
 use super::secret::Secret;
 use super::url::HttpUrl;
 use super::value::Reading;
 use crate::document::{Code, Fields, Finding, Node, reader::entries};
 use crate::identity::Issuer;
+use crate::identity::jwt::LONGEST;
 
 /// TokenIssuer: an issuer and the source of its keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +33,8 @@ pub enum KeysFrom {
     Discovery(Fetch),
     /// One symmetric key for HS256; at least 32 bytes (RFC 7518, section 3.2).
     Secret(Secret),
+    /// There are none: the issuer is asked about each token.
+    Introspection(Box<Introspection>),
 }
 
 /// Fetch: what is fetched in the background, how often, and whom it is believed from.
@@ -48,12 +53,15 @@ pub struct Fetch {
 const SHORTEST_HS256: usize = 32;
 
 /// The map under `issuers`.
-pub(super) fn issuers(node: &Node, known: &mut Vec<Box<str>>, reading: &mut Reading<'_>) -> Vec<TokenIssuer> {
+pub(super) fn issuers(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Vec<TokenIssuer> {
     let mut found: Vec<(TokenIssuer, &Node)> = Vec::new();
     for (key, value) in entries(node, "`issuers`", reading.findings).unwrap_or_default() {
         let name = reading.label(key, "an issuer's name");
-        known.extend(name.map(Into::into));
+        known.issuers.extend(name.map(Into::into));
         let Some(issuer) = token_issuer(name.unwrap_or_default(), value, reading) else { continue };
+        if matches!(issuer.keys, KeysFrom::Introspection(_)) {
+            known.asked.push(issuer.issuer.name.clone());
+        }
         let overlaps = |other: &Issuer| {
             other.iss == issuer.issuer.iss && other.audiences.iter().any(|name| issuer.issuer.audiences.contains(name))
         };
@@ -85,7 +93,8 @@ fn token_issuer(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<To
     let lifetime = fields.optional("max-lifetime");
     let max_lifetime = reading.seconds(lifetime, "`max-lifetime`", 24 * 60 * 60, 1, 366 * 24 * 60 * 60);
     let length = fields.optional("max-length");
-    let max_length = reading.memory(length, "`max-length`", 8 << 10, 256, 64 << 10);
+    let longest = u64::try_from(LONGEST).unwrap_or(u64::MAX);
+    let max_length = reading.memory(length, "`max-length`", longest, 256, longest);
     fields.finish(reading.findings);
     let issuer = Issuer {
         name: name.into(),
@@ -107,6 +116,7 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
     let jwks = fields.optional("jwks");
     let discovery = fields.optional("discovery");
     let secret = fields.optional("secret");
+    let asked = fields.optional("introspection");
     let for_urls = [fields.optional("ca"), fields.optional("refresh"), fields.optional("insecure-http")];
     fields.finish(reading.findings);
     let [ca, refresh, insecure_http] = for_urls;
@@ -116,12 +126,12 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
         refresh: reading.duration(refresh, "`refresh`", MINUTE * 10, MINUTE / 60, MINUTE * 60 * 24),
         insecure_http: reading.flag(insecure_http, "`insecure-http`", false),
     };
-    let sources = [file, jwks, discovery, secret];
+    let sources = [file, jwks, discovery, secret, asked];
     if sources.iter().flatten().count() != 1 {
-        reading.bad(node, "`keys` needs exactly one of `file`, `jwks`, `discovery` and `secret`");
+        reading.bad(node, "`keys` needs exactly one of `file`, `jwks`, `discovery`, `secret` and `introspection`");
         return None;
     }
-    if file.is_some() || secret.is_some() {
+    if jwks.is_none() && discovery.is_none() {
         for node in for_urls.into_iter().flatten() {
             reading.bad(node, "this belongs to keys that are fetched, beside `jwks` or `discovery`");
         }
@@ -134,7 +144,7 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
             cleartext(node, &fetch, reading);
             Some(KeysFrom::Jwks(fetch))
         }
-        [_, _, Some(node), _] => {
+        [_, _, Some(node), ..] => {
             if !reading.flag(Some(node), "`discovery`", true) {
                 reading.bad(node, "`discovery` is `true` or is not there");
             }
@@ -154,7 +164,7 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
                 }
             }
         }
-        [_, _, _, Some(node)] => {
+        [_, _, _, Some(node), _] => {
             let secret = reading.secret(node, "`secret`")?;
             if secret.expose().len() < SHORTEST_HS256 {
                 let message = format!("`secret` is shorter than {SHORTEST_HS256} bytes, which HS256 needs");
@@ -162,13 +172,15 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
             }
             Some(KeysFrom::Secret(secret))
         }
+        [_, _, _, _, Some(node)] => introspection(node, reading).map(|asked| KeysFrom::Introspection(Box::new(asked))),
         _ => None,
     }
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn url(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<HttpUrl> {
+/// The URL that stands here, with a finding where it is none.
+pub(super) fn url(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<HttpUrl> {
     let written = reading.text(node, what)?;
     match HttpUrl::parse(written) {
         Ok(url) => Some(url),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::value::Reading;
+use super::value::{Reading, is_word};
 use crate::document::{Fields, Node};
 
 /// TokenCache: how verified tokens are remembered.
@@ -24,6 +24,12 @@ pub struct Audit {
     pub queue: usize,
     /// What happens while the queue is full.
     pub on_full: OnFull,
+    /// What happens to a lossless request whose decision cannot be kept.
+    pub on_failure: OnFailure,
+    /// How long a lossless request waits for its decision to be on disk.
+    pub patience: Duration,
+    /// When a file is finished and the next one begun.
+    pub rotate: Rotate,
 }
 
 /// AuditTo: where audit records go.
@@ -44,6 +50,32 @@ pub enum OnFull {
     Drop,
     /// The request waits for room.
     Wait,
+}
+
+/// OnFailure: what happens to a lossless request whose decision cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is refused, and nothing is forwarded.
+    Refuse,
+    /// It goes on, counted and logged.
+    Continue,
+}
+
+/// Rotate: when an audit file is finished and the next one begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotate {
+    /// At so many bytes; `None` is at no size.
+    pub size: Option<u64>,
+    /// At this age; `None` is at no age.
+    pub age: Option<Duration>,
+    /// How many finished files are kept; `None` is all of them.
+    pub keep: Option<u64>,
+}
+
+impl Default for Rotate {
+    fn default() -> Self {
+        Self { size: Some(100 << 20), age: Some(Duration::from_secs(86_400)), keep: None }
+    }
 }
 
 /// Log: how the log is written to standard error.
@@ -113,7 +145,14 @@ pub(super) fn token_cache(node: Option<&Node>, reading: &mut Reading<'_>) -> Tok
 
 /// The map under `audit`.
 pub(super) fn audit(node: Option<&Node>, reading: &mut Reading<'_>) -> Audit {
-    let mut audit = Audit { to: AuditTo::Stdout, queue: 65_536, on_full: OnFull::Drop };
+    let mut audit = Audit {
+        to: AuditTo::Stdout,
+        queue: 65_536,
+        on_full: OnFull::Drop,
+        on_failure: OnFailure::Refuse,
+        patience: Duration::from_secs(5),
+        rotate: Rotate::default(),
+    };
     let fields = node.and_then(|node| Fields::open(node, "`audit`", reading.findings));
     let Some(mut fields) = fields else { return audit };
     if let Some(node) = fields.optional("to") {
@@ -122,8 +161,36 @@ pub(super) fn audit(node: Option<&Node>, reading: &mut Reading<'_>) -> Audit {
     audit.queue = reading.count(fields.optional("queue"), "`queue`", 65_536, 16, 16_777_216);
     let words = [("drop", OnFull::Drop), ("wait", OnFull::Wait)];
     audit.on_full = reading.word(fields.optional("on-full"), "`on-full`", &words, OnFull::Drop);
+    let words = [("refuse", OnFailure::Refuse), ("continue", OnFailure::Continue)];
+    audit.on_failure = reading.word(fields.optional("on-failure"), "`on-failure`", &words, OnFailure::Refuse);
+    let (least, most) = (Duration::from_millis(100), Duration::from_secs(60));
+    audit.patience = reading.duration(fields.optional("patience"), "`patience`", audit.patience, least, most);
+    if let Some(node) = fields.optional("rotate") {
+        audit.rotate = rotate(node, reading);
+    }
     fields.finish(reading.findings);
     audit
+}
+
+/// The map under `rotate`; each of its keys may say `unlimited`.
+fn rotate(node: &Node, reading: &mut Reading<'_>) -> Rotate {
+    let mut rotate = Rotate::default();
+    let Some(mut fields) = Fields::open(node, "`rotate`", reading.findings) else { return rotate };
+    rotate.size = reading.limit(fields.optional("size"), "`size`", 100 << 20, 64 << 10, 1 << 40);
+    let age = fields.optional("age").filter(|node| {
+        !is_word(node, "unlimited") || {
+            rotate.age = None;
+            false
+        }
+    });
+    if rotate.age.is_some() {
+        let (day, second) = (Duration::from_secs(86_400), Duration::from_secs(1));
+        rotate.age = Some(reading.duration(age, "`age`", day, second, day * 366));
+    }
+    let keep = fields.optional("keep").filter(|node| !is_word(node, "unlimited"));
+    rotate.keep = keep.map(|node| reading.number(Some(node), "`keep`", 1, 1, 1_000_000));
+    fields.finish(reading.findings);
+    rotate
 }
 
 /// The map under `log`.

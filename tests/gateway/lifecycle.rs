@@ -4,8 +4,6 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use portcullis::demo::Upstream;
 use serde_json::{Value, json};
 
@@ -289,6 +287,7 @@ async fn an_audit_record_has_every_field() {
     let nobody = stage.audited(unknown.decision().unwrap()).await;
 
     let fields = [
+        "record",
         "time",
         "id",
         "policy",
@@ -318,6 +317,8 @@ async fn an_audit_record_has_every_field() {
         "decision_us",
         "upstream_us",
         "failure",
+        "seq",
+        "chain",
     ];
     for record in [&permit, &refusal, &nobody] {
         assert_eq!(record.as_object().unwrap().keys().collect::<Vec<_>>(), fields, "{record}");
@@ -356,67 +357,6 @@ async fn an_audit_record_has_every_field() {
     );
     let mode = std::fs::metadata(stage.path("audit.jsonl")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "paths name patients: only the owner may read {mode:o}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_output_holds_a_token_a_password_or_a_query() {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", &policy("notes", "R"));
-    let settings = stage.settings("policy.yaml").with("/log/level", json!("trace"));
-    let mut gateway = stage.serve(&settings).await;
-    let address = gateway.address();
-    let good = stage.token(json!({ "permissions": ["Notes"] }));
-    let expired = stage.token(json!({ "exp": now() - 3600, "iat": now() - 7200 }));
-    let foreign = stage.token(json!({ "iss": "https://elsewhere.example" }));
-    let forged = format!("{}AAAA", &stage.token(json!({ "sub": "forger" })));
-    let password = STANDARD.encode("gateway:correct horse battery staple");
-    let header = |token: &str| format!("GET /t1/notes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n");
-    let mut sent = 0;
-    for request in [
-        format!("{}\r\n", header(&good)),
-        format!("{}\r\n", header(&good).replace("/t1/notes", "/t1/notes?search=hunter2")),
-        format!("{}\r\n", header(&expired)),
-        format!("{}\r\n", header(&foreign)),
-        format!("{}\r\n", header(&forged)),
-        format!("{}Authorization: Bearer {expired}\r\n\r\n", header(&good)),
-        format!("GET /t1/hub?access_token={good} HTTP/1.1\r\nHost: x\r\n\r\n"),
-        format!("GET /t1/notes?access_token={good} HTTP/1.1\r\nHost: x\r\n\r\n"),
-        format!("GET /t1/notes HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {password}\r\n\r\n"),
-        // What the parser refuses before anybody decides.
-        format!("{}Broken header\r\n\r\n", header(&good)),
-        format!("{}Content-Length: x{good}\r\n\r\n", header(&good)),
-        format!("GET /t1/notes?access_token={good} HTTP/9.9\r\nHost: x\r\n\r\n"),
-        format!("GET /t1/%zz{good} HTTP/1.1\r\nHost: x\r\n\r\n"),
-    ] {
-        let mut wire = Wire::connect(address).await;
-        wire.send(&request).await;
-        sent += usize::from(wire.answer().await.is_some());
-    }
-    assert!(sent >= 10, "only {sent} were answered");
-    within(PATIENCE, "the audit records", async || (stage.audit().len() >= 9).then_some(())).await;
-
-    let mut outputs = vec![];
-    for path in ["/metrics", "/ready", "/policy"] {
-        outputs.push((path, gateway.admin(path).await.text()));
-    }
-    gateway.signal("TERM");
-    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
-    outputs.push(("the log", gateway.lines().join("\n")));
-    outputs.push(("the audit", std::fs::read_to_string(stage.path("audit.jsonl")).unwrap()));
-    let mut secrets: Vec<&str> = vec![&password, "correct horse", "hunter2"];
-    for token in [&good, &expired, &foreign, &forged] {
-        // The first part is the same in all of them and names an algorithm and a key; the other two are the caller's.
-        secrets.extend(token.split('.').skip(1));
-    }
-    for (name, text) in &outputs {
-        assert!(!text.is_empty(), "{name}");
-        for secret in &secrets {
-            // A piece of it would be too much too.
-            let piece = &secret[..secret.len().min(24)];
-            let line = text.lines().find(|line| line.contains(piece));
-            assert_eq!(line, None, "{name} holds {secret}");
-        }
-    }
 }
 
 async fn notes() -> (Stage, Gateway) {

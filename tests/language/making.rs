@@ -34,6 +34,7 @@ const CONDITIONS: [Name; 6] = [
     "now < timestamp('2030-01-01T00:00:00Z')",
     "now >= timestamp('2030-01-01T00:00:00Z')",
 ];
+const DIALECTS: [Name; 12] = ["", "", "", "", "strict", "iis", "tomcat", "spring", "php", "wsgi", "express", "nginx"];
 const RESOURCES: [Name; 3] = ["Alpha", "Beta", "Gamma"];
 const FIELDS: [Name; 2] = ["PHI", "Notes"];
 const OPERATIONS: [Name; 4] = ["read", "update", "delete", "check-in"];
@@ -82,7 +83,8 @@ pub(crate) fn world(seed: u64, parts: &[Part]) -> World {
     let dice = &mut Dice::new(seed);
     // Each world leaves some parts out: where all meet, few requests come far.
     let parts: Vec<Part> = parts.iter().copied().filter(|_| dice.chance(60)).collect();
-    let mut made = World { folds: dice.chance(30), ..World::default() };
+    let dialect = if dice.chance(30) { "aspnet" } else { dice.pick(&DIALECTS) };
+    let mut made = World { dialect, ..World::default() };
     for (scope, caller, percent) in [("ward", false, 75), ("tenant", true, 80), ("site", false, 35)] {
         if dice.chance(percent) {
             made.scopes.push((scope, caller && !dice.chance(15)));

@@ -13,13 +13,15 @@ pub(crate) enum Match<'w> {
 /// The route of a request.
 pub(crate) fn matched<'w>(world: &'w World, request: &Request) -> Match<'w> {
     let folded = best(world, &request.path, true);
-    if world.folds {
-        return ambiguous_query(folded, request, true);
+    if ["aspnet", "iis", "express"].contains(&world.dialect) {
+        // The names of parameters are another matter to Express.
+        return ambiguous_query(folded, request, world.dialect != "express");
     }
+    let case_may_not_count = !["tomcat", "wsgi"].contains(&world.dialect);
     let exact = best(world, &request.path, false);
     match (exact, folded) {
         // Another template would match were case ignored.
-        (Some(exact), Some(folded)) if exact.path != folded.path => Match::Ambiguous,
+        (Some(exact), Some(folded)) if case_may_not_count && exact.path != folded.path => Match::Ambiguous,
         _ => ambiguous_query(exact, request, false),
     }
 }

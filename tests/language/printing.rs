@@ -7,8 +7,8 @@ use crate::world::{Assignment, Bound, By, Cell, Gate, Method, Name, Need, Role, 
 /// The policy's file.
 pub(crate) fn yaml(world: &World) -> String {
     let mut out = String::from("version: 1\nname: generated\n");
-    if world.folds {
-        out.push_str("dialect: aspnet\n");
+    if !world.dialect.is_empty() {
+        let _ = writeln!(out, "dialect: {}", world.dialect);
     }
     section(&mut out, "scopes", &world.scopes, |(name, caller)| {
         format!("{name}: {}", if *caller { "caller" } else { "grant" })

@@ -12,8 +12,8 @@ pub(crate) type Bound = Vec<(Name, Vec<Name>)>;
 /// World: one policy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
-    /// Whether the dialect ignores the case of literals (`aspnet`).
-    pub(crate) folds: bool,
+    /// How the API reads paths; empty where the policy does not say.
+    pub(crate) dialect: Name,
     /// The declared scopes, and whether each is `caller`.
     pub(crate) scopes: Vec<(Name, bool)>,
     pub(crate) routes: Vec<Route>,

@@ -77,15 +77,19 @@ pub(crate) fn refused() -> Outcome<'static> {
 }
 
 fn line(outcome: &Outcome<'_>) -> String {
+    line_of(Sort::Exchange, outcome)
+}
+
+fn line_of(sort: Sort, outcome: &Outcome<'_>) -> String {
     let mut line = Vec::new();
-    assert!(append(&mut line, outcome));
+    assert!(append(&mut line, sort, outcome));
     String::from_utf8(line).unwrap()
 }
 
 #[test]
 fn a_permit_is_this_line() {
     let expected = concat!(
-        r#"{"time":"2026-01-01T00:00:00.007Z","id":"feed000000000001000000000000002a","policy":"noah-es","#,
+        r#"{"record":"exchange","time":"2026-01-01T00:00:00.007Z","id":"feed000000000001000000000000002a","policy":"noah-es","#,
         r#""policy_hash":"5d41402a","api":"noah","peer":"127.0.0.1:40000","client_address":"192.0.2.9","#,
         r#""caller":"hospital/alice","caller_kind":"user","client":"app-1","proof":"token","method":"POST","#,
         r#""route":"/{tenant}/api/Patients/Merge","path":"/t1/api/Patients/Merge","resource":"Patients","#,
@@ -100,7 +104,7 @@ fn a_permit_is_this_line() {
 #[test]
 fn a_refusal_that_knows_nothing_has_every_field_all_the_same() {
     let expected = concat!(
-        r#"{"time":"1970-01-01T00:00:00.000Z","id":"00000000000000000000000000000007","policy":null,"#,
+        r#"{"record":"exchange","time":"1970-01-01T00:00:00.000Z","id":"00000000000000000000000000000007","policy":null,"#,
         r#""policy_hash":null,"api":null,"peer":null,"client_address":null,"caller":null,"caller_kind":null,"#,
         r#""client":null,"proof":null,"method":"","route":null,"path":null,"resource":null,"operation":null,"#,
         r#""scope":{},"verdict":"refuse","reason":"bad-spelling","detail":"dot-segment","granted_by":null,"#,
@@ -128,7 +132,7 @@ fn quotes_and_control_characters_cannot_end_a_field_or_a_line() {
     assert_eq!(read["path"], forged);
     assert_eq!(read["caller"], "hospital/a\n\"b");
     assert_eq!(read["scope"]["tenant"], "t\n1");
-    assert_eq!(read.as_object().unwrap().len(), 29);
+    assert_eq!(read.as_object().unwrap().len(), 30);
 }
 
 #[test]
@@ -137,4 +141,20 @@ fn tenants_claims_and_roles_of_the_caller_are_not_written() {
     subject.claims.insert("email".into(), "alice@example.test".into());
     let line = line(&permitted(&subject));
     assert!(!line.contains("t2") && !line.contains("email"), "{line}");
+}
+
+#[test]
+fn a_decision_and_its_outcome_are_the_exchange_in_two_lines() {
+    let caller = clinician();
+    let whole: serde_json::Value = serde_json::from_str(&line(&permitted(&caller))).unwrap();
+    let [decision, outcome] = [Sort::Decision, Sort::Outcome]
+        .map(|sort| serde_json::from_str::<serde_json::Value>(&line_of(sort, &permitted(&caller))).unwrap());
+    assert_eq!((&decision["record"], &outcome["record"]), (&"decision".into(), &"outcome".into()));
+    for (name, value) in whole.as_object().unwrap().iter().filter(|(name, _)| *name != "record") {
+        let known: Vec<_> = [&decision, &outcome].into_iter().filter_map(|half| half.get(name)).collect();
+        let both = ["time", "id", "verdict", "reason", "detail"].contains(&name.as_str());
+        assert_eq!(known, vec![value; if both { 2 } else { 1 }], "{name}");
+    }
+    assert_eq!(decision.as_object().unwrap().keys().next_back().unwrap(), "granted_by");
+    assert_eq!(outcome["id"], "feed000000000001000000000000002a");
 }

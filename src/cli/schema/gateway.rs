@@ -271,7 +271,12 @@ fn api() -> Shape {
             size_or_unlimited()
                 .says("Bytes of one request's body, or `unlimited`; that of `limits` where the key is absent"),
         ),
-        ("audit", word(["fast"]).says("Whether a request may go on before its decision is on disk").otherwise("fast")),
+        (
+            "audit",
+            word(["fast", "lossless"])
+                .says("Whether a request goes on at once, or when its decision is on disk; a route may say otherwise")
+                .otherwise("fast"),
+        ),
     ])
     .needs(["policy", "upstream"])
 }
@@ -362,8 +367,38 @@ fn audit() -> Shape {
                 .says("While the queue is full: drop records and count them, or hold requests up")
                 .otherwise("drop"),
         ),
+        (
+            "on-failure",
+            word(["refuse", "continue"])
+                .says("A lossless request whose decision cannot be kept: refuse it with 503, or let it go on")
+                .otherwise("refuse"),
+        ),
+        (
+            "patience",
+            lasting("How long a lossless request waits for its decision to be on disk", Duration::from_secs(5)),
+        ),
+        ("rotate", rotate()),
     ])
-    .says("Where the one line for each decision goes")
+    .says("Where what was decided goes")
+}
+
+fn rotate() -> Shape {
+    record([
+        ("size", size_or_unlimited().says("A file of so many bytes is finished, or `unlimited`").otherwise("100MiB")),
+        (
+            "age",
+            any([duration(), word(["unlimited"])])
+                .says("A file of this age is finished, or `unlimited`")
+                .otherwise("1d"),
+        ),
+        (
+            "keep",
+            any([number(1, 1_000_000), word(["unlimited"])])
+                .says("How many finished files are kept, or `unlimited`; the oldest is deleted beyond them")
+                .otherwise("unlimited"),
+        ),
+    ])
+    .says("When an audit file is finished under the name audit-NUMBER.jsonl and the next one begun")
 }
 
 fn log() -> Shape {

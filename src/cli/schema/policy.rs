@@ -108,6 +108,12 @@ fn method() -> Shape {
             "encoded-slash",
             text().says("The parameter of this route whose value may hold an encoded slash").such_as("path"),
         ),
+        (
+            "audit",
+            word(["lossless", "fast"]).says(
+                "Whether a decision is on disk before the request goes on; what the API's settings say by default",
+            ),
+        ),
     ])
     .called("what it needs, with options")
     .needs_one_of([&["need"], &["by-type"]]);

@@ -253,8 +253,16 @@ fn expected(fields: &mut Fields<'_>, permit: bool, findings: &mut Findings) -> O
 /// The reason of a refusal: a code that a decision can have, for a gate with its name.
 fn reason_of(node: &Node, findings: &mut Findings) -> Option<Word> {
     /// What only a running gateway refuses for.
-    const RUNNING: [&str; 7] =
-        ["keys-unavailable", "no-policy", "no-api", "cannot-mask", "no-upgrade", "too-many-failures", "gate"];
+    const RUNNING: [&str; 8] = [
+        "keys-unavailable",
+        "no-policy",
+        "no-api",
+        "cannot-mask",
+        "no-upgrade",
+        "too-many-failures",
+        "audit-unavailable",
+        "gate",
+    ];
     let word = Word::read(node, "`reason`", findings)?;
     if word.text.strip_prefix("gate:").is_some_and(|gate| !gate.is_empty()) {
         return Some(word);

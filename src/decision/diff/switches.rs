@@ -1,10 +1,10 @@
 //! Switches: what one word of a policy decides for everybody, and the settings that no decision depends on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::model::{Gate, Model, Shadow};
 use crate::policy::{ServiceApps, Snapshot};
-use crate::vocabulary::{Cells, Subject};
+use crate::vocabulary::{AuditMode, Cells, Subject};
 
 use super::gates::approvers;
 use super::holders::{service, subject};
@@ -251,5 +251,20 @@ pub(super) fn settings(old: &Snapshot, new: &Snapshot) -> Vec<String> {
         each.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ")
     };
     line("approvals are granted", who(old), who(new));
+    let (was, is) = (audited(old), audited(new));
+    for (method, now) in &is {
+        if let Some(then) = was.get(method).filter(|then| *then != now) {
+            let word = |mode: &Option<AuditMode>| mode.map_or("as the API's settings say", AuditMode::word);
+            lines.push(format!("audit of {} {}: {} → {}", method.1, method.0, word(then), word(now)));
+        }
+    }
     lines
+}
+
+/// How the decisions of each method are kept.
+fn audited(policy: &Snapshot) -> BTreeMap<(&str, &str), Option<AuditMode>> {
+    let routes = policy.routes.routes().iter();
+    let each = routes
+        .flat_map(|route| route.methods.iter().map(|method| ((route.template.text(), &*method.name), method.audit)));
+    each.collect()
 }

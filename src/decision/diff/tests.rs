@@ -149,3 +149,13 @@ fn an_example_of_another_moment_says_so() {
         found.changes.iter().filter_map(|change| change.example.as_ref()).map(ToString::to_string).collect();
     assert!(!shown.is_empty() && shown.iter().all(|line| line.contains(", at 20")), "{shown:#?}");
 }
+
+#[test]
+fn how_decisions_are_kept_is_a_setting_that_changes_none_of_them() {
+    let kept =
+        with(&[("{ GET: read A, POST: create A }", "{ GET: read A, POST: { need: create A, audit: lossless } }")]);
+    let found = between(BASE, &kept);
+    assert_eq!(lines(&found), ["audit of POST /{tenant}/a: as the API's settings say → lossless"]);
+    let found = between(&kept, &kept.replace("audit: lossless", "audit: fast"));
+    assert_eq!(lines(&found), ["audit of POST /{tenant}/a: lossless → fast"]);
+}

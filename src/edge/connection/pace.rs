@@ -17,6 +17,7 @@ type Watch = Box<dyn FnMut() -> Result<(), &'static str> + Send>;
 #[derive(Default)]
 pub struct Pace {
     expects_header: AtomicBool,
+    has_header: AtomicBool,
     watch: Mutex<Option<Watch>>,
     ended: OnceLock<&'static str>,
 }
@@ -41,6 +42,13 @@ impl Pace {
         self.expects_header.store(true, Ordering::Relaxed);
     }
 
+    /// Says that a header is complete: of a client that sends its next request before the answer, the beginning of one
+    /// header may have come with the end of the last request, so that its bytes alone do not tell.
+    pub fn end_header(&self) {
+        self.expects_header.store(false, Ordering::Relaxed);
+        self.has_header.store(true, Ordering::Relaxed);
+    }
+
     /// Says whom to ask whether the exchange may go on while the client is silent; an error ends the connection, with
     /// the word for the records.
     pub fn watch(&self, watch: impl FnMut() -> Result<(), &'static str> + Send + 'static) {
@@ -59,6 +67,10 @@ impl Pace {
 
     pub(super) fn takes_header(&self) -> bool {
         self.expects_header.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn takes_header_end(&self) -> bool {
+        self.has_header.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn is_watched(&self) -> bool {

@@ -10,7 +10,12 @@ fn a_form_is_known_by_its_media_type() {
         ("application/x-www-form-urlencoded", Some(FormKind::UrlEncoded)),
         ("Application/X-WWW-Form-Urlencoded; charset=utf-8", Some(FormKind::UrlEncoded)),
         ("multipart/form-data; boundary=x", Some(FormKind::Multipart)),
-        ("multipart/related; boundary=x", None),
+        ("application/x-www-form-urlencoded x", Some(FormKind::UrlEncoded)),
+        (" application/x-www-form-urlencoded\t", Some(FormKind::UrlEncoded)),
+        ("text/urlencoded", Some(FormKind::UrlEncoded)),
+        ("multipart/related; boundary=x", Some(FormKind::Multipart)),
+        ("Multipart/Mixed", Some(FormKind::Multipart)),
+        ("text/plain; was=multipart/form-data", None),
         ("application/json", None),
     ];
     for (written, expected) in table {
@@ -94,6 +99,14 @@ fn a_part_named_by_another_spelling_shows_too() {
         "name=\"_method\r\n\r\nDELETE\r\n--x--\r\n",
         "name=\"\r\n _method\"",
         "name=\"\r\n _method\r\n\r\n",
+        "name=\"_method\r\n\r\nDELETE",
+        "name='_method\n",
+        "name*0=\"_me\"; name*1=\"thod\"",
+        "name*0*=utf-8''_me; name*1=thod",
+        "name=\"=?utf-8?q?_method?=\"",
+        "name=\"_method\0x\"",
+        "xname='; name=\"_method\"",
+        "filename=\"a\\\"; name=\"_method\"",
     ] {
         assert!(Scan::of_parts().finds_override(part.as_bytes()), "{part}");
     }
@@ -107,6 +120,25 @@ fn a_part_named_by_another_spelling_shows_too() {
     ] {
         assert!(!Scan::of_parts().finds_override(part.as_bytes()), "{part}");
     }
+}
+
+#[test]
+fn blanks_do_not_push_a_name_out_of_sight() {
+    for blanks in [1, 255, 256, 600, 1900, 2100, 6000] {
+        for part in ["name{}=\"_method\"", "name={}\"_method\"", "name=\"{}_method\"", "name=\"{}[_method]\""] {
+            let part = part.replace("{}", &" ".repeat(blanks));
+            for size in [1, 7, 300, part.len()] {
+                let mut scan = Scan::of_parts();
+                let found = part.as_bytes().chunks(size).any(|chunk| scan.finds_override(chunk));
+                assert!(found, "{blanks} blanks by {size}");
+            }
+        }
+        let mut scan = Scan::of_fields();
+        assert!(scan.finds_override(format!("{}_method=DELETE", "%5B".repeat(blanks)).as_bytes()), "{blanks} brackets");
+    }
+    let mut scan = Scan::of_parts();
+    let table = format!("name{}value\r\nname of a thing\r\n", " ".repeat(200)).repeat(1000);
+    assert!(!table.as_bytes().chunks(333).any(|chunk| scan.finds_override(chunk)));
 }
 
 #[test]

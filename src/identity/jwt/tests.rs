@@ -395,3 +395,31 @@ fn a_long_token_is_refused_before_anything_is_read_of_it() {
     assert_eq!(error(judge(&"x".repeat(LONGEST + 1), secret())), TokenTooLong);
     assert_eq!(error(judge(&"x".repeat(LONGEST), secret())), MalformedToken);
 }
+
+#[test]
+fn a_signature_of_zeros_is_refused() {
+    let signature = |token: &str, bytes: &[u8]| {
+        let (signed, _) = token.rsplit_once('.').unwrap();
+        format!("{signed}.{}", encode(bytes))
+    };
+    for (signer, algorithm, length) in [(&*P256, Algorithm::Es256, 64), (&*P384, Algorithm::Es384, 96)] {
+        let keys = || KeySet::from_pem(&signer.public_pem()).unwrap();
+        let token = signer.token(algorithm, None, &claims());
+        assert!(judge(&token, keys()).is_ok());
+        let zeros = vec![0; length];
+        let ones = vec![0xff; length];
+        let der = [0x30, 6, 2, 1, 0, 2, 1, 0];
+        for bytes in [zeros.as_slice(), &zeros[1..], &ones, &der, &[]] {
+            assert_eq!(judge(&signature(&token, bytes), keys()), Err(BadSignature), "{bytes:?}");
+        }
+    }
+}
+
+#[test]
+fn a_kid_is_compared_and_never_looked_up_elsewhere() {
+    for kid in ["../../dev/null", "/proc/sys/kernel/randomize_va_space", "' UNION SELECT 'x", "first\0", "FIRST", ""] {
+        let token = P256.token(Algorithm::Es256, Some(kid), &claims());
+        let keys = keys(&[P256.jwk("first"), ED25519.jwk("second")]);
+        assert_eq!(judge(&token, keys), Err(UnknownKey), "{kid}");
+    }
+}

@@ -20,6 +20,9 @@ pub(super) struct Readings {
     dots: usize,
 }
 
+/// Another route that a path reaches; for files that are looked for only one that the policy names.
+type Reach<'a> = &'a dyn Fn(&str, bool) -> Option<RouteId>;
+
 /// A path as a server reads it that overlooks or finds one thing more; `None` where there is no such thing.
 type Step = for<'p> fn(&'p str, &Traits) -> Option<Cow<'p, str>>;
 
@@ -44,45 +47,38 @@ impl Readings {
     }
 
     /// The first route that `reach` finds for another reading of a path that reached `id` by `template`.
-    pub(super) fn other(
-        &self,
-        text: &str,
-        template: &Template,
-        id: RouteId,
-        reach: &dyn Fn(&str) -> Option<RouteId>,
-    ) -> Option<RouteId> {
-        if self.traits.scripts == Reading::Either && runs_unlisted_script(text, template) {
-            // Which resource that is stands in no template.
-            return Some(id);
-        }
-        let named = matches!(template.segments().last(), Some(Segment::Literal(_)));
-        let streams = (self.traits.streams == Reading::Either).then(|| streams_cut(text, template)).flatten();
-        self.walk(&STEPS, text, named, reach).or_else(|| streams.and_then(|cut| self.walk(&STEPS, &cut, named, reach)))
+    pub(super) fn other(&self, text: &str, template: &Template, id: RouteId, reach: Reach<'_>) -> Option<RouteId> {
+        let cut = streams_cut(text, template, self.traits);
+        let whole = [Some(text), cut.as_deref()];
+        let mut texts = whole.into_iter().flatten();
+        texts.find_map(|text| {
+            if self.traits.scripts == Reading::Either && runs_unlisted_script(text, template) {
+                // Which resource that is stands in no template.
+                return Some(id);
+            }
+            self.walk(&STEPS, text, template.ends_in_literal(), reach)
+        })
     }
 
-    fn walk(
-        &self,
-        steps: &[Step],
-        text: &str,
-        named: bool,
-        reach: &dyn Fn(&str) -> Option<RouteId>,
-    ) -> Option<RouteId> {
+    fn walk(&self, steps: &[Step], text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
         let Some((step, behind)) = steps.split_first() else { return self.end(text, named, reach) };
         let taken = || step(text, self.traits).and_then(|text| self.walk(behind, &text, named, reach));
         self.walk(behind, text, named, reach).or_else(taken)
     }
 
     /// The last things that a server does to a path: it cuts a suffix off, or looks for a file with another ending.
-    fn end(&self, text: &str, named: bool, reach: &dyn Fn(&str) -> Option<RouteId>) -> Option<RouteId> {
+    fn end(&self, text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
         let stems = suffixes_cut(text).take(if self.traits.suffixes == Reading::Either { self.dots + 1 } else { 0 });
-        std::iter::once(text).chain(stems).find_map(|text| reach(text).or_else(|| self.ended(text, named, reach)))
+        std::iter::once(text)
+            .chain(stems)
+            .find_map(|text| reach(text, false).or_else(|| self.ended(text, named, reach)))
     }
 
-    /// A policy that names the path without the ending has said what it is.
-    fn ended(&self, text: &str, named: bool, reach: &dyn Fn(&str) -> Option<RouteId>) -> Option<RouteId> {
+    /// Of a path that the policy names no file with another ending is meant.
+    fn ended(&self, text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
         let stem = text.strip_suffix('/').unwrap_or(text);
         let mut endings = self.endings.iter().filter(|_| !named);
-        endings.find_map(|ending| reach(&format!("{stem}{ending}")))
+        endings.find_map(|ending| reach(&format!("{stem}{ending}"), true))
     }
 }
 
@@ -133,17 +129,27 @@ fn end_slash_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, st
     bare.filter(|_| traits.end_slash == Reading::Either).map(Cow::Borrowed)
 }
 
-/// The path with no segment's text behind `:`, where the template does not spell that segment.
-fn streams_cut(text: &str, template: &Template) -> Option<String> {
-    if !text.contains(':') {
+/// The path with no segment's text behind `:`, where the template does not spell that segment. A stream without a name
+/// before it is the folder's.
+fn streams_cut(text: &str, template: &Template, traits: &Traits) -> Option<String> {
+    if traits.streams != Reading::Either || !text.contains(':') {
         return None;
     }
     let mut out = String::with_capacity(text.len());
     for (at, segment) in text.split('/').skip(1).enumerate() {
         let literal = matches!(template.segments().get(at), Some(Segment::Literal(_)));
-        let cut = segment.split(':').next().filter(|cut| !literal && !cut.is_empty());
-        out.push('/');
-        out.push_str(cut.unwrap_or(segment));
+        let name = match segment.split_once(':') {
+            // Dots and blanks end the name as they would without the stream.
+            Some((name, _)) if !literal => name.trim_end_matches("%20").trim_end_matches('.'),
+            _ => segment,
+        };
+        if !out.ends_with('/') {
+            out.push('/');
+        }
+        out.push_str(name);
+    }
+    if traits.end_slash == Reading::Folded && out.len() > 1 && out.ends_with('/') {
+        out.pop();
     }
     Some(out)
 }

@@ -1,5 +1,8 @@
 //! Which route a request is on, and what of its path the upstream gets.
 
+mod dialects;
+mod servers;
+
 use crate::document::{Sources, report};
 use crate::policy::{Snapshot, Unplaced, load};
 use crate::request::{CanonicalPath, RejectedRequest};

@@ -2,7 +2,7 @@
 
 use crate::document::reader::{self, Fields};
 use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
-use crate::vocabulary::Operation;
+use crate::vocabulary::{AuditMode, Operation};
 
 use super::{Written, condition, names, written};
 
@@ -24,6 +24,7 @@ pub(crate) struct MethodSource {
     pub(crate) encoded_slash: Option<Written>,
     pub(crate) across: Vec<Written>,
     pub(crate) when: Option<Written>,
+    pub(crate) audit: Option<AuditMode>,
 }
 
 /// NeedSource: what a method needs; cells are operation and resource in the order in which they are written.
@@ -67,6 +68,7 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
         encoded_slash: None,
         across: Vec::new(),
         when: None,
+        audit: None,
     };
     if !matches!(node.value, Value::Map(_)) {
         return need(node, findings).map(bare);
@@ -90,6 +92,7 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     let websocket = fields.optional("websocket").and_then(|node| reader::boolean(node, "`websocket`", findings));
     let token_from = fields.optional("token-from").and_then(|node| written(node, "`token-from`", findings));
     let encoded_slash = fields.optional("encoded-slash").and_then(|node| written(node, "`encoded-slash`", findings));
+    let audit = fields.optional("audit").and_then(|node| reader::word(node, "`audit`", &AuditMode::WORDS, findings));
     let across = fields.optional("across").map(|node| names(node, "`across`", findings)).unwrap_or_default();
     fields.finish(findings);
     Some(MethodSource {
@@ -98,6 +101,7 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
         encoded_slash,
         across,
         when,
+        audit,
         ..bare(found?)
     })
 }

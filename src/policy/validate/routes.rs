@@ -81,6 +81,7 @@ impl Plan<'_, '_> {
             encoded_slash: slash.and_then(|name| slash_segment(name, template, self.scopes.0, findings)),
             // A condition that cannot be read is an error, so that the policy never counts.
             when: when.flatten(),
+            audit: source.audit,
         })
     }
 

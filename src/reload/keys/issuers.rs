@@ -2,37 +2,59 @@
 
 use std::sync::Arc;
 
+use super::super::introspection::Introspector;
 use super::super::verified::{Lookup, VerifiedTokens};
 use super::{KeyFeed, KeyStatus};
+use crate::identity::introspection::is_asked;
 use crate::identity::{Authority, Credentials, IdentityError, Issuer, KeySet, Presented, Unverified, Verified};
 use crate::vocabulary::Timestamp;
 
-/// Issuers: the issuers that are believed, each with its feed; two never have the same `iss`.
+/// Issuers: the issuers that are believed, those with keys and the one that is asked; two never have the same `iss`.
 #[derive(Debug, Clone, Default)]
-pub struct Issuers(Vec<Arc<KeyFeed>>);
+pub struct Issuers {
+    feeds: Vec<Arc<KeyFeed>>,
+    asked: Option<Arc<Introspector>>,
+}
+
+/// Unproven: why a token proves nobody by itself.
+#[derive(Debug)]
+pub enum Unproven<'a> {
+    /// It is not good.
+    Refused(IdentityError),
+    /// Its issuer has to be asked.
+    Ask(&'a Arc<Introspector>),
+}
 
 impl Issuers {
     /// The issuers of these feeds; `None` where two have the same `iss`: which one is meant would be chance.
     pub fn new(feeds: Vec<Arc<KeyFeed>>) -> Option<Self> {
-        let mut names: Vec<&str> = feeds.iter().map(|feed| &*feed.issuer().iss).collect();
-        names.sort_unstable();
-        names.dedup();
-        if names.len() == feeds.len() { Some(Self(feeds)) } else { None }
+        Self::asking(feeds, None)
     }
 
-    /// The feeds, for running [`KeyFeed::keep_fresh`] and [`KeyFeed::refresh`] on each.
-    pub fn feeds(&self) -> &[Arc<KeyFeed>] {
-        &self.0
+    /// The issuers of these feeds, and the one that is asked; `None` where two have the same `iss`.
+    pub fn asking(feeds: Vec<Arc<KeyFeed>>, asked: Option<Arc<Introspector>>) -> Option<Self> {
+        let issuers = feeds.iter().map(|feed| feed.issuer()).chain(asked.iter().map(|asked| asked.issuer()));
+        let mut names: Vec<&str> = issuers.map(|issuer| &*issuer.iss).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() == count { Some(Self { feeds, asked }) } else { None }
+    }
+
+    /// Whether no issuer is believed at all.
+    pub fn is_empty(&self) -> bool {
+        self.feeds.is_empty() && self.asked.is_none()
     }
 
     /// How each issuer's keys stand.
     pub fn statuses(&self) -> impl Iterator<Item = Arc<KeyStatus>> + '_ {
-        self.0.iter().map(|feed| feed.status())
+        self.feeds.iter().map(|feed| feed.status())
     }
 
     /// The caller that `credentials` prove at `now`, from `cache` where it is known there; `None` is anonymous.
     ///
     /// It never waits: a token with an unknown key is refused, and its issuer's keys are fetched in the background.
+    /// Nor is anybody asked: a token that only its issuer can read is one that cannot be judged now.
     pub fn identify(
         &self,
         credentials: &Credentials<'_>,
@@ -47,13 +69,24 @@ impl Issuers {
         };
         match cache.look_up(token, now) {
             Lookup::Found(verified) => Ok(Some(verified)),
-            Lookup::Missing(slot) => Ok(Some(cache.keep(slot, self.verify(token, now)?, now))),
+            Lookup::Missing(slot) => match self.verify(token, now) {
+                Ok(verified) => Ok(Some(cache.keep(slot, verified, now))),
+                Err(Unproven::Refused(error)) => Err(error),
+                Err(Unproven::Ask(_)) => Err(IdentityError::KeysUnavailable),
+            },
         }
     }
 
     /// The caller that `token` proves at `now`, without a cache.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, IdentityError> {
-        let unverified = Unverified::read(token)?;
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Unproven<'_>> {
+        let read = Unverified::read(token);
+        if let Some(asked) = self.asked.as_ref().filter(|asked| is_asked(asked.issuer(), token, &read)) {
+            return Err(Unproven::Ask(asked));
+        }
+        read.and_then(|unverified| self.verify_signed(unverified, now)).map_err(Unproven::Refused)
+    }
+
+    fn verify_signed(&self, unverified: Unverified<'_>, now: Timestamp) -> Result<Verified, IdentityError> {
         let feed = self.feed(unverified.iss()?).ok_or(IdentityError::UnknownIssuer)?;
         let verified = unverified.verify(feed.issuer(), &feed.keys(), now);
         if verified == Err(IdentityError::UnknownKey) {
@@ -63,7 +96,7 @@ impl Issuers {
     }
 
     fn feed(&self, iss: &str) -> Option<&Arc<KeyFeed>> {
-        self.0.iter().find(|feed| *feed.issuer().iss == *iss)
+        self.feeds.iter().find(|feed| *feed.issuer().iss == *iss)
     }
 }
 

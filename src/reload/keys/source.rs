@@ -87,13 +87,13 @@ impl KeyPlan {
     }
 }
 
-/// KeyFeedError: why keys could not be had.
+/// KeyFeedError: why keys, or an issuer's word about a token, could not be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyFeedError {
     /// A file that cannot be read.
     File(PathBuf, String),
-    /// More bytes than any key set has.
-    TooLong,
+    /// More bytes than this.
+    TooLong(usize),
     /// Something that is no usable key set.
     Keys(KeyError),
     /// Not a URL with a host.
@@ -106,6 +106,8 @@ pub enum KeyFeedError {
     Transport(String),
     /// An answer other than 200; redirects are not followed.
     Status(u16),
+    /// An answer about a token that is none.
+    MalformedAnswer,
     /// A discovery document that is not JSON, or lacks `issuer` or `jwks_uri`.
     MalformedDiscovery,
     /// A discovery document of another issuer.
@@ -122,13 +124,14 @@ impl fmt::Display for KeyFeedError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, why) => write!(out, "`{}` cannot be read: {why}", path.display()),
-            Self::TooLong => write!(out, "more than {MOST_BYTES} bytes"),
+            Self::TooLong(most) => write!(out, "more than {most} bytes"),
             Self::Keys(error) => error.fmt(out),
             Self::MalformedUrl(url) => write!(out, "`{url}` is not an http or https URL"),
             Self::InsecureUrl(url) => write!(out, "`{url}` is not https, and `insecure_http` is not set"),
             Self::Timeout => out.write_str("no answer in time"),
             Self::Transport(why) => write!(out, "the connection failed: {why}"),
             Self::Status(status) => write!(out, "the answer was {status}, not 200"),
+            Self::MalformedAnswer => out.write_str("an answer that is not JSON with a boolean `active`"),
             Self::MalformedDiscovery => out.write_str("a discovery document without `issuer` and `jwks_uri`"),
             Self::WrongIssuer(found) => write!(out, "the discovery document is of another issuer: `{found}`"),
         }
@@ -144,7 +147,7 @@ pub(super) fn read(path: &Path) -> Result<String, KeyFeedError> {
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > MOST_BYTES {
-        return Err(KeyFeedError::TooLong);
+        return Err(KeyFeedError::TooLong(MOST_BYTES));
     }
     String::from_utf8(bytes).map_err(|_| KeyFeedError::File(path.to_owned(), "not UTF-8".into()))
 }

@@ -44,8 +44,8 @@ pub(super) const ASPNET: Traits = Traits {
 
 /// IIS with ASP.NET: routing as above, and files of NTFS below it. Windows cuts dots and blanks at the end of names,
 /// takes `~1` for a short name and `::$DATA` for the file (Microsoft, «Naming Files, Paths, and Namespaces»; MS-FSCC,
-/// section 2.1.5). ASP.NET takes tickets of sessions without cookies, `(S(…))`, out of the path wherever they stand, and
-/// refuses `:`. IIS 6 ended a name's suffix at `;` (CVE-2009-4444). `%2F` arrives decoded (http.sys).
+/// section 2.1.5). ASP.NET takes tickets of sessions without cookies, `(S(…))`, out of the path wherever they stand.
+/// IIS 6 ended a name's suffix at `;` (CVE-2009-4444). `%2F` arrives decoded (http.sys).
 /// `.aspx`, `.ashx` and `.php` run with what follows as `PATH_INFO`; folders have default documents.
 /// `GetHttpMethodOverride` of ASP.NET MVC looks at header, form and query.
 pub(super) const IIS: Traits = Traits {
@@ -57,7 +57,7 @@ pub(super) const IIS: Traits = Traits {
     suffixes: Exact,
     encoded_slashes: Either,
     windows_names: Refused,
-    streams: Refused,
+    streams: Either,
     scripts: Either,
     index_files: Either,
     endings: &[],

@@ -36,8 +36,6 @@ fn strict_sees_whatever_another_dialect_gives_a_meaning() {
             let fine = match column(traits) {
                 Exact => true,
                 Folded | Either => column(strict) != Exact,
-                // A stream other than the file's own is no template's: its name is cut, or refused with it.
-                Refused if name == "streams" => column(strict) != Exact,
                 Refused => column(strict) == Refused,
             };
             assert!(fine, "{word}: {name}");
@@ -54,7 +52,9 @@ fn no_dialect_folds_what_the_gateway_does_not() {
         for (name, column) in COLUMNS.into_iter().filter(|(name, _)| !["case", "end_slash"].contains(name)) {
             assert_ne!(column(dialect.traits()), Folded, "{word}: {name}");
         }
-        for (name, column) in COLUMNS.into_iter().filter(|(name, _)| ["case", "suffixes", "scripts"].contains(name)) {
+        for (name, column) in COLUMNS.into_iter().filter(|(name, _)| {
+            ["case", "suffixes", "encoded_slashes", "streams", "scripts", "index_files"].contains(name)
+        }) {
             assert_ne!(column(dialect.traits()), Refused, "{word}: {name}");
         }
     }

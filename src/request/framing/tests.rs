@@ -1,6 +1,6 @@
 //! Which header blocks are framed in one way only.
 
-use super::check;
+use super::{check, is_authority};
 use crate::request::RejectedRequest as R;
 
 #[test]
@@ -26,6 +26,8 @@ fn a_block_that_two_servers_would_frame_differently_is_refused() {
         ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), Err(R::Framing)),
         (format!("{host}X: a\n\r\n"), Err(R::Framing)),
         (format!("{host}X: a\rb\r\n\r\n"), Err(R::Framing)),
+        (format!("{host}Transfer-Encoding: \x0cchunked\r\n\r\n"), Err(R::Framing)),
+        (format!("{host}X: a\x7fb\r\n\r\n"), Err(R::Framing)),
         (format!("{host}X : a\r\n\r\n"), Err(R::Framing)),
         (format!("{host} X: a\r\n\r\n"), Err(R::Framing)),
         (format!("{host}X: a\r\n b\r\n\r\n"), Err(R::Framing)),
@@ -35,5 +37,17 @@ fn a_block_that_two_servers_would_frame_differently_is_refused() {
     ];
     for (block, expected) in table {
         assert_eq!(check(block.as_bytes()), expected, "{block:?}");
+    }
+}
+
+#[test]
+fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
+    for host in ["noah.test", "NOAH.test:8080", "127.0.0.1", "[::1]", "[fe80::1]:443", "a_b-c~d"] {
+        assert!(is_authority(host.as_bytes()), "{host}");
+    }
+    for host in
+        ["", ":80", "a:", "a:b", "a:1:2", "a:123456", "[::1", "[::1]x", "[x]", "::1", "a@b", "a b", "a,b", "a/b"]
+    {
+        assert!(!is_authority(host.as_bytes()), "{host:?}");
     }
 }

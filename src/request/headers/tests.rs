@@ -22,6 +22,11 @@ fn a_field_is_forwarded_only_if_no_server_takes_it_for_the_gateways() {
         ("Forwarded", Fate::Drop),
         ("X-HTTP-Method-Override", Fate::MethodOverride),
         ("X_HTTP_METHOD", Fate::MethodOverride),
+        // Some CGI servers fold whatever is no letter.
+        ("X!HTTP!Method!Override", Fate::MethodOverride),
+        ("X~Original~URL", Fate::Drop),
+        ("X|Portcullis|Subject", Fate::Drop),
+        ("X-Original-Method", Fate::Drop),
     ];
     for (name, fate) in table {
         assert_eq!(rules.fate(name), fate, "{name}");

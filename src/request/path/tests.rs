@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{CanonicalPath, decode_segment, encode_segment};
-use crate::request::{Dialect, RejectedRequest as R};
+use crate::request::{Dialect, Reading, RejectedRequest as R};
 
 fn read(raw: &str, dialect: Dialect) -> Result<String, R> {
     CanonicalPath::read(raw.as_bytes(), dialect).map(|path| path.as_str().to_owned())
@@ -57,10 +57,11 @@ fn a_path_has_one_spelling_or_none() {
         ("/a%c0%af", Err(R::NotUtf8)),
         ("a", Err(R::TargetForm)),
     ];
-    for dialect in [Dialect::Strict, Dialect::Aspnet] {
+    for (_, dialect) in Dialect::WORDS {
+        let folds = dialect.traits().end_slash == Reading::Folded;
         for (written, expected) in table {
-            let expected = match (dialect, expected) {
-                (Dialect::Aspnet, Ok(path)) if path.len() > 1 => Ok(path.strip_suffix('/').unwrap_or(path).to_owned()),
+            let expected = match (folds, expected) {
+                (true, Ok(path)) if path.len() > 1 => Ok(path.strip_suffix('/').unwrap_or(path).to_owned()),
                 (_, expected) => expected.map(str::to_owned),
             };
             assert_eq!(read(written, dialect), expected, "{written} {dialect:?}");
@@ -81,8 +82,53 @@ fn strict_refuses_what_some_server_cuts_off() {
         assert_eq!(read(written, Dialect::Strict), Err(expected), "{written}");
         assert!(read(written, Dialect::Aspnet).is_ok(), "{written}");
     }
-    for dialect in [Dialect::Strict, Dialect::Aspnet] {
-        assert!(read("/a/..;/b", dialect).is_err());
+    for (word, dialect) in Dialect::WORDS {
+        assert!(read("/a/..;/b", dialect).is_err(), "{word}");
+    }
+}
+
+#[test]
+fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
+    let names = [
+        "/a::$DATA",
+        "/a:x:$DATA",
+        "/a:$I30:$INDEX_ALLOCATION",
+        "/SECRET~1",
+        "/s~12.txt",
+        "/a/SECRET~1/b",
+        "/S~1:x",
+        "/(S(x))/a",
+        "/a(F(x))",
+        "/a/(S(x)A(y))",
+        "/a%EF%BD%93",
+        "/a%EF%BC%8Fb",
+        "/a%E2%88%95b",
+        "/a%C2%A5b",
+    ];
+    for (word, dialect) in Dialect::WORDS {
+        let refuses = dialect.traits().windows_names == Reading::Refused;
+        for name in names {
+            assert_eq!(read(name, dialect) == Err(R::WindowsName), refuses, "{name} {word}");
+        }
+        for plain in ["/a~b", "/~a", "/a~", "/~1", "/long-name~1", "/a:b", "/(a)", "/f(x)", "/((x))", "/a%E4%B8%AD"] {
+            assert!(read(plain, dialect).is_ok(), "{plain} {word}");
+        }
+    }
+}
+
+#[test]
+fn a_path_is_plain_where_no_server_can_read_it_otherwise() {
+    for (path, plain) in [
+        ("/a/b-c_d", true),
+        ("/a,b=c@d", true),
+        ("/", false),
+        ("/a/", false),
+        ("/a.b", false),
+        ("/a:b", false),
+        ("/a%20b", false),
+        ("/%61", true),
+    ] {
+        assert_eq!(CanonicalPath::read(path.as_bytes(), Dialect::Strict).unwrap().is_plain(), plain, "{path}");
     }
 }
 
@@ -100,8 +146,8 @@ fn a_server_without_case_is_spared_letters_that_fold_into_ascii() {
 
 proptest! {
     #[test]
-    fn reading_a_canonical_path_again_changes_nothing(raw in "/(([a-z.%;~ä/ ]|%[0-9a-fA-F]{2}){0,12})") {
-        for dialect in [Dialect::Strict, Dialect::Aspnet] {
+    fn reading_a_canonical_path_again_changes_nothing(raw in "/(([a-z.%;:~(1ä/ ]|%[0-9a-fA-F]{2}){0,12})") {
+        for (_, dialect) in Dialect::WORDS {
             if let Ok(once) = read(&raw, dialect) {
                 prop_assert_eq!(read(&once, dialect), Ok(once.clone()));
             }

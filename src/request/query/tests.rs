@@ -36,7 +36,7 @@ fn an_unwanted_parameter_leaves_under_every_spelling() {
 fn a_scope_is_what_every_server_reads() {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
     type Found<'a> = Result<Option<&'a str>, RejectedRequest>;
-    let table: [(&str, bool, Found<'_>); 16] = [
+    let table: [(&str, bool, Found<'_>); 19] = [
         ("workspace=w1", false, Ok(Some("w1"))),
         ("a=b&work%73pace=w%31", false, Ok(Some("w1"))),
         ("workspace=", false, Ok(Some(""))),
@@ -50,6 +50,9 @@ fn a_scope_is_what_every_server_reads() {
         ("workspace=w1&Workspace=w1", true, ambiguous),
         ("workspace[]=w1", false, ambiguous),
         ("workspace=w1&workspace[0]=w3", false, ambiguous),
+        ("[workspace]=w1", false, ambiguous),
+        ("+workspace+=w1", false, ambiguous),
+        ("workspace%00x=w1", false, ambiguous),
         ("workspace=w1;x=1", false, ambiguous),
         ("workspace=w1%2531", false, ambiguous),
         ("workspace=w1%00", false, ambiguous),

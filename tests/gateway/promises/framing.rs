@@ -1,5 +1,12 @@
 //! Framing: a header block that two servers would read differently ends the connection with 400.
 
+mod dice;
+mod downgrade;
+mod frames;
+mod pipelining;
+mod strict;
+mod upstream;
+
 use std::time::Duration;
 
 use crate::wire::client::{Client, ask, find, request};
@@ -55,6 +62,18 @@ fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed
         ("two Hosts", format!("{start}Host: other.test\r\n\r\n")),
         ("two Hosts alike", format!("{start}Host: noah.test\r\n\r\n")),
         ("a nomination", format!("{start}Connection: Transfer-Encoding\r\n\r\n")),
+        ("a blank before the first field", format!("GET /t1/things HTTP/1.1\r\n Host: noah.test\r\n{token}\r\n\r\n")),
+        ("two carriage returns", format!("{start}X: a\r\r\nTransfer-Encoding: chunked\r\n\r\n")),
+        ("a name of eight bits", format!("{start}X\u{e4}: a\r\n\r\n")),
+        ("an empty Host", format!("GET /t1/things HTTP/1.1\r\nHost:\r\n{token}\r\n\r\n")),
+        ("a Host of two ports", format!("GET /t1/things HTTP/1.1\r\nHost: noah.test:80:81\r\n{token}\r\n\r\n")),
+        ("a Host with a user", format!("GET /t1/things HTTP/1.1\r\nHost: a@noah.test\r\n{token}\r\n\r\n")),
+        ("a Host with a path", format!("GET /t1/things HTTP/1.1\r\nHost: noah.test/x\r\n{token}\r\n\r\n")),
+        ("another version", format!("GET /t1/things HTTP/1.2\r\nHost: noah.test\r\n{token}\r\n\r\n")),
+        ("HTTP/2 in words", format!("GET /t1/things HTTP/2.0\r\nHost: noah.test\r\n{token}\r\n\r\n")),
+        ("HTTP/0.9", "GET /t1/things\r\n\r\n".to_owned()),
+        ("two blanks in the request line", format!("GET  /t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\n\r\n")),
+        ("a tab in the request line", format!("GET\t/t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\n\r\n")),
     ];
     for (what, block) in blocks {
         let mut client = Client::connect(scene.at());

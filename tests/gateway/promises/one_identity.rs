@@ -1,3 +1,8 @@
 //! One identity: nobody speaks for somebody else, by no credential, header or forwarder.
 
+mod api_keys;
 mod certificates;
+mod forwarders;
+mod headers;
+mod opaque;
+mod tokens;

@@ -1,5 +1,7 @@
 //! One operation: a request that asks its server to take another method is refused, cleaned, or judged twice.
 
+mod spellings;
+
 use serde_json::json;
 
 use crate::wire::client::{Answer, Client, ask, request};

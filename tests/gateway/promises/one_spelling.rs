@@ -1,5 +1,7 @@
 //! One spelling: whatever bytes are sent, what arrives is the canonical path of something permitted, or nothing.
 
+mod dialects;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -189,6 +191,84 @@ fn a_path_that_two_apis_could_claim_is_refused() {
     let answer = ask(scene.at(), format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", scene.at()));
     assert_eq!(answer.status, 401, "{}", answer.text());
     assert_eq!(answer.reason(), "unauthenticated");
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_is_refused() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    for path in ["/t1/things/%ff", "/t1/things/%c0%af", "/t1/things/%ed%a0%80", "/t1/things/a%C3", "/%fe"] {
+        let answer = send(scene.at(), path, &token);
+        assert_eq!((answer.status, answer.reason().as_str()), (400, "bad-request"), "{path}");
+    }
+    assert_eq!(send(scene.at(), "/t1/things/%c3%a4", &token).status, 200);
+    assert_eq!(scene.origin.last().target(), "/t1/things/%C3%A4");
+    assert_eq!(scene.origin.count(), 1);
+}
+
+#[test]
+fn an_absolute_target_names_the_host() {
+    let scene = Scene::strict(Origin::start()).start();
+    let (token, at) = (scene.bearer(&["user"]), scene.at());
+    for (target, status) in [
+        (format!("http://{at}/t1/things"), 200),
+        (format!("HTTP://{at}/t1/things"), 200),
+        ("http://other.example/t1/things".to_owned(), 400),
+        (format!("http://{at}@other.example/t1/things"), 400),
+        (format!("http://other.example@{at}/t1/things"), 400),
+        (format!("ftp://{at}/t1/things"), 400),
+        ("t1/things".to_owned(), 400),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {at}\r\n{token}\r\nConnection: close\r\n\r\n");
+        let answer = ask(at, head);
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+    }
+    assert_eq!(scene.origin.count(), 2);
+    assert!(scene.origin.seen().iter().all(|seen| seen.target() == "/t1/things"));
+}
+
+#[test]
+fn unreserved_characters_that_arrive_encoded_are_decoded() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    for letter in ('a'..='z').chain('A'..='Z').chain('0'..='9').chain("-_~".chars()) {
+        let answer = send(scene.at(), &format!("/t1/things/a%{:02x}b", u32::from(letter)), &token);
+        assert_eq!(answer.status, 200, "{letter}: {}", answer.text());
+        assert_eq!(scene.origin.last().target(), format!("/t1/things/a{letter}b"));
+    }
+    assert_eq!(send(scene.at(), "/t1/things/a%2eb", &token).status, 400, "an encoded dot is refused");
+}
+
+#[test]
+fn a_letter_that_folds_into_ascii_is_refused_where_case_may_not_count() {
+    for (dialect, status) in [("strict", 400), ("iis", 400), ("express", 400), ("spring", 400), ("wsgi", 200)] {
+        let scene = Scene::strict(Origin::start()).policy("dialect: strict", &format!("dialect: {dialect}")).start();
+        let token = scene.bearer(&["user"]);
+        for letter in ["%C5%BF", "%E2%84%AA", "%C4%B1", "%C4%B0"] {
+            let answer = send(scene.at(), &format!("/t1/things/{letter}"), &token);
+            assert_eq!(answer.status, status, "{letter} {dialect}");
+        }
+        assert_eq!(send(scene.at(), "/t1/thing%C5%BF", &token).status, if status == 400 { 400 } else { 404 });
+    }
+}
+
+#[test]
+fn what_is_decided_is_what_is_logged_and_what_is_forwarded() {
+    for (dialect, sent, one) in [
+        ("strict", "/t1/thing%73/A%20%62", "/t1/things/A%20b"),
+        ("express", "/t1/THINGS/A%20%62/", "/t1/things/A%20b"),
+        ("iis", "/t1/Things/McDuff/", "/t1/things/McDuff"),
+        ("wsgi", "/t1/things/a;%62", "/t1/things/a;b"),
+    ] {
+        let scene = Scene::strict(Origin::start()).policy("dialect: strict", &format!("dialect: {dialect}")).start();
+        let token = scene.bearer(&["user"]);
+        assert_eq!(send(scene.at(), sent, &token).status, 200, "{sent}");
+        let seen = scene.origin.last();
+        assert_eq!(seen.target(), one, "{sent}");
+        let record = scene.record(&seen.header("x-portcullis-decision").unwrap());
+        assert_eq!(record["path"], one, "{record}");
+        assert_eq!(record["route"], "/{tenant}/things/{thing}", "{record}");
+    }
 }
 
 #[test]

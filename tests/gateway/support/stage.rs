@@ -76,9 +76,9 @@ impl Stage {
         self.issuer.token(&all)
     }
 
-    /// All audit records that are on disk.
+    /// All audit records of requests that are on disk.
     pub(crate) fn audit(&self) -> Vec<Value> {
-        records(&self.path("audit.jsonl"))
+        records(&self.path("audit.jsonl")).into_iter().filter(|record| record["id"].is_string()).collect()
     }
 
     /// The audit record of the decision `id`, which is written soon after the answer.

@@ -138,6 +138,11 @@ impl Client {
         std::mem::take(&mut self.pending)
     }
 
+    /// What has been read and not been used, which stays.
+    pub(crate) fn peek(&self) -> &[u8] {
+        &self.pending
+    }
+
     fn chunks(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         loop {

@@ -4,7 +4,6 @@ pub(crate) mod client;
 pub(crate) mod origin;
 pub(crate) mod scene;
 
-mod api_keys;
 mod bodies;
 mod candidate;
 mod cors;
@@ -16,5 +15,4 @@ mod pace;
 mod problems;
 mod shadow;
 mod tls_upstream;
-mod tokens;
-mod websocket;
+pub(crate) mod websocket;

@@ -269,7 +269,7 @@ fn expiring(plan: Plan) -> Plan {
 }
 
 /// The answer to a handshake, and the connection behind it.
-pub(super) fn open(scene: &Scene, target: &str, headers: &[&str]) -> (Answer, Client) {
+pub(crate) fn open(scene: &Scene, target: &str, headers: &[&str]) -> (Answer, Client) {
     let mut all = headers.to_vec();
     all.extend(HANDSHAKE);
     let mut client = Client::connect(scene.at());
@@ -287,7 +287,7 @@ impl Client {
 }
 
 /// What comes back of a message; nothing where the socket has ended.
-pub(super) fn echoed(client: &mut Client, message: &str) -> Option<String> {
+pub(crate) fn echoed(client: &mut Client, message: &str) -> Option<String> {
     client.send(frame(message));
     received(client)
 }
@@ -335,7 +335,7 @@ fn received(client: &mut Client) -> Option<String> {
 const UNHURRIED: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// A hub: the handshake, and everything behind it sent back.
-pub(super) fn hub() -> Origin {
+pub(crate) fn hub() -> Origin {
     Origin::scripted(|mut stream, journal| {
         let mut pending = Vec::new();
         let mut chunk = vec![0; 64 * 1024];
@@ -364,7 +364,7 @@ pub(super) fn hub() -> Origin {
 }
 
 /// An upstream that says something every 200 ms without end, behind a handshake or as a response.
-pub(super) fn ticking() -> Origin {
+pub(crate) fn ticking() -> Origin {
     Origin::scripted(|mut stream, journal| {
         let mut pending = Vec::new();
         let Some(seen) = super::origin::read_request(&mut stream, &mut pending, journal) else { return };

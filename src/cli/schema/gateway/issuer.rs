@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::spelling::{bytes, file_name, header_name, lasting, secret, size};
-use crate::cli::schema::shape::{Shape, any, flag, list, matching, record, text, texts, word};
+use crate::cli::schema::shape::{Shape, any, flag, list, matching, number, record, text, texts, word};
 use crate::vocabulary::Kind;
 
 pub(super) fn issuer() -> Shape {
@@ -21,7 +21,7 @@ pub(super) fn issuer() -> Shape {
         ("may-claim", may_claim()),
         ("leeway", lasting("By how much clocks may differ, up to 30s", Duration::from_secs(10))),
         ("max-lifetime", lasting("A token that lives longer from now on is refused", Duration::from_secs(86_400))),
-        ("max-length", size().says("A longer token is refused unread, 256B to 64KiB").otherwise(bytes(8 << 10))),
+        ("max-length", size().says("A longer token is refused unread, 256B to 8KiB").otherwise(bytes(8 << 10))),
     ])
     .needs(["issuer", "audiences", "keys"])
 }
@@ -45,6 +45,7 @@ fn keys() -> Shape {
             file_name().says("PEM public keys, or a key set; read again when it changes").such_as("keys/hospital.pem"),
         ),
         ("secret", secret().says("The key of HS256, at least 32 bytes")),
+        ("introspection", introspection()),
         ("refresh", lasting("How often `discovery` and `jwks` are asked, 1s to 1d", Duration::from_secs(600))),
         (
             "insecure-http",
@@ -57,9 +58,46 @@ fn keys() -> Shape {
             ),
         ),
     ])
-    .needs_one_of([&["discovery"], &["jwks"], &["file"], &["secret"]])
+    .needs_one_of([&["discovery"], &["jwks"], &["file"], &["secret"], &["introspection"]])
     .beside([("refresh", FETCHED), ("insecure-http", FETCHED), ("ca", FETCHED)])
-    .says("Where the keys come from: exactly one of `discovery`, `jwks`, `file`, `secret`")
+    .says("Where the keys come from: exactly one of `discovery`, `jwks`, `file`, `secret`, `introspection`")
+}
+
+fn introspection() -> Shape {
+    let second = Duration::from_secs(1);
+    record([
+        (
+            "url",
+            matching(URL)
+                .or_else("A URL begins with `http://` or `https://`")
+                .says("The introspection endpoint")
+                .such_as("https://login.example.com/introspect"),
+        ),
+        ("client-id", text().says("The client as which the gateway asks").such_as("portcullis")),
+        ("client-secret", secret().says("That client's secret")),
+        (
+            "auth",
+            word(["basic", "post"]).says("How the two are sent: with HTTP Basic, or in the form").otherwise("basic"),
+        ),
+        ("timeout", lasting("How long one answer may take, 100ms to 30s", second * 2)),
+        (
+            "cache",
+            lasting("How long a good answer is believed, and a token without `exp` lives, 1s to 1h", second * 60),
+        ),
+        ("negative", lasting("How long a bad answer is believed, 1s to 10m", second * 10)),
+        ("at-once", number(1, 1024).says("Calls that may be under way at once").otherwise(16)),
+        ("per-second", number(1, 100_000).says("Calls that may be made in a second").otherwise(100)),
+        (
+            "dangerously-accept-missing-audience",
+            flag()
+                .says("Believes a token without `aud`, which its issuer may have made for any other server")
+                .otherwise(false),
+        ),
+        ("insecure-http", flag().says("Allows http:// beyond this machine").otherwise(false)),
+        ("ca", file_name().says("The authority (PEM) to trust; the public ones where the key is absent")),
+    ])
+    .needs(["url", "client-id", "client-secret"])
+    .says("Asks the issuer about each token that it has not asked about lately (RFC 7662)")
 }
 
 const URL: &str = r"^https?://[^\s#]+$";

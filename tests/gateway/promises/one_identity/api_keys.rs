@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use portcullis::identity::SecretDigest;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client, ask, bearer, request};
-use super::origin::Origin;
-use super::scene::{Plan, Scene, until};
+use crate::wire::client::{Answer, Client, ask, bearer, request};
+use crate::wire::origin::Origin;
+use crate::wire::scene::{Plan, Scene, until};
 
 /// The secret of most keys here.
 const SECRET: &str = "n0b0dy-sha11-ever-read-th1s-1n-any-0utput-43";
@@ -288,4 +288,38 @@ fn a_secret_stands_in_nothing_that_the_gateway_writes() {
     for hidden in [SECRET, &encoded, &both, &digest] {
         assert!(!scene.has_written(hidden) && !said.contains(hidden), "{hidden}");
     }
+}
+
+#[test]
+fn who_guesses_does_not_learn_which_ids_there_are() {
+    let digest = SecretDigest::of(b"secret");
+    let keys = format!(
+        "version: 1\nkeys:\n  alice: {{ digest: \"{digest}\", roles: [user], tenants: [t1] }}\n  \
+         carol: {{ digest: \"{digest}\", roles: [user], tenants: [t1], revoked: true }}\n"
+    );
+    let source = json!({ "file": "keys.yaml", "header": "X-Api-Key", "basic": true });
+    let plan = Scene::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", keys);
+    let scene = plan.with("/limits", json!({ "failed-credentials": 0 })).start();
+    let refused = |line: String| {
+        let answer = ask(scene.at(), request("GET /t1/things", &[&line], b""));
+        let id = answer.header("x-portcullis-decision").unwrap().to_owned();
+        let headers: Vec<_> = answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
+        let text = format!("{} {headers:?} {}", answer.status, answer.text()).replace(&id, "ID");
+        (text, scene.record(&id)["detail"].as_str().unwrap().to_owned())
+    };
+    let basic = |pair: &str| format!("Authorization: Basic {}", STANDARD.encode(pair));
+    let guesses = [
+        (refused("X-Api-Key: alice:guess".to_owned()), "wrong-secret"),
+        (refused("X-Api-Key: nobody:guess".to_owned()), "unknown-api-key"),
+        (refused("X-Api-Key: nobody:secret".to_owned()), "unknown-api-key"),
+        (refused("X-Api-Key: carol:guess".to_owned()), "wrong-secret"),
+        (refused(basic("alice:guess")), "wrong-secret"),
+        (refused(basic("nobody:guess")), "unknown-api-key"),
+    ];
+    let first = guesses[0].0.0.clone();
+    assert!(first.starts_with("401 "), "{first}");
+    for ((text, detail), expected) in guesses {
+        assert_eq!((text, detail.as_str()), (first.clone(), expected));
+    }
+    assert_eq!(ask(scene.at(), request("GET /t1/things", &["X-Api-Key: alice:secret"], b"")).status, 200);
 }

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::demo::Issuer;
 use serde_json::{Value, json};
 
-use super::client::{ask, bearer, request};
-use super::origin::Origin;
-use super::scene::Scene;
 use crate::support::now;
+use crate::wire::client::{ask, bearer, request};
+use crate::wire::origin::Origin;
+use crate::wire::scene::Scene;
 
 fn status(scene: &Scene, headers: &[&str]) -> u16 {
     ask(scene.at(), request("GET /t1/things", headers, b"")).status
@@ -198,7 +198,7 @@ fn a_service_app_passes_inside_its_tenant() {
     assert_eq!(ask("GET /t1/api/../Settings").status, 400);
     assert_eq!(scene.origin.count(), 2);
     let user = bearer(&scene.stage.token(json!({ "roles": ["BDM"], "client_id": "app-1" })));
-    let answer = super::client::ask(scene.at(), request("GET /t1/api/Settings", &[&user], b""));
+    let answer = crate::wire::client::ask(scene.at(), request("GET /t1/api/Settings", &[&user], b""));
     assert_eq!(answer.reason(), "not-granted", "no user has it");
 }
 

@@ -1,0 +1,140 @@
+//! Tail: where the chain of a file ends, and what stands behind it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::audit::chain::{Hash, Hashing, Link, Sealed};
+
+/// Tail: where the chain of a file ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The last whole line; `None` where there is none.
+    pub(super) link: Option<Link>,
+    /// The number of the last segment that begins in the file.
+    pub(super) segment: Option<u64>,
+    /// The bytes behind the last whole line, and their hash.
+    pub(super) torn: Option<(u64, Hash)>,
+    /// Whether the next line needs a line feed before it.
+    pub(super) open: bool,
+}
+
+impl Tail {
+    /// The tail of a file; what a crash has left behind the last whole line is torn.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        let mut tail = Self { link: None, segment: None, torn: None, open: false };
+        let mut whole = 0;
+        let mut lines = Backwards { file, at: length, kept: Vec::new() };
+        while let Some((begin, line)) = lines.next()? {
+            let terminated = line.ends_with(b"\n");
+            let Some(sealed) = Sealed::read(line.strip_suffix(b"\n").unwrap_or(&line)) else { continue };
+            if tail.link.is_none() {
+                tail.link = Some(sealed.link);
+                whole = begin + u64::try_from(line.len()).unwrap_or(u64::MAX);
+                tail.open = !terminated;
+            }
+            if sealed.record() == b"segment" {
+                tail.segment = number(&line);
+                break;
+            }
+        }
+        if whole < length {
+            let mut last = [0];
+            file.read_exact_at(&mut last, length - 1)?;
+            tail.open = last != [b'\n'];
+            tail.torn = Some((length - whole, hash(file, whole, length)?));
+        }
+        Ok(tail)
+    }
+
+    /// The end of the newest finished file beside `path`: `audit-000007.jsonl`, and as logrotate names them,
+    /// `audit.jsonl.1`.
+    pub(super) fn before(path: &Path) -> Option<(Link, u64)> {
+        let (own, stem) = (path.file_name()?.as_encoded_bytes(), path.file_stem()?.as_encoded_bytes());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let beside = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).filter(|entry| {
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix(b"-"));
+            name != own
+                && (name.starts_with(own) || rest.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit)))
+        });
+        let begun = beside.filter_map(|entry| {
+            let file = File::open(entry.path()).ok().filter(|file| file.metadata().is_ok_and(|of| of.is_file()))?;
+            let mut first = [0; 512];
+            let read = file.read_at(&mut first, 0).ok()?;
+            let first = first.get(..read)?.split(|&byte| byte == b'\n').next()?;
+            Some((number(first)?, file))
+        });
+        let (_, newest) = begun.max_by_key(|(number, _)| *number)?;
+        let tail = Self::of(&newest).ok()?;
+        Some((tail.link?, tail.segment?))
+    }
+}
+
+/// The number in the first line of a segment.
+pub(crate) fn number(line: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(b"{\"record\":\"segment\",\"number\":")?;
+    let digits = rest.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn hash(file: &File, mut at: u64, end: u64) -> io::Result<Hash> {
+    let (mut hashing, mut chunk) = (Hashing::default(), vec![0; CHUNK]);
+    while at < end {
+        let read = file.read_at(&mut chunk, at)?;
+        let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+        let read = chunk.get(..read.min(left)).unwrap_or_default();
+        if read.is_empty() {
+            break;
+        }
+        hashing.add(read);
+        at += u64::try_from(read.len()).unwrap_or_default();
+    }
+    Ok(hashing.end())
+}
+
+const CHUNK: usize = 64 << 10;
+
+/// Lines longer than this are none of ours.
+const LONGEST: usize = 1 << 20;
+
+/// Backwards: the lines of a file from its end, each with the place where it begins.
+struct Backwards<'f> {
+    file: &'f File,
+    /// Where the bytes begin that have been read and not been handed out.
+    at: u64,
+    kept: Vec<u8>,
+}
+
+impl Backwards<'_> {
+    fn next(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
+        let mut searched = 0;
+        loop {
+            // The last byte may be the line feed that ends the line itself.
+            let inner = self.kept.len().saturating_sub(1 + searched);
+            let found = self.kept.get(..inner).and_then(|kept| kept.iter().rposition(|&byte| byte == b'\n'));
+            if let Some(found) = found {
+                let line = self.kept.split_off(found + 1);
+                return Ok(Some((self.at + u64::try_from(found + 1).unwrap_or_default(), line)));
+            }
+            if self.at == 0 {
+                let line = std::mem::take(&mut self.kept);
+                return Ok((!line.is_empty()).then_some((0, line)));
+            }
+            if self.kept.len() > LONGEST {
+                // What is handed out in pieces is no line of a chain anyway.
+                let line = std::mem::take(&mut self.kept);
+                return Ok(Some((self.at, line)));
+            }
+            searched = self.kept.len().saturating_sub(1);
+            let step = self.at.min(CHUNK as u64);
+            let mut chunk = vec![0; usize::try_from(step).unwrap_or(CHUNK)];
+            self.file.read_exact_at(&mut chunk, self.at - step)?;
+            chunk.extend_from_slice(&self.kept);
+            (self.kept, self.at) = (chunk, self.at - step);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Segments that are torn, finished, moved away and mended.
+
+use std::fs;
+
+use super::*;
+use crate::audit::sink::tests::verified;
+
+fn open(path: &Path) -> Segment {
+    Segment::open(&Target::File(path.into()), Rotation::default()).unwrap().unwrap()
+}
+
+fn write(segment: &mut Segment, from: u128, count: u128) {
+    let records: String = (from..from + count)
+        .map(|id| format!("{{\"record\":\"exchange\",\"time\":\"…\",\"id\":\"{id:032x}\",\"path\":\"/é\"}}\n"))
+        .collect();
+    segment.write(records.as_bytes(), 0).unwrap();
+}
+
+#[test]
+fn a_file_that_a_crash_has_cut_at_any_byte_goes_on_and_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let mut segment = open(&path);
+    write(&mut segment, 0, 3);
+    drop(segment);
+    let whole = fs::read(&path).unwrap();
+    for end in 0..=whole.len() {
+        fs::write(&path, &whole[..end]).unwrap();
+        let before = whole[..end].iter().filter(|&&byte| byte == b'\n').count();
+        let mut segment = open(&path);
+        write(&mut segment, 3, 1);
+        drop(segment);
+        let report = verified(&[&path]);
+        assert_eq!(report.faults, [], "{end}: {}", fs::read_to_string(&path).unwrap());
+        // A line that lacks nothing but its line feed is whole.
+        let whole_but_for_its_end = usize::from(whole.get(end) == Some(&b'\n'));
+        assert_eq!(report.lines, (before + whole_but_for_its_end + 2) as u64, "{end}");
+        assert_eq!(fs::read(&path).unwrap()[..end], whole[..end], "{end}: nothing that was there is touched");
+        // And once more, cut again in what the second process has written.
+        let twice = fs::read(&path).unwrap();
+        fs::write(&path, &twice[..twice.len() - 7]).unwrap();
+        drop(open(&path));
+        assert_eq!(verified(&[&path]).faults, [], "{end}, twice");
+    }
+}
+
+#[test]
+fn blocks_of_zeros_behind_a_loss_of_power_are_torn_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let mut segment = open(&path);
+    write(&mut segment, 0, 3);
+    drop(segment);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend(vec![0; 3 << 20]);
+    fs::write(&path, &bytes).unwrap();
+    let mut segment = open(&path);
+    write(&mut segment, 3, 1);
+    let report = verified(&[&path]);
+    assert_eq!((report.faults, report.torn, report.lines), (vec![], 3 << 20, 6));
+}
+
+#[test]
+fn lines_from_before_there_was_a_chain_are_told_of_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let old = "{\"time\":\"…\",\"id\":\"1\"}\n".repeat(5000);
+    fs::write(&path, &old).unwrap();
+    let mut segment = open(&path);
+    write(&mut segment, 3, 1);
+    let report = verified(&[&path]);
+    assert_eq!((report.faults, report.torn, report.segments), (vec![], old.len() as u64, Some((1, 1))));
+}
+
+#[test]
+fn finished_files_keep_their_chain_and_are_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    fs::write(folder.path().join("audit-000002.jsonl"), "mine").unwrap();
+    let rotation = Rotation { size: Some(1000), age: None, keep: None };
+    let mut segment = Segment::open(&Target::File(path.clone()), rotation).unwrap().unwrap();
+    for at in 0..20 {
+        segment.rotate().unwrap();
+        write(&mut segment, at * 8, 8);
+    }
+    drop(segment);
+    assert_eq!(fs::read_to_string(folder.path().join("audit-000002.jsonl")).unwrap(), "mine");
+    let name = |number: u32| match number {
+        2 => folder.path().join("audit-000002-1.jsonl"),
+        20 => path.clone(),
+        _ => folder.path().join(format!("audit-{number:06}.jsonl")),
+    };
+    let files: Vec<PathBuf> = (1..=20).map(name).collect();
+    let report = verified(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+    assert_eq!((report.faults, report.exchanges, report.segments), (vec![], 160, Some((1, 20))));
+    for file in &files {
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+    // A new process that finds no live file goes on behind the newest finished one.
+    fs::rename(&path, folder.path().join("audit.jsonl.1")).unwrap();
+    drop(open(&path));
+    assert_eq!(verified(&[&folder.path().join("audit.jsonl.1"), &path]).faults, []);
+}
+
+#[test]
+fn only_a_number_under_keep_deletes_and_only_the_oldest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    for other in ["audit-x.jsonl", "audit-7.log", "other-000001.jsonl", "audit-000001-1.jsonl"] {
+        fs::write(folder.path().join(other), "mine").unwrap();
+    }
+    let rotation = Rotation { size: Some(1000), age: None, keep: Some(3) };
+    let mut segment = Segment::open(&Target::File(path), rotation).unwrap().unwrap();
+    for at in 0..10 {
+        segment.rotate().unwrap();
+        write(&mut segment, at * 8, 8);
+    }
+    let mut names: Vec<String> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let expected = [
+        "audit-000001-1.jsonl",
+        "audit-000007.jsonl",
+        "audit-000008.jsonl",
+        "audit-000009.jsonl",
+        "audit-7.log",
+        "audit-x.jsonl",
+        "audit.jsonl",
+        "other-000001.jsonl",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn an_old_file_is_finished_and_one_without_records_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let rotation = Rotation { size: None, age: Some(Duration::ZERO), keep: None };
+    let mut segment = Segment::open(&Target::File(path), rotation).unwrap().unwrap();
+    segment.rotate().unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    write(&mut segment, 0, 1);
+    segment.rotate().unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn what_a_disk_did_not_confirm_stays_in_a_file_of_its_own_and_the_next_one_says_how_much() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let mut segment = open(&path);
+    write(&mut segment, 0, 5);
+    segment.sync().unwrap();
+    write(&mut segment, 5, 3);
+    // As a failed fdatasync leaves it.
+    segment.standing = Standing::Doubtful;
+    segment.lose(3);
+    segment.mend().unwrap();
+    write(&mut segment, 8, 1);
+    let finished = folder.path().join("audit-000001.jsonl");
+    let report = verified(&[&finished, &path]);
+    assert_eq!((report.faults, report.lost, report.exchanges), (vec![], 3, 9));
+    // The disk has lost what it did not confirm.
+    let text = fs::read_to_string(&finished).unwrap();
+    let kept: String = text.split_inclusive('\n').take(6).collect();
+    fs::write(&finished, kept).unwrap();
+    let report = verified(&[&finished, &path]);
+    assert_eq!(report.faults.len(), 1);
+    assert!(report.faults[0].message.contains("3 lines are missing, and this one tells that its disk had failed"));
+}

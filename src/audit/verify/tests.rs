@@ -1,0 +1,158 @@
+//! Chains that were tampered with.
+
+use super::fault::Sort as Fault;
+use super::*;
+
+const ID: &str = "feed0000000000010000000000000000";
+
+/// Two segments of a chain: the first line of each, then `count` decisions with their outcomes.
+fn chain(count: usize) -> [Vec<String>; 2] {
+    let mut link = Link::BEGIN;
+    let mut out = Vec::new();
+    let mut segments = Vec::new();
+    for number in 1..=2 {
+        let begun = format!(
+            "{{\"record\":\"segment\",\"number\":{number},\"time\":\"…\",\"previous\":\"{}\",\"torn\":0,\"torn_sha256\":null,\"lost\":0}}",
+            link.hash
+        );
+        link.append(begun.as_bytes(), &mut out);
+        for at in 0..count {
+            let id = u128::from_str_radix(ID, 16).unwrap() + (number * 1000 + at) as u128;
+            for record in ["decision", "outcome"] {
+                let record =
+                    format!("{{\"record\":\"{record}\",\"time\":\"…\",\"id\":\"{id:032x}\",\"path\":\"/{at}\"}}");
+                link.append(record.as_bytes(), &mut out);
+            }
+        }
+        let text = String::from_utf8(std::mem::take(&mut out)).unwrap();
+        segments.push(text.lines().map(str::to_owned).collect());
+    }
+    segments.try_into().unwrap()
+}
+
+fn judge(since: Option<Hash>, expect: Option<Hash>, files: &[Vec<String>]) -> Report {
+    let mut verification = Verification::new(since, expect);
+    for (at, file) in files.iter().enumerate() {
+        let text: String = file.iter().map(|line| format!("{line}\n")).collect();
+        verification.file(&format!("{at}.jsonl"), text.as_bytes(), |_| {}).unwrap();
+    }
+    verification.end().0
+}
+
+fn faults(files: &[Vec<String>]) -> Vec<(Fault, usize, u64)> {
+    let report = judge(None, None, files);
+    report.faults.into_iter().map(|fault| (fault.sort, fault.place.file, fault.place.line)).collect()
+}
+
+#[test]
+fn what_was_written_is_sound() {
+    let files = chain(10);
+    let report = judge(Some(Hash::ZERO), None, &files);
+    assert_eq!((report.faults, report.lines, report.segments), (vec![], 42, Some((1, 2))));
+    assert_eq!((report.decisions, report.outcomes, report.without_outcome), (20, 20, vec![]));
+}
+
+#[test]
+fn whatever_is_done_to_a_line_is_found_there_and_named() {
+    for at in 1..20 {
+        let [first, second] = chain(10);
+        let place = at as u64 + 1;
+        let mut altered = first.clone();
+        altered[at] = altered[at].replace("\"path\":\"/", "\"path\":\"/x");
+        assert_eq!(faults(&[altered, second.clone()]), [(Fault::Altered, 0, place)]);
+
+        let mut no_line = first.clone();
+        no_line[at] = "{}".to_owned();
+        assert_eq!(faults(&[no_line, second.clone()]), [(Fault::Altered, 0, place)]);
+
+        let mut removed = first.clone();
+        removed.remove(at);
+        assert_eq!(faults(&[removed, second.clone()]), [(Fault::Removed, 0, place)]);
+
+        for inserted in [first[at].clone(), "{\"record\":\"decision\"}".to_owned()] {
+            let mut more = first.clone();
+            more.insert(at + 1, inserted);
+            assert_eq!(faults(&[more, second.clone()]), [(Fault::Inserted, 0, place + 1)]);
+        }
+
+        let mut forged = Vec::new();
+        Link { seq: at as u64, hash: Hash::of(&[b"guessed"]) }.append(b"{\"record\":\"decision\"}", &mut forged);
+        let mut more = first.clone();
+        more.insert(at, String::from_utf8(forged).unwrap().trim_end().to_owned());
+        assert_eq!(faults(&[more, second.clone()]), [(Fault::Inserted, 0, place)]);
+
+        let mut swapped = first.clone();
+        swapped.swap(at, at + 1);
+        assert_eq!(faults(&[swapped, second.clone()]), [(Fault::Reordered, 0, place)]);
+
+        let cut = first[..at].to_vec();
+        assert_eq!(faults(&[cut, second.clone()]), [(Fault::Truncated, 1, 1)]);
+    }
+}
+
+#[test]
+fn segments_that_are_gone_altered_or_in_another_order_are_named() {
+    let [first, second] = chain(3);
+    let third = {
+        let mut link = Link { seq: 14, hash: Sealed::read(second.last().unwrap().as_bytes()).unwrap().link.hash };
+        let begun = format!(
+            "{{\"record\":\"segment\",\"number\":3,\"previous\":\"{}\",\"torn\":0,\"torn_sha256\":null,\"lost\":0}}",
+            link.hash
+        );
+        let mut out = Vec::new();
+        link.append(begun.as_bytes(), &mut out);
+        vec![String::from_utf8(out).unwrap().trim_end().to_owned()]
+    };
+    assert_eq!(faults(&[first.clone(), second.clone(), third.clone()]), []);
+    assert_eq!(faults(&[first.clone(), third.clone()]), [(Fault::Missing, 1, 1)]);
+    assert_eq!(faults(&[second.clone(), third.clone()]), [], "older segments may have been deleted");
+    assert_eq!(faults(&[second.clone(), first.clone()]), [(Fault::Reordered, 1, 1)]);
+    let mut altered = second.clone();
+    altered[0] = altered[0].replace("\"lost\":0", "\"lost\":9");
+    assert_eq!(faults(&[first.clone(), altered])[0], (Fault::Altered, 1, 1));
+    let mut told = second;
+    told[0] = told[0].replace("\"torn\":0", "\"torn\":9");
+    assert_eq!(faults(&[first, told])[0].0, Fault::Altered);
+}
+
+#[test]
+fn a_value_that_was_kept_shows_what_was_cut_off_the_end_and_the_beginning() {
+    let files = chain(3);
+    let kept = Sealed::read(files[1][4].as_bytes()).unwrap().link.hash;
+    let report = judge(None, Some(kept), &files);
+    assert_eq!((report.faults, report.expected), (vec![], Some(Place { file: 1, line: 5 })));
+    let cut = [files[0].clone(), files[1][..4].to_vec()];
+    assert_eq!(judge(None, None, &cut).faults, [], "a chain alone cannot tell");
+    assert_eq!(judge(None, Some(kept), &cut).faults[0].sort, Fault::CutOff);
+
+    let end = judge(None, None, &files[..1]).end.unwrap().hash;
+    assert_eq!(judge(Some(end), None, &files[1..]).faults, []);
+    assert_eq!(judge(Some(Hash::ZERO), None, &files[1..]).faults[0].sort, Fault::Missing);
+}
+
+#[test]
+fn decisions_without_an_outcome_are_listed_with_their_place() {
+    let mut files = chain(4);
+    let mut link = judge(None, None, &files).end.unwrap();
+    let mut out = Vec::new();
+    link.append(format!("{{\"record\":\"decision\",\"id\":\"{ID}\"}}").as_bytes(), &mut out);
+    // The answer has changed the decision: the id is the same, and there is one outcome for both.
+    link.append(format!("{{\"record\":\"decision\",\"id\":\"{ID}\"}}").as_bytes(), &mut out);
+    files[1].extend(String::from_utf8(out).unwrap().lines().map(str::to_owned));
+    let report = judge(None, None, &files);
+    let id = u128::from_str_radix(ID, 16).unwrap();
+    assert_eq!((report.faults, report.without_outcome), (vec![], vec![(id, Place { file: 1, line: 11 })]));
+}
+
+#[test]
+fn half_a_line_at_the_very_end_is_being_written_and_no_fault() {
+    let [first, second] = chain(3);
+    let text = second.join("\n");
+    let mut verification = Verification::new(None, None);
+    verification.file("0", format!("{}\n", first.join("\n")).as_bytes(), |_| {}).unwrap();
+    verification.file("1", &text.as_bytes()[..text.len() - 9], |_| {}).unwrap();
+    let (report, _) = verification.end();
+    assert_eq!(report.faults, []);
+    assert!(report.unfinished > 0);
+    assert_eq!(faults(&[]), [(Fault::Altered, 0, 0)], "nothing is not sound");
+}

@@ -1,0 +1,226 @@
+//! `audit`: verifies audit files.
+
+use std::fs::File;
+use std::io::{BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::audit::DecisionId;
+use crate::audit::chain::Hash;
+use crate::audit::verify::{Place, Report, Verification, first_segment};
+
+use super::exit::{Exit, Trouble, print};
+
+pub(super) const EXAMPLE: &str = "Example: portcullis audit verify /var/log/portcullis";
+
+const VERIFY_EXAMPLE: &str = "\
+Examples:
+  portcullis audit verify /var/log/portcullis                  every audit file of a folder
+  portcullis audit verify --since 5f2c… audit-000007.jsonl audit.jsonl
+  portcullis audit verify --expect 9be1… /var/log/portcullis
+
+A chain shows what was changed in the middle; that its end was cut off shows only against a value that was kept \
+elsewhere. So note the last chain value that this prints, somewhere that who can write the files cannot, and name it \
+with `--expect` the next time. Without it, and without a fault, the code is 0: what there is, is as it was written.";
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Tell whether audit files are as they were written, and what became of no decision
+    #[command(after_help = VERIFY_EXAMPLE)]
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// The files of one chain in any order, or a folder of them
+    #[arg(value_name = "FILES-OR-FOLDER", required = true, value_hint = clap::ValueHint::AnyPath)]
+    paths: Vec<PathBuf>,
+    /// The chain value that the first segment must follow
+    #[arg(long, value_name = "CHAIN", value_parser = chain_value)]
+    since: Option<Hash>,
+    /// A chain value that was kept: it must still stand in the files
+    #[arg(long, value_name = "CHAIN", value_parser = chain_value)]
+    expect: Option<Hash>,
+    /// List each decision without an outcome
+    #[arg(long)]
+    list: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One object
+    Json,
+}
+
+fn chain_value(text: &str) -> Result<Hash, String> {
+    Hash::read(text.as_bytes()).ok_or_else(|| "a chain value is 64 of 0-9 and a-f".to_owned())
+}
+
+pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+    let AuditCommand::Verify(args) = &args.command;
+    let mut verification = Verification::new(args.since, args.expect);
+    let told = std::io::stderr().is_terminal();
+    let mut read = 0;
+    for path in in_order(&args.paths)? {
+        let file = open(&path)?;
+        let mut progress = |bytes: usize| {
+            let before = read / STEP;
+            read += bytes;
+            if told && read / STEP > before {
+                // Where nobody looks there is nothing to show.
+                let _ = write!(err, "\r{} MiB, {}", read >> 20, path.display());
+            }
+        };
+        let result =
+            verification.file(&path.display().to_string(), BufReader::with_capacity(1 << 18, file), &mut progress);
+        result.map_err(|error| unreadable(&path, &error))?;
+    }
+    if told && read >= STEP {
+        let _ = writeln!(err);
+    }
+    let (report, files) = verification.end();
+    let exit = if report.faults.is_empty() { Exit::Done } else { Exit::Findings };
+    let text = match args.format {
+        Format::Text => text(&report, &files, args.list),
+        Format::Json => format!("{:#}\n", as_json(&report, &files, args.list)),
+    };
+    print(out, &text, exit)
+}
+
+/// Bytes between two signs of life.
+const STEP: usize = 64 << 20;
+
+/// The files in the order of their first segments, those of folders included.
+fn in_order(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+            for entry in entries {
+                let found = entry.map_err(|error| unreadable(path, &error))?.path();
+                let name = found.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let packed = [".gz", ".xz", ".zst", ".bz2"].iter().any(|end| name.ends_with(end));
+                if found.is_file() && name.contains(".jsonl") && !packed {
+                    files.push(found);
+                }
+            }
+        } else {
+            files.push(path.clone());
+        }
+    }
+    if files.is_empty() {
+        return Err(Trouble::failure("there is no audit file: their names hold `.jsonl`"));
+    }
+    files.sort();
+    files.dedup();
+    let numbered = files.into_iter().map(|path| {
+        let number = first_segment(BufReader::new(open(&path)?)).map_err(|error| unreadable(&path, &error))?;
+        Ok((number.unwrap_or(u64::MAX), path))
+    });
+    let mut numbered = numbered.collect::<Result<Vec<_>, Trouble>>()?;
+    numbered.sort();
+    Ok(numbered.into_iter().map(|(_, path)| path).collect())
+}
+
+fn open(path: &Path) -> Result<File, Trouble> {
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
+    Trouble::failure(format!("`{}` cannot be read: {error}", path.display()))
+}
+
+fn at(place: Place, files: &[Box<str>]) -> String {
+    format!("{}:{}", files.get(place.file).map_or("", |name| name), place.line)
+}
+
+fn text(report: &Report, files: &[Box<str>], list: bool) -> String {
+    let mut text = String::new();
+    let mut line = |what: &str, value: String| text.push_str(&format!("{what:<10}{value}\n"));
+    for fault in &report.faults {
+        line(fault.sort.word(), format!("{}: {}", at(fault.place, files), fault.message));
+    }
+    if let Some(fault) = report.faults.first() {
+        line("help", fault.sort.help().to_owned());
+    }
+    let segments = report.segments.map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
+    line("segments", format!("{segments}, files: {}", files.len()));
+    let (decisions, outcomes, exchanges) = (report.decisions, report.outcomes, report.exchanges);
+    line("records", format!("{decisions} decisions, {outcomes} outcomes, {exchanges} with both in one line"));
+    line("open", format!("{} decisions without an outcome", report.without_outcome.len()));
+    if list {
+        for (id, place) in &report.without_outcome {
+            line("", format!("{}  {}", DecisionId(*id), at(*place, files)));
+        }
+    }
+    if report.without_decision > 0 {
+        line("", format!("{} outcomes whose decision is in none of these files", report.without_decision));
+    }
+    if report.not_followed > 0 {
+        line("", format!("{} more decisions were not followed", report.not_followed));
+    }
+    line("lost", format!("{} records, of which the files tell themselves", report.lost));
+    if report.torn > 0 {
+        line("torn", format!("{} bytes that a crash or a full disk left, of which a segment tells", report.torn));
+    }
+    if report.unfinished > 0 {
+        line("unfinished", format!(" the last {} bytes: being written, or cut by a crash", report.unfinished));
+    }
+    if let Some(place) = report.expected {
+        line("expected", format!("the kept value stands at {}", at(place, files)));
+    }
+    if let Some(end) = report.end {
+        line("chain", format!("{} at line {}", end.hash, end.seq));
+    }
+    let sound = if report.faults.is_empty() { "sound" } else { "NOT SOUND" };
+    line("result", sound.to_owned());
+    text
+}
+
+fn as_json(report: &Report, files: &[Box<str>], list: bool) -> Value {
+    let faults: Vec<Value> = report
+        .faults
+        .iter()
+        .map(|fault| json!({ "fault": fault.sort.word(), "place": at(fault.place, files), "message": fault.message, "help": fault.sort.help() }))
+        .collect();
+    let open = report.without_outcome.iter();
+    let open: Vec<Value> =
+        open.map(|(id, place)| json!({ "id": DecisionId(*id).to_string(), "place": at(*place, files) })).collect();
+    let mut value = json!({
+        "sound": report.faults.is_empty(),
+        "faults": faults,
+        "files": files,
+        "first_segment": report.segments.map(|(first, _)| first),
+        "last_segment": report.segments.map(|(_, last)| last),
+        "lines": report.lines,
+        "decisions": report.decisions,
+        "outcomes": report.outcomes,
+        "exchanges": report.exchanges,
+        "without_outcome": open.len(),
+        "without_decision": report.without_decision,
+        "not_followed": report.not_followed,
+        "lost": report.lost,
+        "torn_bytes": report.torn,
+        "unfinished_bytes": report.unfinished,
+        "expected": report.expected.map(|place| at(place, files)),
+        "seq": report.end.map(|end| end.seq),
+        "chain": report.end.map(|end| end.hash),
+    });
+    if list && let Some(object) = value.as_object_mut() {
+        object.insert("open".to_owned(), open.into());
+    }
+    value
+}

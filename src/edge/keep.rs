@@ -1,0 +1,72 @@
+//! Kept: decisions that are on disk before anybody sees them.
+
+use crate::audit::{Pending, Sort};
+use crate::decision::{Decision, Reason};
+use crate::policy::Snapshot;
+use crate::request::CanonicalPath;
+use crate::settings::OnFailure;
+use crate::vocabulary::AuditMode;
+
+use super::Edge;
+use super::exchange::Exchange;
+
+/// Kept: what is on disk of an exchange's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing yet.
+    Nothing,
+    /// The decision.
+    Decision,
+    /// A decision that no longer stands, because the upstream's answer changed it.
+    Former,
+    /// Nothing, or nothing that is known of: the disk did not confirm it.
+    Failed,
+}
+
+impl Kept {
+    /// What is left to write when the exchange ends.
+    pub(super) fn rest(self) -> Sort {
+        match self {
+            Self::Decision | Self::Former => Sort::Outcome,
+            Self::Nothing | Self::Failed => Sort::Exchange,
+        }
+    }
+}
+
+impl Edge {
+    /// Returns when the decision is on disk, where it has to be before anybody sees it. Where it cannot be kept it
+    /// becomes a refusal, unless the settings let it go on.
+    pub(super) async fn keep(&self, exchange: &mut Exchange) {
+        if exchange.audit == AuditMode::Fast || matches!(exchange.kept, Kept::Decision | Kept::Failed) {
+            return;
+        }
+        let pending: Pending = exchange.decide();
+        if pending.kept().await {
+            exchange.kept = Kept::Decision;
+            return;
+        }
+        exchange.kept = Kept::Failed;
+        if self.on_audit_failure == OnFailure::Refuse {
+            exchange.candidate = None;
+            exchange.preflight = false;
+            exchange.unmapped = false;
+            exchange.decision = Some(Decision::refuse(Reason::AuditUnavailable));
+        }
+    }
+}
+
+/// How the decision on a request is kept that asks for these methods: as the strictest of them says, `default` where
+/// none does.
+pub(super) fn strictest<'m>(
+    policy: &Snapshot,
+    path: &CanonicalPath<'_>,
+    query: Option<&str>,
+    methods: impl Iterator<Item = &'m str>,
+    default: AuditMode,
+) -> AuditMode {
+    let modes = methods.map(|method| {
+        let placed = policy.routes.place(method, path, query).ok();
+        placed.and_then(|placed| placed.method.audit).unwrap_or(default)
+    });
+    modes.max().unwrap_or(default)
+}

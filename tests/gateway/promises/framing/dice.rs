@@ -1,0 +1,179 @@
+//! Dice: requests put together from parts that servers frame differently, and what may come of them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::strict::strict;
+use crate::wire::client::{Client, request};
+use crate::wire::scene::{Scene, until};
+
+/// How many requests are put together.
+const CASES: u64 = 1500;
+
+/// Numbers that look like chance and are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, count: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) % count as u64) as usize
+    }
+
+    fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+        of[self.below(of.len())]
+    }
+
+    fn seldom(&mut self) -> bool {
+        self.below(12) == 0
+    }
+}
+
+/// Values that some server takes for `chunked` and another one does not.
+const CODINGS: [&str; 18] = [
+    "chunked",
+    "chunked",
+    "chunked",
+    "Chunked",
+    "xchunked",
+    " chunked",
+    "\tchunked",
+    "chunked ",
+    "\x0bchunked",
+    "chunked\x0c",
+    "chunked, chunked",
+    "gzip, chunked",
+    "chunked, identity",
+    "identity",
+    "\"chunked\"",
+    "chunked;q=1",
+    ", chunked",
+    "chun\u{212a}ed",
+];
+
+/// Names that some server takes for the field, before its colon.
+const NAMES: [&str; 9] = ["", "", "", "", " ", "\t", "\0", "\r", "\u{a0}"];
+
+/// Ends of lines.
+const ENDS: [&str; 12] =
+    ["\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\r\n", "\r\n "];
+
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "FOO"];
+
+/// Puts one attempt together: everything that is sent on one connection.
+fn attempt(dice: &mut Dice, case: u64, token: &str) -> Vec<u8> {
+    let smuggled = request(&format!("GET /t1/Secrets/marker{case}"), &[token], b"");
+    let smuggled = String::from_utf8(smuggled).unwrap();
+    let body = body(dice, &smuggled);
+    let method = dice.one(&METHODS);
+    let target = dice.one(&["/t1/things", "/t1/things/a", "/open"]);
+    let version = if dice.seldom() { dice.one(&["HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "http/1.1"]) } else { "HTTP/1.1" };
+    let mut text = format!("{method} {target} {version}\r\nHost: noah.test\r\n{token}\r\n");
+    for _ in 0..dice.below(3) + 1 {
+        let end = dice.one(&ENDS);
+        let before = dice.one(&NAMES);
+        if dice.below(2) == 0 {
+            let near = (body.len() as i64 + [0, 0, 0, 1, -1, 4, -4, -5][dice.below(8)]).max(0);
+            let value = match dice.below(14) {
+                0 => format!("+{near}"),
+                1 => format!("{near}, {near}"),
+                2 => format!("0x{near:x}"),
+                3 => "0".to_owned(),
+                4 => format!("0{near}"),
+                5 => format!("{near} "),
+                6 => format!("-{near}"),
+                7 => format!("{near}\x0b"),
+                8 => format!("1844674407370955161{near}"),
+                9 => format!("{near};x"),
+                _ => near.to_string(),
+            };
+            let name = dice.one(&["Content-Length", "content-length", "Content_Length", "Content-Length"]);
+            text.push_str(&format!("{name}{before}: {value}{end}"));
+        } else {
+            let name = dice.one(&["Transfer-Encoding", "transfer-encoding", "Transfer_Encoding", "TRANSFER-ENCODING"]);
+            text.push_str(&format!("{name}{before}: {}{end}", dice.one(&CODINGS)));
+        }
+    }
+    for extra in ["Expect: 100-continue", "Connection: keep-alive", "Upgrade: h2c", "X: a\r\n Y: b", "Trailer: Host"] {
+        if dice.seldom() {
+            text.push_str(&format!("{extra}\r\n"));
+        }
+    }
+    text.push_str(if dice.seldom() { "\n" } else { "\r\n" });
+    text.push_str(&body);
+    if dice.below(3) == 0 {
+        text.push_str(&smuggled);
+    }
+    text.into_bytes()
+}
+
+/// A body that holds another request, in chunks of whatever form or in none.
+fn body(dice: &mut Dice, smuggled: &str) -> String {
+    let size = match dice.below(10) {
+        0 => format!("0x{:x}", smuggled.len()),
+        1 => format!("+{:x}", smuggled.len()),
+        2 => format!(" {:x}", smuggled.len()),
+        3 => format!("{:x} ;x=\"\n\"", smuggled.len()),
+        4 => format!("{:x};x\n0\r\n\r\n", smuggled.len()),
+        5 => format!("1{:016x}", smuggled.len()),
+        6 => format!("{:x}\x0b", smuggled.len()),
+        _ => format!("{:x}", smuggled.len()),
+    };
+    let end = dice.one(&["\r\n", "\r\n", "\r\n", "\n", "\r", "", "\r\r\n"]);
+    match dice.below(7) {
+        0 => smuggled.to_owned(),
+        1 => format!("0\r\n\r\n{smuggled}"),
+        2 => format!("{size}{end}{smuggled}{end}0\r\n\r\n"),
+        3 => format!("{size}{end}{smuggled}\r\n0{end}{end}"),
+        4 => format!("{size}\r\n{smuggled}\r\n0\r\nHost: x{end}Content-Length: 5{end}\r\n"),
+        5 => format!("5\r\nhello{end}{smuggled}\r\n0\r\n\r\n"),
+        _ => format!("{size}\r\n{smuggled}\r\n0\r\n\r\n"),
+    }
+}
+
+#[test]
+fn whatever_is_put_together_the_upstream_reads_one_framing_and_only_permitted_requests() {
+    let (origin, faults) = strict();
+    let scene = Scene::strict(origin).start();
+    let token = scene.bearer(&["user", "remover"]);
+    let mut dice = Dice(0x5EED);
+    let mut answered = 0;
+    for case in 0..CASES {
+        let bytes = attempt(&mut dice, case, &token);
+        let mut client = Client::connect(scene.at());
+        // In one piece, or cut somewhere.
+        let cut = if dice.below(4) == 0 { dice.below(bytes.len()) } else { 0 };
+        client.send(&bytes[..cut]).send(&bytes[cut..]);
+        // What is left open is ended by these, be it a header, a body or nothing.
+        (0..3).for_each(|_| _ = client.send(request("GET /open", &["Connection: close"], b"")));
+        if client.is_silent_for(Duration::from_secs(1)) {
+            client.finish();
+        }
+        while client.more() {}
+        let answer = client.taken();
+        answered += usize::from(answer.starts_with(b"HTTP/1.1 200"));
+        assert!(faults.lock().unwrap().is_empty(), "{}\n{:?}", String::from_utf8_lossy(&bytes), faults.lock().unwrap());
+    }
+    let seen = scene.origin.seen();
+    assert!(answered > 20 && seen.len() >= answered, "{answered} answered, {} arrived", seen.len());
+    let mut arrived = HashMap::new();
+    for seen in &seen {
+        assert!(!seen.line().contains("marker"), "{}", seen.text());
+        *arrived.entry(seen.header("x-portcullis-decision").expect("a decision's id")).or_insert(0) += 1;
+    }
+    until("every request that arrived is audited", || {
+        let audit = scene.stage.audit();
+        arrived.keys().all(|id| audit.iter().any(|record| record["id"] == **id))
+    });
+    let records = scene.stage.audit();
+    for (id, count) in &arrived {
+        let record = records.iter().find(|record| record["id"] == **id).unwrap();
+        assert_eq!((record["verdict"].as_str(), *count), (Some("permit"), 1), "{record}");
+    }
+    for record in records.iter().filter(|record| record["verdict"] == "permit" && record["status"] == 200) {
+        assert!(arrived.contains_key(record["id"].as_str().unwrap()), "{record}");
+    }
+}

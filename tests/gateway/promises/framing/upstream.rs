@@ -1,0 +1,294 @@
+//! What an upstream answers: one answer to one request, and never somebody else's.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::wire::client::{Answer, Client, ask, find, request};
+use crate::wire::origin::{Origin, ok, read_request};
+use crate::wire::scene::{Scene, until};
+
+/// An answer that nobody asked for.
+const STRAY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray";
+
+/// An origin that answers the target `/t1/things/odd` with these bytes and everything else with its target.
+fn answering(odd: &[u8]) -> Origin {
+    let odd = odd.to_vec();
+    Origin::answering(move |seen| if seen.target() == "/t1/things/odd" { odd.clone() } else { ok(&seen.target()) })
+}
+
+fn ask_for(scene: &Scene, token: &str, what: &str) -> Answer {
+    ask(scene.at(), request(&format!("GET /t1/things/{what}"), &[token], b""))
+}
+
+/// Asks for the odd answer, and then for others, each of which must be the right one.
+fn ask_odd(scene: &Scene, token: &str, line: &str) -> Option<Answer> {
+    let mut client = Client::connect(scene.at());
+    client.send(request(line, &[token], b""));
+    let answer = client.try_answer(line.starts_with("HEAD"));
+    for next in ["a", "b", "c"] {
+        assert_eq!(ask_for(scene, token, next).text(), format!("/t1/things/{next}"), "behind {answer:?}");
+    }
+    answer
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_served_to_nobody() {
+    for odd in [
+        [ok("odd"), STRAY.to_vec()].concat(),
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nodd\r\n0\r\n\r\n", STRAY].concat(),
+        [b"HTTP/1.1 204 No Content\r\n\r\n", STRAY].concat(),
+        [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 57\r\n\r\n", STRAY].concat(),
+        [b"HTTP/1.1 204 No Content\r\nContent-Length: 57\r\n\r\n", STRAY].concat(),
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STRAY].concat(),
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nodd", STRAY].concat(),
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nodd\r\n0\r\n\r\n", STRAY]
+            .concat(),
+    ] {
+        let scene = Scene::strict(answering(&odd)).start();
+        let token = scene.bearer(&["user"]);
+        let shown = String::from_utf8_lossy(&odd).into_owned();
+        let answer = ask_odd(&scene, &token, "GET /t1/things/odd").unwrap_or_else(|| panic!("{shown}"));
+        assert!(matches!(answer.text().as_str(), "odd" | ""), "{shown}: {answer:?}");
+        let head = ask_odd(&scene, &token, "HEAD /t1/things/odd").unwrap_or_else(|| panic!("{shown}"));
+        assert!(matches!(head.status, 200 | 204 | 304), "{shown}: {head:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_comes_later_without_a_request_is_served_to_nobody() {
+    let strayed = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&strayed);
+    let origin = Origin::scripted(move |mut stream, journal| {
+        let mut pending = Vec::new();
+        while let Some(seen) = read_request(&mut stream, &mut pending, journal) {
+            if stream.write_all(&ok(&seen.target())).is_err() {
+                return;
+            }
+            if seen.target() == "/t1/things/odd" {
+                // Apart from the answer, so that it finds the connection idle.
+                std::thread::sleep(Duration::from_millis(50));
+                stream.write_all(STRAY).ok();
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let scene = Scene::strict(origin).start();
+    let token = scene.bearer(&["user"]);
+    for round in 1..=10 {
+        assert_eq!(ask_for(&scene, &token, "odd").text(), "/t1/things/odd");
+        until("the stray answer has left", || strayed.load(Ordering::SeqCst) == round);
+        for next in ["a", "b"] {
+            assert_eq!(ask_for(&scene, &token, next).text(), format!("/t1/things/{next}"));
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_could_be_framed_in_two_ways_comes_in_one_or_not_at_all() {
+    let chunks = "3\r\nodd\r\n0\r\n\r\n";
+    for head in [
+        "Content-Length: 3\r\nContent-Length: 4",
+        "Content-Length: 3, 4",
+        "Content-Length: +3",
+        "Content-Length: -3",
+        "Content-Length: 0x3",
+        "Content-Length: 3\r\nContent-Length: 3",
+        "Content-Length: 3, 3",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Content-Length:\r\n 3",
+        "Transfer-Encoding:\r\n chunked",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: \x0bchunked",
+    ] {
+        let body = if head.contains("chunked") { chunks } else { "odd" };
+        let scene = Scene::strict(answering(
+            format!("HTTP/1.1 200 OK\r\n{head}\r\nConnection: close\r\n\r\n{body}").as_bytes(),
+        ))
+        .start();
+        let token = scene.bearer(&["user"]);
+        let mut client = Client::connect(scene.at());
+        client.send(request("GET /t1/things/odd", &[&token], b""));
+        let Some(answer) = client.head() else { continue };
+        let (lengths, codings) = (answer.all("content-length"), answer.all("transfer-encoding"));
+        assert!(lengths.len() + codings.len() <= 1, "{head:?}: {answer:?}");
+        assert!(lengths.iter().all(|length| length.parse::<u64>().is_ok()), "{head:?}: {answer:?}");
+        assert!(codings.iter().all(|coding| coding.eq_ignore_ascii_case("chunked")), "{head:?}: {answer:?}");
+        assert!(matches!(answer.status, 200 | 502), "{head:?}: {answer:?}");
+        assert_eq!(ask_for(&scene, &token, "a").text(), "/t1/things/a", "{head:?}");
+    }
+}
+
+#[test]
+fn an_answer_whose_chunks_are_none_breaks_off() {
+    for body in [
+        "zz\r\nodd\r\n0\r\n\r\n",
+        "-3\r\nodd\r\n0\r\n\r\n",
+        "3\r\noddX\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\nodd",
+        "3\r\nod",
+    ] {
+        let odd = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{body}");
+        let origin = Origin::scripted(move |mut stream, journal| {
+            if read_request(&mut stream, &mut Vec::new(), journal).is_some() {
+                stream.write_all(odd.as_bytes()).ok();
+            }
+        });
+        let scene = Scene::strict(origin).start();
+        let token = scene.bearer(&["user"]);
+        let mut client = Client::connect(scene.at());
+        client.send(request("GET /t1/things/odd", &[&token], b""));
+        while client.more() {}
+        let answer = client.taken();
+        let whole = answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"0\r\n\r\n");
+        assert!(!whole, "{body:?}: {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[test]
+fn no_field_of_an_answer_becomes_two() {
+    for value in
+        ["a\r\n Set-Cookie: x=1", "a\rSet-Cookie: x=1", "a\nSet-Cookie: x=1", "a\0b", "a\r\n\tb", "\x7f", "\u{a0}x"]
+    {
+        let odd = format!("HTTP/1.1 200 OK\r\nX-Odd: {value}\r\nContent-Length: 3\r\n\r\nodd");
+        let scene = Scene::strict(answering(odd.as_bytes())).start();
+        let token = scene.bearer(&["user"]);
+        let mut client = Client::connect(scene.at());
+        client.send(request("GET /t1/things/odd", &[&token, "Connection: close"], b""));
+        while client.more() {}
+        let bytes = client.taken();
+        let head = &bytes[..find(&bytes, b"\r\n\r\n").unwrap()];
+        let lines: Vec<&[u8]> = head.split(|&byte| byte == b'\n').collect();
+        let text = String::from_utf8_lossy(head).into_owned();
+        assert!(lines.iter().rev().skip(1).all(|line| line.ends_with(b"\r")), "{value:?}: {text:?}");
+        assert!(lines.iter().all(|line| !line.starts_with(b" ") && !line.starts_with(b"\t")), "{value:?}: {text:?}");
+        assert!(
+            !head.contains(&0) && lines.iter().all(|line| line[..line.len() - 1].iter().all(|&byte| byte != b'\r')),
+            "{text:?}"
+        );
+        // A bare line feed ends a line where the upstream writes one: two fields arrive as two, and none appears.
+        let cookies = lines.iter().filter(|line| line.to_ascii_lowercase().starts_with(b"set-cookie")).count();
+        assert!(
+            cookies == usize::from(value.contains('\n') && !value.contains("\r\n") && text.starts_with("HTTP/1.1 200")),
+            "{value:?}: {text}"
+        );
+    }
+}
+
+#[test]
+fn an_upstream_that_does_not_speak_http_is_502() {
+    for odd in [
+        "hello\r\n\r\n",
+        "<html></html>",
+        "HTTP/0.9 200 OK\r\n\r\n",
+        "HTTP/3.0 200 OK\r\n\r\n",
+        "HTTP/1.1 99 Odd\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX y: z\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n: z\r\n\r\n",
+        "\0\0\x12\x04\0\0\0\0\0",
+    ] {
+        let odd = odd.to_owned();
+        let shown = odd.clone();
+        let origin = Origin::scripted(move |mut stream, journal| {
+            if read_request(&mut stream, &mut Vec::new(), journal).is_some() {
+                stream.write_all(odd.as_bytes()).ok();
+            }
+        });
+        let scene = Scene::strict(origin).start();
+        let token = scene.bearer(&["user"]);
+        let answer = ask_for(&scene, &token, "odd");
+        assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream-broken"), "{shown:?}");
+    }
+    let huge = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(3 << 20));
+    let scene = Scene::strict(answering(huge.as_bytes())).start();
+    assert_eq!(ask_for(&scene, &scene.bearer(&["user"]), "odd").status, 502);
+}
+
+#[test]
+fn interim_answers_come_before_the_one_answer_and_change_nothing() {
+    let early = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+    for (interim, count) in [
+        ("HTTP/1.1 100 Continue\r\n\r\n".to_owned(), 1),
+        (early.to_owned(), 1),
+        (format!("{early}{early}HTTP/1.1 102 Processing\r\n\r\n"), 3),
+        ("HTTP/1.1 103 Early Hints\r\nContent-Length: 50\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), 1),
+    ] {
+        let scene = Scene::strict(answering(&[interim.as_bytes(), &ok("odd")].concat())).start();
+        let token = scene.bearer(&["user"]);
+        let mut client = Client::connect(scene.at());
+        for _ in 0..3 {
+            client.send(request("POST /t1/things", &[&token], b"hello"));
+            assert_eq!(client.answer().text(), "/t1/things");
+            client.send(request("GET /t1/things/odd", &[&token], b""));
+            let mut heads = 0;
+            let answer = loop {
+                let head = client.head().unwrap();
+                if head.status >= 200 {
+                    break head;
+                }
+                heads += 1;
+                assert!(head.all("content-length").is_empty(), "{head:?}");
+            };
+            assert!(heads <= count, "{interim:?}");
+            assert_eq!((answer.status, client.exactly(3)), (200, b"odd".to_vec()), "{interim:?}");
+        }
+    }
+}
+
+#[test]
+fn nobody_is_switched_to_a_protocol_that_the_decision_was_not_about() {
+    let switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n";
+    let upgrades: [&[&str]; 4] = [
+        &[],
+        &["Connection: Upgrade", "Upgrade: h2c"],
+        &["Connection: Upgrade", "Upgrade: odd"],
+        &["Upgrade: websocket2"],
+    ];
+    for upgrade in upgrades {
+        let scene = Scene::strict(answering(&[switching, STRAY].concat())).start();
+        let token = scene.bearer(&["user", "insider"]);
+        let mut headers = vec![token.as_str()];
+        headers.extend(upgrade);
+        let mut client = Client::connect(scene.at());
+        client
+            .send([request("GET /t1/things/odd", &headers, b""), request("GET /t1/Secrets/marker", &[], b"")].concat());
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream-broken"), "{upgrade:?}");
+        while client.more() {}
+        assert!(client.taken().is_empty(), "{upgrade:?}");
+        assert_eq!(ask_for(&scene, &token, "a").text(), "/t1/things/a", "{upgrade:?}");
+        assert!(scene.origin.seen().iter().all(|seen| find(&seen.head, b"marker").is_none()), "{upgrade:?}");
+    }
+}
+
+#[test]
+fn what_follows_a_handshake_that_was_not_answered_with_101_is_a_request() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    let handshake = [
+        token.as_str(),
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    let mut client = Client::connect(scene.at());
+    client.send([request("GET /socket", &handshake, b""), request("GET /t1/Secrets/marker", &[&token], b"")].concat());
+    assert_eq!(client.answer().status, 200);
+    // A client that believes in the upgrade has its bytes judged like everybody's.
+    assert!(client.try_answer(false).is_none_or(|answer| answer.status == 403));
+    assert_eq!(scene.origin.count(), 1);
+    for framing in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
+        let headers = [&handshake[..], &[framing]].concat();
+        let answer = ask(scene.at(), request("GET /socket", &headers, b"0\r\n\r\n"));
+        assert_eq!(answer.status, 400, "{framing}");
+    }
+    assert_eq!(scene.origin.count(), 1);
+}

@@ -1,0 +1,300 @@
+//! The audit: decisions that are on disk before anybody sees them, in a chain that shows what was done to it.
+
+mod disk;
+mod witness;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Gateway, PATIENCE, Settings, Stage, within};
+use witness::Witness;
+
+/// Routes of each mode, and the ways to be refused.
+const POLICY: &str = "version: 1
+name: notes
+scopes: { tenant: caller }
+cors: { origins: ['https://app.example'] }
+routes:
+  /{tenant}/notes: { GET: read Notes, POST: create Notes }
+  /{tenant}/fast: { GET: { need: read Notes, audit: fast } }
+  /{tenant}/kept:
+    GET: { need: read Notes, audit: lossless }
+    POST: { need: read Notes, audit: fast }
+    PUT: { need: read Notes, audit: lossless }
+  /{tenant}/images: { GET: { by-type: { image/*: read Notes, otherwise: delete Notes } } }
+resources: [Notes]
+permissions:
+  Notes: { Notes: R }
+  All notes: { Notes: CRUD }
+";
+
+async fn set() -> (Stage, Witness) {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", POLICY);
+    let witness = Witness::start(&stage.path("audit.jsonl")).await;
+    (stage, witness)
+}
+
+fn settings(stage: &Stage, witness: &Witness, mode: &str) -> Settings {
+    stage
+        .settings("policy.yaml")
+        .with("/apis/noah/upstream/url", json!(format!("http://{}", witness.address())))
+        .with("/apis/noah/audit", json!(mode))
+}
+
+fn reader(stage: &Stage) -> String {
+    stage.token(json!({ "permissions": ["Notes"] }))
+}
+
+/// The sorts and verdicts of what is on disk about a decision at this moment.
+fn on_disk(stage: &Stage, id: &str) -> Vec<(String, String)> {
+    let records = stage.audit().into_iter().filter(|record| record["id"] == id);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    records.map(|record| (text(&record["record"]), text(&record["verdict"]))).collect()
+}
+
+fn verify(arguments: &[&str], path: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.args(["audit", "verify", "--format", "json"]).args(arguments).arg(path).output().unwrap()
+}
+
+/// What `audit verify` finds in a folder, which must be sound.
+fn sound(folder: &Path) -> Value {
+    let output = verify(&[], folder);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    report
+}
+
+/// The stage with its audit in a folder of its own, so that the folder can be verified.
+fn apart(stage: &Stage, settings: Settings) -> (Settings, std::path::PathBuf) {
+    let folder = stage.path("audit");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("audit.jsonl");
+    (settings.with("/audit/to", json!(file)), folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lossless_decision_is_on_disk_before_the_upstream_or_the_client_sees_it() {
+    let (stage, witness) = set().await;
+    let gateway = stage.serve(&settings(&stage, &witness, "lossless")).await;
+    let mut client = Client::connect(gateway.address()).await;
+    let token = reader(&stage);
+    for _ in 0..20 {
+        let answer = client.get("/t1/notes", &token).await;
+        assert_eq!(answer.status, 200);
+        assert!(!on_disk(&stage, answer.header("x-seen-decision").unwrap()).is_empty());
+    }
+    assert_eq!(witness.seen().len(), 20);
+    assert!(witness.seen().iter().all(|(_, on_disk)| *on_disk), "{:?}", witness.seen());
+    for (method, path, token, status) in [
+        ("POST", "/t1/notes", token.as_str(), 403),
+        ("GET", "/t2/notes", &token, 403),
+        ("GET", "/t1/notes", "", 401),
+        ("GET", "/t1/notes", "nonsense", 401),
+        ("GET", "/nowhere", &token, 404),
+        ("DELETE", "/t1/notes", &token, 405),
+        ("GET", "/t1//notes", &token, 400),
+    ] {
+        let answer = client.send(method, path, token, &[], "").await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        let found = on_disk(&stage, answer.decision().unwrap());
+        assert_eq!(found.first(), Some(&("decision".to_owned(), "refuse".to_owned())), "{method} {path}");
+        client = Client::connect(gateway.address()).await;
+    }
+    let preflight = [("origin", "https://app.example"), ("access-control-request-method", "POST")];
+    assert_eq!(client.send("OPTIONS", "/t1/notes", "", &preflight, "").await.status, 204);
+    let told = |record: &Value| record["record"] == "decision" && record["verdict"] == "preflight";
+    assert!(stage.audit().iter().any(told), "the preflight's answer too");
+    let outcomes = async || {
+        let records = stage.audit();
+        (records.iter().filter(|record| record["record"] == "outcome").count() == 28).then_some(())
+    };
+    within(PATIENCE, "each decision has an outcome", outcomes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_says_how_its_decisions_are_kept_and_else_the_api_does() {
+    for (mode, plain) in [("fast", &["exchange"][..]), ("lossless", &["decision", "outcome"][..])] {
+        let (stage, witness) = set().await;
+        let settings = settings(&stage, &witness, mode).with("/apis/noah/method-overrides", json!("evaluate"));
+        let gateway = stage.serve(&settings).await;
+        let token = reader(&stage);
+        let (kept, fast) = (&["decision", "outcome"][..], &["exchange"][..]);
+        let put = [("x-http-method-override", "PUT")];
+        for (method, path, headers, expected) in [
+            ("GET", "/t1/notes", &[][..], plain),
+            ("GET", "/t1/fast", &[], fast),
+            ("HEAD", "/t1/kept", &[], kept),
+            ("GET", "/t1/kept", &[], kept),
+            ("POST", "/t1/kept", &[], fast),
+            // What it asks for besides is kept as that would be.
+            ("POST", "/t1/kept", &put, kept),
+            ("DELETE", "/t1/kept", &[], plain),
+            ("GET", "/nowhere", &[], plain),
+        ] {
+            let mut client = Client::connect(gateway.address()).await;
+            let answer = client.send(method, path, &token, headers, "").await;
+            let id = answer.header("x-seen-decision").or(answer.decision()).unwrap().to_owned();
+            within(PATIENCE, "its records", async || (on_disk(&stage, &id).len() == expected.len()).then_some(()))
+                .await;
+            let found = on_disk(&stage, &id);
+            assert_eq!(found.iter().map(|(sort, _)| sort.as_str()).collect::<Vec<_>>(), expected, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_changes_a_decision_is_told_in_a_second_one_before_the_client_sees_it() {
+    let (stage, witness) = set().await;
+    let gateway = stage.serve(&settings(&stage, &witness, "lossless")).await;
+    let answer = Client::connect(gateway.address()).await.get("/t1/images", &reader(&stage)).await;
+    assert_eq!((answer.status, answer.reason().as_deref()), (403, Some("wrong-type")));
+    let id = answer.decision().unwrap();
+    let told: Vec<_> = on_disk(&stage, id).into_iter().filter(|(sort, _)| sort == "decision").collect();
+    assert_eq!(told.iter().map(|(_, verdict)| verdict.as_str()).collect::<Vec<_>>(), ["permit", "refuse"]);
+    within(PATIENCE, "the outcome", async || {
+        on_disk(&stage, id).contains(&("outcome".into(), "refuse".into())).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_loses_no_decision_that_an_upstream_or_a_client_has_seen_and_the_chain_goes_on() {
+    let (stage, witness) = set().await;
+    let (settings, folder) = apart(&stage, settings(&stage, &witness, "lossless"));
+    let token = reader(&stage);
+    let mut known: Vec<String> = Vec::new();
+    for round in 0..3 {
+        let mut gateway = stage.serve(&settings).await;
+        let address = gateway.address();
+        let clients: Vec<_> = (0..8)
+            .map(|at| {
+                let token = token.clone();
+                tokio::spawn(async move {
+                    let mut ids = Vec::new();
+                    let mut client = Client::connect(address).await;
+                    let path = if at % 2 == 0 { "/t1/notes" } else { "/t2/notes" };
+                    while let Ok(answer) = client.try_send("GET", path, &token, &[], "").await {
+                        let id = answer.header("x-seen-decision").or(answer.decision());
+                        ids.push(id.expect("an id").to_owned());
+                    }
+                    ids
+                })
+            })
+            .collect();
+        let enough = (round + 1) * 40;
+        within(PATIENCE, "load", async || (witness.seen().len() >= enough).then_some(())).await;
+        gateway.signal("KILL");
+        gateway.end(PATIENCE).await;
+        for client in clients {
+            known.extend(client.await.unwrap());
+        }
+        known.extend(witness.seen().into_iter().map(|(id, _)| id));
+        known.sort();
+        known.dedup();
+        let text = std::fs::read_to_string(folder.join("audit.jsonl")).unwrap();
+        let decided: std::collections::BTreeSet<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("{\"record\":\"decision\""))
+            .filter_map(|line| line.split("\"id\":\"").nth(1)?.get(..32))
+            .collect();
+        let lost: Vec<&String> = known.iter().filter(|id| !decided.contains(id.as_str())).collect();
+        assert_eq!(lost, [""; 0], "of {} that were seen", known.len());
+        sound(&folder);
+    }
+    assert!(known.len() >= 120, "{}", known.len());
+    let report = sound(&folder);
+    assert_eq!((&report["first_segment"], &report["last_segment"]), (&json!(1), &json!(3)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_finished_under_load_lose_nothing_and_verify() {
+    let (stage, witness) = set().await;
+    let (settings, folder) = apart(&stage, settings(&stage, &witness, "lossless"));
+    let settings = settings.with("/audit/rotate", json!({ "size": "64KiB" }));
+    let mut gateway = stage.serve(&settings).await;
+    let token = reader(&stage);
+    let clients: Vec<_> = (0..6)
+        .map(|at| {
+            let (token, address) = (token.clone(), gateway.address());
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                let path = if at % 2 == 0 { "/t1/notes" } else { "/t1/fast" };
+                for _ in 0..80 {
+                    assert_eq!(client.get(path, &token).await.status, 200);
+                }
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        // What logrotate does, in between.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let aside = folder.join(format!("audit.jsonl.{}", std::fs::read_dir(&folder).unwrap().count()));
+        std::fs::rename(folder.join("audit.jsonl"), aside).ok();
+        gateway.signal("HUP");
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+    let report = sound(&folder);
+    assert!(report["files"].as_array().unwrap().len() > 5, "{report:#}");
+    let expected = json!([240, 240, 240, 0, 0]);
+    let fields = ["decisions", "outcomes", "exchanges", "without_outcome", "lost"];
+    assert_eq!(Value::from(fields.map(|field| report[field].clone()).to_vec()), expected, "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_file_is_found_by_the_command_with_its_line() {
+    let (stage, witness) = set().await;
+    let (settings, folder) = apart(&stage, settings(&stage, &witness, "lossless"));
+    let mut gateway = stage.serve(&settings).await;
+    let mut client = Client::connect(gateway.address()).await;
+    for _ in 0..10 {
+        client.get("/t1/notes", &reader(&stage)).await;
+    }
+    gateway.signal("TERM");
+    gateway.end(PATIENCE).await;
+    let path = folder.join("audit.jsonl");
+    let kept = sound(&folder)["chain"].as_str().unwrap().to_owned();
+    assert_eq!(verify(&["--expect", &kept], &folder).status.code(), Some(0));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+
+    std::fs::write(
+        &path,
+        text.replacen("hospital/", "", 1).replacen("\"caller\":\"test/someone\"", "\"caller\":null", 1),
+    )
+    .unwrap();
+    let output = verify(&[], &folder);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(report["faults"][0]["fault"], "altered");
+    assert_eq!(report["faults"][0]["place"], format!("{}:2", path.display()));
+
+    std::fs::write(&path, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    assert_eq!(verify(&[], &folder).status.code(), Some(0), "a chain alone does not know its end");
+    let output = verify(&["--expect", &kept, "--list"], &folder);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["faults"][0]["fault"]), (Some(1), &json!("cut-off")));
+    assert_eq!(report["open"].as_array().unwrap().len(), 1);
+    assert_eq!(verify(&["--expect", "abc"], &folder).status.code(), Some(2));
+    assert_eq!(verify(&[], &folder.join("nowhere")).status.code(), Some(1));
+}
+
+/// A gateway that cannot keep what it decides: what it says of itself.
+async fn says_that_it_fails(gateway: &Gateway, refuses: bool) {
+    let ready = gateway.admin("/ready").await;
+    assert_eq!(ready.status, if refuses { 503 } else { 200 }, "{}", ready.text());
+    assert_eq!(
+        (&ready.json()["audit"]["state"], &ready.json()["audit"]["refuses"]),
+        (&json!("failing"), &json!(refuses))
+    );
+    assert_eq!(gateway.metric("portcullis_audit_writing").await, 0.0);
+    assert!(gateway.metric("portcullis_audit_failed_total").await > 0.0);
+}
