@@ -10,16 +10,22 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::Target;
-use super::recover::Tail;
+use super::recover::{RESUMED, Tail};
 use super::rotate::{self, Rotation};
 use crate::audit::Moment;
 use crate::audit::chain::{Hash, Link, Sealed};
+
+mod leave;
 
 /// Segment: an open output, and how far its chain has come.
 #[derive(Debug)]
 pub(super) struct Segment {
     file: File,
     path: Option<PathBuf>,
+    /// The live file's path, where another process may have it: then `path` is the file's final name.
+    home: Option<PathBuf>,
+    /// Whether that process does not go on, so that this one does.
+    returning: bool,
     /// Whether it is a file on a disk: only such a one can be made to last, read again and finished.
     regular: bool,
     rotation: Rotation,
@@ -94,6 +100,8 @@ impl Segment {
             regular: path.is_some() && file.metadata()?.is_file(),
             file,
             path,
+            home: None,
+            returning: false,
             rotation,
             link: Link::BEGIN,
             number: 0,
@@ -106,7 +114,10 @@ impl Segment {
             lost: 0,
             not_before: None,
         };
-        if let Err(error) = segment.read_tail().and_then(|tail| segment.begin("start", tail)) {
+        if let Err(error) = segment.read_tail().and_then(|tail| {
+            let why = if tail.handover.is_some() { "upgrade" } else { "start" };
+            segment.begin(why, tail)
+        }) {
             tracing::error!(%error, "the audit cannot be written to");
         }
         Ok(Some(segment))
@@ -180,7 +191,8 @@ impl Segment {
         if self.regular
             && let Some(path) = &self.path
         {
-            if self.standing == Standing::Doubtful && self.records > 0 && is_open(&self.file, path) {
+            let own = self.home.is_none() && is_open(&self.file, path);
+            if self.standing == Standing::Doubtful && self.records > 0 && own {
                 rotate::finish(path, self.number)?;
                 self.records = 0;
                 tracing::error!(path = %path.display(), "what the disk did not confirm stays in a file of its own");
@@ -189,14 +201,13 @@ impl Segment {
             self.change_to(&path)?;
         }
         let tail = self.read_tail()?;
-        self.begin("failure", tail)
+        self.begin(if self.home.is_some() { RESUMED } else { "failure" }, tail)
     }
 
     /// Opens the path anew where somebody has renamed the file; where that fails the old one stays.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        let Some(path) = self.path.clone().filter(|path| !self.regular || !is_open(&self.file, path)) else {
-            return Ok(());
-        };
+        let due = |path: &PathBuf| self.home.is_none() && (!self.regular || !is_open(&self.file, path));
+        let Some(path) = self.path.clone().filter(due) else { return Ok(()) };
         if self.regular {
             // What was written before belongs to the disk before what follows does.
             self.sync()?;
@@ -208,9 +219,8 @@ impl Segment {
 
     /// Finishes the file where it is full or old, and begins the next one.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
-        let Some(path) = self.path.clone().filter(|_| self.regular && self.records > 0 && self.is_due()) else {
-            return Ok(());
-        };
+        let due = |_: &PathBuf| self.regular && self.home.is_none() && self.records > 0 && self.is_due();
+        let Some(path) = self.path.clone().filter(due) else { return Ok(()) };
         if !is_open(&self.file, &path) {
             return self.reopen();
         }
@@ -254,18 +264,25 @@ impl Segment {
         let (Some(path), true) = (&self.path, self.regular) else {
             let torn = std::mem::take(&mut self.torn);
             let told = (!torn.is_empty()).then(|| (length(&torn), Hash::of(&[&torn])));
-            return Ok(Tail { link: None, segment: None, open: told.is_some(), torn: told });
+            return Ok(Tail { open: told.is_some(), torn: told, ..Tail::default() });
         };
         self.torn.clear();
         let file = File::open(path)?;
-        let tail = Tail::of(&file)?;
+        let mut tail = Tail::of(&file)?;
+        tail.handover = None;
         let metadata = file.metadata()?;
         (self.size, self.began) = (metadata.len(), metadata.created().unwrap_or_else(|_| SystemTime::now()));
         self.records = self.records.max(u64::from(tail.link.is_some() && self.number == 0));
         // A process that runs knows its chain; a new one reads where the last one stopped.
         let known = (self.number > 0).then_some((self.link, self.number));
         let here = tail.link.map(|link| (link, tail.segment.unwrap_or(0)));
-        let newest = here.or(known).or_else(|| Tail::before(path));
+        let newest = here.or(known).or_else(|| {
+            let before = Tail::before(path)?;
+            tail.handover = before.handover;
+            // What is torn behind a line that hands over is still being written, or its file has no end.
+            tail.torn = tail.torn.or(before.torn.filter(|_| before.handover.is_none()));
+            Some((before.handover.or(before.link)?, before.segment?))
+        });
         (self.link, self.number) =
             newest.map_or((self.link, self.number), |(link, number)| (link, number.max(self.number)));
         Ok(tail)
@@ -274,7 +291,9 @@ impl Segment {
     /// Writes the first line of the next segment.
     fn begin(&mut self, why: &'static str, tail: Tail) -> io::Result<()> {
         let (torn, torn_sha256) = tail.torn.map_or((0, None), |(length, hash)| (length, Some(hash)));
-        let (number, previous) = (self.number + 1, self.link.hash);
+        // Numbers beyond are those of the process that has taken over.
+        let number = if self.home.is_some() { self.number } else { self.number + 1 };
+        let previous = self.link.hash;
         let process = std::process::id();
         let begun = Begun {
             record: "segment",
@@ -355,6 +374,14 @@ fn append_to(path: &Path) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"));
     }
     Ok(file)
+}
+
+/// Whether the file at `path` could be appended to, or made; its lock apart.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => rotate::sync_folder(path),
+        opened => opened.map(drop),
+    }
 }
 
 const OWNER_ONLY: u32 = 0o600;

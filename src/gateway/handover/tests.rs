@@ -2,10 +2,10 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener as BlockingListener;
-use std::sync::Arc;
 use std::thread;
 
 use super::*;
+use crate::audit::{SinkPlan, Target};
 
 const SOON: Duration = Duration::from_secs(10);
 const BRIEF: Duration = Duration::from_millis(300);
@@ -13,7 +13,7 @@ const BRIEF: Duration = Duration::from_millis(300);
 fn shared(path: &Path, listeners: &[TcpListener], wait: Duration) -> Shared {
     let sockets = listeners.iter().enumerate();
     let sockets = sockets.map(|(at, one)| (format!("listener {at}"), OwnedFd::from(one.try_clone().unwrap())));
-    Shared { wait, ..Shared::new(path, sockets.collect()).unwrap() }
+    Shared { wait, ..Shared::new(path, sockets.collect(), nowhere()).unwrap() }
 }
 
 /// Runs the giving end in a thread.
@@ -108,5 +108,9 @@ fn a_successor_that_says_nothing_is_waited_for_within_bounds() {
 fn more_listeners_than_a_message_carries_are_refused_at_the_start() {
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let many = (0..=MOST).map(|at| (format!("{at}"), OwnedFd::from(listener.try_clone().unwrap())));
-    assert!(Shared::new(Path::new("s"), many.collect()).map(|_| ()).unwrap_err().contains("upgrade-socket"));
+    assert!(Shared::new(Path::new("s"), many.collect(), nowhere()).map(|_| ()).unwrap_err().contains("upgrade-socket"));
+}
+
+fn nowhere() -> Arc<Sink> {
+    Arc::new(Sink::open(SinkPlan::new(Target::Nowhere)).unwrap())
 }
