@@ -88,7 +88,7 @@ pub(crate) const HANDOVER: &str = "handover";
 pub(crate) const END: &str = "end";
 
 /// Why a segment line repeats its segment's number: behind a failure, in a file that another process has gone on from.
-pub(super) const RESUMED: &str = "resumed";
+pub(crate) const RESUMED: &str = "resumed";
 
 fn is_resumed(line: &[u8]) -> bool {
     let why = format!("\"why\":\"{RESUMED}\"");
