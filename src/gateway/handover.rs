@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as Blocking;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -42,18 +43,25 @@ pub(super) struct Shared {
     path: PathBuf,
     names: Vec<String>,
     sockets: Vec<OwnedFd>,
+    /// Set with the word of the new process.
+    gone: Arc<AtomicBool>,
     audit: Arc<Sink>,
     wait: Duration,
 }
 
 impl Shared {
     /// What SIGQUIT hands over through a socket at `path`.
-    pub(super) fn new(path: &Path, sockets: Vec<(String, OwnedFd)>, audit: Arc<Sink>) -> Result<Self, String> {
+    pub(super) fn new(
+        path: &Path,
+        sockets: Vec<(String, OwnedFd)>,
+        gone: Arc<AtomicBool>,
+        audit: Arc<Sink>,
+    ) -> Result<Self, String> {
         let (names, sockets): (Vec<String>, Vec<OwnedFd>) = sockets.into_iter().unzip();
         if names.len() > MOST {
             return Err(format!("`upgrade-socket` can hand over {MOST} listeners, and there are {}", names.len()));
         }
-        Ok(Self { path: path.to_owned(), names, sockets, audit, wait: WAIT })
+        Ok(Self { path: path.to_owned(), names, sockets, gone, audit, wait: WAIT })
     }
 
     /// Serves one connection: whether a process that serves is on the other end.
@@ -116,6 +124,7 @@ impl HandOver for Shared {
             self.audit.take_back();
             return false;
         }
+        self.gone.store(true, Ordering::Release);
         tracing::info!(%path, "the listeners are handed over");
         true
     }

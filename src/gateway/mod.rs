@@ -108,8 +108,9 @@ impl Gateway {
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let client_cas = ClientCaFiles::open(settings)?;
         let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
-        let mut sockets = sockets(&apis, &feeds)?;
-        // The process before this one has made room by now; where something below fails, it sees this one's end last.
+        let mut sockets = sockets(&apis, feeds)?;
+        // The process before this one has made room by now; where something fails below, this file ends before that one
+        // hears of it.
         let sink = Arc::new(Sink::open(audit).map_err(no_audit)?);
         let bounds = sockets.listeners(settings, &client_cas, &reached)?;
         let admin = sockets.admin(settings)?;

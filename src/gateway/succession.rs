@@ -91,8 +91,9 @@ pub(super) fn shared(
     for (bound, listener) in bounds.iter().zip(&settings.listeners) {
         sockets.push((listener_name(&listener.address.to_string()), bound.share().map_err(failed)?));
     }
-    sockets.push((admin_name(settings), admin.share().map_err(failed)?));
-    Ok(Some(Arc::new(Shared::new(path, sockets, Arc::clone(audit))?)))
+    let (socket, left) = admin.share().map_err(failed)?;
+    sockets.push((admin_name(settings), socket));
+    Ok(Some(Arc::new(Shared::new(path, sockets, left, Arc::clone(audit))?)))
 }
 
 /// The issuers' keys and the upstreams' addresses, which services of the process fetch later else.
