@@ -1,7 +1,8 @@
 //! Leaving: a file that ends, or that another process goes on from while this one writes its last records.
 
-use serde::Serialize;
 use std::io;
+
+use serde::Serialize;
 
 use super::{Segment, Standing, append_to, is_open, json, now};
 use crate::audit::Moment;
@@ -87,3 +88,6 @@ impl Segment {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,11 @@ use std::fs;
 use super::*;
 use crate::audit::sink::tests::verified;
 
-fn open(path: &Path) -> Segment {
+pub(super) fn open(path: &Path) -> Segment {
     Segment::open(&Target::File(path.into()), Rotation::default()).unwrap().unwrap()
 }
 
-fn write(segment: &mut Segment, from: u128, count: u128) {
+pub(super) fn write(segment: &mut Segment, from: u128, count: u128) {
     let records: String = (from..from + count)
         .map(|id| format!("{{\"record\":\"exchange\",\"time\":\"…\",\"id\":\"{id:032x}\",\"path\":\"/é\"}}\n"))
         .collect();

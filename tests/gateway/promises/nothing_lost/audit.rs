@@ -62,7 +62,7 @@ fn verify(arguments: &[&str], path: &Path) -> Output {
 }
 
 /// What `audit verify` finds in a folder, which must be sound.
-fn sound(folder: &Path) -> Value {
+pub(super) fn sound(folder: &Path) -> Value {
     let output = verify(&[], folder);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{report:#}");
