@@ -6,7 +6,17 @@ use super::*;
 use crate::audit::sink::tests::verified;
 
 pub(super) fn open(path: &Path) -> Segment {
-    Segment::open(&Target::File(path.into()), Rotation::default()).unwrap().unwrap()
+    let target = Target::File(path.into());
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Segment::open(&target, Rotation::default()) {
+            // A program that another test starts has a closed file's lock until it runs.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
+                std::thread::yield_now();
+            }
+            opened => return opened.unwrap().unwrap(),
+        }
+    }
 }
 
 pub(super) fn write(segment: &mut Segment, from: u128, count: u128) {

@@ -31,8 +31,10 @@ pub(super) fn is_whole(stage: &Stage, backends: [&Backend; 2]) {
 /// The lines of all audit files.
 fn records(stage: &Stage) -> Vec<Value> {
     let names = std::fs::read_dir(stage.folder.path()).unwrap().map(|entry| entry.unwrap().path());
-    let files = names.filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
-    let texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let mut files: Vec<_> = names.filter(|path| path.extension().is_some_and(|end| end == "jsonl")).collect();
+    // The live file comes last.
+    files.sort_by_key(|path| (path.ends_with("audit.jsonl"), path.clone()));
+    let texts: Vec<String> = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let lines = texts.iter().flat_map(|text| text.lines());
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
