@@ -39,6 +39,8 @@ pub(super) struct Segment {
     unsynced: u64,
     /// What of the last line got out, where it was not the whole line.
     torn: Vec<u8>,
+    /// What stands torn at the end of the file before this one, of which no line tells yet.
+    left: Option<(u64, Hash)>,
     standing: Standing,
     /// Records that were lost and that no line tells of yet.
     lost: u64,
@@ -110,6 +112,7 @@ impl Segment {
             records: 0,
             unsynced: 0,
             torn: Vec::new(),
+            left: None,
             standing: Standing::Sound,
             lost: 0,
             not_before: None,
@@ -252,7 +255,11 @@ impl Segment {
         if self.regular && is_open(&self.file, path) {
             return Ok(());
         }
-        self.file = append_to(path)?;
+        let file = append_to(path)?;
+        if self.regular && !self.is_sound() {
+            self.left = Tail::of(&self.file).ok().and_then(|tail| tail.torn);
+        }
+        self.file = file;
         self.regular = self.file.metadata()?.is_file();
         self.records = 0;
         self.torn.clear();
@@ -276,6 +283,9 @@ impl Segment {
         // A process that runs knows its chain; a new one reads where the last one stopped.
         let known = (self.number > 0).then_some((self.link, self.number));
         let here = tail.link.map(|link| (link, tail.segment.unwrap_or(0)));
+        if here.is_none() && known.is_some() {
+            tail.torn = tail.torn.or(self.left);
+        }
         let newest = here.or(known).or_else(|| {
             let before = Tail::before(path)?;
             tail.handover = before.handover;
@@ -321,6 +331,7 @@ impl Segment {
             tracing::warn!(bytes = torn, "the audit file did not end with a whole line: the new segment tells of it");
         }
         (self.link, self.number, self.lost, self.standing) = (link, number, 0, Standing::Sound);
+        self.left = None;
         Ok(())
     }
 
@@ -361,7 +372,9 @@ fn is_open(file: &File, path: &Path) -> bool {
 
 /// The file at `path`, for appending; its owner's alone, because paths name patients.
 fn append_to(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().append(true).create(true).mode(OWNER_ONLY).open(path)?;
+    // A file is read again where it ends torn; a pipe that its reader also reads never breaks.
+    let readable = std::fs::metadata(path).is_ok_and(|of| of.is_file()) || !path.exists();
+    let file = OpenOptions::new().read(readable).append(true).create(true).mode(OWNER_ONLY).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
         tracing::warn!(path = %path.display(), "the audit file was readable by others: now it is its owner's alone");
