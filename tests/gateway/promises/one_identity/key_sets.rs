@@ -108,7 +108,7 @@ fn status(scene: &Scene, header: &str) -> u16 {
 /// What `/ready` says is wrong with the keys of the first issuer.
 fn complaint(scene: &Scene) -> String {
     let ready = scene.wait(scene.gateway.admin("/ready")).json();
-    ready["issuers"][0]["last_error"].as_str().unwrap_or_default().to_owned()
+    ready["issuers"][0]["error"].as_str().unwrap_or_default().to_owned()
 }
 
 #[test]
