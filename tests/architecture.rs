@@ -56,7 +56,7 @@ const PLACES: [(&[&str], &[&str]); 13] = [
     (&["matchit"], &["src/policy/routes.rs", "src/policy/routes/"]),
     (&["jsonwebtoken"], &["src/identity/"]),
     (&["x509_parser"], &["src/identity/client_cert.rs"]),
-    (&["rustix"], &["src/gateway/handover.rs", "src/gateway/handover/"]),
+    (&["rustix"], &["src/gateway/descriptors.rs", "src/gateway/handover.rs", "src/gateway/handover/"]),
     (&["prometheus"], &["src/metrics.rs", "src/metrics/"]),
     (&["pingora", "proxy"], &["src/edge/", "src/gateway.rs", "src/gateway/"]),
     // It brings the proxy's names along.

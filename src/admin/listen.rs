@@ -8,6 +8,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Listen: where the admin listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,11 +61,11 @@ impl Bound {
         Ok(Self::Tcp(listener))
     }
 
-    pub(super) fn share(&self) -> io::Result<OwnedFd> {
-        match self {
-            Self::Tcp(listener) => listener.try_clone().map(OwnedFd::from),
-            Self::Unix(listener, _) => listener.try_clone().map(OwnedFd::from),
-        }
+    pub(super) fn share(&self) -> io::Result<(OwnedFd, Arc<AtomicBool>)> {
+        Ok(match self {
+            Self::Tcp(listener) => (listener.try_clone()?.into(), Arc::default()),
+            Self::Unix(listener, file) => (listener.try_clone()?.into(), file.left()),
+        })
     }
 }
 
@@ -72,23 +74,25 @@ impl Bound {
 pub struct SocketFile {
     path: PathBuf,
     id: (u64, u64),
+    left: Arc<AtomicBool>,
 }
 
 impl SocketFile {
     fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), id: (metadata.dev(), metadata.ino()) })
+        Ok(Self { path: path.to_owned(), id: (metadata.dev(), metadata.ino()), left: Arc::default() })
     }
 
-    /// Leaves the name to the process that has the socket now.
-    pub(super) fn leave(self) {
-        std::mem::forget(self);
+    /// What is set where another process has the socket, so that the name stays.
+    pub(super) fn left(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.left)
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.id) {
+        let left = self.left.load(Ordering::Acquire);
+        if !left && fs::symlink_metadata(&self.path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.id) {
             // Nobody is left to tell; a socket that stays is replaced at the next start.
             fs::remove_file(&self.path).ok();
         }

@@ -6,7 +6,7 @@ pub mod server;
 pub mod status;
 
 pub use listen::Listen;
-pub use server::{Admin, AdminPlan, Parting};
+pub use server::{Admin, AdminPlan};
 pub use status::{
     ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback,
     ShadowMode, Status, StatusReport,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -83,8 +84,9 @@ impl Admin {
         Ok(Self { bound, token, time: plan.time, connections: plan.connections.clamp(1, Semaphore::MAX_PERMITS) })
     }
 
-    /// Another handle of the socket, for the process that comes after this one.
-    pub fn share(&self) -> io::Result<OwnedFd> {
+    /// Another handle of the socket, for the process that comes after this one, and what is set where that one has it: a
+    /// Unix socket then keeps its name.
+    pub fn share(&self) -> io::Result<(OwnedFd, Arc<AtomicBool>)> {
         self.bound.share()
     }
 
@@ -97,8 +99,8 @@ impl Admin {
     }
 
     /// Serves until `shutdown` is ready and what is being answered then is answered.
-    pub async fn serve(self, status: Arc<dyn Status>, shutdown: impl Future<Output = Parting>) {
-        let (listener, file) = match Listener::of(self.bound) {
+    pub async fn serve(self, status: Arc<dyn Status>, shutdown: impl Future<Output = ()>) {
+        let (listener, _file) = match Listener::of(self.bound) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::error!(%error, "the admin listener cannot be served");
@@ -108,9 +110,9 @@ impl Admin {
         let permits = Arc::new(Semaphore::new(self.connections));
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
-        let parting = loop {
+        loop {
             let accepted = tokio::select! {
-                parting = &mut shutdown => break parting,
+                () = &mut shutdown => break,
                 accepted = async {
                     let permit = Arc::clone(&permits).acquire_owned().await;
                     (permit, listener.accept().await)
@@ -130,24 +132,11 @@ impl Admin {
                     tracing::warn!(%error, "the admin listener cannot accept");
                     sleep(Duration::from_millis(200)).await;
                 }
-                (Err(_), _) => break Parting::Ends,
+                (Err(_), _) => break,
             }
-        };
-        drop(listener);
-        if let (Some(file), Parting::HandedOver) = (file, parting) {
-            file.leave();
         }
         timeout(LAST, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }
-}
-
-/// Parting: why the admin listener ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parting {
-    /// The process ends.
-    Ends,
-    /// Another process has the socket.
-    HandedOver,
 }
 
 /// How long the answers that are under way at the end may take.

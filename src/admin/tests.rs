@@ -100,7 +100,6 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(admin.serve(served, async {
                 stopped.await.ok();
-                Parting::Ends
             }));
         });
         Self { address, status, stop: Some(stop), thread: Some(thread) }

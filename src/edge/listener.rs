@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,12 +21,18 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::addresses::{AddressGuard, Addresses};
 use super::connection::{Budget, Connection, H2_PREFACE, Rules, Wire};
-use super::lifecycle::{Draining, InFlight, InFlightGuard};
+use super::lifecycle::{Draining, InFlightGuard};
 use super::reached::Reached;
 use super::read;
-use super::tls::{Tls, TlsError, TlsPlan};
+use super::tls::{Tls, TlsPlan};
 use crate::metrics::Limit;
 use crate::settings::Network;
+
+pub use bind_error::BindError;
+pub use traffic::Traffic;
+
+mod bind_error;
+mod traffic;
 
 #[cfg(test)]
 mod tests;
@@ -97,26 +103,6 @@ pub fn http_options(idle: Duration) -> HttpServerOptions {
     options.allow_connect_method_proxying = true;
     options
 }
-
-/// BindError: why a listener cannot begin, in one line.
-#[derive(Debug)]
-pub enum BindError {
-    /// The address cannot be bound.
-    Address(SocketAddr, io::Error),
-    /// The certificates cannot be used.
-    Tls(SocketAddr, TlsError),
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address, error) => write!(f, "cannot listen on `{address}`: {error}"),
-            Self::Tls(address, error) => write!(f, "cannot listen on `{address}` with tls: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for BindError {}
 
 /// Bound: a listening socket that nobody accepts from yet.
 pub struct Bound {
@@ -197,37 +183,6 @@ fn listen(address: SocketAddr) -> io::Result<StdTcpListener> {
     };
     event_loop.shutdown_background();
     bound
-}
-
-/// Traffic: what a listener has seen, for the metrics.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    open: InFlight,
-    accepted: AtomicU64,
-    handshakes_failed: AtomicU64,
-    accepts_failed: AtomicU64,
-}
-
-impl Traffic {
-    /// Connections that are open now.
-    pub fn open(&self) -> &InFlight {
-        &self.open
-    }
-
-    /// Connections taken in.
-    pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
-    }
-
-    /// Connections closed because they did not get as far as a first request: TLS failed, or time ran out.
-    pub fn handshakes_failed(&self) -> u64 {
-        self.handshakes_failed.load(Ordering::Relaxed)
-    }
-
-    /// Times that the system could not hand over a connection.
-    pub fn accepts_failed(&self) -> u64 {
-        self.accepts_failed.load(Ordering::Relaxed)
-    }
 }
 
 /// Front: a Pingora service that accepts on bound sockets for one application.

@@ -8,6 +8,7 @@ pub mod connection;
 mod cors;
 pub mod exchange;
 pub mod failures;
+mod fault;
 mod form;
 mod forward;
 mod identify;

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use pingora::OrErr;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::prelude::{Error, ErrorType, HttpPeer, Result};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
-use pingora::{ErrorSource, OrErr};
 
 use crate::request::{Overrides, RejectedRequest, query};
 
 use super::connection::Pace;
 use super::exchange::Exchange;
+use super::fault::explain;
 use super::form::{self, FormKind, Scan, Unreadable};
 use super::keep::Kept;
 use super::rate::{LeastRate, Rate};
@@ -190,6 +191,10 @@ impl ProxyHttp for Edge {
             && let Some(mut standing) = Standing::of(self, exchange)
         {
             pace.watch(move || standing.check());
+        }
+        if self.draining.is_leaving() && !answer.status.is_informational() {
+            // The request came while the connection was to be kept, which it is not any more: the client is told.
+            session.set_keepalive(None);
         }
         // An intermediary speaks its own version, whatever the upstream's (RFC 9110, section 6.2).
         if matches!(answer.version, http::Version::HTTP_09 | http::Version::HTTP_10) {
@@ -430,36 +435,4 @@ async fn read_short_body(session: &mut Session) -> Result<Option<Vec<u8>>> {
         return Err(Error::new(ErrorType::InternalError)).or_err(ErrorType::InternalError, "the form was not kept");
     }
     Ok(Some(body))
-}
-
-/// The status that the client sees of an error, 0 where nobody is there to see it, and the word for the records.
-fn explain(error: &Error) -> (u16, &'static str) {
-    let status = match error.etype() {
-        ErrorType::HTTPStatus(status) => Some(*status),
-        _ => None,
-    };
-    match (error.esource(), error.etype()) {
-        (_, ErrorType::HTTPStatus(413)) => (413, "body-too-long"),
-        (ErrorSource::Upstream, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => {
-            (504, "upstream-connect-timeout")
-        }
-        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => (504, "upstream-timeout"),
-        (
-            ErrorSource::Upstream,
-            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError | ErrorType::SocketError,
-        ) => (502, "upstream-connect"),
-        (
-            ErrorSource::Upstream,
-            ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::TLSWantX509Lookup,
-        ) => (502, "upstream-tls"),
-        (ErrorSource::Upstream, _) => (status.unwrap_or(502), "upstream-broken"),
-        (ErrorSource::Downstream, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed) => {
-            (0, "client-gone")
-        }
-        // Whoever takes nothing takes no answer about it.
-        (ErrorSource::Downstream, ErrorType::WriteTimedout) => (0, "client-timeout"),
-        (ErrorSource::Downstream, ErrorType::ReadTimedout) => (status.unwrap_or(408), "client-timeout"),
-        (ErrorSource::Downstream, _) => (status.unwrap_or(400), "client-broken"),
-        _ => (status.unwrap_or(500), "internal"),
-    }
 }

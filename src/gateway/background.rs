@@ -8,7 +8,7 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::task::JoinSet;
 
-use crate::admin::{Admin, Parting, Status};
+use crate::admin::{Admin, Status};
 use crate::edge::lifecycle::Draining;
 use crate::edge::tls::{Reloaded as Certificates, Tls};
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
@@ -71,8 +71,8 @@ impl BackgroundService for Administration {
         if let Some(admin) = admin {
             let ended = async move {
                 tokio::select! {
-                    _ = shutdown.wait_for(|begun| *begun) => Parting::Ends,
-                    () = self.draining.handed_over() => Parting::HandedOver,
+                    () = self.draining.handed_over() => {}
+                    _ = shutdown.wait_for(|begun| *begun) => {}
                 }
             };
             admin.serve(Arc::clone(&self.status) as Arc<dyn Status>, ended).await;

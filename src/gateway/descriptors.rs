@@ -1,12 +1,20 @@
 //! Descriptors: whether this process may open as many files as its connections can need.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::settings::Settings;
 
 /// Files that are open besides: logs, policies, keys, the upstreams' idle connections.
 const BESIDES: u64 = 256;
 
 /// A line for the operator where the system gives fewer descriptors than the settings' connections need.
+///
+/// The soft limit, which is low for programs that use `select`, is raised to the hard one before.
 pub(super) fn shortage(settings: &Settings) -> Option<String> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::debug!(%error, "the soft limit of open files stays");
+    }
     let listeners = u64::try_from(settings.listeners.len()).unwrap_or(u64::MAX);
     let connections = u64::try_from(settings.limits.connections).unwrap_or(u64::MAX).saturating_mul(listeners);
     short(connections, &std::fs::read_to_string("/proc/self/limits").ok()?)

@@ -9,6 +9,8 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as Blocking;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -40,17 +42,19 @@ pub(super) struct Shared {
     path: PathBuf,
     names: Vec<String>,
     sockets: Vec<OwnedFd>,
+    /// Set with the word of the new process.
+    gone: Arc<AtomicBool>,
     wait: Duration,
 }
 
 impl Shared {
     /// What SIGQUIT hands over through a socket at `path`.
-    pub(super) fn new(path: &Path, sockets: Vec<(String, OwnedFd)>) -> Result<Self, String> {
+    pub(super) fn new(path: &Path, sockets: Vec<(String, OwnedFd)>, gone: Arc<AtomicBool>) -> Result<Self, String> {
         let (names, sockets): (Vec<String>, Vec<OwnedFd>) = sockets.into_iter().unzip();
         if names.len() > MOST {
             return Err(format!("`upgrade-socket` can hand over {MOST} listeners, and there are {}", names.len()));
         }
-        Ok(Self { path: path.to_owned(), names, sockets, wait: WAIT })
+        Ok(Self { path: path.to_owned(), names, sockets, gone, wait: WAIT })
     }
 
     /// Serves one connection: whether a process that serves is on the other end.
@@ -107,6 +111,7 @@ impl HandOver for Shared {
             tracing::warn!(%path, "no process took over, serving goes on");
             return false;
         }
+        self.gone.store(true, Ordering::Release);
         tracing::info!(%path, "the listeners are handed over");
         true
     }

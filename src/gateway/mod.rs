@@ -108,7 +108,7 @@ impl Gateway {
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let client_cas = ClientCaFiles::open(settings)?;
         let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
-        let mut sockets = sockets(&apis, &feeds)?;
+        let mut sockets = sockets(&apis, feeds)?;
         let bounds = sockets.listeners(settings, &client_cas, &reached)?;
         let admin = sockets.admin(settings)?;
         let shared = succession::shared(settings, &bounds, &admin)?;

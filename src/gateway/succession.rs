@@ -89,8 +89,9 @@ pub(super) fn shared(
     for (bound, listener) in bounds.iter().zip(&settings.listeners) {
         sockets.push((listener_name(&listener.address.to_string()), bound.share().map_err(failed)?));
     }
-    sockets.push((admin_name(settings), admin.share().map_err(failed)?));
-    Ok(Some(Arc::new(Shared::new(path, sockets)?)))
+    let (socket, left) = admin.share().map_err(failed)?;
+    sockets.push((admin_name(settings), socket));
+    Ok(Some(Arc::new(Shared::new(path, sockets, left)?)))
 }
 
 /// The issuers' keys and the upstreams' addresses, which services of the process fetch later else.

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::*;
 use crate::edge::connection::Pace;
-use crate::edge::lifecycle::{DrainPlan, Ending, RuntimePlan, Stop};
+use crate::edge::lifecycle::{DrainPlan, Ending, InFlight, RuntimePlan, Stop};
 use crate::edge::tls::TlsPeer;
 use crate::edge::tls::tests::{certificate, client};
 

@@ -2,7 +2,6 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener as BlockingListener;
-use std::sync::Arc;
 use std::thread;
 
 use super::*;
@@ -13,7 +12,7 @@ const BRIEF: Duration = Duration::from_millis(300);
 fn shared(path: &Path, listeners: &[TcpListener], wait: Duration) -> Shared {
     let sockets = listeners.iter().enumerate();
     let sockets = sockets.map(|(at, one)| (format!("listener {at}"), OwnedFd::from(one.try_clone().unwrap())));
-    Shared { wait, ..Shared::new(path, sockets.collect()).unwrap() }
+    Shared { wait, ..Shared::new(path, sockets.collect(), Arc::default()).unwrap() }
 }
 
 /// Runs the giving end in a thread.
@@ -108,5 +107,7 @@ fn a_successor_that_says_nothing_is_waited_for_within_bounds() {
 fn more_listeners_than_a_message_carries_are_refused_at_the_start() {
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let many = (0..=MOST).map(|at| (format!("{at}"), OwnedFd::from(listener.try_clone().unwrap())));
-    assert!(Shared::new(Path::new("s"), many.collect()).map(|_| ()).unwrap_err().contains("upgrade-socket"));
+    assert!(
+        Shared::new(Path::new("s"), many.collect(), Arc::default()).map(|_| ()).unwrap_err().contains("upgrade-socket")
+    );
 }

@@ -51,8 +51,18 @@ async fn two_upgrades_under_load_lose_no_request_and_refuse_no_connection() {
     assert!(tally.failed.is_empty() && tally.refused == 0, "{tally:#?}");
     assert!(tally.announced >= 2, "{tally:#?}");
     assert_eq!(backend.got().len(), tally.answered);
-    // Three processes wrote them into one file.
-    within(PATIENCE, "all is audited", async || (stage.audit().len() == tally.answered + 2).then_some(())).await;
+    // Three processes wrote them, each into its own file.
+    within(PATIENCE, "all is audited", async || {
+        let files = ["audit", "audit-next", "audit-next-next"].map(|name| stage.path(&format!("{name}.jsonl")));
+        let texts = files.map(|file| std::fs::read_to_string(file).unwrap());
+        let ids = texts
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| line.split_once("\"id\":\"")?.1.split('"').next());
+        let ids: std::collections::BTreeSet<&str> = ids.collect();
+        (ids.len() == tally.answered + 2).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,7 +205,13 @@ async fn stage() -> (Stage, Settings) {
     (stage, settings)
 }
 
+/// Starts the new process, which writes an audit file of its own: each is a chain, and has one writer.
 fn upgrade(config: &Path) -> Gateway {
+    let text = std::fs::read_to_string(config).unwrap();
+    let mut settings: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let file = settings["audit"]["to"].as_str().unwrap().replace("audit", "audit-next");
+    settings["audit"]["to"] = json!(file);
+    std::fs::write(config, settings.to_string()).unwrap();
     Gateway::spawn_with(config, |command| {
         command.arg("--upgrade");
     })
