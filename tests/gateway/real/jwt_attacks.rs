@@ -14,7 +14,7 @@ const ISS: &str = "https://honest.test";
 /// The attacker's tool, signing as the honest issuer does.
 fn tool(alg: &str, key: &Path) -> Command {
     let mut command = Command::new(installed("venv/bin/python"));
-    command.arg(script("jwt_attacks.py")).args(["--alg", alg, "--key"]).arg(key);
+    command.arg("-B").arg(script("jwt_attacks.py")).args(["--alg", alg, "--key"]).arg(key);
     command
 }
 
