@@ -70,6 +70,9 @@ pub struct Traits {
     /// What the server may look for behind a path that it does not find, a slash at the end apart: `/secret` may be
     /// `/secret.php`.
     pub endings: &'static [&'static str],
+    /// Whether a file with any ending that the policy names may be served for the path without it: `/report.pdf` for
+    /// `/report`, and `/secret.php` with what follows for `/secret/more`.
+    pub negotiation: Reading,
     /// Capital and small letters in the names of query parameters. Not `Either`: under a dialect that is not `Folded`
     /// another spelling of a parameter that counts is refused.
     pub parameter_case: Reading,

@@ -61,7 +61,7 @@ pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
     if lengths + codings > 1 || (old && codings > 0) {
         return Err(RejectedRequest::Framing);
     }
-    if hosts > 1 || (hosts == 0 && !old) {
+    if hosts != 1 {
         return Err(RejectedRequest::Host);
     }
     Ok(())
@@ -79,7 +79,10 @@ pub fn is_authority(host: &[u8]) -> bool {
         [b'[', address @ .., b']'] => {
             address.contains(&b':') && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
         }
-        _ => !name.is_empty() && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
+        // A dot at the end names the same host to some servers, and another one to others.
+        _ => name.split(|&byte| byte == b'.').all(|label| {
+            !label.is_empty() && label.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte))
+        }),
     };
     let ported = match port {
         [] => true,

@@ -14,8 +14,8 @@ use super::Route;
 #[derive(Debug, Clone)]
 pub(super) struct Readings {
     traits: &'static Traits,
-    /// The endings that some template has.
-    endings: Box<[&'static str]>,
+    /// The endings that some template has: the dialect's, and where it negotiates all others.
+    endings: Box<[Box<str>]>,
     /// No literal holds more dots: behind so many, every cut of a suffix reaches the same route.
     dots: usize,
 }
@@ -33,12 +33,19 @@ impl Readings {
     pub(super) fn of(traits: &'static Traits, routes: &[Route]) -> Self {
         let patterns: Vec<String> = routes.iter().map(|route| route.template.pattern(true)).collect();
         let has = |ending: &&str| patterns.iter().any(|text| text.len() > ending.len() && text.ends_with(*ending));
+        let mut endings: Vec<Box<str>> =
+            traits.endings.iter().filter(|ending| has(ending)).map(|&text| text.into()).collect();
+        if traits.negotiation == Reading::Either {
+            endings.extend(routes.iter().flat_map(|route| suffixes(&route.template)));
+        }
+        endings.sort();
+        endings.dedup();
         let dots = |segment: &Segment| match segment {
             Segment::Literal(literal) => literal.matches('.').count(),
             _ => 0,
         };
         let dots = routes.iter().flat_map(|route| route.template.segments()).map(dots).max().unwrap_or(0);
-        Self { traits, endings: traits.endings.iter().copied().filter(has).collect(), dots }
+        Self { traits, endings: endings.into(), dots }
     }
 
     /// Whether there is nothing in a path, and no template, that any of them could begin with.
@@ -76,10 +83,31 @@ impl Readings {
 
     /// Of a path that the policy names no file with another ending is meant.
     fn ended(&self, text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
+        if named || self.endings.is_empty() {
+            return None;
+        }
         let stem = text.strip_suffix('/').unwrap_or(text);
-        let mut endings = self.endings.iter().filter(|_| !named);
-        endings.find_map(|ending| reach(&format!("{stem}{ending}"), true))
+        let whole = self.endings.iter().find_map(|ending| reach(&format!("{stem}{ending}"), true));
+        whole.or_else(|| {
+            // A script that is found so runs with the rest of the path.
+            let ends = stem.match_indices('/').skip(1).filter(|_| self.traits.negotiation == Reading::Either);
+            let mut stems = ends.filter_map(|(at, _)| stem.get(..at));
+            stems.find_map(|stem| {
+                let mut scripts = self.endings.iter().filter(|ending| is_script(&format!("x{ending}")));
+                scripts.find_map(|ending| reach(&format!("{stem}{ending}"), true))
+            })
+        })
     }
+}
+
+/// What stands behind each dot of a template's last segment, the dot included, in small letters.
+fn suffixes(template: &Template) -> impl Iterator<Item = Box<str>> {
+    let last = match template.segments().last() {
+        Some(Segment::Literal(last)) => last,
+        _ => "",
+    };
+    let dots = last.match_indices('.').filter(|(at, _)| *at > 0);
+    dots.filter_map(|(at, _)| last.get(at..)).map(|text| text.to_ascii_lowercase().into())
 }
 
 /// The path as the loosest server reads it whose suffixes begin at the first dot: for comparing templates.

@@ -154,3 +154,48 @@ fn a_parameter_goes_before_a_catch_all_in_the_same_place() {
         assert!(template == expected || (found == "ambiguous" && path.ends_with("/")), "{path}: {found}");
     }
 }
+
+#[test]
+fn a_file_that_a_server_finds_by_itself_is_not_taken_for_what_a_wider_template_says() {
+    let routes = "routes:
+  /docs/{*rest}: { GET: public }
+  /docs/secret.php: { GET: nobody }
+  /docs/report.pdf: { GET: nobody }
+  /docs/hidden/index.html: { GET: nobody }
+  /docs/Page.aspx: { GET: nobody }
+  /enc/{name}: { GET: { need: public, encoded-slash: name } }
+  /enc/secret/data.txt: { GET: nobody }
+";
+    let found = |dialect: &str, path: &str| {
+        let mut sources = Sources::default();
+        sources.add("p.yaml", &format!("version: 1\nname: p\ndialect: {dialect}\n{routes}"));
+        let loaded = load(&sources, None);
+        let policy = loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)));
+        place(&policy, "GET", path).split(' ').next().unwrap_or_default().to_owned()
+    };
+    let table: [(&str, &[&str]); 9] = [
+        // Apache's MultiViews: any ending, and a script with what follows.
+        ("/docs/report", &["strict", "php"]),
+        ("/docs/secret", &["strict", "php"]),
+        ("/docs/secret/more", &["strict", "php"]),
+        ("/docs/secret/a/b", &["strict", "php"]),
+        // Welcome files and default documents.
+        ("/docs/hidden/", &["strict", "php", "tomcat", "spring", "iis", "nginx", "express"]),
+        ("/docs/hidden", &["strict", "php", "tomcat", "spring", "iis", "nginx", "express"]),
+        ("/docs/Page", &["strict", "php", "iis"]),
+        // Nobody finds anything for these.
+        ("/docs/other", &[]),
+        ("/docs/reports/2026", &[]),
+    ];
+    for (path, refused) in table {
+        for dialect in crate::request::Dialect::WORDS.map(|(word, _)| word) {
+            let expected = if refused.contains(&dialect) { "ambiguous" } else { "/docs/{*rest}" };
+            assert_eq!(found(dialect, path), expected, "{dialect} {path}");
+        }
+    }
+    // What decodes a slash, as `express.static` does, opens the file in the folder.
+    for dialect in ["strict", "iis", "tomcat", "spring", "php", "wsgi", "express", "nginx"] {
+        assert_eq!(found(dialect, "/enc/secret%2Fdata.txt"), "ambiguous", "{dialect}");
+    }
+    assert_eq!(found("aspnet", "/enc/secret%2Fdata.txt"), "/enc/{name}");
+}

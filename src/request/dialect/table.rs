@@ -17,7 +17,21 @@ pub(super) const STRICT: Traits = Traits {
     streams: Either,
     scripts: Either,
     index_files: Either,
-    endings: &["/", "/index.php", "/index.html", ".php", ".html", ".htm"],
+    endings: &[
+        "/",
+        "/index.php",
+        "/index.html",
+        "/index.htm",
+        "/index.jsp",
+        "/default.htm",
+        "/default.html",
+        "/default.asp",
+        "/default.aspx",
+        ".aspx",
+        ".html",
+        ".htm",
+    ],
+    negotiation: Either,
     parameter_case: Exact,
     reads_forms: true,
 };
@@ -38,6 +52,7 @@ pub(super) const ASPNET: Traits = Traits {
     scripts: Exact,
     index_files: Exact,
     endings: &[],
+    negotiation: Exact,
     parameter_case: Folded,
     reads_forms: false,
 };
@@ -46,7 +61,8 @@ pub(super) const ASPNET: Traits = Traits {
 /// takes `~1` for a short name and `::$DATA` for the file (Microsoft, «Naming Files, Paths, and Namespaces»; MS-FSCC,
 /// section 2.1.5). ASP.NET takes tickets of sessions without cookies, `(S(…))`, out of the path wherever they stand.
 /// IIS 6 ended a name's suffix at `;` (CVE-2009-4444). `%2F` arrives decoded (http.sys).
-/// `.aspx`, `.ashx` and `.php` run with what follows as `PATH_INFO`; folders have default documents.
+/// `.aspx`, `.ashx` and `.php` run with what follows as `PATH_INFO`; folders have default documents, and FriendlyUrls
+/// finds `/secret.aspx` for `/secret`.
 /// `GetHttpMethodOverride` of ASP.NET MVC looks at header, form and query.
 pub(super) const IIS: Traits = Traits {
     word: "iis",
@@ -60,7 +76,17 @@ pub(super) const IIS: Traits = Traits {
     streams: Either,
     scripts: Either,
     index_files: Either,
-    endings: &[],
+    endings: &[
+        "/default.htm",
+        "/default.html",
+        "/default.asp",
+        "/default.aspx",
+        "/index.htm",
+        "/index.html",
+        "/index.php",
+        ".aspx",
+    ],
+    negotiation: Exact,
     parameter_case: Folded,
     reads_forms: true,
 };
@@ -81,7 +107,8 @@ pub(super) const TOMCAT: Traits = Traits {
     streams: Exact,
     scripts: Exact,
     index_files: Either,
-    endings: &[],
+    endings: &["/index.html", "/index.htm", "/index.jsp"],
+    negotiation: Exact,
     parameter_case: Exact,
     reads_forms: false,
 };
@@ -102,14 +129,16 @@ pub(super) const SPRING: Traits = Traits {
     streams: Exact,
     scripts: Exact,
     index_files: Either,
-    endings: &[],
+    endings: &["/index.html"],
+    negotiation: Exact,
     parameter_case: Exact,
     reads_forms: true,
 };
 
 /// Apache and FPM run the first script of a path, what follows is `PATH_INFO` (`AcceptPathInfo`,
-/// `fastcgi_split_path_info`), so that front controllers answer `/index.php/secret` as `/secret`. `MultiViews` and
-/// `try_files` find `/secret.php` for `/secret`, or the other way round. Symfony and Laravel match the decoded
+/// `fastcgi_split_path_info`), so that front controllers answer `/index.php/secret` as `/secret`. `MultiViews` finds
+/// `/secret.php` and `/report.pdf` for `/secret` and `/report`, `/secret/more` with the rest as `PATH_INFO`; `try_files`
+/// does the like, or the other way round. Symfony and Laravel match the decoded
 /// path, with case; files are found without case on macOS and Windows, where dots at the end do not count either.
 /// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`.
 pub(super) const PHP: Traits = Traits {
@@ -124,7 +153,8 @@ pub(super) const PHP: Traits = Traits {
     streams: Exact,
     scripts: Either,
     index_files: Either,
-    endings: &["/", "/index.php", "/index.html", ".php", ".html", ".htm"],
+    endings: &["/", "/index.php", "/index.html", "/index.htm"],
+    negotiation: Either,
     parameter_case: Exact,
     reads_forms: true,
 };
@@ -145,12 +175,13 @@ pub(super) const WSGI: Traits = Traits {
     scripts: Exact,
     index_files: Exact,
     endings: &["/"],
+    negotiation: Exact,
     parameter_case: Exact,
     reads_forms: false,
 };
 
 /// Express: a router ignores case and a slash at the end unless it is told `caseSensitive` and `strict`; it matches
-/// what is not decoded, and decodes the parameters. `express.static` serves `index.html` of folders and may add
+/// what is not decoded, and decodes the parameters. `express.static` decodes the whole path, `%2F` included, serves `index.html` of folders and may add
 /// `extensions`. The package `method-override` reads the header, or query and form where it is told to.
 pub(super) const EXPRESS: Traits = Traits {
     word: "express",
@@ -159,12 +190,13 @@ pub(super) const EXPRESS: Traits = Traits {
     path_parameters: Exact,
     end_dots: Exact,
     suffixes: Exact,
-    encoded_slashes: Exact,
+    encoded_slashes: Either,
     windows_names: Exact,
     streams: Exact,
     scripts: Exact,
     index_files: Either,
     endings: &["/index.html", ".html", ".htm"],
+    negotiation: Exact,
     parameter_case: Exact,
     reads_forms: true,
 };
@@ -185,6 +217,7 @@ pub(super) const NGINX: Traits = Traits {
     scripts: Exact,
     index_files: Either,
     endings: &["/", "/index.html", ".html", ".htm"],
+    negotiation: Exact,
     parameter_case: Exact,
     reads_forms: false,
 };

@@ -9,7 +9,7 @@ fn a_block_that_two_servers_would_frame_differently_is_refused() {
     let table = [
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), Ok(())),
         ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), Ok(())),
-        ("GET / HTTP/1.0\r\n\r\n".to_owned(), Ok(())),
+        ("GET / HTTP/1.0\r\n\r\n".to_owned(), Err(R::Host)),
         (format!("{host}Content-Length: 5\r\n\r\n"), Ok(())),
         (format!("{host}Transfer-Encoding: Chunked\r\n\r\n"), Ok(())),
         (format!("{host}Connection: keep-alive, Upgrade\r\n\r\n"), Ok(())),
@@ -45,9 +45,10 @@ fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
     for host in ["noah.test", "NOAH.test:8080", "127.0.0.1", "[::1]", "[fe80::1]:443", "a_b-c~d"] {
         assert!(is_authority(host.as_bytes()), "{host}");
     }
-    for host in
-        ["", ":80", "a:", "a:b", "a:1:2", "a:123456", "[::1", "[::1]x", "[x]", "::1", "a@b", "a b", "a,b", "a/b"]
-    {
+    for host in [
+        "", ":80", "a:", "a:b", "a:1:2", "a:123456", "[::1", "[::1]x", "[x]", "::1", "a@b", "a b", "a,b", "a/b", "a.",
+        "a.:80", ".a", "a..b", ".",
+    ] {
         assert!(!is_authority(host.as_bytes()), "{host:?}");
     }
 }
