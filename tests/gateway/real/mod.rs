@@ -5,6 +5,7 @@ mod process;
 mod clock;
 mod curl;
 mod demo;
+mod jwt_attacks;
 mod oidc;
 mod orthanc;
 mod overload;
