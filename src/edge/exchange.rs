@@ -234,9 +234,14 @@ impl Exchange {
             "body-too-long" => Some(Limit::Body),
             "client-timeout" => Some(Limit::ClientTimeout),
             "client-slow" => Some(Limit::LeastRate),
-            "stream-age" if !self.is_totalled => Some(Limit::StreamAge),
+            "stream-age" => Some(Limit::StreamAge),
             _ => None,
         }
+    }
+
+    /// The word for the records where its time is over.
+    pub(super) fn overdue(&self) -> &'static str {
+        if self.is_totalled { "upstream-timeout" } else { "stream-age" }
     }
 
     /// Sends the decision to the disk.

@@ -75,6 +75,11 @@ impl ProxyHttp for Edge {
                 let total = exchange.api.as_ref().and_then(|api| api.total).unwrap_or(Duration::MAX);
                 exchange.ends = exchange.started.checked_add(self.limits.stream_age.min(total));
                 exchange.is_totalled = total < self.limits.stream_age;
+                if let (true, Some(pace), Some(end)) = (exchange.is_totalled, pace(session), exchange.ends) {
+                    let overdue = exchange.overdue();
+                    // Pingora times each piece of an answer's header: one that comes in drops would never be late.
+                    pace.watch(move || if Instant::now() > end { Err(overdue) } else { Ok(()) });
+                }
                 Ok(false)
             }
             Err(refusal) => {
@@ -238,8 +243,12 @@ impl ProxyHttp for Edge {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
-        let (status, failure) = explain(error);
         let ended = pace(session).and_then(Pace::ended);
+        let (status, failure) = match ended {
+            // Not the client's fault, which still waits.
+            Some("upstream-timeout") => (504, "upstream-timeout"),
+            _ => explain(error),
+        };
         exchange.failure = exchange.failure.or(ended).or(Some(failure));
         if failure.starts_with("upstream-") {
             // Pingora's own line would hold the whole target: this one names the route's API and the decision only.
@@ -379,14 +388,14 @@ impl Edge {
             }
             exchange.standing.as_mut().map_or(Err("stream-ended"), Standing::check)
         } else if exchange.ends.is_some_and(|end| Instant::now() > end) {
-            Err("stream-age")
+            Err(exchange.overdue())
         } else {
             Ok(())
         };
         checked.or_else(|word| {
             exchange.failure = Some(word);
             // The client sees a status only where no header has left yet; else the connection is cut.
-            let status = if word == "stream-age" { 504 } else { 403 };
+            let status = if word == "stream-ended" { 403 } else { 504 };
             Error::e_explain(ErrorType::HTTPStatus(status), "the exchange's time or permission has ended")
         })
     }

@@ -36,6 +36,7 @@ pub(super) struct Standing {
     overrides: Vec<String>,
     content_type: Option<Option<HeaderValue>>,
     ends: Option<Instant>,
+    overdue: &'static str,
     judged: Instant,
 }
 
@@ -59,6 +60,7 @@ impl Standing {
             overrides: exchange.overrides.clone(),
             content_type: exchange.content_type.clone(),
             ends: exchange.ends,
+            overdue: exchange.overdue(),
             judged: Instant::now(),
         })
     }
@@ -69,7 +71,7 @@ impl Standing {
     /// Its time is over, its token, key or certificate has ended, or the live policy refuses it: the word for the records.
     pub(super) fn check(&mut self) -> Result<(), &'static str> {
         if self.ends.is_some_and(|end| Instant::now() > end) {
-            return Err("stream-age");
+            return Err(self.overdue);
         }
         let live = self.api.policy.load();
         let now = now();

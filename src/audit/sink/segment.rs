@@ -32,7 +32,8 @@ pub(super) struct Segment {
     link: Link,
     number: u64,
     size: u64,
-    began: SystemTime,
+    /// When it was opened, and how old it was then: its age goes on evenly where the clock of the system jumps.
+    opened: (Instant, Duration),
     /// Records since the file began.
     records: u64,
     /// Records since the last time that the disk had all of them.
@@ -108,7 +109,7 @@ impl Segment {
             link: Link::BEGIN,
             number: 0,
             size: 0,
-            began: SystemTime::now(),
+            opened: (Instant::now(), Duration::ZERO),
             records: 0,
             unsynced: 0,
             torn: Vec::new(),
@@ -246,7 +247,8 @@ impl Segment {
         if self.not_before.is_some_and(|then| Instant::now() < then) {
             return false;
         }
-        let old = |age| self.began.elapsed().is_ok_and(|elapsed| elapsed >= age);
+        let (opened, older) = self.opened;
+        let old = |age| opened.elapsed().saturating_add(older) >= age;
         self.rotation.size.is_some_and(|size| self.size >= size) || self.rotation.age.is_some_and(old)
     }
 
@@ -278,7 +280,9 @@ impl Segment {
         let mut tail = Tail::of(&file)?;
         tail.handover = None;
         let metadata = file.metadata()?;
-        (self.size, self.began) = (metadata.len(), metadata.created().unwrap_or_else(|_| SystemTime::now()));
+        let created = metadata.created().ok().filter(|_| metadata.len() > 0);
+        let older = created.and_then(|created| created.elapsed().ok()).unwrap_or_default();
+        (self.size, self.opened) = (metadata.len(), (Instant::now(), older));
         self.records = self.records.max(u64::from(tail.link.is_some() && self.number == 0));
         // A process that runs knows its chain; a new one reads where the last one stopped.
         let known = (self.number > 0).then_some((self.link, self.number));

@@ -312,7 +312,7 @@ fn upstream() -> Shape {
         ),
         ("server-name", text().says("The name in its certificate; needed where an https address is a number")),
         ("ca", file_name().says("The authority (PEM) to trust for https; the public ones where the key is absent")),
-        ("connect-timeout", lasting("Until the connection stands; then 502", seconds(2))),
+        ("connect-timeout", lasting("Until the connection stands; then 504", seconds(2))),
         ("read-timeout", lasting("Without a byte of the response; then 504", seconds(60))),
         ("write-timeout", lasting("Without room for a byte of the request", seconds(60))),
         ("idle-timeout", lasting("How long an unused connection is kept", seconds(60))),

@@ -6,3 +6,4 @@ mod faults;
 mod limits;
 mod secrets;
 mod upgrade;
+mod waits;

@@ -2,6 +2,7 @@
 
 mod process;
 
+mod clock;
 mod curl;
 mod demo;
 mod jwt_attacks;

@@ -14,7 +14,7 @@ use crate::support::now;
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-const HANDSHAKE: [&str; 4] = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", KEY];
+pub(crate) const HANDSHAKE: [&str; 4] = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", KEY];
 
 #[test]
 fn a_hub_opens_with_a_token_in_the_query_that_nobody_sees_again() {

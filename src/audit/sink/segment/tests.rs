@@ -155,6 +155,18 @@ fn an_old_file_is_finished_and_one_without_records_is_not() {
 }
 
 #[test]
+fn a_file_counts_the_age_that_it_had_when_it_was_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let rotation = Rotation { size: None, age: Some(Duration::from_secs(3600)), keep: None };
+    let target = Target::File(folder.path().join("audit.jsonl"));
+    let mut segment = Segment::open(&target, rotation).unwrap().unwrap();
+    write(&mut segment, 0, 1);
+    assert!(!segment.is_due());
+    segment.opened.1 = Duration::from_secs(3600);
+    assert!(segment.is_due());
+}
+
+#[test]
 fn what_a_disk_did_not_confirm_stays_in_a_file_of_its_own_and_the_next_one_says_how_much() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");

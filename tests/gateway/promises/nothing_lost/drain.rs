@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::support::{Backend, Load, PATIENCE, Stage, Wire, within};
 
@@ -90,4 +97,48 @@ async fn a_request_that_crosses_the_signal_on_a_kept_connection_is_answered_and_
     assert_eq!((answer.status, answer.header("connection")), (401, Some("close")));
     assert_eq!(wire.rest().await, b"");
     assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_streams_in_flight_finish_and_of_new_ones_none_is_lost() {
+    let stage = Stage::set().await;
+    stage.write("policy.yaml", POLICY);
+    let backend = Backend::start(Duration::from_secs(1), OK).await;
+    let settings = stage
+        .settings("policy.yaml")
+        .with("/listeners/0/h2c", json!(true))
+        .with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
+    let mut gateway = stage.serve(&settings).await;
+    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let socket = TokioIo::new(TcpStream::connect(gateway.address()).await.unwrap());
+    let (sender, connection) = handshake(TokioExecutor::new(), socket).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let in_flight: JoinSet<_> = (0..20).map(|_| ask(sender.clone(), token.clone())).collect();
+    let late = async {
+        within(PATIENCE, "all have arrived", async || (backend.got().len() == 20).then_some(())).await;
+        gateway.signal("TERM");
+        within(PATIENCE, "it drains", async || (!gateway.logged("draining").is_empty()).then_some(())).await;
+        let mut served = 0;
+        // Until the connection takes none any more; each takes a second, so these are few.
+        while ask(sender.clone(), token.clone()).await.is_ok() {
+            served += 1;
+        }
+        served
+    };
+    let (answers, late) = tokio::join!(in_flight.join_all(), late);
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|body| body == "done")), "{answers:?}");
+    // What was not answered has reached nobody: it may be asked again.
+    assert_eq!(backend.got().len(), 20 + late);
+    // The server says goodbye; it does not hang up.
+    assert!(connection.await.unwrap().is_ok());
+    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+    assert!(stage.audit().iter().all(|record| record["status"] == 200 && record["failure"].is_null()));
+}
+
+/// The body of the answer over HTTP/2, which is a 200.
+async fn ask(mut sender: SendRequest<Empty<Bytes>>, token: String) -> hyper::Result<Bytes> {
+    let request = Request::get("http://noah.test/t1/notes").header("authorization", format!("Bearer {token}"));
+    let answer = sender.send_request(request.body(Empty::new()).unwrap()).await?;
+    assert_eq!(answer.status(), 200);
+    Ok(answer.into_body().collect().await?.to_bytes())
 }
