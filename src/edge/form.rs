@@ -1,9 +1,13 @@
 //! Forms: bodies in which some frameworks look for a method override.
 
+mod keys;
+
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::request::query;
+
+use keys::Keys;
 
 /// The most bytes of a url-encoded form that are read before the decision; Pingora keeps no more for the upstream.
 pub(super) const LONGEST: usize = 64 << 10;
@@ -75,6 +79,11 @@ fn spells_ascii(charset: &[u8]) -> bool {
         .any(|known| plain.eq_ignore_ascii_case(known))
 }
 
+/// Whether a body says that it is JSON, as Laravel sees it: anywhere in its media type.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().any(|media_type| says(media_type.as_bytes(), b"json"))
+}
+
 /// Scan: looks for a field that is named like a method override, across chunks.
 #[derive(Debug)]
 pub(super) enum Scan {
@@ -83,6 +92,8 @@ pub(super) enum Scan {
     Parts(Parts),
     /// The fields of a body that may be url-encoded.
     Fields(Fields),
+    /// The keys of a JSON text.
+    Keys(Keys),
 }
 
 impl Scan {
@@ -96,11 +107,17 @@ impl Scan {
         Self::Fields(Fields::default())
     }
 
+    /// A scan of JSON: `"_method":`, at any depth and with any letter escaped.
+    pub(super) fn of_keys() -> Self {
+        Self::Keys(Keys::default())
+    }
+
     /// Whether the body, up to and with this chunk, has shown such a field.
     pub(super) fn finds_override(&mut self, chunk: &[u8]) -> bool {
         match self {
             Self::Parts(parts) => parts.finds_override(chunk),
             Self::Fields(fields) => chunk.iter().any(|&byte| fields.ends_override(byte)),
+            Self::Keys(keys) => chunk.iter().any(|&byte| keys.ends_override(byte)),
         }
     }
 }

@@ -135,7 +135,7 @@ impl ProxyHttp for Edge {
             }
             if exchange.scan.as_mut().is_some_and(|scan| scan.finds_override(chunk)) {
                 exchange.failure = Some("method-override");
-                return Error::e_explain(ErrorType::HTTPStatus(400), "a part of the form overrides the method");
+                return Error::e_explain(ErrorType::HTTPStatus(400), "a field of the body overrides the method");
             }
             let waited = exchange.started.elapsed();
             if !open && !end_of_stream && exchange.body_rate.is_too_low(self.least_rate(), waited, exchange.received) {
@@ -330,7 +330,10 @@ impl Edge {
             exchange.reject(RejectedRequest::AmbiguousScope);
             return Ok(());
         }
+        let keyed = header.method == http::Method::POST
+            && exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_json);
         match form::kind(&header.headers) {
+            Ok(None) if keyed && form::is_json(&header.headers) => exchange.scan = Some(Scan::of_keys()),
             Ok(None) => {}
             // Frameworks read a scope from a form as gladly as from the query, and some look there first.
             Ok(Some(FormKind::Multipart)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),

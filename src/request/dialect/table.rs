@@ -20,6 +20,7 @@ pub(super) const STRICT: Traits = Traits {
     endings: &["/", "/index.php", "/index.html", ".php", ".html", ".htm"],
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: true,
 };
 
 /// ASP.NET Core, «Routing»: literals are matched without case, a slash at the end does not count. Kestrel decodes all
@@ -40,6 +41,7 @@ pub(super) const ASPNET: Traits = Traits {
     endings: &[],
     parameter_case: Folded,
     reads_forms: false,
+    reads_json: false,
 };
 
 /// IIS with ASP.NET: routing as above, and files of NTFS below it. Windows cuts dots and blanks at the end of names,
@@ -63,6 +65,7 @@ pub(super) const IIS: Traits = Traits {
     endings: &[],
     parameter_case: Folded,
     reads_forms: true,
+    reads_json: false,
 };
 
 /// Tomcat takes `;…` out of every segment before it maps the path (Servlet 6.0, section 3.5), whatever the
@@ -84,6 +87,7 @@ pub(super) const TOMCAT: Traits = Traits {
     endings: &[],
     parameter_case: Exact,
     reads_forms: false,
+    reads_json: false,
 };
 
 /// Spring MVC matched `/secret.json` as `/secret` by default until 5.3 and `/secret/` until 6.0, and may be set to
@@ -105,13 +109,15 @@ pub(super) const SPRING: Traits = Traits {
     endings: &[],
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: false,
 };
 
 /// Apache and FPM run the first script of a path, what follows is `PATH_INFO` (`AcceptPathInfo`,
 /// `fastcgi_split_path_info`), so that front controllers answer `/index.php/secret` as `/secret`. `MultiViews` and
 /// `try_files` find `/secret.php` for `/secret`, or the other way round. Symfony and Laravel match the decoded
 /// path, with case; files are found without case on macOS and Windows, where dots at the end do not count either.
-/// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`.
+/// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`; Laravel takes JSON for
+/// a form.
 pub(super) const PHP: Traits = Traits {
     word: "php",
     case: Either,
@@ -127,6 +133,7 @@ pub(super) const PHP: Traits = Traits {
     endings: &["/", "/index.php", "/index.html", ".php", ".html", ".htm"],
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: true,
 };
 
 /// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`, Flask serves both
@@ -147,6 +154,7 @@ pub(super) const WSGI: Traits = Traits {
     endings: &["/"],
     parameter_case: Exact,
     reads_forms: false,
+    reads_json: false,
 };
 
 /// Express: a router ignores case and a slash at the end unless it is told `caseSensitive` and `strict`; it matches
@@ -167,6 +175,7 @@ pub(super) const EXPRESS: Traits = Traits {
     endings: &["/index.html", ".html", ".htm"],
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: false,
 };
 
 /// nginx decodes once, `%2F` included, before it looks for a `location`; `~*` ignores case. `index` and `try_files`
@@ -187,4 +196,5 @@ pub(super) const NGINX: Traits = Traits {
     endings: &["/", "/index.html", ".html", ".htm"],
     parameter_case: Exact,
     reads_forms: false,
+    reads_json: false,
 };
