@@ -164,7 +164,7 @@ impl Fields {
     }
 }
 
-/// Whether a name holds `%uXXXX`, which System.Web decodes.
+/// Whether a name holds `%u0041` or its like, which System.Web decodes.
 fn spells_utf16(name: &[u8]) -> bool {
     name.windows(6).any(|window| match window {
         [b'%', b'u' | b'U', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
