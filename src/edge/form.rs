@@ -1,9 +1,13 @@
 //! Forms: bodies in which some frameworks look for a method override.
 
+mod keys;
+
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::request::query;
+
+use keys::Keys;
 
 /// The most bytes of a url-encoded form that are read before the decision; Pingora keeps no more for the upstream.
 pub(super) const LONGEST: usize = 64 << 10;
@@ -75,6 +79,11 @@ fn spells_ascii(charset: &[u8]) -> bool {
         .any(|known| plain.eq_ignore_ascii_case(known))
 }
 
+/// Whether a body says that it is JSON, as Laravel sees it: anywhere in its media type.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().any(|media_type| says(media_type.as_bytes(), b"json"))
+}
+
 /// Scan: looks for a field that is named like a method override, across chunks.
 #[derive(Debug)]
 pub(super) enum Scan {
@@ -83,6 +92,8 @@ pub(super) enum Scan {
     Parts(Parts),
     /// The fields of a body that may be url-encoded.
     Fields(Fields),
+    /// The keys of a JSON text.
+    Keys(Keys),
 }
 
 impl Scan {
@@ -96,11 +107,17 @@ impl Scan {
         Self::Fields(Fields::default())
     }
 
+    /// A scan of JSON: `"_method":`, at any depth and with any letter escaped.
+    pub(super) fn of_keys() -> Self {
+        Self::Keys(Keys::default())
+    }
+
     /// Whether the body, up to and with this chunk, has shown such a field.
     pub(super) fn finds_override(&mut self, chunk: &[u8]) -> bool {
         match self {
             Self::Parts(parts) => parts.finds_override(chunk),
             Self::Fields(fields) => chunk.iter().any(|&byte| fields.ends_override(byte)),
+            Self::Keys(keys) => chunk.iter().any(|&byte| keys.ends_override(byte)),
         }
     }
 }
@@ -130,7 +147,7 @@ impl Fields {
             _ if self.in_value => false,
             b'=' => {
                 self.in_value = true;
-                is_override(&self.name)
+                spells_utf16(&self.name) || is_override(&self.name)
             }
             // What frameworks overlook before a name must not push it out of sight.
             b'[' | b']' | b' ' | b'+' if self.name.is_empty() => false,
@@ -147,14 +164,26 @@ impl Fields {
     }
 }
 
+/// Whether a name holds `%u0041` or its like, which System.Web decodes.
+fn spells_utf16(name: &[u8]) -> bool {
+    name.windows(6).any(|window| match window {
+        [b'%', b'u' | b'U', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        _ => false,
+    })
+}
+
 /// Parts: the end of what has passed, from where a name may have begun that has not ended.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     tail: Vec<u8>,
+    block: Block,
 }
 
 impl Parts {
     fn finds_override(&mut self, chunk: &[u8]) -> bool {
+        if chunk.iter().any(|&byte| self.block.is_broken_by(byte)) {
+            return true;
+        }
         self.tail.extend_from_slice(chunk);
         let mut keep = self.tail.len().saturating_sub(KEY.len() - 1);
         for (at, window) in self.tail.windows(KEY.len()).enumerate() {
@@ -172,6 +201,55 @@ impl Parts {
         self.tail.drain(..keep);
         // Nobody writes that many blanks: they would push a name out of sight.
         self.tail.len() > LINE
+    }
+}
+
+/// Block: the header lines of a part, from its `Content-Disposition` to the empty line.
+///
+/// PHP glues a line that is no field onto the line before it, so that a name from two lines is one to it alone.
+#[derive(Debug, Default)]
+struct Block {
+    open: bool,
+    /// How many bytes of the line have passed.
+    length: usize,
+    first: u8,
+    has_colon: bool,
+    /// How many letters of [`DISPOSITION`] the line's end shows.
+    shown: usize,
+}
+
+/// The field that names a part.
+const DISPOSITION: &[u8] = b"content-disposition:";
+
+/// From this length on a reader may take the rest of a line for one of its own: PHP does at 5 KiB.
+const LONG: usize = 1 << 10;
+
+impl Block {
+    /// Takes a byte; whether a line has shown that is no field, no end, and does not continue the line before it.
+    fn is_broken_by(&mut self, byte: u8) -> bool {
+        if byte == b'\n' {
+            let empty = self.length == 0 || (self.length == 1 && self.first == b'\r');
+            let fine = empty || self.has_colon || matches!(self.first, b' ' | b'\t' | b'\r' | 0x0b | 0x0c);
+            let broken = self.open && !fine;
+            *self = Self { open: self.open && !empty, ..Self::default() };
+            return broken;
+        }
+        if self.length == 0 {
+            self.first = byte;
+        }
+        self.length = self.length.saturating_add(1);
+        self.has_colon |= byte == b':' && self.length < LONG;
+        self.shown = match DISPOSITION.get(self.shown) {
+            Some(next) if byte.eq_ignore_ascii_case(next) => self.shown + 1,
+            // No other letter of it is a `c`.
+            _ => usize::from(byte.eq_ignore_ascii_case(&b'c')),
+        };
+        if self.shown == DISPOSITION.len() && (self.length == self.shown || self.length > LONG) {
+            self.open = true;
+            self.has_colon = true;
+        }
+        // A line ends at NUL for whoever reads it in C.
+        self.open && byte == 0
     }
 }
 

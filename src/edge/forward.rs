@@ -1,6 +1,8 @@
 //! What the upstream gets: the path that was decided, the gateway's word about the caller, nothing in disguise.
 
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -90,7 +92,8 @@ fn drop_fields(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) {
     let stranger = is_stranger(exchange);
     let dropped = |name: &HeaderName| match api.headers.fate(name.as_str()) {
         Fate::Drop if stranger && api.keys.headers().any(|key| name.as_str().eq_ignore_ascii_case(key)) => false,
-        Fate::Forward => !exchange.websocket && *name == http::header::UPGRADE,
+        // Pingora leaves both to whoever names a WebSocket, which only GET opens.
+        Fate::Forward => !exchange.websocket && (*name == UPGRADE || *name == CONNECTION),
         Fate::Drop => true,
         Fate::MethodOverride => api.overrides != Overrides::Evaluate,
     };

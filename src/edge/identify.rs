@@ -84,7 +84,9 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         }
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
-        (None, Some(written)) if query::parameters(written).any(|(name, _)| query::same_name(&name, query::TOKEN)) => {
+        (None, Some(written))
+            if query::parameters(written).any(|(name, _)| query::is_taken_for(&name, query::TOKEN)) =>
+        {
             let alone = named.is_none() && matches!(credentials.presented(), Ok(Presented::Anonymous));
             return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }

@@ -201,7 +201,7 @@ fn keep_target(
         let token = placed.and_then(|placed| placed.method.token_from.as_deref());
         let strip = api.overrides == Overrides::Strip;
         let is_token = |name: &str| {
-            query::same_name(name, query::TOKEN) || token.is_some_and(|token| query::same_name(name, token))
+            query::is_taken_for(name, query::TOKEN) || token.is_some_and(|token| query::is_taken_for(name, token))
         };
         let unwanted = |name: &str| (!shadowed && is_token(name)) || (strip && query::is_method_override(name));
         query::without(written, unwanted).into_owned()

@@ -140,7 +140,7 @@ impl ProxyHttp for Edge {
             }
             if exchange.scan.as_mut().is_some_and(|scan| scan.finds_override(chunk)) {
                 exchange.failure = Some("method-override");
-                return Error::e_explain(ErrorType::HTTPStatus(400), "a part of the form overrides the method");
+                return Error::e_explain(ErrorType::HTTPStatus(400), "a field of the body overrides the method");
             }
             let waited = exchange.started.elapsed();
             if !open && !end_of_stream && exchange.body_rate.is_too_low(self.least_rate(), waited, exchange.received) {
@@ -323,20 +323,31 @@ impl Edge {
         judge::judge(self, session, exchange, Some(&answered)).ok();
     }
 
-    /// Where the upstream may look for a method override in a form, the gateway looks first.
+    /// Where the upstream may look for a method override in a form, or for a scope outside the query, the gateway looks
+    /// first.
     async fn read_form(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
         let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_forms);
-        let header = session.req_header();
         let scoped = exchange.query_scopes();
-        if scoped.is_empty() && (!reads || header.method != http::Method::POST) {
+        if scoped.is_empty() && (!reads || session.req_header().method != http::Method::POST) {
             return Ok(());
         }
+        let empty = session.as_downstream_mut().is_body_empty();
+        let header = session.req_header();
         let judged = exchange.api.as_ref().map_or(Overrides::Reject, |api| api.overrides);
+        let mut cookies = header.headers.get_all(http::header::COOKIE).iter();
+        if cookies.any(|line| scoped.iter().any(|name| query::cookies_name(line.as_bytes(), name))) {
+            exchange.reject(RejectedRequest::AmbiguousScope);
+            return Ok(());
+        }
+        let keyed = header.method == http::Method::POST
+            && exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_json);
         match form::kind(&header.headers) {
+            Ok(None) if keyed && form::is_json(&header.headers) => exchange.scan = Some(Scan::of_keys()),
             Ok(None) => {}
             // Frameworks read a scope from a form as gladly as from the query, and some look there first.
             Ok(Some(FormKind::Multipart)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
-            Ok(Some(FormKind::Untyped)) if !reads => {}
+            Ok(Some(FormKind::Untyped)) if empty => {}
+            Ok(Some(FormKind::Untyped)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
             Err(Unreadable) => {
                 exchange.reject(RejectedRequest::MethodOverride);
             }
@@ -365,8 +376,9 @@ impl Edge {
                     return Ok(());
                 }
                 let mut asked = Vec::new();
-                if reads {
-                    query::form_method_overrides(&body, &mut asked);
+                if reads && let Err(rejected) = query::form_method_overrides(&body, &mut asked) {
+                    exchange.reject(rejected);
+                    return Ok(());
                 }
                 // A body cannot be forwarded without its override, so only `evaluate` lets one pass, if it is permitted.
                 match judged {

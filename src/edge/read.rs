@@ -75,7 +75,7 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
     // Whether the bytes behind such a header are a body or the other protocol is not for two servers to find out.
     let bodied = content_length(header).is_some_and(|length| length > 0)
         || header.headers.contains_key(http::header::TRANSFER_ENCODING);
-    if bodied && is_websocket(header) {
+    if bodied && names_websocket(header) {
         return Err(RejectedRequest::Framing);
     }
     if !host(header).is_none_or(framing::is_authority) {
@@ -94,8 +94,13 @@ pub(super) fn check_header(session: &Session, limits: &Limits) -> Result<(), Rej
     Ok(())
 }
 
-/// Whether a request asks for a WebSocket.
+/// Whether a request asks for a WebSocket, which only GET can (RFC 6455, section 4.1).
 pub(super) fn is_websocket(header: &RequestHeader) -> bool {
+    header.method == http::Method::GET && names_websocket(header)
+}
+
+/// Whether a request names the protocol.
+fn names_websocket(header: &RequestHeader) -> bool {
     let lines = header.headers.get_all(http::header::UPGRADE).iter();
     let mut protocols = lines.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
     protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))

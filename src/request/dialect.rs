@@ -78,6 +78,8 @@ pub struct Traits {
     pub parameter_case: Reading,
     /// Whether forms may carry a method override, so that their bodies are read.
     pub reads_forms: bool,
+    /// Whether JSON may carry a method override, so that such bodies are scanned.
+    pub reads_json: bool,
 }
 
 impl Dialect {

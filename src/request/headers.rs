@@ -80,33 +80,56 @@ impl HeaderRules {
 
 /// Fields that rewrite the URL behind the gateway's back, that name the client in its stead, or that are meant for a
 /// proxy; besides these the [`DROPPED_FAMILIES`].
-const ALWAYS_DROPPED: [&str; 19] = [
-    "x-original-url",
-    "x-original-method",
-    "x-rewrite-url",
-    "x-original-uri",
-    "x-original-path",
-    "x-original-host",
+const ALWAYS_DROPPED: [&str; 36] = [
     "x-request-uri",
     "x-override-url",
     "x-http-destinationurl",
+    "x-script-name",
+    "x-proxycontextpath",
+    "x-ingress-path",
+    "script-name",
+    "path-info",
+    "request-uri",
+    "base-url",
+    "x-scheme",
+    "x-url-scheme",
+    "x-host",
+    "x-host-override",
+    "x-http-host-override",
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-originating-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-azure-clientip",
+    "x-azure-socketip",
     "true-client-ip",
-    "x-scheme",
-    "x-host",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "client-ip",
     "forwarded",
+    "forwarded-for",
     "http2-settings",
     "proxy",
     "proxy-authorization",
+    "x-proxyuser-ip",
+    "x-forward-for",
+    "wl-proxy-client-ip",
 ];
 
-/// What the fields begin with that tell of forwarders, which the gateway writes itself, and of client certificates, in
+/// What the fields begin with that tell of forwarders, which the gateway writes itself, of URLs before a rewrite (IIS,
+/// nginx, Envoy, Azure), and of client certificates, in
 /// the spellings of RFC 9440, Apache, nginx, HAProxy, Traefik, Envoy, IIS, AWS and Cloudflare: only who has shaken hands
 /// with the client knows its certificate.
-const DROPPED_FAMILIES: [&str; 14] = [
-    "x-forwarded-",
+const DROPPED_FAMILIES: [&str; 19] = [
+    "x-forwarded",
+    "x-original-",
+    "x-rewrite-",
+    "x-envoy-",
+    "x-waws-",
+    "ms-aspnetcore-",
     "client-cert",
     "x-client-cert",
     "ssl-client",
@@ -122,10 +145,19 @@ const DROPPED_FAMILIES: [&str; 14] = [
     "x-client-subject",
 ];
 
-/// Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM. Only those whose name can mean
-/// nothing else, so that every dialect refuses them all.
-const METHOD_OVERRIDES: [&str; 4] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-http-method-overrides"];
+/// Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM; Plack and Catalyst. Only those
+/// whose name can mean nothing else, so that every dialect refuses them all.
+const METHOD_OVERRIDES: [&str; 9] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-http-method-overrides",
+    "x-method-overrides",
+    "x-tunneled-method",
+    "x-goog-method-override",
+    "http-method-override",
+    "method-override",
+];
 
 /// Whether a header field asks the server to take another method, under any spelling that some server folds to it.
 pub fn is_method_override(name: &str) -> bool {

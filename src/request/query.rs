@@ -7,13 +7,35 @@ use super::{Reading, RejectedRequest};
 /// The parameter in which servers look for a token (RFC 6750, section 2.3).
 pub const TOKEN: &str = "access_token";
 
+/// The most pieces of a query or form that is read for a parameter that counts: PHP, qs and Node.js overlook what stands
+/// behind the thousandth.
+const MOST: usize = 256;
+
 /// The query as text.
 ///
 /// # Errors
-/// Control characters, blanks, `#` and raw bytes beyond ASCII, which no client may send (RFC 3986, section 3.4).
+/// Control characters, blanks, `#` and raw bytes beyond ASCII, which no client may send (RFC 3986, section 3.4), and a
+/// `%` without two digits in a name, which some servers take for the beginning of another escape (`%u0041`).
 pub fn read(raw: &[u8]) -> Result<&str, RejectedRequest> {
     let fine = raw.iter().all(|byte| (0x21..=0x7e).contains(byte) && *byte != b'#');
-    if fine { std::str::from_utf8(raw).map_err(|_| RejectedRequest::Query) } else { Err(RejectedRequest::Query) }
+    let query = std::str::from_utf8(raw).ok().filter(|query| fine && !has_broken_name(query));
+    query.ok_or(RejectedRequest::Query)
+}
+
+/// Whether a name of a query or a form has a `%` without two hexadecimal digits.
+fn has_broken_name(query: &str) -> bool {
+    let broken = |name: &str| {
+        name.split('%').skip(1).any(|rest| {
+            let digits = rest.as_bytes().get(..2);
+            !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        })
+    };
+    query.contains('%') && query.split(['&', ';']).any(|part| broken(part.split('=').next().unwrap_or_default()))
+}
+
+/// Whether there are more pieces, empty ones included, than every server reads.
+fn has_too_many(query: &str) -> bool {
+    query.split(['&', ';']).count() > MOST
 }
 
 /// The parameters in their order, names and values decoded once as forms are (`+` is a blank).
@@ -27,9 +49,12 @@ pub fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, st
 /// The value of the one parameter `name`.
 ///
 /// # Errors
-/// It stands there twice, also under another spelling.
+/// It stands there twice, also under another spelling, or among so many that some servers do not see it.
 pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
-    let mut found = parameters(query).filter(|(written, _)| same_name(written, name));
+    if has_too_many(query) {
+        return Err(RejectedRequest::RepeatedParameter);
+    }
+    let mut found = parameters(query).filter(|(written, _)| is_taken_for(written, name));
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(RejectedRequest::RepeatedParameter),
         (first, _) => Ok(first.map(|(_, value)| value)),
@@ -39,9 +64,13 @@ pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Re
 /// The value of the parameter `name` that a scope reads: every server must see it once, and the same.
 ///
 /// # Errors
-/// It stands there twice, or under a name or behind a separator that some servers take for it and others do not.
+/// It stands there twice, or under a name or behind a separator that some servers take for it and others do not, or
+/// among so many that some do not see it.
 pub fn scope<'q>(query: &'q str, name: &str, case: Reading) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
+    if has_too_many(query) {
+        return ambiguous;
+    }
     let folds = case == Reading::Folded;
     let named = |written: &str| if folds { written.eq_ignore_ascii_case(name) } else { written == name };
     let mut found = None;
@@ -86,9 +115,9 @@ pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, s
     Cow::Owned(out)
 }
 
-/// Parameters that ask for another method under these names only: Rails, Laravel, Symfony, WordPress, Orthanc; Salesforce;
-/// Plack and Catalyst.
-const METHOD_OVERRIDES: [&str; 3] = ["_method", "_httpmethod", "x-tunneled-method"];
+/// Parameters that ask for another method under these names only: Rails, Laravel, Symfony, WordPress, Orthanc;
+/// Salesforce.
+const METHOD_OVERRIDES: [&str; 2] = ["_method", "_httpmethod"];
 
 /// Whether a parameter's name asks a framework to take its value for the method. ASP.NET MVC looks for the header's name
 /// in the query and in forms too.
@@ -105,18 +134,34 @@ pub fn method_overrides(query: &str, asked: &mut Vec<String>) {
 }
 
 /// Adds the methods that a url-encoded form asks for.
-pub fn form_method_overrides(body: &[u8], asked: &mut Vec<String>) {
-    method_overrides(&String::from_utf8_lossy(body), asked);
+///
+/// # Errors
+/// A name that some servers decode to another one than the gateway does.
+pub fn form_method_overrides(body: &[u8], asked: &mut Vec<String>) -> Result<(), RejectedRequest> {
+    let body = String::from_utf8_lossy(body);
+    if has_broken_name(&body) {
+        return Err(RejectedRequest::MethodOverride);
+    }
+    method_overrides(&body, asked);
+    Ok(())
 }
 
-/// Whether a url-encoded form has a field that some framework takes for the parameter `name`.
+/// Whether a url-encoded form has a field that some framework takes for the parameter `name`, or might.
 pub fn form_names(body: &[u8], name: &str) -> bool {
     let body = String::from_utf8_lossy(body);
-    parameters(&body).any(|(written, _)| is_taken_for(&written, name))
+    has_too_many(&body) || has_broken_name(&body) || parameters(&body).any(|(written, _)| is_taken_for(&written, name))
+}
+
+/// Whether a `Cookie` field has a cookie that PHP, which may mix them with the parameters, takes for the parameter
+/// `name`.
+pub fn cookies_name(cookies: &[u8], name: &str) -> bool {
+    let cookies = String::from_utf8_lossy(cookies);
+    let mut names = cookies.split([';', ',']).map(|cookie| cookie.split('=').next().unwrap_or_default());
+    names.any(|written| is_taken_for(&decode(written), name))
 }
 
 /// Whether some framework takes `written` for `name`, brackets behind or before it included.
-fn is_taken_for(written: &str, name: &str) -> bool {
+pub fn is_taken_for(written: &str, name: &str) -> bool {
     same_name(base(written), name) || same_name(written, name)
 }
 
@@ -138,8 +183,23 @@ pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
-    let spaced = text.replace('+', " ");
-    Cow::Owned(super::path::decode_segment(&spaced).into_owned())
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        let digit = |at: usize| behind.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        let coded = digit(0).zip(digit(1)).and_then(|(high, low)| u8::try_from(high << 4 | low).ok());
+        bytes.push(match (byte, coded) {
+            (b'%', Some(coded)) => {
+                rest = behind.get(2..).unwrap_or_default();
+                coded
+            }
+            (b'+', _) => b' ',
+            // What is no escape stands for itself, and so does what follows it.
+            _ => byte,
+        });
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

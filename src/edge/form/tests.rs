@@ -149,3 +149,38 @@ fn where_a_chunk_ends_changes_nothing() {
         assert!(!scan.finds_override(first.as_bytes()) && !scan.finds_override(b"the rest"), "{padding}");
     }
 }
+
+#[test]
+fn a_part_header_of_broken_lines_shows_wherever_the_chunks_end() {
+    let long = format!("X: {}Content-Disposition: form-data; name=\"_me\r\nthod\"\r\n\r\nDELETE", "x".repeat(5117));
+    let late = format!("Content-Disposition: form-data; name=\"_me\r\nthod\"{}:\r\n\r\nDELETE", "x".repeat(5117));
+    for part in [
+        "--x\r\nContent-Disposition: form-data; name=\"_me\r\nthod\"\r\n\r\nDELETE",
+        "--x\ncontent-disposition: form-data; name=\"_me\nthod\"\n\nDELETE",
+        "--x\r\nContent-Disposition: form-data; na\r\nme=\"_method\"\r\n\r\nDELETE",
+        "--x\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=_me\r\nthod\r\n\r\nDELETE",
+        "--x\r\nContent-Disposition: form-data; name=\"_me\r\nthod\"\0:\r\n\r\nDELETE",
+        "--x\r\nContent-Disposition: form-data;\r\r\n\r\r\nna\nme=_method\r\n\r\nDELETE",
+        &long,
+        &late,
+    ] {
+        for size in [1, 2, 7, 64, part.len()] {
+            let mut scan = Scan::of_parts();
+            assert!(part.as_bytes().chunks(size).any(|chunk| scan.finds_override(chunk)), "{part} by {size}");
+        }
+    }
+    for part in [
+        "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nsome text\r\nof two lines\r\n--x--",
+        "--x\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\nContent-Type: text/plain\r\n\r\n\0\0\r\n--x--",
+        "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nThe content-disposition: of this\nis text\r\n--x--",
+    ] {
+        let mut scan = Scan::of_parts();
+        assert!(!scan.finds_override(part.as_bytes()), "{part}");
+    }
+}
+
+#[test]
+fn a_name_in_utf_16_escapes_shows() {
+    assert!(Scan::of_fields().finds_override(b"a=1&%u0058-HTTP-Method-Override=DELETE"));
+    assert!(!Scan::of_fields().finds_override(b"{\"a\": \"50% up\", \"b\": \"=\"}"));
+}

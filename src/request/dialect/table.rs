@@ -34,6 +34,7 @@ pub(super) const STRICT: Traits = Traits {
     negotiation: Either,
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: true,
 };
 
 /// ASP.NET Core, «Routing»: literals are matched without case, a slash at the end does not count. Kestrel decodes all
@@ -55,6 +56,7 @@ pub(super) const ASPNET: Traits = Traits {
     negotiation: Exact,
     parameter_case: Folded,
     reads_forms: false,
+    reads_json: false,
 };
 
 /// IIS with ASP.NET: routing as above, and files of NTFS below it. Windows cuts dots and blanks at the end of names,
@@ -89,6 +91,7 @@ pub(super) const IIS: Traits = Traits {
     negotiation: Exact,
     parameter_case: Folded,
     reads_forms: true,
+    reads_json: false,
 };
 
 /// Tomcat takes `;…` out of every segment before it maps the path (Servlet 6.0, section 3.5), whatever the
@@ -111,6 +114,7 @@ pub(super) const TOMCAT: Traits = Traits {
     negotiation: Exact,
     parameter_case: Exact,
     reads_forms: false,
+    reads_json: false,
 };
 
 /// Spring MVC matched `/secret.json` as `/secret` by default until 5.3 and `/secret/` until 6.0, and may be set to
@@ -133,6 +137,7 @@ pub(super) const SPRING: Traits = Traits {
     negotiation: Exact,
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: false,
 };
 
 /// Apache and FPM run the first script of a path, what follows is `PATH_INFO` (`AcceptPathInfo`,
@@ -140,7 +145,8 @@ pub(super) const SPRING: Traits = Traits {
 /// `/secret.php` and `/report.pdf` for `/secret` and `/report`, `/secret/more` with the rest as `PATH_INFO`; `try_files`
 /// does the like, or the other way round. Symfony and Laravel match the decoded
 /// path, with case; files are found without case on macOS and Windows, where dots at the end do not count either.
-/// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`.
+/// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`; Laravel takes JSON for
+/// a form.
 pub(super) const PHP: Traits = Traits {
     word: "php",
     case: Either,
@@ -157,6 +163,7 @@ pub(super) const PHP: Traits = Traits {
     negotiation: Either,
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: true,
 };
 
 /// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`, Flask serves both
@@ -178,6 +185,7 @@ pub(super) const WSGI: Traits = Traits {
     negotiation: Exact,
     parameter_case: Exact,
     reads_forms: false,
+    reads_json: false,
 };
 
 /// Express: a router ignores case and a slash at the end unless it is told `caseSensitive` and `strict`; it matches
@@ -199,6 +207,7 @@ pub(super) const EXPRESS: Traits = Traits {
     negotiation: Exact,
     parameter_case: Exact,
     reads_forms: true,
+    reads_json: false,
 };
 
 /// nginx decodes once, `%2F` included, before it looks for a `location`; `~*` ignores case. `index` and `try_files`
@@ -220,4 +229,5 @@ pub(super) const NGINX: Traits = Traits {
     negotiation: Exact,
     parameter_case: Exact,
     reads_forms: false,
+    reads_json: false,
 };

@@ -42,6 +42,7 @@ fn strict_sees_whatever_another_dialect_gives_a_meaning() {
         }
         assert!(traits.endings.iter().all(|ending| strict.endings.contains(ending)), "{word}");
         assert!(strict.reads_forms || !traits.reads_forms, "{word}");
+        assert!(strict.reads_json || !traits.reads_json, "{word}");
     }
 }
 

@@ -32,3 +32,46 @@ fn a_field_is_forwarded_only_if_no_server_takes_it_for_the_gateways() {
         assert_eq!(rules.fate(name), fate, "{name}");
     }
 }
+
+#[test]
+fn no_field_speaks_of_another_url_or_client() {
+    let rules = HeaderRules::default();
+    for name in [
+        "X-Script-Name",
+        "X-Rewrite-Uri",
+        "X-Envoy-Original-Path",
+        "X-Original-Prefix",
+        "X-Waws-Unencoded-Url",
+        "X-ProxyContextPath",
+        "X-Ingress-Path",
+        "X-Url-Scheme",
+        "X-Http-Host-Override",
+        "X-Host-Override",
+        "X-Forwarded",
+        "X-Original-HTTP-Method",
+        "CF-Connecting-IP",
+        "X-Originating-IP",
+        "X-Remote-IP",
+        "X-Remote-Addr",
+        "Fastly-Client-IP",
+        "X-Azure-ClientIP",
+        "X-Azure-SocketIP",
+        "Script-Name",
+        "Path-Info",
+        "Request-Uri",
+        "Base-Url",
+        "MS-ASPNETCORE-CLIENTCERT",
+        "X-Original-URL",
+        "X-Original-Host",
+    ] {
+        assert_eq!(rules.fate(name), Fate::Drop, "{name}");
+        assert_eq!(rules.fate(&name.replace('-', "_")), Fate::Drop, "{name}");
+    }
+    for name in ["X-Tunneled-Method", "X-Goog-Method-Override", "X-HTTP-Method-Overrides", "X-Method-Override"] {
+        assert_eq!(rules.fate(name), Fate::MethodOverride, "{name}");
+        assert_eq!(rules.fate(&name.replace('-', "_")), Fate::MethodOverride, "{name}");
+    }
+    for name in ["X-Origin", "X-Remote", "Path", "Host", "X-Azure-FDID", "Method"] {
+        assert_eq!(rules.fate(name), Fate::Forward, "{name}");
+    }
+}

@@ -1,17 +1,19 @@
 //! Which parameters the gateway sees.
 
-use super::{scope, single, without};
+use super::{cookies_name, decode, form_method_overrides, form_names, read, scope, single, without};
 use crate::request::{Reading, RejectedRequest};
 
 #[test]
 fn a_parameter_that_counts_stands_there_once() {
-    let table: [(&str, Result<Option<&str>, RejectedRequest>); 6] = [
+    let table: [(&str, Result<Option<&str>, RejectedRequest>); 8] = [
         ("access_token=a%2Eb", Ok(Some("a.b"))),
         ("x=1", Ok(None)),
         ("access_token=a&access_token=b", Err(RejectedRequest::RepeatedParameter)),
         ("access_token=a&ACCESS_TOKEN=b", Err(RejectedRequest::RepeatedParameter)),
         ("access_token=a&access%5ftoken=b", Err(RejectedRequest::RepeatedParameter)),
         ("access_token=a&access.token=b", Err(RejectedRequest::RepeatedParameter)),
+        ("access_token=a&access_token[]=b", Err(RejectedRequest::RepeatedParameter)),
+        ("[access_token]=a&access_token=b", Err(RejectedRequest::RepeatedParameter)),
     ];
     for (query, expected) in table {
         let found = single(query, "access_token").map(|value| value.map(|value| value.into_owned()));
@@ -61,5 +63,51 @@ fn a_scope_is_what_every_server_reads() {
         let found = scope(query, "workspace", if folds { Reading::Folded } else { Reading::Exact })
             .map(|value| value.map(|value| value.into_owned()));
         assert_eq!(found, expected.map(|value| value.map(str::to_owned)), "{query}");
+    }
+}
+
+#[test]
+fn a_parameter_that_counts_is_not_one_of_too_many() {
+    for piece in ["a&", "&", ";", "a=b&"] {
+        let most = piece.repeat(255) + "ws=w1";
+        let more = piece.repeat(256) + "ws=w1";
+        assert_eq!(scope(&more, "ws", Reading::Exact), Err(RejectedRequest::AmbiguousScope), "{piece}");
+        assert_eq!(single(&more, "ws"), Err(RejectedRequest::RepeatedParameter), "{piece}");
+        assert!(form_names(more.as_bytes(), "other"), "{piece}");
+        assert!(single(&most, "ws").is_ok_and(|found| found.as_deref() == Some("w1")), "{piece}");
+        assert!(!form_names(most.as_bytes(), "other"), "{piece}");
+    }
+}
+
+#[test]
+fn a_name_has_no_escape_that_only_some_servers_know() {
+    for query in ["%u0058-HTTP-Method-Override=DELETE", "a=1&%u0074enant=w1", "a;%U0074enant", "10%=1", "x=1&%4", "%g1"]
+    {
+        assert_eq!(read(query.as_bytes()), Err(RejectedRequest::Query), "{query}");
+        let refused = form_method_overrides(query.as_bytes(), &mut Vec::new());
+        assert_eq!(refused, Err(RejectedRequest::MethodOverride), "{query}");
+        assert!(form_names(query.as_bytes(), "other"), "{query}");
+    }
+    for query in ["a=10%", "a=%u0058&b=2", "%41=1", "a=1=%"] {
+        assert_eq!(read(query.as_bytes()), Ok(query));
+    }
+}
+
+#[test]
+fn what_is_no_escape_stands_for_itself() {
+    for (written, expected) in
+        [("a%2Eb+c", "a.b c"), ("%u0041", "%u0041"), ("%zz%41", "%zzA"), ("%4%41", "%4A"), ("%%41", "%A"), ("%", "%")]
+    {
+        assert_eq!(decode(written), expected, "{written}");
+    }
+}
+
+#[test]
+fn a_cookie_may_be_taken_for_a_parameter() {
+    for cookies in ["ws=w2", "a=b; ws=w2", "a=b;WS=w2", "a=b; ws[0]=w2", "a=b; %77s=w2", "a=b, ws=w2", "ws"] {
+        assert!(cookies_name(cookies.as_bytes(), "ws"), "{cookies}");
+    }
+    for cookies in ["", "a=ws", "wsx=1; xws=2", "a=b=ws"] {
+        assert!(!cookies_name(cookies.as_bytes(), "ws"), "{cookies}");
     }
 }

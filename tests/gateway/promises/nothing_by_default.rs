@@ -61,6 +61,16 @@ fn a_tunnel_is_refused_by_a_decision_like_everything_else() {
 }
 
 #[test]
+fn only_get_opens_a_websocket() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user"]);
+    let headers = [token.as_str(), "Connection: Upgrade", "Upgrade: websocket"];
+    assert_eq!(ask(scene.at(), request("HEAD /socket", &headers, b"")).status, 200);
+    let seen = scene.origin.last();
+    assert_eq!((seen.header("upgrade"), seen.header("connection")), (None, None));
+}
+
+#[test]
 fn an_upgrade_to_anything_but_a_websocket_is_a_plain_request() {
     let scene = Scene::strict(Origin::start()).start();
     let token = scene.bearer(&["user"]);

@@ -339,3 +339,35 @@ fn a_body_without_a_media_type_is_looked_at_like_a_form() {
     assert_eq!(ask(scene.at(), request("POST /t1/things", &[&token], &body)).status, 200);
     assert_eq!(scene.origin.last().body, body);
 }
+
+#[test]
+fn a_name_that_a_part_spreads_over_two_lines_is_cut() {
+    let scene = Scene::strict(Origin::start()).start();
+    let token = scene.bearer(&["user", "remover"]);
+    for name in ["name=\"_me\r\nthod\"", "name=\"_me\nthod\"", "na\r\nme=\"_method\""] {
+        let answer = ask(scene.at(), request("POST /t1/things", &[&token, MULTIPART], &multipart(name, 10)));
+        assert_eq!(answer.status, 400, "{name:?}");
+    }
+    assert_eq!(ask(scene.at(), request("POST /t1/things?%u0058-HTTP-Method-Override=PUT", &[&token], b"")).status, 400);
+    let answer = ask(scene.at(), request("POST /t1/things", &[&token, FORM], b"%u0058-HTTP-Method-Override=DELETE"));
+    assert_eq!(answer.status, 400);
+}
+
+#[test]
+fn an_override_in_json_is_cut_where_it_shows() {
+    let body = br#"{"a": "_method", "\u005fmethod" : "DELETE"}"#;
+    for overrides in ["reject", "strip", "evaluate"] {
+        let scene = Scene::strict(Origin::start()).with("api/method-overrides", json!(overrides)).start();
+        let token = scene.bearer(&["user", "remover"]);
+        let kinds = ["Content-Type: application/json", "Content-Type: application/vnd.api+json; charset=utf-8"];
+        for kind in kinds {
+            let fine = br#"{"a": "_method", "b": {"method": "DELETE"}}"#;
+            assert_eq!(ask(scene.at(), request("POST /t1/things", &[&token, kind], fine)).status, 200, "{kind}");
+            assert_eq!(scene.origin.last().body, fine);
+        }
+        for kind in kinds {
+            let answer = ask(scene.at(), request("POST /t1/things", &[&token, kind], body));
+            assert_eq!(answer.status, 400, "{overrides} {kind}");
+        }
+    }
+}

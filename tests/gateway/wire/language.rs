@@ -96,6 +96,8 @@ fn a_scope_in_the_query_is_read_as_every_server_reads_it() {
         ("GET /t1/lists?workspace=w1&Workspace=w3", 400, "bad-request"),
         ("GET /t1/lists?workspace[]=w1", 400, "bad-request"),
         ("GET /t1/lists?workspace=w1;x=y", 400, "bad-request"),
+        ("GET /t1/lists?workspace=w1&%u0077orkspace=w3", 400, "bad-request"),
+        (&format!("GET /t1/lists?{}workspace=w1", "a&".repeat(256)), 400, "bad-request"),
     ];
     for (line, status, reason) in table {
         let answer = get(&scene, line, &["lister"]);
@@ -106,6 +108,21 @@ fn a_scope_in_the_query_is_read_as_every_server_reads_it() {
     }
     let stranger = ask(scene.at(), request("GET /t1/lists?workspace=w1&workspace=w3", &[], b""));
     assert_eq!(stranger.reason(), "unauthenticated", "routes are not told to strangers");
+}
+
+#[test]
+fn a_scope_in_the_query_stands_nowhere_else() {
+    let scene = scene_with(Origin::start()).start();
+    let token = scene.bearer(&["lister"]);
+    let ask_with = |field: &str, body: &[u8]| {
+        ask(scene.at(), request("GET /t1/lists?workspace=w1", &[&token, field], body)).status
+    };
+    for cookie in ["workspace=w3", "a=b; Workspace[]=w3"] {
+        assert_eq!(ask_with(&format!("Cookie: {cookie}"), b""), 400, "{cookie}");
+    }
+    assert_eq!(ask_with("Accept: */*", b"workspace=w3"), 400);
+    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(ask_with("Cookie: a=b; workspaces=w3", b""), 200);
 }
 
 #[test]

@@ -147,7 +147,12 @@ fn a_request_has_one_credential() {
         assert_eq!(answer.status, 401, "{wrong:?}");
         assert_eq!(record(&scene, &answer)["detail"], "several-credentials", "{wrong:?}");
     }
-    for target in ["/socket?access_token=a.b.c", "/t1/things?access_token=a.b.c"] {
+    for target in [
+        "/socket?access_token=a.b.c",
+        "/t1/things?access_token=a.b.c",
+        "/t1/things?[access_token]=a",
+        "/t1/things?access_token[]=a",
+    ] {
         let answer = ask(scene.at(), request(&format!("GET {target}"), &[&key], b""));
         assert_eq!(record(&scene, &answer)["detail"], "several-credentials", "{target}");
     }
