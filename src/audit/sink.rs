@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use self::queue::Shared;
+use self::queue::{Order, Shared};
 use self::segment::Segment;
 use super::Outcome;
 use super::record::{self, Sort};
@@ -118,6 +118,14 @@ impl Sink {
         Ok(Self { shared: Some(shared), plan })
     }
 
+    /// Whether a sink of `plan` could be opened once no other process writes to its file.
+    ///
+    /// # Errors
+    /// The folder is none, or the file is there and cannot be written to.
+    pub fn check(plan: &SinkPlan) -> io::Result<()> {
+        if let Target::File(path) = &plan.target { segment::check(path) } else { Ok(()) }
+    }
+
     /// Queues a record of `outcome`.
     pub fn record(&self, sort: Sort, outcome: &Outcome<'_>) {
         let Some(shared) = &self.shared else { return };
@@ -146,7 +154,27 @@ impl Sink {
     /// Opens the file anew before the next record, for a log rotation that has renamed it.
     pub fn reopen(&self) {
         if let Some(shared) = &self.shared {
-            shared.reopen();
+            shared.order(Order::Reopen);
+        }
+    }
+
+    /// Makes room for a process that goes on with the file of this one: the live file gets its final name, under which
+    /// this process writes its last records. An output that is no file on a disk stays as it is.
+    ///
+    /// # Errors
+    /// The file cannot be written or renamed now; it may be half done until [`Sink::take_back`].
+    pub async fn hand_over(&self) -> io::Result<()> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let (told, wait) = oneshot::channel();
+        shared.order(Order::HandOver(told));
+        let done = tokio::time::timeout(self.plan.patience, wait).await;
+        done.map_err(|_| io::ErrorKind::TimedOut)?.map_err(|_| io::Error::other("it has ended"))?
+    }
+
+    /// Goes on with a live file where the process that it made room for does not.
+    pub fn take_back(&self) {
+        if let Some(shared) = &self.shared {
+            shared.order(Order::TakeBack);
         }
     }
 

@@ -23,6 +23,10 @@ pub struct Verification {
     /// The chain before the last line that was wrong: the next one may follow that.
     before: Option<Link>,
     segment: u64,
+    /// The line of this segment from which another process may go on.
+    handover: Option<Link>,
+    /// The last line of the chain, and whether it is an end.
+    last: (Place, bool),
     doubt: Option<Doubt>,
     open: HashMap<u128, Place>,
     report: Report,
@@ -53,6 +57,11 @@ pub struct Report {
     pub torn: u64,
     /// Bytes behind the last whole line: it is being written, or a crash has cut it.
     pub unfinished: u64,
+    /// Segments that do not end although another process goes on from them, each with its last line: its process was
+    /// killed, writes still, or the end was cut off.
+    pub not_ended: Vec<(u64, Place)>,
+    /// Whether the last segment has its end: its process has ended in order.
+    pub ended: bool,
     /// Where the chain ends.
     pub end: Option<Link>,
     /// Where the value stands that was expected.
@@ -74,6 +83,8 @@ struct Doubt {
 #[derive(Deserialize)]
 struct Begun {
     number: u64,
+    #[serde(default)]
+    why: String,
     previous: String,
     torn: u64,
     torn_sha256: Option<String>,
@@ -87,6 +98,8 @@ struct Lost {
 
 /// Lines longer than this are none of ours.
 const LONGEST: u64 = 1 << 20;
+
+const ENDS_IN_DOUBT: &str = "the file ends in what is no line of the chain";
 
 /// The most decisions without an outcome that are remembered: about 100 MB.
 const MOST_OPEN: usize = 1 << 20;
@@ -105,7 +118,6 @@ impl Verification {
     /// # Errors
     /// The file cannot be read.
     pub fn file(&mut self, name: &str, mut from: impl BufRead, mut progress: impl FnMut(usize)) -> io::Result<()> {
-        self.leave_file();
         self.files.push(name.into());
         self.at = Place { file: self.files.len() - 1, line: 0 };
         let mut line = Vec::new();
@@ -127,7 +139,7 @@ impl Verification {
     pub fn end(mut self) -> (Report, Vec<Box<str>>) {
         if let Some(doubt) = self.doubt.take() {
             if doubt.lines == 1 && doubt.last != b'\n' {
-                self.report.unfinished = doubt.length;
+                self.report.unfinished += doubt.length;
             } else {
                 self.fault(FaultSort::Altered, doubt.place, "it is no line of the chain".to_owned());
             }
@@ -141,14 +153,7 @@ impl Verification {
         }
         let mut open: Vec<(u128, Place)> = self.open.into_iter().collect();
         open.sort_by_key(|(_, place)| *place);
-        (Report { without_outcome: open, end: self.link, ..self.report }, self.files)
-    }
-
-    fn leave_file(&mut self) {
-        if let Some(doubt) = self.doubt.take() {
-            let message = "the file ends in what is no line of the chain".to_owned();
-            self.fault(FaultSort::Truncated, doubt.place, message);
-        }
+        (Report { without_outcome: open, ended: self.last.1, end: self.link, ..self.report }, self.files)
     }
 
     fn line(&mut self, line: &[u8]) {
@@ -165,6 +170,10 @@ impl Verification {
                 }
             }
         } else if self.belongs(&sealed) {
+            self.last = (self.at, sealed.record() == recover::END.as_bytes());
+            if sealed.record() == recover::HANDOVER.as_bytes() {
+                self.handover = Some(sealed.link);
+            }
             self.count(&sealed, line);
         }
     }
@@ -178,7 +187,9 @@ impl Verification {
         };
         let follows = sealed.follows(last.hash) && sealed.link.seq == last.seq + 1;
         if let Some(doubt) = self.doubt.take() {
-            let (sort, message) = if follows {
+            let (sort, message) = if doubt.place.file != self.at.file {
+                (FaultSort::Truncated, ENDS_IN_DOUBT)
+            } else if follows {
                 (FaultSort::Inserted, "what stands here was not written by the gateway")
             } else {
                 (FaultSort::Altered, "it is no line of the chain any more")
@@ -235,10 +246,20 @@ impl Verification {
             let message = "the first line of a segment is not as it was written".to_owned();
             return self.fault(FaultSort::Altered, self.at, message);
         };
+        let number = begun.number;
+        let from = self.handover.filter(|from| from.hash == previous && sealed.link.seq == from.seq + 1);
+        let branches = from.is_some() && number == self.segment + 1;
+        if branches && let Some(doubt) = self.doubt.take_if(|doubt| doubt.place.file != self.at.file) {
+            // Its process writes it now, or was killed: no line tells of it.
+            self.report.unfinished += doubt.length;
+        }
         self.torn(begun);
         self.report.lost += begun.lost;
-        let number = begun.number;
+        if !self.last.1 && self.link.is_some() && (branches || begun.why == "start") {
+            self.report.not_ended.push((self.segment, self.last.0));
+        }
         match self.link {
+            Some(_) if branches => {}
             None => {
                 if let Some(since) = self.since.filter(|since| *since != previous) {
                     let message = format!("segment {number} does not follow the chain value {since}");
@@ -272,6 +293,9 @@ impl Verification {
         let (first, _) = self.report.segments.unwrap_or((number, number));
         self.report.segments = Some((first, number));
         (self.link, self.before, self.segment) = (Some(sealed.link), None, number);
+        self.last = (self.at, false);
+        // A segment that goes on behind a failure has its own number again.
+        self.handover = self.handover.filter(|_| begun.why == recover::RESUMED);
     }
 
     /// Settles what stands before a segment and is no line: the segment tells of it, or somebody has put it there.
@@ -286,6 +310,8 @@ impl Verification {
         let place = self.doubt.take().map_or(self.at, |doubt| doubt.place);
         if as_told {
             self.report.torn += begun.torn;
+        } else if place.file != self.at.file {
+            self.fault(FaultSort::Truncated, place, ENDS_IN_DOUBT.to_owned());
         } else {
             let message = "what stands before a segment is not what the segment tells of".to_owned();
             self.fault(FaultSort::Altered, place, message);

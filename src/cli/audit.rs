@@ -157,7 +157,8 @@ fn text(report: &Report, files: &[Box<str>], list: bool) -> String {
         line("help", fault.sort.help().to_owned());
     }
     let segments = report.segments.map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
-    line("segments", format!("{segments}, files: {}", files.len()));
+    let last = if report.ended { "has ended" } else { "is being written, or its process was killed" };
+    line("segments", format!("{segments}, files: {}; the last one {last}", files.len()));
     let (decisions, outcomes, exchanges) = (report.decisions, report.outcomes, report.exchanges);
     line("records", format!("{decisions} decisions, {outcomes} outcomes, {exchanges} with both in one line"));
     line("open", format!("{} decisions without an outcome", report.without_outcome.len()));
@@ -179,6 +180,10 @@ fn text(report: &Report, files: &[Box<str>], list: bool) -> String {
     if report.unfinished > 0 {
         line("unfinished", format!(" the last {} bytes: being written, or cut by a crash", report.unfinished));
     }
+    for (segment, place) in &report.not_ended {
+        let message = "its process was killed, writes still, or the end is cut off";
+        line("not ended", format!("segment {segment}, {}: {message}", at(*place, files)));
+    }
     if let Some(place) = report.expected {
         line("expected", format!("the kept value stands at {}", at(place, files)));
     }
@@ -199,6 +204,8 @@ fn as_json(report: &Report, files: &[Box<str>], list: bool) -> Value {
     let open = report.without_outcome.iter();
     let open: Vec<Value> =
         open.map(|(id, place)| json!({ "id": DecisionId(*id).to_string(), "place": at(*place, files) })).collect();
+    let not_ended = report.not_ended.iter();
+    let not_ended = not_ended.map(|(segment, place)| json!({ "segment": segment, "place": at(*place, files) }));
     let mut value = json!({
         "sound": report.faults.is_empty(),
         "faults": faults,
@@ -215,6 +222,8 @@ fn as_json(report: &Report, files: &[Box<str>], list: bool) -> Value {
         "lost": report.lost,
         "torn_bytes": report.torn,
         "unfinished_bytes": report.unfinished,
+        "not_ended": not_ended.collect::<Vec<Value>>(),
+        "ended": report.ended,
         "expected": report.expected.map(|place| at(place, files)),
         "seq": report.end.map(|end| end.seq),
         "chain": report.end.map(|end| end.hash),

@@ -24,6 +24,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 
 use crate::admin::listen::bind_unix;
+use crate::audit::Sink;
 use crate::edge::lifecycle::HandOver;
 
 /// How long either process waits for the other one.
@@ -44,22 +45,30 @@ pub(super) struct Shared {
     sockets: Vec<OwnedFd>,
     /// Set with the word of the new process.
     gone: Arc<AtomicBool>,
+    audit: Arc<Sink>,
     wait: Duration,
 }
 
 impl Shared {
     /// What SIGQUIT hands over through a socket at `path`.
-    pub(super) fn new(path: &Path, sockets: Vec<(String, OwnedFd)>, gone: Arc<AtomicBool>) -> Result<Self, String> {
+    pub(super) fn new(
+        path: &Path,
+        sockets: Vec<(String, OwnedFd)>,
+        gone: Arc<AtomicBool>,
+        audit: Arc<Sink>,
+    ) -> Result<Self, String> {
         let (names, sockets): (Vec<String>, Vec<OwnedFd>) = sockets.into_iter().unzip();
         if names.len() > MOST {
             return Err(format!("`upgrade-socket` can hand over {MOST} listeners, and there are {}", names.len()));
         }
-        Ok(Self { path: path.to_owned(), names, sockets, gone, wait: WAIT })
+        Ok(Self { path: path.to_owned(), names, sockets, gone, audit, wait: WAIT })
     }
 
     /// Serves one connection: whether a process that serves is on the other end.
     async fn offer(&self, mut stream: UnixStream) -> io::Result<()> {
         is_same_user(&stream)?;
+        let no_room = |error| io::Error::other(format!("the audit file cannot be handed over: {error}"));
+        self.audit.hand_over().await.map_err(no_room)?;
         let mut names = serde_json::to_vec(&self.names)?;
         names.push(b'\n');
         let sockets: Vec<_> = self.sockets.iter().map(AsFd::as_fd).collect();
@@ -80,11 +89,14 @@ impl Shared {
     async fn succeeded(&self, listener: &UnixListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => match timeout(self.wait, self.offer(stream)).await {
-                    Ok(Ok(())) => return,
-                    Ok(Err(error)) => tracing::warn!(%error, "the new process does not serve, this one goes on"),
-                    Err(_) => tracing::warn!("the new process does not serve in time, this one goes on"),
-                },
+                Ok((stream, _)) => {
+                    match timeout(self.wait, self.offer(stream)).await {
+                        Ok(Ok(())) => return,
+                        Ok(Err(error)) => tracing::warn!(%error, "the new process does not serve, this one goes on"),
+                        Err(_) => tracing::warn!("the new process does not serve in time, this one goes on"),
+                    }
+                    self.audit.take_back();
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the upgrade socket cannot accept");
                     sleep(POLL).await;
@@ -109,6 +121,7 @@ impl HandOver for Shared {
         tracing::info!(%path, "waiting for the process that takes over");
         if timeout(self.wait, self.succeeded(&listener)).await.is_err() {
             tracing::warn!(%path, "no process took over, serving goes on");
+            self.audit.take_back();
             return false;
         }
         self.gone.store(true, Ordering::Release);

@@ -95,9 +95,9 @@ impl Gateway {
             tracing::warn!("{shortage}");
         }
         let metrics = Arc::new(Metrics::new());
-        let sink = Sink::open(plans::sink(&settings.audit))
-            .map_err(|error| format!("the audit records cannot be written: {error}"))?;
-        let sink = Arc::new(sink);
+        let no_audit = |error| format!("the audit records cannot be written: {error}");
+        let audit = plans::sink(&settings.audit);
+        Sink::check(&audit).map_err(no_audit)?;
         let generation = Arc::new(Generation::default());
         let believed = Believed::open(settings, &generation)?;
         let Believed { feeds, asked, key_files } = &believed;
@@ -109,9 +109,12 @@ impl Gateway {
         let client_cas = ClientCaFiles::open(settings)?;
         let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
         let mut sockets = sockets(&apis, feeds)?;
+        // The process before this one has made room by now; where something fails below, this file ends before that one
+        // hears of it.
+        let sink = Arc::new(Sink::open(audit).map_err(no_audit)?);
         let bounds = sockets.listeners(settings, &client_cas, &reached)?;
         let admin = sockets.admin(settings)?;
-        let shared = succession::shared(settings, &bounds, &admin)?;
+        let shared = succession::shared(settings, &bounds, &admin, &sink)?;
         let admin_address = admin.address();
         let listeners: Vec<(Box<str>, SocketAddr)> = bounds
             .iter()

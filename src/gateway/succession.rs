@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admin::Admin;
+use crate::audit::Sink;
 use crate::edge::Reached;
 use crate::edge::api::Api;
 use crate::edge::lifecycle::HandOver;
@@ -82,6 +83,7 @@ pub(super) fn shared(
     settings: &Settings,
     bounds: &[Bound],
     admin: &Admin,
+    audit: &Arc<Sink>,
 ) -> Result<Option<Arc<dyn HandOver>>, String> {
     let Some(path) = &settings.upgrade_socket else { return Ok(None) };
     let failed = |error| format!("the listeners cannot be shared: {error}");
@@ -91,7 +93,7 @@ pub(super) fn shared(
     }
     let (socket, left) = admin.share().map_err(failed)?;
     sockets.push((admin_name(settings), socket));
-    Ok(Some(Arc::new(Shared::new(path, sockets, left)?)))
+    Ok(Some(Arc::new(Shared::new(path, sockets, left, Arc::clone(audit))?)))
 }
 
 /// The issuers' keys and the upstreams' addresses, which services of the process fetch later else.

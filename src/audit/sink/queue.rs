@@ -1,5 +1,6 @@
 //! Queue: the records that wait for the writer, and those that wait for the disk with them.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -56,7 +57,7 @@ struct Queue {
     idle: bool,
     /// A wait for room has run out since the writer last made some.
     stalled: bool,
-    reopen: bool,
+    orders: Vec<Order>,
     closed: bool,
     ended: bool,
 }
@@ -68,7 +69,18 @@ pub(super) struct Batch {
     pub(super) count: u64,
     pub(super) waiters: Vec<oneshot::Sender<bool>>,
     pub(super) dropped: u64,
-    pub(super) reopen: bool,
+    pub(super) orders: Vec<Order>,
+}
+
+/// Order: what the writer does with its file before it writes what waits.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Open it anew where somebody has renamed it.
+    Reopen,
+    /// Make room for another process, and say whether there is.
+    HandOver(oneshot::Sender<io::Result<()>>),
+    /// Write the live file again: the other process does not.
+    TakeBack,
 }
 
 /// The most memory that an empty batch keeps.
@@ -127,9 +139,15 @@ impl Shared {
         }
     }
 
-    /// Asks the writer to open the file anew.
-    pub(super) fn reopen(&self) {
-        self.lock().reopen = true;
+    /// Asks the writer to do something with its file.
+    pub(super) fn order(&self, order: Order) {
+        let mut queue = self.lock();
+        // Nobody carries it out any more: whoever waits for it hears so.
+        if queue.ended {
+            return;
+        }
+        queue.orders.push(order);
+        drop(queue);
         self.filled.notify_one();
     }
 
@@ -149,7 +167,7 @@ impl Shared {
         queue.stalled = false;
         self.stuck.store(false, Ordering::Relaxed);
         self.progress.notify_all();
-        while queue.waiting == 0 && !queue.reopen && !queue.closed {
+        while queue.waiting == 0 && queue.orders.is_empty() && !queue.closed {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 break;
@@ -165,9 +183,9 @@ impl Shared {
         std::mem::swap(&mut queue.waiters, &mut batch.waiters);
         queue.writing = std::mem::take(&mut queue.waiting);
         batch.count = u64::try_from(queue.writing).unwrap_or(u64::MAX);
-        batch.reopen = std::mem::take(&mut queue.reopen);
+        std::mem::swap(&mut queue.orders, &mut batch.orders);
         batch.dropped = std::mem::take(&mut queue.dropped);
-        queue.writing > 0 || batch.reopen || batch.dropped > 0 || !queue.closed
+        queue.writing > 0 || !batch.orders.is_empty() || batch.dropped > 0 || !queue.closed
     }
 
     /// Takes no more records and waits until all are written; how many were not before `within` was over.
@@ -195,6 +213,7 @@ impl Shared {
         let mut queue = self.lock();
         queue.ended = true;
         queue.waiters.clear();
+        queue.orders.clear();
         drop(queue);
         self.progress.notify_all();
     }

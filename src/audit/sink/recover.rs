@@ -8,10 +8,12 @@ use std::path::Path;
 use crate::audit::chain::{Hash, Hashing, Link, Sealed};
 
 /// Tail: where the chain of a file ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Tail {
     /// The last whole line; `None` where there is none.
     pub(super) link: Option<Link>,
+    /// The line from which another process may go on, where the file has not ended.
+    pub(super) handover: Option<Link>,
     /// The number of the last segment that begins in the file.
     pub(super) segment: Option<u64>,
     /// The bytes behind the last whole line, and their hash.
@@ -24,8 +26,8 @@ impl Tail {
     /// The tail of a file; what a crash has left behind the last whole line is torn.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        let mut tail = Self { link: None, segment: None, torn: None, open: false };
-        let mut whole = 0;
+        let mut tail = Self::default();
+        let (mut whole, mut ended) = (0, false);
         let mut lines = Backwards { file, at: length, kept: Vec::new() };
         while let Some((begin, line)) = lines.next()? {
             let terminated = line.ends_with(b"\n");
@@ -34,10 +36,16 @@ impl Tail {
                 tail.link = Some(sealed.link);
                 whole = begin + u64::try_from(line.len()).unwrap_or(u64::MAX);
                 tail.open = !terminated;
+                ended = sealed.record() == END.as_bytes();
+            }
+            if sealed.record() == HANDOVER.as_bytes() && !ended && tail.handover.is_none() {
+                tail.handover = Some(sealed.link);
             }
             if sealed.record() == b"segment" {
                 tail.segment = number(&line);
-                break;
+                if !is_resumed(&line) {
+                    break;
+                }
             }
         }
         if whole < length {
@@ -49,9 +57,9 @@ impl Tail {
         Ok(tail)
     }
 
-    /// The end of the newest finished file beside `path`: `audit-000007.jsonl`, and as logrotate names them,
+    /// The tail of the newest finished file beside `path`: `audit-000007.jsonl`, and as logrotate names them,
     /// `audit.jsonl.1`.
-    pub(super) fn before(path: &Path) -> Option<(Link, u64)> {
+    pub(super) fn before(path: &Path) -> Option<Self> {
         let (own, stem) = (path.file_name()?.as_encoded_bytes(), path.file_stem()?.as_encoded_bytes());
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let beside = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).filter(|entry| {
@@ -69,9 +77,22 @@ impl Tail {
             Some((number(first)?, file))
         });
         let (_, newest) = begun.max_by_key(|(number, _)| *number)?;
-        let tail = Self::of(&newest).ok()?;
-        Some((tail.link?, tail.segment?))
+        Self::of(&newest).ok()
     }
+}
+
+/// The record of a line from which another process goes on.
+pub(crate) const HANDOVER: &str = "handover";
+
+/// The record of a line behind which its process writes nothing.
+pub(crate) const END: &str = "end";
+
+/// Why a segment line repeats its segment's number: behind a failure, in a file that another process has gone on from.
+pub(crate) const RESUMED: &str = "resumed";
+
+fn is_resumed(line: &[u8]) -> bool {
+    let why = format!("\"why\":\"{RESUMED}\"");
+    line.windows(why.len()).any(|window| window == why.as_bytes())
 }
 
 /// The number in the first line of a segment.

@@ -1,6 +1,6 @@
 //! Finished: the files that an audit file becomes when it is full or old.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,12 +48,17 @@ pub(super) fn prune(path: &Path, keep: u64) {
         .collect();
     finished.sort();
     let beyond = finished.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
-    for (_, old) in finished.into_iter().take(beyond) {
+    for (_, old) in finished.into_iter().take(beyond).filter(|(_, old)| !is_written(old)) {
         match fs::remove_file(&old) {
             Ok(()) => tracing::info!(path = %old.display(), "an old audit file was deleted, as `keep` says"),
             Err(error) => tracing::error!(path = %old.display(), %error, "an old audit file cannot be deleted"),
         }
     }
+}
+
+/// Whether a process that has handed over still writes to it.
+fn is_written(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Makes the names in the folder of `path` outlive a loss of power.

@@ -10,16 +10,22 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::Target;
-use super::recover::Tail;
+use super::recover::{RESUMED, Tail};
 use super::rotate::{self, Rotation};
 use crate::audit::Moment;
 use crate::audit::chain::{Hash, Link, Sealed};
+
+mod leave;
 
 /// Segment: an open output, and how far its chain has come.
 #[derive(Debug)]
 pub(super) struct Segment {
     file: File,
     path: Option<PathBuf>,
+    /// The live file's path, where another process may have it: then `path` is the file's final name.
+    home: Option<PathBuf>,
+    /// Whether that process does not go on, so that this one does.
+    returning: bool,
     /// Whether it is a file on a disk: only such a one can be made to last, read again and finished.
     regular: bool,
     rotation: Rotation,
@@ -33,6 +39,8 @@ pub(super) struct Segment {
     unsynced: u64,
     /// What of the last line got out, where it was not the whole line.
     torn: Vec<u8>,
+    /// What stands torn at the end of the file before this one, of which no line tells yet.
+    left: Option<(u64, Hash)>,
     standing: Standing,
     /// Records that were lost and that no line tells of yet.
     lost: u64,
@@ -94,6 +102,8 @@ impl Segment {
             regular: path.is_some() && file.metadata()?.is_file(),
             file,
             path,
+            home: None,
+            returning: false,
             rotation,
             link: Link::BEGIN,
             number: 0,
@@ -102,11 +112,15 @@ impl Segment {
             records: 0,
             unsynced: 0,
             torn: Vec::new(),
+            left: None,
             standing: Standing::Sound,
             lost: 0,
             not_before: None,
         };
-        if let Err(error) = segment.read_tail().and_then(|tail| segment.begin("start", tail)) {
+        if let Err(error) = segment.read_tail().and_then(|tail| {
+            let why = if tail.handover.is_some() { "upgrade" } else { "start" };
+            segment.begin(why, tail)
+        }) {
             tracing::error!(%error, "the audit cannot be written to");
         }
         Ok(Some(segment))
@@ -180,7 +194,8 @@ impl Segment {
         if self.regular
             && let Some(path) = &self.path
         {
-            if self.standing == Standing::Doubtful && self.records > 0 && is_open(&self.file, path) {
+            let own = self.home.is_none() && is_open(&self.file, path);
+            if self.standing == Standing::Doubtful && self.records > 0 && own {
                 rotate::finish(path, self.number)?;
                 self.records = 0;
                 tracing::error!(path = %path.display(), "what the disk did not confirm stays in a file of its own");
@@ -189,14 +204,13 @@ impl Segment {
             self.change_to(&path)?;
         }
         let tail = self.read_tail()?;
-        self.begin("failure", tail)
+        self.begin(if self.home.is_some() { RESUMED } else { "failure" }, tail)
     }
 
     /// Opens the path anew where somebody has renamed the file; where that fails the old one stays.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        let Some(path) = self.path.clone().filter(|path| !self.regular || !is_open(&self.file, path)) else {
-            return Ok(());
-        };
+        let due = |path: &PathBuf| self.home.is_none() && (!self.regular || !is_open(&self.file, path));
+        let Some(path) = self.path.clone().filter(due) else { return Ok(()) };
         if self.regular {
             // What was written before belongs to the disk before what follows does.
             self.sync()?;
@@ -208,9 +222,8 @@ impl Segment {
 
     /// Finishes the file where it is full or old, and begins the next one.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
-        let Some(path) = self.path.clone().filter(|_| self.regular && self.records > 0 && self.is_due()) else {
-            return Ok(());
-        };
+        let due = |_: &PathBuf| self.regular && self.home.is_none() && self.records > 0 && self.is_due();
+        let Some(path) = self.path.clone().filter(due) else { return Ok(()) };
         if !is_open(&self.file, &path) {
             return self.reopen();
         }
@@ -242,7 +255,11 @@ impl Segment {
         if self.regular && is_open(&self.file, path) {
             return Ok(());
         }
-        self.file = append_to(path)?;
+        let file = append_to(path)?;
+        if self.regular && !self.is_sound() {
+            self.left = Tail::of(&self.file).ok().and_then(|tail| tail.torn);
+        }
+        self.file = file;
         self.regular = self.file.metadata()?.is_file();
         self.records = 0;
         self.torn.clear();
@@ -254,18 +271,28 @@ impl Segment {
         let (Some(path), true) = (&self.path, self.regular) else {
             let torn = std::mem::take(&mut self.torn);
             let told = (!torn.is_empty()).then(|| (length(&torn), Hash::of(&[&torn])));
-            return Ok(Tail { link: None, segment: None, open: told.is_some(), torn: told });
+            return Ok(Tail { open: told.is_some(), torn: told, ..Tail::default() });
         };
         self.torn.clear();
         let file = File::open(path)?;
-        let tail = Tail::of(&file)?;
+        let mut tail = Tail::of(&file)?;
+        tail.handover = None;
         let metadata = file.metadata()?;
         (self.size, self.began) = (metadata.len(), metadata.created().unwrap_or_else(|_| SystemTime::now()));
         self.records = self.records.max(u64::from(tail.link.is_some() && self.number == 0));
         // A process that runs knows its chain; a new one reads where the last one stopped.
         let known = (self.number > 0).then_some((self.link, self.number));
         let here = tail.link.map(|link| (link, tail.segment.unwrap_or(0)));
-        let newest = here.or(known).or_else(|| Tail::before(path));
+        if here.is_none() && known.is_some() {
+            tail.torn = tail.torn.or(self.left);
+        }
+        let newest = here.or(known).or_else(|| {
+            let before = Tail::before(path)?;
+            tail.handover = before.handover;
+            // What is torn behind a line that hands over is still being written, or its file has no end.
+            tail.torn = tail.torn.or(before.torn.filter(|_| before.handover.is_none()));
+            Some((before.handover.or(before.link)?, before.segment?))
+        });
         (self.link, self.number) =
             newest.map_or((self.link, self.number), |(link, number)| (link, number.max(self.number)));
         Ok(tail)
@@ -274,7 +301,9 @@ impl Segment {
     /// Writes the first line of the next segment.
     fn begin(&mut self, why: &'static str, tail: Tail) -> io::Result<()> {
         let (torn, torn_sha256) = tail.torn.map_or((0, None), |(length, hash)| (length, Some(hash)));
-        let (number, previous) = (self.number + 1, self.link.hash);
+        // Numbers beyond are those of the process that has taken over.
+        let number = if self.home.is_some() { self.number } else { self.number + 1 };
+        let previous = self.link.hash;
         let process = std::process::id();
         let begun = Begun {
             record: "segment",
@@ -302,6 +331,7 @@ impl Segment {
             tracing::warn!(bytes = torn, "the audit file did not end with a whole line: the new segment tells of it");
         }
         (self.link, self.number, self.lost, self.standing) = (link, number, 0, Standing::Sound);
+        self.left = None;
         Ok(())
     }
 
@@ -342,7 +372,9 @@ fn is_open(file: &File, path: &Path) -> bool {
 
 /// The file at `path`, for appending; its owner's alone, because paths name patients.
 fn append_to(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().append(true).create(true).mode(OWNER_ONLY).open(path)?;
+    // A file is read again where it ends torn; a pipe that its reader also reads never breaks.
+    let readable = std::fs::metadata(path).is_ok_and(|of| of.is_file()) || !path.exists();
+    let file = OpenOptions::new().read(readable).append(true).create(true).mode(OWNER_ONLY).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
         tracing::warn!(path = %path.display(), "the audit file was readable by others: now it is its owner's alone");
@@ -355,6 +387,14 @@ fn append_to(path: &Path) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"));
     }
     Ok(file)
+}
+
+/// Whether the file at `path` could be appended to, or made; its lock apart.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => rotate::sync_folder(path),
+        opened => opened.map(drop),
+    }
 }
 
 const OWNER_ONLY: u32 = 0o600;

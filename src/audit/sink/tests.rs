@@ -124,7 +124,7 @@ fn the_file_is_its_owners_alone_and_is_appended_to() {
     sink.close();
     assert_eq!(mode(), 0o600);
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with("before\n{") && text.lines().count() == 3, "{text}");
+    assert!(text.starts_with("before\n{") && text.lines().count() == 4, "{text}");
 }
 
 #[test]

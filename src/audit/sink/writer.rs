@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::queue::{Batch, Shared};
+use super::queue::{Batch, Order, Shared};
 use super::segment::Segment;
 
 /// How long a broken output is left alone before it is tried again.
@@ -31,15 +31,12 @@ pub(super) fn run(shared: &Shared, mut segment: Segment) {
         shared.note(Some("the first line of a segment could not be written"));
     }
     loop {
-        let rest = (!segment.is_sound()).then_some(WATCH);
+        let rest = (!segment.is_sound() || segment.is_returning()).then_some(WATCH);
         if !shared.take(&mut batch, rest) {
             break;
         }
-        if batch.reopen
-            && let Err(error) = segment.reopen()
-        {
-            tracing::error!(%error, "the audit file cannot be opened anew: records still go to the old one");
-        }
+        batch.orders.drain(..).for_each(|order| obey(order, &mut segment));
+        segment.go_back();
         let mended = if segment.is_sound() {
             segment.rotate().or_else(|error| {
                 tracing::error!(%error, "the audit file cannot be finished");
@@ -78,10 +75,24 @@ pub(super) fn run(shared: &Shared, mut segment: Segment) {
         complaint.say(counts.dropped.load(Ordering::Relaxed), counts.failed.load(Ordering::Relaxed));
     }
     if segment.is_sound()
-        && segment.can_last()
-        && let Err(error) = segment.sync()
+        && let Err(error) = segment.end()
     {
-        tracing::error!(%error, "the disk did not confirm the last audit records");
+        tracing::error!(%error, "the end of the audit is not written, or the disk did not confirm the last records");
+    }
+}
+
+fn obey(order: Order, segment: &mut Segment) {
+    match order {
+        Order::Reopen => {
+            if let Err(error) = segment.reopen() {
+                tracing::error!(%error, "the audit file cannot be opened anew: records still go to the old one");
+            }
+        }
+        Order::HandOver(told) => {
+            // Whoever has stopped waiting takes it back.
+            let _ = told.send(segment.hand_over());
+        }
+        Order::TakeBack => segment.take_back(),
     }
 }
 

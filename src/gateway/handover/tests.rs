@@ -5,6 +5,7 @@ use std::os::unix::net::UnixListener as BlockingListener;
 use std::thread;
 
 use super::*;
+use crate::audit::{SinkPlan, Target};
 
 const SOON: Duration = Duration::from_secs(10);
 const BRIEF: Duration = Duration::from_millis(300);
@@ -12,7 +13,7 @@ const BRIEF: Duration = Duration::from_millis(300);
 fn shared(path: &Path, listeners: &[TcpListener], wait: Duration) -> Shared {
     let sockets = listeners.iter().enumerate();
     let sockets = sockets.map(|(at, one)| (format!("listener {at}"), OwnedFd::from(one.try_clone().unwrap())));
-    Shared { wait, ..Shared::new(path, sockets.collect(), Arc::default()).unwrap() }
+    Shared { wait, ..Shared::new(path, sockets.collect(), Arc::default(), nowhere()).unwrap() }
 }
 
 /// Runs the giving end in a thread.
@@ -107,7 +108,10 @@ fn a_successor_that_says_nothing_is_waited_for_within_bounds() {
 fn more_listeners_than_a_message_carries_are_refused_at_the_start() {
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let many = (0..=MOST).map(|at| (format!("{at}"), OwnedFd::from(listener.try_clone().unwrap())));
-    assert!(
-        Shared::new(Path::new("s"), many.collect(), Arc::default()).map(|_| ()).unwrap_err().contains("upgrade-socket")
-    );
+    let refused = Shared::new(Path::new("s"), many.collect(), Arc::default(), nowhere()).map(|_| ()).unwrap_err();
+    assert!(refused.contains("upgrade-socket"));
+}
+
+fn nowhere() -> Arc<Sink> {
+    Arc::new(Sink::open(SinkPlan::new(Target::Nowhere)).unwrap())
 }

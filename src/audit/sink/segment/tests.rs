@@ -5,11 +5,21 @@ use std::fs;
 use super::*;
 use crate::audit::sink::tests::verified;
 
-fn open(path: &Path) -> Segment {
-    Segment::open(&Target::File(path.into()), Rotation::default()).unwrap().unwrap()
+pub(super) fn open(path: &Path) -> Segment {
+    let target = Target::File(path.into());
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Segment::open(&target, Rotation::default()) {
+            // A program that another test starts has a closed file's lock until it runs.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
+                std::thread::yield_now();
+            }
+            opened => return opened.unwrap().unwrap(),
+        }
+    }
 }
 
-fn write(segment: &mut Segment, from: u128, count: u128) {
+pub(super) fn write(segment: &mut Segment, from: u128, count: u128) {
     let records: String = (from..from + count)
         .map(|id| format!("{{\"record\":\"exchange\",\"time\":\"…\",\"id\":\"{id:032x}\",\"path\":\"/é\"}}\n"))
         .collect();
@@ -167,4 +177,20 @@ fn what_a_disk_did_not_confirm_stays_in_a_file_of_its_own_and_the_next_one_says_
     let report = verified(&[&finished, &path]);
     assert_eq!(report.faults.len(), 1);
     assert!(report.faults[0].message.contains("3 lines are missing, and this one tells that its disk had failed"));
+}
+
+#[test]
+fn torn_bytes_of_a_file_that_was_renamed_are_told_in_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, renamed) = (folder.path().join("audit.jsonl"), folder.path().join("audit.jsonl.1"));
+    let mut segment = open(&path);
+    write(&mut segment, 0, 3);
+    // As a write that fails half way leaves it.
+    segment.file.write_all(b"{\"record\":\"exch").unwrap();
+    segment.standing = Standing::Broken;
+    fs::rename(&path, &renamed).unwrap();
+    segment.mend().unwrap();
+    write(&mut segment, 3, 1);
+    let report = verified(&[&renamed, &path]);
+    assert_eq!((report.faults, report.torn, report.exchanges), (vec![], 15, 4));
 }
