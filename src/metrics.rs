@@ -65,6 +65,7 @@ pub struct Metrics {
     audit_syncs: IntCounter,
     audit_sync_failures: IntCounter,
     audit_sync_seconds: Counter,
+    log_dropped: IntCounter,
     /// Each API's live policy: what has to vanish when the next one is published.
     live: Mutex<HashMap<Box<str>, Shown>>,
 }
@@ -108,6 +109,7 @@ impl Metrics {
             audit_syncs: registered(to, IntCounter::with_opts(opts(table::AUDIT_SYNCS))),
             audit_sync_failures: registered(to, IntCounter::with_opts(opts(table::AUDIT_SYNC_FAILURES))),
             audit_sync_seconds: registered(to, Counter::with_opts(opts(table::AUDIT_SYNC_SECONDS))),
+            log_dropped: registered(to, IntCounter::with_opts(opts(table::LOG_DROPPED))),
             live: Mutex::default(),
             registry,
         };
@@ -225,6 +227,12 @@ impl Metrics {
         set(&self.grants, &[api], narrow(grants));
         set(&self.grants_never_used, &[api], narrow(never_used));
         set(&self.unmapped, &[api], narrow(tally.unmapped_count()));
+    }
+
+    /// Takes over how many lines of the log were lost since the start.
+    pub fn log(&self, dropped: u64) {
+        let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log_dropped.inc_by(dropped.saturating_sub(self.log_dropped.get()));
     }
 
     /// Takes over the audit sink's numbers, which count since the start, and whether it can write.

@@ -1,12 +1,13 @@
 //! Admin: the admin listener's server, one request a connection.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -14,8 +15,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::answer::{Token, answer};
@@ -31,7 +32,7 @@ pub struct AdminPlan {
     pub token: Option<Box<str>>,
     /// How long one connection may take, from its first byte to its last.
     pub time: Duration,
-    /// How many connections are served at a time; later ones wait.
+    /// How many connections are served at a time; for a later one the oldest goes that has asked for nothing yet.
     pub connections: usize,
 }
 
@@ -108,24 +109,28 @@ impl Admin {
             }
         };
         let permits = Arc::new(Semaphore::new(self.connections));
+        let unheard = Arc::new(Unheard::default());
+        let mut count = 0;
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {
             let accepted = tokio::select! {
                 () = &mut shutdown => break,
                 accepted = async {
-                    let permit = Arc::clone(&permits).acquire_owned().await;
-                    (permit, listener.accept().await)
+                    let stream = listener.accept().await;
+                    if permits.available_permits() == 0 {
+                        unheard.close_oldest();
+                    }
+                    (Arc::clone(&permits).acquire_owned().await, stream)
                 } => accepted,
             };
             while tasks.try_join_next().is_some() {}
             match accepted {
                 (Ok(permit), Ok(stream)) => {
                     let (status, token) = (Arc::clone(&status), self.token.clone());
-                    tasks.spawn(async move {
-                        converse(stream, status, token, self.time).await;
-                        drop(permit);
-                    });
+                    count += 1;
+                    let place = Place { number: count, unheard: Arc::clone(&unheard), _permit: permit };
+                    unheard.enter(count, || tasks.spawn(converse(stream, status, token, self.time, place)));
                 }
                 // Out of descriptors, most often: a loop without a pause would only make it worse.
                 (_, Err(error)) => {
@@ -146,15 +151,25 @@ const LAST: Duration = Duration::from_secs(1);
 const HEADER_BYTES: usize = 8 * 1024;
 const HEADERS: usize = 64;
 
+/// How long the whole header may take, from the connection's first moment.
+const HEADER_TIME: Duration = Duration::from_secs(2);
+
 /// Serves one connection: one request, within `time`.
-async fn converse(stream: Box<dyn Stream>, status: Arc<dyn Status>, token: Option<Token>, time: Duration) {
+async fn converse(
+    stream: Box<dyn Stream>,
+    status: Arc<dyn Status>,
+    token: Option<Token>,
+    time: Duration,
+    place: Place,
+) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        place.unheard.leave(place.number);
         let answer = answer(request.method(), request.uri().path(), request.headers(), token.as_ref(), status.as_ref());
         async move { Ok::<_, Infallible>(answer) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(time)
+        .header_read_timeout(time.min(HEADER_TIME))
         .keep_alive(false)
         .max_headers(HEADERS)
         .max_header_size(HEADER_BYTES)
@@ -164,6 +179,47 @@ async fn converse(stream: Box<dyn Stream>, status: Arc<dyn Status>, token: Optio
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an admin connection failed"),
         Err(_) => tracing::debug!("an admin connection took too long"),
+    }
+}
+
+/// Unheard: the connections whose header is not whole yet, by age; clients that stall here keep nobody else out.
+#[derive(Default)]
+struct Unheard(Mutex<BTreeMap<u64, AbortHandle>>);
+
+impl Unheard {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Under the lock, so that a connection cannot leave before it has entered.
+    fn enter(&self, number: u64, begin: impl FnOnce() -> AbortHandle) {
+        let mut all = self.all();
+        all.insert(number, begin());
+    }
+
+    fn leave(&self, number: u64) {
+        self.all().remove(&number);
+    }
+
+    fn close_oldest(&self) {
+        let oldest = self.all().pop_first();
+        if let Some((_, connection)) = oldest {
+            tracing::debug!("an admin connection made room before it asked for anything");
+            connection.abort();
+        }
+    }
+}
+
+/// Place: one of the connections that are served at a time.
+struct Place {
+    number: u64,
+    unheard: Arc<Unheard>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.unheard.leave(self.number);
     }
 }
 

@@ -1,6 +1,9 @@
 //! The program's own log: to standard error, as text or JSON lines, without what requests carry.
 
+mod queue;
+
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -11,9 +14,26 @@ use tracing_subscriber::{Layer, fmt, registry};
 
 use crate::settings::{Level, LogFormat};
 
+use queue::Queue;
+
+pub use queue::Flush;
+
+/// Lines of this process that were dropped since its start.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
 /// Starts the log of this process; an error where it has been started before.
-pub fn init(format: LogFormat, level: Level) -> Result<(), String> {
-    init_to(format, level, io::stderr)
+///
+/// A reader of standard error that is slow or stuck holds nobody up: its lines wait, and are dropped where too many do.
+/// Those that wait are written when the result is dropped.
+pub fn init(format: LogFormat, level: Level) -> Result<Flush, String> {
+    let (queue, flush) =
+        Queue::before(io::stderr(), &DROPPED).map_err(|error| format!("the log cannot be written: {error}"))?;
+    init_to(format, level, queue).map(|()| flush)
+}
+
+/// How many lines were dropped because nobody read them.
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
 }
 
 fn init_to<W>(format: LogFormat, level: Level, writer: W) -> Result<(), String>

@@ -26,7 +26,7 @@ pub(super) fn run_serve(args: &ServeArgs) -> Result<Exit, Trouble> {
     let settings = Settings::load(&args.config).map_err(|(findings, sources)| {
         Trouble::failure(format!("{}\n{}", report::human(&findings, &sources), report::summary(&findings)))
     })?;
-    log::init(settings.log.format, settings.log.level).map_err(Trouble::failure)?;
+    let _flush = log::init(settings.log.format, settings.log.level).map_err(Trouble::failure)?;
     for note in &settings.notes {
         tracing::warn!("{note}");
     }

@@ -13,6 +13,7 @@ use crate::request::{CanonicalPath, Overrides, RejectedRequest, prefix};
 use crate::settings::{Caller, HostHeader, IdentityHeaders, Match, UpstreamCredential};
 use crate::vocabulary::AuditMode;
 
+use super::told::Told;
 use super::upstream::Upstream;
 
 /// Api: everything that requests to one API share.
@@ -42,6 +43,8 @@ pub struct Api {
     pub tokens: VerifiedTokens,
     /// Where permitted requests go.
     pub upstream: Arc<Upstream>,
+    /// When the log was last told that it failed.
+    pub failed: Told,
     /// What the upstream gets as `Host`.
     pub host: HostHeader,
     /// The authority of the upstream's URL.

@@ -23,6 +23,7 @@ mod read;
 pub mod respond;
 mod standing;
 pub mod tls;
+mod told;
 pub mod upstream;
 mod weigh;
 
@@ -42,6 +43,7 @@ use failures::Failures;
 use lifecycle::{Draining, InFlight};
 
 pub use reached::Reached;
+pub use told::Told;
 
 /// Edge: what all requests of the process share; Pingora's `ProxyHttp`.
 #[derive(Debug)]

@@ -250,12 +250,16 @@ impl ProxyHttp for Edge {
             _ => explain(error),
         };
         exchange.failure = exchange.failure.or(ended).or(Some(failure));
-        if failure.starts_with("upstream-") {
+        if failure.starts_with("upstream-")
+            && let Some(api) = &exchange.api
+            && let Some(left_out) = api.failed.admit()
+        {
             // Pingora's own line would hold the whole target: this one names the route's API and the decision only.
             tracing::warn!(
-                api = exchange.api.as_ref().map(|api| &*api.name),
+                api = %api.name,
                 decision = %exchange.id,
                 failure,
+                left_out,
                 cause = %error.etype().as_str(),
                 "the upstream failed"
             );

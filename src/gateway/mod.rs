@@ -24,7 +24,7 @@ use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan,
 use crate::edge::listener::{Bound, Front, http_options};
 use crate::edge::tls::{Tls, install_crypto_provider};
 use crate::edge::upstream::{Resolver, Upstream};
-use crate::edge::{DecisionIds, Edge, Reached};
+use crate::edge::{DecisionIds, Edge, Reached, Told};
 use crate::identity::Issuer;
 use crate::metrics::Metrics;
 use crate::reload::Live;
@@ -315,6 +315,7 @@ fn open_api(
         caller: api.caller,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
         upstream: Arc::new(upstream),
+        failed: Told::default(),
         host: api.host.clone(),
         authority: api.upstream.url.authority().into(),
         credential: api.credential.clone(),

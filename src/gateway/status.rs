@@ -7,7 +7,7 @@ use crate::admin::{
     ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback,
     ShadowMode, Status, StatusReport,
 };
-use crate::audit::{Moment, Sink};
+use crate::audit::{Moment, Sink, log};
 use crate::edge::api::Api;
 use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
@@ -68,6 +68,7 @@ impl Status for GatewayStatus {
 
     fn metrics_text(&self) -> String {
         self.metrics.audit(&self.sink.counts(), self.sink.trouble().is_none());
+        self.metrics.log(log::dropped());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
         self.metrics.traffic(self.in_flight.count(), open);
         for feed in &self.feeds {

@@ -56,6 +56,7 @@ pub const METRICS: &[Family] = &[
     AUDIT_SYNCS,
     AUDIT_SYNC_FAILURES,
     AUDIT_SYNC_SECONDS,
+    LOG_DROPPED,
 ];
 
 const fn family(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Family {
@@ -197,3 +198,9 @@ pub(super) const AUDIT_SYNC_FAILURES: Family =
     family("portcullis_audit_sync_failures_total", Kind::Counter, &[], "How often the disk did not confirm them");
 pub(super) const AUDIT_SYNC_SECONDS: Family =
     family("portcullis_audit_sync_seconds_total", Kind::Counter, &[], "Time that the disk took to confirm decisions");
+pub(super) const LOG_DROPPED: Family = family(
+    "portcullis_log_dropped_total",
+    Kind::Counter,
+    &[],
+    "Lines of the program's own log that were lost because nobody read it fast enough",
+);

@@ -22,7 +22,8 @@ const MOST_FINDINGS: usize = 100;
 /// PolicyStore: the policy of one API; it is replaced whole, or stays.
 ///
 /// Writing a new version beside the old one and renaming it into place is never seen half-written. A file that is
-/// written in place is loaded once it has been still for 50 ms, or has changed for 500 ms without a pause.
+/// written in place is loaded once it has been still for 50 ms, or has changed for 500 ms without a pause; the watcher
+/// comes only when its writer has closed it, or has paused for a second.
 pub struct PolicyStore {
     api: Box<str>,
     path: PathBuf,

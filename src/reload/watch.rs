@@ -1,6 +1,7 @@
 //! Watcher: notices that files changed and says so; inotify makes it quick, looking now and then makes it sure.
 
 mod stamp;
+mod writers;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,12 +17,16 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use stamp::Stamp;
+use writers::Writers;
 
 /// How long it must be quiet after an event, so that a burst counts once.
 const QUIET: Duration = Duration::from_millis(20);
 
 /// How long a burst may go on.
 const BURST: Duration = Duration::from_millis(100);
+
+/// How soon it is looked again for a file that was being written.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Watched: a file or folder, and whom to tell when it may have changed.
 ///
@@ -63,6 +68,8 @@ impl Watcher {
             poll,
             inotify: None,
             folders: BTreeSet::new(),
+            writers: Arc::default(),
+            held: false,
             watched: watched.into_iter().map(|watched| (watched, None)).collect(),
         };
         let thread = std::thread::Builder::new().name("reload".into()).spawn(move || round.run())?;
@@ -122,13 +129,19 @@ struct Round {
     poll: Duration,
     inotify: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
+    writers: Arc<Writers>,
+    /// Whether a file was passed over in the last look because it was being written.
+    held: bool,
     watched: Vec<(Watched, Option<Stamp>)>,
 }
 
 impl Round {
     fn run(&mut self) {
-        let bell = Arc::clone(&self.bell);
+        let (bell, writers) = (Arc::clone(&self.bell), Arc::clone(&self.writers));
         let tell = move |event: notify::Result<notify::Event>| {
+            if let Ok(event) = &event {
+                writers.note(event);
+            }
             if event.map_or(true, |event| is_change(event.kind)) {
                 bell.ring();
             }
@@ -140,10 +153,14 @@ impl Round {
             }
         }
         while !self.bell.is_stopped() {
-            // First listen, then look: what changes in between is heard.
-            self.listen();
+            // First listen, then look: what changes in between is heard. Not while a writer is waited for: the news that
+            // it has closed its file could get lost.
+            if !self.held {
+                self.listen();
+            }
             self.look();
-            match self.rung.recv_timeout(self.poll) {
+            let wait = if self.held { self.poll.min(SOON) } else { self.poll };
+            match self.rung.recv_timeout(wait) {
                 Ok(()) => self.wait_for_quiet(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -158,6 +175,7 @@ impl Round {
 
     fn look(&mut self) {
         let poked = self.bell.poked.swap(false, Ordering::SeqCst);
+        self.held = false;
         for (watched, seen) in &mut self.watched {
             if self.bell.is_stopped() {
                 return;
@@ -165,6 +183,11 @@ impl Round {
             // The stamp is taken before the closure reads: a change after it gives another stamp next time.
             let stamp = Stamp::of(&watched.path);
             if !poked && seen.as_ref() == Some(&stamp) && !stamp.is_young(SystemTime::now()) {
+                continue;
+            }
+            if self.writers.hold(&watched.path) {
+                // Nothing has been seen of it: the next look asks again.
+                (self.held, *seen) = (true, None);
                 continue;
             }
             *seen = Some(stamp);

@@ -100,6 +100,31 @@ fn a_file_is_followed_through_every_way_of_saving_it() {
 }
 
 #[test]
+fn a_writer_that_pauses_with_its_file_open_is_waited_for() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.yaml");
+    fs::write(&path, policy("a")).unwrap();
+    let guarded = Guarded::new(&path);
+    guarded.wait_for("a");
+    // The first half is a policy by itself.
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(policy("half").as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(guarded.name().as_deref(), Some("a"));
+    file.write_all(b"users:\n  anna: { permissions: [Read] }\n").unwrap();
+    drop(file);
+    guarded.wait_for("half");
+    let live: Vec<_> = guarded.events.lock().unwrap().clone();
+    assert_eq!(live.len(), 2, "what stood there in between was never live: {live:?}");
+    // Who never closes is not waited for without end.
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(policy("open").as_bytes()).unwrap();
+    guarded.wait_for("open");
+    drop(file);
+}
+
+#[test]
 fn a_folder_is_followed_through_deletion_with_its_parent_and_re_creation() {
     let folder = tempfile::tempdir().unwrap();
     let parent = folder.path().join("policies");

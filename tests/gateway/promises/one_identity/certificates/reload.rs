@@ -151,9 +151,12 @@ fn broken_authorities_and_lists_change_nothing_and_are_told() {
     assert!(clinic.reloads("client-ca", "refused") >= 6.0);
     // Before a start the same words come from `check`, and no process comes up.
     stage.write("ca.pem", "");
+    // The running one holds its audit file.
+    let settings = std::fs::read_to_string(stage.path("gateway.yaml")).unwrap();
+    stage.write("second.yaml", &settings.replace("audit.jsonl", "second.jsonl"));
     let run = |command: &[&str]| {
         let mut portcullis = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        let output = portcullis.args(command).arg("--config").arg(stage.path("gateway.yaml")).output().unwrap();
+        let output = portcullis.args(command).arg("--config").arg(stage.path("second.yaml")).output().unwrap();
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(!output.status.success() && text.contains("ca.pem`: holds no PEM certificate"), "{text}");
     };
