@@ -141,7 +141,7 @@ fn a_process_that_was_killed_shows_at_the_next_start_and_one_that_ended_does_not
     let path = folder.path().join("audit.jsonl");
     write(&mut open(&path), 0, 3);
     write(&mut open(&path), 3, 3);
-    let report = check(&[path.clone()]);
+    let report = check(std::slice::from_ref(&path));
     assert_eq!((report.faults, report.not_ended.len(), report.ended), (vec![], 1, false));
     open(&path).end().unwrap();
     open(&path).end().unwrap();
