@@ -46,14 +46,17 @@ pub struct StatusReport {
 
 impl StatusReport {
     /// Whether traffic should come: not while draining, not while an API has no policy, not while no issuer at all has
-    /// keys, and not while requests are refused because their decisions cannot be kept.
+    /// keys or one has not been asked yet, and not while requests are refused because their decisions cannot be kept.
     ///
     /// A policy that was refused leaves the last good one live, and one issuer of several that cannot be reached
     /// leaves the others' callers to be served: both are told, and neither takes the whole gateway out of service.
     pub fn ready(&self) -> bool {
         let policies = !self.apis.is_empty() && self.apis.iter().all(|api| api.policy.is_some());
-        let keys = self.issuers.is_empty() || self.issuers.iter().any(|issuer| issuer.state != KeysState::Unavailable);
-        !self.draining && policies && keys && !self.audit.refuses
+        let available = |issuer: &IssuerStatus| issuer.state != KeysState::Unavailable;
+        let keys = self.issuers.is_empty() || self.issuers.iter().any(available);
+        // At the start, one that has not answered yet is waited for.
+        let asked = self.issuers.iter().all(|issuer| available(issuer) || issuer.error.is_some());
+        !self.draining && policies && keys && asked && !self.audit.refuses
     }
 }
 

@@ -185,7 +185,7 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
 #[test]
 fn ready_is_503_while_draining_without_a_policy_and_without_any_keys() {
     let admin = Running::start(loopback());
-    let with = |change: fn(&mut StatusReport)| {
+    let with = |change: &dyn Fn(&mut StatusReport)| {
         let mut report = healthy();
         change(&mut report);
         *admin.status.report.lock().unwrap() = report;
@@ -193,21 +193,22 @@ fn ready_is_503_while_draining_without_a_policy_and_without_any_keys() {
         assert_eq!(answer.json()["ready"], answer.status == 200);
         answer.status
     };
-    assert_eq!(with(|report| report.draining = true), 503);
-    assert_eq!(with(|report| report.audit.state = AuditState::Failing), 200);
-    assert_eq!(with(|report| report.audit.refuses = true), 503);
-    assert_eq!(with(|report| report.apis[0].policy = None), 503);
-    assert_eq!(with(|report| report.apis.clear()), 503);
-    assert_eq!(with(|report| report.issuers[0].state = KeysState::Unavailable), 503);
-    assert_eq!(with(|report| report.issuers[0].state = KeysState::Stale), 200);
-    assert_eq!(with(|report| report.issuers.clear()), 200);
-    assert_eq!(
-        with(|report| {
-            let down = IssuerStatus { state: KeysState::Unavailable, ..report.issuers[0].clone() };
-            report.issuers.push(down);
-        }),
-        200
-    );
+    assert_eq!(with(&|report| report.draining = true), 503);
+    assert_eq!(with(&|report| report.audit.state = AuditState::Failing), 200);
+    assert_eq!(with(&|report| report.audit.refuses = true), 503);
+    assert_eq!(with(&|report| report.apis[0].policy = None), 503);
+    assert_eq!(with(&|report| report.apis.clear()), 503);
+    assert_eq!(with(&|report| report.issuers[0].state = KeysState::Unavailable), 503);
+    assert_eq!(with(&|report| report.issuers[0].state = KeysState::Stale), 200);
+    assert_eq!(with(&|report| report.issuers.clear()), 200);
+    // One that cannot be reached takes nobody out of service, but at the start it is asked first.
+    let down = |report: &mut StatusReport, error: Option<&str>| {
+        let error = error.map(Into::into);
+        let down = IssuerStatus { state: KeysState::Unavailable, error, ..report.issuers[0].clone() };
+        report.issuers.push(down);
+    };
+    assert_eq!(with(&|report| down(report, Some("connection refused"))), 200);
+    assert_eq!(with(&|report| down(report, None)), 503);
 }
 
 #[test]

@@ -40,6 +40,9 @@ impl SecretDigest {
     /// What every written digest begins with.
     pub const PREFIX: &'static str = "sha256:";
 
+    /// What stands in for the digest of a key that is not there; no secret is known to have it.
+    const NOBODYS: Self = Self([0; SHA256_OUTPUT_LEN]);
+
     /// The digest of `secret`.
     pub fn of(secret: &[u8]) -> Self {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
@@ -172,12 +175,21 @@ impl KeyRing {
 
     /// The caller that `presented` proves at `now`.
     ///
-    /// An unknown id takes the same digest and the same comparison as a known one. What is wrong with a key beside
-    /// its secret is told only to those who know the secret.
+    /// What is wrong with a key beside its secret is told only to those who know the secret.
     pub fn verify(&self, presented: &PresentedKey, now: Timestamp) -> Result<Arc<Verified>, IdentityError> {
-        const NOBODYS: SecretDigest = SecretDigest([0; SHA256_OUTPUT_LEN]);
+        self.judge(presented, now, SecretDigest::eq)
+    }
+
+    /// The same with `same` to compare: it is called once, and before anything is known of the id, so that an unknown
+    /// one takes the same work as a wrong secret.
+    fn judge(
+        &self,
+        presented: &PresentedKey,
+        now: Timestamp,
+        same: impl FnOnce(&SecretDigest, &SecretDigest) -> bool,
+    ) -> Result<Arc<Verified>, IdentityError> {
         let known = self.0.get(&presented.id);
-        let fits = presented.secret == known.map_or(NOBODYS, |key| key.digest);
+        let fits = same(&presented.secret, &known.map_or(SecretDigest::NOBODYS, |key| key.digest));
         let key = known.ok_or(IdentityError::UnknownApiKey)?;
         if !fits {
             return Err(IdentityError::WrongSecret);

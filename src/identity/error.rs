@@ -48,6 +48,8 @@ pub enum IdentityError {
     LivesTooLong,
     /// An `aud` that is missing, malformed, or names none of our audiences.
     WrongAudience,
+    /// A `cnf` that asks for another proof than a client certificate, or is malformed.
+    UnknownConfirmation,
     /// No id, or one that is empty, too long, no text, or holds a control character.
     NoId,
     /// A user id in the name space of clients.
@@ -82,7 +84,7 @@ pub enum IdentityError {
 
 impl IdentityError {
     /// Every error, in the order of the checks.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::SeveralCredentials,
         Self::MalformedAuthorization,
         Self::UnknownScheme,
@@ -104,6 +106,7 @@ impl IdentityError {
         Self::NotYetValid,
         Self::LivesTooLong,
         Self::WrongAudience,
+        Self::UnknownConfirmation,
         Self::NoId,
         Self::ReservedId,
         Self::KindRefused,
@@ -145,6 +148,7 @@ impl IdentityError {
             Self::NotYetValid => "token-not-yet-valid",
             Self::LivesTooLong => "token-lives-too-long",
             Self::WrongAudience => "wrong-audience",
+            Self::UnknownConfirmation => "unknown-confirmation",
             Self::NoId => "no-id",
             Self::ReservedId => "reserved-id",
             Self::KindRefused => "kind-refused",
@@ -188,6 +192,7 @@ impl fmt::Display for IdentityError {
             Self::NotYetValid => "the token is not valid yet",
             Self::LivesTooLong => "the token is valid for longer than its issuer's tokens may be",
             Self::WrongAudience => "the token is meant for another audience",
+            Self::UnknownConfirmation => "the token wants a proof, in `cnf`, that is not checked here",
             Self::NoId => "the credential does not say who its subject is",
             Self::ReservedId => "the id lies in the name space of clients",
             Self::KindRefused => "the issuer may not vouch for a caller of this kind",

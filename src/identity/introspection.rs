@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::jwt::{LONGEST, check_audience, check_times, issuer_of};
+use super::jwt::{LONGEST, check_audience, check_confirmation, check_times, issuer_of};
 use super::{IdentityError, Issuer, Unverified, Verified, json, mapping};
 use crate::vocabulary::Timestamp;
 
@@ -45,6 +45,7 @@ impl Introspected<'_> {
         if !self.without_audience || claims.contains_key("aud") {
             check_audience(&claims, issuer)?;
         }
+        check_confirmation(&claims)?;
         Ok(Verified { subject: mapping::subject(claims, issuer)?, expires })
     }
 }

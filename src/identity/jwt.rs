@@ -83,6 +83,7 @@ impl<'t> Unverified<'t> {
         let key = keys.choose(self.kid.as_deref(), self.algorithm)?;
         let expires = check_times(&self.claims, issuer, now)?.ok_or(IdentityError::MalformedTime)?;
         check_audience(&self.claims, issuer)?;
+        check_confirmation(&self.claims)?;
         let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| IdentityError::MalformedToken)?;
         if !key.verifies(self.algorithm, self.signed.as_bytes(), &signature) {
             return Err(IdentityError::BadSignature);
@@ -164,6 +165,17 @@ pub(super) fn check_audience(claims: &Map<String, Value>, issuer: &Issuer) -> Re
         _ => false,
     };
     if meant { Ok(()) } else { Err(IdentityError::WrongAudience) }
+}
+
+/// Judges `cnf` (RFC 7800): a client certificate's thumbprint is compared where the connection is known; whoever passes
+/// over any other confirmation takes a bound token for a bearer token.
+pub(super) fn check_confirmation(claims: &Map<String, Value>) -> Result<(), IdentityError> {
+    let by_certificate = |cnf: &Map<String, Value>| cnf.len() == 1 && cnf.get("x5t#S256").is_some_and(Value::is_string);
+    match claims.get("cnf") {
+        None => Ok(()),
+        Some(Value::Object(cnf)) if by_certificate(cnf) => Ok(()),
+        Some(_) => Err(IdentityError::UnknownConfirmation),
+    }
 }
 
 #[cfg(test)]

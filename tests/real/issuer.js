@@ -1,16 +1,21 @@
 // An OpenID Connect issuer that obeys JSON lines on standard input and answers each with one on standard output:
 //   {"do":"issue","claims":{…},"kid":"first"}   {"do":"add","kid":"second"}   {"do":"withdraw","kid":"first"}   {"do":"stop"}
+//   {"do":"tell","claims":{…}}: what /introspect says of every token, for it does not read which one is meant
 'use strict';
 
 const { createInterface } = require('node:readline');
 const { OAuth2Server } = require('oauth2-mock-server');
 
 let server;
+let told = { active: false };
 
 /** Starts at `port`, with these private keys and no other. */
 async function start(port, keys) {
   server = new OAuth2Server();
   for (const key of keys) await server.issuer.keys.add(key);
+  server.service.on('beforeIntrospect', (answer) => {
+    answer.body = told;
+  });
   await server.start(port, '127.0.0.1');
 }
 
@@ -29,6 +34,10 @@ const commands = {
     const kept = server.issuer.keys.toJSON(true).filter((key) => key.kid !== kid);
     await server.stop();
     await start(port, kept);
+    return {};
+  },
+  async tell({ claims }) {
+    told = claims;
     return {};
   },
   async stop() {

@@ -382,12 +382,29 @@ fn append_to(path: &Path) -> io::Result<File> {
             tracing::error!(path = %path.display(), %error, "the audit file stays readable by others");
         }
     }
-    // Two writers would tear the chain; file systems without locks are believed to have one.
-    if metadata.is_file() && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"));
+    if metadata.is_file() {
+        lock(&file)?;
     }
     Ok(file)
 }
+
+/// Makes this process the only writer: two would tear the chain. File systems without locks are believed to have one.
+///
+/// A process that has just ended, or one that only looks, may hold the lock for a moment.
+fn lock(file: &File) -> io::Result<()> {
+    let mut tries = 0;
+    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        tries += 1;
+        if tries > LOCK_TRIES {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"));
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Ok(())
+}
+
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether the file at `path` could be appended to, or made; its lock apart.
 pub(super) fn check(path: &Path) -> io::Result<()> {

@@ -132,3 +132,25 @@ fn nothing_prints_a_secret_or_its_digest() {
     let printed = format!("{ring:?}{:?}{:?}", header(b"alice:s3cret"), SecretDigest::of(b"s3cret"));
     assert!(!printed.contains("s3cret") && !printed.contains("sha256:"), "{printed}");
 }
+
+#[test]
+fn an_unknown_id_takes_the_same_comparison_as_a_wrong_secret() {
+    let ring = ring(key("s3cret", 2_000, None));
+    let compared = |text: &[u8], answer: bool| {
+        let presented = header(text).unwrap();
+        let mut with = Vec::new();
+        let same = |secret: &SecretDigest, kept: &SecretDigest| {
+            with.push((*secret, *kept));
+            answer
+        };
+        let outcome = ring.judge(&presented, Timestamp(1_000), same).map(|_| ());
+        (outcome, with)
+    };
+    let (guess, kept) = (SecretDigest::of(b"guess"), SecretDigest::of(b"s3cret"));
+    let wrong = compared(b"alice:guess", false);
+    assert_eq!(wrong, (Err(IdentityError::WrongSecret), vec![(guess, kept)]));
+    let unknown = compared(b"nobody:guess", false);
+    assert_eq!(unknown, (Err(IdentityError::UnknownApiKey), vec![(guess, SecretDigest::NOBODYS)]));
+    // Whoever fits nobody's digest is still nobody.
+    assert_eq!(compared(b"nobody:guess", true).0, Err(IdentityError::UnknownApiKey));
+}

@@ -141,3 +141,12 @@ fn the_issuer_is_asked_about_its_own_tokens_and_those_that_are_no_jwt() {
         assert!(!asked(token), "{token}");
     }
 }
+
+#[test]
+fn a_confirmation_in_an_answer_is_not_passed_over() {
+    assert_eq!(judged(json!({ "cnf": { "x5t#S256": "thumbprint" } })).map(|_| ()), Ok(()));
+    for cnf in [json!({ "jkt": "thumbprint" }), json!({ "x5t#S256": "thumbprint", "jkt": "x" }), json!({}), json!("x")]
+    {
+        assert_eq!(judged(json!({ "cnf": cnf })), Err(IdentityError::UnknownConfirmation), "{cnf}");
+    }
+}

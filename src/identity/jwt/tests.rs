@@ -423,3 +423,29 @@ fn a_kid_is_compared_and_never_looked_up_elsewhere() {
         assert_eq!(judge(&token, keys), Err(UnknownKey), "{kid}");
     }
 }
+
+#[test]
+fn a_confirmation_that_nobody_checks_is_not_passed_over() {
+    let thumbprint = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2";
+    let confirmed = |cnf: Value| {
+        let mut claims = claims();
+        claims["cnf"] = cnf;
+        judge_claims(&claims).map(|_| ())
+    };
+    assert_eq!(confirmed(json!({ "x5t#S256": thumbprint })), Ok(()));
+    for cnf in [
+        json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
+        json!({ "jkt": "x", "x5t#S256": thumbprint }),
+        json!({ "jwk": {} }),
+        json!({ "kid": "a" }),
+        json!({ "x5t#s256": thumbprint }),
+        json!({ "x5t#S256": 5 }),
+        json!({ "x5t#S256": null }),
+        json!({}),
+        json!([]),
+        json!(thumbprint),
+        json!(null),
+    ] {
+        assert_eq!(confirmed(cnf.clone()), Err(UnknownConfirmation), "{cnf}");
+    }
+}

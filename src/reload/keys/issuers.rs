@@ -1,12 +1,11 @@
-//! Issuers: all that one API believes, with live keys; the request path's way from credentials to a caller.
+//! Issuers: all that one API believes, with live keys; the request path's way from a token to a caller.
 
 use std::sync::Arc;
 
 use super::super::introspection::Introspector;
-use super::super::verified::{Lookup, VerifiedTokens};
 use super::{KeyFeed, KeyStatus};
 use crate::identity::introspection::is_asked;
-use crate::identity::{Authority, Credentials, IdentityError, Issuer, KeySet, Presented, Unverified, Verified};
+use crate::identity::{IdentityError, Unverified, Verified};
 use crate::vocabulary::Timestamp;
 
 /// Issuers: the issuers that are believed, those with keys and the one that is asked; two never have the same `iss`.
@@ -51,33 +50,9 @@ impl Issuers {
         self.feeds.iter().map(|feed| feed.status())
     }
 
-    /// The caller that `credentials` prove at `now`, from `cache` where it is known there; `None` is anonymous.
+    /// The caller that `token` proves at `now`, without a cache.
     ///
     /// It never waits: a token with an unknown key is refused, and its issuer's keys are fetched in the background.
-    /// Nor is anybody asked: a token that only its issuer can read is one that cannot be judged now.
-    pub fn identify(
-        &self,
-        credentials: &Credentials<'_>,
-        cache: &VerifiedTokens,
-        now: Timestamp,
-    ) -> Result<Option<Arc<Verified>>, IdentityError> {
-        let token = match credentials.presented()? {
-            Presented::Anonymous => return Ok(None),
-            Presented::Token(token) => token,
-            // Issuers vouch for tokens only.
-            Presented::Basic(_) | Presented::Key { .. } => return Err(IdentityError::UnknownScheme),
-        };
-        match cache.look_up(token, now) {
-            Lookup::Found(verified) => Ok(Some(verified)),
-            Lookup::Missing(slot) => match self.verify(token, now) {
-                Ok(verified) => Ok(Some(cache.keep(slot, verified, now))),
-                Err(Unproven::Refused(error)) => Err(error),
-                Err(Unproven::Ask(_)) => Err(IdentityError::KeysUnavailable),
-            },
-        }
-    }
-
-    /// The caller that `token` proves at `now`, without a cache.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Unproven<'_>> {
         let read = Unverified::read(token);
         if let Some(asked) = self.asked.as_ref().filter(|asked| is_asked(asked.issuer(), token, &read)) {
@@ -97,13 +72,5 @@ impl Issuers {
 
     fn feed(&self, iss: &str) -> Option<&Arc<KeyFeed>> {
         self.feeds.iter().find(|feed| *feed.issuer().iss == *iss)
-    }
-}
-
-impl Authority for Issuers {
-    type Keys<'a> = Arc<KeySet>;
-
-    fn trusted(&self, iss: &str) -> Option<(&Issuer, Arc<KeySet>)> {
-        self.feed(iss).map(|feed| (feed.issuer(), feed.keys()))
     }
 }

@@ -5,7 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::document::{Findings, Sources};
 use portcullis::identity::issuer::{ClaimPaths, MayClaim, ServiceRule};
-use portcullis::identity::{self, Credentials, Issuer, KeySet, PresentedKey, key_file};
+use portcullis::identity::{
+    self, CertificateRules, Credentials, IdFrom, Introspected, Issuer, KeySet, PresentedKey, Verified, client_cert,
+    key_file,
+};
 use portcullis::vocabulary::Timestamp;
 use serde_json::Value;
 
@@ -15,14 +18,16 @@ const ISS: &str = "https://login.example.com";
 const AUDIENCE: &str = "fuzz";
 
 /// Reads the first byte of `data` as a choice of what the rest is: header fields, a token's parts to sign, a set of keys,
-/// a file of API keys and a key.
+/// a file of API keys and a key, an issuer's answer about a token, a client certificate or a list of revoked ones.
 pub fn run(data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else { return };
-    match choice % 4 {
+    match choice % 6 {
         0 => presented(rest),
         1 => signed(rest),
         2 => drop(std::str::from_utf8(rest).map(KeySet::from_text)),
-        _ => handed_out(rest),
+        3 => handed_out(rest),
+        4 => introspected(rest),
+        _ => certificate(rest),
     }
 }
 
@@ -54,16 +59,50 @@ fn signed(data: &[u8]) {
     let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
     let Ok(verified) = identity::verify(&token, authority().as_slice(), NOW) else { return };
     let header: Value = serde_json::from_slice(header).expect("a header that counts is JSON");
-    let claims: Value = serde_json::from_slice(claims).expect("claims that count are JSON");
     assert_eq!(header["alg"], "HS256", "the key chooses the algorithm");
     assert!(header.get("crit").is_none() && header.get("b64").is_none());
+    let claims: Value = serde_json::from_slice(claims).expect("claims that count are JSON");
     assert_eq!(claims["iss"], ISS);
+    is_for_us(&claims);
+    let end = claims["exp"].as_f64().expect("an end is a number");
+    assert!(end + 30.0 > NOW.0 as f64);
+    names_somebody(&verified);
+}
+
+fn is_for_us(claims: &Value) {
     let meant = |audience: &Value| audience == AUDIENCE;
     assert!(meant(&claims["aud"]) || claims["aud"].as_array().is_some_and(|list| list.iter().any(meant)));
-    let end = claims["exp"].as_f64().expect("an end is a number");
-    assert!(end + 30.0 > NOW.0 as f64 && verified.expires > NOW);
-    let id = verified.subject.id.expect("who is proven has an id");
+}
+
+fn names_somebody(verified: &Verified) {
+    assert!(verified.expires > NOW);
+    let id = verified.subject.id.as_ref().expect("who is proven has an id");
     assert!(&*id.source == "fuzz" && !id.name.trim().is_empty(), "{id}");
+}
+
+/// What an issuer may say of a token: it is believed where it says `true`, for us, of this moment.
+fn introspected(body: &[u8]) {
+    let answer =
+        Introspected { content_type: Some("application/json"), body, without_end: 60, without_audience: false };
+    let Some((issuer, _)) = authority().pop() else { return };
+    let Ok(verified) = answer.verify(&issuer, NOW) else { return };
+    let said: Value = serde_json::from_slice(body).expect("an answer that counts is JSON");
+    assert_eq!(said["active"], true);
+    assert!(said.get("iss").is_none_or(|iss| iss == ISS));
+    is_for_us(&said);
+    names_somebody(&verified);
+}
+
+/// Whatever stands in a certificate, it names somebody plainly or nobody.
+fn certificate(der: &[u8]) {
+    for id in [IdFrom::SubjectCn, IdFrom::Subject, IdFrom::SanDns, IdFrom::SanUri, IdFrom::SanEmail] {
+        let rules = CertificateRules { source: "fuzz".into(), id, service_apps: Vec::new() };
+        if let Ok(verified) = client_cert::caller(der, &rules) {
+            let id = verified.subject.id.as_ref().expect("who is named has an id");
+            assert!(!id.name.is_empty() && !id.name.chars().any(char::is_control) && id.name.len() <= 256);
+        }
+    }
+    let _ = (client_cert::end(der), client_cert::is_authority(der), client_cert::RevocationList::read(der));
 }
 
 /// A file of keys and one key: it counts only where the file holds its digest, which no fuzzer finds.

@@ -4,5 +4,6 @@ mod api_keys;
 mod certificates;
 mod forwarders;
 mod headers;
+mod key_sets;
 mod opaque;
 mod tokens;

@@ -4,6 +4,7 @@ mod process;
 
 mod curl;
 mod demo;
+mod jwt_attacks;
 mod oidc;
 mod orthanc;
 mod overload;

@@ -146,3 +146,33 @@ async fn known_keys_outlive_their_issuer() {
     assert_eq!(ask(&gateway, &before).await.status, 200);
     assert_eq!(ask(&gateway, &after).await.status, 200, "a token that was never seen before needs the key itself");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_issuer_is_asked_about_opaque_tokens() {
+    let mut issuer = OpenIdIssuer::start();
+    let stage = Stage::set().await;
+    let secret = stage.write("secret", "s3cret");
+    std::fs::set_permissions(secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let introspection = json!({ "introspection": {
+        "url": format!("{}/introspect", issuer.url), "client-id": "portcullis", "client-secret": { "file": "secret" },
+        "cache": "1s",
+    } });
+    let settings = issuer.settings(&stage, "10m").with("/issuers/test/keys", introspection);
+    let gateway = stage.serve(&settings).await;
+    let claims = json!({
+        "active": true, "iss": issuer.url, "aud": "noah-es", "sub": "clinician", "client_id": "app-1",
+        "tenants": ["t1"], "roles": ["Level 2"], "exp": now() + 600,
+    });
+    assert_eq!(ask(&gateway, "unknown").await.status, 401, "it is not active yet");
+    issuer.server.tell(&json!({ "do": "tell", "claims": claims }));
+    let answer = ask(&gateway, "opaque").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let seen = stage.upstream.journal().last().unwrap();
+    assert_eq!(seen.header("X-Portcullis-Subject"), Some("test/clinician"));
+
+    // It is revoked: nothing but the issuer's word makes it good, and a token that is signed is no exception.
+    issuer.server.tell(&json!({ "do": "tell", "claims": { "active": false } }));
+    let signed = issuer.token("first", json!({}));
+    assert_eq!(ask(&gateway, &signed).await.status, 401);
+    until(&gateway, "opaque", 401).await;
+}

@@ -105,9 +105,13 @@ async fn openssl_gets_no_old_version_no_weak_cipher_and_the_protocol_that_it_ask
     }
     // A line with `R` alone asks for new keys within the connection.
     let at = gateway.listener("secure");
-    let said = shell(&stage, &format!("(echo R; sleep 1) | openssl s_client -connect {at} -tls1_2 -CAfile server.pem"));
-    let said = String::from_utf8_lossy(&said.stdout).into_owned() + &said.stderr;
-    assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
+    let told = "for n in $(seq 200); do grep -q 'no renegotiation\\|unexpected eof' said && break; sleep 0.1; done";
+    let client = format!("openssl s_client -connect {at} -tls1_2 -CAfile server.pem > said 2>&1");
+    shell(&stage, &format!("touch said; (echo R; {told}) | {client}"));
+    let said = std::fs::read_to_string(stage.path("said")).unwrap();
+    // The alert that says no, or the end of a connection on which no header came.
+    let refused = ["no renegotiation", "unexpected eof"].iter().any(|word| said.contains(word));
+    assert!(said.contains("RENEGOTIATING") && refused, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Client certificates: whom they name, beside what, and for how long.
 
+mod bound;
 mod reload;
 
 use std::sync::Arc;
@@ -259,31 +260,4 @@ fn one_source_of_certificates_cannot_speak_for_another_ones_callers() {
     });
     assert_eq!(clinic.ask(Some(&doctors.client("alice", 1)), &[]), (401, json!("certificate-untrusted")));
     assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]).0, 200);
-}
-
-#[test]
-fn a_token_that_is_bound_to_a_certificate_goes_with_that_one_only() {
-    use aws_lc_rs::digest::{SHA256, digest};
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject;
-
-    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("token")));
-    let (mine, other) = (clinic.stations.client("alice", 1), clinic.stations.client("alice", 2));
-    let der = CertificateDer::from_pem_slice(mine.chain.as_bytes()).unwrap();
-    let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &der));
-    let token = |cnf: Value| {
-        let claims = json!({ "sub": "alice", "roles": ["user"], "cnf": cnf });
-        format!("Authorization: Bearer {}", clinic.scene.stage.token(claims))
-    };
-    let elsewhere = (401, json!("token-bound-elsewhere"));
-    let bound = token(json!({ "x5t#S256": thumbprint }));
-    for _ in 0..2 {
-        assert_eq!(clinic.ask(Some(&mine), &[&bound]).0, 200);
-        assert_eq!(clinic.ask(Some(&other), &[&bound]), elsewhere);
-        assert_eq!(clinic.ask(None, &[&bound]), elsewhere);
-    }
-    assert_eq!(clinic.ask(Some(&mine), &[&token(json!({ "x5t#S256": 5 }))]), elsewhere);
-    assert_eq!(clinic.ask(None, &[&token(json!({ "jkt": "another kind" }))]).0, 200);
 }

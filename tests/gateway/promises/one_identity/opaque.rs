@@ -16,7 +16,7 @@ use crate::wire::scene::{Plan, Scene, until};
 use crate::wire::websocket::{echoed, hub, open};
 
 /// Asked: an issuer with an introspection endpoint, which tells of each token what the test says.
-struct Asked {
+pub(super) struct Asked {
     endpoint: Origin,
     said: Arc<Said>,
 }
@@ -40,13 +40,13 @@ impl Asked {
     }
 
     /// An issuer that tells of `token` that it is active, with these claims beside the usual ones.
-    fn knowing(token: &str, claims: Value) -> Self {
+    pub(super) fn knowing(token: &str, claims: Value) -> Self {
         let asked = Self::start();
         asked.tell(token, claims);
         asked
     }
 
-    fn tell(&self, token: &str, claims: Value) {
+    pub(super) fn tell(&self, token: &str, claims: Value) {
         let mut all = json!({
             "active": true, "aud": "noah-es", "sub": "alice", "client_id": "app-1", "exp": now() + 600,
             "tenants": ["t1"], "roles": ["user"], "token_type": "Bearer",
@@ -69,7 +69,7 @@ impl Asked {
     }
 
     /// How often it was asked.
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.endpoint.count()
     }
 
@@ -87,7 +87,7 @@ impl Asked {
     }
 
     /// A scene whose issuers are this one and the ordinary one.
-    fn scene(&self, plan: Plan) -> Plan {
+    pub(super) fn scene(&self, plan: Plan) -> Plan {
         plan.file("client-secret", "s p&ä\n").with("/issuers/opaque", self.issuer())
     }
 
