@@ -16,6 +16,7 @@ use crate::audit::Moment;
 use crate::audit::chain::{Hash, Link, Sealed};
 
 mod leave;
+mod watch;
 
 /// Segment: an open output, and how far its chain has come.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(super) struct Segment {
     lost: u64,
     /// A file that cannot be finished is not tried again before.
     not_before: Option<Instant>,
+    /// Whether the file is still there is not looked at again before, unless somebody waits for the disk.
+    look_at: Instant,
 }
 
 /// How long a file that cannot be finished goes on.
@@ -116,6 +119,7 @@ impl Segment {
             standing: Standing::Sound,
             lost: 0,
             not_before: None,
+            look_at: Instant::now(),
         };
         if let Err(error) = segment.read_tail().and_then(|tail| {
             let why = if tail.handover.is_some() { "upgrade" } else { "start" };
@@ -224,22 +228,22 @@ impl Segment {
     pub(super) fn rotate(&mut self) -> io::Result<()> {
         let due = |_: &PathBuf| self.regular && self.home.is_none() && self.records > 0 && self.is_due();
         let Some(path) = self.path.clone().filter(due) else { return Ok(()) };
-        if !is_open(&self.file, &path) {
+        self.turn(&path).inspect_err(|_| self.not_before = Instant::now().checked_add(AGAIN))
+    }
+
+    fn turn(&mut self, path: &Path) -> io::Result<()> {
+        if !is_open(&self.file, path) {
             return self.reopen();
         }
         self.sync()?;
-        let finished = rotate::finish(&path, self.number).inspect_err(|_| self.wait_to_rotate())?;
+        let finished = rotate::finish(path, self.number)?;
         tracing::info!(path = %finished.display(), "an audit file is finished");
         if let Some(keep) = self.rotation.keep {
-            rotate::prune(&path, keep);
+            rotate::prune(path, keep);
         }
-        self.change_to(&path)?;
+        self.change_to(path)?;
         let tail = self.read_tail()?;
         self.begin("rotated", tail)
-    }
-
-    fn wait_to_rotate(&mut self) {
-        self.not_before = Instant::now().checked_add(AGAIN);
     }
 
     fn is_due(&self) -> bool {
@@ -261,7 +265,7 @@ impl Segment {
         }
         self.file = file;
         self.regular = self.file.metadata()?.is_file();
-        self.records = 0;
+        (self.records, self.size) = (0, 0);
         self.torn.clear();
         Ok(())
     }
@@ -278,11 +282,13 @@ impl Segment {
         let mut tail = Tail::of(&file)?;
         tail.handover = None;
         let metadata = file.metadata()?;
+        let cut = metadata.len() < self.size;
         (self.size, self.began) = (metadata.len(), metadata.created().unwrap_or_else(|_| SystemTime::now()));
         self.records = self.records.max(u64::from(tail.link.is_some() && self.number == 0));
         // A process that runs knows its chain; a new one reads where the last one stopped.
         let known = (self.number > 0).then_some((self.link, self.number));
-        let here = tail.link.map(|link| (link, tail.segment.unwrap_or(0)));
+        // A file that somebody has cut does not say where it stopped: the gap stays to be seen.
+        let here = tail.link.map(|link| (link, tail.segment.unwrap_or(0))).filter(|_| !(cut && known.is_some()));
         if here.is_none() && known.is_some() {
             tail.torn = tail.torn.or(self.left);
         }

@@ -63,7 +63,7 @@ impl Segment {
                 tracing::error!(%error, "the audit file of the hand-over has no end");
             }
             (self.file, self.path, self.home, self.returning) = (file, Some(home), None, false);
-            self.records = 0;
+            (self.records, self.size) = (0, 0);
             self.standing = Standing::Broken;
             if let Err(error) = self.read_tail().and_then(|tail| self.begin("reopened", tail)) {
                 tracing::error!(%error, "the live audit file cannot be taken back");
