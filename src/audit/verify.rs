@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
-use super::chain::{Hash, Hashing, Link, Sealed};
+use super::chain::{Hash, Hashing, Link, MOST, Sealed};
 use super::sink::recover;
 pub use fault::{Fault, Place, Sort as FaultSort};
 
@@ -163,9 +163,9 @@ impl Verification {
         }
         self.report.lines += 1;
         if sealed.record() == b"segment" {
-            match serde_json::from_slice::<Begun>(line) {
-                Ok(begun) => self.segment(&sealed, &begun),
-                Err(_) => {
+            match serde_json::from_slice::<Begun>(line).ok().filter(|begun| begun.number <= MOST) {
+                Some(begun) => self.segment(&sealed, &begun),
+                None => {
                     self.fault(FaultSort::Altered, self.at, "the first line of a segment cannot be read".to_owned())
                 }
             }
@@ -254,7 +254,7 @@ impl Verification {
             self.report.unfinished += doubt.length;
         }
         self.torn(begun);
-        self.report.lost += begun.lost;
+        self.report.lost = self.report.lost.saturating_add(begun.lost);
         if !self.last.1 && self.link.is_some() && (branches || begun.why == "start") {
             self.report.not_ended.push((self.segment, self.last.0));
         }
@@ -305,11 +305,13 @@ impl Verification {
             None => begun.torn == 0,
             Some(doubt) if doubt.length == begun.torn => told(doubt.hash(true)),
             // The line feed behind it came with the segment.
-            Some(doubt) => doubt.last == b'\n' && doubt.length == begun.torn + 1 && told(doubt.hash(false)),
+            Some(doubt) => {
+                doubt.last == b'\n' && doubt.length.checked_sub(1) == Some(begun.torn) && told(doubt.hash(false))
+            }
         };
         let place = self.doubt.take().map_or(self.at, |doubt| doubt.place);
         if as_told {
-            self.report.torn += begun.torn;
+            self.report.torn = self.report.torn.saturating_add(begun.torn);
         } else if place.file != self.at.file {
             self.fault(FaultSort::Truncated, place, ENDS_IN_DOUBT.to_owned());
         } else {
@@ -340,7 +342,10 @@ impl Verification {
                     self.report.without_decision += 1;
                 }
             }
-            b"lost" => self.report.lost += serde_json::from_slice::<Lost>(line).map_or(0, |lost| lost.number),
+            b"lost" => {
+                let lost = serde_json::from_slice::<Lost>(line).map_or(0, |lost| lost.number);
+                self.report.lost = self.report.lost.saturating_add(lost);
+            }
             _ => {}
         }
     }

@@ -142,7 +142,7 @@ impl Segment {
 
     /// Counts records that are lost, for the next segment to tell of.
     pub(super) fn lose(&mut self, records: u64) {
-        self.lost += records;
+        self.lost = self.lost.saturating_add(records);
     }
 
     /// Writes records, one JSON object a line, and before them how many others found the queue full.
@@ -308,7 +308,7 @@ impl Segment {
     fn begin(&mut self, why: &'static str, tail: Tail) -> io::Result<()> {
         let (torn, torn_sha256) = tail.torn.map_or((0, None), |(length, hash)| (length, Some(hash)));
         // Numbers beyond are those of the process that has taken over.
-        let number = if self.home.is_some() { self.number } else { self.number + 1 };
+        let number = if self.home.is_some() { self.number } else { self.number.saturating_add(1) };
         let previous = self.link.hash;
         let process = std::process::id();
         let begun = Begun {

@@ -19,6 +19,9 @@ pub(super) struct Ended(pub(super) Arc<Shared>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.note(Some("the thread that writes audit records has failed"));
+        }
         self.0.end();
     }
 }
