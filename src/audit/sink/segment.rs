@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -380,6 +380,9 @@ fn is_open(file: &File, path: &Path) -> bool {
 fn append_to(path: &Path) -> io::Result<File> {
     // A file is read again where it ends torn; a pipe that its reader also reads never breaks.
     let readable = std::fs::metadata(path).is_ok_and(|of| of.is_file()) || !path.exists();
+    if !readable {
+        check(path)?;
+    }
     let file = OpenOptions::new().read(readable).append(true).create(true).mode(OWNER_ONLY).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
@@ -414,11 +417,18 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether the file at `path` could be appended to, or made; its lock apart.
 pub(super) fn check(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().append(true).open(path) {
+    // A pipe that nobody reads would keep who opens it waiting.
+    match OpenOptions::new().append(true).custom_flags(O_NONBLOCK).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => rotate::sync_folder(path),
+        Err(error) if std::fs::metadata(path).is_ok_and(|of| of.file_type().is_fifo()) => {
+            Err(io::Error::new(error.kind(), format!("nobody reads this pipe: {error}")))
+        }
         opened => opened.map(drop),
     }
 }
+
+/// As Linux counts.
+const O_NONBLOCK: i32 = 0o4000;
 
 const OWNER_ONLY: u32 = 0o600;
 
