@@ -99,7 +99,7 @@ impl Link {
     /// Appends `object`, a JSON object, to `out` as the chain's next line.
     pub fn append(&mut self, object: &[u8], out: &mut Vec<u8>) {
         let begin = out.len();
-        self.seq += 1;
+        self.seq = self.seq.saturating_add(1);
         out.extend_from_slice(object.strip_suffix(b"}").unwrap_or(object));
         out.extend_from_slice(b",\"seq\":");
         out.extend_from_slice(self.seq.to_string().as_bytes());
@@ -119,6 +119,9 @@ pub struct Sealed<'l> {
     pub link: Link,
 }
 
+/// The greatest number of a line or a segment: nobody writes so many, and every reader of JSON can hold it.
+pub(crate) const MOST: u64 = 1 << 53;
+
 const CHAIN: &[u8] = b",\"chain\":\"";
 
 impl<'l> Sealed<'l> {
@@ -131,7 +134,7 @@ impl<'l> Sealed<'l> {
         let hash = Hash::read(tail.strip_prefix(CHAIN)?.strip_suffix(b"\"}")?)?;
         let digits = body.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
         let (head, seq) = body.split_at_checked(body.len().checked_sub(digits)?)?;
-        let seq = std::str::from_utf8(seq).ok()?.parse().ok()?;
+        let seq = std::str::from_utf8(seq).ok()?.parse().ok().filter(|&seq| seq <= MOST)?;
         (head.ends_with(b",\"seq\":") && head.starts_with(b"{\"record\":\""))
             .then_some(Self { body, link: Link { seq, hash } })
     }

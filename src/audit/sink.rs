@@ -1,6 +1,7 @@
 //! Sink: where audit records go; a queue and one thread that writes it, for those who wait and those who do not.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +60,23 @@ pub enum Target {
     Stdout,
     /// Nowhere.
     Nowhere,
+}
+
+impl Target {
+    /// Whether what is written there can be made to last: a file on a disk, or one that is yet to be made.
+    pub fn can_last(&self) -> bool {
+        matches!(self, Self::File(path) if std::fs::metadata(path).is_ok_and(|of| of.is_file()) || !path.exists())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(out, "`{}`", path.display()),
+            Self::Stdout => out.write_str("standard output"),
+            Self::Nowhere => out.write_str("nowhere"),
+        }
+    }
 }
 
 /// WhenFull: what happens to a record that finds the queue full.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
-use super::chain::{Hash, Hashing, Link, Sealed};
+use super::chain::{Hash, Hashing, Link, MOST, Sealed};
 use super::sink::recover;
 pub use fault::{Fault, Place, Sort as FaultSort};
 
@@ -15,6 +15,8 @@ mod fault;
 #[derive(Default)]
 pub struct Verification {
     since: Option<Hash>,
+    /// The first line of the chain, where it is here.
+    start: Option<Hash>,
     expect: Option<Hash>,
     files: Vec<Box<str>>,
     at: Place,
@@ -163,9 +165,9 @@ impl Verification {
         }
         self.report.lines += 1;
         if sealed.record() == b"segment" {
-            match serde_json::from_slice::<Begun>(line) {
-                Ok(begun) => self.segment(&sealed, &begun),
-                Err(_) => {
+            match serde_json::from_slice::<Begun>(line).ok().filter(|begun| begun.number <= MOST) {
+                Some(begun) => self.segment(&sealed, &begun),
+                None => {
                     self.fault(FaultSort::Altered, self.at, "the first line of a segment cannot be read".to_owned())
                 }
             }
@@ -181,8 +183,9 @@ impl Verification {
     /// Whether a line that begins no segment stands where it was written; a fault where not.
     fn belongs(&mut self, sealed: &Sealed<'_>) -> bool {
         let Some(last) = self.link else {
-            let message = "lines stand before the first segment".to_owned();
-            self.fault_once(FaultSort::Altered, message);
+            if self.report.faults.is_empty() {
+                self.fault(FaultSort::Altered, self.at, "lines stand before the first segment".to_owned());
+            }
             return false;
         };
         let follows = sealed.follows(last.hash) && sealed.link.seq == last.seq + 1;
@@ -254,17 +257,19 @@ impl Verification {
             self.report.unfinished += doubt.length;
         }
         self.torn(begun);
-        self.report.lost += begun.lost;
+        self.report.lost = self.report.lost.saturating_add(begun.lost);
         if !self.last.1 && self.link.is_some() && (branches || begun.why == "start") {
             self.report.not_ended.push((self.segment, self.last.0));
         }
         match self.link {
             Some(_) if branches => {}
-            None => {
-                if let Some(since) = self.since.filter(|since| *since != previous) {
-                    let message = format!("segment {number} does not follow the chain value {since}");
-                    self.fault(FaultSort::Missing, self.at, message);
-                }
+            None => self.begins(sealed, number, previous),
+            Some(_)
+                if self.start.is_some_and(|start| start != sealed.link.hash) && starts(sealed, number, previous) =>
+            {
+                let message = "a second chain begins here: these are the files of two audits".to_owned();
+                self.report.faults.clear();
+                self.fault(FaultSort::TwoChains, self.at, message);
             }
             Some(last) if last.hash == previous && sealed.link.seq == last.seq + 1 => {}
             Some(_) if number > self.segment + 1 => {
@@ -298,6 +303,19 @@ impl Verification {
         self.handover = self.handover.filter(|_| begun.why == recover::RESUMED);
     }
 
+    fn begins(&mut self, sealed: &Sealed<'_>, number: u64, previous: Hash) {
+        let message = match self.since {
+            Some(since) if since == previous => return,
+            Some(since) => format!("segment {number} does not follow the chain value {since}"),
+            None if starts(sealed, number, previous) => return self.start = Some(sealed.link.hash),
+            None => format!(
+                "it begins at segment {number}: what was before is not here; with `--since {previous}` it need not be, \
+                 if that is the value that was noted"
+            ),
+        };
+        self.fault(FaultSort::Missing, self.at, message);
+    }
+
     /// Settles what stands before a segment and is no line: the segment tells of it, or somebody has put it there.
     fn torn(&mut self, begun: &Begun) {
         let told = |hash: Hash| begun.torn_sha256.as_deref() == Some(hash.as_str());
@@ -305,11 +323,13 @@ impl Verification {
             None => begun.torn == 0,
             Some(doubt) if doubt.length == begun.torn => told(doubt.hash(true)),
             // The line feed behind it came with the segment.
-            Some(doubt) => doubt.last == b'\n' && doubt.length == begun.torn + 1 && told(doubt.hash(false)),
+            Some(doubt) => {
+                doubt.last == b'\n' && doubt.length.checked_sub(1) == Some(begun.torn) && told(doubt.hash(false))
+            }
         };
         let place = self.doubt.take().map_or(self.at, |doubt| doubt.place);
         if as_told {
-            self.report.torn += begun.torn;
+            self.report.torn = self.report.torn.saturating_add(begun.torn);
         } else if place.file != self.at.file {
             self.fault(FaultSort::Truncated, place, ENDS_IN_DOUBT.to_owned());
         } else {
@@ -340,7 +360,10 @@ impl Verification {
                     self.report.without_decision += 1;
                 }
             }
-            b"lost" => self.report.lost += serde_json::from_slice::<Lost>(line).map_or(0, |lost| lost.number),
+            b"lost" => {
+                let lost = serde_json::from_slice::<Lost>(line).map_or(0, |lost| lost.number);
+                self.report.lost = self.report.lost.saturating_add(lost);
+            }
             _ => {}
         }
     }
@@ -358,14 +381,10 @@ impl Verification {
         doubt.add(line);
     }
 
-    fn fault_once(&mut self, sort: FaultSort, message: String) {
-        if self.report.faults.is_empty() {
-            self.fault(sort, self.at, message);
-        }
-    }
-
     fn fault(&mut self, sort: FaultSort, place: Place, message: String) {
-        if self.report.faults.len() < MOST_FAULTS {
+        // Where two chains are mixed nothing else that is found means anything.
+        let mixed = self.report.faults.first().is_some_and(|fault| fault.sort == FaultSort::TwoChains);
+        if self.report.faults.len() < MOST_FAULTS && !mixed {
             self.report.faults.push(Fault { sort, place, message, missing: 0..0 });
         }
     }
@@ -414,6 +433,11 @@ fn id(line: &[u8]) -> Option<u128> {
     const FIELD: &[u8] = b"\"id\":\"";
     let at = line.windows(FIELD.len()).position(|window| window == FIELD)? + FIELD.len();
     u128::from_str_radix(std::str::from_utf8(line.get(at..at + 32)?).ok()?, 16).ok()
+}
+
+/// Whether a segment is the first one of a chain.
+fn starts(sealed: &Sealed<'_>, number: u64, previous: Hash) -> bool {
+    (number, sealed.link.seq, previous) == (1, 1, Hash::ZERO)
 }
 
 fn lines(count: u64) -> String {

@@ -1,7 +1,8 @@
 //! `audit`: verifies audit files.
 
 use std::fs::File;
-use std::io::{BufReader, IsTerminal, Write};
+use std::io::{BufReader, IsTerminal, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -74,8 +75,9 @@ pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     let mut verification = Verification::new(args.since, args.expect);
     let told = std::io::stderr().is_terminal();
     let mut read = 0;
-    for path in in_order(&args.paths)? {
-        let file = open(&path)?;
+    let found = find(&args.paths)?;
+    for Numbered { path, file, .. } in found.files {
+        let file = file.map_or_else(|| open(&path), Ok)?;
         let mut progress = |bytes: usize| {
             let before = read / STEP;
             read += bytes;
@@ -94,8 +96,8 @@ pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     let (report, files) = verification.end();
     let exit = if report.faults.is_empty() { Exit::Done } else { Exit::Findings };
     let text = match args.format {
-        Format::Text => text(&report, &files, args.list),
-        Format::Json => format!("{:#}\n", as_json(&report, &files, args.list)),
+        Format::Text => text(&report, &files, &found.packed, args.list),
+        Format::Json => format!("{:#}\n", as_json(&report, &files, &found.packed, args.list)),
     };
     print(out, &text, exit)
 }
@@ -103,18 +105,61 @@ pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) ->
 /// Bytes between two signs of life.
 const STEP: usize = 64 << 20;
 
-/// The files in the order of their first segments, those of folders included.
-fn in_order(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
-    let mut files = Vec::new();
+/// Found: the files of an audit in the order of their first segments, and those that nobody can read as they are.
+#[derive(Default)]
+struct Found {
+    files: Vec<Numbered>,
+    packed: Vec<PathBuf>,
+}
+
+struct Numbered {
+    number: u64,
+    path: PathBuf,
+    /// The device and the inode: a file that is renamed meanwhile is the same.
+    identity: (u64, u64),
+    /// The newest files are held open, because a gateway that runs gives them other names.
+    file: Option<File>,
+}
+
+/// How often a folder is read anew because a gateway has renamed a file meanwhile.
+const LOOKS: usize = 50;
+
+/// The most files that are held open.
+const HELD: usize = 64;
+
+fn find(paths: &[PathBuf]) -> Result<Found, Trouble> {
+    let mut result = look(paths);
+    for _ in 1..LOOKS {
+        let again = look(paths);
+        let (Ok(before), Ok(after)) = (&result, &again) else {
+            if result.is_err() && again.is_err() {
+                return again;
+            }
+            result = again;
+            continue;
+        };
+        let names = |found: &Found| -> Vec<_> {
+            found.files.iter().map(|of| (of.number, of.path.clone(), of.identity)).collect()
+        };
+        if names(before) == names(after) {
+            return result;
+        }
+        result = again;
+    }
+    result
+}
+
+fn look(paths: &[PathBuf]) -> Result<Found, Trouble> {
+    let (mut files, mut found) = (Vec::new(), Found::default());
     for path in paths {
         if path.is_dir() {
             let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
             for entry in entries {
-                let found = entry.map_err(|error| unreadable(path, &error))?.path();
-                let name = found.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let packed = [".gz", ".xz", ".zst", ".bz2"].iter().any(|end| name.ends_with(end));
-                if found.is_file() && name.contains(".jsonl") && !packed {
-                    files.push(found);
+                let file = entry.map_err(|error| unreadable(path, &error))?.path();
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if name.contains(".jsonl") && file.is_file() {
+                    let packed = [".gz", ".xz", ".zst", ".bz2"].iter().any(|end| name.ends_with(end));
+                    if packed { found.packed.push(file) } else { files.push(file) }
                 }
             }
         } else {
@@ -125,14 +170,27 @@ fn in_order(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
         return Err(Trouble::failure("there is no audit file: their names hold `.jsonl`"));
     }
     files.sort();
-    files.dedup();
-    let numbered = files.into_iter().map(|path| {
-        let number = first_segment(BufReader::new(open(&path)?)).map_err(|error| unreadable(&path, &error))?;
-        Ok((number.unwrap_or(u64::MAX), path))
-    });
-    let mut numbered = numbered.collect::<Result<Vec<_>, Trouble>>()?;
-    numbered.sort();
-    Ok(numbered.into_iter().map(|(_, path)| path).collect())
+    found.packed.sort();
+    for path in files {
+        let mut file = open(&path)?;
+        let of = file.metadata().map_err(|error| unreadable(&path, &error))?;
+        let number = first_segment(BufReader::new(&file)).map_err(|error| unreadable(&path, &error))?;
+        // What is no file cannot be read twice.
+        if of.is_file() {
+            file.rewind().map_err(|error| unreadable(&path, &error))?;
+        }
+        let numbered =
+            Numbered { number: number.unwrap_or(u64::MAX), identity: (of.dev(), of.ino()), path, file: Some(file) };
+        // A file that is being finished has two names for a moment.
+        if found.files.iter().any(|other| other.identity == numbered.identity) {
+            continue;
+        }
+        found.files.push(numbered);
+        found.files.sort_by(|one, other| (one.number, &one.path).cmp(&(other.number, &other.path)));
+        let beyond = found.files.len().saturating_sub(HELD);
+        found.files.iter_mut().take(beyond).for_each(|old| old.file = None);
+    }
+    Ok(found)
 }
 
 fn open(path: &Path) -> Result<File, Trouble> {
@@ -147,7 +205,7 @@ fn at(place: Place, files: &[Box<str>]) -> String {
     format!("{}:{}", files.get(place.file).map_or("", |name| name), place.line)
 }
 
-fn text(report: &Report, files: &[Box<str>], list: bool) -> String {
+fn text(report: &Report, files: &[Box<str>], packed: &[PathBuf], list: bool) -> String {
     let mut text = String::new();
     let mut line = |what: &str, value: String| text.push_str(&format!("{what:<10}{value}\n"));
     for fault in &report.faults {
@@ -155,6 +213,9 @@ fn text(report: &Report, files: &[Box<str>], list: bool) -> String {
     }
     if let Some(fault) = report.faults.first() {
         line("help", fault.sort.help().to_owned());
+    }
+    for path in packed {
+        line("skipped", format!("{}: unpack it to have it verified", path.display()));
     }
     let segments = report.segments.map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
     let last = if report.ended { "has ended" } else { "is being written, or its process was killed" };
@@ -195,7 +256,7 @@ fn text(report: &Report, files: &[Box<str>], list: bool) -> String {
     text
 }
 
-fn as_json(report: &Report, files: &[Box<str>], list: bool) -> Value {
+fn as_json(report: &Report, files: &[Box<str>], packed: &[PathBuf], list: bool) -> Value {
     let faults: Vec<Value> = report
         .faults
         .iter()
@@ -210,6 +271,7 @@ fn as_json(report: &Report, files: &[Box<str>], list: bool) -> Value {
         "sound": report.faults.is_empty(),
         "faults": faults,
         "files": files,
+        "skipped": packed.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "first_segment": report.segments.map(|(first, _)| first),
         "last_segment": report.segments.map(|(_, last)| last),
         "lines": report.lines,

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::audit::log;
 use crate::document::report;
+use crate::edge::lifecycle;
 use crate::gateway::Gateway;
 use crate::settings::Settings;
 
@@ -26,6 +27,7 @@ pub(super) fn run_serve(args: &ServeArgs) -> Result<Exit, Trouble> {
     let settings = Settings::load(&args.config).map_err(|(findings, sources)| {
         Trouble::failure(format!("{}\n{}", report::human(&findings, &sources), report::summary(&findings)))
     })?;
+    lifecycle::survive_file_limits().map_err(|error| Trouble::failure(format!("signals cannot be heard: {error}")))?;
     let _flush = log::init(settings.log.format, settings.log.level).map_err(Trouble::failure)?;
     for note in &settings.notes {
         tracing::warn!("{note}");

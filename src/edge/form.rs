@@ -1,6 +1,7 @@
 //! Forms: bodies in which some frameworks look for a method override.
 
 mod keys;
+mod reading;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};

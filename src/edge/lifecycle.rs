@@ -382,6 +382,23 @@ struct Heard {
     quit: Signal,
 }
 
+/// Makes a write beyond the limit on the size of files an error of that write; by itself it would end the process.
+///
+/// # Errors
+/// The signal cannot be heard.
+pub fn survive_file_limits() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let context = runtime.enter();
+    // What hears it may go: the process does not go back to ending by it.
+    let heard = signal(SignalKind::from_raw(FILE_TOO_LONG)).map(drop);
+    drop(context);
+    runtime.shutdown_background();
+    heard
+}
+
+/// SIGXFSZ, as Linux counts.
+const FILE_TOO_LONG: i32 = 25;
+
 impl Heard {
     fn listen() -> std::io::Result<Self> {
         Ok(Self {

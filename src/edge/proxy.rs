@@ -5,22 +5,18 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pingora::OrErr;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::prelude::{Error, ErrorType, HttpPeer, Result};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 
-use crate::request::{Overrides, RejectedRequest, query};
-
 use super::connection::Pace;
 use super::exchange::Exchange;
 use super::fault::explain;
-use super::form::{self, FormKind, Scan, Unreadable};
 use super::keep::Kept;
 use super::rate::{LeastRate, Rate};
 use super::standing::Standing;
-use super::{Edge, cors, forward, judge, read, respond};
+use super::{Edge, cors, forward, judge, respond};
 
 /// From this age on an exchange is a stream: it ends with its token, and when a new policy refuses it.
 const STREAM: Duration = Duration::from_secs(5);
@@ -327,74 +323,6 @@ impl Edge {
         judge::judge(self, session, exchange, Some(&answered)).ok();
     }
 
-    /// Where the upstream may look for a method override in a form, or for a scope outside the query, the gateway looks
-    /// first.
-    async fn read_form(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
-        let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_forms);
-        let scoped = exchange.query_scopes();
-        if scoped.is_empty() && (!reads || session.req_header().method != http::Method::POST) {
-            return Ok(());
-        }
-        let empty = session.as_downstream_mut().is_body_empty();
-        let header = session.req_header();
-        let judged = exchange.api.as_ref().map_or(Overrides::Reject, |api| api.overrides);
-        let mut cookies = header.headers.get_all(http::header::COOKIE).iter();
-        if cookies.any(|line| scoped.iter().any(|name| query::cookies_name(line.as_bytes(), name))) {
-            exchange.reject(RejectedRequest::AmbiguousScope);
-            return Ok(());
-        }
-        let keyed = header.method == http::Method::POST
-            && exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_json);
-        match form::kind(&header.headers) {
-            Ok(None) if keyed && form::is_json(&header.headers) => exchange.scan = Some(Scan::of_keys()),
-            Ok(None) => {}
-            // Frameworks read a scope from a form as gladly as from the query, and some look there first.
-            Ok(Some(FormKind::Multipart)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
-            Ok(Some(FormKind::Untyped)) if empty => {}
-            Ok(Some(FormKind::Untyped)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
-            Err(Unreadable) => {
-                exchange.reject(RejectedRequest::MethodOverride);
-            }
-            Ok(Some(FormKind::Multipart)) => exchange.scan = Some(Scan::of_parts()),
-            Ok(Some(FormKind::Untyped)) => exchange.scan = Some(Scan::of_fields()),
-            Ok(Some(FormKind::UrlEncoded)) => {
-                let expects = header.headers.contains_key(http::header::EXPECT);
-                let announced = read::content_length(header).and_then(|length| usize::try_from(length).ok());
-                if announced.is_some_and(|length| length > form::LONGEST) {
-                    exchange.reject(RejectedRequest::FormTooLong);
-                    return Ok(());
-                }
-                if expects {
-                    session.as_downstream_mut().write_continue_response().await?;
-                }
-                let Ok(read) = tokio::time::timeout(self.limits.client_timeout, read_short_body(session)).await else {
-                    exchange.failure = Some("client-timeout");
-                    return Error::e_explain(ErrorType::HTTPStatus(408), "the form did not come in time");
-                };
-                let Some(body) = read? else {
-                    exchange.reject(RejectedRequest::FormTooLong);
-                    return Ok(());
-                };
-                if scoped.iter().any(|name| query::form_names(&body, name)) {
-                    exchange.reject(RejectedRequest::AmbiguousScope);
-                    return Ok(());
-                }
-                let mut asked = Vec::new();
-                if reads && let Err(rejected) = query::form_method_overrides(&body, &mut asked) {
-                    exchange.reject(rejected);
-                    return Ok(());
-                }
-                // A body cannot be forwarded without its override, so only `evaluate` lets one pass, if it is permitted.
-                match judged {
-                    _ if asked.is_empty() => {}
-                    Overrides::Reject | Overrides::Strip => exchange.reject(RejectedRequest::MethodOverride),
-                    Overrides::Evaluate => judge::judge_form(self, exchange, &asked),
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Ends an exchange whose time is over, and a stream whose token has ended or that a newer policy refuses.
     fn check_stream(&self, exchange: &mut Exchange) -> Result<()> {
         let long = exchange.websocket || exchange.started.elapsed() >= STREAM;
@@ -443,21 +371,4 @@ fn expect_another(session: &mut Session) {
     } else if let Some(pace) = downstream.stream().and_then(Pace::of) {
         pace.expect_header();
     }
-}
-
-/// The whole body, kept for the upstream as well; `None` where it is longer than Pingora can keep.
-async fn read_short_body(session: &mut Session) -> Result<Option<Vec<u8>>> {
-    let downstream = session.as_downstream_mut();
-    downstream.enable_retry_buffering();
-    let mut body = Vec::new();
-    while let Some(chunk) = downstream.read_request_body().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > form::LONGEST {
-            return Ok(None);
-        }
-    }
-    if !body.is_empty() && downstream.get_retry_buffer().is_none() {
-        return Err(Error::new(ErrorType::InternalError)).or_err(ErrorType::InternalError, "the form was not kept");
-    }
-    Ok(Some(body))
 }

@@ -95,8 +95,9 @@ impl Gateway {
             tracing::warn!("{shortage}");
         }
         let metrics = Arc::new(Metrics::new());
-        let no_audit = |error| format!("the audit records cannot be written: {error}");
         let audit = plans::sink(&settings.audit);
+        let place = audit.target.to_string();
+        let no_audit = |error| format!("the audit records cannot be written to {place}: {error}");
         Sink::check(&audit).map_err(no_audit)?;
         let generation = Arc::new(Generation::default());
         let believed = Believed::open(settings, &generation)?;
@@ -106,6 +107,9 @@ impl Gateway {
             .iter()
             .map(|api| open_api(api, settings, &believed, &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
+        if !audit.target.can_last() && apis.iter().any(|api| status::is_lossless(api)) {
+            return Err(format!("`audit: lossless` needs a file on a disk, and {place} is none"));
+        }
         let client_cas = ClientCaFiles::open(settings)?;
         let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
         let mut sockets = sockets(&apis, feeds)?;

@@ -133,7 +133,7 @@ impl GatewayStatus {
 }
 
 /// Whether some decision of the API must be kept before anybody sees it.
-fn is_lossless(api: &Api) -> bool {
+pub(super) fn is_lossless(api: &Api) -> bool {
     let live = api.policy.load();
     let routes = live.iter().flat_map(|policy| policy.routes.routes());
     let lossless = |mode: Option<AuditMode>| mode == Some(AuditMode::Lossless);

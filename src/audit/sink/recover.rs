@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::audit::chain::{Hash, Hashing, Link, Sealed};
+use super::rotate;
+use crate::audit::chain::{Hash, Hashing, Link, MOST, Sealed};
 
 /// Tail: where the chain of a file ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,25 +61,34 @@ impl Tail {
     /// The tail of the newest finished file beside `path`: `audit-000007.jsonl`, and as logrotate names them,
     /// `audit.jsonl.1`.
     pub(super) fn before(path: &Path) -> Option<Self> {
-        let (own, stem) = (path.file_name()?.as_encoded_bytes(), path.file_stem()?.as_encoded_bytes());
+        let own = path.file_name()?.to_str()?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let beside = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).filter(|entry| {
             let name = entry.file_name();
-            let name = name.as_encoded_bytes();
-            let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix(b"-"));
-            name != own
-                && (name.starts_with(own) || rest.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit)))
+            let Some(name) = name.to_str() else { return false };
+            let renamed = name.strip_prefix(own).is_some_and(|rest| rest.starts_with(['.', '-']));
+            renamed || rotate::place(path, name).is_some()
         });
-        let begun = beside.filter_map(|entry| {
-            let file = File::open(entry.path()).ok().filter(|file| file.metadata().is_ok_and(|of| of.is_file()))?;
-            let mut first = [0; 512];
-            let read = file.read_at(&mut first, 0).ok()?;
-            let first = first.get(..read)?.split(|&byte| byte == b'\n').next()?;
-            Some((number(first)?, file))
-        });
-        let (_, newest) = begun.max_by_key(|(number, _)| *number)?;
-        Self::of(&newest).ok()
+        let mut begun: Vec<(u64, File)> = beside.filter_map(|entry| begun(&entry.path())).collect();
+        begun.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        let ours = |file: File| {
+            let tail = Self::of(&file).ok()?;
+            // What another process writes is of its own chain, unless it has made room.
+            (tail.handover.is_some() || !rotate::is_written(&file)).then_some(tail)
+        };
+        begun.into_iter().find_map(|(_, file)| ours(file))
     }
+}
+
+/// The file at `path` with the number of the segment that its first line begins; `None` where it is none of ours.
+pub(super) fn begun(path: &Path) -> Option<(u64, File)> {
+    // What is no file on a disk is not opened: it could hang.
+    std::fs::metadata(path).ok().filter(|of| of.is_file())?;
+    let file = File::open(path).ok()?;
+    let mut first = [0; 512];
+    let read = file.read_at(&mut first, 0).ok()?;
+    let first = first.get(..read)?.split(|&byte| byte == b'\n').next()?;
+    Some((number(first)?, file))
 }
 
 /// The record of a line from which another process goes on.
@@ -99,7 +109,7 @@ fn is_resumed(line: &[u8]) -> bool {
 pub(crate) fn number(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(b"{\"record\":\"segment\",\"number\":")?;
     let digits = rest.split(|byte| !byte.is_ascii_digit()).next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|&number| number <= MOST)
 }
 
 fn hash(file: &File, mut at: u64, end: u64) -> io::Result<Hash> {

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::recover;
+
 /// Rotation: when a file is finished and the next one begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rotation {
@@ -34,21 +36,18 @@ pub(super) fn finish(path: &Path, number: u64) -> io::Result<PathBuf> {
 
 /// Deletes the oldest finished files of `path` beyond `keep`.
 pub(super) fn prune(path: &Path, keep: u64) {
-    let (Some(folder), Some(begin)) = (path.parent(), name(path, "").split('.').next().map(str::to_owned)) else {
-        return;
-    };
+    let Some(folder) = path.parent() else { return };
     let Ok(entries) = fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }) else { return };
-    let mut finished: Vec<(u64, PathBuf)> = entries
+    let mut finished: Vec<((u64, u64), PathBuf)> = entries
         .filter_map(Result::ok)
-        .filter_map(|entry| {
-            let found = entry.file_name().into_string().ok()?;
-            let digits: String = found.strip_prefix(&*begin)?.chars().take_while(char::is_ascii_digit).collect();
-            (found == name(path, &digits)).then_some((digits.parse().ok()?, entry.path()))
-        })
+        .filter_map(|entry| Some((place(path, entry.file_name().to_str()?)?, entry.path())))
+        .filter(|(_, found)| recover::begun(found).is_some())
         .collect();
     finished.sort();
     let beyond = finished.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
-    for (_, old) in finished.into_iter().take(beyond).filter(|(_, old)| !is_written(old)) {
+    for (_, old) in
+        finished.into_iter().take(beyond).filter(|(_, old)| !File::open(old).is_ok_and(|old| is_written(&old)))
+    {
         match fs::remove_file(&old) {
             Ok(()) => tracing::info!(path = %old.display(), "an old audit file was deleted, as `keep` says"),
             Err(error) => tracing::error!(path = %old.display(), %error, "an old audit file cannot be deleted"),
@@ -56,9 +55,19 @@ pub(super) fn prune(path: &Path, keep: u64) {
     }
 }
 
-/// Whether a process that has handed over still writes to it.
-fn is_written(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+/// Where a file of this name stands among the finished ones of `path`; `None` where its name is not one of theirs.
+pub(super) fn place(path: &Path, found: &str) -> Option<(u64, u64)> {
+    let whole = name(path, "/");
+    let (begin, end) = whole.split_once('/')?;
+    let middle = found.strip_prefix(begin)?.strip_suffix(end)?;
+    let (digits, again) = middle.split_once('-').unwrap_or((middle, "0"));
+    let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    (digits.len() >= 6).then_some((number(digits)?, number(again)?))
+}
+
+/// Whether a process writes to it: one of another audit, or one that has handed over.
+pub(super) fn is_written(file: &File) -> bool {
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 /// Makes the names in the folder of `path` outlive a loss of power.

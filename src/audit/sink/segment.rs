@@ -1,9 +1,9 @@
 //! Segment: the file or pipe behind a sink, and the chain that is written into it.
 
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,8 +14,12 @@ use super::recover::{RESUMED, Tail};
 use super::rotate::{self, Rotation};
 use crate::audit::Moment;
 use crate::audit::chain::{Hash, Link, Sealed};
+pub(super) use open::check;
+use open::{AT_START, append_to};
 
 mod leave;
+mod open;
+mod watch;
 
 /// Segment: an open output, and how far its chain has come.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub(super) struct Segment {
     lost: u64,
     /// A file that cannot be finished is not tried again before.
     not_before: Option<Instant>,
+    /// Whether the file is still there is not looked at again before, unless somebody waits for the disk.
+    look_at: Instant,
 }
 
 /// How long a file that cannot be finished goes on.
@@ -94,7 +100,7 @@ impl Segment {
     /// and may be mended.
     pub(super) fn open(target: &Target, rotation: Rotation) -> io::Result<Option<Self>> {
         let (file, path) = match target {
-            Target::File(path) => (append_to(path)?, Some(path.clone())),
+            Target::File(path) => (append_to(path, AT_START)?, Some(path.clone())),
             // A copy of the descriptor: `std::io::Stdout` would keep lines back in a buffer of its own.
             Target::Stdout => (File::from(io::stdout().as_fd().try_clone_to_owned()?), None),
             Target::Nowhere => return Ok(None),
@@ -117,6 +123,7 @@ impl Segment {
             standing: Standing::Sound,
             lost: 0,
             not_before: None,
+            look_at: Instant::now(),
         };
         if let Err(error) = segment.read_tail().and_then(|tail| {
             let why = if tail.handover.is_some() { "upgrade" } else { "start" };
@@ -139,7 +146,7 @@ impl Segment {
 
     /// Counts records that are lost, for the next segment to tell of.
     pub(super) fn lose(&mut self, records: u64) {
-        self.lost += records;
+        self.lost = self.lost.saturating_add(records);
     }
 
     /// Writes records, one JSON object a line, and before them how many others found the queue full.
@@ -225,22 +232,22 @@ impl Segment {
     pub(super) fn rotate(&mut self) -> io::Result<()> {
         let due = |_: &PathBuf| self.regular && self.home.is_none() && self.records > 0 && self.is_due();
         let Some(path) = self.path.clone().filter(due) else { return Ok(()) };
-        if !is_open(&self.file, &path) {
+        self.turn(&path).inspect_err(|_| self.not_before = Instant::now().checked_add(AGAIN))
+    }
+
+    fn turn(&mut self, path: &Path) -> io::Result<()> {
+        if !is_open(&self.file, path) {
             return self.reopen();
         }
         self.sync()?;
-        let finished = rotate::finish(&path, self.number).inspect_err(|_| self.wait_to_rotate())?;
+        let finished = rotate::finish(path, self.number)?;
         tracing::info!(path = %finished.display(), "an audit file is finished");
         if let Some(keep) = self.rotation.keep {
-            rotate::prune(&path, keep);
+            rotate::prune(path, keep);
         }
-        self.change_to(&path)?;
+        self.change_to(path)?;
         let tail = self.read_tail()?;
         self.begin("rotated", tail)
-    }
-
-    fn wait_to_rotate(&mut self) {
-        self.not_before = Instant::now().checked_add(AGAIN);
     }
 
     fn is_due(&self) -> bool {
@@ -257,13 +264,13 @@ impl Segment {
         if self.regular && is_open(&self.file, path) {
             return Ok(());
         }
-        let file = append_to(path)?;
+        let file = append_to(path, Duration::ZERO)?;
         if self.regular && !self.is_sound() {
             self.left = Tail::of(&self.file).ok().and_then(|tail| tail.torn);
         }
         self.file = file;
         self.regular = self.file.metadata()?.is_file();
-        self.records = 0;
+        (self.records, self.size) = (0, 0);
         self.torn.clear();
         Ok(())
     }
@@ -280,13 +287,15 @@ impl Segment {
         let mut tail = Tail::of(&file)?;
         tail.handover = None;
         let metadata = file.metadata()?;
+        let cut = metadata.len() < self.size;
         let created = metadata.created().ok().filter(|_| metadata.len() > 0);
         let older = created.and_then(|created| created.elapsed().ok()).unwrap_or_default();
         (self.size, self.opened) = (metadata.len(), (Instant::now(), older));
         self.records = self.records.max(u64::from(tail.link.is_some() && self.number == 0));
         // A process that runs knows its chain; a new one reads where the last one stopped.
         let known = (self.number > 0).then_some((self.link, self.number));
-        let here = tail.link.map(|link| (link, tail.segment.unwrap_or(0)));
+        // A file that somebody has cut does not say where it stopped: the gap stays to be seen.
+        let here = tail.link.map(|link| (link, tail.segment.unwrap_or(0))).filter(|_| !(cut && known.is_some()));
         if here.is_none() && known.is_some() {
             tail.torn = tail.torn.or(self.left);
         }
@@ -306,7 +315,7 @@ impl Segment {
     fn begin(&mut self, why: &'static str, tail: Tail) -> io::Result<()> {
         let (torn, torn_sha256) = tail.torn.map_or((0, None), |(length, hash)| (length, Some(hash)));
         // Numbers beyond are those of the process that has taken over.
-        let number = if self.home.is_some() { self.number } else { self.number + 1 };
+        let number = if self.home.is_some() { self.number } else { self.number.saturating_add(1) };
         let previous = self.link.hash;
         let process = std::process::id();
         let begun = Begun {
@@ -373,52 +382,6 @@ fn is_open(file: &File, path: &Path) -> bool {
         |(one, other): (std::fs::Metadata, std::fs::Metadata)| (one.dev(), one.ino()) == (other.dev(), other.ino());
     file.metadata().ok().zip(std::fs::metadata(path).ok()).is_some_and(same)
 }
-
-/// The file at `path`, for appending; its owner's alone, because paths name patients.
-fn append_to(path: &Path) -> io::Result<File> {
-    // A file is read again where it ends torn; a pipe that its reader also reads never breaks.
-    let readable = std::fs::metadata(path).is_ok_and(|of| of.is_file()) || !path.exists();
-    let file = OpenOptions::new().read(readable).append(true).create(true).mode(OWNER_ONLY).open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "the audit file was readable by others: now it is its owner's alone");
-        if let Err(error) = file.set_permissions(Permissions::from_mode(OWNER_ONLY)) {
-            tracing::error!(path = %path.display(), %error, "the audit file stays readable by others");
-        }
-    }
-    if metadata.is_file() {
-        lock(&file)?;
-    }
-    Ok(file)
-}
-
-/// Makes this process the only writer: two would tear the chain. File systems without locks are believed to have one.
-///
-/// A process that has just ended, or one that only looks, may hold the lock for a moment.
-fn lock(file: &File) -> io::Result<()> {
-    let mut tries = 0;
-    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-        tries += 1;
-        if tries > LOCK_TRIES {
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"));
-        }
-        std::thread::sleep(LOCK_PAUSE);
-    }
-    Ok(())
-}
-
-const LOCK_TRIES: u32 = 25;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
-/// Whether the file at `path` could be appended to, or made; its lock apart.
-pub(super) fn check(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().append(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => rotate::sync_folder(path),
-        opened => opened.map(drop),
-    }
-}
-
-const OWNER_ONLY: u32 = 0o600;
 
 fn now() -> Moment {
     Moment(SystemTime::now())

@@ -360,3 +360,13 @@ fn a_second_process_cannot_write_into_the_same_file() {
     drop(Sink::open(plan(&path)).unwrap());
     assert_eq!(verified(&[&path]).segments, Some((1, 2)));
 }
+
+#[test]
+fn a_pipe_that_nobody_reads_is_an_error_and_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, reader) = fifo(folder.path());
+    drop(reader);
+    for error in [Sink::check(&plan(&path)).unwrap_err(), Sink::open(plan(&path)).unwrap_err()] {
+        assert!(error.to_string().contains("nobody reads this pipe"), "{error}");
+    }
+}

@@ -19,6 +19,9 @@ pub(super) struct Ended(pub(super) Arc<Shared>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.note(Some("the thread that writes audit records has failed"));
+        }
         self.0.end();
     }
 }
@@ -38,9 +41,13 @@ pub(super) fn run(shared: &Shared, mut segment: Segment) {
         batch.orders.drain(..).for_each(|order| obey(order, &mut segment));
         segment.go_back();
         let mended = if segment.is_sound() {
-            segment.rotate().or_else(|error| {
-                tracing::error!(%error, "the audit file cannot be finished");
-                if segment.is_sound() { Ok(()) } else { Err(error) }
+            let waited = !batch.waiters.is_empty();
+            let looked = segment.watch(waited).or_else(|error| if segment.is_sound() { Ok(()) } else { Err(error) });
+            looked.and_then(|()| {
+                segment.rotate().or_else(|error| {
+                    tracing::error!(%error, "the audit file cannot be finished");
+                    if segment.is_sound() { Ok(()) } else { Err(error) }
+                })
             })
         } else if tried.elapsed() >= AGAIN || rest.is_some() && batch.count == 0 {
             tried = Instant::now();

@@ -41,6 +41,8 @@ pub enum Sort {
     Missing,
     /// The end of the last segment is gone.
     CutOff,
+    /// The files are those of two chains.
+    TwoChains,
 }
 
 impl Sort {
@@ -54,6 +56,7 @@ impl Sort {
             Self::Truncated => "truncated",
             Self::Missing => "segment-missing",
             Self::CutOff => "cut-off",
+            Self::TwoChains => "two-chains",
         }
     }
 
@@ -69,6 +72,7 @@ impl Sort {
             Self::Missing => {
                 "name the missing file too; where older ones were deleted on purpose, begin with `--since`"
             }
+            Self::TwoChains => "two chains in one folder: verify them one by one by naming files",
             Self::CutOff => "name the later files too; if there are none, the end was cut off since the value was kept",
         }
     }

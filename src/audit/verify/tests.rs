@@ -105,8 +105,19 @@ fn segments_that_are_gone_altered_or_in_another_order_are_named() {
     };
     assert_eq!(faults(&[first.clone(), second.clone(), third.clone()]), []);
     assert_eq!(faults(&[first.clone(), third.clone()]), [(Fault::Missing, 1, 1)]);
-    assert_eq!(faults(&[second.clone(), third.clone()]), [], "older segments may have been deleted");
-    assert_eq!(faults(&[second.clone(), first.clone()]), [(Fault::Reordered, 1, 1)]);
+    assert_eq!(faults(&[second.clone(), third.clone()]), [(Fault::Missing, 0, 1)]);
+    assert_eq!(faults(&[second.clone(), first.clone()]), [(Fault::Missing, 0, 1), (Fault::Reordered, 1, 1)]);
+    let gone = judge(None, None, &[second.clone(), third.clone()]).faults.remove(0).message;
+    assert!(gone.starts_with("it begins at segment 2: what was before is not here; with `--since "), "{gone}");
+    let [other, _] = chain(4);
+    let mut other = other;
+    other[0] = {
+        let mut out = Vec::new();
+        let begun = other[0].split(",\"seq\"").next().unwrap().replace("…", "later");
+        Link::BEGIN.clone().append(format!("{begun}}}").as_bytes(), &mut out);
+        String::from_utf8(out).unwrap().trim_end().to_owned()
+    };
+    assert_eq!(faults(&[first.clone(), other, second.clone()]), [(Fault::TwoChains, 1, 1)]);
     let mut altered = second.clone();
     altered[0] = altered[0].replace("\"lost\":0", "\"lost\":9");
     assert_eq!(faults(&[first.clone(), altered])[0], (Fault::Altered, 1, 1));

@@ -1,6 +1,7 @@
 //! Leaving: a file that ends, or that another process goes on from while this one writes its last records.
 
 use std::io;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -58,12 +59,12 @@ impl Segment {
     pub(in crate::audit::sink) fn go_back(&mut self) {
         if let Some(home) = self.home.clone().filter(|_| self.returning) {
             // A process that is about to end may still have it.
-            let Ok(file) = append_to(&home) else { return };
+            let Ok(file) = append_to(&home, Duration::ZERO) else { return };
             if let Err(error) = self.end() {
                 tracing::error!(%error, "the audit file of the hand-over has no end");
             }
             (self.file, self.path, self.home, self.returning) = (file, Some(home), None, false);
-            self.records = 0;
+            (self.records, self.size) = (0, 0);
             self.standing = Standing::Broken;
             if let Err(error) = self.read_tail().and_then(|tail| self.begin("reopened", tail)) {
                 tracing::error!(%error, "the live audit file cannot be taken back");

@@ -1,8 +1,10 @@
 //! Segments that are torn, finished, moved away and mended.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::audit::chain::MOST;
 use crate::audit::sink::tests::verified;
 
 pub(super) fn open(path: &Path) -> Segment {
@@ -109,7 +111,9 @@ fn finished_files_keep_their_chain_and_are_never_overwritten() {
     // A new process that finds no live file goes on behind the newest finished one.
     fs::rename(&path, folder.path().join("audit.jsonl.1")).unwrap();
     drop(open(&path));
-    assert_eq!(verified(&[&folder.path().join("audit.jsonl.1"), &path]).faults, []);
+    let renamed = folder.path().join("audit.jsonl.1");
+    let all: Vec<&Path> = files.iter().take(19).chain([&renamed, &path]).map(PathBuf::as_path).collect();
+    assert_eq!(verified(&all).faults, []);
 }
 
 #[test]
@@ -205,4 +209,64 @@ fn torn_bytes_of_a_file_that_was_renamed_are_told_in_the_next_one() {
     write(&mut segment, 3, 1);
     let report = verified(&[&renamed, &path]);
     assert_eq!((report.faults, report.torn, report.exchanges), (vec![], 15, 4));
+}
+
+#[test]
+fn keep_deletes_only_finished_files_of_its_own_name_whatever_else_is_called_alike() {
+    for live in ["audit.jsonl", "gw.audit.jsonl"] {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = live.strip_suffix(".jsonl").unwrap();
+        let at = |name: &str| folder.path().join(name.replace("audit", stem));
+        let mut others: Vec<(PathBuf, Segment)> = Vec::new();
+        for name in ["audit-2.jsonl", "audit-000002.jsonl", "audit-x-000001.jsonl"] {
+            others.push((at(name), open(&at(name))));
+        }
+        let path = folder.path().join(live);
+        let rotation = Rotation { size: Some(1000), age: None, keep: Some(1) };
+        let mut segment = Segment::open(&Target::File(path.clone()), rotation).unwrap().unwrap();
+        assert_eq!(segment.number, 1, "the chain of another process is not taken over");
+        for at in 0..4 {
+            write(&mut segment, at * 8, 8);
+            segment.rotate().unwrap();
+        }
+        for (path, mut other) in others {
+            other.watch(true).unwrap();
+            assert_eq!(other.number, 1, "{} is still there", path.display());
+        }
+        // The second one found its name taken.
+        assert!(!at("audit-000002-1.jsonl").exists() && !at("audit-000001.jsonl").exists());
+        assert!(at("audit-000004.jsonl").exists());
+    }
+}
+
+#[test]
+fn a_line_with_the_greatest_of_all_numbers_is_none_of_ours_and_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let zeros = Hash::ZERO;
+    let number = u64::MAX;
+    let segment = format!(
+        "{{\"record\":\"segment\",\"number\":{number},\"previous\":\"{zeros}\",\"torn\":{number},\"torn_sha256\":null,\"lost\":{number}"
+    );
+    let text = format!("{segment},\"seq\":{number},\"chain\":\"{zeros}\"}}\n");
+    fs::write(&path, &text).unwrap();
+    let mut segment = open(&path);
+    write(&mut segment, 0, 2);
+    let report = verified(&[&path]);
+    assert_eq!((report.faults, report.torn, report.lines), (vec![], text.len() as u64, 3));
+    // Such numbers in lines whose chain is right.
+    let mut lines = Vec::new();
+    let mut link = Link::BEGIN;
+    for number in [MOST, MOST + 1, u64::MAX] {
+        let begun = format!(
+            "{{\"record\":\"segment\",\"number\":{number},\"previous\":\"{}\",\"torn\":{},\"torn_sha256\":null,\"lost\":{}}}",
+            link.hash,
+            u64::MAX,
+            u64::MAX
+        );
+        link.append(begun.as_bytes(), &mut lines);
+        link.append(format!("{{\"record\":\"lost\",\"number\":{}}}", u64::MAX).as_bytes(), &mut lines);
+    }
+    fs::write(folder.path().join("other.jsonl"), &lines).unwrap();
+    assert!(!verified(&[&folder.path().join("other.jsonl")]).faults.is_empty());
 }

@@ -236,6 +236,8 @@ async fn files_that_are_finished_under_load_lose_nothing_and_verify() {
         let aside = folder.join(format!("audit.jsonl.{}", std::fs::read_dir(&folder).unwrap().count()));
         std::fs::rename(folder.join("audit.jsonl"), aside).ok();
         gateway.signal("HUP");
+        // A folder that changes meanwhile is read as it was at one moment.
+        sound(&folder);
     }
     for client in clients {
         client.await.unwrap();
@@ -244,6 +246,8 @@ async fn files_that_are_finished_under_load_lose_nothing_and_verify() {
     assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
     let report = sound(&folder);
     assert!(report["files"].as_array().unwrap().len() > 5, "{report:#}");
+    std::fs::write(folder.join("audit-000000.jsonl.gz"), "packed").unwrap();
+    assert_eq!(sound(&folder)["skipped"].as_array().unwrap().len(), 1);
     let expected = json!([240, 240, 240, 0, 0]);
     let fields = ["decisions", "outcomes", "exchanges", "without_outcome", "lost"];
     assert_eq!(Value::from(fields.map(|field| report[field].clone()).to_vec()), expected, "{report:#}");

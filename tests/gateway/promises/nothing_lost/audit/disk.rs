@@ -8,8 +8,9 @@ use super::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_lossless_requests_are_refused_and_nothing_is_forwarded() {
     let (stage, witness) = set().await;
-    let settings = settings(&stage, &witness, "lossless").with("/audit/to", json!("/dev/full"));
-    let gateway = stage.launch(&settings).await;
+    let config = stage.write("gateway.yaml", &settings(&stage, &witness, "lossless").text());
+    let gateway = Gateway::spawn_with(&config, |command| limited(command, 0, &config));
+    gateway.listening().await;
     let token = reader(&stage);
     for (method, path, headers) in [
         ("GET", "/t1/notes", &[][..]),
@@ -32,15 +33,24 @@ async fn on_a_full_disk_lossless_requests_are_refused_and_nothing_is_forwarded()
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_they_go_on_where_the_settings_say_so_and_it_is_told() {
     let (stage, witness) = set().await;
-    let settings = settings(&stage, &witness, "lossless")
-        .with("/audit/to", json!("/dev/full"))
-        .with("/audit/on-failure", json!("continue"));
-    let gateway = stage.serve(&settings).await;
+    let settings = settings(&stage, &witness, "lossless").with("/audit/on-failure", json!("continue"));
+    let config = stage.write("gateway.yaml", &settings.text());
+    let gateway = Gateway::spawn_with(&config, |command| limited(command, 0, &config));
+    gateway.listening().await;
+    gateway.ready().await;
     let mut client = Client::connect(gateway.address()).await;
     assert_eq!(client.get("/t1/notes", &reader(&stage)).await.status, 200);
     assert_eq!(client.send("POST", "/t1/notes", &reader(&stage), &[], "").await.status, 403);
     says_that_it_fails(&gateway, false).await;
     assert!(!gateway.logged("audit records were lost; the numbers count since the start").is_empty());
+}
+
+/// The gateway where no file may grow beyond so many blocks, which any user may set.
+fn limited(command: &mut Command, blocks: u32, config: &Path) {
+    let script = format!("ulimit -f {blocks}; exec \"$0\" serve --config \"$1\"");
+    *command = Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).arg(config);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 
 /// A small disk of its own, which goes with the test; `None` where this user may not make one.
@@ -97,11 +107,7 @@ async fn a_file_that_may_not_grow_any_more_refuses_until_it_is_renamed() {
     let (settings, folder) = apart(&stage, settings(&stage, &witness, "lossless"));
     let config = stage.write("gateway.yaml", &settings.text());
     let mut gateway = Gateway::spawn_with(&config, |command| {
-        // The signal is ignored, as the write's error says the same.
-        let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" serve --config \"$1\"";
-        *command = Command::new("sh");
-        command.args(["-c", script, env!("CARGO_BIN_EXE_portcullis")]).arg(&config);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        limited(command, 64, &config);
     });
     gateway.listening().await;
     gateway.ready().await;
@@ -148,22 +154,41 @@ async fn a_disk_that_cannot_be_written_to_ends_the_start_with_a_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_output_that_does_not_answer_costs_the_patience_of_the_settings_and_no_more() {
+async fn lossless_to_what_is_no_file_on_a_disk_ends_the_start_with_its_path() {
     let (stage, witness) = set().await;
-    let path = stage.path("pipe");
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    // Nobody reads: the pipe takes 64 KiB, and then its writer hangs.
-    let _open = std::fs::File::options().read(true).write(true).open(&path).unwrap();
-    let settings =
-        settings(&stage, &witness, "lossless").with("/audit/to", json!(path)).with("/audit/patience", json!("500ms"));
-    let gateway = stage.launch(&settings).await;
+    let pipe = stage.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (to, message) in [
+        ("/dev/null".to_owned(), "`audit: lossless` needs a file on a disk, and `/dev/null` is none"),
+        (pipe.display().to_string(), "nobody reads this pipe"),
+    ] {
+        let settings = settings(&stage, &witness, "lossless").with("/audit/to", json!(to));
+        let mut gateway = Gateway::spawn(&stage.write("gateway.yaml", &settings.text()));
+        assert_eq!(gateway.end(PATIENCE).await.code(), Some(1));
+        let lines = gateway.lines().join("\n");
+        assert!(lines.contains(message) && lines.contains(&to), "{lines}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_or_folder_that_goes_away_refuses_until_it_is_back() {
+    let (stage, witness) = set().await;
+    let (settings, folder) = apart(&stage, settings(&stage, &witness, "lossless"));
+    let gateway = stage.serve(&settings).await;
     let token = reader(&stage);
     let mut client = Client::connect(gateway.address()).await;
-    for _ in 0..200 {
-        assert_eq!(client.get("/t1/notes", &token).await.reason().as_deref(), Some("audit-unavailable"));
-    }
-    assert_eq!(witness.seen(), []);
-    assert_eq!(gateway.logged("audit records are not written in time").len(), 1);
+    assert_eq!(client.get("/t1/notes", &token).await.status, 200);
+    std::fs::remove_file(folder.join("audit.jsonl")).unwrap();
+    assert_eq!(client.get("/t1/notes", &token).await.status, 200);
+    let text = std::fs::read_to_string(folder.join("audit.jsonl")).unwrap();
+    assert!(text.contains("\"why\":\"deleted\"") && text.contains("\"record\":\"decision\""), "{text}");
+    let aside = stage.path("aside");
+    std::fs::rename(&folder, &aside).unwrap();
+    assert_eq!(client.get("/t1/notes", &token).await.reason().as_deref(), Some("audit-unavailable"));
+    says_that_it_fails(&gateway, true).await;
+    std::fs::rename(&aside, &folder).unwrap();
+    gateway.ready().await;
+    assert_eq!(client.get("/t1/notes", &token).await.status, 200);
 }
 
 #[test]

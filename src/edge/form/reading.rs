@@ -1,0 +1,97 @@
+//! Reading of forms: what the upstream may look for in a body, the gateway looks for first.
+
+use pingora::OrErr;
+use pingora::prelude::{Error, ErrorType, Result};
+use pingora::proxy::Session;
+
+use super::{FormKind, Scan, Unreadable};
+use crate::edge::exchange::Exchange;
+use crate::edge::{Edge, judge, read};
+use crate::request::{Overrides, RejectedRequest, query};
+
+impl Edge {
+    /// Where the upstream may look for a method override in a form, or for a scope outside the query, the gateway looks
+    /// first.
+    pub(in crate::edge) async fn read_form(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+        let reads = exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_forms);
+        let scoped = exchange.query_scopes();
+        if scoped.is_empty() && (!reads || session.req_header().method != http::Method::POST) {
+            return Ok(());
+        }
+        let empty = session.as_downstream_mut().is_body_empty();
+        let header = session.req_header();
+        let judged = exchange.api.as_ref().map_or(Overrides::Reject, |api| api.overrides);
+        let mut cookies = header.headers.get_all(http::header::COOKIE).iter();
+        if cookies.any(|line| scoped.iter().any(|name| query::cookies_name(line.as_bytes(), name))) {
+            exchange.reject(RejectedRequest::AmbiguousScope);
+            return Ok(());
+        }
+        let keyed = header.method == http::Method::POST
+            && exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_json);
+        match super::kind(&header.headers) {
+            Ok(None) if keyed && super::is_json(&header.headers) => exchange.scan = Some(Scan::of_keys()),
+            Ok(None) => {}
+            // Frameworks read a scope from a form as gladly as from the query, and some look there first.
+            Ok(Some(FormKind::Multipart)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
+            Ok(Some(FormKind::Untyped)) if empty => {}
+            Ok(Some(FormKind::Untyped)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
+            Err(Unreadable) => {
+                exchange.reject(RejectedRequest::MethodOverride);
+            }
+            Ok(Some(FormKind::Multipart)) => exchange.scan = Some(Scan::of_parts()),
+            Ok(Some(FormKind::Untyped)) => exchange.scan = Some(Scan::of_fields()),
+            Ok(Some(FormKind::UrlEncoded)) => {
+                let expects = header.headers.contains_key(http::header::EXPECT);
+                let announced = read::content_length(header).and_then(|length| usize::try_from(length).ok());
+                if announced.is_some_and(|length| length > super::LONGEST) {
+                    exchange.reject(RejectedRequest::FormTooLong);
+                    return Ok(());
+                }
+                if expects {
+                    session.as_downstream_mut().write_continue_response().await?;
+                }
+                let Ok(read) = tokio::time::timeout(self.limits.client_timeout, read_short_body(session)).await else {
+                    exchange.failure = Some("client-timeout");
+                    return Error::e_explain(ErrorType::HTTPStatus(408), "the form did not come in time");
+                };
+                let Some(body) = read? else {
+                    exchange.reject(RejectedRequest::FormTooLong);
+                    return Ok(());
+                };
+                if scoped.iter().any(|name| query::form_names(&body, name)) {
+                    exchange.reject(RejectedRequest::AmbiguousScope);
+                    return Ok(());
+                }
+                let mut asked = Vec::new();
+                if reads && let Err(rejected) = query::form_method_overrides(&body, &mut asked) {
+                    exchange.reject(rejected);
+                    return Ok(());
+                }
+                // A body cannot be forwarded without its override, so only `evaluate` lets one pass, if it is permitted.
+                match judged {
+                    _ if asked.is_empty() => {}
+                    Overrides::Reject | Overrides::Strip => exchange.reject(RejectedRequest::MethodOverride),
+                    Overrides::Evaluate => judge::judge_form(self, exchange, &asked),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The whole body, kept for the upstream as well; `None` where it is longer than Pingora can keep.
+async fn read_short_body(session: &mut Session) -> Result<Option<Vec<u8>>> {
+    let downstream = session.as_downstream_mut();
+    downstream.enable_retry_buffering();
+    let mut body = Vec::new();
+    while let Some(chunk) = downstream.read_request_body().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > super::LONGEST {
+            return Ok(None);
+        }
+    }
+    if !body.is_empty() && downstream.get_retry_buffer().is_none() {
+        return Err(Error::new(ErrorType::InternalError)).or_err(ErrorType::InternalError, "the form was not kept");
+    }
+    Ok(Some(body))
+}
