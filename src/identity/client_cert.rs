@@ -47,7 +47,7 @@ pub struct CertificateRules {
 pub fn caller(der: &[u8], rules: &CertificateRules) -> Result<Verified, IdentityError> {
     let certificate = parse(der).ok_or(IdentityError::NoId)?;
     let name = id(&certificate, rules.id)?;
-    let sound = !name.is_empty() && name.len() <= LONGEST_ID && !name.chars().any(char::is_control);
+    let sound = !name.trim().is_empty() && name.len() <= LONGEST_ID && !name.chars().any(char::is_control);
     if !sound {
         return Err(IdentityError::NoId);
     }

@@ -57,7 +57,8 @@ fn id(claims: &Map<String, Value>, issuer: &Issuer) -> Result<Box<str>, Identity
 
 /// A text that is not empty and that a header can carry.
 fn plain(value: &Value) -> Result<&str, IdentityError> {
-    let name = value.as_str().filter(|name| !name.is_empty() && !name.chars().any(char::is_control));
+    // Whoever trims blanks would see nobody in a name of blanks.
+    let name = value.as_str().filter(|name| !name.trim().is_empty() && !name.chars().any(char::is_control));
     name.ok_or(IdentityError::NoId)
 }
 

@@ -55,7 +55,9 @@ fn the_first_client_path_that_leads_to_a_text_counts() {
 
 #[test]
 fn an_id_that_is_missing_or_no_plain_text_is_refused() {
-    for id in [json!(""), json!(1), json!(["alice"]), json!({"name": "alice"}), json!("a\r\nb"), json!("a\u{0}")] {
+    for id in
+        [json!(""), json!("  "), json!(1), json!(["alice"]), json!({"name": "alice"}), json!("a\r\nb"), json!("a\u{0}")]
+    {
         let with_client = json!({"sub": id, "client_id": "app"});
         assert_eq!(mapped(with_client).unwrap_err(), IdentityError::NoId, "{id}: the client does not stand in for it");
     }
