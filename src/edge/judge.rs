@@ -112,8 +112,9 @@ fn judge_by(
         Err(Unplaced::NoMethod(route)) => exchange.route = Some(*route),
         Err(_) => {}
     }
-    let methods = std::iter::once(request.method).chain(request.overrides.iter().map(String::as_str));
-    exchange.audit = strictest(policy, &request.path, request.query, methods, api.audit);
+    let own = placed.as_ref().ok().and_then(|placed| placed.method.audit).unwrap_or(api.audit);
+    let besides = request.overrides.iter().map(String::as_str);
+    exchange.audit = strictest(policy, &request.path, request.query, besides, own, api.audit);
     let (address, query, parameter) = (exchange.client_address, request.query, token_parameter(&placed));
     let identifying = Identifying { session, address, query, parameter, now, answered, counts: true };
     let identified = match identify(edge, api, identifying) {
@@ -220,8 +221,8 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
         && let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect)
     {
         let methods = methods.iter().map(String::as_str);
-        exchange.audit =
-            exchange.audit.max(strictest(policy, &path, exchange.query.as_deref(), methods, exchange.audit));
+        let own = exchange.audit;
+        exchange.audit = strictest(policy, &path, exchange.query.as_deref(), methods, own, own);
     }
     let again = |policy: &Snapshot, decision: Decision, uses: &mut Uses| {
         let path = exchange.path.as_deref().unwrap_or_default();

@@ -55,18 +55,19 @@ impl Edge {
     }
 }
 
-/// How the decision on a request is kept that asks for these methods: as the strictest of them says, `default` where
-/// none does.
+/// How the decision on a request is kept that asks for these methods besides its own, which is kept as `own` says: as the
+/// strictest of all, `default` where a method says nothing.
 pub(super) fn strictest<'m>(
     policy: &Snapshot,
     path: &CanonicalPath<'_>,
     query: Option<&str>,
-    methods: impl Iterator<Item = &'m str>,
+    besides: impl Iterator<Item = &'m str>,
+    own: AuditMode,
     default: AuditMode,
 ) -> AuditMode {
-    let modes = methods.map(|method| {
+    let modes = besides.map(|method| {
         let placed = policy.routes.place(method, path, query).ok();
         placed.and_then(|placed| placed.method.audit).unwrap_or(default)
     });
-    modes.max().unwrap_or(default)
+    modes.fold(own, AuditMode::max)
 }

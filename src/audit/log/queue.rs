@@ -101,39 +101,4 @@ impl Drop for Flush {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    /// An output that is stuck until its lock is free.
-    #[derive(Clone, Default)]
-    struct Stuck(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Stuck {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_stuck_output_costs_lines_and_no_time_and_the_rest_is_written_at_the_end() {
-        static DROPPED: AtomicU64 = AtomicU64::new(0);
-        let output = Stuck::default();
-        let (mut queue, flush) = Queue::before(output.clone(), &DROPPED).unwrap();
-        let stuck = output.0.lock().unwrap();
-        for _ in 0..2 * LINES {
-            queue.write_all(b"line\n").unwrap();
-        }
-        let dropped = usize::try_from(DROPPED.load(Ordering::Relaxed)).unwrap();
-        assert!((LINES - 1..=LINES).contains(&dropped), "{dropped}");
-        drop(stuck);
-        drop(flush);
-        assert_eq!(output.0.lock().unwrap().len(), (2 * LINES - dropped) * "line\n".len());
-    }
-}
+mod tests;

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 
+/// Written: an output in memory, which its lock holds up.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Written(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
