@@ -12,7 +12,8 @@ use crate::admin::{Admin, Status};
 use crate::edge::lifecycle::Draining;
 use crate::edge::tls::{Reloaded as Certificates, Tls};
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
-use crate::reload::api_keys::{KeyFile, Refresh};
+use crate::reload::Refresh;
+use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;
 
 use super::status::GatewayStatus;

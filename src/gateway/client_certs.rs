@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::edge::tls::Tls;
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
-use crate::reload::client_certs::{self, ClientCa, ClientCas, Refresh};
+use crate::reload::Refresh;
+use crate::reload::client_certs::{self, ClientCa, ClientCas};
 use crate::reload::verified::Generation;
 use crate::reload::watch::Watched;
 use crate::settings::Settings;

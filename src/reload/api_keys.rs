@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::look::{Look, Mark};
 use super::policy::{Kept, kept};
+use super::refresh::Refresh;
 use super::{Live, file};
 use crate::document::{Finding, Findings, Sources};
 use crate::identity::key_file::{self, Entry};
@@ -34,17 +35,6 @@ pub struct KeyFileState {
     pub since: SystemTime,
     /// Why the newest version of the file is not live: its first finding.
     pub refused: Option<Box<str>>,
-}
-
-/// Refresh: what came of looking at the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refresh {
-    /// It is what it was at the last look.
-    Unchanged,
-    /// It is live now.
-    Published,
-    /// It is refused, and what was live still is.
-    Refused,
 }
 
 /// Reads the file of keys at `path`: its entries, or what is wrong with it.

@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, DistinguishedName};
 
 use super::Live;
+use super::refresh::Refresh;
 use super::verified::Generation;
 use crate::identity::{IdentityError, Verified, client_cert};
 use crate::settings::CertificateSource;
@@ -37,17 +38,6 @@ pub struct ClientCaState {
     pub since: SystemTime,
     /// Why what the files hold now is not live.
     pub refused: Option<Box<str>>,
-}
-
-/// Refresh: what came of looking at the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refresh {
-    /// They are what they were at the last look.
-    Unchanged,
-    /// They are live now.
-    Published,
-    /// They are refused, and what was live still is.
-    Refused,
 }
 
 impl ClientCa {

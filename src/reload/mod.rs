@@ -11,8 +11,10 @@ pub mod keys;
 pub mod live;
 mod look;
 pub mod policy;
+pub mod refresh;
 pub mod verified;
 pub mod watch;
 
 pub use live::Live;
 pub use policy::{Event, PolicyStore};
+pub use refresh::Refresh;
