@@ -47,13 +47,15 @@ pub(super) fn kind(headers: &HeaderMap) -> Result<Option<FormKind>, Unreadable> 
 }
 
 /// PHP ends the media type at a blank too, Java's servers take every `multipart/…` for a form, and Formidable whatever has
-/// the word in it.
+/// the word anywhere in the field; so do servers that join two fields with a comma and read the last.
 fn kind_of(media_type: &[u8]) -> Option<FormKind> {
     let media_type = media_type.trim_ascii();
     let essence = media_type.split(|byte| matches!(byte, b';' | b',' | b' ' | b'\t')).next().unwrap_or_default();
     match essence {
         _ if says(essence, b"urlencoded") => Some(FormKind::UrlEncoded),
         _ if says(essence, b"multipart") => Some(FormKind::Multipart),
+        _ if says(media_type, b"urlencoded") => Some(FormKind::UrlEncoded),
+        _ if says(media_type, b"multipart") => Some(FormKind::Multipart),
         _ => None,
     }
 }
@@ -62,12 +64,15 @@ fn says(essence: &[u8], word: &[u8]) -> bool {
     essence.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
-/// The values of `charset` (RFC 9110, section 8.3.2).
+/// The values of `charset` (RFC 9110, section 8.3.2), and of `charset*` (RFC 8187), which spells no known one.
 fn charset(media_type: &[u8]) -> impl Iterator<Item = &[u8]> {
     media_type.split(|&byte| byte == b';' || byte == b',').filter_map(|parameter| {
         let parameter = parameter.trim_ascii();
         let (name, value) = parameter.split_at_checked(parameter.iter().position(|&byte| byte == b'=')?)?;
-        name.trim_ascii()
+        let name = name.trim_ascii();
+        let plain = name.iter().position(|&byte| byte == b'*').and_then(|star| name.get(..star)).unwrap_or(name);
+        plain
+            .trim_ascii()
             .eq_ignore_ascii_case(b"charset")
             .then(|| value.strip_prefix(b"=").unwrap_or(value).trim_ascii())
     })
@@ -340,7 +345,10 @@ fn is_override(written: &[u8]) -> bool {
     }
     // RFC 5987: what stands before two quotes is charset and language.
     let plain = plain.rsplit_once("''").map_or(&*plain, |(_, name)| name);
-    query::is_method_override(&query::decode(plain))
+    let name = query::decode(plain);
+    // What frameworks overlook before a name must not push it out of sight, however it is written.
+    let hides = written.len() >= NAME && name.starts_with(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
+    hides || query::is_method_override(&name)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::request::{CanonicalPath, Dialect, Reading, RejectedRequest, path, que
 use crate::vocabulary::{Access, AuditMode, Cells, RouteId, Scope, access::MAX_SCOPES};
 
 use super::condition::ConditionId;
-use super::template::Template;
+use super::template::{Segment, Template};
 use readings::Readings;
 
 pub(super) use readings::loosest;
@@ -196,7 +196,9 @@ impl RouteTable {
     fn segment_value<'p>(&self, route: &Route, at: u16, text: &'p str) -> Result<Option<Cow<'p, str>>, Unplaced> {
         let value = nth_segment(text, usize::from(at)).map(path::decode_segment);
         // The scope of `/tenants/t2.json` is `t2` to a server that cuts the suffix.
-        let last = usize::from(at) + 1 == route.template.segments().len();
+        let mut behind = route.template.segments().iter().skip(usize::from(at) + 1);
+        // A template's slash at the end is an empty segment, which some of these servers overlook first.
+        let last = behind.all(|segment| matches!(segment, Segment::Literal(literal) if literal.is_empty()));
         let cut = last && self.dialect.traits().suffixes == Reading::Either;
         match value {
             Some(value) if cut && value.contains('.') => Err(Unplaced::Rejected(RejectedRequest::AmbiguousScope)),

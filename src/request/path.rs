@@ -193,9 +193,12 @@ fn decode(raw: &[u8]) -> Result<Decoded<'_>, RejectedRequest> {
         encoded.push(true);
     }
     let text = String::from_utf8(bytes).map_err(|_| RejectedRequest::NotUtf8)?;
-    let again = text.match_indices('%').any(|(at, _)| {
-        let mut digits = text.bytes().skip(at + 1);
-        digits.next().and_then(hex).is_some() && digits.next().and_then(hex).is_some()
+    let again = text.split('%').skip(1).any(|rest| {
+        let begins_with = |rest: &str, digits: usize| {
+            rest.as_bytes().get(..digits).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        };
+        // IIS and System.Web decode `%u0041` too.
+        begins_with(rest, 2) || rest.strip_prefix(['u', 'U']).is_some_and(|rest| begins_with(rest, 4))
     });
     if again {
         return Err(RejectedRequest::DoubleEncoding);
@@ -255,13 +258,16 @@ fn check(decoded: &Decoded<'_>, traits: &Traits) -> Result<(), RejectedRequest> 
 
 /// Whether Windows, or IIS before it asks Windows, takes a name for another one.
 fn is_windows_name(segment: &str) -> bool {
-    let stem = segment.split(['.', ':']).next().unwrap_or(segment);
+    // What stands before a stream is a name of its own, whose blanks and dots at the end do not count.
+    let name = segment.split(':').next().unwrap_or(segment).trim_end_matches(['.', ' ']);
+    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
+    let dots = name.is_empty() && !segment.is_empty() && !segment.starts_with(':');
     // `SECRET~1.TXT`: six letters and a number, or fewer letters where the number is long.
     let short = stem.len() <= 8
         && stem.rsplit_once('~').is_some_and(|(name, number)| {
             !name.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         });
-    short || is_ticket(segment) || segment.contains(":$") || segment.chars().any(best_fits_ascii)
+    short || dots || is_ticket(segment) || segment.contains(":$") || segment.chars().any(best_fits_ascii)
 }
 
 /// Whether ASP.NET takes a segment, or a part of it, for the ticket of a session without cookies: `(S(…))`.

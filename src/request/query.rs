@@ -172,9 +172,10 @@ fn base(written: &str) -> &str {
     open.split(['[', ']', '\0']).next().unwrap_or_default().trim()
 }
 
-/// Whether some framework takes the two names for one, the second without odd letters: PHP turns `.` and blanks into `_`, several ignore case.
+/// Whether some framework takes the two names for one, the second without odd letters: PHP turns `.`, blanks and a `[`
+/// that is not closed into `_`, several ignore case.
 pub fn same_name(written: &str, name: &str) -> bool {
-    let plain = |c: char| if matches!(c, '.' | ' ' | '+') { '_' } else { c.to_ascii_lowercase() };
+    let plain = |c: char| if matches!(c, '.' | ' ' | '+' | '[') { '_' } else { c.to_ascii_lowercase() };
     written.trim().chars().map(plain).eq(name.chars().map(plain))
 }
 

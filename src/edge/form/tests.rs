@@ -15,7 +15,10 @@ fn a_form_is_known_by_its_media_type() {
         ("text/urlencoded", Some(FormKind::UrlEncoded)),
         ("multipart/related; boundary=x", Some(FormKind::Multipart)),
         ("Multipart/Mixed", Some(FormKind::Multipart)),
-        ("text/plain; was=multipart/form-data", None),
+        // Formidable looks at the whole field.
+        ("text/plain; was=multipart/form-data", Some(FormKind::Multipart)),
+        ("text/plain, application/x-www-form-urlencoded", Some(FormKind::UrlEncoded)),
+        ("multipart/related; type=\"application/x-www-form-urlencoded\"", Some(FormKind::Multipart)),
         ("application/json", None),
     ];
     for (written, expected) in table {
@@ -33,6 +36,7 @@ fn a_form_that_may_be_read_otherwise_is_unreadable() {
         (vec![("content-type", "text/plain"), ("content-type", form)]),
         (vec![("content-type", form), ("content-encoding", "gzip")]),
         (vec![("content-type", "application/x-www-form-urlencoded; Charset = utf-16")]),
+        (vec![("content-type", "application/x-www-form-urlencoded; charset*=utf-8''utf-16")]),
     ];
     for fields in table {
         let mut headers = HeaderMap::new();
@@ -133,8 +137,13 @@ fn blanks_do_not_push_a_name_out_of_sight() {
                 assert!(found, "{blanks} blanks by {size}");
             }
         }
-        let mut scan = Scan::of_fields();
-        assert!(scan.finds_override(format!("{}_method=DELETE", "%5B".repeat(blanks)).as_bytes()), "{blanks} brackets");
+        for piece in ["%5B", "%5b+%20[", "%09", "\t%5D", "\\[", "%C2%A0"] {
+            let mut scan = Scan::of_fields();
+            let name = piece.repeat(blanks);
+            assert!(scan.finds_override(format!("{name}_method=DELETE").as_bytes()), "{blanks} times {piece}");
+            let part = format!("name=\"{name}_method\"");
+            assert!(Scan::of_parts().finds_override(part.as_bytes()), "{blanks} times {piece} before a part's name");
+        }
     }
     let mut scan = Scan::of_parts();
     let table = format!("name{}value\r\nname of a thing\r\n", " ".repeat(200)).repeat(1000);

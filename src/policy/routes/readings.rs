@@ -23,11 +23,13 @@ pub(super) struct Readings {
 /// Another route that a path reaches; for files that are looked for only one that the policy names.
 type Reach<'a> = &'a dyn Fn(&str, bool) -> Option<RouteId>;
 
-/// A path as a server reads it that overlooks or finds one thing more; `None` where there is no such thing.
-type Step = for<'p> fn(&'p str, &Traits) -> Option<Cow<'p, str>>;
+/// The paths that a server may read which overlooks or finds one thing more; none where there is no such thing.
+type Step = for<'p> fn(&'p str, &Traits) -> Vec<Cow<'p, str>>;
 
-/// The steps, each of which a server may take or not, in this order.
-const STEPS: [Step; 4] = [slashes_decoded, script_overlooked, index_overlooked, end_slash_overlooked];
+/// The steps, each of which a server may take or not, in this order. A slash at the end can hide an index file and can
+/// be left by one.
+const STEPS: [Step; 5] =
+    [slashes_decoded, scripts_overlooked, end_slash_overlooked, index_overlooked, end_slash_overlooked];
 
 impl Readings {
     pub(super) fn of(traits: &'static Traits, routes: &[Route]) -> Self {
@@ -55,9 +57,8 @@ impl Readings {
 
     /// The first route that `reach` finds for another reading of a path that reached `id` by `template`.
     pub(super) fn other(&self, text: &str, template: &Template, id: RouteId, reach: Reach<'_>) -> Option<RouteId> {
-        let cut = streams_cut(text, template, self.traits);
-        let whole = [Some(text), cut.as_deref()];
-        let mut texts = whole.into_iter().flatten();
+        let cuts = ["/", "%2F"].map(|slash| streams_cut(text, template, self.traits, slash));
+        let mut texts = std::iter::once(text).chain(cuts.iter().flatten().map(String::as_str));
         texts.find_map(|text| {
             if self.traits.scripts == Reading::Either && runs_unlisted_script(text, template) {
                 // Which resource that is stands in no template.
@@ -69,7 +70,7 @@ impl Readings {
 
     fn walk(&self, steps: &[Step], text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
         let Some((step, behind)) = steps.split_first() else { return self.end(text, named, reach) };
-        let taken = || step(text, self.traits).and_then(|text| self.walk(behind, &text, named, reach));
+        let taken = || step(text, self.traits).iter().find_map(|text| self.walk(behind, text, named, reach));
         self.walk(behind, text, named, reach).or_else(taken)
     }
 
@@ -123,63 +124,82 @@ fn suffixes_cut(text: &str) -> impl Iterator<Item = &str> {
     dots.filter(move |at| *at > last).filter_map(|at| text.get(..at))
 }
 
-fn slashes_decoded<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
+fn slashes_decoded<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
     let decodes = traits.encoded_slashes == Reading::Either && text.contains("%2F");
-    decodes.then(|| text.replace("%2F", "/").into())
+    Vec::from_iter(decodes.then(|| text.replace("%2F", "/").into()))
 }
 
-/// `/index.php/secret` is `/secret` to what runs behind the script.
-fn script_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
+/// `/index.php/secret` is `/secret` to what runs behind the script. A path may name several scripts: any of them may run,
+/// and so may one behind another.
+fn scripts_overlooked<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
+    let mut found = Vec::new();
     if traits.scripts != Reading::Either {
-        return None;
+        return found;
     }
-    let mut ends = text.match_indices('/').skip(1).map(|(at, _)| at);
-    ends.find_map(|end| {
-        let (before, behind) = text.split_at_checked(end)?;
-        let start = before.rfind('/')?;
-        is_script(before.get(start + 1..)?)
-            .then(|| format!("{}{behind}", before.get(..start).unwrap_or_default()).into())
-    })
+    for (end, _) in text.match_indices('/').skip(1) {
+        let Some((before, behind)) = text.split_at_checked(end) else { continue };
+        let Some((folder, name)) = before.rsplit_once('/') else { continue };
+        if is_script(name) {
+            let rest = format!("{folder}{behind}");
+            found.extend(scripts_overlooked(&rest, traits).into_iter().map(|text| text.into_owned().into()));
+            found.push(rest.into());
+        }
+    }
+    found
 }
 
-fn index_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
-    let (folder, file) = text.rsplit_once('/').filter(|_| traits.index_files == Reading::Either)?;
-    let stem = file.split('.').next().filter(|stem| stem.len() < file.len())?;
-    if !stem.eq_ignore_ascii_case("index") && !stem.eq_ignore_ascii_case("default") {
-        return None;
-    }
-    let slash = folder.is_empty() || traits.end_slash != Reading::Folded;
-    text.get(..folder.len() + usize::from(slash)).map(Cow::Borrowed)
+fn index_overlooked<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
+    let found = text.rsplit_once('/').filter(|_| traits.index_files == Reading::Either);
+    let folder = found.and_then(|(folder, file)| {
+        let stem = file.split('.').next().filter(|stem| stem.len() < file.len())?;
+        let is_index = stem.eq_ignore_ascii_case("index") || stem.eq_ignore_ascii_case("default");
+        let slash = folder.is_empty() || traits.end_slash != Reading::Folded;
+        text.get(..folder.len() + usize::from(slash)).filter(|_| is_index)
+    });
+    Vec::from_iter(folder.map(Cow::Borrowed))
 }
 
-fn end_slash_overlooked<'p>(text: &'p str, traits: &Traits) -> Option<Cow<'p, str>> {
+/// A dialect that folds the slash at the end has none left, but a decoded one.
+fn end_slash_overlooked<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
     let bare = text.strip_suffix('/').filter(|bare| !bare.is_empty());
-    bare.filter(|_| traits.end_slash == Reading::Either).map(Cow::Borrowed)
+    Vec::from_iter(bare.filter(|_| traits.end_slash != Reading::Exact).map(Cow::Borrowed))
 }
 
-/// The path with no segment's text behind `:`, where the template does not spell that segment. A stream without a name
-/// before it is the folder's.
-fn streams_cut(text: &str, template: &Template, traits: &Traits) -> Option<String> {
-    if traits.streams != Reading::Either || !text.contains(':') {
+/// The path with no name's text behind `:`, where the template does not spell that segment. A stream without a name
+/// before it is the folder's. Beside `/`, `slash` ends a name: servers that decode `%2F` do so first.
+fn streams_cut(text: &str, template: &Template, traits: &Traits, slash: &str) -> Option<String> {
+    if traits.streams != Reading::Either || !text.contains(':') || !text.contains(slash) {
         return None;
     }
     let mut out = String::with_capacity(text.len());
     for (at, segment) in text.split('/').skip(1).enumerate() {
-        let literal = matches!(template.segments().get(at), Some(Segment::Literal(_)));
-        let name = match segment.split_once(':') {
-            // Dots and blanks end the name as they would without the stream.
-            Some((name, _)) if !literal => name.trim_end_matches("%20").trim_end_matches('.'),
-            _ => segment,
-        };
         if !out.ends_with('/') {
             out.push('/');
         }
-        out.push_str(name);
+        if matches!(template.segments().get(at), Some(Segment::Literal(_))) {
+            out.push_str(segment);
+            continue;
+        }
+        let start = out.len();
+        for (at, part) in segment.split(slash).enumerate() {
+            if at > 0 && out.len() > start && !out.ends_with(slash) {
+                out.push_str(slash);
+            }
+            out.push_str(part.split_once(':').map_or(part, |(name, _)| without_end_dots(name)));
+        }
     }
     if traits.end_slash == Reading::Folded && out.len() > 1 && out.ends_with('/') {
         out.pop();
     }
     Some(out)
+}
+
+/// A canonical name as Windows opens it: dots and blanks at its end do not count, in whatever order they stand.
+fn without_end_dots(mut name: &str) -> &str {
+    while let Some(shorter) = name.strip_suffix("%20").or_else(|| name.strip_suffix('.')) {
+        name = shorter;
+    }
+    name
 }
 
 /// Whether a script that the template does not name would run with the rest of the path.

@@ -199,3 +199,42 @@ fn a_file_that_a_server_finds_by_itself_is_not_taken_for_what_a_wider_template_s
     }
     assert_eq!(found("aspnet", "/enc/secret%2Fdata.txt"), "/enc/{name}");
 }
+
+#[test]
+fn what_a_server_does_behind_a_decoded_slash_it_does_as_behind_any() {
+    let routes = "routes:
+  /enc/{name}: { GET: { need: public, encoded-slash: name } }
+  /enc/secret: { GET: nobody }
+  /enc/folder/1: { GET: nobody }
+  /docs/{*rest}: { GET: public }
+  /docs/hidden: { GET: nobody }
+";
+    // Which dialects take the path for another one, besides `strict`.
+    let table: [(&str, &str, &[&str]); 8] = [
+        ("/enc/secret%2F", "/enc/{name}", &["iis", "tomcat", "spring", "php", "wsgi", "express", "nginx"]),
+        ("/enc/secret%2Findex.html", "/enc/{name}", &["iis", "tomcat", "spring", "php", "express", "nginx"]),
+        ("/enc/secret.json%2F", "/enc/{name}", &["tomcat", "spring", "php", "wsgi"]),
+        ("/enc/secret:x%2F", "/enc/{name}", &["iis"]),
+        ("/enc/folder:x%2F1", "/enc/{name}", &["iis"]),
+        ("/enc/folder%20.:x%2F1", "/enc/{name}", &["iis"]),
+        ("/enc/open%2F", "/enc/{name}", &[]),
+        // A slash behind an index file, overlooked first.
+        ("/docs/hidden/index.html/", "/docs/{*rest}", &["iis", "tomcat", "spring", "php", "express", "nginx"]),
+    ];
+    for (path, template, refused) in table {
+        for dialect in crate::request::Dialect::WORDS.map(|(word, _)| word) {
+            let mut sources = Sources::default();
+            sources.add("p.yaml", &format!("version: 1\nname: p\ndialect: {dialect}\n{routes}"));
+            let loaded = load(&sources, None);
+            let policy = loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)));
+            let open = path.contains("open");
+            let expected = match dialect {
+                "strict" if !open => "ambiguous",
+                _ if refused.contains(&dialect) => "ambiguous",
+                _ => template,
+            };
+            let found = place(&policy, "GET", path);
+            assert_eq!(found.split(' ').next(), Some(expected), "{dialect} {path}");
+        }
+    }
+}

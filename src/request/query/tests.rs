@@ -38,7 +38,7 @@ fn an_unwanted_parameter_leaves_under_every_spelling() {
 fn a_scope_is_what_every_server_reads() {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
     type Found<'a> = Result<Option<&'a str>, RejectedRequest>;
-    let table: [(&str, bool, Found<'_>); 19] = [
+    let table: [(&str, bool, Found<'_>); 20] = [
         ("workspace=w1", false, Ok(Some("w1"))),
         ("a=b&work%73pace=w%31", false, Ok(Some("w1"))),
         ("workspace=", false, Ok(Some(""))),
@@ -53,6 +53,7 @@ fn a_scope_is_what_every_server_reads() {
         ("workspace[]=w1", false, ambiguous),
         ("workspace=w1&workspace[0]=w3", false, ambiguous),
         ("[workspace]=w1", false, ambiguous),
+        ("[+]+[workspace+[=w1", false, ambiguous),
         ("+workspace+=w1", false, ambiguous),
         ("workspace%00x=w1", false, ambiguous),
         ("workspace=w1;x=1", false, ambiguous),
@@ -64,6 +65,15 @@ fn a_scope_is_what_every_server_reads() {
             .map(|value| value.map(|value| value.into_owned()));
         assert_eq!(found, expected.map(|value| value.map(str::to_owned)), "{query}");
     }
+}
+
+#[test]
+fn an_open_bracket_is_a_letter_of_the_name_to_php() {
+    let ambiguous = Err(RejectedRequest::AmbiguousScope);
+    for query in ["ward_id=w1&ward[id=w2", "ward[id=w1", "ward_id=w1&+ward%5Bid=w2"] {
+        assert_eq!(scope(query, "ward_id", Reading::Exact), ambiguous, "{query}");
+    }
+    assert!(scope("ward_id=w1&ward[id]=w2", "ward_id", Reading::Exact).is_ok());
 }
 
 #[test]

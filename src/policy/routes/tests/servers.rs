@@ -49,7 +49,8 @@ fn iis(path: &str) -> BTreeSet<Read> {
                 _ => name.to_owned(),
             }
         });
-        let text = names.collect::<Vec<_>>().join("/");
+        // A name of which nothing is left is the folder's.
+        let text = collapsed(&names.collect::<Vec<_>>().join("/"));
         for text in with_scripts(&text) {
             all.insert((without_end_slash(&text), true));
             all.insert((without_end_slash(&without_index(&text)), true));
@@ -163,7 +164,7 @@ fn with_scripts(text: &str) -> Vec<String> {
         if [".php", ".phtml", ".aspx"].iter().any(|ending| before.to_ascii_lowercase().ends_with(ending)) {
             all.push(before.to_owned());
             let front = before[..before.rfind('/').unwrap()].to_owned();
-            all.push(format!("{front}{behind}"));
+            all.extend(with_scripts(&format!("{front}{behind}")));
         }
     }
     all
