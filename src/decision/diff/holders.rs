@@ -20,6 +20,10 @@ pub(super) struct Explained<'p> {
     pub(super) groups: HashMap<&'p str, Moved<'p>>,
     pub(super) roles: HashMap<&'p str, Moved<'p>>,
     pub(super) rows: HashMap<&'p str, Moved<'p>>,
+    /// Roles and groups that give something through another row, or behind other locks, than before. That counts for
+    /// users from whom one of the rows is taken.
+    pub(super) regrouped_roles: BTreeSet<&'p str>,
+    pub(super) regrouped_groups: BTreeSet<&'p str>,
 }
 
 pub(super) fn changes<'p>(finder: &Finder<'_, 'p>) -> (Vec<Change>, Explained<'p>) {
@@ -33,6 +37,10 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>) -> (Vec<Change>, Explained<'p
     service_apps(finder, &known, &mut all);
     for group in &groups {
         let person = |side: &Side<'p>| Person { group: side.groups.get(group).copied(), ..Person::default() };
+        let atoms = |side: &Side<'p>| HashSet::<Atom<'p>>::from_iter(side.atoms(&person(side)));
+        if atoms(old) != atoms(new) {
+            known.regrouped_groups.insert(group);
+        }
         let found = moved(finder, &person(old), &person(new), &known.everyone);
         let who = Who::Group((*group).to_owned());
         tell(finder, &who, &[subject(None, Some(group))], &found, "", &mut all);
@@ -183,6 +191,10 @@ fn roles<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>, known: &mut Ex
             roles,
             ..Person::default()
         };
+        let atoms = |side: &Side<'p>| HashSet::<Atom<'p>>::from_iter(side.atoms(&person(side, None, claims(side))));
+        if atoms(old) != atoms(new) {
+            known.regrouped_roles.insert(name);
+        }
         let claimed = moved(finder, &person(old, None, claims(old)), &person(new, None, claims(new)), &told);
         tell(finder, &who, &in_groups(&subject(Some(name), None), groups), &claimed, "", all);
         told.extend(claimed.iter().cloned());

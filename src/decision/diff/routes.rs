@@ -9,7 +9,7 @@ use crate::vocabulary::{Cell, Cells, Subject};
 
 use super::area::Area;
 use super::side::Side;
-use super::witness::{Finder, Target};
+use super::witness::{Finder, Target, example_of};
 use super::{Change, Direction, Example, Who};
 
 /// Face: everything of a method that a decision or the edge looks at, by names.
@@ -69,7 +69,11 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
             );
         }
         let silent = |face: Option<&Face<'_>>| face.is_none_or(|face| face.need == Need::Nobody);
-        if all.len() == found && !(silent(was.as_ref()) && silent(is.as_ref())) {
+        let refuses = silent(was.as_ref()) && silent(is.as_ref());
+        if all.len() == found && refuses && (was.is_none() || is.is_none()) {
+            uncovered(finder, &callers, (route, key.1), &what, &mut all);
+        }
+        if all.len() == found && !refuses {
             let (was, is) = (was.as_ref(), is.as_ref());
             let upgrade = |face: Option<&Face<'_>>| face.is_some_and(|face| face.websocket);
             let direction = match (upgrade(was), upgrade(is)) {
@@ -81,6 +85,72 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
         }
     }
     all
+}
+
+/// A template that nobody may use came or went: it hides wider templates, which decide where it is missing.
+fn uncovered(
+    finder: &Finder<'_, '_>,
+    callers: &[(String, Subject)],
+    (route, method): (&Route, &str),
+    what: &str,
+    all: &mut Vec<Change>,
+) {
+    let mut targets = Vec::new();
+    for side in [finder.old, finder.new] {
+        let scope = side.policy.model.scopes.iter().position(|scope| scope.caller);
+        for wider in side.policy.routes.routes().iter().filter(|wider| wider.template.text() != route.template.text()) {
+            let Some(path) = meeting(route.template.segments(), wider.template.segments()) else { continue };
+            let tenant = match scope.and_then(|at| wider.scopes.get(at).copied().flatten()) {
+                Some(Carrier::Segment(at)) => path.split('/').nth(usize::from(at) + 1).map(str::to_owned),
+                _ => None,
+            };
+            for entry in wider.methods.iter().filter(|entry| &*entry.name == method) {
+                let types = match &entry.cells {
+                    Cells::ByType(candidates) => candidates.iter().map(|one| Some(example_of(&one.range))).collect(),
+                    _ => vec![None],
+                };
+                targets.extend(types.into_iter().map(|content_type| Target {
+                    method: method.to_owned(),
+                    path: path.clone(),
+                    content_type,
+                    tenant: tenant.clone(),
+                }));
+            }
+        }
+    }
+    let found = all.len();
+    for direction in [Direction::Gained, Direction::Lost] {
+        let seen = seen(finder, callers, &targets, direction);
+        all.extend(seen.map(|(who, example)| Change::said(direction, who, what, Some(example))));
+    }
+    if all.len() == found && !targets.is_empty() {
+        all.push(Change::said(Direction::Changed, Who::Callers(Vec::new()), what, None));
+    }
+}
+
+/// A path that both templates match; `None` where there is none.
+fn meeting(one: &[Segment], other: &[Segment]) -> Option<String> {
+    let text = |segment: &Segment| match segment {
+        Segment::Literal(literal) => literal.to_string(),
+        Segment::Parameter(_) | Segment::Rest(_) => "x1".to_owned(),
+    };
+    let (part, behind) = match (one.split_first(), other.split_first()) {
+        (None, None) => return Some(String::new()),
+        (Some((Segment::Rest(_), _)), Some(_)) => {
+            return Some(other.iter().map(|segment| format!("/{}", text(segment))).collect());
+        }
+        (Some(_), Some((Segment::Rest(_), _))) => {
+            return Some(one.iter().map(|segment| format!("/{}", text(segment))).collect());
+        }
+        (Some((first, one)), Some((second, other))) => match (first, second) {
+            (Segment::Literal(first), Segment::Literal(second)) if !first.eq_ignore_ascii_case(second) => return None,
+            (Segment::Literal(literal), _) | (_, Segment::Literal(literal)) => (literal.to_string(), (one, other)),
+            _ => ("x1".to_owned(), (one, other)),
+        },
+        _ => return None,
+    };
+    let rest = meeting(behind.0, behind.1)?;
+    Some(format!("/{part}{rest}"))
 }
 
 /// Who was seen to gain or lose, the widest only, with one example.

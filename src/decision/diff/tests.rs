@@ -125,6 +125,37 @@ fn users_that_changed_alike_are_one_line() {
 }
 
 #[test]
+fn a_role_that_gives_a_cell_through_another_row_takes_it_from_users_who_lack_that_row() {
+    let old = with(&[("R1: { permissions: [Use] }", "R1: { permissions: [Use, See] }"), ("everyone: [See]\n", "")]);
+    let new = with(&[("everyone: [See]\n", "")]);
+    let expected = "Lost user u: read A (by `See`), behind role R1 of the token";
+    assert!(lines(&between(&old, &new)).iter().any(|line| line == expected), "{:#?}", lines(&between(&old, &new)));
+}
+
+#[test]
+fn a_gate_over_a_group_s_row_counts_for_users_who_lack_what_everyone_has() {
+    let groups = "groups:\n  G: { permissions: [Use] }\nroles:";
+    let old = with(&[("roles:", groups), ("u: { without: [Use] }", "u: { roles: [], without: [See] }")]);
+    let new = old.replace("by: approval, permissions: [Clear]", "by: approval, permissions: [Clear, Use]");
+    let expected = "Lost user u: read A (by `Use`), behind group G of the token";
+    assert!(lines(&between(&old, &new)).iter().any(|line| line == expected), "{:#?}", lines(&between(&old, &new)));
+}
+
+#[test]
+fn a_template_for_nobody_that_goes_uncovers_a_wider_one() {
+    let wider = "  /{thing}: { GET: public }\n";
+    let hidden = with(&[("  /ui: { GET: public }\n", &format!("  /ui: {{ GET: nobody }}\n{wider}"))]);
+    let uncovered = with(&[("  /ui: { GET: public }\n", wider)]);
+    let gone = ["Gained ANYONE, without a credential: GET /ui: gone, it was nobody"];
+    assert_eq!(lines(&between(&hidden, &uncovered)), gone);
+    let came = ["Lost ANYONE, without a credential: GET /ui: new, nobody"];
+    assert_eq!(lines(&between(&uncovered, &hidden)), came);
+    // Where nothing wider is, nothing changes.
+    let nobody = with(&[("GET: public", "GET: nobody")]);
+    assert_eq!(lines(&between(&nobody, &with(&[("  /ui: { GET: public }\n", "")]))), [""; 0]);
+}
+
+#[test]
 fn a_user_who_moves_to_a_source_is_another_user() {
     let found = between(BASE, &with(&[("  u: { without", "  other/u: { without")]));
     let said = lines(&found);

@@ -201,6 +201,20 @@ fn pair<'p>(
     if before.roles.is_none() && after.roles.is_none() && !(before.without.is_empty() && after.without.is_empty()) {
         claims(finder, explained, (before, after), (&was, &is), same, &told, all);
     }
+    if before.group.is_none() && after.group.is_none() && !(before.without.is_empty() && after.without.is_empty()) {
+        for group in groups.iter().filter(|group| before != after || explained.regrouped_groups.contains(*group)) {
+            let with = |side: &Side<'p>, person: &Person<'p>| Person {
+                group: side.groups.get(group).copied(),
+                ..person.clone()
+            };
+            let mut known = told.clone();
+            known.extend(explained.groups.get(group).into_iter().flatten().cloned());
+            let found = moved(finder, &with(finder.old, &was), &with(finder.new, &is), &known);
+            let claiming = Subject { groups: vec![(*group).into()], ..same.caller() };
+            tell(finder, &who, &[claiming], &found, &format!("group {group} of the token"), all);
+            told.extend(found);
+        }
+    }
     let switched = |what: &str, token: &dyn Fn(Subject) -> Vec<Subject>, all: &mut Vec<Change>| {
         let callers = token(same.caller());
         let callers: Vec<Subject> = callers.iter().flat_map(|one| in_groups(one, &groups)).collect();
@@ -261,11 +275,9 @@ fn claims<'p>(
     let rows_differ = finder.old.rows.iter().any(|(name, row)| {
         finder.new.rows.get(name).is_none_or(|other| finder.old.row_says(*row) != finder.new.row_says(*other))
     }) || finder.old.rows.len() != finder.new.rows.len();
-    if before == after && !rows_differ {
-        return;
-    }
     let mut told = told.clone();
-    for row in before.without.union(&after.without) {
+    let taken = before.without.union(&after.without).filter(|_| before != after || rows_differ);
+    for row in taken {
         let with = |side: &Side<'p>, person: &Person<'p>| Person {
             claimed: side.rows.get(row).copied().into_iter().collect(),
             ..person.clone()
@@ -281,10 +293,9 @@ fn claims<'p>(
         tell(finder, &same.who(), &callers, &found, "", all);
         told.extend(found);
     }
-    if !rows_differ {
-        return;
-    }
-    for role in finder.old.roles.keys().chain(finder.new.roles.keys()).copied().collect::<BTreeSet<_>>() {
+    let regrouped = |role: &&str| rows_differ || explained.regrouped_roles.contains(role);
+    let roles = finder.old.roles.keys().chain(finder.new.roles.keys()).copied().filter(regrouped);
+    for role in roles.collect::<BTreeSet<_>>() {
         let with = |side: &Side<'p>, person: &Person<'p>| Person {
             roles: side.claimed(role).into_iter().collect(),
             ..person.clone()

@@ -348,7 +348,7 @@ fn path(template: &Template, values: &BTreeMap<&str, Option<String>>) -> String 
     if out.is_empty() { "/".to_owned() } else { out }
 }
 
-fn example_of(range: &MediaRange) -> String {
+pub(super) fn example_of(range: &MediaRange) -> String {
     match range {
         MediaRange::Exact(exact) => exact.to_string(),
         MediaRange::Kind(kind) => format!("{kind}/x-any"),
