@@ -5,6 +5,10 @@
 //!
 //! Each layer may name itself and those above it in this list; `tests/architecture.rs` holds the order.
 
+#[cfg(test)]
+#[path = "../tests/random/property.rs"]
+mod property;
+
 // ── pure: no clock, no files, no network, no async, no globals ──
 pub mod vocabulary;
 pub mod document;

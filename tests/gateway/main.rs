@@ -8,6 +8,8 @@
     reason = "a test ends with a panic, wherever the line stands that notices"
 )]
 
+#[path = "../random/seed.rs"]
+mod seed;
 mod support;
 
 mod lifecycle;

@@ -12,6 +12,9 @@
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 
+#[path = "../random/seed.rs"]
+mod seed;
+
 mod asking;
 mod dice;
 mod making;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::process::{Process, finish, installed, script};
-use super::servers::{Request, SEED, Spellings, each, exchange, get, shown, times};
+use super::servers::{each, exchange, get, make_overrides, make_spellings, shown, times};
 use crate::support::{Answer, Client, Gateway, PATIENCE, now, within};
 use crate::wire::client::find;
 
@@ -285,7 +285,7 @@ async fn orthanc_serves_no_refused_path_under_any_spelling() {
     // What `/system` tells, and nothing else does.
     const SECRET: &[u8] = b"\"ApiVersion\"";
     let clinic = Clinic::open().await;
-    let targets = Spellings::of(SEED, &["/system"], &["/studies", "/patients"]).targets(2000 * times());
+    let targets = make_spellings(&["/system"], &["/studies", "/patients"], 2000 * times());
     let tells = |answer: &Vec<u8>| find(answer, SECRET).is_some();
 
     let basic = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
@@ -310,8 +310,7 @@ async fn orthanc_deletes_nothing_for_a_viewer() {
     clinic.store();
     let patients = clinic.orthanc.ids("/patients").await;
     let patient = format!("/patients/{}", patients[0]);
-    let mut chance = Spellings::of(SEED, &[], &[]);
-    let requests: Vec<_> = (0..500 * times()).map(|_| Request::next("GET", &patient, &mut chance)).collect();
+    let requests = make_overrides("GET", &patient, 500 * times());
     let viewer = format!("Bearer {}", token("viewer"));
     let answers = each(&requests, |request| exchange(clinic.address(), &request.bytes(&viewer)));
     assert_eq!(clinic.orthanc.ids("/patients").await, patients);

@@ -7,10 +7,8 @@ mod server;
 mod spellings;
 mod trial;
 
-pub(super) use overrides::Request;
 pub(super) use server::exchange;
-pub(super) use spellings::Spellings;
-pub(super) use trial::{SEED, each, get, shown, times};
+pub(super) use trial::{each, get, make_overrides, make_spellings, shown, times};
 
 use server::Server;
 use trial::Trial;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::strict::strict;
+use crate::seed::seeds;
 use crate::wire::client::{Client, request};
 use crate::wire::scene::{Scene, until};
 
-/// How many requests are put together.
+/// How many requests are put together, half of them from each seed.
 const CASES: u64 = 1500;
 
 /// Numbers that look like chance and are the same in each run.
@@ -139,10 +140,11 @@ fn whatever_is_put_together_the_upstream_reads_one_framing_and_only_permitted_re
     let (origin, faults) = strict();
     let scene = Scene::strict(origin).start();
     let token = scene.bearer(&["user", "remover"]);
-    let mut dice = Dice(0x5EED);
+    let mut dice = seeds().map(Dice);
     let mut answered = 0;
     for case in 0..CASES {
-        let bytes = attempt(&mut dice, case, &token);
+        let dice = &mut dice[usize::from(case >= CASES / 2)];
+        let bytes = attempt(dice, case, &token);
         let mut client = Client::connect(scene.at());
         // In one piece, or cut somewhere.
         let cut = if dice.below(4) == 0 { dice.below(bytes.len()) } else { 0 };

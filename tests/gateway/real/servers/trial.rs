@@ -8,6 +8,7 @@ use super::front::Front;
 use super::overrides::Request;
 use super::server::{DELETED, OPEN, SECRET, Server};
 use super::spellings::Spellings;
+use crate::seed::seeds;
 use crate::wire::client::find;
 use crate::wire::scene::until;
 
@@ -15,8 +16,19 @@ use crate::wire::scene::until;
 const SPELLINGS: usize = 6_000;
 /// How many overrides are tried on each server.
 const OVERRIDES: usize = 1000;
-/// What the spellings and overrides are made from.
-pub(in crate::real) const SEED: u64 = 20_240_607;
+
+/// So many spellings of the paths of an application, half of them from each seed.
+pub(in crate::real) fn make_spellings(secret: &[&'static str], open: &[&'static str], count: usize) -> Vec<Vec<u8>> {
+    seeds().into_iter().flat_map(|seed| Spellings::of(seed, secret, open).targets(count / 2)).collect()
+}
+
+/// So many requests that ask for another method, half of them from each seed.
+pub(in crate::real) fn make_overrides(method: &'static str, target: &str, count: usize) -> Vec<Request> {
+    let mut chances = seeds().map(|seed| Spellings::of(seed, &[], &[]));
+    let requests =
+        |chance: &mut Spellings| Vec::from_iter((0..count / 2).map(|_| Request::next(method, target, chance)));
+    chances.iter_mut().flat_map(requests).collect()
+}
 
 /// Trial: a server, and the paths of its application.
 pub(super) struct Trial {
@@ -53,7 +65,7 @@ impl Trial {
     /// Tries spellings: straight, under `strict`, and under the server's own dialect. At least `least` of them must
     /// open what is refused where there is no gateway.
     pub(super) fn spellings(self, dialect: &str, least: usize) {
-        let targets = Spellings::of(SEED, &self.secret, &self.open).targets(self.tries * times());
+        let targets = make_spellings(&self.secret, &self.open, self.tries * times());
         let served = count(&each(&targets, |target| self.server.ask(&get(target, ""))));
         println!("{}: {} spellings, served straight: {served:?}", self.server.name, targets.len());
         assert!(served[1] >= least, "only {} spellings open what is refused: the trial shows nothing", served[1]);
@@ -65,9 +77,7 @@ impl Trial {
     /// Tries overrides: straight, and through the gateway under `strict` and the server's own dialect, as a caller who
     /// may do everything but delete. At least `least` of them must delete where there is no gateway.
     pub(super) fn overrides(self, dialect: &str, least: usize) {
-        let mut chance = Spellings::of(SEED, &[], &[]);
-        let requests: Vec<Request> =
-            (0..OVERRIDES.min(self.tries) * times()).map(|_| Request::next("POST", "/open/o2", &mut chance)).collect();
+        let requests = make_overrides("POST", "/open/o2", OVERRIDES.min(self.tries) * times());
         let deletes = |answer: &Vec<u8>| find(answer, DELETED).is_some();
         let straight = each(&requests, |request| self.server.ask(&request.bytes("")));
         let deleted = straight.iter().filter(|answer| deletes(answer)).count();
