@@ -17,8 +17,8 @@ use criterion::{BenchmarkId, Criterion};
 use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
 use portcullis::document::{Sources, report};
 use portcullis::policy::{self, Placed, Snapshot};
-use portcullis::request::{CanonicalPath, Overrides, RawRequest, read};
-use portcullis::vocabulary::{Facts, Subject, Timestamp};
+use portcullis::request::{CanonicalPath, OverrideMode, RawRequest, read};
+use portcullis::vocabulary::{RequestFacts, Subject, Timestamp};
 
 const NOAH: &str = include_str!("../policies/noah-es.yaml");
 
@@ -95,7 +95,7 @@ fn noah_case(criterion: &mut Criterion, noah: &Snapshot, case: &Case) {
 
     println!(
         "  {reason}: {}, {}, {}",
-        allocations(|| read(&raw, noah.model.dialect, Overrides::Reject)),
+        allocations(|| read(&raw, noah.model.dialect, OverrideMode::Reject)),
         allocations(|| place(noah, method, &path)),
         allocations(|| judge(noah, &placed, &subject)),
     );
@@ -108,7 +108,7 @@ fn noah_case(criterion: &mut Criterion, noah: &Snapshot, case: &Case) {
     });
     group.bench_function(BenchmarkId::new("read+place+decide", reason), |bench| {
         bench.iter(|| {
-            let request = read(black_box(&raw), noah.model.dialect, Overrides::Reject);
+            let request = read(black_box(&raw), noah.model.dialect, OverrideMode::Reject);
             let Ok(request) = request else { panic!("{target} cannot be read") };
             let placed = place(noah, request.method, &request.path);
             judge(noah, &placed, black_box(&subject))
@@ -256,7 +256,7 @@ fn place<'r>(policy: &'r Snapshot, method: &str, path: &'r CanonicalPath<'_>) ->
 fn judge(policy: &Snapshot, placed: &Placed<'_>, subject: &Subject) -> Decision {
     // No approval is stored beside the policy; an empty set owns no memory.
     let approvals = ApprovalSet::default();
-    let facts = Facts { method: "GET", path: "/", address: None };
+    let facts = RequestFacts { method: "GET", path: "/", address: None };
     let question = Question { access: Ok(&placed.access), subject: Ok(subject), facts, stage: Stage::Request };
     decide(question, policy, &approvals, NOW)
 }

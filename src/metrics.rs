@@ -129,7 +129,7 @@ impl Metrics {
         let verdict = outcome.verdict.word();
         let (operation, resource) = outcome.cell.unwrap_or_default();
         count(&self.decisions, &[api, verdict, resource, outcome.reason, operation], 1);
-        if outcome.subject.is_some_and(|subject| subject.kind == subject::Kind::Service) {
+        if outcome.subject.is_some_and(|subject| subject.kind == subject::SubjectKind::Service) {
             count(&self.service_decisions, &[api, verdict], 1);
         }
         self.decision_seconds.observe(outcome.decision.as_secs_f64());

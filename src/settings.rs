@@ -36,7 +36,7 @@ pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFailure, OnFull, Reload
 pub use upstream::{Upstream, UpstreamCredential, UpstreamTls};
 pub use url::{HttpUrl, UrlHost};
 
-use crate::document::{self, Code, Fields, Finding, Findings, Node, Severity, Sources, report};
+use crate::document::{self, Finding, FindingCode, Findings, MapReader, Node, Severity, Sources, report};
 use value::Reading;
 
 /// Settings: everything that one gateway process does, as the operator wrote it.
@@ -83,7 +83,11 @@ impl Settings {
             Ok(text) => text,
             Err(error) => {
                 let mut findings = Findings::default();
-                findings.push(Finding::error(Code::Unreadable, None, format!("`{name}` cannot be read: {error}")));
+                findings.push(Finding::error(
+                    FindingCode::Unreadable,
+                    None,
+                    format!("`{name}` cannot be read: {error}"),
+                ));
                 return Err((findings, sources));
             }
         };
@@ -123,7 +127,7 @@ pub fn judge(
 }
 
 fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
-    let mut fields = Fields::open(root, "the file", reading.findings)?;
+    let mut fields = MapReader::open(root, "the file", reading.findings)?;
     if let Some(node) = fields.required("version", reading.findings) {
         version(node, reading);
     }
@@ -185,7 +189,7 @@ struct Known {
     key_names: Vec<Box<str>>,
     key_sources: Vec<KeySource>,
     certificates: Vec<Box<str>>,
-    certificate_places: Vec<document::Place>,
+    certificate_places: Vec<document::Span>,
     /// Whether audit records go to a file.
     keeps: bool,
 }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use portcullis::cli::Exit;
 use portcullis::decision::Reason;
-use portcullis::document::{Code, Sources};
+use portcullis::document::{FindingCode, Sources};
 use portcullis::metrics::METRICS;
 use portcullis::policy;
 use portcullis::request::Dialect;
@@ -249,7 +249,7 @@ fn the_table_of_findings_names_every_code_in_order() {
     let rows = table("Findings").into_iter().skip(1);
     let codes: Vec<String> =
         rows.flat_map(|row| [row[0].clone(), row[2].clone()]).filter(|code| !code.is_empty()).collect();
-    assert_eq!(codes, Code::ALL.iter().map(|code| quoted(code.word())).collect::<Vec<_>>());
+    assert_eq!(codes, FindingCode::ALL.iter().map(|code| quoted(code.word())).collect::<Vec<_>>());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::document::{Code, Finding, Findings, Sources, report};
+use crate::document::{Finding, FindingCode, Findings, Sources, report};
 use crate::edge::tls::{Tls, TlsPlan};
 use crate::policy::routes::Route;
 use crate::policy::{self, Loaded, Snapshot, locked};
@@ -82,7 +82,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
         let config = check_config(path);
         all.push(config.checked);
         all.extend(config.keys.iter().map(|path| check_keys(path)));
-        let bad = |message| unreadable(Finding::error(Code::Unreadable, None, message));
+        let bad = |message| unreadable(Finding::error(FindingCode::Unreadable, None, message));
         all.extend(config.certificates.into_iter().map(bad));
         all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers), None, config.keeps)));
     }
@@ -136,7 +136,7 @@ fn unkept(policy: &Snapshot) -> Findings {
     let lossless = |route: &&Route| route.methods.iter().any(|method| method.audit == Some(AuditMode::Lossless));
     for route in policy.routes.routes().iter().filter(lossless) {
         let message = "`audit: lossless` needs a file, and the settings name none under `audit`";
-        let finding = Finding::error(Code::BadValue, Some(route.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(route.place), message);
         findings.push(finding.help("without one every such request is refused"));
     }
     findings
@@ -153,7 +153,7 @@ fn check_config(path: &Path) -> Config {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            let finding = Finding::error(Code::Unreadable, None, format!("`{name}` cannot be read: {error}"));
+            let finding = Finding::error(FindingCode::Unreadable, None, format!("`{name}` cannot be read: {error}"));
             let (checked, keeps) = (unreadable(finding), true);
             return Config { checked, policies: Vec::new(), keys: Vec::new(), certificates: Vec::new(), keeps };
         }

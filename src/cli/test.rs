@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::decision::cases::{self, Bench, Case, Coverage, Ended, Suite, files};
-use crate::document::{Finding, Findings, Place, Sources, report};
+use crate::document::{Finding, Findings, Sources, Span, report};
 use crate::policy;
 use crate::reload::cases as beside;
 use crate::reload::file;
@@ -66,7 +66,7 @@ struct Tested {
 /// Outcome: one case as reports show it.
 struct Outcome {
     title: String,
-    place: Place,
+    place: Span,
     proves: Vec<Box<str>>,
     decision: Option<u64>,
     ended: Ended,

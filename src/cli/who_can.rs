@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::decision::who::{Holder, Passage, Who, holders, needs};
 use crate::policy::{Placed, Snapshot, Unplaced};
-use crate::request::{Overrides, RawRequest, read};
+use crate::request::{OverrideMode, RawRequest, read};
 use crate::vocabulary::{CellId, Cells};
 
 use super::exit::{Exit, Trouble, print};
@@ -117,7 +117,7 @@ pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -
     }
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method: &args.method, target: args.target.as_bytes(), host: None, headers: &headers };
-    let request = read(&raw, policy.model.dialect, Overrides::Reject);
+    let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let request = request.as_ref().map_err(|rejected| Unplaced::Rejected(*rejected));
     let placed = request.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let census = census(&policy, args, placed.as_ref().map_err(|unplaced| *unplaced));

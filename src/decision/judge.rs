@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::policy::RowId;
 use crate::policy::model::{By, Gate};
 use crate::policy::standing::{Held, fits};
-use crate::vocabulary::{Candidate, CellId, RouteId};
+use crate::vocabulary::{CellId, MediaTypeCells, RouteId};
 
 use super::approval::Keys;
 use super::seat::Seat;
@@ -86,7 +86,7 @@ impl<'a> Judge<'a> {
     /// The decision about a route whose answer's media type says what it needs.
     pub(super) fn by_type<W: Witness>(
         &self,
-        candidates: &[Candidate],
+        candidates: &[MediaTypeCells],
         route: RouteId,
         stage: Stage<'_>,
         witness: &mut W,

@@ -26,7 +26,7 @@ use crate::policy::condition::{Circumstances, ConditionId};
 use crate::policy::standing::Standing;
 use crate::policy::{Snapshot, Unplaced};
 use crate::request::RejectedRequest;
-use crate::vocabulary::{Access, Cells, Facts, Kind, Scope, Subject, Timestamp, access::MAX_SCOPES};
+use crate::vocabulary::{Access, Cells, RequestFacts, Scope, Subject, SubjectKind, Timestamp, access::MAX_SCOPES};
 
 use verdict::Obligations;
 
@@ -38,7 +38,7 @@ pub struct Question<'a> {
     /// Who asks, or why that is not known.
     pub subject: Result<&'a Subject, IdentityError>,
     /// What conditions may know besides.
-    pub facts: Facts<'a>,
+    pub facts: RequestFacts<'a>,
     /// How far the exchange has come.
     pub stage: Stage<'a>,
 }
@@ -82,7 +82,7 @@ pub fn decide_watched<W: Witness>(
     if let Ok(Access { route, cells: Cells::Public, .. }) = access {
         return Decision::permit(Reason::Public, *route, None, None, Obligations::default());
     }
-    if subject.kind == Kind::Anonymous {
+    if subject.kind == SubjectKind::Anonymous {
         return Decision::refuse(Reason::Unauthenticated(None));
     }
     let access = match access {

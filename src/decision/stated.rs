@@ -2,8 +2,8 @@
 
 use crate::policy::condition::{Circumstances, ConditionId};
 use crate::policy::{Placed, Snapshot, Unplaced};
-use crate::request::{CanonicalRequest, Overrides, RawRequest, RejectedRequest, read};
-use crate::vocabulary::{Facts, Scope, Subject, Timestamp};
+use crate::request::{CanonicalRequest, OverrideMode, RawRequest, RejectedRequest, read};
+use crate::vocabulary::{RequestFacts, Scope, Subject, Timestamp};
 
 use super::{ApprovalSet, Decision, Question, Ruling, Seat, Stage, Witness, decide_watched, scope_of};
 
@@ -35,7 +35,7 @@ pub struct Road<'a> {
     /// The moment of the request.
     pub now: Timestamp,
     /// What conditions could know besides; the path as it is forwarded, where a route covers it.
-    pub facts: Facts<'a>,
+    pub facts: RequestFacts<'a>,
 }
 
 impl Road<'_> {
@@ -79,7 +79,7 @@ pub fn answer<W: Witness, T>(
         host: asked.host.map(str::as_bytes),
         headers: &headers,
     };
-    let request = read(&raw, policy.model.dialect, Overrides::Reject);
+    let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let request = request.as_ref().map_err(|rejected| *rejected);
     let placed = request.map_err(Unplaced::Rejected);
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
@@ -87,7 +87,7 @@ pub fn answer<W: Witness, T>(
     // Conditions see the path that is forwarded, however the question spells it.
     let forwarded = placed.ok().zip(request.ok()).map(|(placed, request)| placed.printed(&request.path));
     let read = request.map_or("", |request| request.path.as_str());
-    let facts = Facts { method: asked.method, path: forwarded.as_deref().unwrap_or(read), address: None };
+    let facts = RequestFacts { method: asked.method, path: forwarded.as_deref().unwrap_or(read), address: None };
     let access = placed.map(|placed| &placed.access);
     let question = Question { access, subject: Ok(asked.subject), facts, stage: asked.stage };
     // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.

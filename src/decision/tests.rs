@@ -4,8 +4,8 @@ use super::stated::{Asked, answer};
 use super::{ApprovalSet, Decision, Question, Reason, Silent, Stage, decide};
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
-use crate::request::{Overrides, RawRequest, read};
-use crate::vocabulary::{Facts, Subject, Timestamp};
+use crate::request::{OverrideMode, RawRequest, read};
+use crate::vocabulary::{RequestFacts, Subject, Timestamp};
 
 const NOAH: &str = include_str!("../../policies/noah-es.yaml");
 
@@ -21,11 +21,11 @@ fn ask(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> 
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method, target: target.as_bytes(), host: None, headers: &headers };
     let subject: Subject = subject.map_or_else(Subject::anonymous, |json| serde_json::from_str(json).unwrap());
-    let request = read(&raw, policy.model.dialect, Overrides::Reject);
+    let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let placed = request.as_ref().map_err(|error| policy::Unplaced::Rejected(*error));
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
-    let facts = Facts { method, ..Facts::default() };
+    let facts = RequestFacts { method, ..RequestFacts::default() };
     let question = Question { access, subject: Ok(&subject), facts, stage: Stage::Request };
     decide(question, policy, &ApprovalSet::default(), Timestamp(0))
 }

@@ -1,7 +1,7 @@
 //! Decision: permit or refusal; only this layer makes a permit.
 
 use crate::policy::RowId;
-use crate::vocabulary::{Candidate, CellId, MediaRange, RouteId, media};
+use crate::vocabulary::{CellId, MediaRange, MediaTypeCells, RouteId, media};
 
 use super::Reason;
 
@@ -58,19 +58,19 @@ impl Permit {
 
     /// Whether an answer of this `Content-Type` may go to the caller; `None` is an answer without one, or with
     /// several. `candidates` are those of the permit's route.
-    pub fn admits(&self, candidates: &[Candidate], content_type: Option<&str>) -> bool {
+    pub fn admits(&self, candidates: &[MediaTypeCells], content_type: Option<&str>) -> bool {
         let (wanted, usable) = (chosen(candidates, content_type), self.obligations.candidates);
         usable == 0 || (wanted != 0 && wanted & !usable == 0)
     }
 
     /// The cells of the candidates that keep such an answer from the caller.
-    pub fn lacking(&self, candidates: &[Candidate], content_type: Option<&str>) -> impl Iterator<Item = CellId> {
+    pub fn lacking(&self, candidates: &[MediaTypeCells], content_type: Option<&str>) -> impl Iterator<Item = CellId> {
         lacking(candidates, chosen(candidates, content_type), self.obligations.candidates)
     }
 }
 
 /// The cells of the candidates that are wanted and not usable; of all where no candidate is meant.
-pub(super) fn lacking(candidates: &[Candidate], wanted: u64, usable: u64) -> impl Iterator<Item = CellId> {
+pub(super) fn lacking(candidates: &[MediaTypeCells], wanted: u64, usable: u64) -> impl Iterator<Item = CellId> {
     let counted = if wanted == 0 { u64::MAX } else { wanted & !usable };
     let counted = candidates.iter().enumerate().take(64).filter(move |(at, _)| counted >> at & 1 == 1);
     counted.flat_map(|(_, candidate)| candidate.cells.iter().copied())
@@ -78,13 +78,13 @@ pub(super) fn lacking(candidates: &[Candidate], wanted: u64, usable: u64) -> imp
 
 /// The candidates that an answer must satisfy, a bit each: the closest to its media type; all of them where it has
 /// no single valid one; none where no range means it.
-pub(super) fn chosen(candidates: &[Candidate], content_type: Option<&str>) -> u64 {
+pub(super) fn chosen(candidates: &[MediaTypeCells], content_type: Option<&str>) -> u64 {
     let candidates = || candidates.iter().enumerate().take(64);
     let all = || candidates().fold(0, |all, (at, _)| all | 1 << at);
     let Some(essence) = content_type.and_then(media::essence) else {
         return all();
     };
-    let closeness = |candidate: &Candidate| candidate.range.closeness(&essence);
+    let closeness = |candidate: &MediaTypeCells| candidate.range.closeness(&essence);
     let closest = candidates().filter(|(_, one)| closeness(one) > 0).max_by_key(|(_, one)| closeness(one));
     match closest {
         // Parts have types of their own, and a client may ask for an answer in parts (RFC 9110, section 15.3.7.2).

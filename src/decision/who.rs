@@ -6,7 +6,7 @@ use crate::policy::Snapshot;
 use crate::policy::model::{Bound, Bounds};
 use crate::policy::users::Entry;
 use crate::policy::{RowId, ServiceApps};
-use crate::vocabulary::{Access, CellId, Cells, Kind, Subject, Timestamp};
+use crate::vocabulary::{Access, CellId, Cells, Subject, SubjectKind, Timestamp};
 
 use super::{ApprovalSet, Judge, Reason, Ruling, Seat, scope_of};
 
@@ -77,7 +77,7 @@ impl<'p> Census<'p, '_> {
         let model = &self.policy.model;
         let mut found: Vec<Holder<'p>> = Vec::new();
         if model.service_apps == Some(ServiceApps::All) || model.service_apps == Some(ServiceApps::EveryPermission) {
-            found.extend(self.ask(Who::ServiceApps, None, None, Kind::Service));
+            found.extend(self.ask(Who::ServiceApps, None, None, SubjectKind::Service));
         }
         let groups: Vec<Option<u32>> = if model.groups.is_empty() {
             vec![None]
@@ -86,7 +86,7 @@ impl<'p> Census<'p, '_> {
         };
         for group in &groups {
             let who = if group.is_some() { Who::Group } else { Who::Everyone };
-            found.extend(self.ask(who, *group, None, Kind::User));
+            found.extend(self.ask(who, *group, None, SubjectKind::User));
         }
         let bound = self.bound_roles();
         for (role, bound) in (0..).zip(&bound) {
@@ -97,7 +97,7 @@ impl<'p> Census<'p, '_> {
                     known.group == *group && matches!(known.who, Who::Everyone | Who::Group) && known.is_free()
                 });
                 if before.is_none() {
-                    found.extend(self.ask(Who::Role(role), *group, Some(entry), Kind::User));
+                    found.extend(self.ask(Who::Role(role), *group, Some(entry), SubjectKind::User));
                 }
             }
         }
@@ -105,7 +105,7 @@ impl<'p> Census<'p, '_> {
             let Some(entry) = alike.first().copied() else { continue };
             let asked: &[Option<u32>] = if entry.group.is_some() { &[None] } else { &groups };
             for group in asked {
-                let holder = self.ask(Who::Users(alike.clone()), *group, Some(entry), Kind::User);
+                let holder = self.ask(Who::Users(alike.clone()), *group, Some(entry), SubjectKind::User);
                 found.extend(holder.map(|holder| Holder { group: entry.group.or(holder.group), ..holder }));
             }
         }
@@ -140,7 +140,7 @@ impl<'p> Census<'p, '_> {
     }
 
     /// The holder, if the judge lets it through once approvals and conditions are there, or tells why not.
-    fn ask(&self, who: Who<'p>, group: Option<u32>, entry: Option<Entry<'_>>, kind: Kind) -> Option<Holder<'p>> {
+    fn ask(&self, who: Who<'p>, group: Option<u32>, entry: Option<Entry<'_>>, kind: SubjectKind) -> Option<Holder<'p>> {
         let model = &self.policy.model;
         let name = group.and_then(|at| model.groups.get(usize::try_from(at).ok()?)).map(|group| group.name.clone());
         let tenants = model.scopes.iter().zip(&self.access.scope).filter(|(scope, _)| scope.caller);

@@ -1,11 +1,11 @@
 //! Finding: one thing that is wrong, or worth knowing, about what somebody wrote.
 
-use super::tree::Place;
+use super::tree::Span;
 
-/// Code: every sort of finding; its text is stable and documented in the README.
+/// FindingCode: every sort of finding; its text is stable and documented in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Code {
+pub enum FindingCode {
     /// The text is not YAML, or YAML that this program does not read.
     YamlSyntax,
     /// An anchor, an alias or a merge key.
@@ -68,7 +68,7 @@ pub enum Code {
     Unused,
 }
 
-impl Code {
+impl FindingCode {
     /// All codes, in the order in which the README lists them.
     pub const ALL: &'static [Self] = &[
         Self::YamlSyntax,
@@ -163,27 +163,27 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The sort of finding.
-    pub code: Code,
+    pub code: FindingCode,
     /// Whether it stops the load.
     pub severity: Severity,
     /// Where; `None` if it is about a file as a whole.
-    pub place: Option<Place>,
+    pub place: Option<Span>,
     /// What, in one sentence without a full stop.
     pub message: String,
     /// Other places that belong to it, each with its role.
-    pub also: Vec<(Place, String)>,
+    pub also: Vec<(Span, String)>,
     /// What would cure it.
     pub help: Option<String>,
 }
 
 impl Finding {
     /// A finding that stops the load.
-    pub fn error(code: Code, place: Option<Place>, message: impl Into<String>) -> Self {
+    pub fn error(code: FindingCode, place: Option<Span>, message: impl Into<String>) -> Self {
         Self { code, severity: Severity::Error, place, message: message.into(), also: Vec::new(), help: None }
     }
 
     /// A finding that is only worth knowing.
-    pub fn note(code: Code, place: Option<Place>, message: impl Into<String>) -> Self {
+    pub fn note(code: FindingCode, place: Option<Span>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::error(code, place, message) }
     }
 
@@ -202,7 +202,7 @@ impl Finding {
     }
 
     /// The same with another place.
-    pub fn also(mut self, place: Place, role: impl Into<String>) -> Self {
+    pub fn also(mut self, place: Span, role: impl Into<String>) -> Self {
         self.also.push((place, role.into()));
         self
     }

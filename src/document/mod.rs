@@ -8,6 +8,6 @@ pub mod reader;
 pub mod report;
 pub mod tree;
 
-pub use finding::{Code, Finding, Findings, Severity};
-pub use reader::{Fields, list, text};
-pub use tree::{Node, Place, Sources, Value, parse, parse_lenient};
+pub use finding::{Finding, FindingCode, Findings, Severity};
+pub use reader::{MapReader, list, text};
+pub use tree::{Node, Sources, Span, Value, parse, parse_lenient};

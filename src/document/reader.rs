@@ -1,17 +1,17 @@
 //! Strict reading of a tree: maps with known keys, texts that are texts, numbers in their bounds.
 
-use super::finding::{Code, Finding, Findings};
-use super::tree::{Node, Place, Value};
+use super::finding::{Finding, FindingCode, Findings};
+use super::tree::{Node, Span, Value};
 
-/// Fields: a map whose keys are asked for by name; what nobody asked for is an error.
-pub struct Fields<'n> {
+/// MapReader: a map whose keys are asked for by name; what nobody asked for is an error.
+pub struct MapReader<'n> {
     what: &'static str,
-    place: Place,
+    place: Span,
     entries: &'n [(Node, Node)],
     known: Vec<&'static str>,
 }
 
-impl<'n> Fields<'n> {
+impl<'n> MapReader<'n> {
     /// The fields of `node`, which messages call `what`; a finding where it is no map.
     pub fn open(node: &'n Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
         entries(node, what, findings).map(|entries| Self { what, place: node.place, entries, known: Vec::new() })
@@ -28,13 +28,13 @@ impl<'n> Fields<'n> {
         let value = self.optional(key);
         if value.is_none() {
             let message = format!("{} needs `{key}`", self.what);
-            findings.push(Finding::error(Code::MissingKey, Some(first_byte(self.place)), message));
+            findings.push(Finding::error(FindingCode::MissingKey, Some(first_byte(self.place)), message));
         }
         value
     }
 
     /// Where the map stands.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Span {
         self.place
     }
 
@@ -43,8 +43,11 @@ impl<'n> Fields<'n> {
         for (key, value) in self.entries {
             let written = scalar(key).unwrap_or_default();
             if !self.known.contains(&written) {
-                let finding =
-                    Finding::error(Code::UnknownKey, Some(key.place), format!("{} has no key `{written}`", self.what));
+                let finding = Finding::error(
+                    FindingCode::UnknownKey,
+                    Some(key.place),
+                    format!("{} has no key `{written}`", self.what),
+                );
                 findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
                     Some(name) => finding.help(format!("did you mean `{name}`?")),
                     None if is_nothing(value) => finding.help(format!(
@@ -90,12 +93,12 @@ pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
 pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
     match &node.value {
         Value::Scalar { text, plain: true } if text.is_empty() => {
-            findings.push(Finding::error(Code::EmptyValue, Some(node.place), format!("{what} is empty")));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), format!("{what} is empty")));
             None
         }
         Value::Scalar { text, plain: true } if not_text(text) => {
             let finding = Finding::error(
-                Code::NeedsQuotes,
+                FindingCode::NeedsQuotes,
                 Some(node.place),
                 format!("{what} is a text, but an unquoted `{text}` is something else in YAML"),
             );
@@ -103,7 +106,7 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
             None
         }
         Value::Scalar { text, .. } if text.trim().is_empty() => {
-            findings.push(Finding::error(Code::EmptyValue, Some(node.place), format!("{what} is empty")));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), format!("{what} is empty")));
             None
         }
         Value::Scalar { text, .. } => Some(text),
@@ -117,14 +120,14 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
 }
 
 /// The texts of a list, each of them `what`.
-pub fn texts<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Vec<(&'n str, Place)> {
+pub fn texts<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Vec<(&'n str, Span)> {
     let items = list(node, what, findings).unwrap_or_default();
     items.iter().filter_map(|item| text(item, what, findings).map(|found| (found, item.place))).collect()
 }
 
 /// A whole number between `least` and `most`, both included.
 pub fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
-    let wrong = |message: String| Finding::error(Code::BadValue, Some(node.place), message);
+    let wrong = |message: String| Finding::error(FindingCode::BadValue, Some(node.place), message);
     let written = match &node.value {
         Value::Scalar { text, plain: true } => text,
         other => {
@@ -165,7 +168,7 @@ pub fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], findings: &mu
     let found = words.iter().find(|(word, _)| *word == written).map(|(_, value)| *value);
     if found.is_none() {
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let finding = Finding::error(Code::BadValue, Some(node.place), format!("{what} cannot be `{written}`"));
+        let finding = Finding::error(FindingCode::BadValue, Some(node.place), format!("{what} cannot be `{written}`"));
         findings.push(match crate::vocabulary::name::nearest(written, known.iter().copied()) {
             Some(name) => finding.help(format!("did you mean `{name}`?")),
             None => finding.help(format!("one of: {}", known.join(", "))),
@@ -187,7 +190,7 @@ fn scalar(node: &Node) -> Option<&str> {
 }
 
 fn wrong_sort(node: &Node, expected: &str, found: &Value) -> Finding {
-    let code = if found.sort() == "nothing" { Code::EmptyValue } else { Code::WrongSort };
+    let code = if found.sort() == "nothing" { FindingCode::EmptyValue } else { FindingCode::WrongSort };
     let written = match found {
         Value::Scalar { text, .. } if !text.is_empty() => format!("`{text}`"),
         other => other.sort().to_owned(),
@@ -195,8 +198,8 @@ fn wrong_sort(node: &Node, expected: &str, found: &Value) -> Finding {
     Finding::error(code, Some(node.place), format!("{expected}, not {written}"))
 }
 
-fn first_byte(place: Place) -> Place {
-    Place { end: place.start.saturating_add(1), ..place }
+fn first_byte(place: Span) -> Span {
+    Span { end: place.start.saturating_add(1), ..place }
 }
 
 /// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.

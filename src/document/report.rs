@@ -1,7 +1,7 @@
 //! Findings as people and programs read them: a snippet with carets, or JSON.
 
 use super::finding::{Finding, Findings, Severity};
-use super::tree::{Place, Sources};
+use super::tree::{Sources, Span};
 
 /// All findings as text, in file order, each with `file:line:column`, a snippet, carets and help.
 pub fn human(findings: &Findings, sources: &Sources) -> String {
@@ -17,7 +17,7 @@ pub fn line(finding: &Finding, sources: &Sources) -> String {
 
 /// All findings as JSON: an array of objects with `code`, `severity`, `file`, `line`, `column`, `message`, `also`, `help`.
 pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
-    let place = |place: Option<Place>| match place.and_then(|place| sources.locate(place)) {
+    let place = |place: Option<Span>| match place.and_then(|place| sources.locate(place)) {
         Some(at) => serde_json::json!({ "file": at.file, "line": at.line, "column": at.column }),
         None => serde_json::json!({}),
     };
@@ -70,7 +70,7 @@ fn one(finding: &Finding, sources: &Sources) -> String {
     out
 }
 
-fn snippet(out: &mut String, place: Place, role: &str, sources: &Sources) {
+fn snippet(out: &mut String, place: Span, role: &str, sources: &Sources) {
     let (Some(at), Some(source)) = (sources.locate(place), sources.source(place.file)) else { return };
     let text = source.text.lines().nth(at.line - 1).unwrap_or_default();
     let number = at.line.to_string();

@@ -2,9 +2,9 @@
 
 mod lenient;
 
-use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
+use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as ParserSpan};
 
-use super::finding::{Code, Finding, Findings};
+use super::finding::{Finding, FindingCode, Findings};
 
 pub use lenient::parse_lenient;
 
@@ -40,7 +40,7 @@ impl Sources {
     }
 
     /// `file:line:column` of a place, counted from one, columns in characters.
-    pub fn locate(&self, place: Place) -> Option<Location<'_>> {
+    pub fn locate(&self, place: Span) -> Option<Location<'_>> {
         let source = self.source(place.file)?;
         let start = usize::try_from(place.start).ok()?.min(source.text.len());
         let before = source.text.get(..start)?;
@@ -67,9 +67,9 @@ impl std::fmt::Display for Location<'_> {
     }
 }
 
-/// Place: where in the sources something stands, in bytes.
+/// Span: where in the sources something stands, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct Span {
     /// The number of the source.
     pub file: u32,
     /// The first byte.
@@ -82,7 +82,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where it stands.
-    pub place: Place,
+    pub place: Span,
     /// What stands there.
     pub value: Value,
 }
@@ -123,18 +123,18 @@ const MAX_DEPTH: usize = 32;
 pub fn parse(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Node> {
     let source = sources.source(file)?;
     if u32::try_from(source.text.len()).is_err() {
-        findings.push(Finding::error(Code::YamlSyntax, None, "the file is larger than 4 GiB"));
+        findings.push(Finding::error(FindingCode::YamlSyntax, None, "the file is larger than 4 GiB"));
         return None;
     }
     let options = serde_yaml::granit_parser::options! { disallow_directives: true, emit_unresolved_aliases: true };
     let parser = Parser::new_from_str_with_options(&source.text, options);
-    let mut builder = Builder { file, text: &source.text, parser, findings, failed: false };
+    let mut builder = TreeBuilder { file, text: &source.text, parser, findings, failed: false };
     let root = builder.document();
     let failed = builder.failed;
     root.filter(|_| !failed)
 }
 
-struct Builder<'t, 'f> {
+struct TreeBuilder<'t, 'f> {
     file: u32,
     text: &'t str,
     parser: Parser<'t, serde_yaml::granit_parser::StrInput<'t>>,
@@ -142,7 +142,7 @@ struct Builder<'t, 'f> {
     failed: bool,
 }
 
-impl<'t> Builder<'t, '_> {
+impl<'t> TreeBuilder<'t, '_> {
     fn document(&mut self) -> Option<Node> {
         let mut root = None;
         loop {
@@ -151,7 +151,7 @@ impl<'t> Builder<'t, '_> {
                 Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
                     let place = self.place(span);
-                    let finding = Finding::error(Code::YamlSyntax, Some(place), "a second document begins here");
+                    let finding = Finding::error(FindingCode::YamlSyntax, Some(place), "a second document begins here");
                     self.refuse(finding.help("put it into a file of its own, or join the two and take the `---` out"));
                     return None;
                 }
@@ -161,16 +161,16 @@ impl<'t> Builder<'t, '_> {
             }
         }
         if root.is_none() {
-            let place = Place { file: self.file, start: 0, end: 0 };
-            self.refuse(Finding::error(Code::YamlSyntax, Some(place), "the file is empty"));
+            let place = Span { file: self.file, start: 0, end: 0 };
+            self.refuse(Finding::error(FindingCode::YamlSyntax, Some(place), "the file is empty"));
         }
         root
     }
 
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Option<Node> {
+    fn node(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Option<Node> {
         let place = self.place(span);
         if depth > MAX_DEPTH {
-            self.refuse(Finding::error(Code::YamlSyntax, Some(place), "values are nested too deeply"));
+            self.refuse(Finding::error(FindingCode::YamlSyntax, Some(place), "values are nested too deeply"));
             return None;
         }
         match event {
@@ -187,7 +187,7 @@ impl<'t> Builder<'t, '_> {
                 loop {
                     let (event, span) = self.event()?;
                     if matches!(event, Event::SequenceEnd) {
-                        let place = Place { end: self.place(span).end, ..place };
+                        let place = Span { end: self.place(span).end, ..place };
                         return Some(Node { place, value: Value::List(items) });
                     }
                     items.push(self.node(event, span, depth + 1)?);
@@ -199,24 +199,25 @@ impl<'t> Builder<'t, '_> {
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 let written = self.text.get(self.range(place)).unwrap_or_default();
-                let finding = Finding::error(Code::YamlAnchor, Some(place), format!("`{written}` is a YAML alias"));
+                let finding =
+                    Finding::error(FindingCode::YamlAnchor, Some(place), format!("`{written}` is a YAML alias"));
                 self.refuse(finding.help("aliases are not read here; a text that begins with `*` needs quotes"));
                 Some(Node { place, value: Value::Scalar { text: written.into(), plain: false } })
             }
             _ => {
-                self.refuse(Finding::error(Code::YamlSyntax, Some(place), "a value is missing here"));
+                self.refuse(Finding::error(FindingCode::YamlSyntax, Some(place), "a value is missing here"));
                 None
             }
         }
     }
 
-    fn mapping(&mut self, place: Place, depth: usize) -> Option<Node> {
+    fn mapping(&mut self, place: Span, depth: usize) -> Option<Node> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
-        let mut seen = std::collections::HashMap::<Box<str>, Place>::new();
+        let mut seen = std::collections::HashMap::<Box<str>, Span>::new();
         loop {
             let (event, span) = self.event()?;
             if matches!(event, Event::MappingEnd) {
-                let place = Place { end: self.place(span).end.max(place.end), ..place };
+                let place = Span { end: self.place(span).end.max(place.end), ..place };
                 return Some(Node { place, value: Value::Map(entries) });
             }
             let key = self.node(event, span, depth + 1)?;
@@ -224,7 +225,7 @@ impl<'t> Builder<'t, '_> {
             let value = self.node(event, span, depth + 1)?;
             let Value::Scalar { text, plain } = &key.value else {
                 let finding = Finding::error(
-                    Code::YamlSyntax,
+                    FindingCode::YamlSyntax,
                     Some(key.place),
                     format!("{} stands where a name belongs", key.value.sort()),
                 );
@@ -233,14 +234,17 @@ impl<'t> Builder<'t, '_> {
             };
             if *plain && &**text == "<<" {
                 self.refuse(
-                    Finding::error(Code::YamlAnchor, Some(key.place), "`<<` is a YAML merge key")
+                    Finding::error(FindingCode::YamlAnchor, Some(key.place), "`<<` is a YAML merge key")
                         .help("merge keys are not read here; write the entries out"),
                 );
                 continue;
             }
             if let Some(first) = seen.get(text) {
-                let finding =
-                    Finding::error(Code::DuplicateKey, Some(key.place), format!("`{text}` stands twice in this map"));
+                let finding = Finding::error(
+                    FindingCode::DuplicateKey,
+                    Some(key.place),
+                    format!("`{text}` stands twice in this map"),
+                );
                 self.refuse(finding.also(*first, "first here").help("join the two, or give one of them another name"));
                 continue;
             }
@@ -249,20 +253,21 @@ impl<'t> Builder<'t, '_> {
         }
     }
 
-    fn check_properties(&mut self, place: Place, span: Span, anchor: usize, tag: Option<String>) {
+    fn check_properties(&mut self, place: Span, span: ParserSpan, anchor: usize, tag: Option<String>) {
         if anchor != 0 {
-            let finding = Finding::error(Code::YamlAnchor, Some(place), "this value has a YAML anchor (`&…`)");
+            let finding = Finding::error(FindingCode::YamlAnchor, Some(place), "this value has a YAML anchor (`&…`)");
             self.refuse(finding.help("anchors are not read here; a text that begins with `&` needs quotes"));
         }
         if let Some(tag) = tag {
             let start = span.tag_start.map_or(place.start, |mark| self.offset(mark)).min(place.start);
-            let place = Place { start, ..place };
-            let finding = Finding::error(Code::YamlTag, Some(place), format!("`{tag}` is a YAML tag and would vanish"));
+            let place = Span { start, ..place };
+            let finding =
+                Finding::error(FindingCode::YamlTag, Some(place), format!("`{tag}` is a YAML tag and would vanish"));
             self.refuse(finding.help("a text that begins with `!` needs quotes"));
         }
     }
 
-    fn event(&mut self) -> Option<(Event<'t>, Span)> {
+    fn event(&mut self) -> Option<(Event<'t>, ParserSpan)> {
         match self.parser.next_event() {
             Some(Ok(event)) => Some(event),
             Some(Err(error)) => {
@@ -276,8 +281,9 @@ impl<'t> Builder<'t, '_> {
     fn syntax_error(&mut self, error: &ScanError) {
         let start = self.offset(*error.marker());
         let line = self.line_around(start).to_owned();
-        let place = Place { file: self.file, start, end: start.saturating_add(1) };
-        let mut finding = Finding::error(Code::YamlSyntax, Some(place), format!("this is not YAML: {}", error.info()));
+        let place = Span { file: self.file, start, end: start.saturating_add(1) };
+        let mut finding =
+            Finding::error(FindingCode::YamlSyntax, Some(place), format!("this is not YAML: {}", error.info()));
         if line.contains('\t') {
             finding = finding.help("the line holds a tab: YAML is indented with blanks");
         } else if line.contains('{') && line.contains('/') {
@@ -308,11 +314,11 @@ impl<'t> Builder<'t, '_> {
         self.findings.push(finding);
     }
 
-    fn place(&self, span: Span) -> Place {
-        Place { file: self.file, start: self.offset(span.start), end: self.offset(span.end) }
+    fn place(&self, span: ParserSpan) -> Span {
+        Span { file: self.file, start: self.offset(span.start), end: self.offset(span.end) }
     }
 
-    fn range(&self, place: Place) -> std::ops::Range<usize> {
+    fn range(&self, place: Span) -> std::ops::Range<usize> {
         let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
         at(place.start)..at(place.end)
     }

@@ -9,7 +9,7 @@ use crate::reload::keys::Issuers;
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
 use crate::request::headers::HeaderRules;
-use crate::request::{CanonicalPath, Overrides, RejectedRequest, prefix};
+use crate::request::{CanonicalPath, OverrideMode, RejectedRequest, prefix};
 use crate::settings::{Caller, HostHeader, IdentityHeaders, Match, UpstreamCredential};
 use crate::vocabulary::AuditMode;
 
@@ -56,7 +56,7 @@ pub struct Api {
     /// Which header fields pass.
     pub headers: HeaderRules,
     /// What happens to method overrides.
-    pub overrides: Overrides,
+    pub overrides: OverrideMode,
     /// Bytes of one request's body; `None` is no limit.
     pub body: Option<u64>,
     /// How long a whole exchange may take; `None` is as long as a stream may.

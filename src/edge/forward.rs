@@ -7,8 +7,8 @@ use http::{Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
-use crate::request::Overrides;
-use crate::request::headers::Fate;
+use crate::request::OverrideMode;
+use crate::request::headers::HeaderAction;
 use crate::settings::{HostHeader, UpstreamCredential};
 use crate::vocabulary::Proof;
 
@@ -91,11 +91,13 @@ fn is_stranger(exchange: &Exchange) -> bool {
 fn drop_fields(upstream: &mut RequestHeader, api: &Api, exchange: &Exchange) {
     let stranger = is_stranger(exchange);
     let dropped = |name: &HeaderName| match api.headers.fate(name.as_str()) {
-        Fate::Drop if stranger && api.keys.headers().any(|key| name.as_str().eq_ignore_ascii_case(key)) => false,
+        HeaderAction::Drop if stranger && api.keys.headers().any(|key| name.as_str().eq_ignore_ascii_case(key)) => {
+            false
+        }
         // Pingora leaves both to whoever names a WebSocket, which only GET opens.
-        Fate::Forward => !exchange.websocket && (*name == UPGRADE || *name == CONNECTION),
-        Fate::Drop => true,
-        Fate::MethodOverride => api.overrides != Overrides::Evaluate,
+        HeaderAction::Forward => !exchange.websocket && (*name == UPGRADE || *name == CONNECTION),
+        HeaderAction::Drop => true,
+        HeaderAction::MethodOverride => api.overrides != OverrideMode::Evaluate,
     };
     let names: Vec<HeaderName> = upstream.headers.keys().filter(|name| dropped(name)).cloned().collect();
     for name in names {

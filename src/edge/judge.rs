@@ -9,8 +9,8 @@ use pingora::proxy::Session;
 use crate::decision::{Decision, Reason, Stage, Uses, scope_of};
 use crate::policy::condition::Circumstances;
 use crate::policy::{Placed, Snapshot, Unplaced};
-use crate::request::{self, CanonicalPath, CanonicalRequest, Overrides, RawRequest, RejectedRequest, query};
-use crate::vocabulary::{Cells, Facts, Scope, Subject, Timestamp};
+use crate::request::{self, CanonicalPath, CanonicalRequest, OverrideMode, RawRequest, RejectedRequest, query};
+use crate::vocabulary::{Cells, RequestFacts, Scope, Subject, Timestamp};
 
 use super::Edge;
 use super::api::{Api, host_name};
@@ -156,7 +156,7 @@ fn judge_by(
     exchange.websocket = websocket && decision.is_permit();
     // Only what is forwarded tells the upstream who asks.
     if let (Ok(placed), Ok(subject), Some(scope), true) = (&placed, subject, &scope, decision.is_permit()) {
-        let facts = Facts { method: asked.method, path: exchange.path.as_deref().unwrap_or_default(), address };
+        let facts = RequestFacts { method: asked.method, path: exchange.path.as_deref().unwrap_or_default(), address };
         exchange.roles = roles(facts, placed.access.across, subject, scope, policy, now);
     }
     exchange.candidate = second.judge(exchange, policy.model.dialect, Ok((&request, parameter)), Some(subject));
@@ -170,7 +170,7 @@ fn judge_by(
 
 /// The names of the caller's roles that hold here, for the upstream.
 fn roles(
-    facts: Facts<'_>,
+    facts: RequestFacts<'_>,
     across: u8,
     subject: &Subject,
     scope: &Scope<'_>,
@@ -200,7 +200,7 @@ fn keep_target(
     exchange.path = path.or_else(|| Some(request.path.as_str().to_owned()));
     exchange.query = request.query.map(|written| {
         let token = placed.and_then(|placed| placed.method.token_from.as_deref());
-        let strip = api.overrides == Overrides::Strip;
+        let strip = api.overrides == OverrideMode::Strip;
         let is_token = |name: &str| {
             query::is_taken_for(name, query::TOKEN) || token.is_some_and(|token| query::is_taken_for(name, token))
         };

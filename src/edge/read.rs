@@ -8,7 +8,7 @@ use pingora::proxy::Session;
 
 use crate::identity::Credentials;
 use crate::reload::api_keys::ApiKeys;
-use crate::request::{Headers, RejectedRequest, framing};
+use crate::request::{HeaderView, RejectedRequest, framing};
 use crate::settings::{Limits, Network};
 
 use super::tls::TlsPeer;
@@ -17,7 +17,7 @@ use super::tls::peer::PeerCertificate;
 /// Fields: a request's header fields as the pure layers read them.
 pub(super) struct Fields<'a>(pub(super) &'a RequestHeader);
 
-impl Headers for Fields<'_> {
+impl HeaderView for Fields<'_> {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
         for (name, value) in &self.0.headers {
             see(name.as_str(), value.as_bytes());

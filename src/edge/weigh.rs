@@ -6,7 +6,7 @@ use crate::decision::{ApprovalSet, Decision, Question, Reason, Stage, Witness, d
 use crate::identity::IdentityError;
 use crate::policy::{Placed, Snapshot, Unplaced, access_of};
 use crate::request::CanonicalPath;
-use crate::vocabulary::{CellId, Facts, Subject, Timestamp};
+use crate::vocabulary::{CellId, RequestFacts, Subject, Timestamp};
 
 /// Asked: one request as a policy is asked about it.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ fn decide_one<W: Witness>(asked: &Asked<'_>, policy: &Snapshot, uses: &mut W) ->
     let printed = asked.placed.as_ref().ok().filter(|_| !policy.model.conditions.is_empty());
     let printed = printed.map(|placed| placed.printed(asked.path));
     let path = printed.as_deref().unwrap_or(asked.path.as_str());
-    let facts = Facts { method: asked.method, path, address: asked.address };
+    let facts = RequestFacts { method: asked.method, path, address: asked.address };
     let question = Question { access: access_of(asked.placed), subject: asked.subject, facts, stage: asked.stage };
     mode::apply(decide_watched(question, policy, asked.approvals, asked.now, uses), policy)
 }

@@ -10,7 +10,7 @@ use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use super::IdentityError;
 use super::jwt::Verified;
-use crate::vocabulary::{Id, Kind, Proof, Subject, Timestamp};
+use crate::vocabulary::{Proof, Subject, SubjectId, SubjectKind, Timestamp};
 
 /// The longest id that a certificate may name, in bytes.
 pub const LONGEST_ID: usize = 256;
@@ -51,13 +51,13 @@ pub fn caller(der: &[u8], rules: &CertificateRules) -> Result<Verified, Identity
     if !sound {
         return Err(IdentityError::NoId);
     }
-    if name.starts_with(Id::CLIENT_PREFIX) {
+    if name.starts_with(SubjectId::CLIENT_PREFIX) {
         return Err(IdentityError::ReservedId);
     }
     let service = rules.service_apps.iter().any(|app| **app == *name);
     let subject = Subject {
-        kind: if service { Kind::Service } else { Kind::User },
-        id: Some(Id { source: rules.source.clone(), name: name.into() }),
+        kind: if service { SubjectKind::Service } else { SubjectKind::User },
+        id: Some(SubjectId { source: rules.source.clone(), name: name.into() }),
         proof: Proof::Certificate,
         ..Subject::default()
     };

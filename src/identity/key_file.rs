@@ -8,9 +8,9 @@ use super::IdentityError;
 use super::api_key::{ApiKey, KeyRing, LONGEST_ID, SecretDigest, is_id};
 use super::issuer::MayClaim;
 use super::jwt::Verified;
-use crate::document::reader::{self, Fields, entries};
-use crate::document::{Code, Finding, Findings, Node, Sources, Value};
-use crate::vocabulary::{Assignment, Id, Kind, Proof, Subject, Timestamp};
+use crate::document::reader::{self, MapReader, entries};
+use crate::document::{Finding, FindingCode, Findings, Node, Sources, Value};
+use crate::vocabulary::{Assignment, Proof, Subject, SubjectId, SubjectKind, Timestamp};
 
 /// Entry: one key of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Vec
 pub fn ring(entries: Vec<Entry>, source: &str, may_claim: &MayClaim) -> KeyRing {
     KeyRing::new(entries.into_iter().map(|entry| {
         let Entry { id, digest, mut subject, expires, revoked, .. } = entry;
-        subject.id = Some(Id { source: source.into(), name: id.clone() });
+        subject.id = Some(SubjectId { source: source.into(), name: id.clone() });
         if let Some(roles) = &may_claim.roles {
             subject.roles.retain(|claimed| roles.contains(&claimed.role));
             // Who is held to some roles must not hand out the rows of others one by one.
@@ -56,8 +56,8 @@ pub fn ring(entries: Vec<Entry>, source: &str, may_claim: &MayClaim) -> KeyRing 
             subject.tenants.retain(|tenant| tenants.contains(tenant));
         }
         let kind_refused = match subject.kind {
-            Kind::Service => may_claim.services_refused,
-            Kind::User | Kind::Anonymous => may_claim.users_refused,
+            SubjectKind::Service => may_claim.services_refused,
+            SubjectKind::User | SubjectKind::Anonymous => may_claim.users_refused,
         };
         let refused = match revoked {
             Some(_) => Some(IdentityError::ApiKeyRevoked),
@@ -69,7 +69,7 @@ pub fn ring(entries: Vec<Entry>, source: &str, may_claim: &MayClaim) -> KeyRing 
 }
 
 fn file_of_keys(root: &Node, findings: &mut Findings) -> Option<Vec<Entry>> {
-    let mut fields = Fields::open(root, "a file of API keys", findings)?;
+    let mut fields = MapReader::open(root, "a file of API keys", findings)?;
     if let Some(node) = fields.required("version", findings) {
         reader::integer(node, "`version`", 1, 1, findings);
     }
@@ -83,12 +83,12 @@ fn entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<Entry>
     let id = id(id_node, findings);
     if !matches!(value.value, Value::Map(_)) {
         let message = "a key is a map of `digest` and whose key it is";
-        findings.push(Finding::error(Code::WrongSort, Some(value.place), message));
+        findings.push(Finding::error(FindingCode::WrongSort, Some(value.place), message));
         return None;
     }
-    let mut fields = Fields::open(value, "a key", findings)?;
+    let mut fields = MapReader::open(value, "a key", findings)?;
     let digest = fields.required("digest", findings).and_then(|node| digest(node, findings));
-    let kinds = [("user", Kind::User), ("service", Kind::Service)];
+    let kinds = [("user", SubjectKind::User), ("service", SubjectKind::Service)];
     let kind = fields.optional("kind").and_then(|node| reader::word(node, "`kind`", &kinds, findings));
     let client = fields.optional("client").and_then(|node| reader::text(node, "`client`", findings));
     let tenants = [fields.optional("tenant"), fields.optional("tenants")];
@@ -106,10 +106,10 @@ fn entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<Entry>
         && expires <= created
     {
         let message = "`expires` lies before `created`";
-        findings.push(Finding::error(Code::BadValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
     }
     let subject = Subject {
-        kind: kind.unwrap_or(Kind::User),
+        kind: kind.unwrap_or(SubjectKind::User),
         client: client.map(Into::into),
         tenants,
         roles,
@@ -134,7 +134,7 @@ fn id(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
     let id = match &node.value {
         Value::Scalar { text, .. } if !is_id(text) => {
             let message = format!("an id is at most {LONGEST_ID} letters, digits and `.`, `_`, `@`, `+`, `-`");
-            findings.push(Finding::error(Code::BadValue, Some(node.place), message));
+            findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
             return None;
         }
         _ => reader::key(node, "an id", findings)?,
@@ -149,7 +149,7 @@ fn digest(node: &Node, findings: &mut Findings) -> Option<SecretDigest> {
     };
     if found.is_none() {
         let message = "`digest` is `sha256:` and 64 digits 0-9 and a-f";
-        let finding = Finding::error(Code::BadValue, Some(node.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
         findings.push(finding.help("`portcullis key create` makes a key and writes its digest"));
     }
     found
@@ -160,7 +160,7 @@ fn one_or_many(nodes: [Option<&Node>; 2], what: [&str; 2], findings: &mut Findin
     match nodes {
         [Some(_), Some(many)] => {
             let message = format!("{} and {} both stand there: write one of them", what[0], what[1]);
-            findings.push(Finding::error(Code::BadValue, Some(many.place), message));
+            findings.push(Finding::error(FindingCode::BadValue, Some(many.place), message));
             Vec::new()
         }
         [Some(one), None] => reader::text(one, what[0], findings).map(Into::into).into_iter().collect(),
@@ -209,7 +209,7 @@ fn moment(node: &Node, key: &str, findings: &mut Findings) -> Option<Timestamp> 
     };
     if found.is_none() {
         let message = format!("`{key}` is a moment in UTC such as `2030-01-31T12:00:00Z`");
-        findings.push(Finding::error(Code::BadValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
     }
     found
 }
@@ -221,7 +221,7 @@ fn revoked(node: &Node, findings: &mut Findings) -> Option<Option<Timestamp>> {
         Value::Scalar { text, .. } if utc(text).is_some() => Some(utc(text)),
         _ => {
             let message = "`revoked` is `true` or the moment at which that happened";
-            let finding = Finding::error(Code::BadValue, Some(node.place), message);
+            let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
             findings.push(finding.help("take the line out where the key is not revoked"));
             None
         }

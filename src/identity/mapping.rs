@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::issuer::ClaimPath;
 use super::{IdentityError, Issuer};
-use crate::vocabulary::{Assignment, Id, Kind, Proof, Subject};
+use crate::vocabulary::{Assignment, Proof, Subject, SubjectId, SubjectKind};
 
 /// The subject that `claims` describe.
 ///
@@ -14,10 +14,10 @@ pub(super) fn subject(claims: Map<String, Value>, issuer: &Issuer) -> Result<Sub
     let paths = &issuer.claims;
     let client = paths.client.iter().find_map(|path| find(&claims, path)?.as_str().filter(|name| !name.is_empty()));
     let name = id(&claims, issuer)?;
-    let kind = if is_service(&claims, client, issuer) { Kind::Service } else { Kind::User };
+    let kind = if is_service(&claims, client, issuer) { SubjectKind::Service } else { SubjectKind::User };
     let refused = match kind {
-        Kind::Service => issuer.may_claim.services_refused,
-        Kind::User | Kind::Anonymous => issuer.may_claim.users_refused,
+        SubjectKind::Service => issuer.may_claim.services_refused,
+        SubjectKind::User | SubjectKind::Anonymous => issuer.may_claim.users_refused,
     };
     if refused {
         return Err(IdentityError::KindRefused);
@@ -31,7 +31,7 @@ pub(super) fn subject(claims: Map<String, Value>, issuer: &Issuer) -> Result<Sub
     let permissions = within(rows, None);
     Ok(Subject {
         kind,
-        id: Some(Id { source: issuer.name.clone(), name }),
+        id: Some(SubjectId { source: issuer.name.clone(), name }),
         client: client.map(Into::into),
         tenants,
         roles: roles.iter().map(|role| Assignment::unbound(role)).collect(),
@@ -48,11 +48,11 @@ fn id(claims: &Map<String, Value>, issuer: &Issuer) -> Result<Box<str>, Identity
     if let Some(user) = find(claims, &issuer.claims.id) {
         let user = plain(user)?;
         // The client of a token without a user must not be speakable by a user's token.
-        let reserved = user.starts_with(Id::CLIENT_PREFIX);
+        let reserved = user.starts_with(SubjectId::CLIENT_PREFIX);
         return if reserved { Err(IdentityError::ReservedId) } else { Ok(user.into()) };
     }
     let client = plain(find(claims, &issuer.claims.client_only).ok_or(IdentityError::NoId)?)?;
-    Ok(format!("{}{client}", Id::CLIENT_PREFIX).into())
+    Ok(format!("{}{client}", SubjectId::CLIENT_PREFIX).into())
 }
 
 /// A text that is not empty and that a header can carry.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::fixtures::*;
 use super::*;
-use crate::vocabulary::Kind;
+use crate::vocabulary::SubjectKind;
 
 fn authority() -> [(Issuer, KeySet); 2] {
     let other = Issuer { name: "clinic".into(), iss: "https://id.clinic.example".into(), ..issuer() };
@@ -22,7 +22,7 @@ fn no_credential_is_an_anonymous_caller() {
 fn a_good_bearer_token_names_its_caller() {
     let value = format!("bearer {}", P256.token(Algorithm::Es256, None, &claims()));
     let subject = identify(&Credentials::new([value.as_bytes()]), authority().as_slice(), NOW).unwrap();
-    assert_eq!(subject.kind, Kind::User);
+    assert_eq!(subject.kind, SubjectKind::User);
     assert_eq!(subject.id.unwrap().to_string(), "hospital/alice");
 }
 

@@ -41,7 +41,7 @@ fn sample(metrics: &Metrics, name: &str) -> Option<f64> {
 /// Metrics in which every family has at least one child.
 fn busy() -> Metrics {
     let metrics = Metrics::new();
-    let subject = crate::vocabulary::Subject { kind: subject::Kind::Service, ..clinician() };
+    let subject = crate::vocabulary::Subject { kind: subject::SubjectKind::Service, ..clinician() };
     metrics.observe(&Outcome { failure: Some("upstream-timeout"), ..permitted(&subject) });
     metrics.token_cache(CacheResult::Hit);
     metrics.keys("hospital", 2, 0, 1);
@@ -109,7 +109,7 @@ fn an_outcome_is_counted_by_its_cell_verdict_and_reason() {
 fn service_apps_are_counted_apart_too() {
     let metrics = busy();
     assert_eq!(sample(&metrics, r#"portcullis_service_decisions_total{api="noah",verdict="permit"}"#), Some(1.0));
-    let subject = crate::vocabulary::Subject { kind: subject::Kind::Service, ..clinician() };
+    let subject = crate::vocabulary::Subject { kind: subject::SubjectKind::Service, ..clinician() };
     metrics.observe(&Outcome { verdict: Verdict::Refuse, ..permitted(&subject) });
     assert_eq!(sample(&metrics, r#"portcullis_service_decisions_total{api="noah",verdict="refuse"}"#), Some(1.0));
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::document::{Findings, Place, Sources};
+use crate::document::{Findings, Sources, Span};
 use crate::vocabulary::{Assignment, Subject};
 
 use super::outline::Outline;
@@ -130,7 +130,7 @@ impl Outline {
     }
 
     /// Where a change would be written; `None` where it is none of the policy's, or of an entry that is not there.
-    pub fn place_of(&self, change: &Change) -> Option<Place> {
+    pub fn place_of(&self, change: &Change) -> Option<Span> {
         match change {
             Change::UserKeeps { user, row } => self.user_takes(user, row),
             Change::GroupKeeps { group, row } => self.group_takes(group, row),
@@ -218,7 +218,7 @@ fn hold(written: &mut Source, condition: &str) {
     routes.chain(roles).chain(gates).filter(|when| *when.text == *condition).for_each(|when| when.text = "true".into());
 }
 
-const NOWHERE: Place = Place { file: 0, start: 0, end: 0 };
+const NOWHERE: Span = Span { file: 0, start: 0, end: 0 };
 
 fn new(text: &str) -> Written {
     Written { text: text.into(), place: NOWHERE }

@@ -1,6 +1,6 @@
 //! Model to snapshot; the one thing that can fail, two routes in one place, is a finding too.
 
-use crate::document::{Code, Finding, Findings, Sources};
+use crate::document::{Finding, FindingCode, Findings, Sources};
 
 use super::grants::{Grants, insert, words_for};
 use super::model::{FieldSet, Model, Shadow};
@@ -25,7 +25,7 @@ pub(super) fn compile(
                 };
                 let (Some(first), Some(second)) = (find(conflict.first.0), find(conflict.second.0)) else { continue };
                 let message = format!("`{}` matches the same paths as `{}`", second.text, first.text);
-                let finding = Finding::error(Code::RouteConflict, Some(second.place), message);
+                let finding = Finding::error(FindingCode::RouteConflict, Some(second.place), message);
                 findings.push(
                     finding.also(first.place, "first here").help("join the two: write all methods under one of them"),
                 );

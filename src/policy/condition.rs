@@ -8,7 +8,7 @@ use cel::common::ast::{EntryExpr, Expr};
 use cel::{Context, IdedExpr, Program, Value};
 
 use crate::vocabulary::name::nearest;
-use crate::vocabulary::{Facts, Scope, Subject, Timestamp};
+use crate::vocabulary::{RequestFacts, Scope, Subject, Timestamp};
 
 use super::snapshot::Snapshot;
 use super::standing::Standing;
@@ -37,7 +37,7 @@ pub struct Circumstances<'a> {
     /// Who asks.
     pub subject: &'a Subject,
     /// What is asked.
-    pub facts: Facts<'a>,
+    pub facts: RequestFacts<'a>,
     /// The values of the declared scopes, as the request carries them.
     pub scope: &'a Scope<'a>,
     /// What of the caller's roles, groups and tenants counts.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{Code, Finding, Findings, Place};
+use crate::document::{Finding, FindingCode, Findings, Span};
 
 use super::model::{Bounds, Profile, Role};
 use super::snapshot::Snapshot;
@@ -25,7 +25,7 @@ pub fn changes(live: &Snapshot, candidate: &Snapshot) -> Findings {
 }
 
 /// The finding about one locked thing; `what` is how it differs in the candidate, `None` where it is not there.
-fn report(sort: &str, name: &str, what: Option<(Vec<String>, Place)>) -> Findings {
+fn report(sort: &str, name: &str, what: Option<(Vec<String>, Span)>) -> Findings {
     let mut findings = Findings::default();
     let (message, place) = match what {
         None => (format!("the live policy locks the {sort} `{name}`, which is gone or renamed here"), None),
@@ -35,7 +35,7 @@ fn report(sort: &str, name: &str, what: Option<(Vec<String>, Place)>) -> Finding
         }
         Some(_) => return findings,
     };
-    let finding = Finding::error(Code::Locked, place, message);
+    let finding = Finding::error(FindingCode::Locked, place, message);
     findings.push(finding.help("a reload cannot change it; a restart with this policy can"));
     findings
 }

@@ -26,7 +26,7 @@ pub use source::ServiceApps;
 pub use standing::RowId;
 pub use template::Template;
 
-use crate::document::{Code, Finding, Findings, Node, Sources};
+use crate::document::{Finding, FindingCode, Findings, Node, Sources};
 
 /// Loaded: what came of reading a policy.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ fn parse(sources: &Sources, findings: &mut Findings) -> source::Source {
 
 fn finish(written: &source::Source, sources: &Sources, issuers: Option<&[Box<str>]>, mut findings: Findings) -> Loaded {
     if !written.has_version() && !findings.has_errors() {
-        let finding = Finding::error(Code::MissingKey, None, "the policy has no `version`");
+        let finding = Finding::error(FindingCode::MissingKey, None, "the policy has no `version`");
         findings.push(finding.help("write `version: 1` at the top"));
     }
     let model = validate::validate(written, issuers, &mut findings);

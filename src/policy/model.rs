@@ -1,6 +1,6 @@
 //! The policy as meant: every name resolved, inheritance flattened.
 
-use crate::document::Place;
+use crate::document::Span;
 use crate::request::Dialect;
 use crate::vocabulary::{Cell, CellId};
 
@@ -109,7 +109,7 @@ pub struct Role {
     /// Whether a reload may not change it.
     pub locked: bool,
     /// Where its name stands.
-    pub place: Place,
+    pub place: Span,
 }
 
 /// Profile: the features that there are for a group, or within a scope.
@@ -124,7 +124,7 @@ pub struct Profile {
     /// Whether a reload may not change it.
     pub locked: bool,
     /// Where its name stands.
-    pub place: Place,
+    pub place: Span,
 }
 
 /// Group: what the policy says of everybody in a group.

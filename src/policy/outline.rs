@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Findings, Place, Sources};
+use crate::document::{Findings, Sources, Span};
 
 use super::source::{GateSource, GroupSource, ProfileSource, RoleSource, Source, UserSource, Written};
 
@@ -25,44 +25,44 @@ impl Outline {
     }
 
     /// Where a method of a route stands.
-    pub fn method(&self, template: &str, method: &str) -> Option<Place> {
+    pub fn method(&self, template: &str, method: &str) -> Option<Span> {
         let route = self.written.routes.iter().find(|route| *route.template.text == *template)?;
         let method = route.methods.iter().find(|entry| *entry.method.text == *method)?;
         Some(method.method.place)
     }
 
     /// Where a permission stands.
-    pub fn row(&self, row: &str) -> Option<Place> {
+    pub fn row(&self, row: &str) -> Option<Span> {
         self.written.rows.iter().find(|known| *known.name.text == *row).map(|row| row.name.place)
     }
 
     /// Where `everyone` is given a permission.
-    pub fn everyone(&self, row: &str) -> Option<Place> {
+    pub fn everyone(&self, row: &str) -> Option<Span> {
         place_of(&self.written.everyone, row)
     }
 
     /// Where a group stands.
-    pub fn group(&self, name: &str) -> Option<Place> {
+    pub fn group(&self, name: &str) -> Option<Span> {
         self.group_source(name).map(|group| group.name.place)
     }
 
     /// Where a group is given a permission.
-    pub fn group_gives(&self, group: &str, row: &str) -> Option<Place> {
+    pub fn group_gives(&self, group: &str, row: &str) -> Option<Span> {
         place_of(&self.group_source(group)?.permissions, row)
     }
 
     /// Where a permission is taken from a group.
-    pub fn group_takes(&self, group: &str, row: &str) -> Option<Place> {
+    pub fn group_takes(&self, group: &str, row: &str) -> Option<Span> {
         place_of(&self.group_source(group)?.without, row)
     }
 
     /// Where a role stands.
-    pub fn role(&self, name: &str) -> Option<Place> {
+    pub fn role(&self, name: &str) -> Option<Span> {
         self.role_source(name).map(|role| role.name.place)
     }
 
     /// Where a role itself is given a permission, everywhere or, if `bounded`, within a scope.
-    pub fn role_gives(&self, role: &str, row: &str, bounded: bool) -> Option<Place> {
+    pub fn role_gives(&self, role: &str, row: &str, bounded: bool) -> Option<Span> {
         let role = self.role_source(role)?;
         if bounded {
             return role.within.iter().find_map(|within| place_of(&within.permissions, row));
@@ -71,12 +71,12 @@ impl Outline {
     }
 
     /// Where a role includes another one.
-    pub fn role_includes(&self, role: &str, included: &str) -> Option<Place> {
+    pub fn role_includes(&self, role: &str, included: &str) -> Option<Span> {
         place_of(&self.role_source(role)?.includes, included)
     }
 
     /// The way from a role to the one that is given a permission itself, both included, and where that stands.
-    pub fn role_way(&self, role: &str, row: &str, bounded: bool) -> Option<(Vec<&str>, Place)> {
+    pub fn role_way(&self, role: &str, row: &str, bounded: bool) -> Option<(Vec<&str>, Span)> {
         let role = self.role_source(role)?;
         let name = &*role.name.text;
         if let Some(place) = self.role_gives(name, row, bounded) {
@@ -90,42 +90,42 @@ impl Outline {
     }
 
     /// Where an entry under `users:` stands.
-    pub fn user(&self, id: &str) -> Option<Place> {
+    pub fn user(&self, id: &str) -> Option<Span> {
         self.user_source(id).map(|user| user.id.place)
     }
 
     /// Where a user is given a permission.
-    pub fn user_gives(&self, id: &str, row: &str) -> Option<Place> {
+    pub fn user_gives(&self, id: &str, row: &str) -> Option<Span> {
         place_of(&self.user_source(id)?.permissions, row)
     }
 
     /// Where a permission is taken from a user.
-    pub fn user_takes(&self, id: &str, row: &str) -> Option<Place> {
+    pub fn user_takes(&self, id: &str, row: &str) -> Option<Span> {
         place_of(&self.user_source(id)?.without, row)
     }
 
     /// Where the role with that place in a user's list is assigned.
-    pub fn user_role(&self, id: &str, at: usize) -> Option<Place> {
+    pub fn user_role(&self, id: &str, at: usize) -> Option<Span> {
         self.user_source(id)?.roles.as_ref()?.get(at).map(|assignment| assignment.role.place)
     }
 
     /// Where a user's group is named.
-    pub fn user_group(&self, id: &str) -> Option<Place> {
+    pub fn user_group(&self, id: &str) -> Option<Span> {
         self.user_source(id)?.group.as_ref().map(|group| group.place)
     }
 
     /// Where a gate stands.
-    pub fn gate(&self, name: &str) -> Option<Place> {
+    pub fn gate(&self, name: &str) -> Option<Span> {
         self.gate_source(name).map(|gate| gate.name.place)
     }
 
     /// Where a profile stands.
-    pub fn profile(&self, name: &str) -> Option<Place> {
+    pub fn profile(&self, name: &str) -> Option<Span> {
         self.profile_source(name).map(|profile| profile.name.place)
     }
 
     /// Where a profile lists a feature.
-    pub fn profile_lists(&self, profile: &str, feature: &str) -> Option<Place> {
+    pub fn profile_lists(&self, profile: &str, feature: &str) -> Option<Span> {
         place_of(&self.profile_source(profile)?.features, feature)
     }
 
@@ -150,7 +150,7 @@ impl Outline {
     }
 }
 
-fn place_of(names: &[Written], wanted: &str) -> Option<Place> {
+fn place_of(names: &[Written], wanted: &str) -> Option<Span> {
     names.iter().find(|name| *name.text == *wanted).map(|name| name.place)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::request::CanonicalPath;
 use crate::vocabulary::RouteId;
 
@@ -45,7 +45,7 @@ fn unreachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, fin
         Ok(None) => None,
     };
     let message = format!("no request reaches `{}`", route.template.text());
-    let finding = Finding::error(Code::Unreachable, Some(route.place), message);
+    let finding = Finding::error(FindingCode::Unreachable, Some(route.place), message);
     findings.push(match other {
         Some(other) => finding.also(other.place, "some servers take its paths for this route").help(format!(
             "a path of the one could be read as `{}`, and is refused; keep one of the two",
@@ -61,7 +61,7 @@ fn overlap(route: &Route, other: &Route, findings: &mut Findings) {
         route.template.text(),
         other.template.text()
     );
-    let finding = Finding::note(Code::Overlap, Some(route.place), message);
+    let finding = Finding::note(FindingCode::Overlap, Some(route.place), message);
     findings.push(finding.also(other.place, "the wider template"));
 }
 

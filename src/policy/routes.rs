@@ -5,7 +5,7 @@ mod routers;
 
 use std::borrow::Cow;
 
-use crate::request::{CanonicalPath, Dialect, Reading, RejectedRequest, path, query};
+use crate::request::{CanonicalPath, Dialect, RejectedRequest, Treatment, path, query};
 use crate::vocabulary::{Access, AuditMode, Cells, RouteId, Scope, access::MAX_SCOPES};
 
 use super::condition::ConditionId;
@@ -34,7 +34,7 @@ pub struct Route {
     /// For each declared scope what carries it.
     pub scopes: [Option<Carrier>; MAX_SCOPES],
     /// The line of the template, and the file's number among the sources.
-    pub place: crate::document::Place,
+    pub place: crate::document::Span,
 }
 
 /// Carrier: the part of a request that a scope's value is read from.
@@ -199,7 +199,7 @@ impl RouteTable {
         let mut behind = route.template.segments().iter().skip(usize::from(at) + 1);
         // A template's slash at the end is an empty segment, which some of these servers overlook first.
         let last = behind.all(|segment| matches!(segment, Segment::Literal(literal) if literal.is_empty()));
-        let cut = last && self.dialect.traits().suffixes == Reading::Either;
+        let cut = last && self.dialect.traits().suffixes == Treatment::Either;
         match value {
             Some(value) if cut && value.contains('.') => Err(Unplaced::Rejected(RejectedRequest::AmbiguousScope)),
             value => Ok(value),
@@ -218,9 +218,9 @@ impl RouteTable {
     pub(super) fn reached(&self, path: &CanonicalPath<'_>) -> Result<Option<RouteId>, RouteId> {
         let text = path.as_str();
         let case = self.dialect.traits().case;
-        let found = if case == Reading::Folded { self.match_folded(text) } else { self.match_exact(text) };
+        let found = if case == Treatment::Folded { self.match_folded(text) } else { self.match_exact(text) };
         let Some(id) = found else { return Ok(None) };
-        if case == Reading::Either
+        if case == Treatment::Either
             && let Some(other) = self.match_folded(text).filter(|other| *other != id)
         {
             return Err(other);
@@ -243,8 +243,8 @@ impl RouteTable {
     /// Another route than `id` that a path would reach, with case or without, as the dialect has it.
     fn other(&self, text: &str, id: RouteId) -> Option<RouteId> {
         let case = self.dialect.traits().case;
-        let exact = if case == Reading::Folded { None } else { self.match_exact(text) };
-        let folded = || if case == Reading::Exact { None } else { self.match_folded(text) };
+        let exact = if case == Treatment::Folded { None } else { self.match_exact(text) };
+        let folded = || if case == Treatment::Exact { None } else { self.match_folded(text) };
         exact.filter(|other| *other != id).or_else(|| folded().filter(|other| *other != id))
     }
 

@@ -10,15 +10,15 @@ pub(super) use gates::{ApprovalSource, BySource, CorsSource, GateSource};
 pub(super) use people::{AssignmentSource, GroupSource, ProfileSource, RoleSource, UserSource};
 pub(super) use routes::{MethodSource, NeedSource, RouteSource, RowSource};
 
-use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
+use crate::document::reader::{self, MapReader};
+use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::request::Dialect;
 
 /// Written: a name or a text, and where it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
     pub(crate) text: Box<str>,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
 }
 
 /// Source: all files of one policy, joined.
@@ -44,7 +44,7 @@ pub(crate) struct Source {
     /// The policy's cases must pass before it is loaded.
     pub(crate) cases_must_pass: bool,
     /// Where each key stands that may stand once only.
-    once: Vec<(&'static str, Place)>,
+    once: Vec<(&'static str, Span)>,
 }
 
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub enum ServiceApps {
 impl Source {
     /// Reads one file and adds it to those read before.
     pub(crate) fn read(&mut self, root: &Node, findings: &mut Findings) {
-        let Some(mut fields) = Fields::open(root, "a policy", findings) else { return };
+        let Some(mut fields) = MapReader::open(root, "a policy", findings) else { return };
         self.read_singles(&mut fields, findings);
         if let Some(node) = fields.optional("scopes") {
             self.read_scopes(node, findings);
@@ -116,12 +116,12 @@ impl Source {
     }
 
     /// Where the policy says whose refusals forward.
-    pub(crate) fn shadow_place(&self) -> Option<Place> {
+    pub(crate) fn shadow_place(&self) -> Option<Span> {
         self.once.iter().find(|(key, _)| *key == "shadow").map(|(_, place)| *place)
     }
 
     /// The keys that stand once in all files together.
-    fn read_singles(&mut self, fields: &mut Fields<'_>, findings: &mut Findings) {
+    fn read_singles(&mut self, fields: &mut MapReader<'_>, findings: &mut Findings) {
         if let Some(node) = self.single(fields, "version", findings) {
             reader::integer(node, "`version`", 1, 1, findings);
         }
@@ -154,12 +154,17 @@ impl Source {
         }
     }
 
-    fn single<'n>(&mut self, fields: &mut Fields<'n>, key: &'static str, findings: &mut Findings) -> Option<&'n Node> {
+    fn single<'n>(
+        &mut self,
+        fields: &mut MapReader<'n>,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<&'n Node> {
         let node = fields.optional(key)?;
         match self.once.iter().find(|(known, _)| *known == key) {
             Some((_, first)) => {
                 let message = format!("`{key}` stands in two files of the policy");
-                let finding = Finding::error(Code::DuplicateKey, Some(node.place), message);
+                let finding = Finding::error(FindingCode::DuplicateKey, Some(node.place), message);
                 findings.push(finding.also(*first, "first here"));
             }
             None => self.once.push((key, node.place)),
@@ -192,7 +197,7 @@ fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Written> 
     let text = text(node, what, findings)?;
     if text.chars().any(is_unseen) {
         let message = format!("{what} holds a character that does not show, or that turns the text around it");
-        findings.push(Finding::error(Code::BadValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
         return None;
     }
     Some(Written { text: text.into(), place: node.place })
@@ -219,7 +224,7 @@ fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> 
         let fitting = match &values.value {
             Value::List(items) if items.is_empty() => {
                 let finding =
-                    Finding::error(Code::EmptyValue, Some(values.place), "a scope without a value fits nothing");
+                    Finding::error(FindingCode::EmptyValue, Some(values.place), "a scope without a value fits nothing");
                 findings.push(finding.help("leave the scope out if every value fits"));
                 Vec::new()
             }
@@ -238,7 +243,7 @@ fn condition(node: &Node, findings: &mut Findings) -> Option<Written> {
     if let Value::Scalar { text, plain: true } = &node.value
         && !text.is_empty()
     {
-        let finding = Finding::error(Code::NeedsQuotes, Some(node.place), "a condition stands in quotes");
+        let finding = Finding::error(FindingCode::NeedsQuotes, Some(node.place), "a condition stands in quotes");
         findings.push(finding.help(format!("write \"{text}\"")));
         return None;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::vocabulary::{Assignment, Kind, Scope, Subject};
+use crate::vocabulary::{Assignment, Scope, Subject, SubjectKind};
 
 use super::condition::ConditionId;
 use super::grants::{insert, words_for};
@@ -231,7 +231,7 @@ impl<'p> Standing<'p> {
 
     /// Whether the subject is a service app that `users:` does not list.
     pub fn is_unlisted_service(&self) -> bool {
-        self.subject.kind == Kind::Service && self.entry.is_none()
+        self.subject.kind == SubjectKind::Service && self.entry.is_none()
     }
 
     /// The one group that the subject is in: the policy's word, else the token's.

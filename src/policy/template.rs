@@ -1,7 +1,7 @@
 //! Template: the path of a route as the policy writes it.
 
-use crate::document::{Code, Finding};
-use crate::request::{Dialect, Reading, RejectedRequest, path};
+use crate::document::{Finding, FindingCode};
+use crate::request::{Dialect, RejectedRequest, Treatment, path};
 
 use super::source::Written;
 
@@ -33,7 +33,7 @@ impl Template {
     /// # Errors
     /// A finding where the text would not match what it seems to match.
     pub(super) fn read(written: &Written, dialect: Dialect) -> Result<Self, Finding> {
-        let bad = |message: String| Finding::error(Code::BadRoute, Some(written.place), message);
+        let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(written.place), message);
         let whole = &*written.text;
         let (text, behind) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
         let Some(inner) = text.strip_prefix('/') else {
@@ -43,7 +43,7 @@ impl Template {
             let finding = bad(format!("the route `{whole}`: {message}"));
             finding.help("behind `?` stands the scope that a parameter carries: `/collections?workspace={workspace}`")
         })?;
-        if dialect.traits().end_slash == Reading::Folded && text.len() > 1 && text.ends_with('/') {
+        if dialect.traits().end_slash == Treatment::Folded && text.len() > 1 && text.ends_with('/') {
             let finding =
                 bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect does not see"));
             return Err(finding.help("take the slash out: the path matches with and without it"));

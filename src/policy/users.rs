@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::vocabulary::Id;
+use crate::vocabulary::SubjectId;
 
 use super::model::{Bound, User};
 use super::standing::RowId;
@@ -79,8 +79,8 @@ impl Entry<'static> {
 
 impl Entry<'_> {
     /// The id, as the policy spells it.
-    pub fn id(&self) -> Id {
-        Id { source: self.source.into(), name: self.name.into() }
+    pub fn id(&self) -> SubjectId {
+        SubjectId { source: self.source.into(), name: self.name.into() }
     }
 }
 
@@ -91,7 +91,7 @@ impl Users {
         let (mut tenants, mut rows) = (Shared::default(), Shared::default());
         let mut entries = Vec::with_capacity(users.len());
         for user in users {
-            let id = Id::parse(&user.id);
+            let id = SubjectId::parse(&user.id);
             let start = u32::try_from(names.len()).unwrap_or(NONE);
             names.push_str(&id.name);
             entries.push(Packed {
@@ -136,7 +136,7 @@ impl Users {
 
     /// The entry of an id: the one that names its source, else the bare one. A stated id without a source means the
     /// entry of that name if there is one only.
-    pub fn find(&self, id: &Id) -> Option<Entry<'_>> {
+    pub fn find(&self, id: &SubjectId) -> Option<Entry<'_>> {
         if self.entries.is_empty() {
             return None;
         }

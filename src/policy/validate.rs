@@ -12,7 +12,7 @@ mod routes;
 mod scopes;
 mod sources;
 
-use crate::document::{Code, Finding, Findings, Severity};
+use crate::document::{Finding, FindingCode, Findings, Severity};
 use crate::vocabulary::{Cell, CellId, Operation, access::MAX_SCOPES};
 
 use super::model::{Model, Row, ScopeName, Table};
@@ -29,7 +29,7 @@ use sources::Sources;
 pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings: &mut Findings) -> Option<Model> {
     let name = written.name.as_ref().map(|name| name.text.clone());
     if name.is_none() && !findings.has_errors() {
-        let finding = Finding::error(Code::MissingKey, None, "the policy has no `name`");
+        let finding = Finding::error(FindingCode::MissingKey, None, "the policy has no `name`");
         findings.push(finding.help("write `name: …` at the top; logs and metrics call the policy by it"));
     }
     let sources = Sources(issuers);
@@ -117,12 +117,12 @@ fn scopes(written: &Source, findings: &mut Findings) -> Vec<ScopeName> {
     Names::define("scope", written.scopes.iter().map(|scope| &scope.name), findings);
     if let Some(beyond) = written.scopes.get(MAX_SCOPES) {
         let message = format!("a policy has at most {MAX_SCOPES} scopes");
-        findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
     }
     let mut callers = written.scopes.iter().filter(|scope| scope.caller);
     if let (Some(first), Some(second)) = (callers.next(), callers.next()) {
         let message = "only one scope can be `caller`: a caller has one list of tenants";
-        let finding = Finding::error(Code::BadValue, Some(second.name.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(second.name.place), message);
         findings.push(finding.also(first.name.place, "the first").help("make one of them `grant`"));
     }
     let scopes = written.scopes.iter().take(MAX_SCOPES);
@@ -152,7 +152,7 @@ fn model_rows(written: &Source, cells: &mut CellIndex<'_>, used: usize, findings
                 let Some(id) = cells.cell(operation, resource, findings) else { break };
                 if found.contains(&id) {
                     let message = format!("`{}` stands twice in the permission `{}`", operation, row.name.text);
-                    findings.push(Finding::error(Code::DuplicateName, Some(*place), message));
+                    findings.push(Finding::error(FindingCode::DuplicateName, Some(*place), message));
                     continue;
                 }
                 found.push(id);
@@ -170,7 +170,7 @@ fn model_rows(written: &Source, cells: &mut CellIndex<'_>, used: usize, findings
         }
         if row.cells.is_empty() {
             let message = format!("the permission `{}` gives nothing", row.name.text);
-            findings.push(Finding::note(Code::EmptyRow, Some(row.name.place), message));
+            findings.push(Finding::note(FindingCode::EmptyRow, Some(row.name.place), message));
         }
         rows.push(Row { name: row.name.text.clone(), cells: found });
     }
@@ -181,14 +181,14 @@ fn model_rows(written: &Source, cells: &mut CellIndex<'_>, used: usize, findings
 fn unused_cell(
     operation: &Operation,
     resource: &Written,
-    place: crate::document::Place,
+    place: crate::document::Span,
     cells: &CellIndex<'_>,
     used: usize,
 ) -> Finding {
     let message = format!("no route needs `{operation} {}`", resource.text);
     if operation.letter().is_some() {
-        return Finding::note(Code::UnusedCell, Some(place), message);
+        return Finding::note(FindingCode::UnusedCell, Some(place), message);
     }
     let words = cells.cells.iter().take(used).map(|cell| cell.operation.word());
-    Finding::error(Code::UnknownName, Some(place), message).suggest(operation.word(), words)
+    Finding::error(FindingCode::UnknownName, Some(place), message).suggest(operation.word(), words)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::decision::cases::{self, Bench};
-use crate::document::{Code, Finding, Findings, Sources};
+use crate::document::{Finding, FindingCode, Findings, Sources};
 use crate::policy::Snapshot;
 use crate::vocabulary::Timestamp;
 
@@ -69,7 +69,7 @@ pub fn judge(
 pub fn missing(path: &Path) -> Finding {
     let beside = beside(path).into_iter().next().unwrap_or_default();
     let message = format!("no cases stand beside the policy `{}`", path.display());
-    Finding::error(Code::Unreadable, None, message).help(format!("they belong into `{}`", beside.display()))
+    Finding::error(FindingCode::Unreadable, None, message).help(format!("they belong into `{}`", beside.display()))
 }
 
 /// Adds the texts of `more` behind those of `sources`.

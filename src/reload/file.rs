@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::document::{Code, Finding, Sources};
+use crate::document::{Finding, FindingCode, Sources};
 
 /// The most bytes that the files of one policy may hold together.
 pub const MOST_BYTES: u64 = 512 * 1024 * 1024;
@@ -147,7 +147,7 @@ fn failed(path: &Path, error: &io::Error) -> Unread {
 }
 
 fn unreadable(path: &Path, what: &str) -> Finding {
-    Finding::error(Code::Unreadable, None, format!("`{}` {what}", path.display()))
+    Finding::error(FindingCode::Unreadable, None, format!("`{}` {what}", path.display()))
 }
 
 #[cfg(test)]

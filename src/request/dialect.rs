@@ -26,9 +26,9 @@ pub enum Dialect {
     Nginx,
 }
 
-/// Reading: what a server makes of one thing that a path may hold.
+/// Treatment: what a server makes of one thing that a path may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum Treatment {
     /// It counts, letter by letter.
     Exact,
     /// It does not count: the gateway takes all spellings for one and forwards the policy's.
@@ -39,43 +39,43 @@ pub enum Reading {
     Refused,
 }
 
-/// Traits: one server's way with each of these things.
+/// DialectTraits: one server's way with each of these things.
 ///
 /// What every dialect refuses alike is not here: see [`super::CanonicalPath::read`]. So are header names (all that
 /// fold to one another for any server are one, see [`super::headers`]) and the spellings of method overrides.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Traits {
+pub struct DialectTraits {
     /// The word that policies use.
     pub word: &'static str,
     /// Capital and small letters in literal segments; the values of parameters keep theirs.
-    pub case: Reading,
+    pub case: Treatment,
     /// A slash at the path's end.
-    pub end_slash: Reading,
+    pub end_slash: Treatment,
     /// What stands behind `;` in a segment (RFC 3986, section 3.3), encoded or not.
-    pub path_parameters: Reading,
+    pub path_parameters: Treatment,
     /// Dots and blanks at a segment's end: Windows opens `secret.` as `secret`.
-    pub end_dots: Reading,
+    pub end_dots: Treatment,
     /// What stands behind a dot in the last segment: `/secret.json` may be `/secret`.
-    pub suffixes: Reading,
+    pub suffixes: Treatment,
     /// `%2F` in a parameter that may hold it: a letter of the value, or a slash.
-    pub encoded_slashes: Reading,
+    pub encoded_slashes: Treatment,
     /// Names for something else on Windows: `secret::$DATA`, `SECRET~1`, `(S(…))`, full-width letters.
-    pub windows_names: Reading,
+    pub windows_names: Treatment,
     /// What stands behind `:` in a segment, which NTFS takes for a stream of the file before it.
-    pub streams: Reading,
+    pub streams: Treatment,
     /// `/script.php/more`: the script, with the rest as its `PATH_INFO`.
-    pub scripts: Reading,
+    pub scripts: Treatment,
     /// `/folder/index.html` for `/folder/`, and the like.
-    pub index_files: Reading,
+    pub index_files: Treatment,
     /// What the server may look for behind a path that it does not find, a slash at the end apart: `/secret` may be
     /// `/secret.php`.
     pub endings: &'static [&'static str],
     /// Whether a file with any ending that the policy names may be served for the path without it: `/report.pdf` for
     /// `/report`, and `/secret.php` with what follows for `/secret/more`.
-    pub negotiation: Reading,
+    pub negotiation: Treatment,
     /// Capital and small letters in the names of query parameters. Not `Either`: under a dialect that is not `Folded`
     /// another spelling of a parameter that counts is refused.
-    pub parameter_case: Reading,
+    pub parameter_case: Treatment,
     /// Whether forms may carry a method override, so that their bodies are read.
     pub reads_forms: bool,
     /// Whether JSON may carry a method override, so that such bodies are scanned.
@@ -102,7 +102,7 @@ impl Dialect {
     }
 
     /// What its servers do.
-    pub fn traits(self) -> &'static Traits {
+    pub fn traits(self) -> &'static DialectTraits {
         match self {
             Self::Strict => &table::STRICT,
             Self::Aspnet => &table::ASPNET,

@@ -1,12 +1,12 @@
 //! Header fields that an upstream may take for something else than it is told: overrides and aliases.
 
-/// Headers: the fields of a request, as the edge holds them.
-pub trait Headers {
+/// HeaderView: the fields of a request, as the edge holds them.
+pub trait HeaderView {
     /// Shows every field, each line of a repeated one on its own.
     fn each(&self, see: &mut dyn FnMut(&str, &[u8]));
 }
 
-impl Headers for [(&str, &str)] {
+impl HeaderView for [(&str, &str)] {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
         for (name, value) in self {
             see(name, value.as_bytes());
@@ -14,15 +14,15 @@ impl Headers for [(&str, &str)] {
     }
 }
 
-impl<const N: usize> Headers for [(&str, &str); N] {
+impl<const N: usize> HeaderView for [(&str, &str); N] {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
         self.as_slice().each(see);
     }
 }
 
-/// Overrides: what becomes of a request that asks its server to take another method than the one it was sent with.
+/// OverrideMode: what becomes of a request that asks its server to take another method than the one it was sent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Overrides {
+pub enum OverrideMode {
     /// It is refused.
     #[default]
     Reject,
@@ -32,14 +32,14 @@ pub enum Overrides {
     Evaluate,
 }
 
-/// Fate: what becomes of one header field on its way to the upstream.
+/// HeaderAction: what becomes of one header field on its way to the upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum HeaderAction {
     /// It is forwarded.
     Forward,
     /// It is left out.
     Drop,
-    /// It asks for another method: forwarded under [`Overrides::Evaluate`] only.
+    /// It asks for another method: forwarded under [`OverrideMode::Evaluate`] only.
     MethodOverride,
 }
 
@@ -61,19 +61,19 @@ impl HeaderRules {
     }
 
     /// What becomes of a field by its name alone.
-    pub fn fate(&self, name: &str) -> Fate {
+    pub fn fate(&self, name: &str) -> HeaderAction {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let reserved = |kept: &str| same(kept, name);
         let of = |family: &&str| name.get(..family.len()).is_some_and(|start| same(family, start));
         let dropped = DROPPED_FAMILIES.iter().any(of) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
         if dropped || self.reserved.iter().any(|kept| reserved(kept)) {
-            Fate::Drop
+            HeaderAction::Drop
         } else if is_method_override(name) {
-            Fate::MethodOverride
+            HeaderAction::MethodOverride
         } else if odd && !self.passed.iter().any(|passed| passed.eq_ignore_ascii_case(name)) {
-            Fate::Drop
+            HeaderAction::Drop
         } else {
-            Fate::Forward
+            HeaderAction::Forward
         }
     }
 }
@@ -165,7 +165,7 @@ pub fn is_method_override(name: &str) -> bool {
 }
 
 /// The methods that header fields ask for, in capitals.
-pub fn method_overrides(headers: &dyn Headers) -> Vec<String> {
+pub fn method_overrides(headers: &dyn HeaderView) -> Vec<String> {
     let mut asked = Vec::new();
     headers.each(&mut |name, value| {
         if is_method_override(name) {

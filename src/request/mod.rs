@@ -7,8 +7,8 @@ pub mod path;
 pub mod prefix;
 pub mod query;
 
-pub use dialect::{Dialect, Reading};
-pub use headers::{Headers, Overrides};
+pub use dialect::{Dialect, Treatment};
+pub use headers::{HeaderView, OverrideMode};
 pub use path::CanonicalPath;
 
 /// RawRequest: a request as it came in, borrowed from the edge.
@@ -21,7 +21,7 @@ pub struct RawRequest<'a> {
     /// The one `Host`, or HTTP/2's `:authority`.
     pub host: Option<&'a [u8]>,
     /// The header fields.
-    pub headers: &'a dyn Headers,
+    pub headers: &'a dyn HeaderView,
 }
 
 /// CanonicalRequest: what is matched, decided, logged and forwarded.
@@ -29,7 +29,7 @@ pub struct RawRequest<'a> {
 pub struct CanonicalRequest<'a> {
     /// The method, compared byte for byte.
     pub method: &'a str,
-    /// The methods that overrides ask for besides; under [`Overrides::Evaluate`] they must be permitted too.
+    /// The methods that overrides ask for besides; under [`OverrideMode::Evaluate`] they must be permitted too.
     pub overrides: Vec<String>,
     /// The path in its one spelling.
     pub path: CanonicalPath<'a>,
@@ -154,7 +154,7 @@ impl RejectedRequest {
 pub fn read<'a>(
     raw: &RawRequest<'a>,
     dialect: Dialect,
-    overrides: Overrides,
+    overrides: OverrideMode,
 ) -> Result<CanonicalRequest<'a>, RejectedRequest> {
     let method = raw.method;
     if method.is_empty() || method.len() > 32 || !method.bytes().all(headers::is_token_byte) {
@@ -169,9 +169,11 @@ pub fn read<'a>(
         query::method_overrides(query, &mut asked);
     }
     match overrides {
-        Overrides::Reject if !asked.is_empty() => Err(RejectedRequest::MethodOverride),
-        Overrides::Reject | Overrides::Strip => Ok(CanonicalRequest { method, overrides: Vec::new(), path, query }),
-        Overrides::Evaluate => Ok(CanonicalRequest { method, overrides: asked, path, query }),
+        OverrideMode::Reject if !asked.is_empty() => Err(RejectedRequest::MethodOverride),
+        OverrideMode::Reject | OverrideMode::Strip => {
+            Ok(CanonicalRequest { method, overrides: Vec::new(), path, query })
+        }
+        OverrideMode::Evaluate => Ok(CanonicalRequest { method, overrides: asked, path, query }),
     }
 }
 

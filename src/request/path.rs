@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::dialect::Traits;
-use super::{Dialect, Reading, RejectedRequest};
+use super::dialect::DialectTraits;
+use super::{Dialect, RejectedRequest, Treatment};
 
 /// CanonicalPath: a path in its one spelling.
 ///
@@ -24,12 +24,12 @@ impl<'a> CanonicalPath<'a> {
     /// Every spelling that servers disagree about, and what the dialect gives a meaning that no policy can spell.
     pub fn read(raw: &'a [u8], dialect: Dialect) -> Result<Self, RejectedRequest> {
         let traits = dialect.traits();
-        let decoded = Decoded::of(raw)?;
+        let decoded = DecodedPath::of(raw)?;
         if !decoded.is_plain() {
             check(&decoded, traits)?;
         }
         let mut path = Self::from(decoded);
-        if traits.end_slash == Reading::Folded && path.text.len() > 1 && path.text.ends_with('/') {
+        if traits.end_slash == Treatment::Folded && path.text.len() > 1 && path.text.ends_with('/') {
             path.text = match path.text {
                 Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix('/').unwrap_or(text)),
                 Cow::Owned(mut text) => {
@@ -47,7 +47,7 @@ impl<'a> CanonicalPath<'a> {
     /// # Errors
     /// What every dialect refuses, and nothing else.
     pub fn of_any_dialect(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
-        Decoded::of(raw).map(Self::from)
+        DecodedPath::of(raw).map(Self::from)
     }
 
     /// The path, beginning with `/`.
@@ -66,14 +66,14 @@ impl<'a> CanonicalPath<'a> {
     }
 }
 
-impl<'a> From<Decoded<'a>> for CanonicalPath<'a> {
-    fn from(decoded: Decoded<'a>) -> Self {
+impl<'a> From<DecodedPath<'a>> for CanonicalPath<'a> {
+    fn from(decoded: DecodedPath<'a>) -> Self {
         let encoded_slash = decoded.has_encoded_slash();
         match decoded {
-            Decoded::AsReceived { text, plain } => {
+            DecodedPath::AsReceived { text, plain } => {
                 Self { text: Cow::Borrowed(text), encoded_slash, plain: plain && !text.ends_with('/') }
             }
-            Decoded::Changed { characters, .. } => {
+            DecodedPath::Changed { characters, .. } => {
                 let text = encode(&characters);
                 Self { encoded_slash, plain: is_plain(text.as_bytes()), text: Cow::Owned(text) }
             }
@@ -107,14 +107,14 @@ pub fn encode_segment(value: &str) -> String {
     out
 }
 
-/// Decoded: a path without what every dialect refuses; untouched, or its characters with a mark on those that were
+/// DecodedPath: a path without what every dialect refuses; untouched, or its characters with a mark on those that were
 /// encoded.
-enum Decoded<'a> {
+enum DecodedPath<'a> {
     AsReceived { text: &'a str, plain: bool },
     Changed { characters: Vec<(char, bool)>, text: String },
 }
 
-impl<'a> Decoded<'a> {
+impl<'a> DecodedPath<'a> {
     fn of(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
         if raw.first() != Some(&b'/') {
             return Err(RejectedRequest::TargetForm);
@@ -170,7 +170,7 @@ fn is_plain(canonical: &[u8]) -> bool {
     !canonical.ends_with(b"/") && canonical.iter().fold(0, |sorts, &byte| sorts | sort(byte)) == 0
 }
 
-fn decode(raw: &[u8]) -> Result<Decoded<'_>, RejectedRequest> {
+fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut encoded = Vec::with_capacity(raw.len());
     let mut rest = raw.iter().copied();
@@ -205,12 +205,12 @@ fn decode(raw: &[u8]) -> Result<Decoded<'_>, RejectedRequest> {
     }
     let characters: Vec<(char, bool)> =
         text.char_indices().map(|(at, c)| (c, encoded.get(at).copied().unwrap_or(true))).collect();
-    Ok(Decoded::Changed { characters, text })
+    Ok(DecodedPath::Changed { characters, text })
 }
 
 /// Refuses what servers disagree about in a decoded path. An encoded slash counts as one here, so that nothing
 /// hides behind it.
-fn check_everywhere(decoded: &Decoded<'_>) -> Result<(), RejectedRequest> {
+fn check_everywhere(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
     let text = decoded.text();
     if text.chars().any(|c| c.is_control() || matches!(c, '#' | '?' | '\u{2028}' | '\u{2029}' | '\u{feff}')) {
         return Err(RejectedRequest::Control);
@@ -218,7 +218,7 @@ fn check_everywhere(decoded: &Decoded<'_>) -> Result<(), RejectedRequest> {
     if text.contains('\\') {
         return Err(RejectedRequest::Backslash);
     }
-    if let Decoded::Changed { characters, .. } = decoded
+    if let DecodedPath::Changed { characters, .. } = decoded
         && characters.contains(&(' ', false))
     {
         return Err(RejectedRequest::Control);
@@ -237,19 +237,19 @@ fn check_everywhere(decoded: &Decoded<'_>) -> Result<(), RejectedRequest> {
 }
 
 /// Refuses what the servers of a dialect give a meaning that no policy can spell.
-fn check(decoded: &Decoded<'_>, traits: &Traits) -> Result<(), RejectedRequest> {
+fn check(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), RejectedRequest> {
     let text = decoded.text();
-    if traits.path_parameters == Reading::Refused && text.contains(';') {
+    if traits.path_parameters == Treatment::Refused && text.contains(';') {
         return Err(RejectedRequest::PathParameter);
     }
-    if traits.case != Reading::Exact && text.chars().any(folds_into_ascii) {
+    if traits.case != Treatment::Exact && text.chars().any(folds_into_ascii) {
         return Err(RejectedRequest::FoldsIntoAscii);
     }
     for segment in text.split('/') {
-        if traits.end_dots == Reading::Refused && segment.ends_with(['.', ' ']) {
+        if traits.end_dots == Treatment::Refused && segment.ends_with(['.', ' ']) {
             return Err(RejectedRequest::TrailingDot);
         }
-        if traits.windows_names == Reading::Refused && is_windows_name(segment) {
+        if traits.windows_names == Treatment::Refused && is_windows_name(segment) {
             return Err(RejectedRequest::WindowsName);
         }
     }

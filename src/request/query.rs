@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Reading, RejectedRequest};
+use super::{RejectedRequest, Treatment};
 
 /// The parameter in which servers look for a token (RFC 6750, section 2.3).
 pub const TOKEN: &str = "access_token";
@@ -66,12 +66,12 @@ pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Re
 /// # Errors
 /// It stands there twice, or under a name or behind a separator that some servers take for it and others do not, or
 /// among so many that some do not see it.
-pub fn scope<'q>(query: &'q str, name: &str, case: Reading) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
+pub fn scope<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
     if has_too_many(query) {
         return ambiguous;
     }
-    let folds = case == Reading::Folded;
+    let folds = case == Treatment::Folded;
     let named = |written: &str| if folds { written.eq_ignore_ascii_case(name) } else { written == name };
     let mut found = None;
     for (written, value) in parameters(query) {

@@ -1,11 +1,11 @@
 //! Which requests have one spelling.
 
-use super::{Dialect, Overrides, RawRequest, RejectedRequest, read};
+use super::{Dialect, OverrideMode, RawRequest, RejectedRequest, read};
 
 fn target(target: &str, dialect: Dialect) -> Result<(String, Option<String>), RejectedRequest> {
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method: "GET", target: target.as_bytes(), host: Some(b"api.example"), headers: &headers };
-    read(&raw, dialect, Overrides::Reject).map(|read| (read.path.as_str().to_owned(), read.query.map(str::to_owned)))
+    read(&raw, dialect, OverrideMode::Reject).map(|read| (read.path.as_str().to_owned(), read.query.map(str::to_owned)))
 }
 
 #[test]
@@ -57,10 +57,10 @@ fn a_method_override_is_refused_stripped_or_judged() {
     ];
     for (target, headers, found) in table {
         let raw = RawRequest { method: "POST", target: target.as_bytes(), host: None, headers: &FromSlice(headers) };
-        let refused = read(&raw, Dialect::Strict, Overrides::Reject);
+        let refused = read(&raw, Dialect::Strict, OverrideMode::Reject);
         assert_eq!(refused.is_err(), found, "{target} {headers:?}");
-        assert!(read(&raw, Dialect::Strict, Overrides::Strip).unwrap().overrides.is_empty());
-        let judged = read(&raw, Dialect::Strict, Overrides::Evaluate).unwrap().overrides;
+        assert!(read(&raw, Dialect::Strict, OverrideMode::Strip).unwrap().overrides.is_empty());
+        let judged = read(&raw, Dialect::Strict, OverrideMode::Evaluate).unwrap().overrides;
         assert_eq!(judged.len(), usize::from(found), "{target} {headers:?}");
         assert!(judged.iter().all(|method| ["DELETE", "PUT"].contains(&method.as_str())));
     }
@@ -71,13 +71,13 @@ fn a_method_is_a_short_token() {
     let headers: [(&str, &str); 0] = [];
     for (method, fine) in [("GET", true), ("PROPFIND", true), ("", false), ("G T", false), (&*"X".repeat(33), false)] {
         let raw = RawRequest { method, target: b"/a", host: None, headers: &headers };
-        assert_eq!(read(&raw, Dialect::Strict, Overrides::Reject).is_ok(), fine, "{method}");
+        assert_eq!(read(&raw, Dialect::Strict, OverrideMode::Reject).is_ok(), fine, "{method}");
     }
 }
 
 struct FromSlice<'a>(&'a [(&'a str, &'a str)]);
 
-impl super::Headers for FromSlice<'_> {
+impl super::HeaderView for FromSlice<'_> {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
         self.0.each(see);
     }

@@ -9,8 +9,8 @@ use super::limits::{self, Limits};
 use super::upstream::{self, Upstream, UpstreamCredential};
 use super::url::split_authority;
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, Place, Value, list, reader::entries};
-use crate::request::Overrides;
+use crate::document::{Finding, FindingCode, MapReader, Node, Span, Value, list, reader::entries};
+use crate::request::OverrideMode;
 use crate::vocabulary::AuditMode;
 
 /// Api: one guarded API.
@@ -43,7 +43,7 @@ pub struct Api {
     /// Where the upstream learns who asks.
     pub identity_headers: IdentityHeaders,
     /// What happens to a request that overrides its method.
-    pub method_overrides: Overrides,
+    pub method_overrides: OverrideMode,
     /// Header names outside letters, digits and `-` that may pass.
     pub pass_headers: Vec<Box<str>>,
     /// Bytes of one request's body; `None` is no limit.
@@ -122,19 +122,19 @@ pub(super) fn apis(node: &Node, known: &Known, limits: &Limits, reading: &mut Re
     let Some(entries) = entries(node, "`apis`", reading.findings) else { return Vec::new() };
     if entries.is_empty() {
         let message = "`apis` is an empty map: nothing would be guarded";
-        reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
     let mut claimed: Vec<(&str, Match, &Node)> = Vec::new();
     let mut apis = Vec::with_capacity(entries.len());
     for (key, value) in entries {
         let name = reading.label(key, "an API's name").unwrap_or_default();
-        let Some(mut fields) = Fields::open(value, "an API", reading.findings) else { continue };
+        let Some(mut fields) = MapReader::open(value, "an API", reading.findings) else { continue };
         let found = fields.optional("match");
         let place = found.unwrap_or(key);
         if let Some(matches) = read_match(found, known, reading) {
             if let Some((other, _, first)) = claimed.iter().find(|(_, other, _)| other.collides(&matches)) {
                 let message = format!("`{other}` would claim the same requests as `{name}`");
-                let finding = Finding::error(Code::RouteConflict, Some(place.place), message);
+                let finding = Finding::error(FindingCode::RouteConflict, Some(place.place), message);
                 let help = "give them different hosts, paths or listeners; where one path is longer, it goes first";
                 reading.finding(finding.also(first.place, "the other one").help(help));
             }
@@ -151,7 +151,7 @@ pub(super) fn apis(node: &Node, known: &Known, limits: &Limits, reading: &mut Re
 fn api(
     name: &str,
     matches: Match,
-    mut fields: Fields<'_>,
+    mut fields: MapReader<'_>,
     known: &Known,
     limits: &Limits,
     reading: &mut Reading<'_>,
@@ -179,9 +179,10 @@ fn api(
     let identity_headers = headers::identity_headers(fields.optional("identity-headers"), reading);
     let api_keys = read_api_keys(api_keys, fields.place(), known, &identity_headers, reading);
     let credential = upstream::credential(fields.optional("credential"), &identity_headers, reading);
-    let words = [("reject", Overrides::Reject), ("strip", Overrides::Strip), ("evaluate", Overrides::Evaluate)];
+    let words =
+        [("reject", OverrideMode::Reject), ("strip", OverrideMode::Strip), ("evaluate", OverrideMode::Evaluate)];
     let method_overrides = fields.optional("method-overrides");
-    let method_overrides = reading.word(method_overrides, "`method-overrides`", &words, Overrides::Reject);
+    let method_overrides = reading.word(method_overrides, "`method-overrides`", &words, OverrideMode::Reject);
     let pass_headers = headers::pass_headers(fields.optional("pass-headers"), &identity_headers, reading);
     let body = limits::body(fields.optional("body"), limits.body, reading);
     let audit = fields.optional("audit");
@@ -212,7 +213,7 @@ fn api(
 }
 
 /// The issuers that an API believes: one of them at most can be asked about a token that names none.
-fn read_issuers(node: Option<&Node>, api: Place, known: &Known, reading: &mut Reading<'_>) -> Vec<Box<str>> {
+fn read_issuers(node: Option<&Node>, api: Span, known: &Known, reading: &mut Reading<'_>) -> Vec<Box<str>> {
     let chosen = match node {
         Some(node) => reading.known(node, "`issuers`", "issuer", &known.issuers),
         None => known.issuers.clone(),
@@ -220,7 +221,7 @@ fn read_issuers(node: Option<&Node>, api: Place, known: &Known, reading: &mut Re
     let mut asked = chosen.iter().filter(|name| known.asked.contains(name));
     if let (Some(one), Some(other)) = (asked.next(), asked.next()) {
         let message = format!("a token that is no JSON Web Token could be from `{one}` or from `{other}`");
-        let finding = Finding::error(Code::BadValue, Some(node.map_or(api, |node| node.place)), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.map_or(api, |node| node.place)), message);
         reading.finding(finding.help("name one of them under `issuers` of this API, the other under another API's"));
     }
     chosen
@@ -229,7 +230,7 @@ fn read_issuers(node: Option<&Node>, api: Place, known: &Known, reading: &mut Re
 /// The files of API keys that an API believes: each has its own way of being presented, beside the gateway's headers.
 fn read_api_keys(
     node: Option<&Node>,
-    api: Place,
+    api: Span,
     known: &Known,
     own: &IdentityHeaders,
     reading: &mut Reading<'_>,
@@ -243,12 +244,12 @@ fn read_api_keys(
     for source in known.key_sources.iter().filter(|source| chosen.contains(&source.name)) {
         if let Some(other) = before.iter().find(|other| other.collides(source)) {
             let message = format!("a key could be from `{}` or from `{}`", other.name, source.name);
-            let finding = Finding::error(Code::BadValue, Some(place), message);
+            let finding = Finding::error(FindingCode::BadValue, Some(place), message);
             reading.finding(finding.help("give each its own `header`, and `basic` to one of them at most"));
         }
         if let Some(header) = source.header.as_deref().filter(|name| own.all().map(fold).contains(&fold(name))) {
             let message = format!("the keys of `{}` come in `{header}`, which is an identity header here", source.name);
-            reading.finding(Finding::error(Code::BadValue, Some(place), message));
+            reading.finding(Finding::error(FindingCode::BadValue, Some(place), message));
         }
         before.push(source);
     }
@@ -258,7 +259,7 @@ fn read_api_keys(
 fn read_match(node: Option<&Node>, known: &Known, reading: &mut Reading<'_>) -> Option<Match> {
     let mut found = Match { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
     let Some(node) = node else { return Some(found) };
-    let mut fields = Fields::open(node, "`match`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`match`", reading.findings)?;
     let hosts = fields.optional("hosts");
     let path = fields.optional("path");
     let on = fields.optional("listeners");
@@ -280,7 +281,7 @@ fn read_hosts(node: &Node, reading: &mut Reading<'_>) -> Option<Vec<Box<str>>> {
     let mut sound = true;
     if items.is_empty() {
         let message = "`hosts` is an empty list: leave it out to match every host";
-        reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
     for item in items {
         let Some(written) = reading.text(item, "a host") else {
@@ -295,7 +296,7 @@ fn read_hosts(node: &Node, reading: &mut Reading<'_>) -> Option<Vec<Box<str>>> {
         match found {
             Ok(host) if hosts.contains(&host.to_string().into()) => {
                 let message = format!("`{host}` stands twice in `hosts`");
-                reading.finding(Finding::error(Code::DuplicateName, Some(item.place), message));
+                reading.finding(Finding::error(FindingCode::DuplicateName, Some(item.place), message));
             }
             Ok(host) => hosts.push(host.to_string().into()),
             Err(message) => {

@@ -6,7 +6,7 @@ use super::Known;
 use super::claims;
 use super::headers::{is_taken, own_name};
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, reader::entries};
+use crate::document::{Finding, FindingCode, MapReader, Node, reader::entries};
 use crate::identity::issuer::MayClaim;
 
 /// KeySource: a file of API keys, as a source of identity.
@@ -40,7 +40,7 @@ pub(super) fn key_sources(node: &Node, known: &mut Known, reading: &mut Reading<
         let name = name.unwrap_or_default();
         if known.issuers.iter().any(|issuer| **issuer == *name) {
             let message = format!("an issuer is called `{name}` too: one could speak for the other one's users");
-            reading.finding(Finding::error(Code::DuplicateName, Some(key.place), message));
+            reading.finding(Finding::error(FindingCode::DuplicateName, Some(key.place), message));
         }
         known.key_sources.extend(key_source(name, value, reading));
     }
@@ -48,7 +48,7 @@ pub(super) fn key_sources(node: &Node, known: &mut Known, reading: &mut Reading<
 }
 
 fn key_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<KeySource> {
-    let mut fields = Fields::open(node, "a file of API keys", reading.findings)?;
+    let mut fields = MapReader::open(node, "a file of API keys", reading.findings)?;
     let file = fields.required("file", reading.findings);
     let file = file.and_then(|node| reading.guarded_file(node, "`file`"));
     let header = fields.optional("header");
@@ -57,7 +57,9 @@ fn key_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<KeyS
     fields.finish(reading.findings);
     if header.is_none() && !basic {
         let message = "API keys need `header`, `basic: true` or both: nobody could present one";
-        reading.finding(Finding::error(Code::MissingKey, Some(node.place), message)).help("write `header: X-Api-Key`");
+        reading
+            .finding(Finding::error(FindingCode::MissingKey, Some(node.place), message))
+            .help("write `header: X-Api-Key`");
     }
     let header = match header {
         Some(node) => {

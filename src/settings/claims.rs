@@ -1,13 +1,13 @@
 //! Claims: where in a token the parts of a subject stand, which tokens are service apps, and what they may claim.
 
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, Value, list};
+use crate::document::{Finding, FindingCode, MapReader, Node, Value, list};
 use crate::identity::issuer::{ClaimPath, ClaimPaths, MayClaim, ServiceRule};
 
 /// The map under `claims`.
 pub(super) fn claims(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimPaths> {
     let mut claims = ClaimPaths::default();
-    let mut fields = Fields::open(node, "`claims`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`claims`", reading.findings)?;
     if let Some(path) = fields.optional("id").and_then(|node| claim_path(node, "`id`", reading)) {
         claims.id = path;
     }
@@ -31,7 +31,7 @@ pub(super) fn claims(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimPath
 
 /// The map under `service-apps`.
 pub(super) fn service_apps(node: &Node, reading: &mut Reading<'_>) -> Option<ServiceRule> {
-    let mut fields = Fields::open(node, "`service-apps`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`service-apps`", reading.findings)?;
     let claim = fields.optional("claim");
     let values = fields.optional("values");
     let clients = fields.optional("clients");
@@ -52,7 +52,7 @@ pub(super) fn service_apps(node: &Node, reading: &mut Reading<'_>) -> Option<Ser
 
 /// The map under `may-claim`.
 pub(super) fn may_claim(node: &Node, reading: &mut Reading<'_>) -> Option<MayClaim> {
-    let mut fields = Fields::open(node, "`may-claim`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`may-claim`", reading.findings)?;
     let roles = fields.optional("roles").map(|node| reading.names(node, "`roles`"));
     let tenants = fields.optional("tenants").map(|node| reading.names(node, "`tenants`"));
     let kinds = fields.optional("kinds");
@@ -70,7 +70,7 @@ pub(super) fn may_claim(node: &Node, reading: &mut Reading<'_>) -> Option<MayCla
         }
         if matches!(&node.value, Value::List(items) if items.is_empty()) {
             let message = "`kinds` is an empty list: no token could pass";
-            reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+            reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
         }
     }
     Some(MayClaim { roles, tenants, users_refused, services_refused })
@@ -82,7 +82,7 @@ fn claim_path(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<Clai
         let names: Vec<Box<str>> =
             items.iter().filter_map(|item| reading.text(item, "a claim's name")).map(Into::into).collect();
         if items.is_empty() {
-            let finding = Finding::error(Code::EmptyValue, Some(node.place), format!("{what} is an empty path"));
+            let finding = Finding::error(FindingCode::EmptyValue, Some(node.place), format!("{what} is an empty path"));
             reading.finding(finding);
         }
         return (!names.is_empty()).then(|| ClaimPath(names.into()));
@@ -101,5 +101,5 @@ fn claim_path(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<Clai
 }
 
 fn missing(node: &Node, message: &str, reading: &mut Reading<'_>) {
-    reading.finding(Finding::error(Code::MissingKey, Some(node.place), message));
+    reading.finding(Finding::error(FindingCode::MissingKey, Some(node.place), message));
 }

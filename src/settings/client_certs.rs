@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Known;
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, list, reader::entries};
+use crate::document::{Finding, FindingCode, MapReader, Node, list, reader::entries};
 use crate::identity::{CertificateRules, IdFrom};
 
 /// CertificateSource: authorities whose client certificates are believed, as a source of identity.
@@ -41,13 +41,13 @@ pub(super) fn distinct(known: &Known, reading: &mut Reading<'_>) {
             let message = format!(
                 "an issuer or a file of API keys is called `{name}` too: one could speak for the other one's users"
             );
-            reading.finding(Finding::error(Code::DuplicateName, Some(*place), message));
+            reading.finding(Finding::error(FindingCode::DuplicateName, Some(*place), message));
         }
     }
 }
 
 fn certificate_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<CertificateSource> {
-    let mut fields = Fields::open(node, "a source of client certificates", reading.findings)?;
+    let mut fields = MapReader::open(node, "a source of client certificates", reading.findings)?;
     let ca = fields.required("ca", reading.findings).and_then(|node| reading.file(node, "`ca`"));
     let crl = fields.optional("crl");
     let stale = fields.optional("stale-crl");

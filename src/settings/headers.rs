@@ -1,7 +1,7 @@
 //! Headers: the names that an API's settings may give to the upstream, and those that they may not.
 
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node};
+use crate::document::{Finding, FindingCode, MapReader, Node};
 
 /// IdentityHeaders: the headers in which the upstream learns who asks; four different names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub(super) fn own_name(node: &Node, what: &str, reading: &mut Reading<'_>) -> Op
 /// The map under `identity-headers`.
 pub(super) fn identity_headers(node: Option<&Node>, reading: &mut Reading<'_>) -> IdentityHeaders {
     let mut headers = IdentityHeaders::default();
-    let fields = node.and_then(|node| Fields::open(node, "`identity-headers`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`identity-headers`", reading.findings));
     let Some(mut fields) = fields else { return headers };
     let mut written = Vec::with_capacity(4);
     let mut one = |key: &'static str, what: &str, name: &mut Box<str>| {
@@ -140,7 +140,7 @@ pub(super) fn identity_headers(node: Option<&Node>, reading: &mut Reading<'_>) -
             |node: &&&Node| matches!(&node.value, crate::document::Value::Scalar { text, .. } if fold(text) == *twice);
         let place = written.iter().rfind(spelled).map(|node| node.place);
         let message = format!("two identity headers are named `{twice}`");
-        reading.finding(Finding::error(Code::DuplicateName, place, message));
+        reading.finding(Finding::error(FindingCode::DuplicateName, place, message));
     }
     headers
 }

@@ -7,7 +7,7 @@ use super::issuer;
 use super::secret::Secret;
 use super::url::HttpUrl;
 use super::value::Reading;
-use crate::document::{Fields, Node};
+use crate::document::{MapReader, Node};
 
 /// Introspection: an endpoint of RFC 7662 and what is believed of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The map under `introspection`.
 pub(super) fn introspection(node: &Node, reading: &mut Reading<'_>) -> Option<Introspection> {
-    let mut fields = Fields::open(node, "`introspection`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`introspection`", reading.findings)?;
     let at = fields.required("url", reading.findings);
     let url = at.and_then(|node| issuer::url(node, "`url`", reading));
     let id = fields.required("client-id", reading.findings);

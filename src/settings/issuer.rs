@@ -9,7 +9,7 @@ use super::introspection::{Introspection, introspection};
 use super::secret::Secret;
 use super::url::HttpUrl;
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, reader::entries};
+use crate::document::{Finding, FindingCode, MapReader, Node, reader::entries};
 use crate::identity::Issuer;
 use crate::identity::jwt::LONGEST;
 
@@ -68,7 +68,7 @@ pub(super) fn issuers(node: &Node, known: &mut Known, reading: &mut Reading<'_>)
         if let Some((other, first)) = found.iter().find(|(other, _)| overlaps(&other.issuer)) {
             let message =
                 format!("a token for `{}` could be from `{}` or from this issuer", other.issuer.iss, other.issuer.name);
-            let finding = Finding::error(Code::DuplicateName, Some(key.place), message);
+            let finding = Finding::error(FindingCode::DuplicateName, Some(key.place), message);
             reading.finding(
                 finding.also(first.place, "the other one").help("give each its own audience, or join the two"),
             );
@@ -79,7 +79,7 @@ pub(super) fn issuers(node: &Node, known: &mut Known, reading: &mut Reading<'_>)
 }
 
 fn token_issuer(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<TokenIssuer> {
-    let mut fields = Fields::open(node, "an issuer", reading.findings)?;
+    let mut fields = MapReader::open(node, "an issuer", reading.findings)?;
     let iss_node = fields.required("issuer", reading.findings);
     let iss = iss_node.and_then(|node| reading.text(node, "`issuer`"));
     let audiences = fields.required("audiences", reading.findings);
@@ -111,7 +111,7 @@ fn token_issuer(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<To
 }
 
 fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &mut Reading<'_>) -> Option<KeysFrom> {
-    let mut fields = Fields::open(node, "`keys`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`keys`", reading.findings)?;
     let file = fields.optional("file");
     let jwks = fields.optional("jwks");
     let discovery = fields.optional("discovery");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node};
+use crate::document::{Finding, FindingCode, MapReader, Node};
 
 /// Limits: how much of everything a client gets; each is finite unless its type says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn body(node: Option<&Node>, otherwise: Option<u64>, reading: &mut Re
 pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
     let default = Limits::default();
     let Some(node) = node else { return default };
-    let Some(mut fields) = Fields::open(node, "`limits`", reading.findings) else { return default };
+    let Some(mut fields) = MapReader::open(node, "`limits`", reading.findings) else { return default };
     let second = Duration::from_secs(1);
     let hour = Duration::from_secs(60 * 60);
     let narrow = |wide: usize| u32::try_from(wide).unwrap_or(u32::MAX);
@@ -132,7 +132,7 @@ pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
     if target_length > header_bytes {
         let message = "`target-length` is larger than `header-bytes`, which the path is part of";
         let place = target.map_or(fields.place(), |node| node.place);
-        reading.finding(Finding::error(Code::BadValue, Some(place), message));
+        reading.finding(Finding::error(FindingCode::BadValue, Some(place), message));
     }
     fields.finish(reading.findings);
     Limits {

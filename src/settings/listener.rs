@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::Known;
 use super::secret::Secret;
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, list};
+use crate::document::{Finding, FindingCode, MapReader, Node, list};
 
 /// Listener: one address on which requests are received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(super) fn listeners(node: &Node, known: &mut Known, reading: &mut Reading<'_
     let Some(items) = list(node, "`listeners`", reading.findings) else { return Vec::new() };
     if items.is_empty() {
         let message = "`listeners` is an empty list: nothing could be received";
-        reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
     let mut found: Vec<(Listener, &Node)> = Vec::with_capacity(items.len());
     for item in items {
@@ -91,7 +91,7 @@ pub(super) fn listeners(node: &Node, known: &mut Known, reading: &mut Reading<'_
             } else {
                 format!("two listeners are named `{}`", listener.name)
             };
-            let finding = Finding::error(Code::DuplicateName, Some(item.place), message);
+            let finding = Finding::error(FindingCode::DuplicateName, Some(item.place), message);
             reading.finding(finding.also(first.place, "first here"));
         }
         found.push((listener, item));
@@ -103,7 +103,7 @@ pub(super) fn listeners(node: &Node, known: &mut Known, reading: &mut Reading<'_
 pub(super) fn admin(node: Option<&Node>, listeners: &[Listener], reading: &mut Reading<'_>) -> Admin {
     let default = SocketAddr::from(([127, 0, 0, 1], 9901));
     let mut admin = Admin { address: AdminAddress::Tcp(default), token: None };
-    let fields = node.and_then(|node| Fields::open(node, "`admin`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`admin`", reading.findings));
     let Some(mut fields) = fields else { return admin };
     let address = fields.optional("address");
     let token = fields.optional("token");
@@ -124,7 +124,7 @@ pub(super) fn admin(node: Option<&Node>, listeners: &[Listener], reading: &mut R
         }
         if at.port() != 0 && listeners.iter().any(|listener| listener.address == *at) {
             let message = format!("`{at}` is a listener's address too");
-            reading.finding(Finding::error(Code::DuplicateName, Some(node.place), message));
+            reading.finding(Finding::error(FindingCode::DuplicateName, Some(node.place), message));
         }
     }
     admin.address = found;
@@ -139,13 +139,13 @@ pub(super) fn upgrade_socket(node: &Node, admin: &Admin, reading: &mut Reading<'
     }
     if admin.address == AdminAddress::Unix(path.clone()) {
         let message = "`upgrade-socket` is the admin listener's socket too";
-        reading.finding(Finding::error(Code::DuplicateName, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::DuplicateName, Some(node.place), message));
     }
     Some(path)
 }
 
 fn listener(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Option<Listener> {
-    let mut fields = Fields::open(node, "a listener", reading.findings)?;
+    let mut fields = MapReader::open(node, "a listener", reading.findings)?;
     let name = fields.optional("name");
     let address = fields.required("address", reading.findings);
     let tls = fields.optional("tls");
@@ -167,7 +167,7 @@ fn listener(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Option
 }
 
 fn read_tls(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<Tls> {
-    let mut fields = Fields::open(node, "`tls`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`tls`", reading.findings)?;
     let certificates = fields.required("certificates", reading.findings);
     let http2 = fields.optional("http2");
     let asked = fields.optional("client-certificates");
@@ -178,14 +178,14 @@ fn read_tls(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<Tls
     let items = list(node, "`certificates`", reading.findings)?;
     if items.is_empty() {
         let message = "`certificates` is an empty list: TLS needs one";
-        reading.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
     let certificates = items.iter().filter_map(|item| certificate(item, reading)).collect();
     Some(Tls { certificates, http2, client_certificates })
 }
 
 fn asked_for(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<AskedFor> {
-    let mut fields = Fields::open(node, "`client-certificates`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`client-certificates`", reading.findings)?;
     let from = fields.required("from", reading.findings);
     let required = fields.optional("required");
     fields.finish(reading.findings);
@@ -195,7 +195,7 @@ fn asked_for(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<As
 }
 
 fn certificate(node: &Node, reading: &mut Reading<'_>) -> Option<Certificate> {
-    let mut fields = Fields::open(node, "a certificate", reading.findings)?;
+    let mut fields = MapReader::open(node, "a certificate", reading.findings)?;
     let chain = fields.required("chain", reading.findings);
     let key = fields.required("key", reading.findings);
     fields.finish(reading.findings);

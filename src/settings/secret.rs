@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, Value};
+use crate::document::{Finding, FindingCode, MapReader, Node, Value};
 
 /// Secret: bytes that no `Debug` prints; never empty.
 #[derive(Clone)]
@@ -88,10 +88,10 @@ impl Reading<'_> {
         {
             // The value stays out of the message: messages end in logs.
             let message = format!("{what} is a secret and never stands in this file");
-            self.finding(Finding::error(Code::WrongSort, Some(node.place), message)).help(HELP);
+            self.finding(Finding::error(FindingCode::WrongSort, Some(node.place), message)).help(HELP);
             return None;
         }
-        let mut fields = Fields::open(node, what, self.findings)?;
+        let mut fields = MapReader::open(node, what, self.findings)?;
         let file = fields.optional("file");
         let env = fields.optional("env");
         fields.finish(self.findings);
@@ -107,7 +107,7 @@ impl Reading<'_> {
         let trimmed = bytes.strip_suffix(b"\n").map_or(&*bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
         if trimmed.is_empty() {
             let message = format!("{what} is empty there");
-            self.finding(Finding::error(Code::EmptyValue, Some(from.place), message));
+            self.finding(Finding::error(FindingCode::EmptyValue, Some(from.place), message));
             return None;
         }
         Some(Secret::new(trimmed))
@@ -138,7 +138,7 @@ impl Reading<'_> {
             }
             Err(error) => {
                 let message = format!("{what} cannot be read from `{}`: {error}", path.display());
-                self.finding(Finding::error(Code::Unreadable, Some(node.place), message));
+                self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
                 None
             }
         }
@@ -151,7 +151,7 @@ impl Reading<'_> {
             Ok(file) => self.note_exposed(node, &path, &file),
             Err(error) => {
                 let message = format!("{what} `{}` cannot be read: {error}", path.display());
-                self.finding(Finding::error(Code::Unreadable, Some(node.place), message));
+                self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
             }
         }
         Some(path)
@@ -160,7 +160,7 @@ impl Reading<'_> {
     fn note_exposed(&mut self, node: &Node, path: &Path, file: &SecretFile) {
         if file.exposed {
             let message = format!("`{}` can be read by others than its owner", path.display());
-            let note = Finding::note(Code::BadValue, Some(node.place), message);
+            let note = Finding::note(FindingCode::BadValue, Some(node.place), message);
             self.finding(note).help(format!("chmod 600 {}", path.display()));
         }
     }
@@ -175,7 +175,7 @@ impl Reading<'_> {
         let value = self.secrets.variable(name);
         if value.is_none() {
             let message = format!("{what} is read from the environment variable `{name}`, which is not set");
-            self.finding(Finding::error(Code::Unreadable, Some(node.place), message));
+            self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
         }
         value
     }

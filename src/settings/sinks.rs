@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::value::{Reading, is_word};
-use crate::document::{Fields, Node};
+use crate::document::{MapReader, Node};
 
 /// TokenCache: how verified tokens are remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub struct Reload {
 pub(super) fn token_cache(node: Option<&Node>, reading: &mut Reading<'_>) -> TokenCache {
     let (second, default) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
     let mut cache = TokenCache { entries: 100_000, max_age: default };
-    let fields = node.and_then(|node| Fields::open(node, "`token-cache`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`token-cache`", reading.findings));
     let Some(mut fields) = fields else { return cache };
     cache.entries = reading.count(fields.optional("entries"), "`entries`", 100_000, 0, 10_000_000);
     cache.max_age = reading.duration(fields.optional("max-age"), "`max-age`", default, second, second * 3600);
@@ -153,7 +153,7 @@ pub(super) fn audit(node: Option<&Node>, reading: &mut Reading<'_>) -> Audit {
         patience: Duration::from_secs(5),
         rotate: Rotate::default(),
     };
-    let fields = node.and_then(|node| Fields::open(node, "`audit`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`audit`", reading.findings));
     let Some(mut fields) = fields else { return audit };
     if let Some(node) = fields.optional("to") {
         audit.to = audit_to(node, reading).unwrap_or(AuditTo::Stdout);
@@ -175,7 +175,7 @@ pub(super) fn audit(node: Option<&Node>, reading: &mut Reading<'_>) -> Audit {
 /// The map under `rotate`; each of its keys may say `unlimited`.
 fn rotate(node: &Node, reading: &mut Reading<'_>) -> Rotate {
     let mut rotate = Rotate::default();
-    let Some(mut fields) = Fields::open(node, "`rotate`", reading.findings) else { return rotate };
+    let Some(mut fields) = MapReader::open(node, "`rotate`", reading.findings) else { return rotate };
     rotate.size = reading.limit(fields.optional("size"), "`size`", 100 << 20, 64 << 10, 1 << 40);
     let age = fields.optional("age").filter(|node| {
         !is_word(node, "unlimited") || {
@@ -196,7 +196,7 @@ fn rotate(node: &Node, reading: &mut Reading<'_>) -> Rotate {
 /// The map under `log`.
 pub(super) fn log(node: Option<&Node>, reading: &mut Reading<'_>) -> Log {
     let mut log = Log { format: LogFormat::Json, level: Level::Info };
-    let fields = node.and_then(|node| Fields::open(node, "`log`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`log`", reading.findings));
     let Some(mut fields) = fields else { return log };
     let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
     log.format = reading.word(fields.optional("format"), "`format`", &formats, log.format);
@@ -211,7 +211,7 @@ pub(super) fn log(node: Option<&Node>, reading: &mut Reading<'_>) -> Log {
 pub(super) fn reload(node: Option<&Node>, reading: &mut Reading<'_>) -> Reload {
     let second = Duration::from_secs(1);
     let mut reload = Reload { poll: second };
-    let fields = node.and_then(|node| Fields::open(node, "`reload`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`reload`", reading.findings));
     let Some(mut fields) = fields else { return reload };
     reload.poll = reading.duration(fields.optional("poll"), "`poll`", second, second / 10, second * 3600);
     fields.finish(reading.findings);

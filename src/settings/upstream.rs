@@ -9,7 +9,7 @@ use super::headers::{IdentityHeaders, fold, is_taken, own_name};
 use super::secret::Secret;
 use super::url::{HttpUrl, UrlHost, is_dns_name};
 use super::value::Reading;
-use crate::document::{Code, Fields, Finding, Node, Value};
+use crate::document::{Finding, FindingCode, MapReader, Node, Value};
 
 /// Upstream: one server, how it is reached and how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub enum UpstreamCredential {
 
 /// The map under `upstream`.
 pub(super) fn upstream(node: &Node, reading: &mut Reading<'_>) -> Option<Upstream> {
-    let mut fields = Fields::open(node, "`upstream`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`upstream`", reading.findings)?;
     let url_node = fields.required("url", reading.findings);
     let server_name = fields.optional("server-name");
     let ca = fields.optional("ca");
@@ -98,7 +98,7 @@ pub(super) fn credential(
         let forward = crate::document::reader::word(node, "`credential`", &words, reading.findings)?;
         return Some(if forward { UpstreamCredential::ForwardBearer } else { UpstreamCredential::None });
     }
-    let mut fields = Fields::open(node, "`credential`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`credential`", reading.findings)?;
     let header = fields.optional("header");
     let value = fields.optional("value");
     let basic = fields.optional("basic");
@@ -118,7 +118,7 @@ pub(super) fn credential(
         (None, None, Some(basic)) => basic_credential(basic, reading),
         _ => {
             let message = "`credential` needs `header` and `value`, or `basic`";
-            reading.finding(Finding::error(Code::MissingKey, Some(node.place), message));
+            reading.finding(Finding::error(FindingCode::MissingKey, Some(node.place), message));
             None
         }
     }
@@ -126,7 +126,7 @@ pub(super) fn credential(
 
 /// RFC 7617, section 2: user and password with a colon between them, so the user has none.
 fn basic_credential(node: &Node, reading: &mut Reading<'_>) -> Option<UpstreamCredential> {
-    let mut fields = Fields::open(node, "`basic`", reading.findings)?;
+    let mut fields = MapReader::open(node, "`basic`", reading.findings)?;
     let user = fields.required("user", reading.findings);
     let password = fields.required("password", reading.findings);
     fields.finish(reading.findings);
@@ -179,7 +179,7 @@ fn tls(
         (None, UrlHost::Name(name)) => (url_node, &**name),
         (None, UrlHost::Address(address)) => {
             let message = format!("an https upstream at `{address}` needs `server-name`: the name in its certificate");
-            reading.finding(Finding::error(Code::MissingKey, Some(url_node.place), message));
+            reading.finding(Finding::error(FindingCode::MissingKey, Some(url_node.place), message));
             return None;
         }
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::secret::Secrets;
 use super::units::{is_digits, near_size, parse_duration, parse_size, show_duration, show_size};
 use crate::document::reader::{boolean, integer, text, word};
-use crate::document::{Code, Finding, Findings, Node, Value};
+use crate::document::{Finding, FindingCode, Findings, Node, Value};
 
 /// Reading: where relative paths start, where secrets come from, and where findings go.
 pub struct Reading<'r> {
@@ -26,7 +26,7 @@ impl<'r> Reading<'r> {
 
     /// A value that is not allowed; the finding is kept when the draft is dropped.
     pub fn bad(&mut self, node: &Node, message: impl Into<String>) -> Draft<'_> {
-        self.finding(Finding::error(Code::BadValue, Some(node.place), message))
+        self.finding(Finding::error(FindingCode::BadValue, Some(node.place), message))
     }
 
     /// Any finding, kept when the draft is dropped.
@@ -141,7 +141,7 @@ impl<'r> Reading<'r> {
         let texts = self.names(node, what);
         if texts.is_empty() && matches!(&node.value, Value::List(items) if items.is_empty()) {
             let message = format!("{what} is an empty list");
-            self.finding(Finding::error(Code::EmptyValue, Some(node.place), message));
+            self.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
         }
         texts
     }
@@ -153,7 +153,7 @@ impl<'r> Reading<'r> {
         for (name, place) in found {
             if names.iter().any(|other| **other == *name) {
                 let message = format!("`{name}` stands twice in {what}");
-                self.finding(Finding::error(Code::DuplicateName, Some(place), message));
+                self.finding(Finding::error(FindingCode::DuplicateName, Some(place), message));
             } else {
                 names.push(name.into());
             }
@@ -171,7 +171,7 @@ impl<'r> Reading<'r> {
                 && !known.contains(text)
             {
                 let message = format!("no {sort} is named `{text}`");
-                let finding = Finding::error(Code::UnknownName, Some(item.place), message);
+                let finding = Finding::error(FindingCode::UnknownName, Some(item.place), message);
                 self.finding(finding.suggest(text, known.iter().map(|name| &**name)));
             }
         }
@@ -193,7 +193,7 @@ impl<'r> Reading<'r> {
         let path = self.path(node, what)?;
         if let Err(error) = self.secrets.open(&path) {
             let message = format!("{what} `{}` cannot be read: {error}", path.display());
-            self.finding(Finding::error(Code::Unreadable, Some(node.place), message));
+            self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
         }
         Some(path)
     }
@@ -221,8 +221,8 @@ impl<'r> Reading<'r> {
             Value::Scalar { text, plain } if !(text.trim().is_empty() || *plain && &**text == "~") => {
                 return Some(text);
             }
-            Value::Scalar { .. } => (Code::EmptyValue, "nothing"),
-            other => (Code::WrongSort, other.sort()),
+            Value::Scalar { .. } => (FindingCode::EmptyValue, "nothing"),
+            other => (FindingCode::WrongSort, other.sort()),
         };
         self.finding(Finding::error(code, Some(node.place), format!("{what} is {sort}, not {found}")));
         None

@@ -33,7 +33,7 @@ pub enum Cells {
     /// Every cell of the list, in the order in which the policy names them.
     All(Box<[CellId]>),
     /// The cells of one candidate, chosen by the media type of the response, in the order of the policy.
-    ByType(Box<[Candidate]>),
+    ByType(Box<[MediaTypeCells]>),
     /// Nothing: anybody may, without a credential.
     Public,
     /// Nobody may, service apps included: the emergency brake.
@@ -43,7 +43,7 @@ pub enum Cells {
 impl Cells {
     /// Every cell that some request of the method may need, in the order in which the policy names them.
     pub fn ids(&self) -> impl Iterator<Item = CellId> {
-        let (all, by_type): (&[CellId], &[Candidate]) = match self {
+        let (all, by_type): (&[CellId], &[MediaTypeCells]) = match self {
             Self::All(needed) => (needed, &[]),
             Self::ByType(candidates) => (&[], candidates),
             Self::Public | Self::Nobody => (&[], &[]),
@@ -52,9 +52,9 @@ impl Cells {
     }
 }
 
-/// Candidate: what an answer of some media types needs.
+/// MediaTypeCells: what an answer of some media types needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub struct MediaTypeCells {
     /// The media types.
     pub range: super::MediaRange,
     /// Every cell that they need.

@@ -1,8 +1,8 @@
-//! Facts: what a condition may know about a request beside its caller and scope.
+//! RequestFacts: what a condition may know about a request beside its caller and scope.
 
-/// Facts: the request as a condition sees it.
+/// RequestFacts: the request as a condition sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Facts<'a> {
+pub struct RequestFacts<'a> {
     /// The method, as it was sent.
     pub method: &'a str,
     /// The canonical path.

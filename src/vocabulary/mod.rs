@@ -9,10 +9,10 @@ pub mod operation;
 pub mod subject;
 pub mod time;
 
-pub use access::{Access, Candidate, Cell, CellId, Cells, RouteId, Scope};
+pub use access::{Access, Cell, CellId, Cells, MediaTypeCells, RouteId, Scope};
 pub use audit_mode::AuditMode;
-pub use facts::Facts;
+pub use facts::RequestFacts;
 pub use media::MediaRange;
 pub use operation::Operation;
-pub use subject::{Assignment, Id, Kind, Proof, Subject};
+pub use subject::{Assignment, Proof, Subject, SubjectId, SubjectKind};
 pub use time::Timestamp;

@@ -8,9 +8,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Subject {
     /// What sort of caller this is.
-    pub kind: Kind,
+    pub kind: SubjectKind,
     /// Who it is; `None` for an anonymous caller, or one that was stated without an id.
-    pub id: Option<Id>,
+    pub id: Option<SubjectId>,
     /// The OAuth client (application) that the caller uses.
     pub client: Option<Box<str>>,
     /// The tenants that the caller belongs to.
@@ -36,10 +36,10 @@ impl Subject {
     }
 }
 
-/// Kind: what sort of caller a subject is.
+/// SubjectKind: what sort of caller a subject is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum SubjectKind {
     /// Nobody proved anything.
     #[default]
     Anonymous,
@@ -49,7 +49,7 @@ pub enum Kind {
     Service,
 }
 
-impl Kind {
+impl SubjectKind {
     /// The word that audit records and metrics use.
     pub fn word(self) -> &'static str {
         match self {
@@ -60,19 +60,19 @@ impl Kind {
     }
 }
 
-/// Id: a name and the source that vouches for it, so that one issuer cannot speak for another one's users.
+/// SubjectId: a name and the source that vouches for it, so that one issuer cannot speak for another one's users.
 ///
 /// The name of a caller that is known by its client only (a token without a user) begins with
-/// [`Id::CLIENT_PREFIX`]; identity refuses user ids that begin so.
+/// [`SubjectId::CLIENT_PREFIX`]; identity refuses user ids that begin so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id {
+pub struct SubjectId {
     /// The issuer, key file or certificate authority, by its name in the settings; empty where it was stated.
     pub source: Box<str>,
     /// The name within that source, compared byte for byte.
     pub name: Box<str>,
 }
 
-impl Id {
+impl SubjectId {
     /// What the name of a client-only caller begins with: its own name space beside the users'.
     pub const CLIENT_PREFIX: &'static str = "client:";
 
@@ -85,7 +85,7 @@ impl Id {
     }
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for SubjectId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.source.is_empty() { out.write_str(&self.name) } else { write!(out, "{}/{}", self.source, self.name) }
     }
@@ -139,15 +139,15 @@ impl Proof {
 /// The subject as JSON: the same spelling in `--as`, in `decide` and in case files.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    kind: Option<Kind>,
+struct SubjectJson {
+    kind: Option<SubjectKind>,
     id: Option<String>,
     client: Option<Box<str>>,
     tenant: Option<Box<str>>,
     #[serde(default)]
     tenants: Vec<Box<str>>,
     #[serde(default)]
-    roles: Vec<WrittenRole>,
+    roles: Vec<RoleJson>,
     group: Option<Box<str>>,
     #[serde(default)]
     groups: Vec<Box<str>>,
@@ -161,14 +161,14 @@ struct Written {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum WrittenRole {
+enum RoleJson {
     Name(Box<str>),
-    Bound(std::collections::BTreeMap<Box<str>, std::collections::BTreeMap<Box<str>, WrittenValues>>),
+    Bound(std::collections::BTreeMap<Box<str>, std::collections::BTreeMap<Box<str>, ScopeValuesJson>>),
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum WrittenValues {
+enum ScopeValuesJson {
     One(Box<str>),
     Any(Vec<Box<str>>),
 }
@@ -176,7 +176,7 @@ enum WrittenValues {
 impl<'de> Deserialize<'de> for Subject {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        let written = Written::deserialize(deserializer)?;
+        let written = SubjectJson::deserialize(deserializer)?;
         if written.tenant.is_some() && !written.tenants.is_empty() {
             return Err(D::Error::custom("`tenant` and `tenants` both stand there: write one of them"));
         }
@@ -186,14 +186,14 @@ impl<'de> Deserialize<'de> for Subject {
         let mut roles = Vec::new();
         for role in written.roles {
             match role {
-                WrittenRole::Name(name) => roles.push(Assignment { role: name, scope: Vec::new() }),
-                WrittenRole::Bound(bound) => {
+                RoleJson::Name(name) => roles.push(Assignment { role: name, scope: Vec::new() }),
+                RoleJson::Bound(bound) => {
                     for (role, scope) in bound {
                         let scope = scope
                             .into_iter()
                             .map(|(name, values)| match values {
-                                WrittenValues::One(value) => (name, vec![value]),
-                                WrittenValues::Any(values) => (name, values),
+                                ScopeValuesJson::One(value) => (name, vec![value]),
+                                ScopeValuesJson::Any(values) => (name, values),
                             })
                             .collect();
                         roles.push(Assignment { role, scope });
@@ -201,10 +201,10 @@ impl<'de> Deserialize<'de> for Subject {
                 }
             }
         }
-        let kind = written.kind.unwrap_or(Kind::User);
+        let kind = written.kind.unwrap_or(SubjectKind::User);
         Ok(Self {
             kind,
-            id: written.id.as_deref().map(Id::parse),
+            id: written.id.as_deref().map(SubjectId::parse),
             client: written.client,
             tenants: written.tenant.into_iter().chain(written.tenants).collect(),
             roles,
@@ -212,7 +212,7 @@ impl<'de> Deserialize<'de> for Subject {
             permissions: written.permissions,
             claims: written.claims,
             approved: written.approved,
-            proof: if kind == Kind::Anonymous { Proof::None } else { Proof::Stated },
+            proof: if kind == SubjectKind::Anonymous { Proof::None } else { Proof::Stated },
         })
     }
 }

@@ -8,7 +8,7 @@ use portcullis::decision::{Reason, Silent, Stage};
 use portcullis::document::{Findings, Sources};
 use portcullis::identity::SecretDigest;
 use portcullis::policy::{self, Snapshot};
-use portcullis::vocabulary::{Assignment, Kind, Subject, Timestamp};
+use portcullis::vocabulary::{Assignment, Subject, SubjectKind, Timestamp};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -204,7 +204,7 @@ fn key(caller: &Subject) -> (String, Value) {
 
 /// The header lines that say who this is.
 fn presented(caller: &Subject, scene: &Scene) -> Vec<String> {
-    if caller.kind == Kind::Anonymous {
+    if caller.kind == SubjectKind::Anonymous {
         return Vec::new();
     }
     let id = &caller.id.as_ref().unwrap().name;

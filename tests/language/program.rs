@@ -4,8 +4,8 @@ use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
 use portcullis::document::{Sources, report};
 use portcullis::identity::IdentityError;
 use portcullis::policy::{self, Snapshot, Unplaced};
-use portcullis::request::{Overrides, RawRequest, read};
-use portcullis::vocabulary::{self, Access, Cells, Facts, Id, Proof, Subject, Timestamp};
+use portcullis::request::{OverrideMode, RawRequest, read};
+use portcullis::vocabulary::{self, Access, Cells, Proof, RequestFacts, Subject, SubjectId, Timestamp};
 
 use crate::naive::Answer;
 use crate::world::{Answered, Caller, Kind, Request};
@@ -45,11 +45,11 @@ pub(crate) fn subject(caller: &Caller) -> Result<Subject, IdentityError> {
     }
     Ok(Subject {
         kind: match caller.kind {
-            Kind::Anonymous => vocabulary::Kind::Anonymous,
-            Kind::User => vocabulary::Kind::User,
-            Kind::Service => vocabulary::Kind::Service,
+            Kind::Anonymous => vocabulary::SubjectKind::Anonymous,
+            Kind::User => vocabulary::SubjectKind::User,
+            Kind::Service => vocabulary::SubjectKind::Service,
         },
-        id: caller.id.map(Id::parse),
+        id: caller.id.map(SubjectId::parse),
         client: caller.client.map(Into::into),
         tenants: boxed(&caller.tenants),
         roles: roles.collect(),
@@ -100,13 +100,13 @@ fn ask<T>(
     let headers: [(&str, &str); 0] = [];
     let target = asked.target();
     let raw = RawRequest { method: asked.method, target: target.as_bytes(), host: None, headers: &headers };
-    let request = read(&raw, policy.model.dialect, Overrides::Reject);
+    let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let placed = request.as_ref().map_err(|error| Unplaced::Rejected(*error));
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let access = policy::access_of(&placed);
     let approvals = ApprovalSet::default();
     let path = request.as_ref().map_or("", |request| request.path.as_str());
-    let facts = Facts { method: asked.method, path, address: None };
+    let facts = RequestFacts { method: asked.method, path, address: None };
     let one = |subject: &Result<Subject, IdentityError>| {
         let subject = subject.as_ref().map_err(|error| *error);
         tell(decide(Question { access, subject, facts, stage }, policy, &approvals, Timestamp(now)), access)

@@ -5,12 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::*;
 use crate::audit::{DecisionId, Verdict};
 use crate::vocabulary::Subject;
-use crate::vocabulary::subject::{Id, Kind, Proof};
+use crate::vocabulary::subject::{Proof, SubjectId, SubjectKind};
 
 pub(crate) fn clinician() -> Subject {
     Subject {
-        kind: Kind::User,
-        id: Some(Id::parse("hospital/alice")),
+        kind: SubjectKind::User,
+        id: Some(SubjectId::parse("hospital/alice")),
         client: Some("app-1".into()),
         tenants: vec!["t1".into(), "t2".into()],
         proof: Proof::Token,
@@ -119,7 +119,7 @@ fn a_refusal_that_knows_nothing_has_every_field_all_the_same() {
 fn quotes_and_control_characters_cannot_end_a_field_or_a_line() {
     let forged = "/t1/\",\"verdict\":\"permit\"}\r\n{\\\u{0}\u{1b}[2J\u{2028}é";
     let mut subject = clinician();
-    subject.id = Some(Id { source: "hospital".into(), name: "a\n\"b".into() });
+    subject.id = Some(SubjectId { source: "hospital".into(), name: "a\n\"b".into() });
     let mut outcome = permitted(&subject);
     outcome.path = Some(forged);
     let scope = [("tenant", "t\n1")];

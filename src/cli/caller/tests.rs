@@ -2,12 +2,12 @@
 
 use super::subject;
 use crate::cli::tests::file;
-use crate::vocabulary::{Kind, Subject};
+use crate::vocabulary::{Subject, SubjectKind};
 
 #[test]
 fn a_caller_is_json_or_a_file_with_it() {
     let inline = subject(r#"{"id":"u1","kind":"service"}"#).unwrap();
-    assert_eq!(inline.kind, Kind::Service);
+    assert_eq!(inline.kind, SubjectKind::Service);
     let (_folder, path) = file("caller.json", "{ \"id\": \"u1\",\n  \"kind\": \"service\" }\n");
     assert_eq!(subject(&format!("@{path}")).unwrap(), inline);
     assert_ne!(inline, Subject::anonymous());

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::decision::approval::Keys;
 use crate::decision::stated::{Asked, Road};
 use crate::decision::{Decision, Reason, Ruling};
-use crate::document::{Place, Sources};
+use crate::document::{Sources, Span};
 use crate::policy::condition::ConditionId;
 use crate::policy::grants::rows_of;
 use crate::policy::model::Key;
@@ -196,7 +196,7 @@ impl Scene<'_> {
     }
 
     /// `file:line:column` of a place.
-    pub(super) fn at(&self, place: Option<Place>) -> Option<String> {
+    pub(super) fn at(&self, place: Option<Span>) -> Option<String> {
         self.sources.locate(place?).map(|at| at.to_string())
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::decision::{Judge, Reason, Seat};
-use crate::document::{Place, Sources};
+use crate::document::{Sources, Span};
 use crate::policy::model::{Bounds, By, Group};
 use crate::policy::outline::Outline;
 use crate::policy::standing::{Grant, fits};
@@ -219,7 +219,7 @@ impl Levels<'_> {
         self.seat.policy.model.groups.get(usize::try_from(at).ok()?)
     }
 
-    fn at(&self, place: Option<Place>) -> Option<String> {
+    fn at(&self, place: Option<Span>) -> Option<String> {
         self.sources.locate(place?).map(|at| at.to_string())
     }
 }

@@ -13,7 +13,7 @@ use crate::identity::SecretDigest;
 use crate::identity::api_key::{LONGEST_ID, is_id};
 use crate::identity::key_file::{Entry, edit};
 use crate::settings::units::parse_duration;
-use crate::vocabulary::{Assignment, Kind, Proof, Subject, Timestamp};
+use crate::vocabulary::{Assignment, Proof, Subject, SubjectKind, Timestamp};
 
 use super::file::{self, KeyText};
 
@@ -109,7 +109,7 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
 
 fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Option<Timestamp>) -> Entry {
     let subject = Subject {
-        kind: if args.kind == KindWord::Service { Kind::Service } else { Kind::User },
+        kind: if args.kind == KindWord::Service { SubjectKind::Service } else { SubjectKind::User },
         client: args.client.clone(),
         tenants: args.tenants.clone(),
         roles: args.roles.iter().map(|role| Assignment::unbound(role)).collect(),

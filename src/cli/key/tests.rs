@@ -8,7 +8,7 @@ use crate::cli::tests::{Closed, portcullis};
 use crate::identity::key_file::Entry;
 use crate::identity::{Presented, PresentedKey, SecretDigest, key_file};
 use crate::reload::api_keys;
-use crate::vocabulary::{Kind, Timestamp};
+use crate::vocabulary::{SubjectKind, Timestamp};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -99,7 +99,7 @@ fn a_key_says_all_that_was_asked_for_and_two_are_never_alike() {
     assert_ne!(first.trim().strip_prefix("lab:"), second.trim().strip_prefix("lab2:"));
     let entries = bench.entries();
     let subject = &entries[0].subject;
-    assert_eq!((subject.kind, subject.client.as_deref()), (Kind::Service, Some("app-1")));
+    assert_eq!((subject.kind, subject.client.as_deref()), (SubjectKind::Service, Some("app-1")));
     assert_eq!((subject.roles.len(), subject.tenants.len(), subject.groups.len()), (2, 2, 1));
     assert_eq!(subject.permissions, ["View stock".into()]);
     assert_eq!(entries[0].comment.as_deref(), Some("for \"the lab\": room 3 # left"));

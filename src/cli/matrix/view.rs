@@ -12,7 +12,7 @@ use crate::policy::matrix::{Matrix, letters};
 use crate::policy::model::{Bound, Bounds};
 use crate::policy::users::Entry;
 use crate::vocabulary::name::nearest;
-use crate::vocabulary::{Access, Cell, CellId, Cells, Facts, Id, Kind, RouteId, Scope, Subject};
+use crate::vocabulary::{Access, Cell, CellId, Cells, RequestFacts, RouteId, Scope, Subject, SubjectId, SubjectKind};
 
 /// Selection: whose view is asked for.
 #[derive(Debug, Default, Args)]
@@ -62,12 +62,12 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
     let view = match scope_of(&access, &standing, policy) {
         None => View { nothing: Some(Reason::NotAMember), ..View::default() },
-        Some(_) if caller.kind == Kind::Anonymous => {
+        Some(_) if caller.kind == SubjectKind::Anonymous => {
             View { nothing: Some(Reason::Unauthenticated(None)), ..View::default() }
         }
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());
-            let (facts, subject) = (Facts::default(), &caller);
+            let (facts, subject) = (RequestFacts::default(), &caller);
             let at = Circumstances { now, subject, facts, scope: &scope, standing: &standing, policy };
             // Only a caller who was stated can be judged by one.
             let stated = selection.subject.is_some();
@@ -94,7 +94,7 @@ fn imagined(
     if let Some(row) = &selection.permission {
         known("permission", row, model.rows.iter().map(|row| &*row.name))?;
     }
-    let id = selection.user.as_deref().map(Id::parse);
+    let id = selection.user.as_deref().map(SubjectId::parse);
     if let Some(id) = id.as_ref().filter(|id| policy.standings.users().find(id).is_none()) {
         return Err(Trouble::usage(format!("`users:` of the policy does not list `{id}`")));
     }
@@ -106,7 +106,7 @@ fn imagined(
         false => vec![format!("with the approvals `{}`", approvals.join("`, `"))],
     };
     let subject = Subject {
-        kind: Kind::User,
+        kind: SubjectKind::User,
         id,
         tenants: tenants.filter_map(|(_, value)| Some(value.as_deref()?.into())).collect(),
         groups: selection.group.iter().map(|group| group.as_str().into()).collect(),

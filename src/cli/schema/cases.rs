@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::policy;
 use super::shape::{Shape, any, defined, list, map, matching, names, number, record, text, texts, word};
-use crate::vocabulary::Kind;
+use crate::vocabulary::SubjectKind;
 
 /// The reasons with which a policy refuses; that of a gate has its name behind a colon.
 pub(super) const REFUSALS: [&str; 13] = [
@@ -51,9 +51,9 @@ fn caller() -> Shape {
         ("id", text().says("Who it is: `issuer/id`, or `id` alone").such_as("hospital/smith")),
         (
             "kind",
-            word([Kind::User, Kind::Service, Kind::Anonymous].map(Kind::word))
+            word([SubjectKind::User, SubjectKind::Service, SubjectKind::Anonymous].map(SubjectKind::word))
                 .says("A user, a service app, or somebody who proved nothing")
-                .otherwise(Kind::User.word()),
+                .otherwise(SubjectKind::User.word()),
         ),
         ("client", text().says("The application that the caller uses").such_as("app-1")),
         ("tenant", text().says("The only tenant that the caller belongs to").such_as("t1")),

@@ -12,7 +12,7 @@ use super::{File, cases, gateway, policy, text};
 use crate::cli::Exit;
 use crate::cli::tests::portcullis;
 use crate::decision::Reason;
-use crate::document::{Code, Finding, Node, Sources, Value as Written, parse};
+use crate::document::{Finding, FindingCode, Node, Sources, Value as YamlValue, parse};
 use crate::settings::units::{parse_duration, parse_size};
 use crate::settings::{self, System};
 use crate::vocabulary::Subject;
@@ -85,8 +85,9 @@ fn the_readers_know_the_keys_of_the_schemas_and_no_other() {
             let mut map = example(&schema, place.shape);
             map[STRANGE] = json!("x");
             let found = findings(&place.document(map));
-            let unknown =
-                found.iter().find(|finding| finding.code == Code::UnknownKey && finding.message.contains(STRANGE));
+            let unknown = found
+                .iter()
+                .find(|finding| finding.code == FindingCode::UnknownKey && finding.message.contains(STRANGE));
             let Some(help) = unknown.and_then(|finding| finding.help.as_deref()) else {
                 wrong.push(format!("{}: the reader does not come to it: {found:#?}", place.at));
                 continue;
@@ -116,7 +117,8 @@ fn the_readers_take_the_words_of_the_schemas_and_no_other() {
             let words: BTreeSet<&str> = words.filter_map(Value::as_str).collect();
             for word in &words {
                 let refused = format!("`{word}`");
-                let of_it = |finding: &&Finding| finding.code == Code::BadValue && finding.message.contains(&refused);
+                let of_it =
+                    |finding: &&Finding| finding.code == FindingCode::BadValue && finding.message.contains(&refused);
                 if let Some(finding) = findings(&place.document(json!(word))).iter().find(of_it) {
                     wrong.push(format!("{}: `{word}` is refused: {}", place.at, finding.message));
                 }
@@ -179,7 +181,7 @@ fn the_defaults_of_the_schema_are_those_that_gateway_yaml_shows() {
         let at = sources.locate(key.place).unwrap();
         let line = text.lines().nth(at.line - 1).unwrap();
         let comment = line.split_once(" # ").map_or("", |(_, comment)| comment);
-        if comment.starts_with("required") || comment.starts_with("here") || matches!(value.value, Written::Map(_)) {
+        if comment.starts_with("required") || comment.starts_with("here") || matches!(value.value, YamlValue::Map(_)) {
             return;
         }
         // The whole limits' body is the default of an API's.
@@ -195,9 +197,9 @@ fn the_defaults_of_the_schema_are_those_that_gateway_yaml_shows() {
 /// Visits each key of a file together with its shape.
 fn compare(shape: &Value, node: &Node, each: &mut impl FnMut(&Node, &Node, &Value)) {
     match &node.value {
-        Written::Map(entries) => {
+        YamlValue::Map(entries) => {
             for (key, value) in entries {
-                let Written::Scalar { text, .. } = &key.value else { panic!("a key is a scalar") };
+                let YamlValue::Scalar { text, .. } = &key.value else { panic!("a key is a scalar") };
                 let own = &shape["properties"][&**text];
                 let inner = if own.is_null() { &shape["additionalProperties"] } else { own };
                 if !own.is_null() {
@@ -206,8 +208,8 @@ fn compare(shape: &Value, node: &Node, each: &mut impl FnMut(&Node, &Node, &Valu
                 compare(inner, value, each);
             }
         }
-        Written::List(items) => items.iter().for_each(|item| compare(&shape["items"], item, each)),
-        Written::Scalar { .. } => {}
+        YamlValue::List(items) => items.iter().for_each(|item| compare(&shape["items"], item, each)),
+        YamlValue::Scalar { .. } => {}
     }
 }
 
@@ -220,10 +222,10 @@ fn meaning(value: &Value) -> String {
 
 fn json_of(node: &Node) -> Value {
     match &node.value {
-        Written::Scalar { text, plain: true } => serde_json::from_str(text).unwrap_or_else(|_| Value::from(&**text)),
-        Written::Scalar { text, .. } => Value::from(&**text),
-        Written::List(items) => items.iter().map(json_of).collect(),
-        Written::Map(_) => panic!("no map has a default"),
+        YamlValue::Scalar { text, plain: true } => serde_json::from_str(text).unwrap_or_else(|_| Value::from(&**text)),
+        YamlValue::Scalar { text, .. } => Value::from(&**text),
+        YamlValue::List(items) => items.iter().map(json_of).collect(),
+        YamlValue::Map(_) => panic!("no map has a default"),
     }
 }
 

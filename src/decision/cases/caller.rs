@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Number, Value as Json, json};
 
-use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
-use crate::vocabulary::{Assignment, Id, Kind, Proof, Subject};
+use crate::document::reader::{self, MapReader};
+use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
+use crate::vocabulary::{Assignment, Proof, Subject, SubjectId, SubjectKind};
 
 use super::suite::Word;
 
@@ -12,7 +12,7 @@ use super::suite::Word;
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) name: Box<str>,
-    pub(super) place: Place,
+    pub(super) place: Span,
     pub(super) subject: Subject,
     /// The gates that are open for it, as written.
     pub(super) approved: Vec<Word>,
@@ -20,8 +20,8 @@ pub(super) struct Caller {
 
 pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Option<Caller> {
     let name = text(key, "a caller's name", findings)?;
-    let mut fields = Fields::open(value, "a caller", findings)?;
-    let words = [("user", Kind::User), ("service", Kind::Service), ("anonymous", Kind::Anonymous)];
+    let mut fields = MapReader::open(value, "a caller", findings)?;
+    let words = [("user", SubjectKind::User), ("service", SubjectKind::Service), ("anonymous", SubjectKind::Anonymous)];
     let kind = fields.optional("kind").map(|node| reader::word(node, "`kind`", &words, findings));
     let id = one(&mut fields, "id", findings);
     let client = one(&mut fields, "client", findings);
@@ -33,10 +33,10 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
     let claims = fields.optional("claims").map(|node| claims(node, findings)).unwrap_or_default();
     let approved = fields.optional("approved").map(|node| Word::list(node, "`approved`", findings)).unwrap_or_default();
     fields.finish(findings);
-    let kind = kind.unwrap_or(Some(Kind::User))?;
+    let kind = kind.unwrap_or(Some(SubjectKind::User))?;
     let subject = Subject {
         kind,
-        id: id.as_deref().map(Id::parse),
+        id: id.as_deref().map(SubjectId::parse),
         client,
         tenants,
         roles,
@@ -44,7 +44,7 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
         permissions,
         claims,
         approved: approved.iter().map(|word| word.text.clone()).collect(),
-        proof: if kind == Kind::Anonymous { Proof::None } else { Proof::Stated },
+        proof: if kind == SubjectKind::Anonymous { Proof::None } else { Proof::Stated },
     };
     Some(Caller { name: name.into(), place: key.place, subject, approved })
 }
@@ -58,7 +58,7 @@ pub(super) fn stated(subject: &Subject) -> String {
             object.insert(key.to_owned(), value);
         }
     };
-    put("kind", if subject.kind == Kind::User { Json::Null } else { subject.kind.word().into() });
+    put("kind", if subject.kind == SubjectKind::User { Json::Null } else { subject.kind.word().into() });
     put("id", json!(subject.id.as_ref().map(ToString::to_string)));
     put("client", json!(subject.client));
     put("tenants", json!(subject.tenants));
@@ -79,11 +79,11 @@ pub(super) fn stated(subject: &Subject) -> String {
     Json::Object(object).to_string()
 }
 
-fn one(fields: &mut Fields<'_>, key: &'static str, findings: &mut Findings) -> Option<Box<str>> {
+fn one(fields: &mut MapReader<'_>, key: &'static str, findings: &mut Findings) -> Option<Box<str>> {
     fields.optional(key).and_then(|node| text(node, &format!("`{key}`"), findings)).map(Into::into)
 }
 
-fn many(fields: &mut Fields<'_>, key: &'static str, findings: &mut Findings) -> Vec<Box<str>> {
+fn many(fields: &mut MapReader<'_>, key: &'static str, findings: &mut Findings) -> Vec<Box<str>> {
     let node = fields.optional(key);
     let texts = node.map(|node| reader::texts(node, &format!("`{key}`"), findings)).unwrap_or_default();
     texts.into_iter().map(|(text, _)| text.into()).collect()
@@ -91,14 +91,16 @@ fn many(fields: &mut Fields<'_>, key: &'static str, findings: &mut Findings) -> 
 
 /// `tenant: t1`, or `tenants: [t1, t2]`.
 fn one_or_many(
-    fields: &mut Fields<'_>,
+    fields: &mut MapReader<'_>,
     single: &'static str,
     list: &'static str,
     findings: &mut Findings,
 ) -> Vec<Box<str>> {
     if let (Some(first), Some(second)) = (fields.optional(single), fields.optional(list)) {
         let message = format!("`{single}` and `{list}` both stand here: write one of them");
-        findings.push(Finding::error(Code::Contradiction, Some(second.place), message).also(first.place, "the other"));
+        findings.push(
+            Finding::error(FindingCode::Contradiction, Some(second.place), message).also(first.place, "the other"),
+        );
     }
     one(fields, single, findings).into_iter().chain(many(fields, list, findings)).collect()
 }

@@ -3,7 +3,7 @@
 use crate::decision::verdict::chosen;
 use crate::decision::{Decision, Stage};
 use crate::policy::Snapshot;
-use crate::vocabulary::{Access, Candidate, Cell, CellId, Cells};
+use crate::vocabulary::{Access, Cell, CellId, Cells, MediaTypeCells};
 
 use super::suite::Case;
 
@@ -105,7 +105,7 @@ fn permitted(cells: &Cells, decision: &Decision, stage: Stage<'_>) -> Vec<CellId
 }
 
 fn needed(cells: &Cells) -> impl Iterator<Item = CellId> {
-    let (all, candidates): (&[CellId], &[Candidate]) = match cells {
+    let (all, candidates): (&[CellId], &[MediaTypeCells]) = match cells {
         Cells::All(needed) => (needed, &[]),
         Cells::ByType(candidates) => (&[], candidates),
         Cells::Public | Cells::Nobody => (&[], &[]),

@@ -1,7 +1,7 @@
 //! Suite: a cases file as written, read strictly.
 
-use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Place, Sources, text};
+use crate::document::reader::{self, MapReader};
+use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span, text};
 use crate::vocabulary::{Timestamp, media, name::nearest};
 
 use super::caller::{Caller, caller};
@@ -21,7 +21,7 @@ pub struct Suite {
 #[derive(Debug)]
 pub struct Case {
     /// Where the request stands.
-    pub place: Place,
+    pub place: Span,
     /// Who asks: the caller's name.
     pub caller: Box<str>,
     /// Under which variant of the policy.
@@ -66,7 +66,7 @@ pub struct Word {
     /// The text.
     pub text: Box<str>,
     /// Where it stands.
-    pub place: Place,
+    pub place: Span,
 }
 
 /// The latest row of a table of decisions that a case may name.
@@ -75,7 +75,7 @@ const MOST_DECISIONS: u64 = 999;
 /// Reads source number `file` as cases; `None` where there is none that could be tried.
 pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Suite> {
     let root = crate::document::parse(sources, file, findings)?;
-    let mut fields = Fields::open(&root, "a cases file", findings)?;
+    let mut fields = MapReader::open(&root, "a cases file", findings)?;
     let mut suite = Suite { callers: Vec::new(), variants: Vec::new(), cases: Vec::new() };
     let mut unread = Vec::new();
     if let Some(node) = fields.required("callers", findings) {
@@ -99,7 +99,7 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
     let cases = cases.and_then(|node| {
         let items = reader::list(node, "`cases`", findings)?;
         if items.is_empty() {
-            findings.push(Finding::error(Code::EmptyValue, Some(node.place), "no case stands here"));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), "no case stands here"));
         }
         Some(items)
     })?;
@@ -110,7 +110,7 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
     for (sort, name, place) in named.chain(suite.variants.iter().map(|one| ("variant", &one.name, one.place))) {
         if !used.contains(&(sort, name.clone())) {
             let message = format!("no case uses the {sort} `{name}`");
-            findings.push(Finding::note(Code::Unused, Some(place), message));
+            findings.push(Finding::note(FindingCode::Unused, Some(place), message));
         }
     }
     suite.cases = cases;
@@ -135,7 +135,7 @@ impl Reader<'_> {
     }
 
     fn read_case(&mut self, node: &Node, findings: &mut Findings) -> Option<Case> {
-        let mut fields = Fields::open(node, "a case", findings)?;
+        let mut fields = MapReader::open(node, "a case", findings)?;
         let caller = fields.required("as", findings);
         let variant = fields.optional("in");
         let suite = self.suite;
@@ -162,13 +162,13 @@ impl Reader<'_> {
             (Some(node), None) | (None, Some(node)) => node,
             (Some(permit), Some(refuse)) => {
                 let message = "a case has either `permit` or `refuse`";
-                let finding = Finding::error(Code::Contradiction, Some(refuse.place), message);
+                let finding = Finding::error(FindingCode::Contradiction, Some(refuse.place), message);
                 findings.push(finding.also(permit.place, "the other"));
                 return None;
             }
             (None, None) => {
-                let place = Place { end: place.start.saturating_add(1), ..place };
-                let finding = Finding::error(Code::MissingKey, Some(place), "a case needs `permit` or `refuse`");
+                let place = Span { end: place.start.saturating_add(1), ..place };
+                let finding = Finding::error(FindingCode::MissingKey, Some(place), "a case needs `permit` or `refuse`");
                 findings.push(finding.help("write what is asked, `permit: GET /patients`"));
                 return None;
             }
@@ -209,7 +209,7 @@ impl Reader<'_> {
             |node: &&Node| matches!(&node.value, crate::document::Value::Scalar { text, .. } if **text == *name);
         if !self.unread.iter().any(is_unread) {
             let message = format!("no {sort} is called `{name}`");
-            let finding = Finding::error(Code::UnknownName, Some(node.place), message);
+            let finding = Finding::error(FindingCode::UnknownName, Some(node.place), message);
             findings.push(finding.suggest(name, known.by_ref()));
         }
         None
@@ -217,12 +217,12 @@ impl Reader<'_> {
 }
 
 /// What a case expects; the keys of a permit are none of a refusal, and the other way round.
-fn expected(fields: &mut Fields<'_>, permit: bool, findings: &mut Findings) -> Option<Expected> {
+fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -> Option<Expected> {
     let permits = ["by", "masks", "asks"].map(|key| (key, fields.optional(key)));
     let reason = fields.optional("reason");
     if permit {
         if let Some(node) = reason {
-            let finding = Finding::error(Code::Contradiction, Some(node.place), "a permit has no `reason`");
+            let finding = Finding::error(FindingCode::Contradiction, Some(node.place), "a permit has no `reason`");
             findings.push(finding.help("`by: …` names the permission that grants"));
         }
         let [(_, by), (_, masks), (_, asks)] = permits;
@@ -235,15 +235,15 @@ fn expected(fields: &mut Fields<'_>, permit: bool, findings: &mut Findings) -> O
     for (key, node) in permits {
         if let Some(node) = node {
             let message = format!("a refusal has no `{key}`");
-            findings.push(Finding::error(Code::Contradiction, Some(node.place), message));
+            findings.push(Finding::error(FindingCode::Contradiction, Some(node.place), message));
         }
     }
     match reason {
         Some(node) => reason_of(node, findings).map(Expected::Refuse),
         None => {
             let place = fields.place();
-            let place = Place { end: place.start.saturating_add(1), ..place };
-            let finding = Finding::error(Code::MissingKey, Some(place), "a refusal needs its `reason`");
+            let place = Span { end: place.start.saturating_add(1), ..place };
+            let finding = Finding::error(FindingCode::MissingKey, Some(place), "a refusal needs its `reason`");
             findings.push(finding.help("`reason: not-granted`, or another of the codes that `explain` prints"));
             None
         }
@@ -273,7 +273,7 @@ fn reason_of(node: &Node, findings: &mut Findings) -> Option<Word> {
         return Some(word);
     }
     let message = format!("`{}` is no reason for which a request is refused", word.text);
-    let finding = Finding::error(Code::BadValue, Some(word.place), message);
+    let finding = Finding::error(FindingCode::BadValue, Some(word.place), message);
     findings.push(match nearest(&word.text, codes.iter().copied()) {
         _ if word.text.starts_with("gate") => finding.help("a closed gate is named: `gate:NAME`"),
         Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -290,7 +290,7 @@ fn request(node: &Node, findings: &mut Findings) -> Option<(Box<str>, Box<str>)>
             Some((method.into(), target.into()))
         }
         _ => {
-            let finding = Finding::error(Code::BadValue, Some(node.place), format!("`{written}` is no request"));
+            let finding = Finding::error(FindingCode::BadValue, Some(node.place), format!("`{written}` is no request"));
             findings.push(finding.help("write a method, a blank and a path: `GET /patients`"));
             None
         }
@@ -301,7 +301,7 @@ fn media_type(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
     let written = text(node, "`answered-as`", findings)?;
     if media::essence(written).is_none() {
         let message = format!("`{written}` is no media type");
-        let finding = Finding::error(Code::BadValue, Some(node.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
         findings.push(finding.help("write what the answer's `Content-Type` says: `image/png`"));
         return None;
     }
@@ -313,7 +313,7 @@ fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
     let moment = Timestamp::parse(written);
     if moment.is_none() {
         let message = format!("`{written}` is no moment since 1970");
-        let finding = Finding::error(Code::BadValue, Some(node.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
         findings.push(finding.help("write it as \"2026-11-22T10:00:00Z\""));
     }
     moment

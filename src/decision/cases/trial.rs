@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::decision::stated::{Asked, answer};
 use crate::decision::{Decision, Reason, Silent, Stage};
-use crate::document::{Code, Finding, Findings, Node, Place, Sources};
+use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
@@ -137,7 +137,7 @@ fn try_one(
     });
     let Some(wrong) = wrong else { return Ended::Passed };
     let who = format!("`{}`: `{} {}`", case.caller, case.method, case.target);
-    let finding = Finding::error(Code::CaseFailed, Some(case.place), format!("{who} {wrong}"));
+    let finding = Finding::error(FindingCode::CaseFailed, Some(case.place), format!("{who} {wrong}"));
     let finding = finding.help(command(case, &caller.subject, bench));
     findings.push(finding.clone());
     Ended::Failed(finding)
@@ -171,7 +171,7 @@ fn strangers(case: &Case, policy: &Snapshot) -> Findings {
 
 fn unknown<'a>(sort: &str, word: &Word, known: impl Iterator<Item = &'a str>) -> Finding {
     let message = format!("no {sort} of the policy is called `{}`", word.text);
-    Finding::error(Code::UnknownName, Some(word.place), message).suggest(&word.text, known)
+    Finding::error(FindingCode::UnknownName, Some(word.place), message).suggest(&word.text, known)
 }
 
 /// What was expected and what was found, where that is not the same.
@@ -225,7 +225,7 @@ fn through(decision: &Decision, policy: &Snapshot) -> String {
 
 /// The command that shows the whole way of the decision.
 fn command(case: &Case, subject: &Subject, bench: &Bench<'_>) -> String {
-    let anonymous = subject.kind == crate::vocabulary::Kind::Anonymous;
+    let anonymous = subject.kind == crate::vocabulary::SubjectKind::Anonymous;
     let caller = if anonymous { String::new() } else { format!(" --as {}", quoted(&stated(subject))) };
     let command =
         format!("portcullis explain {}{caller} {} {}", quoted(bench.path), quoted(&case.method), quoted(&case.target));
@@ -258,7 +258,7 @@ impl Ended {
 
 impl Tried<'_> {
     /// Where the case stands.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Span {
         self.case.place
     }
 }

@@ -1,7 +1,7 @@
 //! Variants: small changes to the policy, applied on its trees and then read like any policy.
 
-use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
+use crate::document::reader::{self, MapReader};
+use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::policy::{self, Snapshot};
 
 use super::suite::Word;
@@ -11,7 +11,7 @@ use super::trial::Bench;
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) name: Box<str>,
-    pub(super) place: Place,
+    pub(super) place: Span,
     /// Each the way to an entry, from the top.
     drops: Vec<Vec<Word>>,
     add: Option<Node>,
@@ -23,14 +23,14 @@ pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Opti
     let entries = reader::entries(value, "a variant", findings)?;
     let place = key.place;
     if entries.is_empty() {
-        findings.push(Finding::error(Code::EmptyValue, Some(place), "a variant that changes nothing is none"));
+        findings.push(Finding::error(FindingCode::EmptyValue, Some(place), "a variant that changes nothing is none"));
         return None;
     }
     let is_long = entries.iter().any(|(key, _)| ["drop", "add"].contains(&scalar(key)));
     if !is_long {
         return Some(Variant { name, place, drops: Vec::new(), add: Some(value.clone()) });
     }
-    let mut fields = Fields::open(value, "a variant with `drop` or `add`", findings)?;
+    let mut fields = MapReader::open(value, "a variant with `drop` or `add`", findings)?;
     let mut drops = Vec::new();
     if let Some(node) = fields.optional("drop") {
         for item in reader::list(node, "`drop`", findings)? {
@@ -39,7 +39,11 @@ pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Opti
                 _ => Word::read(item, "what is dropped", findings).into_iter().collect(),
             };
             if way.is_empty() {
-                findings.push(Finding::error(Code::EmptyValue, Some(item.place), "what is dropped is not named"));
+                findings.push(Finding::error(
+                    FindingCode::EmptyValue,
+                    Some(item.place),
+                    "what is dropped is not named",
+                ));
             }
             drops.push(way);
         }
@@ -95,7 +99,7 @@ impl Variant {
             }
             let under = if passed.is_empty() { String::new() } else { format!(" under `{}`", passed.join("`, `")) };
             let message = format!("the policy has no `{}`{under} to drop", word.text);
-            let finding = Finding::error(Code::UnknownName, Some(word.place), message);
+            let finding = Finding::error(FindingCode::UnknownName, Some(word.place), message);
             let inside = |section: &&str| {
                 policy.iter().filter_map(|tree| entry(tree, section)).any(|node| entry(node, &word.text).is_some())
             };

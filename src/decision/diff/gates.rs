@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::policy::model::{Approval, By, Gate, Key};
 use crate::policy::{RowId, Snapshot};
-use crate::vocabulary::{Id, Subject};
+use crate::vocabulary::{Subject, SubjectId};
 
 use super::area::{Area, Values};
 use super::holders::{in_groups, subject};
@@ -161,7 +161,7 @@ fn shown<'p>(
             for (key, value) in values {
                 match *key {
                     "client" => claims.client = Some(value.rsplit('/').next().unwrap_or(value).into()),
-                    "caller" => claims.id = Some(Id::parse(value)),
+                    "caller" => claims.id = Some(SubjectId::parse(value)),
                     scope => drop(atom.area.0.insert(scope, Values::bound([*value].into_iter()))),
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::policy::ServiceApps;
 use crate::policy::model::Bound;
-use crate::vocabulary::{Assignment, Cell, Id, Kind, Subject};
+use crate::vocabulary::{Assignment, Cell, Subject, SubjectId, SubjectKind};
 
 use super::side::{Atom, Given, Lock, Person, Side};
 use super::witness::Finder;
@@ -121,8 +121,8 @@ pub(super) fn tell<'p>(
 /// A user with a role or not, in a group or not.
 pub(super) fn subject(role: Option<&str>, group: Option<&str>) -> Subject {
     Subject {
-        kind: Kind::User,
-        id: Some(Id { source: "".into(), name: "somebody-0".into() }),
+        kind: SubjectKind::User,
+        id: Some(SubjectId { source: "".into(), name: "somebody-0".into() }),
         roles: role.into_iter().map(Assignment::unbound).collect(),
         groups: group.into_iter().map(Into::into).collect(),
         ..Subject::default()
@@ -151,7 +151,7 @@ fn service_apps<'p>(finder: &Finder<'_, 'p>, known: &Explained<'p>, all: &mut Ve
 
 /// A service app that no policy lists.
 pub(super) fn service() -> Subject {
-    Subject { kind: Kind::Service, id: None, client: Some("unlisted-app-0".into()), ..subject(None, None) }
+    Subject { kind: SubjectKind::Service, id: None, client: Some("unlisted-app-0".into()), ..subject(None, None) }
 }
 
 fn rows<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>, known: &mut Explained<'p>, all: &mut Vec<Change>) {
@@ -242,7 +242,7 @@ fn contexts<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>) -> Vec<&'p 
 }
 
 /// For each role the first user whom both policies, or one of them, assign it.
-fn assigned<'p>(finder: &Finder<'_, 'p>) -> BTreeMap<&'p str, Id> {
+fn assigned<'p>(finder: &Finder<'_, 'p>) -> BTreeMap<&'p str, SubjectId> {
     let mut found = BTreeMap::new();
     for side in [finder.old, finder.new] {
         let (mut lists, model) = (HashSet::new(), &side.policy.model);
@@ -252,7 +252,9 @@ fn assigned<'p>(finder: &Finder<'_, 'p>) -> BTreeMap<&'p str, Id> {
                 continue;
             }
             for role in bounds.iter().filter_map(|bound| model.roles.get(usize::try_from(bound.role).ok()?)) {
-                found.entry(&*role.name).or_insert_with(|| Id { source: entry.source.into(), name: entry.name.into() });
+                found
+                    .entry(&*role.name)
+                    .or_insert_with(|| SubjectId { source: entry.source.into(), name: entry.name.into() });
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::routes::{Carrier, Method, Route};
 use crate::policy::template::Segment;
-use crate::request::Reading;
+use crate::request::Treatment;
 use crate::vocabulary::{Cell, Cells, Subject};
 
 use super::area::Area;
@@ -35,7 +35,8 @@ enum Need<'p> {
 type Methods<'p> = BTreeMap<(String, &'p str), (&'p Route, &'p Method)>;
 
 pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
-    let folds = [finder.old, finder.new].iter().all(|side| side.policy.model.dialect.traits().case == Reading::Folded);
+    let folds =
+        [finder.old, finder.new].iter().all(|side| side.policy.model.dialect.traits().case == Treatment::Folded);
     let (old, new) = (methods(finder.old, folds), methods(finder.new, folds));
     let mut all = Vec::new();
     let mut callers = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::policy::users::{Alike, Entry};
 use crate::policy::{RowId, Snapshot};
-use crate::vocabulary::{Assignment, Id, Kind, Subject};
+use crate::vocabulary::{Assignment, Subject, SubjectId, SubjectKind};
 
 use super::area::{Area, Values};
 use super::holders::{Explained, Moved, in_groups, moved, subject, tell};
@@ -33,7 +33,7 @@ struct Said<'p> {
 #[derive(Default)]
 struct Same {
     count: usize,
-    first: Vec<Id>,
+    first: Vec<SubjectId>,
 }
 
 /// Book: what entries say, each text once for both policies.
@@ -52,7 +52,7 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, explained: &Explained<'p>) ->
     let mut pairs: HashMap<(usize, usize), Same> = HashMap::new();
     let mut tenants: HashMap<(Tenants<'p>, Tenants<'p>), Same> = HashMap::new();
     let (old, new) = (finder.old.policy, finder.new.policy);
-    let mut note = |id: Id, before: Option<Entry<'p>>, after: Option<Entry<'p>>| {
+    let mut note = |id: SubjectId, before: Option<Entry<'p>>, after: Option<Entry<'p>>| {
         let said = |side, entry: Option<Entry<'p>>, seen: &mut HashMap<Alike, usize>, book: &mut Book<'p>| {
             entry.map_or(nobody, |entry| *seen.entry(entry.alike).or_insert_with(|| book.place(said(side, &entry))))
         };
@@ -95,16 +95,16 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, explained: &Explained<'p>) ->
     all
 }
 
-fn id(entry: &Entry<'_>) -> Id {
-    Id { source: entry.source.into(), name: entry.name.into() }
+fn id(entry: &Entry<'_>) -> SubjectId {
+    SubjectId { source: entry.source.into(), name: entry.name.into() }
 }
 
-fn find_exact<'p>(policy: &'p Snapshot, id: &Id) -> Option<Entry<'p>> {
+fn find_exact<'p>(policy: &'p Snapshot, id: &SubjectId) -> Option<Entry<'p>> {
     policy.standings.users().find(id).filter(|entry| entry.source == &*id.source)
 }
 
 impl Same {
-    fn add(&mut self, id: Id) {
+    fn add(&mut self, id: SubjectId) {
         self.count += 1;
         if self.first.len() < FIRST {
             self.first.push(id);
@@ -258,7 +258,7 @@ fn pair<'p>(
         } else {
             "not listed: a service app of this id is decided by `service-apps`"
         };
-        switched(what, &|caller| vec![Subject { kind: Kind::Service, ..caller }], all);
+        switched(what, &|caller| vec![Subject { kind: SubjectKind::Service, ..caller }], all);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::policy::Template;
 use crate::policy::model::{By, Key};
 use crate::policy::routes::{Carrier, Method, Route};
 use crate::policy::template::Segment;
-use crate::vocabulary::{Assignment, Cells, Kind, MediaRange, Subject, Timestamp};
+use crate::vocabulary::{Assignment, Cells, MediaRange, Subject, SubjectKind, Timestamp};
 
 use super::area::{Area, Values};
 use super::holders::{in_groups, service, subject};
@@ -149,7 +149,7 @@ impl<'f, 'p> Finder<'f, 'p> {
         for (subject, target) in pairs {
             // A credential that names the tenant, and one that names none.
             let mut callers = vec![subject.clone()];
-            if subject.tenants.is_empty() && subject.kind != Kind::Anonymous && target.tenant.is_some() {
+            if subject.tenants.is_empty() && subject.kind != SubjectKind::Anonymous && target.tenant.is_some() {
                 let tenants = target.tenant.iter().map(|tenant| (&**tenant).into()).collect();
                 callers.insert(0, Subject { tenants, ..subject.clone() });
             }
@@ -399,7 +399,7 @@ fn told(outcome: &Outcome) -> String {
 /// A caller as `--as` takes it.
 fn stated(subject: &Subject) -> serde_json::Value {
     let mut out = serde_json::Map::new();
-    if subject.kind != Kind::User {
+    if subject.kind != SubjectKind::User {
         out.insert("kind".into(), subject.kind.word().into());
     }
     out.extend(subject.id.as_ref().map(|id| ("id".into(), id.to_string().into())));

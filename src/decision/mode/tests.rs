@@ -64,7 +64,7 @@ fn asked(rest: &str, path: &str, content_type: Option<&str>) -> (bool, Reason, O
     sources.add("p.yaml", &format!("{text}{rest}"));
     let policy = policy::load(&sources, None).snapshot.unwrap();
     let subject = crate::vocabulary::Subject {
-        kind: crate::vocabulary::Kind::User,
+        kind: crate::vocabulary::SubjectKind::User,
         roles: vec![crate::vocabulary::Assignment { role: "r".into(), scope: Vec::new() }],
         ..Default::default()
     };

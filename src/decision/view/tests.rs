@@ -5,7 +5,7 @@ use crate::decision::stated::{Asked, answer};
 use crate::decision::{ApprovalSet, Seat, Silent, Stage};
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
-use crate::vocabulary::{Assignment, Cells, Id, Kind, Scope, Subject, Timestamp};
+use crate::vocabulary::{Assignment, Cells, Scope, Subject, SubjectId, SubjectKind, Timestamp};
 
 const POLICIES: [&str; 5] = [
     include_str!("../../../policies/noah-es.yaml"),
@@ -24,9 +24,13 @@ fn load(text: &str) -> Snapshot {
 
 /// Callers that a policy tells apart: each role, group and user of it, bound and not, connected and not.
 fn callers(policy: &Snapshot) -> Vec<Subject> {
-    let user =
-        || Subject { kind: Kind::User, tenants: vec!["t1".into()], client: Some("app-9".into()), ..Subject::default() };
-    let mut callers = vec![user(), Subject { kind: Kind::Service, ..user() }];
+    let user = || Subject {
+        kind: SubjectKind::User,
+        tenants: vec!["t1".into()],
+        client: Some("app-9".into()),
+        ..Subject::default()
+    };
+    let mut callers = vec![user(), Subject { kind: SubjectKind::Service, ..user() }];
     let bound: Vec<(Box<str>, Vec<Box<str>>)> =
         policy.model.scopes.iter().map(|scope| (scope.name.clone(), vec![VALUES[0].into()])).collect();
     for role in &policy.model.roles {
@@ -41,7 +45,7 @@ fn callers(policy: &Snapshot) -> Vec<Subject> {
         callers.push(Subject { groups: vec![group.name.clone()], ..user() });
     }
     for entry in policy.standings.users().iter() {
-        callers.push(Subject { id: Some(Id::parse(&entry.id().to_string())), ..user() });
+        callers.push(Subject { id: Some(SubjectId::parse(&entry.id().to_string())), ..user() });
     }
     callers
 }
@@ -93,7 +97,7 @@ fn a_view_says_of_every_cell_what_exhaustive_decisions_say_of_every_route() {
 
 /// The view of a member of `group`, who has nothing else.
 fn view_of(policy: &Snapshot, group: &str) -> View {
-    let subject = Subject { kind: Kind::User, groups: vec![group.into()], ..Subject::default() };
+    let subject = Subject { kind: SubjectKind::User, groups: vec![group.into()], ..Subject::default() };
     let (approvals, scope) = (ApprovalSet::default(), Scope::default());
     View::of(&Seat {
         policy,

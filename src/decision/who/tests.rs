@@ -4,7 +4,7 @@ use super::{Holder, Who, holders};
 use crate::decision::Reason;
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
-use crate::request::{Overrides, RawRequest, read};
+use crate::request::{OverrideMode, RawRequest, read};
 
 fn load(text: &str) -> Snapshot {
     let mut sources = Sources::default();
@@ -17,7 +17,7 @@ fn load(text: &str) -> Snapshot {
 fn told(policy: &Snapshot, method: &str, target: &str) -> Vec<String> {
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method, target: target.as_bytes(), host: None, headers: &headers };
-    let request = read(&raw, policy.model.dialect, Overrides::Reject).unwrap();
+    let request = read(&raw, policy.model.dialect, OverrideMode::Reject).unwrap();
     let placed = policy.routes.place(request.method, &request.path, request.query).unwrap();
     holders(policy, &placed.access).iter().map(|holder| line(policy, holder)).collect()
 }

@@ -1,16 +1,17 @@
 //! How findings look.
 
 use super::{human, json, line, summary};
-use crate::document::{Code, Finding, Findings, Place, Sources};
+use crate::document::{Finding, FindingCode, Findings, Sources, Span};
 
 fn example() -> (Findings, Sources) {
     let mut sources = Sources::default();
     let file = sources.add("p.yaml", "name: x\nrolles: {}\n");
     let mut findings = Findings::default();
-    let place = Place { file, start: 8, end: 14 };
-    findings.push(Finding::note(Code::EmptyRow, Some(place), "later"));
+    let place = Span { file, start: 8, end: 14 };
+    findings.push(Finding::note(FindingCode::EmptyRow, Some(place), "later"));
     findings.push(
-        Finding::error(Code::UnknownKey, Some(place), "a policy has no key `rolles`").help("did you mean `roles`?"),
+        Finding::error(FindingCode::UnknownKey, Some(place), "a policy has no key `rolles`")
+            .help("did you mean `roles`?"),
     );
     (findings, sources)
 }

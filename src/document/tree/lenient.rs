@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
-use super::super::finding::{Code, Finding, Findings};
-use super::{Node, Place, Sources, Value};
+use super::super::finding::{Finding, FindingCode, Findings};
+use super::{Node, Sources, Span, Value};
 
 /// How deep values may be nested, aliases followed: above any honest document, far below the stack's end.
 const MAX_DEPTH: usize = 128;
@@ -21,10 +21,10 @@ pub fn parse_lenient(sources: &Sources, file: u32, findings: &mut Findings) -> O
     let source = sources.source(file)?;
     let options = serde_yaml::granit_parser::options! { emit_unresolved_aliases: true };
     let parser = Parser::new_from_str_with_options(&source.text, options);
-    Builder { file, parser, anchors: HashMap::new(), values: 0, findings }.document()
+    LenientTreeBuilder { file, parser, anchors: HashMap::new(), values: 0, findings }.document()
 }
 
-struct Builder<'t, 'f> {
+struct LenientTreeBuilder<'t, 'f> {
     file: u32,
     parser: Parser<'t, StrInput<'t>>,
     anchors: HashMap<usize, Node>,
@@ -32,21 +32,21 @@ struct Builder<'t, 'f> {
     findings: &'f mut Findings,
 }
 
-impl<'t> Builder<'t, '_> {
+impl<'t> LenientTreeBuilder<'t, '_> {
     fn document(&mut self) -> Option<Node> {
         loop {
             let (event, span) = self.event()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(..) => {}
                 Event::StreamEnd | Event::DocumentEnd => {
-                    return self.refuse(Place { file: self.file, start: 0, end: 0 }, "the file is empty");
+                    return self.refuse(Span { file: self.file, start: 0, end: 0 }, "the file is empty");
                 }
                 other => return self.node(other, span, 0),
             }
         }
     }
 
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Option<Node> {
+    fn node(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Option<Node> {
         let place = self.place(span);
         self.count(1, depth, place)?;
         let (node, anchor) = match event {
@@ -76,7 +76,7 @@ impl<'t> Builder<'t, '_> {
         Some(node)
     }
 
-    fn sequence(&mut self, place: Place, depth: usize) -> Option<Node> {
+    fn sequence(&mut self, place: Span, depth: usize) -> Option<Node> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.event()?;
@@ -87,7 +87,7 @@ impl<'t> Builder<'t, '_> {
         }
     }
 
-    fn mapping(&mut self, place: Place, depth: usize) -> Option<Node> {
+    fn mapping(&mut self, place: Span, depth: usize) -> Option<Node> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
         let mut known: HashMap<Box<str>, usize> = HashMap::new();
         let mut merged = Vec::new();
@@ -108,7 +108,7 @@ impl<'t> Builder<'t, '_> {
             match known.get(text).and_then(|at| entries.get_mut(*at)) {
                 Some(entry) => {
                     let message = format!("`{text}` stands twice in this map, the last counts");
-                    let finding = Finding::note(Code::DuplicateKey, Some(key.place), message);
+                    let finding = Finding::note(FindingCode::DuplicateKey, Some(key.place), message);
                     self.findings.push(finding.also(entry.0.place, "first here"));
                     *entry = (key, value);
                 }
@@ -127,7 +127,7 @@ impl<'t> Builder<'t, '_> {
         Some(Node { place, value: Value::Map(entries) })
     }
 
-    fn count(&mut self, values: usize, depth: usize, place: Place) -> Option<()> {
+    fn count(&mut self, values: usize, depth: usize, place: Span) -> Option<()> {
         self.values = self.values.saturating_add(values);
         if depth > MAX_DEPTH {
             return self.refuse(place, "values are nested too deeply");
@@ -138,24 +138,24 @@ impl<'t> Builder<'t, '_> {
         Some(())
     }
 
-    fn event(&mut self) -> Option<(Event<'t>, Span)> {
+    fn event(&mut self) -> Option<(Event<'t>, ParserSpan)> {
         match self.parser.next_event()? {
             Ok(event) => Some(event),
             Err(error) => {
                 let start = offset(error.marker().byte_offset());
-                let place = Place { file: self.file, start, end: start.saturating_add(1) };
+                let place = Span { file: self.file, start, end: start.saturating_add(1) };
                 self.refuse(place, &format!("this is neither YAML nor JSON: {}", error.info()))
             }
         }
     }
 
-    fn refuse<T>(&mut self, place: Place, message: &str) -> Option<T> {
-        self.findings.push(Finding::error(Code::YamlSyntax, Some(place), message));
+    fn refuse<T>(&mut self, place: Span, message: &str) -> Option<T> {
+        self.findings.push(Finding::error(FindingCode::YamlSyntax, Some(place), message));
         None
     }
 
-    fn place(&self, span: Span) -> Place {
-        Place { file: self.file, start: offset(span.start.byte_offset()), end: offset(span.end.byte_offset()) }
+    fn place(&self, span: ParserSpan) -> Span {
+        Span { file: self.file, start: offset(span.start.byte_offset()), end: offset(span.end.byte_offset()) }
     }
 }
 

@@ -7,7 +7,7 @@ use pingora::proxy::Session;
 use super::{FormKind, Scan, Unreadable};
 use crate::edge::exchange::Exchange;
 use crate::edge::{Edge, judge, read};
-use crate::request::{Overrides, RejectedRequest, query};
+use crate::request::{OverrideMode, RejectedRequest, query};
 
 impl Edge {
     /// Where the upstream may look for a method override in a form, or for a scope outside the query, the gateway looks
@@ -20,7 +20,7 @@ impl Edge {
         }
         let empty = session.as_downstream_mut().is_body_empty();
         let header = session.req_header();
-        let judged = exchange.api.as_ref().map_or(Overrides::Reject, |api| api.overrides);
+        let judged = exchange.api.as_ref().map_or(OverrideMode::Reject, |api| api.overrides);
         let mut cookies = header.headers.get_all(http::header::COOKIE).iter();
         if cookies.any(|line| scoped.iter().any(|name| query::cookies_name(line.as_bytes(), name))) {
             exchange.reject(RejectedRequest::AmbiguousScope);
@@ -70,8 +70,8 @@ impl Edge {
                 // A body cannot be forwarded without its override, so only `evaluate` lets one pass, if it is permitted.
                 match judged {
                     _ if asked.is_empty() => {}
-                    Overrides::Reject | Overrides::Strip => exchange.reject(RejectedRequest::MethodOverride),
-                    Overrides::Evaluate => judge::judge_form(self, exchange, &asked),
+                    OverrideMode::Reject | OverrideMode::Strip => exchange.reject(RejectedRequest::MethodOverride),
+                    OverrideMode::Evaluate => judge::judge_form(self, exchange, &asked),
                 }
             }
         }

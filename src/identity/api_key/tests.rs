@@ -1,14 +1,14 @@
 //! Which keys prove a caller, and what the others are told.
 
 use super::*;
-use crate::vocabulary::{Id, Kind, Proof, Subject};
+use crate::vocabulary::{Proof, Subject, SubjectId, SubjectKind};
 
 const NOW: Timestamp = Timestamp(1_000);
 
 fn key(secret: &str, expires: u64, refused: Option<IdentityError>) -> ApiKey {
     let subject = Subject {
-        kind: Kind::User,
-        id: Some(Id { source: "machines".into(), name: "alice".into() }),
+        kind: SubjectKind::User,
+        id: Some(SubjectId { source: "machines".into(), name: "alice".into() }),
         proof: Proof::ApiKey,
         ..Subject::default()
     };

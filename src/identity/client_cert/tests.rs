@@ -30,12 +30,12 @@ fn a_certificate_names_its_caller_in_the_name_space_of_its_source() {
     let der = made(|params| params.distinguished_name.push(DnType::CommonName, "alice"));
     let verified = caller(&der, &rules(IdFrom::SubjectCn)).unwrap();
     assert_eq!(verified.subject.id.as_ref().unwrap().to_string(), "stations/alice");
-    assert_eq!((verified.subject.kind, verified.subject.proof), (Kind::User, Proof::Certificate));
+    assert_eq!((verified.subject.kind, verified.subject.proof), (SubjectKind::User, Proof::Certificate));
     assert!(verified.subject.roles.is_empty() && verified.subject.tenants.is_empty());
     // 2031-02-03T00:00:00Z is the last good second.
     assert_eq!((verified.expires, end(&der)), (Timestamp(1_927_843_201), Some(Timestamp(1_927_843_201))));
     let app = made(|params| params.distinguished_name.push(DnType::CommonName, "sync"));
-    assert_eq!(caller(&app, &rules(IdFrom::SubjectCn)).unwrap().subject.kind, Kind::Service);
+    assert_eq!(caller(&app, &rules(IdFrom::SubjectCn)).unwrap().subject.kind, SubjectKind::Service);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::identity::fixtures::*;
 use crate::identity::{Algorithm, issuer::MayClaim};
-use crate::vocabulary::Kind;
+use crate::vocabulary::SubjectKind;
 
 /// A good answer with some members replaced, or removed where they are null.
 fn answer(changes: Value) -> String {
@@ -36,7 +36,7 @@ fn an_active_token_names_its_caller_by_the_issuers_mapping() {
     let verified =
         judged(json!({ "realm_access": { "roles": ["nurse"] }, "tenant": "t1", "client_id": "app" })).unwrap();
     assert_eq!(verified.subject.id.as_ref().unwrap().to_string(), "hospital/alice");
-    assert_eq!((verified.subject.kind, verified.subject.client.as_deref()), (Kind::User, Some("app")));
+    assert_eq!((verified.subject.kind, verified.subject.client.as_deref()), (SubjectKind::User, Some("app")));
     assert_eq!(verified.subject.tenants, ["t1".into()]);
     assert_eq!(verified.subject.roles.len(), 1);
     assert_eq!(verified.expires, NOW.plus(600 + 10));

@@ -2,7 +2,7 @@
 
 use super::{Entry, read};
 use crate::document::{Findings, Node, Sources, Value, parse};
-use crate::vocabulary::{Kind, Timestamp};
+use crate::vocabulary::{SubjectKind, Timestamp};
 
 /// A file that holds no key yet.
 pub const EMPTY: &str = "\
@@ -114,7 +114,7 @@ fn block(entry: &Entry, indent: usize) -> String {
         |names: &mut dyn Iterator<Item = &str>| format!("[{}]", names.map(quoted).collect::<Vec<_>>().join(", "));
     let mut lines = vec![format!("digest: {}", entry.digest)];
     let mut line = |name: &str, value: Option<String>| lines.extend(value.map(|value| format!("{name}: {value}")));
-    line("kind", Some(if subject.kind == Kind::Service { "service" } else { "user" }.to_owned()));
+    line("kind", Some(if subject.kind == SubjectKind::Service { "service" } else { "user" }.to_owned()));
     line("client", subject.client.as_deref().map(quoted));
     let roles: Vec<Box<str>> = subject.roles.iter().map(|claimed| claimed.role.clone()).collect();
     for (name, names) in [

@@ -34,7 +34,7 @@ fn a_key_says_whose_it_is_in_the_words_of_a_stated_caller() {
     assert_eq!((&*entry.id, entry.comment.as_deref()), ("alice", Some("for the lab")));
     assert_eq!(entry.expires.map(|at| at.to_string()).as_deref(), Some("2027-01-01T00:00:00Z"));
     let single = load(&with("    tenant: t1\n    group: g\n")).unwrap().remove(0).subject;
-    assert_eq!((single.tenants, single.groups, single.kind), (vec!["t1".into()], vec!["g".into()], Kind::User));
+    assert_eq!((single.tenants, single.groups, single.kind), (vec!["t1".into()], vec!["g".into()], SubjectKind::User));
 }
 
 #[test]

@@ -32,8 +32,8 @@ fn every_part_of_a_subject_comes_from_its_path() {
         "azp": "app-1", "tenant": "t1", "realm_access": {"roles": ["Level 1", "BDM"]}, "groups": ["g"], "scope": "read",
     }))
     .unwrap();
-    assert_eq!(subject.kind, Kind::User);
-    assert_eq!(subject.id, Some(Id { source: "hospital".into(), name: "alice".into() }));
+    assert_eq!(subject.kind, SubjectKind::User);
+    assert_eq!(subject.id, Some(SubjectId { source: "hospital".into(), name: "alice".into() }));
     assert_eq!(subject.client.as_deref(), Some("app-1"));
     assert_eq!(subject.tenants, texts(&["t1"]));
     assert_eq!(subject.roles, [Assignment::unbound("Level 1"), Assignment::unbound("BDM")]);
@@ -71,7 +71,7 @@ fn an_id_that_is_missing_or_no_plain_text_is_refused() {
 fn a_token_without_a_user_is_its_client_in_a_name_space_of_its_own() {
     let subject = mapped(json!({"sub": null, "client_id": "app-1"})).unwrap();
     assert_eq!(&*subject.id.unwrap().name, "client:app-1");
-    assert_eq!(subject.kind, Kind::User, "only the rule makes a service app");
+    assert_eq!(subject.kind, SubjectKind::User, "only the rule makes a service app");
     assert_eq!(mapped(json!({"sub": "client:app-1"})).unwrap_err(), IdentityError::ReservedId);
     assert_eq!(mapped(json!({"sub": "client:"})).unwrap_err(), IdentityError::ReservedId);
     for client in [json!(""), json!(1), json!("a\nb")] {
@@ -120,7 +120,7 @@ fn service_apps_are_those_of_the_rule() {
         json!({"client_id": "app-9"}),
         json!({"sub": null, "client_id": "app-9"}),
     ] {
-        assert_eq!(kind(more.clone()), Kind::Service, "{more}");
+        assert_eq!(kind(more.clone()), SubjectKind::Service, "{more}");
     }
     for more in [
         json!({}),
@@ -130,10 +130,10 @@ fn service_apps_are_those_of_the_rule() {
         json!({"client_id": "app-99"}),
         json!({"kind": "service"}),
     ] {
-        assert_eq!(kind(more.clone()), Kind::User, "{more}");
+        assert_eq!(kind(more.clone()), SubjectKind::User, "{more}");
     }
     let none = mapped(json!({"ext": {"kind": "service"}, "client_id": "app-9"})).unwrap();
-    assert_eq!(none.kind, Kind::User, "a rule that is not configured matches nothing");
+    assert_eq!(none.kind, SubjectKind::User, "a rule that is not configured matches nothing");
 }
 
 #[test]
@@ -153,9 +153,9 @@ fn an_issuer_vouches_for_no_kind_that_is_refused_to_it() {
     };
     let app = || json!({"client_id": "app-9"});
     assert_eq!(judged(true, false, json!({})), Err(IdentityError::KindRefused));
-    assert_eq!(judged(true, false, app()), Ok(Kind::Service));
+    assert_eq!(judged(true, false, app()), Ok(SubjectKind::Service));
     assert_eq!(judged(false, true, app()), Err(IdentityError::KindRefused));
-    assert_eq!(judged(false, true, json!({})), Ok(Kind::User));
+    assert_eq!(judged(false, true, json!({})), Ok(SubjectKind::User));
 }
 
 #[test]

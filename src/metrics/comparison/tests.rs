@@ -5,7 +5,7 @@ use crate::decision::stated::{Asked, answer};
 use crate::decision::{Silent, Stage};
 use crate::document::Sources;
 use crate::metrics::Metrics;
-use crate::vocabulary::{Kind, Subject, Timestamp};
+use crate::vocabulary::{Subject, SubjectKind, Timestamp};
 
 fn policy(letters: &str, shadow: &str) -> Arc<Option<Snapshot>> {
     let mut sources = Sources::default();
@@ -19,7 +19,7 @@ fn policy(letters: &str, shadow: &str) -> Arc<Option<Snapshot>> {
 
 fn decided(policy: &Arc<Option<Snapshot>>, method: &str, path: &str) -> Decision {
     let policy = policy.as_ref().as_ref().unwrap();
-    let subject = Subject { kind: Kind::User, ..Subject::default() };
+    let subject = Subject { kind: SubjectKind::User, ..Subject::default() };
     let asked = Asked { subject: &subject, method, target: path, host: None, stage: Stage::Request };
     answer(policy, asked, Timestamp(0), &mut Silent, |road, _| {
         crate::decision::mode::apply(road.decision.clone(), policy)

@@ -21,7 +21,7 @@ fn holds(text: &str) -> bool {
     let condition = Condition::read(text, &Environment::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
     let mut scope: Scope<'_> = Default::default();
     scope[0] = Some("t1".into());
-    let facts = Facts { method: "GET", path: "/t1/api", address: "10.0.0.7".parse().ok() };
+    let facts = RequestFacts { method: "GET", path: "/t1/api", address: "10.0.0.7".parse().ok() };
     let mut sources = crate::document::Sources::default();
     sources.add("p.yaml", POLICY);
     let policy = &crate::policy::load(&sources, None).snapshot.unwrap();

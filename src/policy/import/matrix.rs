@@ -8,7 +8,7 @@ mod rows;
 mod shape;
 mod sheet;
 
-use crate::document::{Code, Finding, Findings, Sources};
+use crate::document::{Finding, FindingCode, Findings, Sources};
 
 use super::{Imported, plural, yaml};
 use parts::Parts;
@@ -40,7 +40,7 @@ pub fn import(sources: &Sources, wanted: &Wanted) -> Imported {
     let tables = read.iter().filter(|(_, _, shape)| matches!(shape, Shape::Wide { .. } | Shape::Cells { .. })).count();
     if wanted.tables.len() > tables {
         let message = format!("{} for {}", plural(wanted.tables.len(), "name"), plural(tables, "table with columns"));
-        findings.push(Finding::error(Code::BadValue, None, message));
+        findings.push(Finding::error(FindingCode::BadValue, None, message));
     }
     let mut titles = wanted.tables.iter();
     for (name, sheet, shape) in &read {

@@ -9,7 +9,7 @@ mod tally;
 
 use std::collections::HashMap;
 
-use crate::document::{Code, Finding, Findings, Place, Sources, parse_lenient};
+use crate::document::{Finding, FindingCode, Findings, Sources, Span, parse_lenient};
 use crate::policy::routes::loosest;
 use crate::vocabulary::access::MAX_SCOPES;
 
@@ -38,7 +38,7 @@ struct Route {
     /// The document's spelling, where it is another.
     was: Option<String>,
     methods: Vec<Method>,
-    place: Place,
+    place: Span,
 }
 
 /// Method: one line below a route; without a cell it is a comment.
@@ -79,7 +79,7 @@ pub fn import(sources: &Sources, file: u32, wanted: &Wanted) -> Imported {
         let live = |entry: &&Entry| matches!(entry, Entry::Route(route) if route.is_live());
         let count = entries.iter().filter(live).count();
         if count == 0 {
-            let finding = Finding::error(Code::MissingKey, None, format!("nothing in `{name}` can be a route"));
+            let finding = Finding::error(FindingCode::MissingKey, None, format!("nothing in `{name}` can be a route"));
             findings.push(finding.help("a policy needs at least one path with a method"));
             return None;
         }
@@ -144,24 +144,24 @@ impl Routes<'_> {
         let Some(Entry::Route(route)) = self.entries.get_mut(at) else { return };
         if route.template != fitted.template {
             let message = format!("`{}` and `{}` match the same requests", fitted.template, route.template);
-            let finding = Finding::error(Code::RouteConflict, Some(operation.place), message);
+            let finding = Finding::error(FindingCode::RouteConflict, Some(operation.place), message);
             let finding = finding.also(route.place, "the first");
             return self.leave_out(operation, finding.help("add its methods to the first by hand, if they are meant"));
         }
         if route.methods.iter().any(|method| method.name == operation.method) {
             let message = format!("`{} {}` stands twice, the first counts", operation.method, route.template);
-            self.findings.push(Finding::note(Code::DuplicateKey, Some(operation.place), message));
+            self.findings.push(Finding::note(FindingCode::DuplicateKey, Some(operation.place), message));
             return;
         }
         route.methods.extend(method(operation, collected, self.findings));
     }
 
     /// Why a new template cannot stand beside those before: some servers would take the one's paths for the other.
-    fn conflict(&mut self, fitted: &fit::Fitted, place: Place) -> Option<Finding> {
+    fn conflict(&mut self, fitted: &fit::Fitted, place: Span) -> Option<Finding> {
         let loose = loosest(&fitted.pattern).to_owned();
         if let Some(other) = self.loose.get(&loose) {
             let message = format!("`{}` and `{other}` are one path to some servers", fitted.template);
-            return Some(Finding::error(Code::RouteConflict, Some(place), message));
+            return Some(Finding::error(FindingCode::RouteConflict, Some(place), message));
         }
         self.loose.insert(loose, fitted.template.clone());
         None
@@ -188,7 +188,7 @@ fn method(operation: &Described<'_>, collected: &mut Collected, findings: &mut F
         "HEAD" if operation.beside_get => return None,
         "HEAD" => {
             let message = format!("`HEAD {}` is decided as GET, which this path does not list", operation.full_path());
-            let finding = Finding::error(Code::BadRoute, Some(operation.place), message);
+            let finding = Finding::error(FindingCode::BadRoute, Some(operation.place), message);
             findings.push(finding.help("add GET by hand, if it may be asked too"));
             return remark("decided as GET, which is not listed here");
         }
@@ -245,12 +245,13 @@ fn check_scopes(entries: &[Entry], scopes: &[String], findings: &mut Findings) {
     for scope in scopes {
         if !known.contains(&&**scope) {
             let message = format!("no route has a parameter `{scope}`, so that this scope would bound nothing");
-            findings.push(Finding::error(Code::UnknownName, None, message).suggest(scope, known.iter().copied()));
+            findings
+                .push(Finding::error(FindingCode::UnknownName, None, message).suggest(scope, known.iter().copied()));
         }
     }
     if scopes.len() > MAX_SCOPES {
         let message = format!("a policy has at most {MAX_SCOPES} scopes");
-        findings.push(Finding::error(Code::BadValue, None, message));
+        findings.push(Finding::error(FindingCode::BadValue, None, message));
     }
 }
 

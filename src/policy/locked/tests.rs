@@ -1,6 +1,6 @@
 //! What is locked stays as it is, whatever else changes around it.
 
-use crate::document::{Code, Sources, report};
+use crate::document::{FindingCode, Sources, report};
 use crate::policy::{Snapshot, load};
 
 use super::changes;
@@ -38,7 +38,7 @@ fn changed(from: &str, to: &str) -> Vec<String> {
     let mut sources = Sources::default();
     sources.add("a.yaml", &text);
     let findings = changes(&snapshot(LIVE), &snapshot(&text));
-    assert!(findings.iter().all(|finding| finding.code == Code::Locked));
+    assert!(findings.iter().all(|finding| finding.code == FindingCode::Locked));
     let line = |finding: &crate::document::Finding| {
         let line = finding.place.and_then(|place| sources.locate(place)).map_or(0, |at| at.line);
         format!("{line}: {}", finding.message)

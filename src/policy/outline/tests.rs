@@ -1,7 +1,7 @@
 //! Places, found again by their lines.
 
 use super::Outline;
-use crate::document::{Place, Sources};
+use crate::document::{Sources, Span};
 
 const POLICY: &str = "\
 version: 1
@@ -44,7 +44,7 @@ fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
     let mut sources = Sources::default();
     sources.add("p.yaml", POLICY);
     let outline = Outline::read(&sources);
-    let line = |place: Option<Place>| place.and_then(|place| sources.locate(place)).map(|at| at.line);
+    let line = |place: Option<Span>| place.and_then(|place| sources.locate(place)).map(|at| at.line);
     let table = [
         (outline.method("/a", "PUT"), Some(5)),
         (outline.method("/a", "DELETE"), None),

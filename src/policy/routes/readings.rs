@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::policy::template::{Segment, Template};
-use crate::request::dialect::Traits;
+use crate::request::dialect::DialectTraits;
 use crate::request::path::is_script;
-use crate::request::{CanonicalPath, Reading};
+use crate::request::{CanonicalPath, Treatment};
 use crate::vocabulary::RouteId;
 
 use super::Route;
@@ -13,7 +13,7 @@ use super::Route;
 /// Readings: a dialect's traits, and what of them can matter to the routes of one policy.
 #[derive(Debug, Clone)]
 pub(super) struct Readings {
-    traits: &'static Traits,
+    traits: &'static DialectTraits,
     /// The endings that some template has: the dialect's, and where it negotiates all others.
     endings: Box<[Box<str>]>,
     /// No literal holds more dots: behind so many, every cut of a suffix reaches the same route.
@@ -24,7 +24,7 @@ pub(super) struct Readings {
 type Reach<'a> = &'a dyn Fn(&str, bool) -> Option<RouteId>;
 
 /// The paths that a server may read which overlooks or finds one thing more; none where there is no such thing.
-type Step = for<'p> fn(&'p str, &Traits) -> Vec<Cow<'p, str>>;
+type Step = for<'p> fn(&'p str, &DialectTraits) -> Vec<Cow<'p, str>>;
 
 /// The steps, each of which a server may take or not, in this order. A slash at the end can hide an index file and can
 /// be left by one.
@@ -32,12 +32,12 @@ const STEPS: [Step; 5] =
     [slashes_decoded, scripts_overlooked, end_slash_overlooked, index_overlooked, end_slash_overlooked];
 
 impl Readings {
-    pub(super) fn of(traits: &'static Traits, routes: &[Route]) -> Self {
+    pub(super) fn of(traits: &'static DialectTraits, routes: &[Route]) -> Self {
         let patterns: Vec<String> = routes.iter().map(|route| route.template.pattern(true)).collect();
         let has = |ending: &&str| patterns.iter().any(|text| text.len() > ending.len() && text.ends_with(*ending));
         let mut endings: Vec<Box<str>> =
             traits.endings.iter().filter(|ending| has(ending)).map(|&text| text.into()).collect();
-        if traits.negotiation == Reading::Either {
+        if traits.negotiation == Treatment::Either {
             endings.extend(routes.iter().flat_map(|route| suffixes(&route.template)));
         }
         endings.sort();
@@ -60,7 +60,7 @@ impl Readings {
         let cuts = ["/", "%2F"].map(|slash| streams_cut(text, template, self.traits, slash));
         let mut texts = std::iter::once(text).chain(cuts.iter().flatten().map(String::as_str));
         texts.find_map(|text| {
-            if self.traits.scripts == Reading::Either && runs_unlisted_script(text, template) {
+            if self.traits.scripts == Treatment::Either && runs_unlisted_script(text, template) {
                 // Which resource that is stands in no template.
                 return Some(id);
             }
@@ -76,7 +76,7 @@ impl Readings {
 
     /// The last things that a server does to a path: it cuts a suffix off, or looks for a file with another ending.
     fn end(&self, text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
-        let stems = suffixes_cut(text).take(if self.traits.suffixes == Reading::Either { self.dots + 1 } else { 0 });
+        let stems = suffixes_cut(text).take(if self.traits.suffixes == Treatment::Either { self.dots + 1 } else { 0 });
         std::iter::once(text)
             .chain(stems)
             .find_map(|text| reach(text, false).or_else(|| self.ended(text, named, reach)))
@@ -91,7 +91,7 @@ impl Readings {
         let whole = self.endings.iter().find_map(|ending| reach(&format!("{stem}{ending}"), true));
         whole.or_else(|| {
             // A script that is found so runs with the rest of the path.
-            let ends = stem.match_indices('/').skip(1).filter(|_| self.traits.negotiation == Reading::Either);
+            let ends = stem.match_indices('/').skip(1).filter(|_| self.traits.negotiation == Treatment::Either);
             let mut stems = ends.filter_map(|(at, _)| stem.get(..at));
             stems.find_map(|stem| {
                 let mut scripts = self.endings.iter().filter(|ending| is_script(&format!("x{ending}")));
@@ -124,16 +124,16 @@ fn suffixes_cut(text: &str) -> impl Iterator<Item = &str> {
     dots.filter(move |at| *at > last).filter_map(|at| text.get(..at))
 }
 
-fn slashes_decoded<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
-    let decodes = traits.encoded_slashes == Reading::Either && text.contains("%2F");
+fn slashes_decoded<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str>> {
+    let decodes = traits.encoded_slashes == Treatment::Either && text.contains("%2F");
     Vec::from_iter(decodes.then(|| text.replace("%2F", "/").into()))
 }
 
 /// `/index.php/secret` is `/secret` to what runs behind the script. A path may name several scripts: any of them may run,
 /// and so may one behind another.
-fn scripts_overlooked<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
+fn scripts_overlooked<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str>> {
     let mut found = Vec::new();
-    if traits.scripts != Reading::Either {
+    if traits.scripts != Treatment::Either {
         return found;
     }
     for (end, _) in text.match_indices('/').skip(1) {
@@ -148,27 +148,27 @@ fn scripts_overlooked<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
     found
 }
 
-fn index_overlooked<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
-    let found = text.rsplit_once('/').filter(|_| traits.index_files == Reading::Either);
+fn index_overlooked<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str>> {
+    let found = text.rsplit_once('/').filter(|_| traits.index_files == Treatment::Either);
     let folder = found.and_then(|(folder, file)| {
         let stem = file.split('.').next().filter(|stem| stem.len() < file.len())?;
         let is_index = stem.eq_ignore_ascii_case("index") || stem.eq_ignore_ascii_case("default");
-        let slash = folder.is_empty() || traits.end_slash != Reading::Folded;
+        let slash = folder.is_empty() || traits.end_slash != Treatment::Folded;
         text.get(..folder.len() + usize::from(slash)).filter(|_| is_index)
     });
     Vec::from_iter(folder.map(Cow::Borrowed))
 }
 
 /// A dialect that folds the slash at the end has none left, but a decoded one.
-fn end_slash_overlooked<'p>(text: &'p str, traits: &Traits) -> Vec<Cow<'p, str>> {
+fn end_slash_overlooked<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str>> {
     let bare = text.strip_suffix('/').filter(|bare| !bare.is_empty());
-    Vec::from_iter(bare.filter(|_| traits.end_slash != Reading::Exact).map(Cow::Borrowed))
+    Vec::from_iter(bare.filter(|_| traits.end_slash != Treatment::Exact).map(Cow::Borrowed))
 }
 
 /// The path with no name's text behind `:`, where the template does not spell that segment. A stream without a name
 /// before it is the folder's. Beside `/`, `slash` ends a name: servers that decode `%2F` do so first.
-fn streams_cut(text: &str, template: &Template, traits: &Traits, slash: &str) -> Option<String> {
-    if traits.streams != Reading::Either || !text.contains(':') || !text.contains(slash) {
+fn streams_cut(text: &str, template: &Template, traits: &DialectTraits, slash: &str) -> Option<String> {
+    if traits.streams != Treatment::Either || !text.contains(':') || !text.contains(slash) {
         return None;
     }
     let mut out = String::with_capacity(text.len());
@@ -188,7 +188,7 @@ fn streams_cut(text: &str, template: &Template, traits: &Traits, slash: &str) ->
             out.push_str(part.split_once(':').map_or(part, |(name, _)| without_end_dots(name)));
         }
     }
-    if traits.end_slash == Reading::Folded && out.len() > 1 && out.ends_with('/') {
+    if traits.end_slash == Treatment::Folded && out.len() > 1 && out.ends_with('/') {
         out.pop();
     }
     Some(out)

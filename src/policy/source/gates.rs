@@ -1,7 +1,7 @@
 //! Gates and CORS as written.
 
-use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Place};
+use crate::document::reader::{self, MapReader};
+use crate::document::{Finding, FindingCode, Findings, Node, Span};
 use crate::vocabulary::Operation;
 
 use super::{Written, condition, names, routes, written};
@@ -30,7 +30,7 @@ pub(crate) struct ApprovalSource {
     pub(crate) keys: Vec<Written>,
     pub(crate) asked_by: Vec<(Operation, Written)>,
     pub(crate) approvers: Vec<Written>,
-    pub(crate) granted: Vec<(Place, Vec<(Written, Written)>)>,
+    pub(crate) granted: Vec<(Span, Vec<(Written, Written)>)>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -51,14 +51,14 @@ enum By {
 
 pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<GateSource> {
     let name = written(key, "a gate", findings);
-    let mut fields = Fields::open(value, "a gate", findings)?;
+    let mut fields = MapReader::open(value, "a gate", findings)?;
     let words = [("approval", By::Approval), ("feature", By::Feature), ("condition", By::Condition)];
     let by = fields.required("by", findings).and_then(|node| reader::word(node, "`by`", &words, findings));
     let except = fields.optional("except").map(|node| names(node, "`except`", findings));
     let permissions = fields.optional("permissions").map(|node| names(node, "`permissions`", findings));
     if except.is_some() == permissions.is_some() {
         let message = "a gate closes either all rows `except` some, or the `permissions` it lists";
-        findings.push(Finding::error(Code::MissingKey, Some(key.place), message));
+        findings.push(Finding::error(FindingCode::MissingKey, Some(key.place), message));
     }
     // Without the word nobody knows which other keys belong here.
     let by = match by? {
@@ -73,7 +73,7 @@ pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<
     Some(GateSource { name: name?, except, permissions, by })
 }
 
-fn approval(fields: &mut Fields<'_>, findings: &mut Findings) -> ApprovalSource {
+fn approval(fields: &mut MapReader<'_>, findings: &mut Findings) -> ApprovalSource {
     let keys = fields.required("keys", findings).map(|node| names(node, "`keys`", findings)).unwrap_or_default();
     let asked_by = match fields.optional("asked-by") {
         Some(node) => reader::list(node, "`asked-by`", findings)
@@ -98,7 +98,7 @@ fn approval(fields: &mut Fields<'_>, findings: &mut Findings) -> ApprovalSource 
 }
 
 pub(super) fn cors(node: &Node, findings: &mut Findings) -> Option<CorsSource> {
-    let mut fields = Fields::open(node, "`cors`", findings)?;
+    let mut fields = MapReader::open(node, "`cors`", findings)?;
     let origins =
         fields.required("origins", findings).map(|node| names(node, "an origin", findings)).unwrap_or_default();
     let headers = fields.optional("headers").map(|node| names(node, "a header", findings)).unwrap_or_default();

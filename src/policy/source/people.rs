@@ -1,7 +1,7 @@
 //! Profiles, groups, roles and users as written.
 
-use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Place, Value};
+use crate::document::reader::{self, MapReader};
+use crate::document::{Finding, FindingCode, Findings, Node, Span, Value};
 
 use super::{Written, bounds, condition, names, written};
 
@@ -62,7 +62,7 @@ pub(crate) struct AssignmentSource {
 
 pub(super) fn profile(key: &Node, value: &Node, findings: &mut Findings) -> Option<ProfileSource> {
     let name = written(key, "a profile", findings);
-    let mut fields = Fields::open(value, "a profile", findings)?;
+    let mut fields = MapReader::open(value, "a profile", findings)?;
     let locked = locked(&mut fields, findings);
     let features = listed(&mut fields, "features", "`features`", findings);
     let mut within = Vec::new();
@@ -77,7 +77,7 @@ pub(super) fn profile(key: &Node, value: &Node, findings: &mut Findings) -> Opti
 
 pub(super) fn group(key: &Node, value: &Node, findings: &mut Findings) -> Option<GroupSource> {
     let name = written(key, "a group", findings);
-    let mut fields = Fields::open(value, "a group", findings)?;
+    let mut fields = MapReader::open(value, "a group", findings)?;
     let profile = fields.optional("profile").and_then(|node| one(node, "a group has one profile", findings));
     let permissions = listed(&mut fields, "permissions", "`permissions`", findings);
     let without = listed(&mut fields, "without", "`without`", findings);
@@ -87,7 +87,7 @@ pub(super) fn group(key: &Node, value: &Node, findings: &mut Findings) -> Option
 
 pub(super) fn role(key: &Node, value: &Node, findings: &mut Findings) -> Option<RoleSource> {
     let name = written(key, "a role", findings);
-    let mut fields = Fields::open(value, "a role", findings)?;
+    let mut fields = MapReader::open(value, "a role", findings)?;
     let includes = listed(&mut fields, "includes", "`includes`", findings);
     let permissions = listed(&mut fields, "permissions", "`permissions`", findings);
     let mut within = Vec::new();
@@ -107,7 +107,7 @@ pub(super) fn role(key: &Node, value: &Node, findings: &mut Findings) -> Option<
 
 pub(super) fn user(key: &Node, value: &Node, findings: &mut Findings) -> Option<UserSource> {
     let id = written(key, "a user's id", findings);
-    let mut fields = Fields::open(value, "a user", findings)?;
+    let mut fields = MapReader::open(value, "a user", findings)?;
     let group = fields.optional("group").and_then(|node| one(node, "a user has one group", findings));
     let roles = fields.optional("roles").map(|node| {
         let items = reader::list(node, "`roles`", findings).unwrap_or_default();
@@ -144,7 +144,7 @@ fn rows_within(node: &Node, findings: &mut Findings) -> Option<WithinSource> {
     let Some(rows) = value_of(node, "permissions") else {
         if matches!(node.value, Value::Map(_)) {
             let message = "an entry of `within` needs `permissions`, the rows that are given there";
-            findings.push(Finding::error(Code::MissingKey, Some(first_byte(node.place)), message));
+            findings.push(Finding::error(FindingCode::MissingKey, Some(first_byte(node.place)), message));
         }
         return None;
     };
@@ -156,7 +156,7 @@ fn scope_of(node: &Node, others: &[&str], findings: &mut Findings) -> BoundsSour
     let found = bounds(node, "an entry of `within`", others, findings);
     if found.is_empty() && matches!(node.value, Value::Map(_)) {
         let message = "an entry of `within` names no scope";
-        let finding = Finding::error(Code::EmptyValue, Some(first_byte(node.place)), message);
+        let finding = Finding::error(FindingCode::EmptyValue, Some(first_byte(node.place)), message);
         findings.push(finding.help("write the scope it holds in, `{ tenant: t1, … }`"));
     }
     found
@@ -168,11 +168,11 @@ fn value_of<'n>(node: &'n Node, wanted: &str) -> Option<&'n Node> {
     entries.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
 }
 
-fn listed(fields: &mut Fields<'_>, key: &'static str, what: &str, findings: &mut Findings) -> Vec<Written> {
+fn listed(fields: &mut MapReader<'_>, key: &'static str, what: &str, findings: &mut Findings) -> Vec<Written> {
     fields.optional(key).map(|node| names(node, what, findings)).unwrap_or_default()
 }
 
-fn locked(fields: &mut Fields<'_>, findings: &mut Findings) -> bool {
+fn locked(fields: &mut MapReader<'_>, findings: &mut Findings) -> bool {
     let node = fields.optional("locked");
     node.and_then(|node| reader::boolean(node, "`locked`", findings)).unwrap_or(false)
 }
@@ -180,12 +180,12 @@ fn locked(fields: &mut Fields<'_>, findings: &mut Findings) -> bool {
 /// A single name; a list of them breaks the `rule`.
 fn one(node: &Node, rule: &str, findings: &mut Findings) -> Option<Written> {
     if let Value::List(_) = node.value {
-        findings.push(Finding::error(Code::WrongSort, Some(node.place), format!("{rule}, not a list of them")));
+        findings.push(Finding::error(FindingCode::WrongSort, Some(node.place), format!("{rule}, not a list of them")));
         return None;
     }
     written(node, "a name", findings)
 }
 
-fn first_byte(place: Place) -> Place {
-    Place { end: place.start + 1, ..place }
+fn first_byte(place: Span) -> Span {
+    Span { end: place.start + 1, ..place }
 }

@@ -1,7 +1,7 @@
 //! Routes and rows as written: what a method needs, and what a permission gives.
 
-use crate::document::reader::{self, Fields};
-use crate::document::{Code, Finding, Findings, Node, Place, Value, text};
+use crate::document::reader::{self, MapReader};
+use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::vocabulary::{AuditMode, Operation};
 
 use super::{Written, condition, names, written};
@@ -41,7 +41,7 @@ pub(crate) enum NeedSource {
 #[derive(Debug, Clone)]
 pub(crate) struct RowSource {
     pub(crate) name: Written,
-    pub(crate) cells: Vec<(Written, Vec<(Operation, Place)>)>,
+    pub(crate) cells: Vec<(Written, Vec<(Operation, Span)>)>,
 }
 
 pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option<RouteSource> {
@@ -73,15 +73,15 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     if !matches!(node.value, Value::Map(_)) {
         return need(node, findings).map(bare);
     }
-    let mut fields = Fields::open(node, "a route's method", findings)?;
+    let mut fields = MapReader::open(node, "a route's method", findings)?;
     let found = match (fields.optional("need"), fields.optional("by-type")) {
         (Some(node), None) => need(node, findings),
         (None, Some(node)) => by_type(node, findings),
         (need, _) => {
             let message = "a route's method has either a `need` or a `by-type`";
-            let place = Place { end: node.place.start + 1, ..node.place };
+            let place = Span { end: node.place.start + 1, ..node.place };
             findings.push(Finding::error(
-                if need.is_some() { Code::Contradiction } else { Code::MissingKey },
+                if need.is_some() { FindingCode::Contradiction } else { FindingCode::MissingKey },
                 Some(place),
                 message,
             ));
@@ -112,7 +112,7 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     let entries = reader::entries(node, "`by-type`", findings)?;
     if entries.is_empty() {
         let message = "`by-type` names no media type";
-        findings.push(Finding::error(Code::EmptyValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
     for (range, cells) in entries {
         let range = written(range, "a media type", findings);
@@ -120,7 +120,7 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
             Some(NeedSource::Cells(cells)) => cells,
             Some(_) => {
                 let message = "a media type needs cells: neither `public` nor `nobody`";
-                findings.push(Finding::error(Code::BadValue, Some(cells.place), message));
+                findings.push(Finding::error(FindingCode::BadValue, Some(cells.place), message));
                 continue;
             }
             None => continue,
@@ -135,7 +135,7 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
 fn need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     if let Value::List(items) = &node.value {
         if items.is_empty() {
-            let finding = Finding::error(Code::EmptyValue, Some(node.place), "a route needs at least one cell");
+            let finding = Finding::error(FindingCode::EmptyValue, Some(node.place), "a route needs at least one cell");
             findings.push(finding.help("write `public` if nobody has to prove anything, `nobody` to close the route"));
         }
         return Some(NeedSource::Cells(items.iter().filter_map(|item| cell(item, findings)).collect()));
@@ -151,8 +151,11 @@ fn need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
 pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Written)> {
     let written = text(node, "an operation on a resource", findings)?;
     let Some((word, resource)) = written.split_once(' ') else {
-        let finding =
-            Finding::error(Code::BadValue, Some(node.place), format!("`{written}` is not an operation on a resource"));
+        let finding = Finding::error(
+            FindingCode::BadValue,
+            Some(node.place),
+            format!("`{written}` is not an operation on a resource"),
+        );
         findings.push(finding.help("write an operation, a blank and a resource: `read Patients`"));
         return None;
     };
@@ -160,11 +163,11 @@ pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, W
     Some((operation, Written { text: resource.trim().into(), place: node.place }))
 }
 
-fn operation(word: &str, place: Place, findings: &mut Findings) -> Option<Operation> {
+fn operation(word: &str, place: Span, findings: &mut Findings) -> Option<Operation> {
     let fine = word.starts_with(|c: char| c.is_ascii_lowercase())
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !fine {
-        let finding = Finding::error(Code::BadValue, Some(place), format!("`{word}` is not an operation"));
+        let finding = Finding::error(FindingCode::BadValue, Some(place), format!("`{word}` is not an operation"));
         findings.push(finding.suggest(&word.to_lowercase(), ["create", "read", "update", "delete", "merge"]));
         return None;
     }
@@ -176,7 +179,8 @@ pub(super) fn row(key: &Node, value: &Node, findings: &mut Findings) -> Option<R
     if let Value::Scalar { text, plain: true } = &value.value
         && text.is_empty()
     {
-        let finding = Finding::error(Code::EmptyValue, Some(key.place), "a permission without a value is unclear");
+        let finding =
+            Finding::error(FindingCode::EmptyValue, Some(key.place), "a permission without a value is unclear");
         findings.push(finding.help("write `{}` behind it if it gives nothing in this API"));
         return None;
     }
@@ -192,7 +196,7 @@ pub(super) fn row(key: &Node, value: &Node, findings: &mut Findings) -> Option<R
 }
 
 /// Letters (`CRU`), a word (`check-in`), or a list of both.
-fn operations_of(node: &Node, findings: &mut Findings) -> Vec<(Operation, Place)> {
+fn operations_of(node: &Node, findings: &mut Findings) -> Vec<(Operation, Span)> {
     if let Value::List(items) = &node.value {
         return items.iter().flat_map(|item| operations_of(item, findings)).collect();
     }
@@ -200,7 +204,7 @@ fn operations_of(node: &Node, findings: &mut Findings) -> Vec<(Operation, Place)
     if !written.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return operation(written, node.place, findings).map(|operation| (operation, node.place)).into_iter().collect();
     }
-    let mut found: Vec<(Operation, Place)> = Vec::new();
+    let mut found: Vec<(Operation, Span)> = Vec::new();
     for letter in written.chars() {
         match Operation::from_letter(letter) {
             Some(operation) if found.iter().all(|(known, _)| *known != operation) => {
@@ -208,12 +212,12 @@ fn operations_of(node: &Node, findings: &mut Findings) -> Vec<(Operation, Place)
             }
             Some(_) => {
                 let message = format!("`{letter}` stands twice in `{written}`");
-                findings.push(Finding::error(Code::BadValue, Some(node.place), message));
+                findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
             }
             None => {
                 let message = format!("`{letter}` in `{written}` is none of the letters C, R, U, D, M");
                 findings.push(
-                    Finding::error(Code::BadValue, Some(node.place), message)
+                    Finding::error(FindingCode::BadValue, Some(node.place), message)
                         .help("other operations are words in small letters"),
                 );
             }

@@ -1,12 +1,12 @@
 //! Templates that are not what they seem are refused where policies load; here is what the others become.
 
 use super::{Segment, Template};
-use crate::document::Place;
+use crate::document::Span;
 use crate::policy::source::Written;
 use crate::request::Dialect;
 
 fn read(text: &str) -> Template {
-    let written = Written { text: text.into(), place: Place { file: 0, start: 0, end: 0 } };
+    let written = Written { text: text.into(), place: Span { file: 0, start: 0, end: 0 } };
     Template::read(&written, Dialect::Strict).unwrap()
 }
 

@@ -14,7 +14,7 @@ fn user(id: &str, permissions: &[u32]) -> User {
 }
 
 fn found(users: &Users, id: &str) -> Option<Vec<u32>> {
-    users.find(&Id::parse(id)).map(|entry| entry.permissions.iter().map(|row| row.0).collect())
+    users.find(&SubjectId::parse(id)).map(|entry| entry.permissions.iter().map(|row| row.0).collect())
 }
 
 #[test]

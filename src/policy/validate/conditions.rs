@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::condition::{Condition, ConditionId, Environment};
 use crate::policy::source::Written;
 
@@ -32,7 +32,7 @@ impl Conditions {
             }
             Err(message) => {
                 let finding = Finding::error(
-                    Code::BadCondition,
+                    FindingCode::BadCondition,
                     Some(written.place),
                     format!("`{}` is not a condition: {message}", written.text),
                 );

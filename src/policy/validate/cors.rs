@@ -1,6 +1,6 @@
 //! CORS, resolved: origins are origins, headers are headers.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::Cors;
 use crate::policy::source::{CorsSource, Written};
 
@@ -14,15 +14,18 @@ pub(super) fn cors(written: &CorsSource, findings: &mut Findings) -> Cors {
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte))
         });
         if !fine {
-            let finding =
-                Finding::error(Code::BadValue, Some(origin.place), format!("`{}` is not an origin", origin.text));
+            let finding = Finding::error(
+                FindingCode::BadValue,
+                Some(origin.place),
+                format!("`{}` is not an origin", origin.text),
+            );
             findings.push(finding.help("an origin is scheme and host in small letters, with a port if it has one, and no slash behind: `https://portal.example`"));
         }
     }
     for header in written.headers.iter().chain(&written.exposed) {
         if !header.text.bytes().all(crate::request::headers::is_token_byte) {
             findings.push(Finding::error(
-                Code::BadValue,
+                FindingCode::BadValue,
                 Some(header.place),
                 format!("`{}` is not a header's name", header.text),
             ));

@@ -1,6 +1,6 @@
 //! Field sets and shadow mode, resolved.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{FieldSet, Shadow};
 use crate::policy::source::{ShadowSource, Source};
 use crate::vocabulary::{Cell, Operation};
@@ -18,7 +18,7 @@ pub(super) fn field_sets(
 ) -> Vec<FieldSet> {
     if let Some(beyond) = written.fields.get(MAX_FIELD_SETS) {
         let message = format!("a policy has at most {MAX_FIELD_SETS} field sets");
-        findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
     }
     let mut sets = Vec::with_capacity(written.fields.len());
     for set in &written.fields {
@@ -27,12 +27,12 @@ pub(super) fn field_sets(
             resources.resolve(&paths.resource, findings);
             if paths.paths.is_empty() {
                 let message = format!("no field of `{}` is named", paths.resource.text);
-                findings.push(Finding::error(Code::EmptyValue, Some(paths.resource.place), message));
+                findings.push(Finding::error(FindingCode::EmptyValue, Some(paths.resource.place), message));
             }
             for path in &paths.paths {
                 if let Err(message) = check_path(&path.text) {
                     let message = format!("`{}` is not a field's path: {message}", path.text);
-                    let finding = Finding::error(Code::BadValue, Some(path.place), message);
+                    let finding = Finding::error(FindingCode::BadValue, Some(path.place), message);
                     findings.push(finding.help("`$.patient.name` is one place, `$..name` every field of that name"));
                 }
             }
@@ -80,7 +80,8 @@ pub(super) fn shadow(written: &Source, resources: &Names<'_>, findings: &mut Fin
         }
     };
     let place = written.shadow_place();
-    let finding = Finding::note(Code::ShadowMode, place, format!("shadow mode: {what} are counted, and forwarded"));
+    let finding =
+        Finding::note(FindingCode::ShadowMode, place, format!("shadow mode: {what} are counted, and forwarded"));
     findings.push(finding.help("take `shadow:` out to enforce"));
     shadow
 }

@@ -1,6 +1,6 @@
 //! Gates, resolved.
 
-use crate::document::{Code, Finding, Findings, Place};
+use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::policy::model::{Approval, By, Gate, Key, ScopeName};
 use crate::policy::source::{ApprovalSource, BySource, GateSource, Source, Written};
 use crate::policy::standing::RowId;
@@ -23,7 +23,7 @@ pub(super) fn gates(
     Names::define("gate", written.gates.iter().map(|gate| &gate.name), findings);
     if let Some(beyond) = written.gates.get(MAX_GATES) {
         let message = format!("a policy has at most {MAX_GATES} gates");
-        findings.push(Finding::error(Code::BadValue, Some(beyond.name.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
     }
     let mut gates = Vec::with_capacity(written.gates.len());
     for source in &written.gates {
@@ -44,7 +44,8 @@ pub(super) fn gates(
 fn closed_rows(source: &GateSource, written: &Source, rows: &Names<'_>, findings: &mut Findings) -> Vec<RowId> {
     if source.name.text.contains(char::is_whitespace) {
         let message = format!("the gate `{}` holds a blank, but it is part of a reason's code", source.name.text);
-        findings.push(Finding::error(Code::BadValue, Some(source.name.place), message).help("write it with `-`"));
+        findings
+            .push(Finding::error(FindingCode::BadValue, Some(source.name.place), message).help("write it with `-`"));
     }
     let every = (0..).zip(&written.rows).map(|(at, _)| at);
     let closes: Vec<u32> = match (&source.except, &source.permissions) {
@@ -70,7 +71,7 @@ fn approval(
     let keys: Vec<Option<Key>> = source.keys.iter().map(|name| key(name, scopes, findings)).collect();
     if keys.is_empty() {
         let finding =
-            Finding::error(Code::EmptyValue, Some(gate.name.place), "an approval needs at least one of `keys`");
+            Finding::error(FindingCode::EmptyValue, Some(gate.name.place), "an approval needs at least one of `keys`");
         findings.push(finding.help("`client`, `caller` or a scope's name, or several of them"));
     }
     let granted =
@@ -94,14 +95,14 @@ fn key(name: &Written, scopes: &[ScopeName], findings: &mut Findings) -> Option<
     if found.is_none() {
         let message = format!("`{}` is no key: neither `client`, nor `caller`, nor a scope", name.text);
         let known = scopes.iter().map(|scope| &*scope.name).chain(["client", "caller"]);
-        findings.push(Finding::error(Code::UnknownName, Some(name.place), message).suggest(&name.text, known));
+        findings.push(Finding::error(FindingCode::UnknownName, Some(name.place), message).suggest(&name.text, known));
     }
     found.map(Key::Scope)
 }
 
 /// The values of one granted approval in the order of the gate's keys.
 fn granted(
-    place: Place,
+    place: Span,
     pairs: &[(Written, Written)],
     gate: &ApprovalSource,
     sources: Sources<'_>,
@@ -109,8 +110,11 @@ fn granted(
 ) -> Option<Vec<Box<str>>> {
     for (name, _) in pairs {
         if !gate.keys.iter().any(|key| key.text == name.text) {
-            let finding =
-                Finding::error(Code::UnknownName, Some(name.place), format!("the gate has no key `{}`", name.text));
+            let finding = Finding::error(
+                FindingCode::UnknownName,
+                Some(name.place),
+                format!("the gate has no key `{}`", name.text),
+            );
             findings.push(finding.suggest(&name.text, gate.keys.iter().map(|key| &*key.text)));
         }
     }
@@ -122,7 +126,7 @@ fn granted(
             Some((_, value)) => values.push(value.text.clone()),
             None => {
                 findings.push(Finding::error(
-                    Code::MissingKey,
+                    FindingCode::MissingKey,
                     Some(place),
                     format!("the approval needs `{}`", key.text),
                 ));

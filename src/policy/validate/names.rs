@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Code, Finding, Findings, Place};
+use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::vocabulary::name::folded;
 
 use crate::policy::source::Written;
@@ -10,7 +10,7 @@ use crate::policy::source::Written;
 /// Names: what is defined, by name.
 pub(super) struct Names<'s> {
     sort: &'static str,
-    known: HashMap<&'s str, (u32, Place)>,
+    known: HashMap<&'s str, (u32, Span)>,
 }
 
 impl<'s> Names<'s> {
@@ -20,13 +20,14 @@ impl<'s> Names<'s> {
         defined: impl Iterator<Item = &'s Written>,
         findings: &mut Findings,
     ) -> Self {
-        let mut known: HashMap<&str, (u32, Place)> = HashMap::new();
+        let mut known: HashMap<&str, (u32, Span)> = HashMap::new();
         let mut like: HashMap<String, &Written> = HashMap::new();
         for (at, name) in (0..).zip(defined) {
             if let Some((_, first)) = known.get(&*name.text) {
                 let message = format!("the {sort} `{}` is defined twice", name.text);
-                findings
-                    .push(Finding::error(Code::DuplicateName, Some(name.place), message).also(*first, "first here"));
+                findings.push(
+                    Finding::error(FindingCode::DuplicateName, Some(name.place), message).also(*first, "first here"),
+                );
                 continue;
             }
             known.insert(&name.text, (at, name.place));
@@ -34,7 +35,8 @@ impl<'s> Names<'s> {
                 let message =
                     format!("the {sort}s `{}` and `{}` differ only in case or white space", other.text, name.text);
                 findings.push(
-                    Finding::error(Code::DuplicateName, Some(name.place), message).also(other.place, "the other"),
+                    Finding::error(FindingCode::DuplicateName, Some(name.place), message)
+                        .also(other.place, "the other"),
                 );
             }
         }
@@ -57,7 +59,7 @@ impl<'s> Names<'s> {
             match self.resolve(name, findings) {
                 Some(id) if found.contains(&id) => {
                     let message = format!("the {} `{}` stands twice in this list", self.sort, name.text);
-                    findings.push(Finding::error(Code::DuplicateName, Some(name.place), message));
+                    findings.push(Finding::error(FindingCode::DuplicateName, Some(name.place), message));
                 }
                 Some(id) => found.push(id),
                 None => {}
@@ -67,8 +69,11 @@ impl<'s> Names<'s> {
     }
 
     fn unknown(&self, name: &Written) -> Finding {
-        let finding =
-            Finding::error(Code::UnknownName, Some(name.place), format!("no {} is called `{}`", self.sort, name.text));
+        let finding = Finding::error(
+            FindingCode::UnknownName,
+            Some(name.place),
+            format!("no {} is called `{}`", self.sort, name.text),
+        );
         // `[Manage Users, Roles, and Workspaces]` is three names: look for one that holds this piece and a comma.
         // In the order of the file: the same text is told the same every time.
         let mut known: Vec<(u32, &str)> = self.known.iter().map(|(name, (at, _))| (*at, *name)).collect();

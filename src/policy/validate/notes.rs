@@ -1,6 +1,6 @@
 //! Notes: what is allowed, but may not be what somebody meant.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{By, Model, Row};
 use crate::policy::source::{NeedSource, Source, Written};
 use crate::policy::standing::RowId;
@@ -19,7 +19,7 @@ pub(super) fn empty_columns(written: &Source, rows: &[Row], cells: &CellIndex<'_
     for resource in columns.chain(written.fields.iter().map(|set| &set.name)) {
         if !filled.contains(&*resource.text) {
             let message = format!("no permission has anything in `{}`", resource.text);
-            findings.push(Finding::note(Code::EmptyColumn, Some(resource.place), message));
+            findings.push(Finding::note(FindingCode::EmptyColumn, Some(resource.place), message));
         }
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn words_that_nobody_has(written: &Source, rows: &[Row], cells: &Cell
             if !held(&Cell { operation: operation.clone(), resource: resource.text.clone() }) {
                 let message = format!("no permission has `{operation} {}`", resource.text);
                 let known = Operation::LETTERED;
-                let finding = Finding::note(Code::UnusedCell, Some(resource.place), message);
+                let finding = Finding::note(FindingCode::UnusedCell, Some(resource.place), message);
                 findings.push(finding.suggest(operation.word(), known.iter().map(Operation::word)));
             }
         }
@@ -84,7 +84,7 @@ fn still_given(names: &[Written], taken: &[RowId], given: &[RowId], model: &Mode
             let shared: Vec<String> = shared.map(|cell| format!("`{cell}`")).collect();
             let message =
                 format!("`{}` is taken away, but `{}` still gives {}", name.text, other.name, shared.join(", "));
-            findings.push(Finding::note(Code::StillGiven, Some(name.place), message));
+            findings.push(Finding::note(FindingCode::StillGiven, Some(name.place), message));
         }
     }
 }
@@ -105,7 +105,7 @@ fn feature_missing(names: &[Written], given: &[RowId], profile: Option<u32>, mod
                 format!("the group's profile `{}` does not list it", profile.name)
             });
             let message = format!("`{}` needs the feature `{}`, and {whose}", name.text, gate.name);
-            findings.push(Finding::note(Code::FeatureMissing, Some(name.place), message));
+            findings.push(Finding::note(FindingCode::FeatureMissing, Some(name.place), message));
         }
     }
 }

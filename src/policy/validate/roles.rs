@@ -1,6 +1,6 @@
 //! Roles: inclusion flattened into parts, circles refused.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{Bounds, Part, Role};
 use crate::policy::source::{RoleSource, Source};
 use crate::policy::standing::RowId;
@@ -103,7 +103,7 @@ impl Flattening<'_> {
         let names: Vec<&str> = circle.map(|role| &*role.name.text).collect();
         let place = self.written.roles.get(at).map(|role| role.name.place);
         let message = format!("roles include each other in a circle: {}", names.join(" → "));
-        findings.push(Finding::error(Code::Cycle, place, message));
+        findings.push(Finding::error(FindingCode::Cycle, place, message));
     }
 
     /// What only the policy assigns would otherwise be had through a role that a token may claim.
@@ -115,7 +115,7 @@ impl Flattening<'_> {
                     "the role `{}` includes `{}`, which is `assign: policy-only`, but is not so itself",
                     role.name.text, inner.name.text
                 );
-                let finding = Finding::error(Code::Contradiction, Some(role.name.place), message);
+                let finding = Finding::error(FindingCode::Contradiction, Some(role.name.place), message);
                 findings.push(
                     finding.also(inner.name.place, "the included role").help("write `assign: policy-only` here too"),
                 );

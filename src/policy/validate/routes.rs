@@ -1,11 +1,11 @@
 //! Routes with their cells and scopes resolved.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::ScopeName;
 use crate::policy::routes::{Carrier, Method, Route};
 use crate::policy::source::{MethodSource, NeedSource, RouteSource, Source, Written};
 use crate::policy::template::{Segment, Template};
-use crate::vocabulary::{Candidate, CellId, Cells, MediaRange, Operation, access::MAX_SCOPES};
+use crate::vocabulary::{CellId, Cells, MediaRange, MediaTypeCells, Operation, access::MAX_SCOPES};
 
 use super::CellIndex;
 use super::conditions::Conditions;
@@ -44,7 +44,7 @@ impl Plan<'_, '_> {
         };
         if source.is_empty {
             let message = format!("the route `{}` lists no method", template.text());
-            findings.push(Finding::error(Code::EmptyValue, Some(source.template.place), message));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(source.template.place), message));
         }
         let scopes = carriers(source, &template, self.scopes, findings);
         let methods = source.methods.iter().filter_map(|method| self.method(method, &template, findings));
@@ -62,7 +62,7 @@ impl Plan<'_, '_> {
                 NeedSource::ByType(candidates) => {
                     if name != "GET" {
                         let message = "`by-type` tells answers apart, so it stands at GET only";
-                        let finding = Finding::error(Code::BadRoute, Some(source.method.place), message);
+                        let finding = Finding::error(FindingCode::BadRoute, Some(source.method.place), message);
                         findings.push(finding.help(
                             "list the cells of every candidate: what is written must be permitted whatever it is",
                         ));
@@ -94,25 +94,25 @@ impl Plan<'_, '_> {
         &mut self,
         written: &[(Written, Vec<(Operation, Written)>)],
         findings: &mut Findings,
-    ) -> Option<Box<[Candidate]>> {
-        let mut found: Vec<Candidate> = Vec::with_capacity(written.len());
+    ) -> Option<Box<[MediaTypeCells]>> {
+        let mut found: Vec<MediaTypeCells> = Vec::with_capacity(written.len());
         for (range, needed) in written {
             let cells = self.needed(needed, findings);
             let Some(range_read) = MediaRange::parse(&range.text) else {
                 let message = format!("`{}` is not a media type", range.text);
-                let finding = Finding::error(Code::BadValue, Some(range.place), message);
+                let finding = Finding::error(FindingCode::BadValue, Some(range.place), message);
                 findings.push(finding.help("write `image/png`, `image/*`, or `otherwise` for all that remains"));
                 continue;
             };
             if found.iter().any(|known| known.range == range_read) {
                 let message = format!("the media type `{range_read}` stands twice");
-                findings.push(Finding::error(Code::DuplicateName, Some(range.place), message));
+                findings.push(Finding::error(FindingCode::DuplicateName, Some(range.place), message));
             }
             if found.len() == MAX_CANDIDATES {
                 let message = format!("a route tells at most {MAX_CANDIDATES} media types apart");
-                findings.push(Finding::error(Code::BadValue, Some(range.place), message));
+                findings.push(Finding::error(FindingCode::BadValue, Some(range.place), message));
             }
-            found.push(Candidate { range: range_read, cells: cells? });
+            found.push(MediaTypeCells { range: range_read, cells: cells? });
         }
         Some(found.into())
     }
@@ -133,7 +133,7 @@ fn carriers(
             template.segments().iter().any(|segment| matches!(segment, Segment::Rest(name) if *name == scope.name));
         if rest {
             let message = format!("the scope `{}` cannot be the rest of a path", scope.name);
-            findings.push(Finding::error(Code::BadRoute, Some(source.template.place), message));
+            findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.place), message));
         }
     }
     for (at, (_, name)) in (0..).zip(template.query()) {
@@ -142,7 +142,7 @@ fn carriers(
         let Some(carrier) = carriers.get_mut(usize::from(scope)) else { continue };
         if carrier.replace(Carrier::Query(at)).is_some() {
             let message = format!("the scope `{name}` stands in the path and in the query");
-            findings.push(Finding::error(Code::BadRoute, Some(source.template.place), message));
+            findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.place), message));
         }
     }
     carriers
@@ -150,7 +150,7 @@ fn carriers(
 
 fn check_method(source: &MethodSource, findings: &mut Findings) {
     let name = &*source.method.text;
-    let bad = |message: String| Finding::error(Code::BadRoute, Some(source.method.place), message);
+    let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(source.method.place), message);
     if let Some((_, why)) = NEVER_LISTED.iter().find(|(known, _)| *known == name) {
         findings.push(bad(format!("`{name}` is never listed: {why}")));
     } else if !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
@@ -174,7 +174,8 @@ fn slash_segment(name: &Written, template: &Template, scopes: &[ScopeName], find
     if found.is_none() || scopes.iter().any(|scope| scope.name == name.text) {
         let message = format!("`{}` is not a parameter of this route that may hold an encoded slash", name.text);
         findings.push(
-            Finding::error(Code::UnknownName, Some(name.place), message).help("name a parameter that is no scope"),
+            Finding::error(FindingCode::UnknownName, Some(name.place), message)
+                .help("name a parameter that is no scope"),
         );
     }
     found

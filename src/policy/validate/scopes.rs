@@ -1,6 +1,6 @@
 //! Scope names, resolved: the bounds of a grant, and the bits of a list of scopes.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{Bounds, ScopeName};
 use crate::policy::source::Written;
 use crate::vocabulary::name::nearest;
@@ -14,8 +14,11 @@ impl Scopes<'_> {
     pub(super) fn resolve(self, name: &Written, findings: &mut Findings) -> Option<u8> {
         let found = self.0.iter().position(|known| *known.name == *name.text).and_then(|at| u8::try_from(at).ok());
         if found.is_none() {
-            let finding =
-                Finding::error(Code::UnknownName, Some(name.place), format!("no scope is called `{}`", name.text));
+            let finding = Finding::error(
+                FindingCode::UnknownName,
+                Some(name.place),
+                format!("no scope is called `{}`", name.text),
+            );
             findings.push(match nearest(&name.text, self.0.iter().map(|scope| &*scope.name)) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
                 None => finding.help("scopes are declared under `scopes:`"),

@@ -1,6 +1,6 @@
 //! Sources: which source of identity an id names, and whether there is one of that name.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::source::Written;
 
 /// Sources: the issuers that the policy's API believes; `None` where a policy is read on its own.
@@ -19,7 +19,7 @@ impl Sources<'_> {
             ([only], None) => return format!("{only}/{}", id.text).into(),
             (_, None) => {
                 let message = format!("the id `{}` does not say which source of identity vouches for it", id.text);
-                let finding = Finding::error(Code::BadValue, Some(id.place), message);
+                let finding = Finding::error(FindingCode::BadValue, Some(id.place), message);
                 findings.push(
                     finding
                         .help("this API believes several: write `issuer/id` with the issuer's name from gateway.yaml"),
@@ -27,7 +27,7 @@ impl Sources<'_> {
             }
             ([first, ..], Some((source, _))) => {
                 let message = format!("this API believes no source of identity that is called `{source}`");
-                let finding = Finding::error(Code::UnknownName, Some(id.place), message);
+                let finding = Finding::error(FindingCode::UnknownName, Some(id.place), message);
                 let near = crate::vocabulary::name::nearest(source, known.iter().map(|name| &**name));
                 findings.push(match near {
                     Some(near) => finding.help(format!("did you mean `{near}`?")),

@@ -1,11 +1,11 @@
 //! Table: each dialect's traits, with where they come from.
 
-use super::Reading::{Either, Exact, Folded, Refused};
-use super::Traits;
+use super::DialectTraits;
+use super::Treatment::{Either, Exact, Folded, Refused};
 
 /// The union of all others: what one of them refuses it refuses, what one of them may read otherwise it reads both
 /// ways.
-pub(super) const STRICT: Traits = Traits {
+pub(super) const STRICT: DialectTraits = DialectTraits {
     word: "strict",
     case: Either,
     end_slash: Either,
@@ -40,7 +40,7 @@ pub(super) const STRICT: Traits = Traits {
 /// ASP.NET Core, «Routing»: literals are matched without case, a slash at the end does not count. Kestrel decodes all
 /// but `%2F` and gives `;`, dots and `:` no meaning. Names of query parameters are compared without case
 /// (`QueryCollection`). `UseHttpMethodOverride` reads the header; a form field only where the application names one.
-pub(super) const ASPNET: Traits = Traits {
+pub(super) const ASPNET: DialectTraits = DialectTraits {
     word: "aspnet",
     case: Folded,
     end_slash: Folded,
@@ -66,7 +66,7 @@ pub(super) const ASPNET: Traits = Traits {
 /// `.aspx`, `.ashx` and `.php` run with what follows as `PATH_INFO`; folders have default documents, and FriendlyUrls
 /// finds `/secret.aspx` for `/secret`.
 /// `GetHttpMethodOverride` of ASP.NET MVC looks at header, form and query.
-pub(super) const IIS: Traits = Traits {
+pub(super) const IIS: DialectTraits = DialectTraits {
     word: "iis",
     case: Folded,
     end_slash: Folded,
@@ -98,7 +98,7 @@ pub(super) const IIS: Traits = Traits {
 /// application does. Servlets are mapped with case (section 12.1). JAX-RS overlooks a slash at the end; Jersey and
 /// Struts map `/secret.json` and `/secret.action` to `/secret`. `encodedSolidusHandling` refuses, decodes or keeps `%2F`.
 /// `DefaultServlet` serves welcome files of folders.
-pub(super) const TOMCAT: Traits = Traits {
+pub(super) const TOMCAT: DialectTraits = DialectTraits {
     word: "tomcat",
     case: Exact,
     end_slash: Either,
@@ -121,7 +121,7 @@ pub(super) const TOMCAT: Traits = Traits {
 /// ignore case (`PathMatchConfigurer`). Matrix variables, `;…`, are not matched. `StrictHttpFirewall` refuses `;` and
 /// `%2F` where Spring Security stands before it, and may be told not to.
 /// `HiddenHttpMethodFilter` reads `_method` of forms.
-pub(super) const SPRING: Traits = Traits {
+pub(super) const SPRING: DialectTraits = DialectTraits {
     word: "spring",
     case: Either,
     end_slash: Folded,
@@ -147,7 +147,7 @@ pub(super) const SPRING: Traits = Traits {
 /// path, with case; files are found without case on macOS and Windows, where dots at the end do not count either.
 /// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`; Laravel takes JSON for
 /// a form.
-pub(super) const PHP: Traits = Traits {
+pub(super) const PHP: DialectTraits = DialectTraits {
     word: "php",
     case: Either,
     end_slash: Either,
@@ -169,7 +169,7 @@ pub(super) const PHP: Traits = Traits {
 /// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`, Flask serves both
 /// where `strict_slashes` is off. Django REST framework may take `/secret.json` for `/secret`
 /// (`format_suffix_patterns`). No framework of today reads overrides from forms by itself.
-pub(super) const WSGI: Traits = Traits {
+pub(super) const WSGI: DialectTraits = DialectTraits {
     word: "wsgi",
     case: Exact,
     end_slash: Either,
@@ -191,7 +191,7 @@ pub(super) const WSGI: Traits = Traits {
 /// Express: a router ignores case and a slash at the end unless it is told `caseSensitive` and `strict`; it matches
 /// what is not decoded, and decodes the parameters. `express.static` decodes the whole path, `%2F` included, serves `index.html` of folders and may add
 /// `extensions`. The package `method-override` reads the header, or query and form where it is told to.
-pub(super) const EXPRESS: Traits = Traits {
+pub(super) const EXPRESS: DialectTraits = DialectTraits {
     word: "express",
     case: Folded,
     end_slash: Folded,
@@ -213,7 +213,7 @@ pub(super) const EXPRESS: Traits = Traits {
 /// nginx decodes once, `%2F` included, before it looks for a `location`; `~*` ignores case. `index` and `try_files`
 /// find `/a/`, `/a/index.html` and `/a.html` for `/a`. On Windows dots and blanks at the end do not count.
 /// It hands nothing on that is no header name of letters, digits and `-`.
-pub(super) const NGINX: Traits = Traits {
+pub(super) const NGINX: DialectTraits = DialectTraits {
     word: "nginx",
     case: Either,
     end_slash: Either,

@@ -1,10 +1,10 @@
 //! What the table of dialects has to be.
 
-use super::Reading::{Either, Exact, Folded, Refused};
-use super::{Dialect, Reading, Traits};
+use super::Treatment::{Either, Exact, Folded, Refused};
+use super::{Dialect, DialectTraits, Treatment};
 
 /// A trait and its name.
-type Column = (&'static str, fn(&Traits) -> Reading);
+type Column = (&'static str, fn(&DialectTraits) -> Treatment);
 
 const COLUMNS: [Column; 10] = [
     ("case", |traits| traits.case),

@@ -1,32 +1,32 @@
 //! What becomes of header fields.
 
-use super::{Fate, HeaderRules};
+use super::{HeaderAction, HeaderRules};
 
 #[test]
 fn a_field_is_forwarded_only_if_no_server_takes_it_for_the_gateways() {
     let rules = HeaderRules::new(["X-Portcullis-Subject"], ["X_Legacy"]);
     let table = [
-        ("Accept", Fate::Forward),
-        ("X-Api-Version", Fate::Forward),
-        ("X-Portcullis-Subject", Fate::Drop),
-        ("x_portcullis_subject", Fate::Drop),
-        ("X.Portcullis-SUBJECT", Fate::Drop),
-        ("X-Portcullis-Subject2", Fate::Forward),
-        ("X_Other", Fate::Drop),
-        ("x_legacy", Fate::Forward),
-        ("X-Original-URL", Fate::Drop),
-        ("X_Rewrite_Url", Fate::Drop),
-        ("X-Forwarded-For", Fate::Drop),
-        ("X_FORWARDED_Anything", Fate::Drop),
-        ("True-Client-IP", Fate::Drop),
-        ("Forwarded", Fate::Drop),
-        ("X-HTTP-Method-Override", Fate::MethodOverride),
-        ("X_HTTP_METHOD", Fate::MethodOverride),
+        ("Accept", HeaderAction::Forward),
+        ("X-Api-Version", HeaderAction::Forward),
+        ("X-Portcullis-Subject", HeaderAction::Drop),
+        ("x_portcullis_subject", HeaderAction::Drop),
+        ("X.Portcullis-SUBJECT", HeaderAction::Drop),
+        ("X-Portcullis-Subject2", HeaderAction::Forward),
+        ("X_Other", HeaderAction::Drop),
+        ("x_legacy", HeaderAction::Forward),
+        ("X-Original-URL", HeaderAction::Drop),
+        ("X_Rewrite_Url", HeaderAction::Drop),
+        ("X-Forwarded-For", HeaderAction::Drop),
+        ("X_FORWARDED_Anything", HeaderAction::Drop),
+        ("True-Client-IP", HeaderAction::Drop),
+        ("Forwarded", HeaderAction::Drop),
+        ("X-HTTP-Method-Override", HeaderAction::MethodOverride),
+        ("X_HTTP_METHOD", HeaderAction::MethodOverride),
         // Some CGI servers fold whatever is no letter.
-        ("X!HTTP!Method!Override", Fate::MethodOverride),
-        ("X~Original~URL", Fate::Drop),
-        ("X|Portcullis|Subject", Fate::Drop),
-        ("X-Original-Method", Fate::Drop),
+        ("X!HTTP!Method!Override", HeaderAction::MethodOverride),
+        ("X~Original~URL", HeaderAction::Drop),
+        ("X|Portcullis|Subject", HeaderAction::Drop),
+        ("X-Original-Method", HeaderAction::Drop),
     ];
     for (name, fate) in table {
         assert_eq!(rules.fate(name), fate, "{name}");
@@ -64,14 +64,14 @@ fn no_field_speaks_of_another_url_or_client() {
         "X-Original-URL",
         "X-Original-Host",
     ] {
-        assert_eq!(rules.fate(name), Fate::Drop, "{name}");
-        assert_eq!(rules.fate(&name.replace('-', "_")), Fate::Drop, "{name}");
+        assert_eq!(rules.fate(name), HeaderAction::Drop, "{name}");
+        assert_eq!(rules.fate(&name.replace('-', "_")), HeaderAction::Drop, "{name}");
     }
     for name in ["X-Tunneled-Method", "X-Goog-Method-Override", "X-HTTP-Method-Overrides", "X-Method-Override"] {
-        assert_eq!(rules.fate(name), Fate::MethodOverride, "{name}");
-        assert_eq!(rules.fate(&name.replace('-', "_")), Fate::MethodOverride, "{name}");
+        assert_eq!(rules.fate(name), HeaderAction::MethodOverride, "{name}");
+        assert_eq!(rules.fate(&name.replace('-', "_")), HeaderAction::MethodOverride, "{name}");
     }
     for name in ["X-Origin", "X-Remote", "Path", "Host", "X-Azure-FDID", "Method"] {
-        assert_eq!(rules.fate(name), Fate::Forward, "{name}");
+        assert_eq!(rules.fate(name), HeaderAction::Forward, "{name}");
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{CanonicalPath, decode_segment, encode_segment};
 use crate::property::{CASES, hold};
-use crate::request::{Dialect, Reading, RejectedRequest as R};
+use crate::request::{Dialect, RejectedRequest as R, Treatment};
 
 fn read(raw: &str, dialect: Dialect) -> Result<String, R> {
     CanonicalPath::read(raw.as_bytes(), dialect).map(|path| path.as_str().to_owned())
@@ -61,7 +61,7 @@ fn a_path_has_one_spelling_or_none() {
         ("a", Err(R::TargetForm)),
     ];
     for (_, dialect) in Dialect::WORDS {
-        let folds = dialect.traits().end_slash == Reading::Folded;
+        let folds = dialect.traits().end_slash == Treatment::Folded;
         for (written, expected) in table {
             let expected = match (folds, expected) {
                 (true, Ok(path)) if path.len() > 1 => Ok(path.strip_suffix('/').unwrap_or(path).to_owned()),
@@ -115,7 +115,7 @@ fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
         "/a%C2%A5b",
     ];
     for (word, dialect) in Dialect::WORDS {
-        let refuses = dialect.traits().windows_names == Reading::Refused;
+        let refuses = dialect.traits().windows_names == Treatment::Refused;
         for name in names {
             assert_eq!(read(name, dialect) == Err(R::WindowsName), refuses, "{name} {word}");
         }

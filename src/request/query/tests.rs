@@ -1,7 +1,7 @@
 //! Which parameters the gateway sees.
 
 use super::{cookies_name, decode, form_method_overrides, form_names, read, scope, single, without};
-use crate::request::{Reading, RejectedRequest};
+use crate::request::{RejectedRequest, Treatment};
 
 #[test]
 fn a_parameter_that_counts_stands_there_once() {
@@ -61,7 +61,7 @@ fn a_scope_is_what_every_server_reads() {
         ("workspace=w1%00", false, ambiguous),
     ];
     for (query, folds, expected) in table {
-        let found = scope(query, "workspace", if folds { Reading::Folded } else { Reading::Exact })
+        let found = scope(query, "workspace", if folds { Treatment::Folded } else { Treatment::Exact })
             .map(|value| value.map(|value| value.into_owned()));
         assert_eq!(found, expected.map(|value| value.map(str::to_owned)), "{query}");
     }
@@ -71,9 +71,9 @@ fn a_scope_is_what_every_server_reads() {
 fn an_open_bracket_is_a_letter_of_the_name_to_php() {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
     for query in ["ward_id=w1&ward[id=w2", "ward[id=w1", "ward_id=w1&+ward%5Bid=w2"] {
-        assert_eq!(scope(query, "ward_id", Reading::Exact), ambiguous, "{query}");
+        assert_eq!(scope(query, "ward_id", Treatment::Exact), ambiguous, "{query}");
     }
-    assert!(scope("ward_id=w1&ward[id]=w2", "ward_id", Reading::Exact).is_ok());
+    assert!(scope("ward_id=w1&ward[id]=w2", "ward_id", Treatment::Exact).is_ok());
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_parameter_that_counts_is_not_one_of_too_many() {
     for piece in ["a&", "&", ";", "a=b&"] {
         let most = piece.repeat(255) + "ws=w1";
         let more = piece.repeat(256) + "ws=w1";
-        assert_eq!(scope(&more, "ws", Reading::Exact), Err(RejectedRequest::AmbiguousScope), "{piece}");
+        assert_eq!(scope(&more, "ws", Treatment::Exact), Err(RejectedRequest::AmbiguousScope), "{piece}");
         assert_eq!(single(&more, "ws"), Err(RejectedRequest::RepeatedParameter), "{piece}");
         assert!(form_names(more.as_bytes(), "other"), "{piece}");
         assert!(single(&most, "ws").is_ok_and(|found| found.as_deref() == Some("w1")), "{piece}");

@@ -1,6 +1,6 @@
 //! How a subject is written down.
 
-use super::{Assignment, Id, Kind, Subject};
+use super::{Assignment, Subject, SubjectId, SubjectKind};
 
 fn read(json: &str) -> Result<Subject, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
@@ -9,7 +9,7 @@ fn read(json: &str) -> Result<Subject, String> {
 #[test]
 fn tenant_and_group_may_stand_alone() {
     let subject = read(r#"{"tenant":"t1","group":"g","client":"app-1","roles":["Level 2"]}"#).unwrap();
-    assert_eq!(subject.kind, Kind::User);
+    assert_eq!(subject.kind, SubjectKind::User);
     assert_eq!(subject.tenants, ["t1".into()]);
     assert_eq!(subject.groups, ["g".into()]);
     assert_eq!(subject.roles, [Assignment::unbound("Level 2")]);
@@ -31,7 +31,7 @@ fn unknown_keys_and_doubled_keys_are_refused() {
 
 #[test]
 fn an_id_splits_at_its_first_slash() {
-    assert_eq!(Id::parse("hospital/a/b").to_string(), "hospital/a/b");
-    assert_eq!(&*Id::parse("hospital/a/b").name, "a/b");
-    assert_eq!(&*Id::parse("smith").source, "");
+    assert_eq!(SubjectId::parse("hospital/a/b").to_string(), "hospital/a/b");
+    assert_eq!(&*SubjectId::parse("hospital/a/b").name, "a/b");
+    assert_eq!(&*SubjectId::parse("smith").source, "");
 }

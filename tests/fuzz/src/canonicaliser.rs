@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use portcullis::document::Sources;
 use portcullis::policy::{self, Snapshot};
-use portcullis::request::{CanonicalPath, Dialect, Headers, Overrides, RawRequest, read};
+use portcullis::request::{CanonicalPath, Dialect, HeaderView, OverrideMode, RawRequest, read};
 
 const ROUTES: &str = "
 routes:
@@ -38,14 +38,14 @@ pub fn run(data: &[u8]) {
     let headers: Vec<(&str, &str)> =
         texts.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect();
     let overrides = match overrides % 3 {
-        0 => Overrides::Reject,
-        1 => Overrides::Strip,
-        _ => Overrides::Evaluate,
+        0 => OverrideMode::Reject,
+        1 => OverrideMode::Strip,
+        _ => OverrideMode::Evaluate,
     };
     let Some((dialect, policy)) = POLICIES.get(usize::from(*chosen) % POLICIES.len()) else { return };
     let raw = RawRequest { method: "GET", target, host, headers: &Fields(headers) };
     let Ok(request) = read(&raw, *dialect, overrides) else { return };
-    assert!(overrides == Overrides::Evaluate || request.overrides.is_empty(), "an override is left");
+    assert!(overrides == OverrideMode::Evaluate || request.overrides.is_empty(), "an override is left");
 
     let text = request.path.as_str();
     has_one_spelling(text, request.path.has_encoded_slash());
@@ -77,7 +77,7 @@ pub fn run(data: &[u8]) {
 /// Fields: header fields that were cut out of the fuzzer's bytes.
 struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
-impl Headers for Fields<'_> {
+impl HeaderView for Fields<'_> {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
         self.0.iter().for_each(|(name, value)| see(name, value.as_bytes()));
     }

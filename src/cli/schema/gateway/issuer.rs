@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::spelling::{bytes, file_name, header_name, lasting, secret, size};
 use crate::cli::schema::shape::{Shape, any, flag, list, matching, number, record, text, texts, word};
-use crate::vocabulary::Kind;
+use crate::vocabulary::SubjectKind;
 
 pub(super) fn issuer() -> Shape {
     record([
@@ -185,7 +185,7 @@ pub(super) fn certificate_source() -> Shape {
 }
 
 fn may_claim() -> Shape {
-    let kinds = list(word([Kind::User, Kind::Service].map(Kind::word)));
+    let kinds = list(word([SubjectKind::User, SubjectKind::Service].map(SubjectKind::word)));
     record([
         ("roles", texts().distinct().says("The roles that count; with this key claimed permissions are ignored too")),
         ("tenants", texts().distinct().says("The tenants that count")),

@@ -7,7 +7,7 @@ use crate::vocabulary::{Assignment, Proof, Subject};
 const NOW: Timestamp = Timestamp(1_795_360_000);
 
 fn entry(id: &str) -> Entry {
-    let subject = Subject { proof: Proof::ApiKey, kind: Kind::User, ..Subject::default() };
+    let subject = Subject { proof: Proof::ApiKey, kind: SubjectKind::User, ..Subject::default() };
     let digest = SecretDigest::of(b"s");
     Entry { id: id.into(), digest, subject, created: Some(NOW), expires: None, revoked: None, comment: None }
 }
@@ -20,7 +20,7 @@ fn digest() -> String {
 fn a_key_is_added_to_the_empty_file_with_all_that_it_says() {
     let mut full = entry("alice");
     full.subject = Subject {
-        kind: Kind::Service,
+        kind: SubjectKind::Service,
         client: Some("app: 1".into()),
         tenants: vec!["t1".into(), "true".into()],
         roles: vec![Assignment::unbound("Level \"2\""), Assignment::unbound("#x")],

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Code, Finding, Findings, Place};
+use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::policy::import::yaml::LONGEST_NAME;
 use crate::vocabulary::name::folded;
 
@@ -16,7 +16,7 @@ pub(super) struct Parts {
     pub(super) rows: Vec<Row>,
     pub(super) roles: Vec<Role>,
     /// Rows, resources and roles by their names, case and white space apart.
-    known: HashMap<(Sort, String), (usize, Place)>,
+    known: HashMap<(Sort, String), (usize, Span)>,
 }
 
 /// Table: columns under a title.
@@ -38,7 +38,7 @@ pub(super) struct Row {
 pub(super) struct Role {
     pub(super) name: String,
     pub(super) includes: Vec<String>,
-    pub(super) permissions: Vec<(String, Place)>,
+    pub(super) permissions: Vec<(String, Span)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,12 +54,12 @@ impl Parts {
     }
 
     /// The place where a name of this sort was met before.
-    pub(super) fn met(&self, sort: Sort, name: &str) -> Option<Place> {
+    pub(super) fn met(&self, sort: Sort, name: &str) -> Option<Span> {
         self.known.get(&(sort, folded(name))).map(|(_, place)| *place)
     }
 
     /// Adds a column to the table that was added last.
-    pub(super) fn add_resource(&mut self, name: &str, place: Place) {
+    pub(super) fn add_resource(&mut self, name: &str, place: Span) {
         let Some(table) = self.tables.last_mut() else { return };
         self.known.insert((Sort::Resource, folded(name)), (table.resources.len(), place));
         table.resources.push(name.to_owned());
@@ -96,7 +96,7 @@ impl Parts {
         for (name, place) in roles.iter_mut().flat_map(|role| role.permissions.iter_mut()) {
             if tables && self.met(Sort::Row, name).is_none() {
                 let message = format!("no table has a row `{name}`: it is written as one that gives nothing");
-                let finding = Finding::note(Code::UnknownName, Some(*place), message);
+                let finding = Finding::note(FindingCode::UnknownName, Some(*place), message);
                 findings.push(finding.suggest(name, defined.iter().map(String::as_str)));
             }
             let field = Field { text: name.clone(), place: *place };
@@ -126,7 +126,7 @@ impl Row {
 pub(super) fn is_name(field: &Field, findings: &mut Findings) -> bool {
     let fits = field.text.len() <= LONGEST_NAME;
     if !fits {
-        let finding = Finding::error(Code::BadValue, Some(field.place), "this name is too long: left out");
+        let finding = Finding::error(FindingCode::BadValue, Some(field.place), "this name is too long: left out");
         findings.push(finding);
     }
     fits && !field.text.is_empty()
@@ -135,6 +135,6 @@ pub(super) fn is_name(field: &Field, findings: &mut Findings) -> bool {
 fn note_other_spelling(known: &str, name: &Field, findings: &mut Findings) {
     if known != name.text {
         let message = format!("`{}` is taken for `{known}`, from which it differs only in case", name.text);
-        findings.push(Finding::note(Code::DuplicateName, Some(name.place), message));
+        findings.push(Finding::note(FindingCode::DuplicateName, Some(name.place), message));
     }
 }

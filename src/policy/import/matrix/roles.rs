@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::{Code, Finding, Findings, Place};
+use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::policy::import::plural;
 use crate::vocabulary::name::folded;
 
@@ -16,7 +16,7 @@ use super::sheet::{Field, Sheet};
 struct Held {
     all: BTreeSet<String>,
     /// What is inherited, by the role that it comes from.
-    inherited: BTreeMap<String, Vec<(String, Place)>>,
+    inherited: BTreeMap<String, Vec<(String, Span)>>,
 }
 
 /// Reads a table of roles and their permissions, and says what was understood.
@@ -30,7 +30,11 @@ pub(super) fn roles(sheet: &Sheet, shape: &Shape, parts: &mut Parts, findings: &
             (line.get(role), line.get(permission), blank(line.get(role)) || blank(line.get(permission)))
         else {
             let place = line.iter().find(|field| !field.text.is_empty()).map(|field| field.place);
-            findings.push(Finding::error(Code::MissingKey, place, "this line lacks a role or a permission: left out"));
+            findings.push(Finding::error(
+                FindingCode::MissingKey,
+                place,
+                "this line lacks a role or a permission: left out",
+            ));
             continue;
         };
         if !is_name(name, findings) || !is_name(row, findings) {
@@ -46,7 +50,7 @@ pub(super) fn roles(sheet: &Sheet, shape: &Shape, parts: &mut Parts, findings: &
         };
         if !held.all.insert(folded(&row.text)) {
             let message = format!("`{}` has `{}` already", role.name, row.text);
-            findings.push(Finding::note(Code::DuplicateName, Some(row.place), message));
+            findings.push(Finding::note(FindingCode::DuplicateName, Some(row.place), message));
             continue;
         }
         let from = source.and_then(|at| line.get(at)).and_then(|field| field.text.strip_prefix("inherited:"));
@@ -86,7 +90,7 @@ fn include(held: &[(Field, Held)], parts: &mut Parts, findings: &mut Findings) -
                 _ => {
                     let place = rows.first().map(|(_, place)| *place);
                     let message = format!("what `{}` inherits is not what `{from}` has: written row by row", name.text);
-                    findings.push(Finding::note(Code::UnknownName, place, message));
+                    findings.push(Finding::note(FindingCode::UnknownName, place, message));
                     role.permissions.extend(rows.iter().cloned());
                 }
             }

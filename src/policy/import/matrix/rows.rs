@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::import::plural;
 use crate::vocabulary::name::folded;
 
@@ -27,7 +27,7 @@ pub(super) fn wide(
         let Some((name, cells)) = line.split_first() else { continue };
         if name.text.is_empty() {
             let place = cells.iter().find(|cell| !cell.text.is_empty()).map(|cell| cell.place);
-            findings.push(Finding::error(Code::MissingKey, place, "this row has no name: left out"));
+            findings.push(Finding::error(FindingCode::MissingKey, place, "this row has no name: left out"));
             continue;
         }
         if !is_name(name, findings) {
@@ -35,7 +35,7 @@ pub(super) fn wide(
         }
         if rows.contains(&folded(&name.text)) {
             let message = format!("a row `{}` stands in this table already: left out", name.text);
-            findings.push(Finding::error(Code::DuplicateName, Some(name.place), message));
+            findings.push(Finding::error(FindingCode::DuplicateName, Some(name.place), message));
             continue;
         }
         rows.push(folded(&name.text));
@@ -49,7 +49,7 @@ pub(super) fn wide(
                 }
                 None => {
                     let message = format!("`{}` stands in a column without a resource: left out", cell.text);
-                    findings.push(Finding::error(Code::UnknownName, Some(cell.place), message));
+                    findings.push(Finding::error(FindingCode::UnknownName, Some(cell.place), message));
                 }
             }
         }
@@ -85,11 +85,11 @@ pub(super) fn cells(
     for line in lines() {
         let (Some(name), Some(resources)) = (line.get(permission), line.get(resource)) else {
             let place = line.first().map(|field| field.place);
-            findings.push(Finding::error(Code::MissingKey, place, "this line is too short: left out"));
+            findings.push(Finding::error(FindingCode::MissingKey, place, "this line is too short: left out"));
             continue;
         };
         if name.text.is_empty() || !is_name(name, findings) || !is_name(resources, findings) {
-            let finding = Finding::error(Code::MissingKey, Some(name.place), "this line lacks a name: left out");
+            let finding = Finding::error(FindingCode::MissingKey, Some(name.place), "this line lacks a name: left out");
             findings.push(finding);
             continue;
         }
@@ -101,7 +101,7 @@ pub(super) fn cells(
         let identity = (folded(&own), folded(&name.text));
         if *meant.entry(folded(&text)).or_insert_with(|| identity.clone()) != identity {
             let message = format!("another permission would be called `{text}` too: left out");
-            findings.push(Finding::error(Code::DuplicateName, Some(name.place), message));
+            findings.push(Finding::error(FindingCode::DuplicateName, Some(name.place), message));
             continue;
         }
         let letters = line.get(operations).and_then(|cell| given(cell, findings));
@@ -131,7 +131,7 @@ pub(super) fn note_unread_columns(sheet: &Sheet, shape: &Shape, used: &[Option<u
         let lines = sheet.lines.iter().skip(shape.header() + 1).filter_map(|line| line.get(at));
         let filled = lines.filter(|field| !field.text.is_empty()).count();
         let message = format!("the column `{}` is not read, which says something {filled} times", head.text);
-        findings.push(Finding::note(Code::UnknownKey, Some(head.place), message));
+        findings.push(Finding::note(FindingCode::UnknownKey, Some(head.place), message));
     }
 }
 
@@ -142,7 +142,7 @@ fn column<'s>(head: &'s Field, parts: &mut Parts, findings: &mut Findings) -> Op
     }
     if let Some(first) = parts.met(Sort::Resource, &head.text) {
         let message = format!("a column `{}` was there already: left out", head.text);
-        findings.push(Finding::error(Code::DuplicateName, Some(head.place), message).also(first, "the first"));
+        findings.push(Finding::error(FindingCode::DuplicateName, Some(head.place), message).also(first, "the first"));
         return None;
     }
     parts.add_resource(&head.text, head.place);
@@ -155,13 +155,14 @@ fn given(cell: &Field, findings: &mut Findings) -> Option<Given> {
         Ok(given) if given.operations.is_empty() => None,
         Ok(given) => {
             if given.approval {
-                let finding = Finding::note(Code::UnknownKey, Some(cell.place), "approval is for a gate to ask for");
+                let finding =
+                    Finding::note(FindingCode::UnknownKey, Some(cell.place), "approval is for a gate to ask for");
                 findings.push(finding.help("the end of what was written shows one"));
             }
             Some(given)
         }
         Err(why) => {
-            let finding = Finding::error(Code::BadValue, Some(cell.place), format!("{why}: left out"));
+            let finding = Finding::error(FindingCode::BadValue, Some(cell.place), format!("{why}: left out"));
             findings.push(finding.help("write letters such as R or CRUD, or words such as `check-in`"));
             None
         }

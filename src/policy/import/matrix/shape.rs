@@ -1,6 +1,6 @@
 //! Shape: what a sheet's lines are, as its header and its first cells tell.
 
-use crate::document::{Code, Finding, Findings};
+use crate::document::{Finding, FindingCode, Findings};
 use crate::vocabulary::name::folded;
 
 use super::cell;
@@ -29,18 +29,22 @@ pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<Shape> {
     let header = sheet.lines.iter().position(|line| filled(line) > 1);
     let first = sheet.lines.first()?.first()?;
     let Some((header, heads)) = header.and_then(|at| Some((at, sheet.lines.get(at)?))) else {
-        let finding = Finding::error(Code::BadValue, Some(first.place), "no line of this table has two columns");
+        let finding = Finding::error(FindingCode::BadValue, Some(first.place), "no line of this table has two columns");
         findings.push(finding.help("save it with commas, semicolons or tabs between the columns"));
         return None;
     };
     if header > 0 {
-        findings.push(Finding::note(Code::UnknownKey, Some(first.place), "what stands above the header is not read"));
+        findings.push(Finding::note(
+            FindingCode::UnknownKey,
+            Some(first.place),
+            "what stands above the header is not read",
+        ));
     }
     let names: Vec<String> = heads.iter().map(|field| folded(&field.text)).collect();
     let find = |known: &[&str]| names.iter().position(|name| known.contains(&name.as_str()));
     if find(&["method", "verb"]).is_some() && find(&["path", "url", "route"]).is_some() {
         let place = heads.first().map(|field| field.place);
-        let finding = Finding::error(Code::BadValue, place, "this table lists requests, not permissions");
+        let finding = Finding::error(FindingCode::BadValue, place, "this table lists requests, not permissions");
         findings.push(finding.help("write its lines under `routes:`, or import the API's OpenAPI document"));
         return None;
     }

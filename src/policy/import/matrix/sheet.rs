@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
-use crate::document::{Code, Finding, Findings, Place};
+use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::policy::import::yaml::one_line;
 
 /// Sheet: the lines of a table that hold something.
@@ -18,7 +18,7 @@ pub(super) struct Sheet {
 #[derive(Debug, Clone)]
 pub(super) struct Field {
     pub(super) text: String,
-    pub(super) place: Place,
+    pub(super) place: Span,
 }
 
 const DELIMITERS: [(u8, &str); 4] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
@@ -32,7 +32,7 @@ const SAMPLE: usize = 64 * 1024;
 impl Sheet {
     /// The sheet in `text`; a finding where there is none.
     pub(super) fn read(file: u32, text: &str, findings: &mut Findings) -> Option<Self> {
-        let refuse = |place: Option<Place>, message: &str| Finding::error(Code::BadValue, place, message);
+        let refuse = |place: Option<Span>, message: &str| Finding::error(FindingCode::BadValue, place, message);
         // Excel writes and reads a first line that names the delimiter.
         let named = text.lines().next().and_then(|line| line.strip_prefix("sep=")).and_then(|rest| rest.bytes().next());
         let skipped = if named.is_some() { text.find('\n').map_or(text.len(), |at| at + 1) } else { 0 };
@@ -60,7 +60,7 @@ impl Sheet {
         lines.push(line);
         lines.retain(|line| line.iter().any(|field| !field.text.is_empty()));
         if lines.is_empty() {
-            findings.push(refuse(Some(Place { file, start: 0, end: 0 }), "the table is empty"));
+            findings.push(refuse(Some(Span { file, start: 0, end: 0 }), "the table is empty"));
             return None;
         }
         Some(Self { delimiter, lines })
@@ -103,7 +103,7 @@ struct Fields<'t> {
     at: usize,
     delimiter: u8,
     reader: Reader,
-    open_quote: Option<Place>,
+    open_quote: Option<Span>,
 }
 
 impl<'t> Fields<'t> {
@@ -136,16 +136,16 @@ impl<'t> Fields<'t> {
     }
 
     /// Where the field that began at `start` stands, without what parts it from others.
-    fn place(&mut self, start: usize) -> Place {
+    fn place(&mut self, start: usize) -> Span {
         let raw = self.text.get(start..self.at).unwrap_or_default();
         let from = start + (raw.len() - raw.trim_start_matches(['\r', '\n']).len());
         let raw = self.text.get(from..self.at).unwrap_or_default().trim_end_matches(['\r', '\n']);
         let ends_early = self.at < self.text.len();
         let raw = raw.strip_suffix(char::from(self.delimiter)).unwrap_or(raw);
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let place = Place { file: self.file, start: offset(from), end: offset(from + raw.len()) };
+        let place = Span { file: self.file, start: offset(from), end: offset(from + raw.len()) };
         if !ends_early && raw.starts_with('"') && (raw.len() == 1 || !raw.trim_end().ends_with('"')) {
-            self.open_quote = Some(Place { end: place.start.saturating_add(1), ..place });
+            self.open_quote = Some(Span { end: place.start.saturating_add(1), ..place });
         }
         place
     }

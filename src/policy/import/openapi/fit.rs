@@ -1,6 +1,6 @@
 //! A document's path as a template of the policy language, or why it cannot be one.
 
-use crate::document::{Code, Finding, Place};
+use crate::document::{Finding, FindingCode, Span};
 use crate::policy::import::yaml::LONGEST_NAME;
 use crate::policy::source::Written;
 use crate::policy::template::Template;
@@ -15,8 +15,8 @@ pub(super) struct Fitted {
 }
 
 /// The template for `path`; parameters get names that the policy language allows.
-pub(super) fn path(path: &str, place: Place) -> Result<Fitted, Box<Finding>> {
-    let bad = |message: String| Box::new(Finding::error(Code::BadRoute, Some(place), message));
+pub(super) fn path(path: &str, place: Span) -> Result<Fitted, Box<Finding>> {
+    let bad = |message: String| Box::new(Finding::error(FindingCode::BadRoute, Some(place), message));
     if path.len() > LONGEST_NAME {
         return Err(bad("the path is longer than a route can be".to_owned()));
     }

@@ -1,6 +1,6 @@
 //! An OpenAPI or Swagger document as far as a policy cares: its operations, each with its whole path.
 
-use crate::document::{Code, Finding, Findings, Node, Place, Value};
+use crate::document::{Finding, FindingCode, Findings, Node, Span, Value};
 use crate::policy::import::tree::{child, entries, items, text};
 
 use super::base;
@@ -19,7 +19,7 @@ pub(super) struct Described<'n> {
     pub(super) base: String,
     pub(super) path: &'n str,
     pub(super) method: String,
-    pub(super) place: Place,
+    pub(super) place: Span,
     /// Whether its path lists GET too.
     pub(super) beside_get: bool,
     pub(super) tags: Vec<&'n str>,
@@ -27,7 +27,7 @@ pub(super) struct Described<'n> {
     pub(super) open: bool,
     pub(super) deprecated: bool,
     /// Extensions that seem to be about permissions.
-    pub(super) extensions: Vec<(&'n str, Place)>,
+    pub(super) extensions: Vec<(&'n str, Span)>,
 }
 
 impl Described<'_> {
@@ -55,7 +55,11 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
     let reader = Reader { root, fixed: base.map(base::normal), base: base.map_or_else(own, base::normal) };
     for (key, what) in [("webhooks", "requests that the API sends"), ("x-ms-paths", "an extension")] {
         if let Some(node) = child(root, key) {
-            findings.push(Finding::note(Code::UnknownKey, Some(node.place), format!("`{key}` is {what}: not read")));
+            findings.push(Finding::note(
+                FindingCode::UnknownKey,
+                Some(node.place),
+                format!("`{key}` is {what}: not read"),
+            ));
         }
     }
     let mut operations = Vec::new();
@@ -72,9 +76,11 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
         }
         Some(paths) => {
             let message = format!("`paths` is a map, not {}", paths.value.sort());
-            findings.push(Finding::error(Code::WrongSort, Some(paths.place), message));
+            findings.push(Finding::error(FindingCode::WrongSort, Some(paths.place), message));
         }
-        None => findings.push(Finding::error(Code::MissingKey, Some(begin(root)), "the document has no `paths`")),
+        None => {
+            findings.push(Finding::error(FindingCode::MissingKey, Some(begin(root)), "the document has no `paths`"))
+        }
     }
     let mut bases: Vec<String> = Vec::new();
     for operation in &operations {
@@ -94,12 +100,13 @@ fn check_version(root: &Node, findings: &mut Findings) -> Option<()> {
         (None, Some(version)) if version.starts_with("2.") => Some(()),
         (Some(other), _) | (None, Some(other)) => {
             let message = format!("version `{other}` of the document's format is not read");
-            findings
-                .push(Finding::error(Code::BadValue, Some(begin(root)), message).help("OpenAPI 3 and Swagger 2.0 are"));
+            findings.push(
+                Finding::error(FindingCode::BadValue, Some(begin(root)), message).help("OpenAPI 3 and Swagger 2.0 are"),
+            );
             None
         }
         (None, None) => {
-            let finding = Finding::error(Code::MissingKey, Some(begin(root)), "this is no OpenAPI document");
+            let finding = Finding::error(FindingCode::MissingKey, Some(begin(root)), "this is no OpenAPI document");
             findings.push(finding.help("one begins with `openapi: 3.…` or `swagger: \"2.0\"`"));
             None
         }
@@ -114,7 +121,7 @@ struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    fn path(&self, path: &'n str, place: Place, item: &'n Node, findings: &mut Findings) -> Vec<Described<'n>> {
+    fn path(&self, path: &'n str, place: Span, item: &'n Node, findings: &mut Findings) -> Vec<Described<'n>> {
         let parts = self.resolve(item, findings);
         let base = self.nearer(parts.iter().copied(), &self.base);
         let mut found: Vec<Described<'n>> = Vec::new();
@@ -126,7 +133,7 @@ impl<'n> Reader<'n> {
             }
             if !matches!(operation.value, Value::Map(_)) {
                 let message = format!("`{method} {path}` is a map, not {}", operation.value.sort());
-                findings.push(Finding::error(Code::WrongSort, Some(key.place), message));
+                findings.push(Finding::error(FindingCode::WrongSort, Some(key.place), message));
                 continue;
             }
             let tags = child(operation, "tags").and_then(items).unwrap_or_default();
@@ -144,7 +151,7 @@ impl<'n> Reader<'n> {
         }
         if found.is_empty() {
             let message = format!("`{path}` has no method that is read");
-            findings.push(Finding::note(Code::EmptyValue, Some(place), message));
+            findings.push(Finding::note(FindingCode::EmptyValue, Some(place), message));
         }
         let gets = found.iter().any(|operation| operation.method == "GET");
         found.iter_mut().for_each(|operation| operation.beside_get = gets);
@@ -162,7 +169,7 @@ impl<'n> Reader<'n> {
         let mut parts = vec![item];
         while let Some(reference) = parts.last().and_then(|last| child(last, "$ref")) {
             let mut refuse = |message: String| {
-                findings.push(Finding::error(Code::UnknownName, Some(reference.place), message));
+                findings.push(Finding::error(FindingCode::UnknownName, Some(reference.place), message));
             };
             let Some(pointer) = text(reference) else {
                 refuse("`$ref` is a text".to_owned());
@@ -208,7 +215,7 @@ impl<'n> Reader<'n> {
     }
 }
 
-fn extensions(operation: &Node) -> Vec<(&str, Place)> {
+fn extensions(operation: &Node) -> Vec<(&str, Span)> {
     let named = entries(operation).iter().filter_map(|(key, _)| Some((text(key)?, key.place)));
     named
         .filter(|(name, _)| {
@@ -238,6 +245,6 @@ fn unescape(part: &str) -> String {
     String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
 }
 
-fn begin(root: &Node) -> Place {
-    Place { end: root.place.start.saturating_add(1), ..root.place }
+fn begin(root: &Node) -> Span {
+    Span { end: root.place.start.saturating_add(1), ..root.place }
 }

@@ -1,13 +1,13 @@
 //! Tally: what is said once, however often it is met.
 
-use crate::document::{Code, Finding, Findings, Place};
+use crate::document::{Finding, FindingCode, Findings, Span};
 
 /// Tally: each note with its first place, and how often it was met.
 #[derive(Default)]
-pub(super) struct Tally(Vec<(String, Place, usize)>);
+pub(super) struct Tally(Vec<(String, Span, usize)>);
 
 impl Tally {
-    pub(super) fn count(&mut self, message: String, place: Place) {
+    pub(super) fn count(&mut self, message: String, place: Span) {
         match self.0.iter_mut().find(|(known, ..)| *known == message) {
             Some((.., count)) => *count += 1,
             None => self.0.push((message, place, 1)),
@@ -17,7 +17,7 @@ impl Tally {
     pub(super) fn report(self, findings: &mut Findings) {
         for (message, place, count) in self.0 {
             let times = if count == 1 { String::new() } else { format!(" (in {count} places)") };
-            findings.push(Finding::note(Code::UnknownKey, Some(place), format!("{message}{times}")));
+            findings.push(Finding::note(FindingCode::UnknownKey, Some(place), format!("{message}{times}")));
         }
     }
 }

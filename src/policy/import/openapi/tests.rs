@@ -276,8 +276,9 @@ fn whatever_can_be_a_route_loads() {
                 sources.add("imported.yaml", policy);
                 let loaded = crate::policy::load(&sources, None);
                 // `/a/` beside a catch-all is one path to some servers: only the whole policy can tell.
-                let confused =
-                    |finding: &&Finding| finding.code != Code::Unreachable && finding.severity == Severity::Error;
+                let confused = |finding: &&Finding| {
+                    finding.code != FindingCode::Unreachable && finding.severity == Severity::Error
+                };
                 let errors: Vec<_> = loaded.findings.sorted().into_iter().filter(confused).collect();
                 prop_assert!(errors.is_empty(), "{errors:?}\n{policy}");
             }

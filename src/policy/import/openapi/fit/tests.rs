@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PLACE: Place = Place { file: 0, start: 0, end: 0 };
+const PLACE: Span = Span { file: 0, start: 0, end: 0 };
 
 #[test]
 fn parameters_get_names_that_a_route_may_have() {
