@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion};
 use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
 use portcullis::document::{Sources, report};
-use portcullis::policy::{self, Placed, Snapshot};
+use portcullis::policy::{self, RouteMatch, Snapshot};
 use portcullis::request::{CanonicalPath, OverrideMode, RawRequest, read};
 use portcullis::vocabulary::{RequestFacts, Subject, Timestamp};
 
@@ -172,7 +172,7 @@ fn large(criterion: &mut Criterion, size: Size) {
         .collect();
     let paths: Vec<(&Subject, CanonicalPath<'_>)> =
         asked.iter().map(|(subject, target)| (subject, path(target, &policy))).collect();
-    let placed: Vec<(&Subject, Placed<'_>)> =
+    let placed: Vec<(&Subject, RouteMatch<'_>)> =
         paths.iter().map(|(subject, path)| (*subject, place(&policy, "GET", path))).collect();
     let permits = placed.iter().filter(|(subject, placed)| judge(&policy, placed, subject).is_permit()).count();
     assert!((1..placed.len()).contains(&permits), "the questions are all answered alike");
@@ -249,11 +249,11 @@ fn path<'t>(target: &'t str, policy: &Snapshot) -> CanonicalPath<'t> {
     CanonicalPath::read(target.as_bytes(), policy.model.dialect).unwrap_or_else(|error| panic!("{target}: {error:?}"))
 }
 
-fn place<'r>(policy: &'r Snapshot, method: &str, path: &'r CanonicalPath<'_>) -> Placed<'r> {
+fn place<'r>(policy: &'r Snapshot, method: &str, path: &'r CanonicalPath<'_>) -> RouteMatch<'r> {
     policy.routes.place(method, path, None).unwrap_or_else(|error| panic!("{}: {error:?}", path.as_str()))
 }
 
-fn judge(policy: &Snapshot, placed: &Placed<'_>, subject: &Subject) -> Decision {
+fn judge(policy: &Snapshot, placed: &RouteMatch<'_>, subject: &Subject) -> Decision {
     // No approval is stored beside the policy; an empty set owns no memory.
     let approvals = ApprovalSet::default();
     let facts = RequestFacts { method: "GET", path: "/", address: None };

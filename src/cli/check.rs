@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::document::{Finding, FindingCode, Findings, Sources, report};
 use crate::edge::tls::{Tls, TlsPlan};
 use crate::policy::routes::Route;
-use crate::policy::{self, Loaded, Snapshot, locked};
+use crate::policy::{self, LoadResult, Snapshot, locked};
 use crate::reload::{api_keys, cases, client_certs, file};
 use crate::settings::{self, AuditTo, Settings};
 use crate::vocabulary::AuditMode;
@@ -115,7 +115,7 @@ fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapsho
         Ok(sources) => sources,
         Err(finding) => return unreadable(finding),
     };
-    let Loaded { snapshot, mut findings } = policy::load(&sources, issuers);
+    let LoadResult { snapshot, mut findings } = policy::load(&sources, issuers);
     if let Some(candidate) = snapshot {
         if let Some(live) = live {
             findings.extend(locked::changes(live, &candidate));

@@ -15,8 +15,8 @@ use crate::decision::remedy::remedies;
 use crate::decision::stated::{Asked, answer};
 use crate::decision::{Reason, Stage, Step, Witness};
 use crate::document::Sources;
-use crate::policy::amend::Change;
-use crate::policy::outline::Outline;
+use crate::policy::amend::PolicyEdit;
+use crate::policy::outline::PolicyOutline;
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{CellId, Scope, Subject, Timestamp};
 
@@ -98,7 +98,7 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Troub
     let host = args.host.as_deref();
     let stage = args.answered_as.as_deref().map_or(Stage::Request, |answer| Stage::Answer(Some(answer)));
     let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host, stage };
-    let (now, outline) = (now(), Outline::read(&sources));
+    let (now, outline) = (now(), PolicyOutline::read(&sources));
     let mut account = answer(&policy, asked, now, &mut Recorder::default(), |road, seen| {
         account::of(&policy, &outline, &sources, asked, road, seen)
     });
@@ -116,13 +116,13 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Troub
 /// What would permit; nothing for a permit.
 fn changes(
     policy: &Snapshot,
-    outline: &Outline,
+    outline: &PolicyOutline,
     sources: &Sources,
     asked: Asked<'_>,
     now: Timestamp,
 ) -> Vec<account::Changes> {
-    let place = |change: &Change| Some(sources.locate(outline.place_of(change)?)?.to_string());
-    let step = |change: &Change| account::Step { text: change.to_string(), place: place(change) };
+    let place = |change: &PolicyEdit| Some(sources.locate(outline.place_of(change)?)?.to_string());
+    let step = |change: &PolicyEdit| account::Step { text: change.to_string(), place: place(change) };
     let found = remedies(outline, policy, asked, now).into_iter();
     found.map(|one| account::Changes { steps: one.changes.iter().map(step).collect(), opens: one.opens }).collect()
 }

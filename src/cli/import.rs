@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use crate::document::{Sources, report};
-use crate::policy::import::Imported;
+use crate::policy::import::ImportResult;
 
 use super::exit::{Exit, Trouble, print};
 
@@ -56,7 +56,7 @@ pub(super) fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -
 
 /// Writes what was imported, and says on `err` what was understood and what was not.
 fn finish(
-    imported: &Imported,
+    imported: &ImportResult,
     sources: &Sources,
     to: &To,
     out: &mut dyn Write,

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::decision::who::{Holder, Passage, Who, holders, needs};
-use crate::policy::{Placed, Snapshot, Unplaced};
+use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{OverrideMode, RawRequest, read};
 use crate::vocabulary::{CellId, Cells};
 
@@ -118,7 +118,7 @@ pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method: &args.method, target: args.target.as_bytes(), host: None, headers: &headers };
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
-    let request = request.as_ref().map_err(|rejected| Unplaced::Rejected(*rejected));
+    let request = request.as_ref().map_err(|rejected| NoMatch::Rejected(*rejected));
     let placed = request.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let census = census(&policy, args, placed.as_ref().map_err(|unplaced| *unplaced));
     let exit = if census.public || !census.may.is_empty() { Exit::Done } else { Exit::Refused };
@@ -131,12 +131,12 @@ pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -
     print(out, &printed, exit)
 }
 
-fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&Placed<'_>, Unplaced>) -> Census {
+fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, NoMatch>) -> Census {
     let refused = match placed {
         Ok(placed) => (*placed.access.cells == Cells::Nobody).then(|| "nobody".to_owned()),
-        Err(Unplaced::Rejected(rejected)) => Some(format!("bad-request ({})", rejected.code())),
-        Err(Unplaced::NoRoute) => Some("no-route".to_owned()),
-        Err(Unplaced::NoMethod(_)) => Some("no-method".to_owned()),
+        Err(NoMatch::Rejected(rejected)) => Some(format!("bad-request ({})", rejected.code())),
+        Err(NoMatch::NoRoute) => Some("no-route".to_owned()),
+        Err(NoMatch::NoMethod(_)) => Some("no-method".to_owned()),
     };
     let mut census = Census {
         policy: policy.version.name.to_string(),
@@ -172,7 +172,7 @@ fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&Placed<'_>, Unpl
 /// Told: ids become names here.
 struct Told<'a> {
     policy: &'a Snapshot,
-    placed: &'a Placed<'a>,
+    placed: &'a RouteMatch<'a>,
 }
 
 impl Told<'_> {

@@ -1,6 +1,6 @@
 //! Approvals: what opens a gate, for whom.
 
-use crate::policy::model::{Approval, Key};
+use crate::policy::model::{Approval, ApprovalKey};
 use crate::vocabulary::{Scope, Subject, Timestamp};
 
 /// ApprovalSet: the approvals that are stored beside the policy.
@@ -53,12 +53,12 @@ impl ApprovalSet {
 }
 
 impl Keys<'_> {
-    fn is(&self, key: Key, value: &str) -> bool {
+    fn is(&self, key: ApprovalKey, value: &str) -> bool {
         let source = self.subject.id.as_ref().map_or("", |id| &*id.source);
         match key {
-            Key::Client => self.subject.client.as_deref().is_some_and(|client| is_named(value, source, client)),
-            Key::Caller => self.subject.id.as_ref().is_some_and(|id| is_named(value, source, &id.name)),
-            Key::Scope(at) => self.scope.get(usize::from(at)).and_then(Option::as_deref) == Some(value),
+            ApprovalKey::Client => self.subject.client.as_deref().is_some_and(|client| is_named(value, source, client)),
+            ApprovalKey::Caller => self.subject.id.as_ref().is_some_and(|id| is_named(value, source, &id.name)),
+            ApprovalKey::Scope(at) => self.scope.get(usize::from(at)).and_then(Option::as_deref) == Some(value),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use crate::policy::RowId;
-use crate::policy::model::{By, Gate};
-use crate::policy::standing::{Held, fits};
+use crate::policy::entitlements::{RowBits, fits};
+use crate::policy::model::{Gate, GateOpener};
 use crate::vocabulary::{CellId, MediaTypeCells, RouteId};
 
 use super::approval::Keys;
@@ -190,10 +190,10 @@ impl<'a> Judge<'a> {
         })
     }
 
-    fn held(&self, word: usize) -> Held {
+    fn held(&self, word: usize) -> RowBits {
         if self.every_row {
             let all = self.seat.policy.standings.every_row().get(word).copied().unwrap_or(0);
-            return Held { held: all, given: all, conditional: all, anywhere: all };
+            return RowBits { held: all, given: all, conditional: all, anywhere: all };
         }
         self.seat.standing.word(word, self.seat.scope, self.seat.across)
     }
@@ -223,12 +223,12 @@ impl<'a> Judge<'a> {
 
     fn opens(&self, at: usize, gate: &Gate) -> bool {
         match &gate.by {
-            By::Approval(approval) => {
+            GateOpener::Approval(approval) => {
                 let keys = Keys { subject: self.seat.subject, scope: self.seat.scope };
                 self.seat.approvals.opens(&gate.name, approval, &keys, self.seat.now)
             }
-            By::Condition(condition) => (self.seat.holds)(*condition),
-            By::Feature => self.has_feature(at),
+            GateOpener::Condition(condition) => (self.seat.holds)(*condition),
+            GateOpener::Feature => self.has_feature(at),
         }
     }
 

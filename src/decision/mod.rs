@@ -22,9 +22,9 @@ pub use verdict::{Decision, Permit, Refusal};
 pub use witness::{Silent, Step, Uses, Witness};
 
 use crate::identity::IdentityError;
-use crate::policy::condition::{Circumstances, ConditionId};
-use crate::policy::standing::Standing;
-use crate::policy::{Snapshot, Unplaced};
+use crate::policy::condition::{ConditionContext, ConditionId};
+use crate::policy::entitlements::Entitlements;
+use crate::policy::{NoMatch, Snapshot};
 use crate::request::RejectedRequest;
 use crate::vocabulary::{Access, Cells, RequestFacts, Scope, Subject, SubjectKind, Timestamp, access::MAX_SCOPES};
 
@@ -34,7 +34,7 @@ use verdict::Obligations;
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// What the request would do, or why that is not known.
-    pub access: Result<&'a Access<'a>, Unplaced>,
+    pub access: Result<&'a Access<'a>, NoMatch>,
     /// Who asks, or why that is not known.
     pub subject: Result<&'a Subject, IdentityError>,
     /// What conditions may know besides.
@@ -69,7 +69,7 @@ pub fn decide_watched<W: Witness>(
     witness: &mut W,
 ) -> Decision {
     let Question { access, subject, facts, stage } = question;
-    if let Err(Unplaced::Rejected(rejected)) = access
+    if let Err(NoMatch::Rejected(rejected)) = access
         && !depends_on_routes(rejected)
     {
         return Decision::refuse(Reason::BadRequest(rejected));
@@ -87,9 +87,9 @@ pub fn decide_watched<W: Witness>(
     }
     let access = match access {
         Ok(access) => access,
-        Err(Unplaced::Rejected(rejected)) => return Decision::refuse(Reason::BadRequest(rejected)),
-        Err(Unplaced::NoRoute) => return Decision::refuse(Reason::NoRoute),
-        Err(Unplaced::NoMethod(_)) => return Decision::refuse(Reason::NoMethod),
+        Err(NoMatch::Rejected(rejected)) => return Decision::refuse(Reason::BadRequest(rejected)),
+        Err(NoMatch::NoRoute) => return Decision::refuse(Reason::NoRoute),
+        Err(NoMatch::NoMethod(_)) => return Decision::refuse(Reason::NoMethod),
     };
     if *access.cells == Cells::Nobody {
         return Decision::refuse(Reason::Nobody);
@@ -97,7 +97,7 @@ pub fn decide_watched<W: Witness>(
     let first = policy.telling(access.cells.ids());
     let standing = policy.standings.of(subject);
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
-        let at = Circumstances { now, subject, facts, scope, standing: &standing, policy };
+        let at = ConditionContext { now, subject, facts, scope, standing: &standing, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&at))
     };
     let Some(method) = policy.routes.method(access.route, access.method) else {
@@ -134,7 +134,7 @@ fn depends_on_routes(rejected: RejectedRequest) -> bool {
 
 /// The scope that a request is decided in: the caller's only tenant where the route has none; `None` where the
 /// route names a tenant that is not one of the caller's.
-pub fn scope_of<'a>(access: &'a Access<'_>, standing: &Standing<'a>, policy: &Snapshot) -> Option<Scope<'a>> {
+pub fn scope_of<'a>(access: &'a Access<'_>, standing: &Entitlements<'a>, policy: &Snapshot) -> Option<Scope<'a>> {
     let mut scope: Scope<'a> = Default::default();
     for ((slot, value), declared) in scope.iter_mut().zip(&access.scope).zip(&policy.model.scopes) {
         *slot = value.as_deref().map(Into::into);

@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-use crate::policy::amend::Change;
+use crate::policy::amend::PolicyEdit;
+use crate::policy::entitlements::fits;
 use crate::policy::grants::rows_of;
-use crate::policy::model::{By, Key, Model, Role};
-use crate::policy::outline::Outline;
-use crate::policy::standing::fits;
+use crate::policy::model::{ApprovalKey, GateOpener, Model, Role};
+use crate::policy::outline::PolicyOutline;
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{CellId, Subject, Timestamp};
 
@@ -18,7 +18,7 @@ use super::{Judge, Reason, Ruling, Seat, Silent};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remedy {
     /// The changes, in the order in which the refusals asked for them.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PolicyEdit>,
     /// How much they open: more cells, or for more people, is more.
     pub opens: u32,
 }
@@ -36,12 +36,12 @@ const TO_SOME: u32 = 3;
 const EACH: u32 = 10;
 
 /// The remedies of a refused question, those that open least first; none for a permit.
-pub fn remedies(outline: &Outline, policy: &Snapshot, asked: Asked<'_>, now: Timestamp) -> Vec<Remedy> {
+pub fn remedies(outline: &PolicyOutline, policy: &Snapshot, asked: Asked<'_>, now: Timestamp) -> Vec<Remedy> {
     let entry = policy.standings.of(asked.subject).entry();
     let user = entry.map(|entry| entry.id()).or_else(|| asked.subject.id.clone()).map(|id| id.to_string());
     let mut found: Vec<Remedy> = Vec::new();
-    let mut seen: BTreeSet<BTreeSet<Change>> = BTreeSet::new();
-    let mut open = BinaryHeap::from([Reverse((0_u32, Vec::<Change>::new()))]);
+    let mut seen: BTreeSet<BTreeSet<PolicyEdit>> = BTreeSet::new();
+    let mut open = BinaryHeap::from([Reverse((0_u32, Vec::<PolicyEdit>::new()))]);
     let mut tries = 0;
     while let Some(Reverse((cost, changes))) = open.pop() {
         let has_all = |remedy: &Remedy| remedy.changes.iter().all(|change| changes.contains(change));
@@ -52,7 +52,7 @@ pub fn remedies(outline: &Outline, policy: &Snapshot, asked: Asked<'_>, now: Tim
             break;
         }
         tries += 1;
-        let amended = match changes.iter().any(Change::is_of_policy) {
+        let amended = match changes.iter().any(PolicyEdit::is_of_policy) {
             true => match outline.amended(&changes, user.as_deref()) {
                 Some(amended) => Some(amended),
                 None => continue,
@@ -74,7 +74,7 @@ pub fn remedies(outline: &Outline, policy: &Snapshot, asked: Asked<'_>, now: Tim
                 for (change, more) in candidates {
                     let mut longer = changes.clone();
                     longer.push(change);
-                    let set: BTreeSet<Change> = longer.iter().cloned().collect();
+                    let set: BTreeSet<PolicyEdit> = longer.iter().cloned().collect();
                     if set.len() == longer.len() && seen.insert(set) {
                         open.push(Reverse((cost + EACH + more, longer)));
                     }
@@ -94,7 +94,7 @@ struct Refused<'a> {
     road: &'a Road<'a>,
 }
 
-type Candidates = Vec<(Change, u32)>;
+type Candidates = Vec<(PolicyEdit, u32)>;
 
 impl Refused<'_> {
     fn candidates(&self) -> Candidates {
@@ -121,26 +121,26 @@ impl Refused<'_> {
     }
 
     /// The condition of the route, where it does not hold.
-    fn route_condition(&self) -> Option<(Change, u32)> {
+    fn route_condition(&self) -> Option<(PolicyEdit, u32)> {
         let placed = self.road.placed.ok()?;
         let when = placed.method.when?;
         let holds = self.road.holds(when, self.policy, self.subject, &placed.access.scope);
         if holds { None } else { self.hold(when) }
     }
 
-    fn hold(&self, when: crate::policy::condition::ConditionId) -> Option<(Change, u32)> {
+    fn hold(&self, when: crate::policy::condition::ConditionId) -> Option<(PolicyEdit, u32)> {
         let condition = self.policy.condition(when)?.text().into();
-        Some((Change::Holds { condition }, TO_SOME))
+        Some((PolicyEdit::Holds { condition }, TO_SOME))
     }
 
-    fn tenant(&self) -> Option<(Change, u32)> {
+    fn tenant(&self) -> Option<(PolicyEdit, u32)> {
         let scopes = self.policy.model.scopes.iter().zip(&self.road.placed.ok()?.access.scope);
         let (_, value) = scopes.into_iter().find(|(scope, value)| scope.caller && value.is_some())?;
         let tenant: Box<str> = value.as_deref()?.into();
         let entry = self.policy.standings.of(self.subject).entry();
         Some(match (entry.and_then(|entry| entry.tenants), self.user) {
-            (Some(_), Some(user)) => (Change::Joined { user: user.into(), tenant }, 0),
-            _ => (Change::ClaimsTenant { tenant }, 0),
+            (Some(_), Some(user)) => (PolicyEdit::Joined { user: user.into(), tenant }, 0),
+            _ => (PolicyEdit::ClaimsTenant { tenant }, 0),
         })
     }
 
@@ -154,8 +154,8 @@ impl Refused<'_> {
         let changes = others.map(|(_, group)| {
             let name = group.name.clone();
             let change = match self.user.filter(|_| by_policy) {
-                Some(user) => Change::Grouped { user: user.into(), group: name },
-                None => Change::ClaimsGroup { group: name },
+                Some(user) => PolicyEdit::Grouped { user: user.into(), group: name },
+                None => PolicyEdit::ClaimsGroup { group: name },
             };
             (change, cells_of(model, group.permissions.iter().copied()))
         });
@@ -163,7 +163,7 @@ impl Refused<'_> {
     }
 
     /// The role, given to the caller in the scope of the request.
-    fn role(&self, role: &Role, seat: Option<&Seat<'_>>) -> Option<(Change, u32)> {
+    fn role(&self, role: &Role, seat: Option<&Seat<'_>>) -> Option<(PolicyEdit, u32)> {
         let model = &self.policy.model;
         let cost = cells_of(model, role.rows());
         let values = match seat {
@@ -183,9 +183,9 @@ impl Refused<'_> {
         let by_policy = role.policy_only || entry.is_some_and(|entry| entry.roles.is_some());
         let name = role.name.clone();
         match (by_policy, self.user) {
-            (true, Some(user)) => Some((Change::Assigned { user: user.into(), role: name, scope }, cost)),
+            (true, Some(user)) => Some((PolicyEdit::Assigned { user: user.into(), role: name, scope }, cost)),
             (true, None) => None,
-            (false, _) => Some((Change::ClaimsRole { role: name, scope, alone: model.one_role }, cost)),
+            (false, _) => Some((PolicyEdit::ClaimsRole { role: name, scope, alone: model.one_role }, cost)),
         }
     }
 
@@ -233,8 +233,8 @@ impl Refused<'_> {
         if let Some(user) = self.user {
             let user: Box<str> = user.into();
             let (change, cost) = match taken {
-                true => (Change::UserKeeps { user, row: name.clone() }, cells),
-                false => (Change::UserGets { user, row: name.clone() }, cells),
+                true => (PolicyEdit::UserKeeps { user, row: name.clone() }, cells),
+                false => (PolicyEdit::UserGets { user, row: name.clone() }, cells),
             };
             if given || !taken {
                 found.push((change, cost));
@@ -243,16 +243,16 @@ impl Refused<'_> {
         if let Some(group) = group {
             let (group, taken) = (group.name.clone(), group.without.contains(&row));
             if given && taken {
-                found.push((Change::GroupKeeps { group, row: name.clone() }, TO_MANY * cells));
+                found.push((PolicyEdit::GroupKeeps { group, row: name.clone() }, TO_MANY * cells));
             } else if !given && !taken {
-                found.push((Change::GroupGets { group, row: name.clone() }, TO_MANY * cells));
+                found.push((PolicyEdit::GroupGets { group, row: name.clone() }, TO_MANY * cells));
             }
         }
         if !given {
             for role in seat.standing.role_names(model) {
                 let locked = model.roles.iter().any(|known| *known.name == *role && known.locked);
                 if !locked {
-                    found.push((Change::RoleGets { role: role.into(), row: name.clone() }, TO_MANY * cells));
+                    found.push((PolicyEdit::RoleGets { role: role.into(), row: name.clone() }, TO_MANY * cells));
                 }
             }
         }
@@ -263,14 +263,14 @@ impl Refused<'_> {
         let model = &self.policy.model;
         let Some(gate) = self.policy.gate(at) else { return };
         match &gate.by {
-            By::Approval(approval) => {
+            GateOpener::Approval(approval) => {
                 let values = approval.keys.iter().map(|key| self.key(*key, seat));
                 if let Some(values) = values.collect::<Option<Vec<_>>>() {
-                    found.push((Change::Approved { gate: gate.name.clone(), values }, TO_SOME));
+                    found.push((PolicyEdit::Approved { gate: gate.name.clone(), values }, TO_SOME));
                 }
             }
-            By::Condition(condition) => found.extend(self.hold(*condition)),
-            By::Feature => {
+            GateOpener::Condition(condition) => found.extend(self.hold(*condition)),
+            GateOpener::Feature => {
                 let lists = |profile: u32| {
                     let profile = usize::try_from(profile).ok().and_then(|at| model.profiles.get(at));
                     profile.is_some_and(|profile| profile.features.iter().any(|known| usize::from(*known) == at))
@@ -280,7 +280,7 @@ impl Refused<'_> {
                 for (number, profile) in (0_u32..).zip(&model.profiles) {
                     let here = profile.within.iter().any(|within| fits(within, seat.scope, seat.across));
                     if !profile.locked && (own == Some(number) || here) {
-                        let change = Change::Listed { profile: profile.name.clone(), feature: gate.name.clone() };
+                        let change = PolicyEdit::Listed { profile: profile.name.clone(), feature: gate.name.clone() };
                         found.push((change, TO_MANY * cells_of(model, gate.closes.iter().copied())));
                     }
                 }
@@ -289,11 +289,11 @@ impl Refused<'_> {
         }
     }
 
-    fn key(&self, key: Key, seat: &Seat<'_>) -> Option<(Box<str>, Box<str>)> {
+    fn key(&self, key: ApprovalKey, seat: &Seat<'_>) -> Option<(Box<str>, Box<str>)> {
         match key {
-            Key::Client => Some(("client".into(), self.subject.client.clone()?)),
-            Key::Caller => Some(("caller".into(), self.subject.id.as_ref()?.to_string().into())),
-            Key::Scope(at) => {
+            ApprovalKey::Client => Some(("client".into(), self.subject.client.clone()?)),
+            ApprovalKey::Caller => Some(("caller".into(), self.subject.id.as_ref()?.to_string().into())),
+            ApprovalKey::Scope(at) => {
                 let scope = self.policy.model.scopes.get(usize::from(at))?;
                 Some((scope.name.clone(), seat.scope.get(usize::from(at))?.as_deref()?.into()))
             }

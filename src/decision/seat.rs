@@ -1,7 +1,7 @@
 //! Seat: a caller in a scope, before anybody says which cells are asked about.
 
 use crate::policy::condition::ConditionId;
-use crate::policy::standing::Standing;
+use crate::policy::entitlements::Entitlements;
 use crate::policy::{ServiceApps, Snapshot};
 use crate::vocabulary::{Scope, Subject, Timestamp};
 
@@ -20,7 +20,7 @@ pub struct Seat<'a> {
     /// The caller.
     pub subject: &'a Subject,
     /// What the policy says of the caller, conditions apart.
-    pub standing: Standing<'a>,
+    pub standing: Entitlements<'a>,
     /// The scope.
     pub scope: &'a Scope<'a>,
     /// Declared scopes that a grant need not name, a bit each.

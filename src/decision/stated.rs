@@ -1,7 +1,7 @@
 //! Stated questions: a caller, a method and a target as text, decided on the road that the proxy takes.
 
-use crate::policy::condition::{Circumstances, ConditionId};
-use crate::policy::{Placed, Snapshot, Unplaced};
+use crate::policy::condition::{ConditionContext, ConditionId};
+use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{CanonicalRequest, OverrideMode, RawRequest, RejectedRequest, read};
 use crate::vocabulary::{RequestFacts, Scope, Subject, Timestamp};
 
@@ -27,7 +27,7 @@ pub struct Road<'a> {
     /// The request in its one spelling, or why it has none.
     pub request: Result<&'a CanonicalRequest<'a>, RejectedRequest>,
     /// Its place, or why it has none.
-    pub placed: Result<&'a Placed<'a>, Unplaced>,
+    pub placed: Result<&'a RouteMatch<'a>, NoMatch>,
     /// The decision.
     pub decision: &'a Decision,
     /// The approvals that were asked.
@@ -59,7 +59,7 @@ impl Road<'_> {
     /// Whether a condition holds for this question.
     pub fn holds(&self, condition: ConditionId, policy: &Snapshot, subject: &Subject, scope: &Scope<'_>) -> bool {
         let standing = &policy.standings.of(subject);
-        let at = Circumstances { now: self.now, subject, facts: self.facts, scope, standing, policy };
+        let at = ConditionContext { now: self.now, subject, facts: self.facts, scope, standing, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&at))
     }
 }
@@ -81,7 +81,7 @@ pub fn answer<W: Witness, T>(
     };
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let request = request.as_ref().map_err(|rejected| *rejected);
-    let placed = request.map_err(Unplaced::Rejected);
+    let placed = request.map_err(NoMatch::Rejected);
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let placed = placed.as_ref().map_err(|unplaced| *unplaced);
     // Conditions see the path that is forwarded, however the question spells it.

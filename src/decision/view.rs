@@ -2,7 +2,7 @@
 
 use crate::policy::RowId;
 use crate::policy::grants::rows_of;
-use crate::policy::model::By;
+use crate::policy::model::GateOpener;
 use crate::vocabulary::CellId;
 
 use super::{Judge, Reason, Ruling, Seat};
@@ -58,7 +58,7 @@ impl View {
     /// Counts a cell for the gate that the caller would have to pass: one by feature counts before all others.
     fn close(&mut self, seat: &Seat<'_>, judge: &Judge<'_>, cell: CellId) {
         let held = rows_of(seat.policy.grants.rows_with(cell)).map(|row| judge.row(row)).filter(|row| row.held);
-        let by_feature = |at: usize| matches!(seat.policy.gate(at).map(|gate| &gate.by), Some(By::Feature));
+        let by_feature = |at: usize| matches!(seat.policy.gate(at).map(|gate| &gate.by), Some(GateOpener::Feature));
         let first = |closed: u64, feature: bool| (0..64).find(|at| closed >> at & 1 == 1 && by_feature(*at) == feature);
         let rows: Vec<u64> = held.map(|row| row.closed).collect();
         // Where some row lacks no feature, the features are not what keeps the cell closed.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::policy::Snapshot;
-use crate::policy::model::{Bound, Bounds};
-use crate::policy::users::Entry;
+use crate::policy::model::{ScopeBounds, ScopedRole};
+use crate::policy::users::UserEntry;
 use crate::policy::{RowId, ServiceApps};
 use crate::vocabulary::{Access, CellId, Cells, Subject, SubjectKind, Timestamp};
 
@@ -22,7 +22,7 @@ pub enum Who<'p> {
     /// Whoever has the role, everywhere or where the request is.
     Role(u32),
     /// Users whose entries say the same.
-    Users(Vec<Entry<'p>>),
+    Users(Vec<UserEntry<'p>>),
 }
 
 /// Holder: callers that may do what a route needs, or could if gates were open.
@@ -90,7 +90,7 @@ impl<'p> Census<'p, '_> {
         }
         let bound = self.bound_roles();
         for (role, bound) in (0..).zip(&bound) {
-            let entry = Entry { roles: Some(bound), ..Entry::NOTHING };
+            let entry = UserEntry { roles: Some(bound), ..UserEntry::NOTHING };
             for group in &groups {
                 // What a role gives beyond its group is worth a line.
                 let before = found.iter().find(|known| {
@@ -113,21 +113,21 @@ impl<'p> Census<'p, '_> {
     }
 
     /// Each role as an assignment: bound to the request's scope where it must be bound.
-    fn bound_roles(&self) -> Vec<[Bound; 1]> {
+    fn bound_roles(&self) -> Vec<[ScopedRole; 1]> {
         let roles = (0..).zip(&self.policy.model.roles);
         let bound = roles.map(|(at, role)| {
             let must = (0_u8..).zip(&self.access.scope).filter(|(at, _)| role.assign_within >> at & 1 == 1);
-            let scope: Bounds =
+            let scope: ScopeBounds =
                 must.filter_map(|(at, value)| Some((at, Box::from([value.as_deref()?.into()])))).collect();
-            [Bound { role: at, scope, when: None }]
+            [ScopedRole { role: at, scope, when: None }]
         });
         bound.collect()
     }
 
     /// The entries of `users:`, those together that say the same.
-    fn alike(&self) -> Vec<Vec<Entry<'p>>> {
+    fn alike(&self) -> Vec<Vec<UserEntry<'p>>> {
         let mut places = HashMap::new();
-        let mut alike: Vec<Vec<Entry<'p>>> = Vec::new();
+        let mut alike: Vec<Vec<UserEntry<'p>>> = Vec::new();
         for entry in self.policy.standings.users().iter() {
             let said = (entry.group, entry.roles, entry.tenants, entry.permissions, entry.without);
             let at = *places.entry(said).or_insert(alike.len());
@@ -140,7 +140,13 @@ impl<'p> Census<'p, '_> {
     }
 
     /// The holder, if the judge lets it through once approvals and conditions are there, or tells why not.
-    fn ask(&self, who: Who<'p>, group: Option<u32>, entry: Option<Entry<'_>>, kind: SubjectKind) -> Option<Holder<'p>> {
+    fn ask(
+        &self,
+        who: Who<'p>,
+        group: Option<u32>,
+        entry: Option<UserEntry<'_>>,
+        kind: SubjectKind,
+    ) -> Option<Holder<'p>> {
         let model = &self.policy.model;
         let name = group.and_then(|at| model.groups.get(usize::try_from(at).ok()?)).map(|group| group.name.clone());
         let tenants = model.scopes.iter().zip(&self.access.scope).filter(|(scope, _)| scope.caller);
@@ -215,7 +221,7 @@ impl<'p> Census<'p, '_> {
     fn judged<T>(
         &self,
         subject: &Subject,
-        entry: Option<Entry<'_>>,
+        entry: Option<UserEntry<'_>>,
         holds: bool,
         then: impl FnOnce(Ruling<'_>) -> T,
     ) -> Option<T> {

@@ -7,8 +7,8 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
 use crate::decision::{Decision, Reason, Stage, Uses, scope_of};
-use crate::policy::condition::Circumstances;
-use crate::policy::{Placed, Snapshot, Unplaced};
+use crate::policy::condition::ConditionContext;
+use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{self, CanonicalPath, CanonicalRequest, OverrideMode, RawRequest, RejectedRequest, query};
 use crate::vocabulary::{Cells, RequestFacts, Scope, Subject, Timestamp};
 
@@ -109,7 +109,7 @@ fn judge_by(
     let placed = policy.routes.place(request.method, &request.path, request.query);
     match &placed {
         Ok(placed) => exchange.route = Some(placed.access.route),
-        Err(Unplaced::NoMethod(route)) => exchange.route = Some(*route),
+        Err(NoMatch::NoMethod(route)) => exchange.route = Some(*route),
         Err(_) => {}
     }
     let own = placed.as_ref().ok().and_then(|placed| placed.method.audit).unwrap_or(api.audit);
@@ -150,8 +150,8 @@ fn judge_by(
     };
     let named = policy.model.scopes.iter().zip(scope.iter().flatten());
     exchange.scope = named.filter_map(|(name, value)| Some((name.name.clone(), value.as_deref()?.into()))).collect();
-    exchange.unmapped = matches!(placed, Err(Unplaced::NoRoute | Unplaced::NoMethod(_)))
-        && (caller.is_some() || decision.is_shadowed());
+    exchange.unmapped =
+        matches!(placed, Err(NoMatch::NoRoute | NoMatch::NoMethod(_))) && (caller.is_some() || decision.is_shadowed());
     keep_target(exchange, api, &request, placed.as_ref().ok(), decision.is_shadowed());
     exchange.websocket = websocket && decision.is_permit();
     // Only what is forwarded tells the upstream who asks.
@@ -178,12 +178,12 @@ fn roles(
     now: Timestamp,
 ) -> Vec<Box<str>> {
     let standing = policy.standings.of(subject);
-    let at = Circumstances { now, subject, facts, scope, standing: &standing, policy };
+    let at = ConditionContext { now, subject, facts, scope, standing: &standing, policy };
     let there = standing.where_holds(|id| policy.condition(id).is_some_and(|condition| condition.holds(&at)));
     there.roles_within(scope, across, &policy.model).into_iter().map(Into::into).collect()
 }
 
-pub(super) fn token_parameter<'p>(placed: &Result<Placed<'p>, Unplaced>) -> Option<&'p str> {
+pub(super) fn token_parameter<'p>(placed: &Result<RouteMatch<'p>, NoMatch>) -> Option<&'p str> {
     placed.as_ref().ok().and_then(|placed| placed.method.token_from.as_deref())
 }
 
@@ -193,7 +193,7 @@ fn keep_target(
     exchange: &mut Exchange,
     api: &Api,
     request: &CanonicalRequest<'_>,
-    placed: Option<&Placed<'_>>,
+    placed: Option<&RouteMatch<'_>>,
     shadowed: bool,
 ) {
     let path = placed.map(|placed| placed.printed(&request.path));
@@ -234,7 +234,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
             method: &exchange.method,
             path: &path,
             query: exchange.query.as_deref(),
-            placed: &Err(Unplaced::NoRoute),
+            placed: &Err(NoMatch::NoRoute),
             subject: Ok(exchange.subject().unwrap_or(&exchange.nobody)),
             address: exchange.client_address,
             websocket: false,

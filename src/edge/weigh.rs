@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::decision::{ApprovalSet, Decision, Question, Reason, Stage, Witness, decide_watched, mode};
 use crate::identity::IdentityError;
-use crate::policy::{Placed, Snapshot, Unplaced, access_of};
+use crate::policy::{NoMatch, RouteMatch, Snapshot, access_of};
 use crate::request::CanonicalPath;
 use crate::vocabulary::{CellId, RequestFacts, Subject, Timestamp};
 
@@ -15,7 +15,7 @@ pub(super) struct Asked<'a> {
     pub(super) path: &'a CanonicalPath<'a>,
     pub(super) query: Option<&'a str>,
     /// Its place among the routes of the policy that is asked.
-    pub(super) placed: &'a Result<Placed<'a>, Unplaced>,
+    pub(super) placed: &'a Result<RouteMatch<'a>, NoMatch>,
     pub(super) subject: Result<&'a Subject, IdentityError>,
     pub(super) address: Option<IpAddr>,
     pub(super) websocket: bool,

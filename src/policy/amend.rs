@@ -1,19 +1,19 @@
-//! Change: one word of a policy, or of what a caller's credential claims, written otherwise, to see what comes of it.
+//! PolicyEdit: one word of a policy, or of what a caller's credential claims, written otherwise, to see what comes of it.
 
 use std::fmt;
 
 use crate::document::{Findings, Sources, Span};
 use crate::vocabulary::{Assignment, Subject};
 
-use super::outline::Outline;
+use super::outline::PolicyOutline;
 use super::snapshot::Snapshot;
-use super::source::{AssignmentSource, BySource, Source, UserSource, Written};
+use super::source::{AssignmentSource, BySource, PolicySource, Spanned, UserSource};
 use super::{compile, validate};
 
-/// Change: the smallest thing that can be written otherwise; names are those of the policy.
+/// PolicyEdit: the smallest thing that can be written otherwise; names are those of the policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each variant says what its names are of")]
-pub enum Change {
+pub enum PolicyEdit {
     /// A user is given a permission.
     UserGets { user: Box<str>, row: Box<str> },
     /// A permission is no longer taken from a user.
@@ -25,29 +25,29 @@ pub enum Change {
     /// A role is given a permission.
     RoleGets { role: Box<str>, row: Box<str> },
     /// The policy assigns a role to a user.
-    Assigned { user: Box<str>, role: Box<str>, scope: Values },
+    Assigned { user: Box<str>, role: Box<str>, scope: NamedValues },
     /// The policy puts a user into a group.
     Grouped { user: Box<str>, group: Box<str> },
     /// The policy gives a user a tenant.
     Joined { user: Box<str>, tenant: Box<str> },
     /// An approval is granted.
-    Approved { gate: Box<str>, values: Values },
+    Approved { gate: Box<str>, values: NamedValues },
     /// A profile lists a feature.
     Listed { profile: Box<str>, feature: Box<str> },
     /// A condition holds.
     Holds { condition: Box<str> },
     /// The caller's credential claims a role; under `one-role` instead of all others.
-    ClaimsRole { role: Box<str>, scope: Values, alone: bool },
+    ClaimsRole { role: Box<str>, scope: NamedValues, alone: bool },
     /// The caller's credential claims one group.
     ClaimsGroup { group: Box<str> },
     /// The caller's credential claims a tenant.
     ClaimsTenant { tenant: Box<str> },
 }
 
-/// Values: one for each name, the scope of an assignment, or what an approval is for.
-pub type Values = Vec<(Box<str>, Box<str>)>;
+/// NamedValues: one for each name, the scope of an assignment, or what an approval is for.
+pub type NamedValues = Vec<(Box<str>, Box<str>)>;
 
-impl Change {
+impl PolicyEdit {
     /// The caller as its credential would state it.
     pub fn apply_to(&self, subject: &mut Subject) {
         match self {
@@ -71,7 +71,7 @@ impl Change {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for PolicyEdit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserGets { user, row } => write!(out, "give `{row}` to the user `{user}`"),
@@ -80,7 +80,7 @@ impl fmt::Display for Change {
             Self::GroupKeeps { group, row } => write!(out, "take `{row}` out of `without` of the group `{group}`"),
             Self::RoleGets { role, row } => write!(out, "give `{row}` to the role `{role}`"),
             Self::Assigned { user, role, scope } => {
-                write!(out, "assign the role `{role}` to the user `{user}`{}", Within(scope))
+                write!(out, "assign the role `{role}` to the user `{user}`{}", EditedScope(scope))
             }
             Self::Grouped { user, group } => write!(out, "put the user `{user}` into the group `{group}`"),
             Self::Joined { user, tenant } => write!(out, "add `{tenant}` to `tenants` of the user `{user}`"),
@@ -94,7 +94,7 @@ impl fmt::Display for Change {
             Self::Holds { condition } => write!(out, "the condition `{condition}` would have to hold"),
             Self::ClaimsRole { role, scope, alone } => {
                 let alone = if *alone { " and no other" } else { "" };
-                write!(out, "let the caller's credential claim the role `{role}`{}{alone}", Within(scope))
+                write!(out, "let the caller's credential claim the role `{role}`{}{alone}", EditedScope(scope))
             }
             Self::ClaimsGroup { group } => {
                 write!(out, "let the caller's credential claim the group `{group}` and no other")
@@ -104,9 +104,9 @@ impl fmt::Display for Change {
     }
 }
 
-struct Within<'a>(&'a [(Box<str>, Box<str>)]);
+struct EditedScope<'a>(&'a [(Box<str>, Box<str>)]);
 
-impl fmt::Display for Within<'_> {
+impl fmt::Display for EditedScope<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before = " in ";
         for (name, value) in self.0 {
@@ -117,9 +117,9 @@ impl fmt::Display for Within<'_> {
     }
 }
 
-impl Outline {
+impl PolicyOutline {
     /// The policy with all `changes`, and of its users no other than `user`; `None` where it would not load.
-    pub fn amended(&self, changes: &[Change], user: Option<&str>) -> Option<Snapshot> {
+    pub fn amended(&self, changes: &[PolicyEdit], user: Option<&str>) -> Option<Snapshot> {
         let mut written = self.written.clone();
         written.users = user.and_then(|id| self.user_source(id)).cloned().into_iter().collect();
         changes.iter().try_for_each(|change| amend(&mut written, change))?;
@@ -130,67 +130,67 @@ impl Outline {
     }
 
     /// Where a change would be written; `None` where it is none of the policy's, or of an entry that is not there.
-    pub fn place_of(&self, change: &Change) -> Option<Span> {
+    pub fn place_of(&self, change: &PolicyEdit) -> Option<Span> {
         match change {
-            Change::UserKeeps { user, row } => self.user_takes(user, row),
-            Change::GroupKeeps { group, row } => self.group_takes(group, row),
-            Change::GroupGets { group, .. } => self.group(group),
-            Change::RoleGets { role, .. } => self.role(role),
-            Change::UserGets { user, .. }
-            | Change::Assigned { user, .. }
-            | Change::Grouped { user, .. }
-            | Change::Joined { user, .. } => self.user(user),
-            Change::Approved { gate, .. } => self.gate(gate),
-            Change::Listed { profile, .. } => self.profile(profile),
-            Change::Holds { .. }
-            | Change::ClaimsRole { .. }
-            | Change::ClaimsGroup { .. }
-            | Change::ClaimsTenant { .. } => None,
+            PolicyEdit::UserKeeps { user, row } => self.user_takes(user, row),
+            PolicyEdit::GroupKeeps { group, row } => self.group_takes(group, row),
+            PolicyEdit::GroupGets { group, .. } => self.group(group),
+            PolicyEdit::RoleGets { role, .. } => self.role(role),
+            PolicyEdit::UserGets { user, .. }
+            | PolicyEdit::Assigned { user, .. }
+            | PolicyEdit::Grouped { user, .. }
+            | PolicyEdit::Joined { user, .. } => self.user(user),
+            PolicyEdit::Approved { gate, .. } => self.gate(gate),
+            PolicyEdit::Listed { profile, .. } => self.profile(profile),
+            PolicyEdit::Holds { .. }
+            | PolicyEdit::ClaimsRole { .. }
+            | PolicyEdit::ClaimsGroup { .. }
+            | PolicyEdit::ClaimsTenant { .. } => None,
         }
     }
 }
 
 /// Writes one change into a policy; `None` where it does not say what is to be changed.
-fn amend(written: &mut Source, change: &Change) -> Option<()> {
+fn amend(written: &mut PolicySource, change: &PolicyEdit) -> Option<()> {
     match change {
-        Change::UserGets { user: id, row } => user(written, id)?.permissions.push(new(row)),
-        Change::UserKeeps { user: id, row } => user(written, id)?.without.retain(|taken| taken.text != *row),
-        Change::GroupGets { group, row } => {
+        PolicyEdit::UserGets { user: id, row } => user(written, id)?.permissions.push(new(row)),
+        PolicyEdit::UserKeeps { user: id, row } => user(written, id)?.without.retain(|taken| taken.text != *row),
+        PolicyEdit::GroupGets { group, row } => {
             written.groups.iter_mut().find(|known| known.name.text == *group)?.permissions.push(new(row));
         }
-        Change::GroupKeeps { group, row } => {
+        PolicyEdit::GroupKeeps { group, row } => {
             let group = written.groups.iter_mut().find(|known| known.name.text == *group)?;
             group.without.retain(|taken| taken.text != *row);
         }
-        Change::RoleGets { role, row } => {
+        PolicyEdit::RoleGets { role, row } => {
             written.roles.iter_mut().find(|known| known.name.text == *role)?.permissions.push(new(row));
         }
-        Change::Assigned { user: id, role, scope } => {
+        PolicyEdit::Assigned { user: id, role, scope } => {
             let scope = scope.iter().map(|(name, value)| (new(name), vec![new(value)])).collect();
             let roles = user(written, id)?.roles.get_or_insert_default();
             roles.push(AssignmentSource { role: new(role), scope, when: None });
         }
-        Change::Grouped { user: id, group } => user(written, id)?.group = Some(new(group)),
-        Change::Joined { user: id, tenant } => {
+        PolicyEdit::Grouped { user: id, group } => user(written, id)?.group = Some(new(group)),
+        PolicyEdit::Joined { user: id, tenant } => {
             user(written, id)?.tenants.get_or_insert_default().push(new(tenant));
         }
-        Change::Approved { gate, values } => {
+        PolicyEdit::Approved { gate, values } => {
             let gate = written.gates.iter_mut().find(|known| known.name.text == *gate)?;
             let BySource::Approval(approval) = &mut gate.by else { return None };
             let pairs = values.iter().map(|(name, value)| (new(name), new(value))).collect();
             approval.granted.push((NOWHERE, pairs));
         }
-        Change::Listed { profile, feature } => {
+        PolicyEdit::Listed { profile, feature } => {
             written.profiles.iter_mut().find(|known| known.name.text == *profile)?.features.push(new(feature));
         }
-        Change::Holds { condition } => hold(written, condition),
-        Change::ClaimsRole { .. } | Change::ClaimsGroup { .. } | Change::ClaimsTenant { .. } => {}
+        PolicyEdit::Holds { condition } => hold(written, condition),
+        PolicyEdit::ClaimsRole { .. } | PolicyEdit::ClaimsGroup { .. } | PolicyEdit::ClaimsTenant { .. } => {}
     }
     Some(())
 }
 
 /// The entry of an id, made where there is none.
-fn user<'w>(written: &'w mut Source, id: &str) -> Option<&'w mut UserSource> {
+fn user<'w>(written: &'w mut PolicySource, id: &str) -> Option<&'w mut UserSource> {
     let at = written.users.iter().position(|user| *user.id.text == *id).unwrap_or_else(|| {
         written.users.push(UserSource {
             id: new(id),
@@ -206,7 +206,7 @@ fn user<'w>(written: &'w mut Source, id: &str) -> Option<&'w mut UserSource> {
 }
 
 /// Writes `true` wherever the condition stands.
-fn hold(written: &mut Source, condition: &str) {
+fn hold(written: &mut PolicySource, condition: &str) {
     let methods = written.routes.iter_mut().flat_map(|route| &mut route.methods);
     let routes = methods.filter_map(|method| method.when.as_mut());
     let roles = written.users.iter_mut().flat_map(|user| user.roles.iter_mut().flatten());
@@ -220,8 +220,8 @@ fn hold(written: &mut Source, condition: &str) {
 
 const NOWHERE: Span = Span { file: 0, start: 0, end: 0 };
 
-fn new(text: &str) -> Written {
-    Written { text: text.into(), place: NOWHERE }
+fn new(text: &str) -> Spanned {
+    Spanned { text: text.into(), place: NOWHERE }
 }
 
 #[cfg(test)]

@@ -2,17 +2,17 @@
 
 use crate::document::{Finding, FindingCode, Findings, Sources};
 
+use super::entitlements::EntitlementTable;
 use super::grants::{Grants, insert, words_for};
 use super::model::{FieldSet, Model, Shadow};
-use super::reach;
 use super::routes::RouteTable;
 use super::snapshot::{PolicyVersion, Snapshot};
-use super::source::Source;
-use super::standing::Standings;
+use super::source::PolicySource;
+use super::template_tree;
 
 pub(super) fn compile(
     mut model: Model,
-    written: &Source,
+    written: &PolicySource,
     sources: &Sources,
     findings: &mut Findings,
 ) -> Option<Snapshot> {
@@ -33,7 +33,7 @@ pub(super) fn compile(
             return None;
         }
     };
-    reach::check(&routes, findings);
+    template_tree::check(&routes, findings);
     let words = words_for(model.rows.len());
     let gates = model.gates.iter().map(|gate| {
         let mut bits = vec![0; words].into_boxed_slice();
@@ -45,7 +45,7 @@ pub(super) fn compile(
         version: PolicyVersion { name: model.name.clone(), hash: hash(sources).into() },
         routes,
         grants: Grants::build(model.cells.len(), &model.rows),
-        standings: Standings::build(&model, users),
+        standings: EntitlementTable::build(&model, users),
         gates: gates.collect(),
         gate_codes: model.gates.iter().map(|gate| format!("gate:{}", gate.name).into()).collect(),
         features: model.profiles.iter().map(|profile| bits(&profile.features)).collect(),

@@ -10,8 +10,8 @@ use cel::{Context, IdedExpr, Program, Value};
 use crate::vocabulary::name::nearest;
 use crate::vocabulary::{RequestFacts, Scope, Subject, Timestamp};
 
+use super::entitlements::Entitlements;
 use super::snapshot::Snapshot;
-use super::standing::Standing;
 
 /// ConditionId: a condition by its place in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,16 +22,16 @@ pub struct ConditionId(pub u32);
 pub struct Condition {
     text: Box<str>,
     program: Arc<Program>,
-    environment: Environment,
+    environment: ConditionEnvironment,
 }
 
-/// Environment: the functions that all conditions of a policy share.
+/// ConditionEnvironment: the functions that all conditions of a policy share.
 #[derive(Clone)]
-pub(super) struct Environment(Arc<cel::Env>);
+pub(super) struct ConditionEnvironment(Arc<cel::Env>);
 
-/// Circumstances: everything that a condition may look at.
+/// ConditionContext: everything that a condition may look at.
 #[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
+pub struct ConditionContext<'a> {
     /// The moment of the request.
     pub now: Timestamp,
     /// Who asks.
@@ -41,7 +41,7 @@ pub struct Circumstances<'a> {
     /// The values of the declared scopes, as the request carries them.
     pub scope: &'a Scope<'a>,
     /// What of the caller's roles, groups and tenants counts.
-    pub standing: &'a Standing<'a>,
+    pub standing: &'a Entitlements<'a>,
     /// The policy, for names.
     pub policy: &'a Snapshot,
 }
@@ -90,12 +90,12 @@ impl Condition {
     ///
     /// # Errors
     /// What is wrong with it, in half a sentence: syntax, an unknown name, or a size beyond the bounds.
-    pub(super) fn read(text: &str, environment: &Environment) -> Result<Self, String> {
+    pub(super) fn read(text: &str, environment: &ConditionEnvironment) -> Result<Self, String> {
         if text.len() > MAX_TEXT {
             return Err(format!("it is longer than {MAX_TEXT} bytes"));
         }
         let program = environment.0.compile(text).map_err(|errors| told(&errors.to_string()))?;
-        let mut check = Check { nodes: 0, names: vec!["now", "caller", "request"] };
+        let mut check = ExpressionChecker { nodes: 0, names: vec!["now", "caller", "request"] };
         check.node(program.expression(), false)?;
         Ok(Self { text: text.into(), program: Arc::new(program), environment: environment.clone() })
     }
@@ -106,7 +106,7 @@ impl Condition {
     }
 
     /// Whether it holds; an error, or anything but true, does not.
-    pub fn holds(&self, at: &Circumstances<'_>) -> bool {
+    pub fn holds(&self, at: &ConditionContext<'_>) -> bool {
         let mut context = Context::with_env(Arc::clone(&self.environment.0));
         let moment = i64::try_from(at.now.0).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
         let Some(moment) = moment else { return false };
@@ -123,14 +123,14 @@ impl fmt::Debug for Condition {
     }
 }
 
-impl Default for Environment {
+impl Default for ConditionEnvironment {
     fn default() -> Self {
         Self(Arc::new(cel::Env::stdlib()))
     }
 }
 
 /// The caller as the policy takes it: what a `users:` entry replaces is replaced, what does not count is left out.
-fn caller(at: &Circumstances<'_>) -> HashMap<String, Value> {
+fn caller(at: &ConditionContext<'_>) -> HashMap<String, Value> {
     let (subject, model) = (at.subject, &at.policy.model);
     let group = at.standing.group().and_then(|group| model.groups.get(usize::try_from(group).ok()?));
     let claimed = at.standing.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
@@ -154,7 +154,7 @@ fn caller(at: &Circumstances<'_>) -> HashMap<String, Value> {
     .into()
 }
 
-fn request(at: &Circumstances<'_>) -> HashMap<String, Value> {
+fn request(at: &ConditionContext<'_>) -> HashMap<String, Value> {
     let text = |text: &str| Value::String(Arc::new(text.to_owned()));
     let scope = at.policy.standings.scope_names().iter().zip(at.scope.iter());
     let scope = scope.filter_map(|(name, value)| Some((name.to_string(), text(value.as_deref()?))));
@@ -188,13 +188,13 @@ fn json(value: &serde_json::Value) -> Value {
     }
 }
 
-/// Check: walks an expression once, at load.
-struct Check<'e> {
+/// ExpressionChecker: walks an expression once, at load.
+struct ExpressionChecker<'e> {
     nodes: usize,
     names: Vec<&'e str>,
 }
 
-impl<'e> Check<'e> {
+impl<'e> ExpressionChecker<'e> {
     fn node(&mut self, node: &'e IdedExpr, in_loop: bool) -> Result<(), String> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {

@@ -2,8 +2,8 @@
 
 use crate::vocabulary::CellId;
 
+use super::entitlements::RowId;
 use super::model::Row;
-use super::standing::RowId;
 
 /// Grants: the matrix turned on its side, a bitset over rows for each cell.
 #[derive(Debug, Clone)]

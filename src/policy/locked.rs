@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::document::{Finding, FindingCode, Findings, Span};
 
-use super::model::{Bounds, Profile, Role};
+use super::model::{Profile, Role, ScopeBounds};
 use super::snapshot::Snapshot;
 
 /// What `candidate` changes about the locked roles and profiles of `live`: each is an error, at its place in the
@@ -13,12 +13,13 @@ pub fn changes(live: &Snapshot, candidate: &Snapshot) -> Findings {
     let mut findings = Findings::default();
     for role in live.model.roles.iter().filter(|role| role.locked) {
         let now = candidate.model.roles.iter().find(|other| other.name == role.name);
-        let what = now.map(|now| (differences(&told_role(role, live), &told_role(now, candidate)), now.place));
+        let what = now.map(|now| (differences(&role_terms(role, live), &role_terms(now, candidate)), now.place));
         findings.extend(report("role", &role.name, what));
     }
     for profile in live.model.profiles.iter().filter(|profile| profile.locked) {
         let now = candidate.model.profiles.iter().find(|other| other.name == profile.name);
-        let what = now.map(|now| (differences(&told_profile(profile, live), &told_profile(now, candidate)), now.place));
+        let what =
+            now.map(|now| (differences(&profile_terms(profile, live), &profile_terms(now, candidate)), now.place));
         findings.extend(report("profile", &profile.name, what));
     }
     findings
@@ -40,12 +41,12 @@ fn report(sort: &str, name: &str, what: Option<(Vec<String>, Span)>) -> Findings
     findings
 }
 
-/// Told: everything that is said of a thing, in names, each sentence with its words for having and lacking it.
-type Told = BTreeSet<(&'static str, String)>;
+/// LockedTerms: everything that is said of a thing, in names, each sentence with its words for having and lacking it.
+type LockedTerms = BTreeSet<(&'static str, String)>;
 
 /// What a role says. Rows count with their cells and with what it includes: whoever changes one of these changes it.
-fn told_role(role: &Role, policy: &Snapshot) -> Told {
-    let mut told = Told::new();
+fn role_terms(role: &Role, policy: &Snapshot) -> LockedTerms {
+    let mut told = LockedTerms::new();
     for part in &role.parts {
         let whereabouts = bounds(&part.scope, policy);
         for row in part.rows.iter().filter_map(|row| policy.row(*row)) {
@@ -65,9 +66,9 @@ fn told_role(role: &Role, policy: &Snapshot) -> Told {
     told
 }
 
-fn told_profile(profile: &Profile, policy: &Snapshot) -> Told {
+fn profile_terms(profile: &Profile, policy: &Snapshot) -> LockedTerms {
     let gates = profile.features.iter().filter_map(|at| policy.gate(usize::from(*at)));
-    let mut told: Told = gates.map(|gate| ("the feature", format!("`{}`", gate.name))).collect();
+    let mut told: LockedTerms = gates.map(|gate| ("the feature", format!("`{}`", gate.name))).collect();
     told.extend(profile.within.iter().map(|within| ("the place", bounds(within, policy).trim().to_owned())));
     told.extend(profile.locked.then(lock));
     told
@@ -78,7 +79,7 @@ fn lock() -> (&'static str, String) {
 }
 
 /// ` in { tenant: t1, pacs: p7 | p8 }`, in the order of names; nothing for everywhere.
-fn bounds(bounds: &Bounds, policy: &Snapshot) -> String {
+fn bounds(bounds: &ScopeBounds, policy: &Snapshot) -> String {
     let named = bounds.iter().filter_map(|(at, values)| {
         let scope = policy.model.scopes.get(usize::from(*at))?;
         let mut values: Vec<&str> = values.iter().map(|value| &**value).collect();
@@ -90,7 +91,7 @@ fn bounds(bounds: &Bounds, policy: &Snapshot) -> String {
     if named.is_empty() { String::new() } else { format!(" in {{ {} }}", named.join(", ")) }
 }
 
-fn differences(live: &Told, candidate: &Told) -> Vec<String> {
+fn differences(live: &LockedTerms, candidate: &LockedTerms) -> Vec<String> {
     let lost = live.difference(candidate).map(|(what, name)| format!("{what} {name} is missing here"));
     let gained = candidate.difference(live).map(|(what, name)| format!("{what} {name} is new here"));
     lost.chain(gained).collect()

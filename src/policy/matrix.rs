@@ -2,9 +2,9 @@
 
 use crate::vocabulary::{Cell, Operation};
 
+use super::entitlements::RowId;
 use super::model::Gate;
 use super::snapshot::Snapshot;
-use super::standing::RowId;
 
 /// Matrix: one printed table.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What is permitted: policy files become a snapshot, or findings.
 
 mod compile;
-mod reach;
+mod template_tree;
 mod source;
 mod validate;
 
@@ -15,22 +15,22 @@ pub mod model;
 pub mod outline;
 pub mod routes;
 pub mod snapshot;
-pub mod standing;
+pub mod entitlements;
 pub mod template;
 pub mod users;
 
+pub use entitlements::RowId;
 pub use model::Model;
-pub use routes::{Placed, RouteTable, Unplaced, access_of};
+pub use routes::{NoMatch, RouteMatch, RouteTable, access_of};
 pub use snapshot::{PolicyVersion, Snapshot};
 pub use source::ServiceApps;
-pub use standing::RowId;
 pub use template::Template;
 
 use crate::document::{Finding, FindingCode, Findings, Node, Sources};
 
-/// Loaded: what came of reading a policy.
+/// LoadResult: what came of reading a policy.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadResult {
     /// The snapshot; `None` where a finding is an error.
     pub snapshot: Option<Snapshot>,
     /// All findings, notes included.
@@ -41,7 +41,7 @@ pub struct Loaded {
 ///
 /// `issuers` names the sources of identity that its API believes; `None` where the policy is read on its own, so that
 /// ids cannot be held against them.
-pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
+pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> LoadResult {
     let mut findings = Findings::default();
     let written = parse(sources, &mut findings);
     finish(&written, sources, issuers, findings)
@@ -50,15 +50,15 @@ pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
 /// Loads the policy that `trees` make up together, each the tree of a whole file; `sources` hold their places.
 ///
 /// This is how a policy is read that stands in no file as it is: one that was changed for a case.
-pub fn load_trees(trees: &[Node], sources: &Sources, issuers: Option<&[Box<str>]>) -> Loaded {
+pub fn load_trees(trees: &[Node], sources: &Sources, issuers: Option<&[Box<str>]>) -> LoadResult {
     let mut findings = Findings::default();
-    let mut written = source::Source::default();
+    let mut written = source::PolicySource::default();
     trees.iter().for_each(|root| written.read(root, &mut findings));
     finish(&written, sources, issuers, findings)
 }
 
-fn parse(sources: &Sources, findings: &mut Findings) -> source::Source {
-    let mut written = source::Source::default();
+fn parse(sources: &Sources, findings: &mut Findings) -> source::PolicySource {
+    let mut written = source::PolicySource::default();
     for (file, _) in sources.iter() {
         if let Some(root) = crate::document::parse(sources, file, findings) {
             written.read(&root, findings);
@@ -67,7 +67,12 @@ fn parse(sources: &Sources, findings: &mut Findings) -> source::Source {
     written
 }
 
-fn finish(written: &source::Source, sources: &Sources, issuers: Option<&[Box<str>]>, mut findings: Findings) -> Loaded {
+fn finish(
+    written: &source::PolicySource,
+    sources: &Sources,
+    issuers: Option<&[Box<str>]>,
+    mut findings: Findings,
+) -> LoadResult {
     if !written.has_version() && !findings.has_errors() {
         let finding = Finding::error(FindingCode::MissingKey, None, "the policy has no `version`");
         findings.push(finding.help("write `version: 1` at the top"));
@@ -77,7 +82,7 @@ fn finish(written: &source::Source, sources: &Sources, issuers: Option<&[Box<str
         Some(model) if !findings.has_errors() => compile::compile(model, written, sources, &mut findings),
         _ => None,
     };
-    Loaded { snapshot: snapshot.filter(|_| !findings.has_errors()), findings }
+    LoadResult { snapshot: snapshot.filter(|_| !findings.has_errors()), findings }
 }
 
 #[cfg(test)]

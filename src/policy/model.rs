@@ -5,9 +5,9 @@ use crate::request::Dialect;
 use crate::vocabulary::{Cell, CellId};
 
 use super::condition::{Condition, ConditionId};
+use super::entitlements::RowId;
 use super::routes::Route;
 use super::source::ServiceApps;
-use super::standing::RowId;
 
 /// Model: a policy without loose ends.
 #[derive(Debug, Clone)]
@@ -81,14 +81,14 @@ pub struct Row {
     pub cells: Vec<CellId>,
 }
 
-/// Bounds: for each bound scope, by its place among the declared ones, the values that fit; empty fits everywhere.
-pub type Bounds = Box<[(u8, Box<[Box<str>]>)]>;
+/// ScopeBounds: for each bound scope, by its place among the declared ones, the values that fit; empty fits everywhere.
+pub type ScopeBounds = Box<[(u8, Box<[Box<str>]>)]>;
 
-/// Part: rows that are given in one scope.
+/// ScopedRows: rows that are given in one scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct ScopedRows {
     /// Where.
-    pub scope: Bounds,
+    pub scope: ScopeBounds,
     /// Which, in their order.
     pub rows: Vec<RowId>,
 }
@@ -99,7 +99,7 @@ pub struct Role {
     /// Its name.
     pub name: Box<str>,
     /// Its own rows and those of the roles that it includes, one part for each scope.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ScopedRows>,
     /// The roles that it names under `includes`.
     pub includes: Vec<Box<str>>,
     /// Whether only the policy assigns it; a token's word does not count.
@@ -120,7 +120,7 @@ pub struct Profile {
     /// The feature gates that it opens, by their places in the file.
     pub features: Vec<u8>,
     /// Where it applies, whoever asks.
-    pub within: Vec<Bounds>,
+    pub within: Vec<ScopeBounds>,
     /// Whether a reload may not change it.
     pub locked: bool,
     /// Where its name stands.
@@ -148,7 +148,7 @@ pub struct User {
     /// Replaces the token's group: by its place among the groups.
     pub group: Option<u32>,
     /// Replaces the token's roles and permissions.
-    pub roles: Option<Box<[Bound]>>,
+    pub roles: Option<Box<[ScopedRole]>>,
     /// Replaces the token's tenants.
     pub tenants: Option<Box<[Box<str>]>>,
     /// Rows that the user holds whatever else is said.
@@ -157,13 +157,13 @@ pub struct User {
     pub without: Box<[RowId]>,
 }
 
-/// Bound: a role in a scope.
+/// ScopedRole: a role in a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Bound {
+pub struct ScopedRole {
     /// The role, by its place among the roles.
     pub role: u32,
     /// Where it was given.
-    pub scope: Bounds,
+    pub scope: ScopeBounds,
     /// The condition without which the assignment is not there.
     pub when: Option<ConditionId>,
 }
@@ -187,12 +187,12 @@ pub struct Gate {
     /// The rows that it closes.
     pub closes: Vec<RowId>,
     /// What opens it.
-    pub by: By,
+    pub by: GateOpener,
 }
 
-/// By: what opens a gate.
+/// GateOpener: what opens a gate.
 #[derive(Debug, Clone)]
-pub enum By {
+pub enum GateOpener {
     /// An approval.
     Approval(Approval),
     /// A profile that lists it and applies.
@@ -205,8 +205,8 @@ impl Gate {
     /// What its approvals are about; `None` where something else opens it.
     pub fn approval(&self) -> Option<&Approval> {
         match &self.by {
-            By::Approval(approval) => Some(approval),
-            By::Feature | By::Condition(_) => None,
+            GateOpener::Approval(approval) => Some(approval),
+            GateOpener::Feature | GateOpener::Condition(_) => None,
         }
     }
 }
@@ -215,7 +215,7 @@ impl Gate {
 #[derive(Debug, Clone, Default)]
 pub struct Approval {
     /// What an approval is for.
-    pub keys: Vec<Key>,
+    pub keys: Vec<ApprovalKey>,
     /// The cells whose use asks for the approval.
     pub asked_by: Vec<CellId>,
     /// The rows whose holders may approve.
@@ -224,9 +224,9 @@ pub struct Approval {
     pub granted: Vec<Vec<Box<str>>>,
 }
 
-/// Key: a part of what an approval is for.
+/// ApprovalKey: a part of what an approval is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub enum ApprovalKey {
     /// The OAuth client.
     Client,
     /// The caller's id.

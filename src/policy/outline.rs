@@ -1,21 +1,21 @@
-//! Outline: where a policy says what, read again from its texts; a snapshot keeps no lines, so requests pay nothing.
+//! PolicyOutline: where a policy says what, read again from its texts; a snapshot keeps no lines, so requests pay nothing.
 
 use std::collections::HashMap;
 
 use crate::document::{Findings, Sources, Span};
 
-use super::source::{GateSource, GroupSource, ProfileSource, RoleSource, Source, UserSource, Written};
+use super::source::{GateSource, GroupSource, PolicySource, ProfileSource, RoleSource, Spanned, UserSource};
 
-/// Outline: a policy as written, to be asked for places.
+/// PolicyOutline: a policy as written, to be asked for places.
 #[derive(Debug)]
-pub struct Outline {
+pub struct PolicyOutline {
     /// Everything but the users, of whom there may be many.
-    pub(super) written: Source,
+    pub(super) written: PolicySource,
     users: Vec<UserSource>,
     by_id: HashMap<Box<str>, usize>,
 }
 
-impl Outline {
+impl PolicyOutline {
     /// Reads the texts of a policy that has been loaded without errors.
     pub fn read(sources: &Sources) -> Self {
         let mut written = super::parse(sources, &mut Findings::default());
@@ -150,7 +150,7 @@ impl Outline {
     }
 }
 
-fn place_of(names: &[Written], wanted: &str) -> Option<Span> {
+fn place_of(names: &[Spanned], wanted: &str) -> Option<Span> {
     names.iter().find(|name| *name.text == *wanted).map(|name| name.place)
 }
 

@@ -1,6 +1,6 @@
 //! RouteTable: method and path to access; the one file that names matchit.
 
-mod readings;
+mod interpretations;
 mod routers;
 
 use std::borrow::Cow;
@@ -9,10 +9,10 @@ use crate::request::{CanonicalPath, Dialect, RejectedRequest, Treatment, path, q
 use crate::vocabulary::{Access, AuditMode, Cells, RouteId, Scope, access::MAX_SCOPES};
 
 use super::condition::ConditionId;
-use super::template::{Segment, Template};
-use readings::Readings;
+use super::template::{Template, TemplateSegment};
+use interpretations::PathInterpretations;
 
-pub(super) use readings::loosest;
+pub(super) use interpretations::loosest;
 
 /// RouteTable: all routes of a policy, ready to match.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct RouteTable {
     dialect: Dialect,
     exact: matchit::Router<RouteId>,
     folded: matchit::Router<RouteId>,
-    readings: Readings,
+    readings: PathInterpretations,
     routes: Box<[Route]>,
 }
 
@@ -32,14 +32,14 @@ pub struct Route {
     /// The methods that are listed, in their order.
     pub methods: Box<[Method]>,
     /// For each declared scope what carries it.
-    pub scopes: [Option<Carrier>; MAX_SCOPES],
+    pub scopes: [Option<ScopeLocation>; MAX_SCOPES],
     /// The line of the template, and the file's number among the sources.
     pub place: crate::document::Span,
 }
 
-/// Carrier: the part of a request that a scope's value is read from.
+/// ScopeLocation: the part of a request that a scope's value is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carrier {
+pub enum ScopeLocation {
     /// The segment with that place in the path.
     Segment(u16),
     /// The query parameter with that place in the template's list.
@@ -67,9 +67,9 @@ pub struct Method {
     pub audit: Option<AuditMode>,
 }
 
-/// Unplaced: why a request is on no route.
+/// NoMatch: why a request is on no route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unplaced {
+pub enum NoMatch {
     /// It cannot be read, or servers would disagree about which route it is.
     Rejected(RejectedRequest),
     /// No template matches.
@@ -78,9 +78,9 @@ pub enum Unplaced {
     NoMethod(RouteId),
 }
 
-/// Placed: a request on its route.
+/// RouteMatch: a request on its route.
 #[derive(Debug, Clone)]
-pub struct Placed<'r> {
+pub struct RouteMatch<'r> {
     /// The route.
     pub route: &'r Route,
     /// The method's entry.
@@ -89,7 +89,7 @@ pub struct Placed<'r> {
     pub access: Access<'r>,
 }
 
-impl Placed<'_> {
+impl RouteMatch<'_> {
     /// The path as it is forwarded: literals as the policy spells them, values as the request does.
     pub fn printed(&self, path: &CanonicalPath<'_>) -> String {
         let mut out = String::with_capacity(path.as_str().len());
@@ -99,12 +99,12 @@ impl Placed<'_> {
 }
 
 /// What a request would do, as a question to `decide` asks for it.
-pub fn access_of<'r>(placed: &'r Result<Placed<'_>, Unplaced>) -> Result<&'r Access<'r>, Unplaced> {
+pub fn access_of<'r>(placed: &'r Result<RouteMatch<'_>, NoMatch>) -> Result<&'r Access<'r>, NoMatch> {
     placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced)
 }
 
-/// Conflict: two templates that match the same paths.
-pub(super) struct Conflict {
+/// RouteConflict: two templates that match the same paths.
+pub(super) struct RouteConflict {
     pub(super) first: RouteId,
     pub(super) second: RouteId,
 }
@@ -114,12 +114,12 @@ impl RouteTable {
     ///
     /// # Errors
     /// All pairs of templates that match the same paths, also when case is ignored.
-    pub(super) fn build(routes: Vec<Route>, dialect: Dialect) -> Result<Self, Vec<Conflict>> {
+    pub(super) fn build(routes: Vec<Route>, dialect: Dialect) -> Result<Self, Vec<RouteConflict>> {
         let mut conflicts = Vec::new();
         let mut seen = std::collections::HashMap::new();
         for (at, route) in (0..).zip(&routes) {
             if let Some(first) = seen.insert(route.template.pattern(true), RouteId(at)) {
-                conflicts.push(Conflict { first, second: RouteId(at) });
+                conflicts.push(RouteConflict { first, second: RouteId(at) });
             }
         }
         if !conflicts.is_empty() {
@@ -128,10 +128,10 @@ impl RouteTable {
         let (exact, folded) = (routers::build(&routes, false), routers::build(&routes, true));
         match (exact, folded) {
             (Ok(exact), Ok(folded)) => {
-                let readings = Readings::of(dialect.traits(), &routes);
+                let readings = PathInterpretations::of(dialect.traits(), &routes);
                 Ok(Self { dialect, exact, folded, readings, routes: routes.into() })
             }
-            (Err(id), _) | (_, Err(id)) => Err(vec![Conflict { first: id, second: id }]),
+            (Err(id), _) | (_, Err(id)) => Err(vec![RouteConflict { first: id, second: id }]),
         }
     }
 
@@ -164,51 +164,51 @@ impl RouteTable {
         method: &str,
         path: &'r CanonicalPath<'_>,
         query: Option<&'r str>,
-    ) -> Result<Placed<'r>, Unplaced> {
+    ) -> Result<RouteMatch<'r>, NoMatch> {
         let text = path.as_str();
-        let ambiguous = |_| Unplaced::Rejected(RejectedRequest::AmbiguousPath);
+        let ambiguous = |_| NoMatch::Rejected(RejectedRequest::AmbiguousPath);
         let id = self.reached(path).map_err(ambiguous)?;
         // An encoded slash is a letter of one parameter or nothing: elsewhere servers would split there.
-        let stray = Unplaced::Rejected(RejectedRequest::EncodedSlash);
-        let id = id.ok_or(if path.has_encoded_slash() { stray } else { Unplaced::NoRoute })?;
-        let route = self.route(id).ok_or(Unplaced::NoRoute)?;
+        let stray = NoMatch::Rejected(RejectedRequest::EncodedSlash);
+        let id = id.ok_or(if path.has_encoded_slash() { stray } else { NoMatch::NoRoute })?;
+        let route = self.route(id).ok_or(NoMatch::NoRoute)?;
         let mut scope: Scope<'r> = Default::default();
         for (value, carrier) in scope.iter_mut().zip(route.scopes) {
             *value = match carrier {
-                Some(Carrier::Segment(at)) => self.segment_value(route, at, text)?,
-                Some(Carrier::Query(at)) => self.query_value(route, at, query.unwrap_or_default())?,
+                Some(ScopeLocation::Segment(at)) => self.segment_value(route, at, text)?,
+                Some(ScopeLocation::Query(at)) => self.query_value(route, at, query.unwrap_or_default())?,
                 None => None,
             };
         }
         let wanted = if method == "HEAD" { "GET" } else { method };
         let mut methods = (0..).zip(&route.methods);
-        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(Unplaced::NoMethod(id))?;
+        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(NoMatch::NoMethod(id))?;
         if path.has_encoded_slash() {
             check_encoded_slashes(text, entry.encoded_slash)?;
         }
-        Ok(Placed {
+        Ok(RouteMatch {
             route,
             method: entry,
             access: Access { route: id, method: at, cells: &entry.cells, scope, across: entry.across },
         })
     }
 
-    fn segment_value<'p>(&self, route: &Route, at: u16, text: &'p str) -> Result<Option<Cow<'p, str>>, Unplaced> {
+    fn segment_value<'p>(&self, route: &Route, at: u16, text: &'p str) -> Result<Option<Cow<'p, str>>, NoMatch> {
         let value = nth_segment(text, usize::from(at)).map(path::decode_segment);
         // The scope of `/tenants/t2.json` is `t2` to a server that cuts the suffix.
         let mut behind = route.template.segments().iter().skip(usize::from(at) + 1);
         // A template's slash at the end is an empty segment, which some of these servers overlook first.
-        let last = behind.all(|segment| matches!(segment, Segment::Literal(literal) if literal.is_empty()));
+        let last = behind.all(|segment| matches!(segment, TemplateSegment::Literal(literal) if literal.is_empty()));
         let cut = last && self.dialect.traits().suffixes == Treatment::Either;
         match value {
-            Some(value) if cut && value.contains('.') => Err(Unplaced::Rejected(RejectedRequest::AmbiguousScope)),
+            Some(value) if cut && value.contains('.') => Err(NoMatch::Rejected(RejectedRequest::AmbiguousScope)),
             value => Ok(value),
         }
     }
 
-    fn query_value<'q>(&self, route: &Route, at: u16, query: &'q str) -> Result<Option<Cow<'q, str>>, Unplaced> {
+    fn query_value<'q>(&self, route: &Route, at: u16, query: &'q str) -> Result<Option<Cow<'q, str>>, NoMatch> {
         let Some((parameter, _)) = route.template.query().get(usize::from(at)) else { return Ok(None) };
-        query::scope(query, parameter, self.dialect.traits().parameter_case).map_err(Unplaced::Rejected)
+        query::scope(query, parameter, self.dialect.traits().parameter_case).map_err(NoMatch::Rejected)
     }
 
     /// The route that a canonical path reaches.
@@ -274,13 +274,13 @@ fn nth_segment(text: &str, at: usize) -> Option<&str> {
     text.strip_prefix('/')?.split('/').nth(at)
 }
 
-fn check_encoded_slashes(text: &str, allowed: Option<u16>) -> Result<(), Unplaced> {
+fn check_encoded_slashes(text: &str, allowed: Option<u16>) -> Result<(), NoMatch> {
     let inner = text.strip_prefix('/').unwrap_or(text);
     let stray = inner
         .split('/')
         .enumerate()
         .any(|(at, segment)| segment.contains("%2F") && allowed.is_none_or(|allowed| usize::from(allowed) != at));
-    if stray { Err(Unplaced::Rejected(RejectedRequest::EncodedSlash)) } else { Ok(()) }
+    if stray { Err(NoMatch::Rejected(RejectedRequest::EncodedSlash)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use crate::vocabulary::{Cell, CellId, RouteId};
 
 use super::condition::{Condition, ConditionId};
+use super::entitlements::{EntitlementTable, RowId};
 use super::grants::Grants;
 use super::model::{Gate, Model, Row, Shadow};
 use super::routes::RouteTable;
-use super::standing::{RowId, Standings};
 
 /// Snapshot: one version of a policy, compiled.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct Snapshot {
     /// Which rows have a cell.
     pub grants: Grants,
     /// Which rows a subject holds.
-    pub standings: Standings,
+    pub standings: EntitlementTable,
     /// For each gate the rows that it closes.
     pub gates: Box<[Box<[u64]>]>,
     /// For each profile the feature gates that it opens, a bit each.

@@ -14,24 +14,24 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::request::Dialect;
 
-/// Written: a name or a text, and where it stands.
+/// Spanned: a name or a text, and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Written {
+pub(crate) struct Spanned {
     pub(crate) text: Box<str>,
     pub(crate) place: Span,
 }
 
-/// Source: all files of one policy, joined.
+/// PolicySource: all files of one policy, joined.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Source {
-    pub(crate) name: Option<Written>,
+pub(crate) struct PolicySource {
+    pub(crate) name: Option<Spanned>,
     pub(crate) dialect: Dialect,
     pub(crate) scopes: Vec<ScopeSource>,
     pub(crate) routes: Vec<RouteSource>,
     pub(crate) tables: Vec<TableSource>,
     pub(crate) fields: Vec<FieldSource>,
     pub(crate) rows: Vec<RowSource>,
-    pub(crate) everyone: Vec<Written>,
+    pub(crate) everyone: Vec<Spanned>,
     pub(crate) service_apps: Option<ServiceApps>,
     pub(crate) one_role: bool,
     pub(crate) gates: Vec<GateSource>,
@@ -49,14 +49,14 @@ pub(crate) struct Source {
 
 #[derive(Debug, Clone)]
 pub(crate) struct ScopeSource {
-    pub(crate) name: Written,
+    pub(crate) name: Spanned,
     pub(crate) caller: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct TableSource {
-    pub(crate) title: Option<Written>,
-    pub(crate) resources: Vec<Written>,
+    pub(crate) title: Option<Spanned>,
+    pub(crate) resources: Vec<Spanned>,
 }
 
 /// ServiceApps: what the policy's `service-apps` says of service apps that `users:` does not list.
@@ -68,7 +68,7 @@ pub enum ServiceApps {
     EveryPermission,
 }
 
-impl Source {
+impl PolicySource {
     /// Reads one file and adds it to those read before.
     pub(crate) fn read(&mut self, root: &Node, findings: &mut Findings) {
         let Some(mut fields) = MapReader::open(root, "a policy", findings) else { return };
@@ -193,17 +193,17 @@ impl Source {
     }
 }
 
-fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Written> {
+fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Spanned> {
     let text = text(node, what, findings)?;
     if text.chars().any(is_unseen) {
         let message = format!("{what} holds a character that does not show, or that turns the text around it");
         findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
         return None;
     }
-    Some(Written { text: text.into(), place: node.place })
+    Some(Spanned { text: text.into(), place: node.place })
 }
 
-fn names(node: &Node, what: &str, findings: &mut Findings) -> Vec<Written> {
+fn names(node: &Node, what: &str, findings: &mut Findings) -> Vec<Spanned> {
     let items = reader::list(node, what, findings).unwrap_or_default();
     items.iter().filter_map(|item| written(item, what, findings)).collect()
 }
@@ -215,7 +215,7 @@ fn is_unseen(c: char) -> bool {
 }
 
 /// `{ tenant: t1, pacs: [p7, p8] }`: for each bound scope the values that fit; `others` are keys of another meaning.
-fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> Vec<(Written, Vec<Written>)> {
+fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> Vec<(Spanned, Vec<Spanned>)> {
     let mut found = Vec::new();
     for (name, values) in reader::entries(node, what, findings).unwrap_or_default() {
         if matches!(&name.value, Value::Scalar { text, .. } if others.contains(&&**text)) {
@@ -239,7 +239,7 @@ fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> 
 }
 
 /// A condition: quoted, because `#`, `:` and `!` mean something to YAML.
-fn condition(node: &Node, findings: &mut Findings) -> Option<Written> {
+fn condition(node: &Node, findings: &mut Findings) -> Option<Spanned> {
     if let Value::Scalar { text, plain: true } = &node.value
         && !text.is_empty()
     {

@@ -3,22 +3,22 @@
 use crate::document::{Finding, FindingCode};
 use crate::request::{Dialect, RejectedRequest, Treatment, path};
 
-use super::source::Written;
+use super::source::Spanned;
 
 /// Template: literal segments and parameters, and the query parameters that scopes are read from.
 #[derive(Debug, Clone)]
 pub struct Template {
     text: Box<str>,
-    segments: Box<[Segment]>,
+    segments: Box<[TemplateSegment]>,
     query: Box<[QueryScope]>,
 }
 
 /// QueryScope: a query parameter and the scope that it carries.
 pub type QueryScope = (Box<str>, Box<str>);
 
-/// Segment: one part of a template between two slashes.
+/// TemplateSegment: one part of a template between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Segment {
+pub enum TemplateSegment {
     /// It stands there, in canonical spelling.
     Literal(Box<str>),
     /// `{name}`: any one segment that is not empty.
@@ -32,7 +32,7 @@ impl Template {
     ///
     /// # Errors
     /// A finding where the text would not match what it seems to match.
-    pub(super) fn read(written: &Written, dialect: Dialect) -> Result<Self, Finding> {
+    pub(super) fn read(written: &Spanned, dialect: Dialect) -> Result<Self, Finding> {
         let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(written.place), message);
         let whole = &*written.text;
         let (text, behind) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
@@ -55,8 +55,8 @@ impl Template {
                 let finding = bad(format!("the route `{text}`: {message}"));
                 if help.is_empty() { finding } else { finding.help(help) }
             })?;
-            if let Segment::Parameter(name) | Segment::Rest(name) = &segment
-                && segments.iter().any(|known| matches!(known, Segment::Parameter(known) if known == name))
+            if let TemplateSegment::Parameter(name) | TemplateSegment::Rest(name) = &segment
+                && segments.iter().any(|known| matches!(known, TemplateSegment::Parameter(known) if known == name))
             {
                 return Err(bad(format!("the route `{text}` has two parameters `{name}`")));
             }
@@ -76,18 +76,20 @@ impl Template {
     }
 
     /// The segments in their order.
-    pub fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[TemplateSegment] {
         &self.segments
     }
 
     /// Whether the last segment is text.
     pub(super) fn ends_in_literal(&self) -> bool {
-        matches!(self.segments.last(), Some(Segment::Literal(_)))
+        matches!(self.segments.last(), Some(TemplateSegment::Literal(_)))
     }
 
     /// The place of the parameter `name` among the segments.
     pub fn parameter(&self, name: &str) -> Option<usize> {
-        self.segments.iter().position(|segment| matches!(segment, Segment::Parameter(known) if &**known == name))
+        self.segments
+            .iter()
+            .position(|segment| matches!(segment, TemplateSegment::Parameter(known) if &**known == name))
     }
 
     /// The template in matchit's spelling, with parameters numbered so that templates that differ only in their
@@ -97,10 +99,10 @@ impl Template {
         for (at, segment) in self.segments.iter().enumerate() {
             out.push('/');
             match segment {
-                Segment::Literal(literal) if fold => out.push_str(&literal.to_ascii_lowercase()),
-                Segment::Literal(literal) => out.push_str(literal),
-                Segment::Parameter(_) => out.push_str(&format!("{{p{at}}}")),
-                Segment::Rest(_) => out.push_str(&format!("{{*p{at}}}")),
+                TemplateSegment::Literal(literal) if fold => out.push_str(&literal.to_ascii_lowercase()),
+                TemplateSegment::Literal(literal) => out.push_str(literal),
+                TemplateSegment::Parameter(_) => out.push_str(&format!("{{p{at}}}")),
+                TemplateSegment::Rest(_) => out.push_str(&format!("{{*p{at}}}")),
             }
         }
         out
@@ -113,9 +115,9 @@ impl Template {
             let (value, behind) = rest.split_once('/').unwrap_or((rest, ""));
             out.push('/');
             match segment {
-                Segment::Literal(literal) => out.push_str(literal),
-                Segment::Parameter(_) => out.push_str(value),
-                Segment::Rest(_) => {
+                TemplateSegment::Literal(literal) => out.push_str(literal),
+                TemplateSegment::Parameter(_) => out.push_str(value),
+                TemplateSegment::Rest(_) => {
                     out.push_str(rest);
                     return;
                 }
@@ -149,11 +151,11 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-fn segment(part: &str, last: bool) -> Result<Segment, (String, &'static str)> {
+fn segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static str)> {
     if part.is_empty() {
         // The root, or a slash at the end.
         return if last {
-            Ok(Segment::Literal("".into()))
+            Ok(TemplateSegment::Literal("".into()))
         } else {
             Err(("it has an empty segment".into(), "take one slash out"))
         };
@@ -174,8 +176,8 @@ fn segment(part: &str, last: bool) -> Result<Segment, (String, &'static str)> {
             (true, true) if !last => {
                 Err((format!("`{part}` is not at the end"), "only the last segment may take the rest of the path"))
             }
-            (true, true) => Ok(Segment::Rest(name.into())),
-            (true, false) => Ok(Segment::Parameter(name.into())),
+            (true, true) => Ok(TemplateSegment::Rest(name.into())),
+            (true, false) => Ok(TemplateSegment::Parameter(name.into())),
         };
     }
     if part.contains(['{', '}']) {
@@ -200,7 +202,7 @@ fn segment(part: &str, last: bool) -> Result<Segment, (String, &'static str)> {
     let encoded = path::encode_segment(part);
     let probe = format!("/{encoded}");
     match path::CanonicalPath::read(probe.as_bytes(), Dialect::Strict) {
-        Ok(_) => Ok(Segment::Literal(encoded.into())),
+        Ok(_) => Ok(TemplateSegment::Literal(encoded.into())),
         Err(rejected) => Err((format!("no request reaches `{part}`: {}", unreachable(rejected)), "")),
     }
 }

@@ -7,8 +7,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::vocabulary::SubjectId;
 
-use super::model::{Bound, User};
-use super::standing::RowId;
+use super::entitlements::RowId;
+use super::model::{ScopedRole, User};
 
 /// Users: the entries by id. What many entries say alike is kept once.
 #[derive(Debug, Clone, Default)]
@@ -16,16 +16,16 @@ pub struct Users {
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
     names: Box<str>,
-    entries: Box<[Packed]>,
+    entries: Box<[PackedUser]>,
     sources: Box<[Box<str>]>,
-    roles: Box<[Box<[Bound]>]>,
+    roles: Box<[Box<[ScopedRole]>]>,
     tenants: Box<[Box<[Box<str>]>]>,
     rows: Box<[Box<[RowId]>]>,
 }
 
-/// Packed: one entry; each word but the name is the place of a list, or [`NONE`].
+/// PackedUser: one entry; each word but the name is the place of a list, or [`NONE`].
 #[derive(Debug, Clone, Copy)]
-struct Packed {
+struct PackedUser {
     start: u32,
     length: u32,
     source: u32,
@@ -38,13 +38,13 @@ struct Packed {
 
 const NONE: u32 = u32::MAX;
 
-/// Alike: what an entry says beside its tenants, by places in one snapshot: equal ones say the same.
+/// UserTerms: what an entry says beside its tenants, by places in one snapshot: equal ones say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Alike([u32; 4]);
+pub struct UserTerms([u32; 4]);
 
-/// Entry: what the policy says of one id.
+/// UserEntry: what the policy says of one id.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'p> {
+pub struct UserEntry<'p> {
     /// The source that the id names; empty where it is bare.
     pub source: &'p str,
     /// The name within that source.
@@ -52,7 +52,7 @@ pub struct Entry<'p> {
     /// Replaces the token's group: by its place among the groups.
     pub group: Option<u32>,
     /// Replaces the token's roles and permissions.
-    pub roles: Option<&'p [Bound]>,
+    pub roles: Option<&'p [ScopedRole]>,
     /// Replaces the token's tenants.
     pub tenants: Option<&'p [Box<str>]>,
     /// Rows that the user holds whatever else is said.
@@ -60,10 +60,10 @@ pub struct Entry<'p> {
     /// Rows that are taken from the user.
     pub without: &'p [RowId],
     /// By which entries of one snapshot that say the same are told.
-    pub alike: Alike,
+    pub alike: UserTerms,
 }
 
-impl Entry<'static> {
+impl UserEntry<'static> {
     /// An entry that says nothing, of nobody.
     pub const NOTHING: Self = Self {
         source: "",
@@ -73,11 +73,11 @@ impl Entry<'static> {
         tenants: None,
         permissions: &[],
         without: &[],
-        alike: Alike([NONE; 4]),
+        alike: UserTerms([NONE; 4]),
     };
 }
 
-impl Entry<'_> {
+impl UserEntry<'_> {
     /// The id, as the policy spells it.
     pub fn id(&self) -> SubjectId {
         SubjectId { source: self.source.into(), name: self.name.into() }
@@ -87,14 +87,14 @@ impl Entry<'_> {
 impl Users {
     pub(super) fn build(users: Vec<User>) -> Self {
         let mut names = String::new();
-        let (mut sources, mut roles) = (Shared::default(), Shared::default());
-        let (mut tenants, mut rows) = (Shared::default(), Shared::default());
+        let (mut sources, mut roles) = (Interner::default(), Interner::default());
+        let (mut tenants, mut rows) = (Interner::default(), Interner::default());
         let mut entries = Vec::with_capacity(users.len());
         for user in users {
             let id = SubjectId::parse(&user.id);
             let start = u32::try_from(names.len()).unwrap_or(NONE);
             names.push_str(&id.name);
-            entries.push(Packed {
+            entries.push(PackedUser {
                 start,
                 length: u32::try_from(id.name.len()).unwrap_or(0),
                 source: sources.place(id.source),
@@ -130,13 +130,13 @@ impl Users {
     }
 
     /// All entries in the order of the policy.
-    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = UserEntry<'_>> {
         self.entries.iter().map(|packed| self.entry(packed))
     }
 
     /// The entry of an id: the one that names its source, else the bare one. A stated id without a source means the
     /// entry of that name if there is one only.
-    pub fn find(&self, id: &SubjectId) -> Option<Entry<'_>> {
+    pub fn find(&self, id: &SubjectId) -> Option<UserEntry<'_>> {
         if self.entries.is_empty() {
             return None;
         }
@@ -154,7 +154,7 @@ impl Users {
         exact.or(bare).or(only).map(|packed| self.entry(packed))
     }
 
-    fn packed(&self, at: u32) -> Option<&Packed> {
+    fn packed(&self, at: u32) -> Option<&PackedUser> {
         self.entries.get(usize::try_from(at).ok()?)
     }
 
@@ -162,18 +162,18 @@ impl Users {
         self.packed(at).map_or("", |packed| self.name(packed))
     }
 
-    fn name(&self, packed: &Packed) -> &str {
+    fn name(&self, packed: &PackedUser) -> &str {
         let start = usize::try_from(packed.start).unwrap_or(usize::MAX);
         let end = start.saturating_add(usize::try_from(packed.length).unwrap_or(usize::MAX));
         self.names.get(start..end).unwrap_or_default()
     }
 
-    fn source(&self, packed: &Packed) -> &str {
+    fn source(&self, packed: &PackedUser) -> &str {
         at(&self.sources, packed.source).map_or("", |source| source)
     }
 
-    fn entry(&self, packed: &Packed) -> Entry<'_> {
-        Entry {
+    fn entry(&self, packed: &PackedUser) -> UserEntry<'_> {
+        UserEntry {
             source: self.source(packed),
             name: self.name(packed),
             group: (packed.group != NONE).then_some(packed.group),
@@ -181,7 +181,7 @@ impl Users {
             tenants: at(&self.tenants, packed.tenants).map(|list| &**list),
             permissions: at(&self.rows, packed.permissions).map_or(&[], |list| list),
             without: at(&self.rows, packed.without).map_or(&[], |list| list),
-            alike: Alike([packed.group, packed.roles, packed.permissions, packed.without]),
+            alike: UserTerms([packed.group, packed.roles, packed.permissions, packed.without]),
         }
     }
 }
@@ -195,16 +195,16 @@ fn at<T>(list: &[T], place: u32) -> Option<&T> {
     list.get(usize::try_from(place).ok()?)
 }
 
-/// Shared: values by their places, equal ones in one place.
-struct Shared<T>(HashMap<T, u32>);
+/// Interner: values by their places, equal ones in one place.
+struct Interner<T>(HashMap<T, u32>);
 
-impl<T> Default for Shared<T> {
+impl<T> Default for Interner<T> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<T: Eq + Hash> Shared<T> {
+impl<T: Eq + Hash> Interner<T> {
     fn place(&mut self, value: T) -> u32 {
         let next = u32::try_from(self.0.len()).unwrap_or(NONE);
         *self.0.entry(value).or_insert(next)

@@ -15,34 +15,35 @@ mod sources;
 use crate::document::{Finding, FindingCode, Findings, Severity};
 use crate::vocabulary::{Cell, CellId, Operation, access::MAX_SCOPES};
 
+use super::entitlements::RowId;
 use super::model::{Model, Row, ScopeName, Table};
-use super::source::{Source, Written};
-use super::standing::RowId;
-use conditions::Conditions;
-use names::Names;
-use people::Roll;
-use routes::Plan;
-use scopes::Scopes;
-use sources::Sources;
+use super::source::{PolicySource, Spanned};
+use conditions::ConditionRegistry;
+use names::DefinedNames;
+use people::PeopleNames;
+use routes::RouteResolver;
+use scopes::DeclaredScopes;
+use sources::IdentitySources;
 
 /// The model of `written`; `None` where it has no meaning at all. Findings tell whether it may be used.
-pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings: &mut Findings) -> Option<Model> {
+pub(super) fn validate(written: &PolicySource, issuers: Option<&[Box<str>]>, findings: &mut Findings) -> Option<Model> {
     let name = written.name.as_ref().map(|name| name.text.clone());
     if name.is_none() && !findings.has_errors() {
         let finding = Finding::error(FindingCode::MissingKey, None, "the policy has no `name`");
         findings.push(finding.help("write `name: …` at the top; logs and metrics call the policy by it"));
     }
-    let sources = Sources(issuers);
+    let sources = IdentitySources(issuers);
     let scope_list = scopes(written, findings);
-    let scopes = Scopes(&scope_list);
+    let scopes = DeclaredScopes(&scope_list);
     let (tables, resources) = tables(written, findings);
-    let rows = Names::define("permission", written.rows.iter().map(|row| &row.name), findings);
-    let role_names = Names::define("role", written.roles.iter().map(|role| &role.name), findings);
-    let profile_names = Names::define("profile", written.profiles.iter().map(|profile| &profile.name), findings);
-    let group_names = Names::define("group", written.groups.iter().map(|group| &group.name), findings);
-    let mut conditions = Conditions::new();
+    let rows = DefinedNames::define("permission", written.rows.iter().map(|row| &row.name), findings);
+    let role_names = DefinedNames::define("role", written.roles.iter().map(|role| &role.name), findings);
+    let profile_names = DefinedNames::define("profile", written.profiles.iter().map(|profile| &profile.name), findings);
+    let group_names = DefinedNames::define("group", written.groups.iter().map(|group| &group.name), findings);
+    let mut conditions = ConditionRegistry::new();
     let mut cells = CellIndex { resources: &resources, cells: Vec::new(), known: Default::default() };
-    let model_routes = Plan { written, scopes, cells: &mut cells, conditions: &mut conditions }.routes(findings);
+    let model_routes =
+        RouteResolver { written, scopes, cells: &mut cells, conditions: &mut conditions }.routes(findings);
     let used = cells.cells.len();
     let model_rows = model_rows(written, &mut cells, used, findings);
     // What is missing because it could not be read would only be noise.
@@ -54,7 +55,7 @@ pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings:
     let profiles = people::profiles(written, scopes, findings);
     let groups = people::groups(written, &rows, &profile_names, findings);
     let (role_list, groups_by_name) = (&roles, &group_names);
-    let roll = Roll {
+    let roll = PeopleNames {
         written,
         rows: &rows,
         role_names: &role_names,
@@ -94,13 +95,13 @@ pub(super) fn validate(written: &Source, issuers: Option<&[Box<str>]>, findings:
 
 /// Cells by their number, each number given at first use.
 struct CellIndex<'n> {
-    resources: &'n Names<'n>,
+    resources: &'n DefinedNames<'n>,
     cells: Vec<Cell>,
     known: std::collections::HashMap<Cell, CellId>,
 }
 
 impl CellIndex<'_> {
-    fn cell(&mut self, operation: &Operation, resource: &Written, findings: &mut Findings) -> Option<CellId> {
+    fn cell(&mut self, operation: &Operation, resource: &Spanned, findings: &mut Findings) -> Option<CellId> {
         self.resources.resolve(resource, findings)?;
         let cell = Cell { operation: operation.clone(), resource: resource.text.clone() };
         if let Some(known) = self.known.get(&cell) {
@@ -113,8 +114,8 @@ impl CellIndex<'_> {
     }
 }
 
-fn scopes(written: &Source, findings: &mut Findings) -> Vec<ScopeName> {
-    Names::define("scope", written.scopes.iter().map(|scope| &scope.name), findings);
+fn scopes(written: &PolicySource, findings: &mut Findings) -> Vec<ScopeName> {
+    DefinedNames::define("scope", written.scopes.iter().map(|scope| &scope.name), findings);
     if let Some(beyond) = written.scopes.get(MAX_SCOPES) {
         let message = format!("a policy has at most {MAX_SCOPES} scopes");
         findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
@@ -129,12 +130,13 @@ fn scopes(written: &Source, findings: &mut Findings) -> Vec<ScopeName> {
     scopes.map(|scope| ScopeName { name: scope.name.text.clone(), caller: scope.caller }).collect()
 }
 
-fn tables<'s>(written: &'s Source, findings: &mut Findings) -> (Vec<Table>, Names<'s>) {
+fn tables<'s>(written: &'s PolicySource, findings: &mut Findings) -> (Vec<Table>, DefinedNames<'s>) {
     let titles = written.tables.iter().filter_map(|table| table.title.as_ref());
-    Names::define("table", titles, findings);
+    DefinedNames::define("table", titles, findings);
     // A field set is a column too.
     let columns = written.tables.iter().flat_map(|table| &table.resources);
-    let resources = Names::define("resource", columns.chain(written.fields.iter().map(|set| &set.name)), findings);
+    let resources =
+        DefinedNames::define("resource", columns.chain(written.fields.iter().map(|set| &set.name)), findings);
     let tables = written.tables.iter().map(|table| Table {
         title: table.title.as_ref().map(|title| title.text.clone()),
         resources: table.resources.iter().map(|resource| resource.text.clone()).collect(),
@@ -143,7 +145,7 @@ fn tables<'s>(written: &'s Source, findings: &mut Findings) -> (Vec<Table>, Name
 }
 
 /// The rows; cells numbered `used` and above are needed by no route.
-fn model_rows(written: &Source, cells: &mut CellIndex<'_>, used: usize, findings: &mut Findings) -> Vec<Row> {
+fn model_rows(written: &PolicySource, cells: &mut CellIndex<'_>, used: usize, findings: &mut Findings) -> Vec<Row> {
     let mut rows = Vec::with_capacity(written.rows.len());
     for row in &written.rows {
         let mut found: Vec<CellId> = Vec::new();
@@ -180,7 +182,7 @@ fn model_rows(written: &Source, cells: &mut CellIndex<'_>, used: usize, findings
 /// A letter that no route uses may be part of the vendor's table; a word is probably misspelt.
 fn unused_cell(
     operation: &Operation,
-    resource: &Written,
+    resource: &Spanned,
     place: crate::document::Span,
     cells: &CellIndex<'_>,
     used: usize,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use portcullis::document::Sources;
-use portcullis::policy::{self, template::Segment};
+use portcullis::policy::{self, template::TemplateSegment};
 use portcullis::vocabulary::Cells;
 use serde_json::{Value, json};
 
@@ -247,9 +247,9 @@ impl Routes {
         let mut mapped = BTreeMap::new();
         for route in snapshot.routes.routes() {
             let parts = route.template.segments().iter().map(|segment| match segment {
-                Segment::Literal(text) => text.to_string(),
-                Segment::Parameter(name) if &**name == "tenant" => "t1".to_owned(),
-                Segment::Parameter(name) | Segment::Rest(name) => format!("{name}-1"),
+                TemplateSegment::Literal(text) => text.to_string(),
+                TemplateSegment::Parameter(name) if &**name == "tenant" => "t1".to_owned(),
+                TemplateSegment::Parameter(name) | TemplateSegment::Rest(name) => format!("{name}-1"),
             });
             let path = parts.fold(String::new(), |path, part| path + "/" + &part);
             for method in &route.methods {

@@ -3,7 +3,7 @@
 use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
 use portcullis::document::{Sources, report};
 use portcullis::identity::IdentityError;
-use portcullis::policy::{self, Snapshot, Unplaced};
+use portcullis::policy::{self, NoMatch, Snapshot};
 use portcullis::request::{OverrideMode, RawRequest, read};
 use portcullis::vocabulary::{self, Access, Cells, Proof, RequestFacts, Subject, SubjectId, Timestamp};
 
@@ -95,13 +95,13 @@ fn ask<T>(
     stage: Stage<'_>,
     callers: &[Result<Subject, IdentityError>],
     now: u64,
-    tell: impl Fn(Decision, Result<&Access<'_>, Unplaced>) -> T,
+    tell: impl Fn(Decision, Result<&Access<'_>, NoMatch>) -> T,
 ) -> Vec<T> {
     let headers: [(&str, &str); 0] = [];
     let target = asked.target();
     let raw = RawRequest { method: asked.method, target: target.as_bytes(), host: None, headers: &headers };
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
-    let placed = request.as_ref().map_err(|error| Unplaced::Rejected(*error));
+    let placed = request.as_ref().map_err(|error| NoMatch::Rejected(*error));
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let access = policy::access_of(&placed);
     let approvals = ApprovalSet::default();

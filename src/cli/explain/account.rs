@@ -9,10 +9,10 @@ use crate::decision::{Decision, Reason, Ruling};
 use crate::document::{Sources, Span};
 use crate::policy::condition::ConditionId;
 use crate::policy::grants::rows_of;
-use crate::policy::model::Key;
-use crate::policy::outline::Outline;
+use crate::policy::model::ApprovalKey;
+use crate::policy::outline::PolicyOutline;
 use crate::policy::routes::Route;
-use crate::policy::{RowId, Snapshot, Unplaced};
+use crate::policy::{NoMatch, RowId, Snapshot};
 use crate::vocabulary::{CellId, Cells, Scope, Subject};
 
 use super::caller::{self, Caller};
@@ -118,7 +118,7 @@ impl Account {
 /// Scene: everything that the parts of an account are read from.
 pub(super) struct Scene<'a> {
     pub(super) policy: &'a Snapshot,
-    pub(super) outline: &'a Outline,
+    pub(super) outline: &'a PolicyOutline,
     pub(super) sources: &'a Sources,
     pub(super) subject: &'a Subject,
     pub(super) road: &'a Road<'a>,
@@ -132,7 +132,7 @@ pub(super) struct Scene<'a> {
 /// The account of a decision that was watched by `seen`.
 pub(super) fn of(
     policy: &Snapshot,
-    outline: &Outline,
+    outline: &PolicyOutline,
     sources: &Sources,
     asked: Asked<'_>,
     road: &Road<'_>,
@@ -142,7 +142,7 @@ pub(super) fn of(
     let placed = road.placed.ok();
     let route = match road.placed {
         Ok(placed) => Some(placed.route),
-        Err(Unplaced::NoMethod(id)) => policy.routes.route(id),
+        Err(NoMatch::NoMethod(id)) => policy.routes.route(id),
         Err(_) => None,
     };
     let scope = seen.scope.clone().or_else(|| placed.map(|placed| placed.access.scope.clone())).unwrap_or_default();
@@ -292,22 +292,24 @@ impl Scene<'_> {
             .collect()
     }
 
-    pub(super) fn key_name(&self, key: Key) -> String {
+    pub(super) fn key_name(&self, key: ApprovalKey) -> String {
         match key {
-            Key::Client => "client".to_owned(),
-            Key::Caller => "caller".to_owned(),
-            Key::Scope(at) => {
+            ApprovalKey::Client => "client".to_owned(),
+            ApprovalKey::Caller => "caller".to_owned(),
+            ApprovalKey::Scope(at) => {
                 let scope = self.policy.model.scopes.get(usize::from(at));
                 scope.map(|scope| scope.name.to_string()).unwrap_or_default()
             }
         }
     }
 
-    pub(super) fn key_value(&self, key: Key) -> Option<String> {
+    pub(super) fn key_value(&self, key: ApprovalKey) -> Option<String> {
         match key {
-            Key::Client => self.subject.client.as_deref().map(str::to_owned),
-            Key::Caller => self.subject.id.as_ref().map(|id| id.to_string()),
-            Key::Scope(at) => self.scope.get(usize::from(at)).and_then(|value| value.as_deref()).map(str::to_owned),
+            ApprovalKey::Client => self.subject.client.as_deref().map(str::to_owned),
+            ApprovalKey::Caller => self.subject.id.as_ref().map(|id| id.to_string()),
+            ApprovalKey::Scope(at) => {
+                self.scope.get(usize::from(at)).and_then(|value| value.as_deref()).map(str::to_owned)
+            }
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::policy::entitlements::IgnoredRole;
 use crate::policy::grants::rows_of;
-use crate::policy::model::Bound;
-use crate::policy::standing::Uncounted;
+use crate::policy::model::ScopedRole;
 use crate::policy::{RowId, ServiceApps};
 use crate::vocabulary::Assignment;
 use crate::vocabulary::name::nearest;
@@ -115,7 +115,7 @@ fn roles(scene: &Scene<'_>) -> Vec<String> {
     told.collect()
 }
 
-fn assigned(scene: &Scene<'_>, bound: &Bound) -> String {
+fn assigned(scene: &Scene<'_>, bound: &ScopedRole) -> String {
     let role = usize::try_from(bound.role).ok().and_then(|at| scene.policy.model.roles.get(at));
     let name = role.map_or("", |role| &role.name);
     let scope = bounds(scene.policy, &bound.scope);
@@ -134,9 +134,9 @@ fn ignored(scene: &Scene<'_>) -> Vec<Ignored> {
     for claimed in &subject.roles {
         let why = match policy.standings.counted(claimed) {
             _ if standing.claims().is_none() => replaced(),
-            Err(Uncounted::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
-            Err(Uncounted::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
-            Err(Uncounted::NotWithin(at)) => {
+            Err(IgnoredRole::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
+            Err(IgnoredRole::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
+            Err(IgnoredRole::NotWithin(at)) => {
                 let scope = model.scopes.get(at).map_or("", |scope| &scope.name);
                 format!("it is assigned within a `{scope}`, and the claim names none")
             }

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::decision::{Judge, Reason, Seat};
 use crate::document::{Sources, Span};
-use crate::policy::model::{Bounds, By, Group};
-use crate::policy::outline::Outline;
-use crate::policy::standing::{Grant, fits};
+use crate::policy::entitlements::{ScopedGrant, fits};
+use crate::policy::model::{GateOpener, Group, ScopeBounds};
+use crate::policy::outline::PolicyOutline;
 use crate::policy::{RowId, Snapshot};
 
 use super::caller::printed;
@@ -50,7 +50,7 @@ pub(super) struct GateWord {
 pub(super) struct Levels<'a> {
     pub(super) seat: &'a Seat<'a>,
     pub(super) judge: &'a Judge<'a>,
-    pub(super) outline: &'a Outline,
+    pub(super) outline: &'a PolicyOutline,
     pub(super) sources: &'a Sources,
 }
 
@@ -123,7 +123,7 @@ impl Levels<'_> {
     }
 
     /// What one assignment of a role says.
-    fn grant(&self, grant: &Grant<'_>, row: &str) -> Word {
+    fn grant(&self, grant: &ScopedGrant<'_>, row: &str) -> Word {
         let (seat, policy) = (self.seat, self.seat.policy);
         let model = &policy.model;
         let role = usize::try_from(grant.role).ok().and_then(|at| model.roles.get(at));
@@ -176,12 +176,12 @@ impl Levels<'_> {
         let words = here.map(|(at, gate)| {
             let open = closed >> at & 1 == 0;
             let text = match &gate.by {
-                By::Approval(_) => "by approval".to_owned(),
-                By::Condition(condition) => {
+                GateOpener::Approval(_) => "by approval".to_owned(),
+                GateOpener::Condition(condition) => {
                     let when = self.seat.policy.condition(*condition).map_or("", |condition| condition.text());
                     format!("by condition: {when}")
                 }
-                By::Feature => self.feature(at, &gate.name),
+                GateOpener::Feature => self.feature(at, &gate.name),
             };
             GateWord { gate: gate.name.to_string(), open, text, place: self.at(self.outline.gate(&gate.name)) }
         });
@@ -192,7 +192,7 @@ impl Levels<'_> {
     fn feature(&self, at: usize, feature: &str) -> String {
         let seat = self.seat;
         let own = self.group().and_then(|group| group.profile).and_then(|at| usize::try_from(at).ok());
-        let here = |within: &[Bounds]| within.iter().any(|within| fits(within, seat.scope, seat.across));
+        let here = |within: &[ScopeBounds]| within.iter().any(|within| fits(within, seat.scope, seat.across));
         let profiles = seat.policy.model.profiles.iter().enumerate();
         let applying = profiles.filter(|(number, profile)| own == Some(*number) || here(&profile.within));
         let told: Vec<String> = applying

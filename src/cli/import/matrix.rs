@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::exit::{Exit, Trouble};
 use crate::document::Sources;
-use crate::policy::import::matrix::{Wanted, import};
+use crate::policy::import::matrix::{MatrixOptions, import};
 
 use super::{To, finish, read};
 
@@ -43,6 +43,6 @@ pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -
     for path in &args.files {
         read(path, MOST_BYTES, &mut sources)?;
     }
-    let wanted = Wanted { name: args.name.clone(), tables: args.tables.clone() };
+    let wanted = MatrixOptions { name: args.name.clone(), tables: args.tables.clone() };
     finish(&import(&sources, &wanted), &sources, &args.to, out, err)
 }

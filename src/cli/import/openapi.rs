@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::exit::{Exit, Trouble};
 use crate::document::Sources;
-use crate::policy::import::openapi::{Wanted, import};
+use crate::policy::import::openapi::{OpenapiOptions, import};
 
 use super::{To, finish, read};
 
@@ -46,7 +46,7 @@ pub(super) struct OpenapiArgs {
 pub(super) fn run(args: &OpenapiArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
     let mut sources = Sources::default();
     let file = read(&args.file, MOST_BYTES, &mut sources)?;
-    let wanted = Wanted {
+    let wanted = OpenapiOptions {
         name: args.name.clone(),
         base: args.base.clone(),
         scopes: args.scopes.clone(),

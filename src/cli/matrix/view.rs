@@ -7,10 +7,10 @@ use crate::cli::exit::Trouble;
 use crate::decision::view::View;
 use crate::decision::{ApprovalSet, Reason, Seat, scope_of};
 use crate::policy::Snapshot;
-use crate::policy::condition::Circumstances;
+use crate::policy::condition::ConditionContext;
 use crate::policy::matrix::{Matrix, letters};
-use crate::policy::model::{Bound, Bounds};
-use crate::policy::users::Entry;
+use crate::policy::model::{ScopeBounds, ScopedRole};
+use crate::policy::users::UserEntry;
 use crate::vocabulary::name::nearest;
 use crate::vocabulary::{Access, Cell, CellId, Cells, RequestFacts, RouteId, Scope, Subject, SubjectId, SubjectKind};
 
@@ -54,7 +54,7 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
     };
     let bound = selection.role.as_deref().map(|role| role_entry(policy, role, &scope)).transpose()?;
     let entry = match &bound {
-        Some(bound) => Some(Entry { roles: Some(bound), ..Entry::NOTHING }),
+        Some(bound) => Some(UserEntry { roles: Some(bound), ..UserEntry::NOTHING }),
         None => caller.id.as_ref().and_then(|id| policy.standings.users().find(id)),
     };
     let standing = policy.standings.with(&caller, entry);
@@ -68,7 +68,7 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());
             let (facts, subject) = (RequestFacts::default(), &caller);
-            let at = Circumstances { now, subject, facts, scope: &scope, standing: &standing, policy };
+            let at = ConditionContext { now, subject, facts, scope: &scope, standing: &standing, policy };
             // Only a caller who was stated can be judged by one.
             let stated = selection.subject.is_some();
             let holds = |id| stated && policy.condition(id).is_some_and(|condition| condition.holds(&at));
@@ -118,7 +118,7 @@ fn imagined(
 }
 
 /// The assignment of a role, bound to the stated scope where it must be bound.
-fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[Bound; 1], Trouble> {
+fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[ScopedRole; 1], Trouble> {
     known("role", name, policy.model.roles.iter().map(|role| &*role.name))?;
     let roles = (0..).zip(&policy.model.roles);
     let Some((role, found)) = roles.into_iter().find(|(_, role)| &*role.name == name) else {
@@ -137,7 +137,7 @@ fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[Bound
             }
         }
     }
-    Ok([Bound { role, scope: Bounds::from(bounds), when: None }])
+    Ok([ScopedRole { role, scope: ScopeBounds::from(bounds), when: None }])
 }
 
 /// The values of `--scope`, in the order of the declared scopes.

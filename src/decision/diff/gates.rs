@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::policy::model::{Approval, By, Gate, Key};
+use crate::policy::model::{Approval, ApprovalKey, Gate, GateOpener};
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Subject, SubjectId};
 
@@ -84,15 +84,15 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, alias: &HashMap<&'p str, &'p 
 fn openers<'p>(side: &Side<'p>, gate: &'p Gate) -> BTreeSet<Opener<'p>> {
     let model = &side.policy.model;
     match &gate.by {
-        By::Approval(approval) => {
+        GateOpener::Approval(approval) => {
             let names: Vec<&str> = approval.keys.iter().map(|key| key_name(side, *key)).collect();
             let granted = approval.granted.iter().map(|values| {
                 Opener::Approved(names.iter().copied().zip(values.iter().map(|value| &**value)).collect())
             });
             granted.chain([Opener::StoredFor(names.clone())]).collect()
         }
-        By::Condition(_) => side.gate_text(gate).map(Opener::Holds).into_iter().collect(),
-        By::Feature => {
+        GateOpener::Condition(_) => side.gate_text(gate).map(Opener::Holds).into_iter().collect(),
+        GateOpener::Feature => {
             let at = model.gates.iter().position(|known| known.name == gate.name);
             let lists = |profile: &crate::policy::model::Profile| {
                 profile.features.iter().any(|feature| Some(usize::from(*feature)) == at)
@@ -108,11 +108,11 @@ fn openers<'p>(side: &Side<'p>, gate: &'p Gate) -> BTreeSet<Opener<'p>> {
     }
 }
 
-fn key_name<'p>(side: &Side<'p>, key: Key) -> &'p str {
+fn key_name<'p>(side: &Side<'p>, key: ApprovalKey) -> &'p str {
     match key {
-        Key::Client => "client",
-        Key::Caller => "caller",
-        Key::Scope(at) => side.scope_name(at),
+        ApprovalKey::Client => "client",
+        ApprovalKey::Caller => "caller",
+        ApprovalKey::Scope(at) => side.scope_name(at),
     }
 }
 

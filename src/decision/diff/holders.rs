@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::policy::ServiceApps;
-use crate::policy::model::Bound;
+use crate::policy::model::ScopedRole;
 use crate::vocabulary::{Assignment, Cell, Subject, SubjectId, SubjectKind};
 
 use super::side::{Atom, Given, Lock, Person, Side};
@@ -247,7 +247,7 @@ fn assigned<'p>(finder: &Finder<'_, 'p>) -> BTreeMap<&'p str, SubjectId> {
     for side in [finder.old, finder.new] {
         let (mut lists, model) = (HashSet::new(), &side.policy.model);
         for entry in side.policy.standings.users().iter() {
-            let bounds: &[Bound] = entry.roles.unwrap_or_default();
+            let bounds: &[ScopedRole] = entry.roles.unwrap_or_default();
             if bounds.is_empty() || !lists.insert(bounds.as_ptr()) {
                 continue;
             }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::policy::routes::{Carrier, Method, Route};
-use crate::policy::template::Segment;
+use crate::policy::routes::{Method, Route, ScopeLocation};
+use crate::policy::template::TemplateSegment;
 use crate::request::Treatment;
 use crate::vocabulary::{Cell, Cells, Subject};
 
@@ -102,7 +102,7 @@ fn uncovered(
         for wider in side.policy.routes.routes().iter().filter(|wider| wider.template.text() != route.template.text()) {
             let Some(path) = meeting(route.template.segments(), wider.template.segments()) else { continue };
             let tenant = match scope.and_then(|at| wider.scopes.get(at).copied().flatten()) {
-                Some(Carrier::Segment(at)) => path.split('/').nth(usize::from(at) + 1).map(str::to_owned),
+                Some(ScopeLocation::Segment(at)) => path.split('/').nth(usize::from(at) + 1).map(str::to_owned),
                 _ => None,
             };
             for entry in wider.methods.iter().filter(|entry| &*entry.name == method) {
@@ -130,22 +130,28 @@ fn uncovered(
 }
 
 /// A path that both templates match; `None` where there is none.
-fn meeting(one: &[Segment], other: &[Segment]) -> Option<String> {
-    let text = |segment: &Segment| match segment {
-        Segment::Literal(literal) => literal.to_string(),
-        Segment::Parameter(_) | Segment::Rest(_) => "x1".to_owned(),
+fn meeting(one: &[TemplateSegment], other: &[TemplateSegment]) -> Option<String> {
+    let text = |segment: &TemplateSegment| match segment {
+        TemplateSegment::Literal(literal) => literal.to_string(),
+        TemplateSegment::Parameter(_) | TemplateSegment::Rest(_) => "x1".to_owned(),
     };
     let (part, behind) = match (one.split_first(), other.split_first()) {
         (None, None) => return Some(String::new()),
-        (Some((Segment::Rest(_), _)), Some(_)) => {
+        (Some((TemplateSegment::Rest(_), _)), Some(_)) => {
             return Some(other.iter().map(|segment| format!("/{}", text(segment))).collect());
         }
-        (Some(_), Some((Segment::Rest(_), _))) => {
+        (Some(_), Some((TemplateSegment::Rest(_), _))) => {
             return Some(one.iter().map(|segment| format!("/{}", text(segment))).collect());
         }
         (Some((first, one)), Some((second, other))) => match (first, second) {
-            (Segment::Literal(first), Segment::Literal(second)) if !first.eq_ignore_ascii_case(second) => return None,
-            (Segment::Literal(literal), _) | (_, Segment::Literal(literal)) => (literal.to_string(), (one, other)),
+            (TemplateSegment::Literal(first), TemplateSegment::Literal(second))
+                if !first.eq_ignore_ascii_case(second) =>
+            {
+                return None;
+            }
+            (TemplateSegment::Literal(literal), _) | (_, TemplateSegment::Literal(literal)) => {
+                (literal.to_string(), (one, other))
+            }
             _ => ("x1".to_owned(), (one, other)),
         },
         _ => return None,
@@ -199,10 +205,10 @@ fn methods<'p>(side: &Side<'p>, folds: bool) -> Methods<'p> {
 /// The template without the names of its parameters.
 fn key(route: &Route, folds: bool) -> String {
     let segments = route.template.segments().iter().map(|segment| match segment {
-        Segment::Literal(literal) if folds => literal.to_ascii_lowercase(),
-        Segment::Literal(literal) => literal.to_string(),
-        Segment::Parameter(_) => "{}".to_owned(),
-        Segment::Rest(_) => "{*}".to_owned(),
+        TemplateSegment::Literal(literal) if folds => literal.to_ascii_lowercase(),
+        TemplateSegment::Literal(literal) => literal.to_string(),
+        TemplateSegment::Parameter(_) => "{}".to_owned(),
+        TemplateSegment::Rest(_) => "{*}".to_owned(),
     });
     segments.collect::<Vec<_>>().join("/")
 }
@@ -227,11 +233,13 @@ fn face<'p>(side: &Side<'p>, route: &'p Route, method: &'p Method) -> Face<'p> {
     let mut across = BTreeSet::new();
     for (at, (scope, carrier)) in (0_u8..).zip(policy.model.scopes.iter().zip(route.scopes)) {
         let carried = match carrier {
-            Some(Carrier::Segment(at)) => Some(format!("segment {at}")),
-            Some(Carrier::Query(at)) => route.template.query().get(usize::from(at)).map(|(name, _)| format!("?{name}")),
+            Some(ScopeLocation::Segment(at)) => Some(format!("segment {at}")),
+            Some(ScopeLocation::Query(at)) => {
+                route.template.query().get(usize::from(at)).map(|(name, _)| format!("?{name}"))
+            }
             None => None,
         };
-        if method.across >> at & 1 == 1 && !matches!(carrier, Some(Carrier::Segment(_))) && !plain {
+        if method.across >> at & 1 == 1 && !matches!(carrier, Some(ScopeLocation::Segment(_))) && !plain {
             across.insert(&*scope.name);
         }
         scopes.extend(carried.filter(|_| !plain).map(|carried| (&*scope.name, carried)));

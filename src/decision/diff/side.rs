@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::policy::model::{Bounds, By, Gate};
+use crate::policy::model::{Gate, GateOpener, ScopeBounds};
 use crate::policy::routes::{Method, Route};
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Cell, CellId, Cells};
@@ -105,7 +105,7 @@ impl<'p> Side<'p> {
         self.policy.model.scopes.iter().find(|scope| scope.caller).map(|scope| &*scope.name)
     }
 
-    pub(super) fn area(&self, bounds: &'p Bounds) -> Area<'p> {
+    pub(super) fn area(&self, bounds: &'p ScopeBounds) -> Area<'p> {
         let bound = bounds
             .iter()
             .map(|(at, values)| (self.scope_name(*at), Values::bound(values.iter().map(|value| &**value))));
@@ -179,8 +179,8 @@ impl<'p> Side<'p> {
     /// The text of a condition gate.
     pub(super) fn gate_text(&self, gate: &'p Gate) -> Option<&'p str> {
         match &gate.by {
-            By::Condition(condition) => self.policy.condition(*condition).map(|condition| condition.text()),
-            By::Approval(_) | By::Feature => None,
+            GateOpener::Condition(condition) => self.policy.condition(*condition).map(|condition| condition.text()),
+            GateOpener::Approval(_) | GateOpener::Feature => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::policy::users::{Alike, Entry};
+use crate::policy::users::{UserEntry, UserTerms};
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Assignment, Subject, SubjectId, SubjectKind};
 
@@ -52,8 +52,8 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, explained: &Explained<'p>) ->
     let mut pairs: HashMap<(usize, usize), Same> = HashMap::new();
     let mut tenants: HashMap<(Tenants<'p>, Tenants<'p>), Same> = HashMap::new();
     let (old, new) = (finder.old.policy, finder.new.policy);
-    let mut note = |id: SubjectId, before: Option<Entry<'p>>, after: Option<Entry<'p>>| {
-        let said = |side, entry: Option<Entry<'p>>, seen: &mut HashMap<Alike, usize>, book: &mut Book<'p>| {
+    let mut note = |id: SubjectId, before: Option<UserEntry<'p>>, after: Option<UserEntry<'p>>| {
+        let said = |side, entry: Option<UserEntry<'p>>, seen: &mut HashMap<UserTerms, usize>, book: &mut Book<'p>| {
             entry.map_or(nobody, |entry| *seen.entry(entry.alike).or_insert_with(|| book.place(said(side, &entry))))
         };
         let pair = (said(finder.old, before, &mut then, &mut book), said(finder.new, after, &mut now, &mut book));
@@ -95,11 +95,11 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, explained: &Explained<'p>) ->
     all
 }
 
-fn id(entry: &Entry<'_>) -> SubjectId {
+fn id(entry: &UserEntry<'_>) -> SubjectId {
     SubjectId { source: entry.source.into(), name: entry.name.into() }
 }
 
-fn find_exact<'p>(policy: &'p Snapshot, id: &SubjectId) -> Option<Entry<'p>> {
+fn find_exact<'p>(policy: &'p Snapshot, id: &SubjectId) -> Option<UserEntry<'p>> {
     policy.standings.users().find(id).filter(|entry| entry.source == &*id.source)
 }
 
@@ -132,7 +132,7 @@ impl<'p> Book<'p> {
     }
 }
 
-fn said<'p>(side: &Side<'p>, entry: &Entry<'p>) -> Said<'p> {
+fn said<'p>(side: &Side<'p>, entry: &UserEntry<'p>) -> Said<'p> {
     let model = &side.policy.model;
     let names = |rows: &[RowId]| rows.iter().map(|row| side.row_name(*row)).collect();
     let group = entry.group.and_then(|group| model.groups.get(usize::try_from(group).ok()?));

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decision::stated::{Asked, answer};
 use crate::decision::{Silent, Stage};
 use crate::policy::Template;
-use crate::policy::model::{By, Key};
-use crate::policy::routes::{Carrier, Method, Route};
-use crate::policy::template::Segment;
+use crate::policy::model::{ApprovalKey, GateOpener};
+use crate::policy::routes::{Method, Route, ScopeLocation};
+use crate::policy::template::TemplateSegment;
 use crate::vocabulary::{Assignment, Cells, MediaRange, Subject, SubjectKind, Timestamp};
 
 use super::area::{Area, Values};
@@ -94,15 +94,15 @@ impl<'f, 'p> Finder<'f, 'p> {
             self.hints.push(Hint { scopes: scopes.collect(), client: None });
         }
         for gate in &model.gates {
-            let By::Approval(approval) = &gate.by else { continue };
+            let GateOpener::Approval(approval) = &gate.by else { continue };
             self.gates.push(gate.name.clone());
             for granted in &approval.granted {
                 let mut hint = Hint::default();
                 for (key, value) in approval.keys.iter().zip(granted) {
                     match key {
-                        Key::Scope(at) => drop(hint.scopes.insert(side.scope_name(*at), value)),
-                        Key::Client => hint.client = Some(value.rsplit('/').next().unwrap_or(value)),
-                        Key::Caller => {}
+                        ApprovalKey::Scope(at) => drop(hint.scopes.insert(side.scope_name(*at), value)),
+                        ApprovalKey::Client => hint.client = Some(value.rsplit('/').next().unwrap_or(value)),
+                        ApprovalKey::Caller => {}
                     }
                 }
                 self.hints.push(hint);
@@ -236,7 +236,9 @@ impl<'f, 'p> Finder<'f, 'p> {
                 Some(Values::Of(set)) if set.contains(&Some(hinted)) => Some(hinted),
                 Some(Values::Of(set)) => set.iter().find_map(|value| *value),
             };
-            if value.is_none() && carried && !matches!(route.scopes.get(usize::from(at)), Some(Some(Carrier::Query(_))))
+            if value.is_none()
+                && carried
+                && !matches!(route.scopes.get(usize::from(at)), Some(Some(ScopeLocation::Query(_))))
             {
                 return Vec::new();
             }
@@ -332,9 +334,11 @@ fn path(template: &Template, values: &BTreeMap<&str, Option<String>>) -> String 
     for segment in template.segments() {
         out.push('/');
         match segment {
-            Segment::Literal(literal) => out.push_str(literal),
-            Segment::Parameter(name) => out.push_str(values.get(&**name).and_then(Option::as_deref).unwrap_or("x1")),
-            Segment::Rest(_) => out.push_str("x1"),
+            TemplateSegment::Literal(literal) => out.push_str(literal),
+            TemplateSegment::Parameter(name) => {
+                out.push_str(values.get(&**name).and_then(Option::as_deref).unwrap_or("x1"))
+            }
+            TemplateSegment::Rest(_) => out.push_str("x1"),
         }
     }
     let mut mark = '?';

@@ -4,7 +4,7 @@ use super::{Remedy, remedies};
 use crate::decision::stated::{Asked, answer};
 use crate::decision::{Silent, Stage};
 use crate::document::{Sources, report};
-use crate::policy::{self, outline::Outline};
+use crate::policy::{self, outline::PolicyOutline};
 use crate::vocabulary::{Subject, Timestamp};
 
 fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remedy> {
@@ -14,7 +14,7 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remedy> {
     let policy = loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)));
     let subject: Subject = serde_json::from_str(subject).unwrap();
     let asked = Asked { subject: &subject, method, target, host: None, stage: Stage::Request };
-    let outline = Outline::read(&sources);
+    let outline = PolicyOutline::read(&sources);
     let found = remedies(&outline, &policy, asked, Timestamp(0));
     // What is named permits, and with one change less it does not.
     for remedy in &found {

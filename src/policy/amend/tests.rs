@@ -1,8 +1,8 @@
 //! Policies written otherwise.
 
-use super::Change;
+use super::PolicyEdit;
 use crate::document::Sources;
-use crate::policy::outline::Outline;
+use crate::policy::outline::PolicyOutline;
 use crate::vocabulary::Subject;
 
 const POLICY: &str = "\
@@ -18,20 +18,20 @@ users:
   pat: { permissions: [Look] }
 ";
 
-fn outline() -> Outline {
+fn outline() -> PolicyOutline {
     let mut sources = Sources::default();
     sources.add("p.yaml", POLICY);
-    Outline::read(&sources)
+    PolicyOutline::read(&sources)
 }
 
 #[test]
 fn a_change_of_the_policy_counts_for_the_one_user_that_is_asked_about() {
-    let keeps = Change::UserKeeps { user: "kim".into(), row: "Look".into() };
-    let assigned = Change::Assigned { user: "kim".into(), role: "Editor".into(), scope: Vec::new() };
+    let keeps = PolicyEdit::UserKeeps { user: "kim".into(), row: "Look".into() };
+    let assigned = PolicyEdit::Assigned { user: "kim".into(), role: "Editor".into(), scope: Vec::new() };
     let amended = outline().amended(&[keeps, assigned], Some("kim")).unwrap();
     let kim = amended.standings.users().iter().next().unwrap();
     assert_eq!((amended.standings.users().count(), kim.without.len(), kim.roles.unwrap().len()), (1, 0, 1));
-    let gets = Change::GroupKeeps { group: "Staff".into(), row: "Edit".into() };
+    let gets = PolicyEdit::GroupKeeps { group: "Staff".into(), row: "Edit".into() };
     let amended = outline().amended(&[gets], None).unwrap();
     assert!(amended.model.groups[0].without.is_empty());
     assert_eq!(amended.standings.users().count(), 0);
@@ -39,16 +39,16 @@ fn a_change_of_the_policy_counts_for_the_one_user_that_is_asked_about() {
 
 #[test]
 fn a_change_that_would_not_load_is_none() {
-    let gets = Change::UserGets { user: "kim".into(), row: "Look".into() };
+    let gets = PolicyEdit::UserGets { user: "kim".into(), row: "Look".into() };
     assert!(outline().amended(&[gets], Some("kim")).is_none(), "given and taken away in one entry");
-    let nobody = Change::GroupGets { group: "Nobody".into(), row: "Look".into() };
+    let nobody = PolicyEdit::GroupGets { group: "Nobody".into(), row: "Look".into() };
     assert!(outline().amended(&[nobody], None).is_none());
 }
 
 #[test]
 fn a_condition_that_would_have_to_hold_holds_everywhere() {
     let text = "now < timestamp('2001-01-01T00:00:00Z')";
-    let amended = outline().amended(&[Change::Holds { condition: text.into() }], None).unwrap();
+    let amended = outline().amended(&[PolicyEdit::Holds { condition: text.into() }], None).unwrap();
     assert_eq!(amended.model.conditions.iter().map(|known| known.text()).collect::<Vec<_>>(), ["true"]);
 }
 
@@ -56,11 +56,11 @@ fn a_condition_that_would_have_to_hold_holds_everywhere() {
 fn what_a_credential_claims_is_changed_in_the_caller() {
     let mut subject: Subject = serde_json::from_str(r#"{"roles":["A"],"groups":["x","y"]}"#).unwrap();
     let scope = vec![("tenant".into(), "t1".into())];
-    Change::ClaimsRole { role: "B".into(), scope, alone: false }.apply_to(&mut subject);
+    PolicyEdit::ClaimsRole { role: "B".into(), scope, alone: false }.apply_to(&mut subject);
     assert_eq!(subject.roles.len(), 2);
-    let alone = Change::ClaimsRole { role: "C".into(), scope: Vec::new(), alone: true };
+    let alone = PolicyEdit::ClaimsRole { role: "C".into(), scope: Vec::new(), alone: true };
     alone.apply_to(&mut subject);
-    Change::ClaimsGroup { group: "z".into() }.apply_to(&mut subject);
+    PolicyEdit::ClaimsGroup { group: "z".into() }.apply_to(&mut subject);
     assert_eq!((subject.roles.len(), &*subject.groups), (1, &["z".into()][..]));
     assert_eq!(alone.to_string(), "let the caller's credential claim the role `C` and no other");
     assert!(!alone.is_of_policy());

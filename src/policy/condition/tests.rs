@@ -18,7 +18,8 @@ fn holds(text: &str) -> bool {
              "claims": { "acr": "mfa", "level": 2, "amr": ["pwd", "otp"], "vip": true, "ratio": 0.5 } }"#,
     )
     .unwrap();
-    let condition = Condition::read(text, &Environment::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let condition =
+        Condition::read(text, &ConditionEnvironment::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
     let mut scope: Scope<'_> = Default::default();
     scope[0] = Some("t1".into());
     let facts = RequestFacts { method: "GET", path: "/t1/api", address: "10.0.0.7".parse().ok() };
@@ -27,11 +28,11 @@ fn holds(text: &str) -> bool {
     let policy = &crate::policy::load(&sources, None).snapshot.unwrap();
     let standing = &policy.standings.of(&subject);
     let now = Timestamp(1_798_761_600);
-    condition.holds(&Circumstances { now, subject: &subject, facts, scope: &scope, standing, policy })
+    condition.holds(&ConditionContext { now, subject: &subject, facts, scope: &scope, standing, policy })
 }
 
 fn refused(text: &str) -> String {
-    Condition::read(text, &Environment::default()).unwrap_err()
+    Condition::read(text, &ConditionEnvironment::default()).unwrap_err()
 }
 
 #[test]

@@ -5,19 +5,19 @@ mod parts;
 mod print;
 mod roles;
 mod rows;
-mod shape;
+mod layout;
 mod sheet;
 
 use crate::document::{Finding, FindingCode, Findings, Sources};
 
-use super::{Imported, plural, yaml};
-use parts::Parts;
-use shape::Shape;
+use super::{ImportResult, plural, yaml};
+use layout::SheetLayout;
+use parts::PolicyParts;
 use sheet::Sheet;
 
-/// Wanted: how the tables are to be written.
+/// MatrixOptions: how the tables are to be written.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct MatrixOptions {
     /// The policy's name, where a whole policy is wanted and not a part of one.
     pub name: Option<String>,
     /// The names of the tables with columns, in their order.
@@ -25,19 +25,22 @@ pub struct Wanted {
 }
 
 /// The part of a policy that the tables in `sources` make up together.
-pub fn import(sources: &Sources, wanted: &Wanted) -> Imported {
+pub fn import(sources: &Sources, wanted: &MatrixOptions) -> ImportResult {
     let mut findings = Findings::default();
     let mut understood = Vec::new();
-    let mut parts = Parts::default();
+    let mut parts = PolicyParts::default();
     let mut read = Vec::new();
     for (file, source) in sources.iter() {
         if let Some(sheet) = Sheet::read(file, &source.text, &mut findings)
-            && let Some(shape) = shape::of(&sheet, &mut findings)
+            && let Some(shape) = layout::of(&sheet, &mut findings)
         {
             read.push((&source.name, sheet, shape));
         }
     }
-    let tables = read.iter().filter(|(_, _, shape)| matches!(shape, Shape::Wide { .. } | Shape::Cells { .. })).count();
+    let tables = read
+        .iter()
+        .filter(|(_, _, shape)| matches!(shape, SheetLayout::Wide { .. } | SheetLayout::Cells { .. }))
+        .count();
     if wanted.tables.len() > tables {
         let message = format!("{} for {}", plural(wanted.tables.len(), "name"), plural(tables, "table with columns"));
         findings.push(Finding::error(FindingCode::BadValue, None, message));
@@ -51,9 +54,9 @@ pub fn import(sources: &Sources, wanted: &Wanted) -> Imported {
             None => None,
         };
         let what = match shape {
-            Shape::Wide { .. } => rows::wide(sheet, shape, title(), &mut parts, &mut findings),
-            Shape::Cells { .. } => rows::cells(sheet, shape, title(), &mut parts, &mut findings),
-            Shape::Roles { .. } => roles::roles(sheet, shape, &mut parts, &mut findings),
+            SheetLayout::Wide { .. } => rows::wide(sheet, shape, title(), &mut parts, &mut findings),
+            SheetLayout::Cells { .. } => rows::cells(sheet, shape, title(), &mut parts, &mut findings),
+            SheetLayout::Roles { .. } => roles::roles(sheet, shape, &mut parts, &mut findings),
         };
         understood.push(format!("`{name}`, columns parted by {}: {what}", sheet.delimiter_word()));
     }
@@ -62,7 +65,7 @@ pub fn import(sources: &Sources, wanted: &Wanted) -> Imported {
         let names: Vec<&str> = read.iter().map(|(name, ..)| name.as_str()).collect();
         print::part(&names, wanted.name.as_deref(), &parts)
     });
-    Imported { policy, understood, findings }
+    ImportResult { policy, understood, findings }
 }
 
 /// A file's name without its folder and its end.

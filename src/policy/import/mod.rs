@@ -11,9 +11,9 @@ mod yaml;
 
 use crate::document::Findings;
 
-/// Imported: what came of reading somebody else's file.
+/// ImportResult: what came of reading somebody else's file.
 #[derive(Debug)]
-pub struct Imported {
+pub struct ImportResult {
     /// The policy's text, or the part of it; `None` where there is nothing to write.
     pub policy: Option<String>,
     /// What was understood, a line each.

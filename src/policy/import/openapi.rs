@@ -13,13 +13,13 @@ use crate::document::{Finding, FindingCode, Findings, Sources, Span, parse_lenie
 use crate::policy::routes::loosest;
 use crate::vocabulary::access::MAX_SCOPES;
 
-use super::{Imported, plural};
-use guess::Resources;
-use read::Described;
+use super::{ImportResult, plural};
+use guess::GuessedResources;
+use read::OperationDescription;
 
-/// Wanted: what is to be taken from a document, and how.
+/// OpenapiOptions: what is to be taken from a document, and how.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct OpenapiOptions {
     /// The policy's name; the document's title where there is none.
     pub name: Option<String>,
     /// What stands before every path, instead of what the document says.
@@ -32,25 +32,25 @@ pub struct Wanted {
     pub resources_elsewhere: bool,
 }
 
-/// Route: a path in the policy's spelling and its methods.
-struct Route {
+/// RouteDraft: a path in the policy's spelling and its methods.
+struct RouteDraft {
     template: String,
     /// The document's spelling, where it is another.
     was: Option<String>,
-    methods: Vec<Method>,
+    methods: Vec<MethodDraft>,
     place: Span,
 }
 
-/// Method: one line below a route; without a cell it is a comment.
-struct Method {
+/// MethodDraft: one line below a route; without a cell it is a comment.
+struct MethodDraft {
     name: String,
     cell: Option<String>,
     remarks: Vec<String>,
 }
 
-/// Entry: what is written for a path.
-enum Entry {
-    Route(Route),
+/// PathDraft: what is written for a path.
+enum PathDraft {
+    Route(RouteDraft),
     /// What cannot be a route, and why.
     LeftOut {
         path: String,
@@ -60,23 +60,23 @@ enum Entry {
 }
 
 /// The policy that the document `file` of `sources` describes.
-pub fn import(sources: &Sources, file: u32, wanted: &Wanted) -> Imported {
+pub fn import(sources: &Sources, file: u32, wanted: &OpenapiOptions) -> ImportResult {
     let mut findings = Findings::default();
     let done = parse_lenient(sources, file, &mut findings).and_then(|root| {
         let name = sources.source(file).map_or("", |source| &source.name);
         let document = read::document(&root, wanted.base.as_deref(), &mut findings)?;
-        let mut collected = Collected::default();
+        let mut collected = SharedOperationFacts::default();
         let (taken, other): (Vec<_>, Vec<_>) =
             document.operations.iter().partition(|operation| operation.has_one_of(&wanted.tags));
         let mut routes =
-            Routes { entries: Vec::new(), known: HashMap::new(), loose: HashMap::new(), findings: &mut findings };
+            RouteDrafts { entries: Vec::new(), known: HashMap::new(), loose: HashMap::new(), findings: &mut findings };
         for operation in &taken {
             routes.add(operation, &mut collected);
         }
         let entries = routes.entries;
         check_scopes(&entries, &wanted.scopes, &mut findings);
         collected.tally.report(&mut findings);
-        let live = |entry: &&Entry| matches!(entry, Entry::Route(route) if route.is_live());
+        let live = |entry: &&PathDraft| matches!(entry, PathDraft::Route(route) if route.is_live());
         let count = entries.iter().filter(live).count();
         if count == 0 {
             let finding = Finding::error(FindingCode::MissingKey, None, format!("nothing in `{name}` can be a route"));
@@ -86,7 +86,7 @@ pub fn import(sources: &Sources, file: u32, wanted: &Wanted) -> Imported {
         let mut understood = vec![format!(
             "`{name}`: {} with {} on {}, base path `{}`",
             plural(count, "route"),
-            plural(entries.iter().map(Entry::lines).sum(), "method"),
+            plural(entries.iter().map(PathDraft::lines).sum(), "method"),
             plural(collected.resources.names().len(), "resource"),
             document.bases.join("`, `"),
         )];
@@ -94,22 +94,22 @@ pub fn import(sources: &Sources, file: u32, wanted: &Wanted) -> Imported {
             understood
                 .push(format!("{} without a tag that was asked for left aside", plural(other.len(), "operation")));
         }
-        let from = print::From { file: name, title: document.title, version: document.version };
+        let from = print::PolicyOrigin { file: name, title: document.title, version: document.version };
         Some((print::policy(&from, wanted, &entries, collected.resources.names()), understood))
     });
     let (policy, understood) = done.map_or((None, Vec::new()), |(policy, understood)| (Some(policy), understood));
-    Imported { policy, understood, findings }
+    ImportResult { policy, understood, findings }
 }
 
-/// Collected: what the operations have in common.
+/// SharedOperationFacts: what the operations have in common.
 #[derive(Default)]
-struct Collected {
-    resources: Resources,
-    tally: tally::Tally,
+struct SharedOperationFacts {
+    resources: GuessedResources,
+    tally: tally::NoteTally,
 }
 
-struct Routes<'f> {
-    entries: Vec<Entry>,
+struct RouteDrafts<'f> {
+    entries: Vec<PathDraft>,
     /// For each pattern, parameter names and case apart, where its entry stands.
     known: HashMap<String, usize>,
     /// For each pattern as the loosest server reads it, its template.
@@ -117,8 +117,8 @@ struct Routes<'f> {
     findings: &'f mut Findings,
 }
 
-impl Routes<'_> {
-    fn add(&mut self, operation: &Described<'_>, collected: &mut Collected) {
+impl RouteDrafts<'_> {
+    fn add(&mut self, operation: &OperationDescription<'_>, collected: &mut SharedOperationFacts) {
         for extension in &operation.extensions {
             let message = format!("`{}` is not read: who may do what is for rows and roles to say", extension.0);
             collected.tally.count(message, extension.1);
@@ -135,13 +135,13 @@ impl Routes<'_> {
                 }
                 let was = (fitted.template != operation.full_path()).then(|| operation.full_path());
                 let route =
-                    Route { template: fitted.template.clone(), was, methods: Vec::new(), place: operation.place };
-                self.entries.push(Entry::Route(route));
+                    RouteDraft { template: fitted.template.clone(), was, methods: Vec::new(), place: operation.place };
+                self.entries.push(PathDraft::Route(route));
                 self.known.insert(fitted.pattern, self.entries.len() - 1);
                 self.entries.len() - 1
             }
         };
-        let Some(Entry::Route(route)) = self.entries.get_mut(at) else { return };
+        let Some(PathDraft::Route(route)) = self.entries.get_mut(at) else { return };
         if route.template != fitted.template {
             let message = format!("`{}` and `{}` match the same requests", fitted.template, route.template);
             let finding = Finding::error(FindingCode::RouteConflict, Some(operation.place), message);
@@ -157,7 +157,7 @@ impl Routes<'_> {
     }
 
     /// Why a new template cannot stand beside those before: some servers would take the one's paths for the other.
-    fn conflict(&mut self, fitted: &fit::Fitted, place: Span) -> Option<Finding> {
+    fn conflict(&mut self, fitted: &fit::FittedPath, place: Span) -> Option<Finding> {
         let loose = loosest(&fitted.pattern).to_owned();
         if let Some(other) = self.loose.get(&loose) {
             let message = format!("`{}` and `{other}` are one path to some servers", fitted.template);
@@ -167,13 +167,13 @@ impl Routes<'_> {
         None
     }
 
-    fn leave_out(&mut self, operation: &Described<'_>, finding: Finding) {
+    fn leave_out(&mut self, operation: &OperationDescription<'_>, finding: Finding) {
         let path = operation.full_path();
         let methods = vec![operation.method.clone()];
         match self.entries.last_mut() {
-            Some(Entry::LeftOut { path: last, methods: known, .. }) if *last == path => known.extend(methods),
+            Some(PathDraft::LeftOut { path: last, methods: known, .. }) if *last == path => known.extend(methods),
             _ => {
-                self.entries.push(Entry::LeftOut { path, methods, why: finding.message.clone() });
+                self.entries.push(PathDraft::LeftOut { path, methods, why: finding.message.clone() });
                 self.findings.push(Finding { message: format!("left out: {}", finding.message), ..finding });
             }
         }
@@ -181,9 +181,13 @@ impl Routes<'_> {
 }
 
 /// The line of one operation; none where HEAD is decided as the GET beside it.
-fn method(operation: &Described<'_>, collected: &mut Collected, findings: &mut Findings) -> Option<Method> {
+fn method(
+    operation: &OperationDescription<'_>,
+    collected: &mut SharedOperationFacts,
+    findings: &mut Findings,
+) -> Option<MethodDraft> {
     let name = operation.method.clone();
-    let remark = |remark: &str| Some(Method { name: name.clone(), cell: None, remarks: vec![remark.to_owned()] });
+    let remark = |remark: &str| Some(MethodDraft { name: name.clone(), cell: None, remarks: vec![remark.to_owned()] });
     match &*operation.method {
         "HEAD" if operation.beside_get => return None,
         "HEAD" => {
@@ -214,17 +218,17 @@ fn method(operation: &Described<'_>, collected: &mut Collected, findings: &mut F
     if operation.deprecated {
         remarks.push("deprecated".to_owned());
     }
-    Some(Method { name, cell: Some(format!("{} {resource}", guess.operation)), remarks })
+    Some(MethodDraft { name, cell: Some(format!("{} {resource}", guess.operation)), remarks })
 }
 
-impl Route {
+impl RouteDraft {
     /// Whether it can be written as a route: one of its methods is more than a comment.
     fn is_live(&self) -> bool {
         self.methods.iter().any(|method| method.cell.is_some())
     }
 }
 
-impl Entry {
+impl PathDraft {
     fn lines(&self) -> usize {
         match self {
             Self::Route(route) => route.methods.iter().filter(|method| method.cell.is_some()).count(),
@@ -234,10 +238,10 @@ impl Entry {
 }
 
 /// Findings about scopes that no route carries: what is misspelt there would bound nothing.
-fn check_scopes(entries: &[Entry], scopes: &[String], findings: &mut Findings) {
+fn check_scopes(entries: &[PathDraft], scopes: &[String], findings: &mut Findings) {
     let segments = entries.iter().flat_map(|entry| match entry {
-        Entry::Route(route) => route.template.split('/').collect(),
-        Entry::LeftOut { .. } => Vec::new(),
+        PathDraft::Route(route) => route.template.split('/').collect(),
+        PathDraft::LeftOut { .. } => Vec::new(),
     });
     let mut known: Vec<&str> = segments.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     known.sort_unstable();

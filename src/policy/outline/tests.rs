@@ -1,6 +1,6 @@
 //! Places, found again by their lines.
 
-use super::Outline;
+use super::PolicyOutline;
 use crate::document::{Sources, Span};
 
 const POLICY: &str = "\
@@ -43,7 +43,7 @@ users:
 fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
     let mut sources = Sources::default();
     sources.add("p.yaml", POLICY);
-    let outline = Outline::read(&sources);
+    let outline = PolicyOutline::read(&sources);
     let line = |place: Option<Span>| place.and_then(|place| sources.locate(place)).map(|at| at.line);
     let table = [
         (outline.method("/a", "PUT"), Some(5)),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::policy::template::Segment;
+use crate::policy::template::TemplateSegment;
 use crate::vocabulary::RouteId;
 
 use super::Route;
@@ -35,7 +35,7 @@ fn spelt_out(routes: &[Route], fold: bool) -> HashMap<String, RouteId> {
     for (at, route) in (0..).zip(routes) {
         let segments = route.template.segments();
         match segments.last() {
-            Some(Segment::Rest(_)) => rests.push((segments.len() - 1, route, RouteId(at))),
+            Some(TemplateSegment::Rest(_)) => rests.push((segments.len() - 1, route, RouteId(at))),
             _ => {
                 patterns.insert(route.template.pattern(fold), RouteId(at));
             }

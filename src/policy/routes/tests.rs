@@ -4,7 +4,7 @@ mod dialects;
 mod servers;
 
 use crate::document::{Sources, report};
-use crate::policy::{Snapshot, Unplaced, load};
+use crate::policy::{NoMatch, Snapshot, load};
 use crate::request::{CanonicalPath, RejectedRequest};
 
 const ROUTES: &str = "routes:
@@ -36,10 +36,10 @@ fn place(policy: &Snapshot, method: &str, path: &str) -> String {
             placed.route.template.print(path.as_str(), &mut out);
             format!("{} {out}", placed.route.template.text())
         }
-        Err(Unplaced::NoRoute) => "no-route".to_owned(),
-        Err(Unplaced::NoMethod(_)) => "no-method".to_owned(),
-        Err(Unplaced::Rejected(RejectedRequest::AmbiguousPath)) => "ambiguous".to_owned(),
-        Err(Unplaced::Rejected(rejected)) => rejected.code().to_owned(),
+        Err(NoMatch::NoRoute) => "no-route".to_owned(),
+        Err(NoMatch::NoMethod(_)) => "no-method".to_owned(),
+        Err(NoMatch::Rejected(RejectedRequest::AmbiguousPath)) => "ambiguous".to_owned(),
+        Err(NoMatch::Rejected(rejected)) => rejected.code().to_owned(),
     }
 }
 

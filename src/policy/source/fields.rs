@@ -3,27 +3,27 @@
 use crate::document::reader;
 use crate::document::{Findings, Node, Value};
 
-use super::{Written, names, written};
+use super::{Spanned, names, written};
 
 /// FieldSource: a set of fields, by the resources whose answers hold them.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldSource {
-    pub(crate) name: Written,
+    pub(crate) name: Spanned,
     pub(crate) resources: Vec<PathsSource>,
 }
 
 /// PathsSource: where the fields stand in the answers of one resource.
 #[derive(Debug, Clone)]
 pub(crate) struct PathsSource {
-    pub(crate) resource: Written,
-    pub(crate) paths: Vec<Written>,
+    pub(crate) resource: Spanned,
+    pub(crate) paths: Vec<Spanned>,
 }
 
 /// ShadowSource: whose refusals forward.
 #[derive(Debug, Clone)]
 pub(crate) enum ShadowSource {
     All,
-    Resources(Vec<Written>),
+    Resources(Vec<Spanned>),
 }
 
 pub(super) fn field_set(key: &Node, value: &Node, findings: &mut Findings) -> Option<FieldSource> {

@@ -4,15 +4,15 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span};
 use crate::vocabulary::Operation;
 
-use super::{Written, condition, names, routes, written};
+use super::{Spanned, condition, names, routes, written};
 
 /// GateSource: closes rows, whoever holds them.
 #[derive(Debug, Clone)]
 pub(crate) struct GateSource {
-    pub(crate) name: Written,
+    pub(crate) name: Spanned,
     /// `except` closes all other rows, `permissions` these.
-    pub(crate) except: Option<Vec<Written>>,
-    pub(crate) permissions: Option<Vec<Written>>,
+    pub(crate) except: Option<Vec<Spanned>>,
+    pub(crate) permissions: Option<Vec<Spanned>>,
     pub(crate) by: BySource,
 }
 
@@ -22,28 +22,28 @@ pub(crate) enum BySource {
     Approval(ApprovalSource),
     /// A profile that lists the gate among its features.
     Feature,
-    Condition(Written),
+    Condition(Spanned),
 }
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct ApprovalSource {
-    pub(crate) keys: Vec<Written>,
-    pub(crate) asked_by: Vec<(Operation, Written)>,
-    pub(crate) approvers: Vec<Written>,
-    pub(crate) granted: Vec<(Span, Vec<(Written, Written)>)>,
+    pub(crate) keys: Vec<Spanned>,
+    pub(crate) asked_by: Vec<(Operation, Spanned)>,
+    pub(crate) approvers: Vec<Spanned>,
+    pub(crate) granted: Vec<(Span, Vec<(Spanned, Spanned)>)>,
 }
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct CorsSource {
-    pub(crate) origins: Vec<Written>,
-    pub(crate) headers: Vec<Written>,
-    pub(crate) exposed: Vec<Written>,
+    pub(crate) origins: Vec<Spanned>,
+    pub(crate) headers: Vec<Spanned>,
+    pub(crate) exposed: Vec<Spanned>,
     pub(crate) credentials: bool,
     pub(crate) max_age: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
-enum By {
+enum GateKeyword {
     Approval,
     Feature,
     Condition,
@@ -52,7 +52,8 @@ enum By {
 pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<GateSource> {
     let name = written(key, "a gate", findings);
     let mut fields = MapReader::open(value, "a gate", findings)?;
-    let words = [("approval", By::Approval), ("feature", By::Feature), ("condition", By::Condition)];
+    let words =
+        [("approval", GateKeyword::Approval), ("feature", GateKeyword::Feature), ("condition", GateKeyword::Condition)];
     let by = fields.required("by", findings).and_then(|node| reader::word(node, "`by`", &words, findings));
     let except = fields.optional("except").map(|node| names(node, "`except`", findings));
     let permissions = fields.optional("permissions").map(|node| names(node, "`permissions`", findings));
@@ -62,9 +63,9 @@ pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<
     }
     // Without the word nobody knows which other keys belong here.
     let by = match by? {
-        By::Approval => BySource::Approval(approval(&mut fields, findings)),
-        By::Feature => BySource::Feature,
-        By::Condition => {
+        GateKeyword::Approval => BySource::Approval(approval(&mut fields, findings)),
+        GateKeyword::Feature => BySource::Feature,
+        GateKeyword::Condition => {
             let node = fields.required("when", findings);
             BySource::Condition(node.and_then(|node| condition(node, findings))?)
         }

@@ -3,36 +3,36 @@
 use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value};
 
-use super::{Written, bounds, condition, names, written};
+use super::{Spanned, bounds, condition, names, written};
 
 /// Scope: for each bound name the values that fit, as written.
-type BoundsSource = Vec<(Written, Vec<Written>)>;
+type BoundsSource = Vec<(Spanned, Vec<Spanned>)>;
 
 /// ProfileSource: which features there are, for whom or where.
 #[derive(Debug, Clone)]
 pub(crate) struct ProfileSource {
-    pub(crate) name: Written,
+    pub(crate) name: Spanned,
     pub(crate) locked: bool,
-    pub(crate) features: Vec<Written>,
+    pub(crate) features: Vec<Spanned>,
     pub(crate) within: Vec<BoundsSource>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct GroupSource {
-    pub(crate) name: Written,
-    pub(crate) profile: Option<Written>,
-    pub(crate) permissions: Vec<Written>,
-    pub(crate) without: Vec<Written>,
+    pub(crate) name: Spanned,
+    pub(crate) profile: Option<Spanned>,
+    pub(crate) permissions: Vec<Spanned>,
+    pub(crate) without: Vec<Spanned>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct RoleSource {
-    pub(crate) name: Written,
-    pub(crate) includes: Vec<Written>,
-    pub(crate) permissions: Vec<Written>,
+    pub(crate) name: Spanned,
+    pub(crate) includes: Vec<Spanned>,
+    pub(crate) permissions: Vec<Spanned>,
     pub(crate) within: Vec<WithinSource>,
     pub(crate) policy_only: bool,
-    pub(crate) assign_within: Vec<Written>,
+    pub(crate) assign_within: Vec<Spanned>,
     pub(crate) locked: bool,
 }
 
@@ -40,24 +40,24 @@ pub(crate) struct RoleSource {
 #[derive(Debug, Clone)]
 pub(crate) struct WithinSource {
     pub(crate) scope: BoundsSource,
-    pub(crate) permissions: Vec<Written>,
+    pub(crate) permissions: Vec<Spanned>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct UserSource {
-    pub(crate) id: Written,
-    pub(crate) group: Option<Written>,
+    pub(crate) id: Spanned,
+    pub(crate) group: Option<Spanned>,
     pub(crate) roles: Option<Vec<AssignmentSource>>,
-    pub(crate) tenants: Option<Vec<Written>>,
-    pub(crate) permissions: Vec<Written>,
-    pub(crate) without: Vec<Written>,
+    pub(crate) tenants: Option<Vec<Spanned>>,
+    pub(crate) permissions: Vec<Spanned>,
+    pub(crate) without: Vec<Spanned>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct AssignmentSource {
-    pub(crate) role: Written,
+    pub(crate) role: Spanned,
     pub(crate) scope: BoundsSource,
-    pub(crate) when: Option<Written>,
+    pub(crate) when: Option<Spanned>,
 }
 
 pub(super) fn profile(key: &Node, value: &Node, findings: &mut Findings) -> Option<ProfileSource> {
@@ -168,7 +168,7 @@ fn value_of<'n>(node: &'n Node, wanted: &str) -> Option<&'n Node> {
     entries.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
 }
 
-fn listed(fields: &mut MapReader<'_>, key: &'static str, what: &str, findings: &mut Findings) -> Vec<Written> {
+fn listed(fields: &mut MapReader<'_>, key: &'static str, what: &str, findings: &mut Findings) -> Vec<Spanned> {
     fields.optional(key).map(|node| names(node, what, findings)).unwrap_or_default()
 }
 
@@ -178,7 +178,7 @@ fn locked(fields: &mut MapReader<'_>, findings: &mut Findings) -> bool {
 }
 
 /// A single name; a list of them breaks the `rule`.
-fn one(node: &Node, rule: &str, findings: &mut Findings) -> Option<Written> {
+fn one(node: &Node, rule: &str, findings: &mut Findings) -> Option<Spanned> {
     if let Value::List(_) = node.value {
         findings.push(Finding::error(FindingCode::WrongSort, Some(node.place), format!("{rule}, not a list of them")));
         return None;

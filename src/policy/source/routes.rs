@@ -4,12 +4,12 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::vocabulary::{AuditMode, Operation};
 
-use super::{Written, condition, names, written};
+use super::{Spanned, condition, names, written};
 
 /// RouteSource: a template and what its methods need.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteSource {
-    pub(crate) template: Written,
+    pub(crate) template: Spanned,
     pub(crate) methods: Vec<MethodSource>,
     /// Whether no method stands there, readable or not.
     pub(crate) is_empty: bool,
@@ -17,13 +17,13 @@ pub(crate) struct RouteSource {
 
 #[derive(Debug, Clone)]
 pub(crate) struct MethodSource {
-    pub(crate) method: Written,
+    pub(crate) method: Spanned,
     pub(crate) need: NeedSource,
     pub(crate) websocket: bool,
-    pub(crate) token_from: Option<Written>,
-    pub(crate) encoded_slash: Option<Written>,
-    pub(crate) across: Vec<Written>,
-    pub(crate) when: Option<Written>,
+    pub(crate) token_from: Option<Spanned>,
+    pub(crate) encoded_slash: Option<Spanned>,
+    pub(crate) across: Vec<Spanned>,
+    pub(crate) when: Option<Spanned>,
     pub(crate) audit: Option<AuditMode>,
 }
 
@@ -32,16 +32,16 @@ pub(crate) struct MethodSource {
 pub(crate) enum NeedSource {
     Public,
     Nobody,
-    Cells(Vec<(Operation, Written)>),
+    Cells(Vec<(Operation, Spanned)>),
     /// By the media type of the response.
-    ByType(Vec<(Written, Vec<(Operation, Written)>)>),
+    ByType(Vec<(Spanned, Vec<(Operation, Spanned)>)>),
 }
 
 /// RowSource: a permission of the vendor's table.
 #[derive(Debug, Clone)]
 pub(crate) struct RowSource {
-    pub(crate) name: Written,
-    pub(crate) cells: Vec<(Written, Vec<(Operation, Span)>)>,
+    pub(crate) name: Spanned,
+    pub(crate) cells: Vec<(Spanned, Vec<(Operation, Span)>)>,
 }
 
 pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option<RouteSource> {
@@ -61,7 +61,7 @@ pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option
 /// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.
 fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     let bare = |need| MethodSource {
-        method: Written { text: "".into(), place: node.place },
+        method: Spanned { text: "".into(), place: node.place },
         need,
         websocket: false,
         token_from: None,
@@ -148,7 +148,7 @@ fn need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
 }
 
 /// `read Patients`: the operation ends at the first blank, the resource is the rest.
-pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Written)> {
+pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Spanned)> {
     let written = text(node, "an operation on a resource", findings)?;
     let Some((word, resource)) = written.split_once(' ') else {
         let finding = Finding::error(
@@ -160,7 +160,7 @@ pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, W
         return None;
     };
     let operation = operation(word, node.place, findings)?;
-    Some((operation, Written { text: resource.trim().into(), place: node.place }))
+    Some((operation, Spanned { text: resource.trim().into(), place: node.place }))
 }
 
 fn operation(word: &str, place: Span, findings: &mut Findings) -> Option<Operation> {

@@ -1,12 +1,12 @@
 //! Templates that are not what they seem are refused where policies load; here is what the others become.
 
-use super::{Segment, Template};
+use super::{Template, TemplateSegment};
 use crate::document::Span;
-use crate::policy::source::Written;
+use crate::policy::source::Spanned;
 use crate::request::Dialect;
 
 fn read(text: &str) -> Template {
-    let written = Written { text: text.into(), place: Span { file: 0, start: 0, end: 0 } };
+    let written = Spanned { text: text.into(), place: Span { file: 0, start: 0, end: 0 } };
     Template::read(&written, Dialect::Strict).unwrap()
 }
 
@@ -22,7 +22,7 @@ fn parameters_lose_their_names_and_literals_their_case() {
 
 #[test]
 fn a_literal_is_kept_in_canonical_spelling() {
-    assert_eq!(read("/a|b").segments(), [Segment::Literal("a%7Cb".into())]);
-    assert_eq!(read("/").segments(), [Segment::Literal("".into())]);
-    assert_eq!(read("/a/").segments(), [Segment::Literal("a".into()), Segment::Literal("".into())]);
+    assert_eq!(read("/a|b").segments(), [TemplateSegment::Literal("a%7Cb".into())]);
+    assert_eq!(read("/").segments(), [TemplateSegment::Literal("".into())]);
+    assert_eq!(read("/a/").segments(), [TemplateSegment::Literal("a".into()), TemplateSegment::Literal("".into())]);
 }

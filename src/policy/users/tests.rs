@@ -38,5 +38,5 @@ fn equal_lists_are_kept_once_and_in_their_order() {
     let users = Users::build(many);
     assert_eq!(found(&users, "u999"), Some(vec![3, 7]));
     assert_eq!(users.rows.len(), 2, "one list of two rows, and the empty one");
-    assert!(size_of::<Packed>() <= 32);
+    assert!(size_of::<PackedUser>() <= 32);
 }

@@ -3,23 +3,23 @@
 use std::collections::HashMap;
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::condition::{Condition, ConditionId, Environment};
-use crate::policy::source::Written;
+use crate::policy::condition::{Condition, ConditionEnvironment, ConditionId};
+use crate::policy::source::Spanned;
 
-/// Conditions: those that were read so far.
-pub(super) struct Conditions {
-    environment: Environment,
+/// ConditionRegistry: those that were read so far.
+pub(super) struct ConditionRegistry {
+    environment: ConditionEnvironment,
     known: HashMap<Box<str>, ConditionId>,
     pub(super) all: Vec<Condition>,
 }
 
-impl Conditions {
+impl ConditionRegistry {
     pub(super) fn new() -> Self {
-        Self { environment: Environment::default(), known: HashMap::new(), all: Vec::new() }
+        Self { environment: ConditionEnvironment::default(), known: HashMap::new(), all: Vec::new() }
     }
 
     /// The condition that `written` spells; a finding where it spells none.
-    pub(super) fn read(&mut self, written: &Written, findings: &mut Findings) -> Option<ConditionId> {
+    pub(super) fn read(&mut self, written: &Spanned, findings: &mut Findings) -> Option<ConditionId> {
         if let Some(known) = self.known.get(&written.text) {
             return Some(*known);
         }

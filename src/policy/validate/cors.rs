@@ -2,7 +2,7 @@
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::Cors;
-use crate::policy::source::{CorsSource, Written};
+use crate::policy::source::{CorsSource, Spanned};
 
 pub(super) fn cors(written: &CorsSource, findings: &mut Findings) -> Cors {
     for origin in &written.origins {
@@ -31,7 +31,7 @@ pub(super) fn cors(written: &CorsSource, findings: &mut Findings) -> Cors {
             ));
         }
     }
-    let texts = |list: &[Written]| list.iter().map(|name| name.text.clone()).collect();
+    let texts = |list: &[Spanned]| list.iter().map(|name| name.text.clone()).collect();
     Cors {
         origins: texts(&written.origins),
         headers: texts(&written.headers),

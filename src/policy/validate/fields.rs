@@ -2,17 +2,17 @@
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{FieldSet, Shadow};
-use crate::policy::source::{ShadowSource, Source};
+use crate::policy::source::{PolicySource, ShadowSource};
 use crate::vocabulary::{Cell, Operation};
 
-use super::{CellIndex, Names};
+use super::{CellIndex, DefinedNames};
 
 /// A permit holds the field sets to mask in the bits of one word.
 const MAX_FIELD_SETS: usize = 64;
 
 pub(super) fn field_sets(
-    written: &Source,
-    resources: &Names<'_>,
+    written: &PolicySource,
+    resources: &DefinedNames<'_>,
     cells: &CellIndex<'_>,
     findings: &mut Findings,
 ) -> Vec<FieldSet> {
@@ -67,7 +67,7 @@ fn check_path(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn shadow(written: &Source, resources: &Names<'_>, findings: &mut Findings) -> Shadow {
+pub(super) fn shadow(written: &PolicySource, resources: &DefinedNames<'_>, findings: &mut Findings) -> Shadow {
     let (shadow, what) = match &written.shadow {
         None => return Shadow::Off,
         Some(ShadowSource::All) => (Shadow::All, "refusals".to_owned()),

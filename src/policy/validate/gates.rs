@@ -1,26 +1,26 @@
 //! Gates, resolved.
 
 use crate::document::{Finding, FindingCode, Findings, Span};
-use crate::policy::model::{Approval, By, Gate, Key, ScopeName};
-use crate::policy::source::{ApprovalSource, BySource, GateSource, Source, Written};
-use crate::policy::standing::RowId;
+use crate::policy::entitlements::RowId;
+use crate::policy::model::{Approval, ApprovalKey, Gate, GateOpener, ScopeName};
+use crate::policy::source::{ApprovalSource, BySource, GateSource, PolicySource, Spanned};
 
-use super::conditions::Conditions;
-use super::{CellIndex, Names, Sources};
+use super::conditions::ConditionRegistry;
+use super::{CellIndex, DefinedNames, IdentitySources};
 
 /// A decision holds the open gates in the bits of one word.
 const MAX_GATES: usize = 64;
 
 pub(super) fn gates(
-    written: &Source,
-    rows: &Names<'_>,
+    written: &PolicySource,
+    rows: &DefinedNames<'_>,
     scopes: &[ScopeName],
-    sources: Sources<'_>,
+    sources: IdentitySources<'_>,
     cells: &mut CellIndex<'_>,
-    conditions: &mut Conditions,
+    conditions: &mut ConditionRegistry,
     findings: &mut Findings,
 ) -> Vec<Gate> {
-    Names::define("gate", written.gates.iter().map(|gate| &gate.name), findings);
+    DefinedNames::define("gate", written.gates.iter().map(|gate| &gate.name), findings);
     if let Some(beyond) = written.gates.get(MAX_GATES) {
         let message = format!("a policy has at most {MAX_GATES} gates");
         findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
@@ -29,10 +29,10 @@ pub(super) fn gates(
     for source in &written.gates {
         let by = match &source.by {
             BySource::Approval(approval) => {
-                Some(By::Approval(self::approval(source, approval, rows, scopes, sources, cells, findings)))
+                Some(GateOpener::Approval(self::approval(source, approval, rows, scopes, sources, cells, findings)))
             }
-            BySource::Feature => Some(By::Feature),
-            BySource::Condition(when) => conditions.read(when, findings).map(By::Condition),
+            BySource::Feature => Some(GateOpener::Feature),
+            BySource::Condition(when) => conditions.read(when, findings).map(GateOpener::Condition),
         };
         let closes = closed_rows(source, written, rows, findings);
         // A condition that cannot be read is an error, so that its gate is never asked.
@@ -41,7 +41,12 @@ pub(super) fn gates(
     gates
 }
 
-fn closed_rows(source: &GateSource, written: &Source, rows: &Names<'_>, findings: &mut Findings) -> Vec<RowId> {
+fn closed_rows(
+    source: &GateSource,
+    written: &PolicySource,
+    rows: &DefinedNames<'_>,
+    findings: &mut Findings,
+) -> Vec<RowId> {
     if source.name.text.contains(char::is_whitespace) {
         let message = format!("the gate `{}` holds a blank, but it is part of a reason's code", source.name.text);
         findings
@@ -62,13 +67,13 @@ fn closed_rows(source: &GateSource, written: &Source, rows: &Names<'_>, findings
 fn approval(
     gate: &GateSource,
     source: &ApprovalSource,
-    rows: &Names<'_>,
+    rows: &DefinedNames<'_>,
     scopes: &[ScopeName],
-    sources: Sources<'_>,
+    sources: IdentitySources<'_>,
     cells: &mut CellIndex<'_>,
     findings: &mut Findings,
 ) -> Approval {
-    let keys: Vec<Option<Key>> = source.keys.iter().map(|name| key(name, scopes, findings)).collect();
+    let keys: Vec<Option<ApprovalKey>> = source.keys.iter().map(|name| key(name, scopes, findings)).collect();
     if keys.is_empty() {
         let finding =
             Finding::error(FindingCode::EmptyValue, Some(gate.name.place), "an approval needs at least one of `keys`");
@@ -85,10 +90,10 @@ fn approval(
     }
 }
 
-fn key(name: &Written, scopes: &[ScopeName], findings: &mut Findings) -> Option<Key> {
+fn key(name: &Spanned, scopes: &[ScopeName], findings: &mut Findings) -> Option<ApprovalKey> {
     match &*name.text {
-        "client" => return Some(Key::Client),
-        "caller" => return Some(Key::Caller),
+        "client" => return Some(ApprovalKey::Client),
+        "caller" => return Some(ApprovalKey::Caller),
         _ => {}
     }
     let found = scopes.iter().position(|scope| *scope.name == *name.text).and_then(|at| u8::try_from(at).ok());
@@ -97,15 +102,15 @@ fn key(name: &Written, scopes: &[ScopeName], findings: &mut Findings) -> Option<
         let known = scopes.iter().map(|scope| &*scope.name).chain(["client", "caller"]);
         findings.push(Finding::error(FindingCode::UnknownName, Some(name.place), message).suggest(&name.text, known));
     }
-    found.map(Key::Scope)
+    found.map(ApprovalKey::Scope)
 }
 
 /// The values of one granted approval in the order of the gate's keys.
 fn granted(
     place: Span,
-    pairs: &[(Written, Written)],
+    pairs: &[(Spanned, Spanned)],
     gate: &ApprovalSource,
-    sources: Sources<'_>,
+    sources: IdentitySources<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<Box<str>>> {
     for (name, _) in pairs {

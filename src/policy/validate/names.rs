@@ -1,27 +1,27 @@
-//! Names: the things of one sort that a policy defines, each under one name.
+//! DefinedNames: the things of one sort that a policy defines, each under one name.
 
 use std::collections::HashMap;
 
 use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::vocabulary::name::folded;
 
-use crate::policy::source::Written;
+use crate::policy::source::Spanned;
 
-/// Names: what is defined, by name.
-pub(super) struct Names<'s> {
+/// DefinedNames: what is defined, by name.
+pub(super) struct DefinedNames<'s> {
     sort: &'static str,
     known: HashMap<&'s str, (u32, Span)>,
 }
 
-impl<'s> Names<'s> {
+impl<'s> DefinedNames<'s> {
     /// The names of `defined`; findings where two are the same, or the same but for case and white space.
     pub(super) fn define(
         sort: &'static str,
-        defined: impl Iterator<Item = &'s Written>,
+        defined: impl Iterator<Item = &'s Spanned>,
         findings: &mut Findings,
     ) -> Self {
         let mut known: HashMap<&str, (u32, Span)> = HashMap::new();
-        let mut like: HashMap<String, &Written> = HashMap::new();
+        let mut like: HashMap<String, &Spanned> = HashMap::new();
         for (at, name) in (0..).zip(defined) {
             if let Some((_, first)) = known.get(&*name.text) {
                 let message = format!("the {sort} `{}` is defined twice", name.text);
@@ -44,7 +44,7 @@ impl<'s> Names<'s> {
     }
 
     /// The number of a name; a finding where nothing defines it.
-    pub(super) fn resolve(&self, name: &Written, findings: &mut Findings) -> Option<u32> {
+    pub(super) fn resolve(&self, name: &Spanned, findings: &mut Findings) -> Option<u32> {
         let found = self.known.get(&*name.text).map(|(at, _)| *at);
         if found.is_none() {
             findings.push(self.unknown(name));
@@ -53,7 +53,7 @@ impl<'s> Names<'s> {
     }
 
     /// The numbers of all names of a list; findings for those that nothing defines, and for doubles.
-    pub(super) fn resolve_all(&self, names: &[Written], findings: &mut Findings) -> Vec<u32> {
+    pub(super) fn resolve_all(&self, names: &[Spanned], findings: &mut Findings) -> Vec<u32> {
         let mut found: Vec<u32> = Vec::with_capacity(names.len());
         for name in names {
             match self.resolve(name, findings) {
@@ -68,7 +68,7 @@ impl<'s> Names<'s> {
         found
     }
 
-    fn unknown(&self, name: &Written) -> Finding {
+    fn unknown(&self, name: &Spanned) -> Finding {
         let finding = Finding::error(
             FindingCode::UnknownName,
             Some(name.place),

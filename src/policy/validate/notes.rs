@@ -1,14 +1,14 @@
 //! Notes: what is allowed, but may not be what somebody meant.
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::model::{By, Model, Row};
-use crate::policy::source::{NeedSource, Source, Written};
-use crate::policy::standing::RowId;
+use crate::policy::entitlements::RowId;
+use crate::policy::model::{GateOpener, Model, Row};
+use crate::policy::source::{NeedSource, PolicySource, Spanned};
 use crate::vocabulary::{Cell, Operation};
 
 use super::CellIndex;
 
-pub(super) fn empty_columns(written: &Source, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
+pub(super) fn empty_columns(written: &PolicySource, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
     let filled: std::collections::HashSet<&str> = rows
         .iter()
         .flat_map(|row| &row.cells)
@@ -25,10 +25,15 @@ pub(super) fn empty_columns(written: &Source, rows: &[Row], cells: &CellIndex<'_
 }
 
 /// A word of a route that no row has is open to service apps at most: it is probably misspelt.
-pub(super) fn words_that_nobody_has(written: &Source, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
+pub(super) fn words_that_nobody_has(
+    written: &PolicySource,
+    rows: &[Row],
+    cells: &CellIndex<'_>,
+    findings: &mut Findings,
+) {
     let held = |cell: &Cell| cells.known.get(cell).is_some_and(|id| rows.iter().any(|row| row.cells.contains(id)));
     for need in written.routes.iter().flat_map(|route| &route.methods).map(|method| &method.need) {
-        let needed: Vec<&(Operation, Written)> = match need {
+        let needed: Vec<&(Operation, Spanned)> = match need {
             NeedSource::Cells(needed) => needed.iter().collect(),
             NeedSource::ByType(candidates) => candidates.iter().flat_map(|(_, needed)| needed).collect(),
             NeedSource::Public | NeedSource::Nobody => continue,
@@ -45,14 +50,14 @@ pub(super) fn words_that_nobody_has(written: &Source, rows: &[Row], cells: &Cell
 }
 
 /// What is said of groups and users: rows that are taken away in vain, rows that no profile opens.
-pub(super) fn about_people(written: &Source, model: &Model, findings: &mut Findings) {
+pub(super) fn about_people(written: &PolicySource, model: &Model, findings: &mut Findings) {
     for (source, group) in written.groups.iter().zip(&model.groups) {
         let given: Vec<RowId> = model.everyone.iter().chain(&group.permissions).copied().collect();
         still_given(&source.without, &group.without, &given, model, findings);
         let profile = group.profile;
         feature_missing(&source.permissions, &group.permissions, profile, model, findings);
     }
-    let features = model.gates.iter().any(|gate| matches!(gate.by, By::Feature));
+    let features = model.gates.iter().any(|gate| matches!(gate.by, GateOpener::Feature));
     for (source, user) in written.users.iter().zip(&model.users) {
         if user.without.is_empty() && (user.permissions.is_empty() || !features) {
             continue;
@@ -72,7 +77,7 @@ pub(super) fn about_people(written: &Source, model: &Model, findings: &mut Findi
 }
 
 /// A row is taken away whole; what its cells allow may still be allowed by another row.
-fn still_given(names: &[Written], taken: &[RowId], given: &[RowId], model: &Model, findings: &mut Findings) {
+fn still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: &Model, findings: &mut Findings) {
     let row = |id: &RowId| model.rows.get(usize::try_from(id.0).ok()?);
     for (name, id) in names.iter().zip(taken) {
         let Some(cells) = row(id).map(|row| &row.cells) else { continue };
@@ -90,13 +95,13 @@ fn still_given(names: &[Written], taken: &[RowId], given: &[RowId], model: &Mode
 }
 
 /// Without the feature a permission opens nothing, however often it is given.
-fn feature_missing(names: &[Written], given: &[RowId], profile: Option<u32>, model: &Model, findings: &mut Findings) {
+fn feature_missing(names: &[Spanned], given: &[RowId], profile: Option<u32>, model: &Model, findings: &mut Findings) {
     let profile = profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
     // A profile that applies within a scope may open what the group's does not.
     let elsewhere =
         |at: u8| model.profiles.iter().any(|other| !other.within.is_empty() && other.features.contains(&at));
     for (name, id) in names.iter().zip(given) {
-        let mut gates = (0_u8..).zip(&model.gates).filter(|(_, gate)| matches!(gate.by, By::Feature));
+        let mut gates = (0_u8..).zip(&model.gates).filter(|(_, gate)| matches!(gate.by, GateOpener::Feature));
         let closed = gates.find(|(at, gate)| {
             gate.closes.contains(id) && !profile.is_some_and(|profile| profile.features.contains(at)) && !elsewhere(*at)
         });

@@ -3,29 +3,29 @@
 use std::collections::HashMap;
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::model::{Bound, Group, Profile, Role, User};
-use crate::policy::source::{AssignmentSource, BySource, Source, UserSource, Written};
-use crate::policy::standing::RowId;
+use crate::policy::entitlements::RowId;
+use crate::policy::model::{Group, Profile, Role, ScopedRole, User};
+use crate::policy::source::{AssignmentSource, BySource, PolicySource, Spanned, UserSource};
 
-use super::conditions::Conditions;
-use super::scopes::Scopes;
-use super::{Names, Sources};
+use super::conditions::ConditionRegistry;
+use super::scopes::DeclaredScopes;
+use super::{DefinedNames, IdentitySources};
 
 /// A decision remembers in the bits of one word which of a user's assignments are there.
 const MAX_CONDITIONAL: usize = 64;
 
-/// Roll: everything by which entries about people name other things.
-pub(super) struct Roll<'a> {
-    pub(super) written: &'a Source,
-    pub(super) rows: &'a Names<'a>,
-    pub(super) role_names: &'a Names<'a>,
+/// PeopleNames: everything by which entries about people name other things.
+pub(super) struct PeopleNames<'a> {
+    pub(super) written: &'a PolicySource,
+    pub(super) rows: &'a DefinedNames<'a>,
+    pub(super) role_names: &'a DefinedNames<'a>,
     pub(super) roles: &'a [Role],
-    pub(super) groups: &'a Names<'a>,
-    pub(super) scopes: Scopes<'a>,
-    pub(super) sources: Sources<'a>,
+    pub(super) groups: &'a DefinedNames<'a>,
+    pub(super) scopes: DeclaredScopes<'a>,
+    pub(super) sources: IdentitySources<'a>,
 }
 
-pub(super) fn profiles(written: &Source, scopes: Scopes<'_>, findings: &mut Findings) -> Vec<Profile> {
+pub(super) fn profiles(written: &PolicySource, scopes: DeclaredScopes<'_>, findings: &mut Findings) -> Vec<Profile> {
     let gates = || (0_u8..).zip(&written.gates);
     let features: Vec<&str> =
         gates().filter(|(_, gate)| matches!(gate.by, BySource::Feature)).map(|(_, gate)| &*gate.name.text).collect();
@@ -61,7 +61,12 @@ pub(super) fn profiles(written: &Source, scopes: Scopes<'_>, findings: &mut Find
     profiles
 }
 
-pub(super) fn groups(written: &Source, rows: &Names<'_>, profiles: &Names<'_>, findings: &mut Findings) -> Vec<Group> {
+pub(super) fn groups(
+    written: &PolicySource,
+    rows: &DefinedNames<'_>,
+    profiles: &DefinedNames<'_>,
+    findings: &mut Findings,
+) -> Vec<Group> {
     let mut groups = Vec::with_capacity(written.groups.len());
     for group in &written.groups {
         let what = format!("the group `{}`", group.name.text);
@@ -76,10 +81,10 @@ pub(super) fn groups(written: &Source, rows: &Names<'_>, profiles: &Names<'_>, f
     groups
 }
 
-impl Roll<'_> {
-    pub(super) fn users(&self, conditions: &mut Conditions, findings: &mut Findings) -> Vec<User> {
+impl PeopleNames<'_> {
+    pub(super) fn users(&self, conditions: &mut ConditionRegistry, findings: &mut Findings) -> Vec<User> {
         let written = &self.written.users;
-        let mut seen: HashMap<Box<str>, &Written> = HashMap::with_capacity(written.len());
+        let mut seen: HashMap<Box<str>, &Spanned> = HashMap::with_capacity(written.len());
         let mut users = Vec::with_capacity(written.len());
         for user in written {
             let id = self.sources.full(&user.id, findings);
@@ -95,13 +100,19 @@ impl Roll<'_> {
         users
     }
 
-    fn user(&self, id: Box<str>, source: &UserSource, conditions: &mut Conditions, findings: &mut Findings) -> User {
+    fn user(
+        &self,
+        id: Box<str>,
+        source: &UserSource,
+        conditions: &mut ConditionRegistry,
+        findings: &mut Findings,
+    ) -> User {
         refuse_given_and_taken(&source.permissions, &source.without, &format!("`{id}`"), findings);
         let roles = source.roles.as_ref().map(|list| self.bounds(list, conditions, findings));
         if let Some(list) = &source.roles {
             self.check_one_role(list, findings);
         }
-        let rows = |names: &[Written], findings: &mut Findings| {
+        let rows = |names: &[Spanned], findings: &mut Findings| {
             self.rows.resolve_all(names, findings).into_iter().map(RowId).collect()
         };
         User {
@@ -114,7 +125,12 @@ impl Roll<'_> {
         }
     }
 
-    fn bounds(&self, list: &[AssignmentSource], conditions: &mut Conditions, findings: &mut Findings) -> Box<[Bound]> {
+    fn bounds(
+        &self,
+        list: &[AssignmentSource],
+        conditions: &mut ConditionRegistry,
+        findings: &mut Findings,
+    ) -> Box<[ScopedRole]> {
         let bounds = list.iter().enumerate().filter_map(|(at, source)| {
             let bound = self.bound(source, conditions, findings);
             if source.when.is_some() && at >= MAX_CONDITIONAL {
@@ -126,7 +142,12 @@ impl Roll<'_> {
         bounds.collect()
     }
 
-    fn bound(&self, source: &AssignmentSource, conditions: &mut Conditions, findings: &mut Findings) -> Option<Bound> {
+    fn bound(
+        &self,
+        source: &AssignmentSource,
+        conditions: &mut ConditionRegistry,
+        findings: &mut Findings,
+    ) -> Option<ScopedRole> {
         let scope = self.scopes.bounds(&source.scope, findings);
         let when = source.when.as_ref().map(|when| conditions.read(when, findings));
         let role = self.role_names.resolve(&source.role, findings)?;
@@ -140,7 +161,7 @@ impl Roll<'_> {
             findings.push(finding.help(format!("write `{}: {{ {}: … }}`", source.role.text, name.name)));
         }
         // A condition that cannot be read must not read as none.
-        if matches!(when, Some(None)) { None } else { Some(Bound { role, scope, when: when.flatten() }) }
+        if matches!(when, Some(None)) { None } else { Some(ScopedRole { role, scope, when: when.flatten() }) }
     }
 
     /// Under `one-role`, a user of two roles could do nothing at all.
@@ -154,7 +175,7 @@ impl Roll<'_> {
     }
 }
 
-fn refuse_given_and_taken(given: &[Written], taken: &[Written], who: &str, findings: &mut Findings) {
+fn refuse_given_and_taken(given: &[Spanned], taken: &[Spanned], who: &str, findings: &mut Findings) {
     for row in taken {
         if let Some(before) = given.iter().find(|given| given.text == row.text) {
             let message = format!("`{}` is given to {who} and taken away in the same entry", row.text);

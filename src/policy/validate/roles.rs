@@ -1,21 +1,21 @@
 //! Roles: inclusion flattened into parts, circles refused.
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::model::{Bounds, Part, Role};
-use crate::policy::source::{RoleSource, Source};
-use crate::policy::standing::RowId;
+use crate::policy::entitlements::RowId;
+use crate::policy::model::{Role, ScopeBounds, ScopedRows};
+use crate::policy::source::{PolicySource, RoleSource};
 
-use super::Names;
-use super::scopes::Scopes;
+use super::DefinedNames;
+use super::scopes::DeclaredScopes;
 
 pub(super) fn roles(
-    written: &Source,
-    rows: &Names<'_>,
-    names: &Names<'_>,
-    scopes: Scopes<'_>,
+    written: &PolicySource,
+    rows: &DefinedNames<'_>,
+    names: &DefinedNames<'_>,
+    scopes: DeclaredScopes<'_>,
     findings: &mut Findings,
 ) -> Vec<Role> {
-    let own: Vec<Vec<Part>> = written.roles.iter().map(|role| own_parts(role, rows, scopes, findings)).collect();
+    let own: Vec<Vec<ScopedRows>> = written.roles.iter().map(|role| own_parts(role, rows, scopes, findings)).collect();
     let included = written.roles.iter().map(|role| names.resolve_all(&role.includes, findings)).collect();
     let mut flattening = Flattening { written, own, included, flat: vec![None; written.roles.len()], path: Vec::new() };
     for at in 0..written.roles.len() {
@@ -35,10 +35,15 @@ pub(super) fn roles(
 }
 
 /// What a role gives by itself: its `permissions`, and those `within` a scope.
-fn own_parts(role: &RoleSource, rows: &Names<'_>, scopes: Scopes<'_>, findings: &mut Findings) -> Vec<Part> {
+fn own_parts(
+    role: &RoleSource,
+    rows: &DefinedNames<'_>,
+    scopes: DeclaredScopes<'_>,
+    findings: &mut Findings,
+) -> Vec<ScopedRows> {
     let mut parts = Vec::new();
     let everywhere = rows.resolve_all(&role.permissions, findings);
-    add(&mut parts, &Bounds::default(), &everywhere.into_iter().map(RowId).collect::<Vec<_>>());
+    add(&mut parts, &ScopeBounds::default(), &everywhere.into_iter().map(RowId).collect::<Vec<_>>());
     for within in &role.within {
         let bounds = scopes.bounds(&within.scope, findings);
         let given = rows.resolve_all(&within.permissions, findings);
@@ -48,7 +53,7 @@ fn own_parts(role: &RoleSource, rows: &Names<'_>, scopes: Scopes<'_>, findings: 
 }
 
 /// Joins rows to the part of the same scope.
-fn add(parts: &mut Vec<Part>, scope: &Bounds, rows: &[RowId]) {
+fn add(parts: &mut Vec<ScopedRows>, scope: &ScopeBounds, rows: &[RowId]) {
     if rows.is_empty() {
         return;
     }
@@ -61,16 +66,16 @@ fn add(parts: &mut Vec<Part>, scope: &Bounds, rows: &[RowId]) {
         None => {
             let mut rows = rows.to_vec();
             rows.sort_unstable();
-            parts.push(Part { scope: scope.clone(), rows });
+            parts.push(ScopedRows { scope: scope.clone(), rows });
         }
     }
 }
 
 struct Flattening<'s> {
-    written: &'s Source,
-    own: Vec<Vec<Part>>,
+    written: &'s PolicySource,
+    own: Vec<Vec<ScopedRows>>,
     included: Vec<Vec<u32>>,
-    flat: Vec<Option<Vec<Part>>>,
+    flat: Vec<Option<Vec<ScopedRows>>>,
     path: Vec<usize>,
 }
 

@@ -2,14 +2,14 @@
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::ScopeName;
-use crate::policy::routes::{Carrier, Method, Route};
-use crate::policy::source::{MethodSource, NeedSource, RouteSource, Source, Written};
-use crate::policy::template::{Segment, Template};
+use crate::policy::routes::{Method, Route, ScopeLocation};
+use crate::policy::source::{MethodSource, NeedSource, PolicySource, RouteSource, Spanned};
+use crate::policy::template::{Template, TemplateSegment};
 use crate::vocabulary::{CellId, Cells, MediaRange, MediaTypeCells, Operation, access::MAX_SCOPES};
 
 use super::CellIndex;
-use super::conditions::Conditions;
-use super::scopes::Scopes;
+use super::conditions::ConditionRegistry;
+use super::scopes::DeclaredScopes;
 
 /// Methods that mean something else to HTTP than to a policy.
 const NEVER_LISTED: [(&str, &str); 3] = [
@@ -21,15 +21,15 @@ const NEVER_LISTED: [(&str, &str); 3] = [
 /// A permit holds the candidates of a route in the bits of one word.
 const MAX_CANDIDATES: usize = 64;
 
-/// Plan: what the methods of routes are resolved with.
-pub(super) struct Plan<'a, 'n> {
-    pub(super) written: &'a Source,
-    pub(super) scopes: Scopes<'a>,
+/// RouteResolver: what the methods of routes are resolved with.
+pub(super) struct RouteResolver<'a, 'n> {
+    pub(super) written: &'a PolicySource,
+    pub(super) scopes: DeclaredScopes<'a>,
     pub(super) cells: &'a mut CellIndex<'n>,
-    pub(super) conditions: &'a mut Conditions,
+    pub(super) conditions: &'a mut ConditionRegistry,
 }
 
-impl Plan<'_, '_> {
+impl RouteResolver<'_, '_> {
     pub(super) fn routes(&mut self, findings: &mut Findings) -> Vec<Route> {
         self.written.routes.iter().filter_map(|source| self.route(source, findings)).collect()
     }
@@ -85,14 +85,14 @@ impl Plan<'_, '_> {
         })
     }
 
-    fn needed(&mut self, needed: &[(Operation, Written)], findings: &mut Findings) -> Option<Box<[CellId]>> {
+    fn needed(&mut self, needed: &[(Operation, Spanned)], findings: &mut Findings) -> Option<Box<[CellId]>> {
         let found = needed.iter().map(|(operation, resource)| self.cells.cell(operation, resource, findings));
         found.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn candidates(
         &mut self,
-        written: &[(Written, Vec<(Operation, Written)>)],
+        written: &[(Spanned, Vec<(Operation, Spanned)>)],
         findings: &mut Findings,
     ) -> Option<Box<[MediaTypeCells]>> {
         let mut found: Vec<MediaTypeCells> = Vec::with_capacity(written.len());
@@ -122,25 +122,27 @@ impl Plan<'_, '_> {
 fn carriers(
     source: &RouteSource,
     template: &Template,
-    scopes: Scopes<'_>,
+    scopes: DeclaredScopes<'_>,
     findings: &mut Findings,
-) -> [Option<Carrier>; MAX_SCOPES] {
+) -> [Option<ScopeLocation>; MAX_SCOPES] {
     let mut carriers = [None; MAX_SCOPES];
     for (carrier, scope) in carriers.iter_mut().zip(scopes.0) {
         let segment = template.parameter(&scope.name).and_then(|at| u16::try_from(at).ok());
-        *carrier = segment.map(Carrier::Segment);
-        let rest =
-            template.segments().iter().any(|segment| matches!(segment, Segment::Rest(name) if *name == scope.name));
+        *carrier = segment.map(ScopeLocation::Segment);
+        let rest = template
+            .segments()
+            .iter()
+            .any(|segment| matches!(segment, TemplateSegment::Rest(name) if *name == scope.name));
         if rest {
             let message = format!("the scope `{}` cannot be the rest of a path", scope.name);
             findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.place), message));
         }
     }
     for (at, (_, name)) in (0..).zip(template.query()) {
-        let written = Written { text: name.clone(), place: source.template.place };
+        let written = Spanned { text: name.clone(), place: source.template.place };
         let Some(scope) = scopes.resolve(&written, findings) else { continue };
         let Some(carrier) = carriers.get_mut(usize::from(scope)) else { continue };
-        if carrier.replace(Carrier::Query(at)).is_some() {
+        if carrier.replace(ScopeLocation::Query(at)).is_some() {
             let message = format!("the scope `{name}` stands in the path and in the query");
             findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.place), message));
         }
@@ -169,7 +171,7 @@ fn check_method(source: &MethodSource, findings: &mut Findings) {
     }
 }
 
-fn slash_segment(name: &Written, template: &Template, scopes: &[ScopeName], findings: &mut Findings) -> Option<u16> {
+fn slash_segment(name: &Spanned, template: &Template, scopes: &[ScopeName], findings: &mut Findings) -> Option<u16> {
     let found = template.parameter(&name.text).and_then(|at| u16::try_from(at).ok());
     if found.is_none() || scopes.iter().any(|scope| scope.name == name.text) {
         let message = format!("`{}` is not a parameter of this route that may hold an encoded slash", name.text);

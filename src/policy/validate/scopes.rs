@@ -1,17 +1,17 @@
 //! Scope names, resolved: the bounds of a grant, and the bits of a list of scopes.
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::model::{Bounds, ScopeName};
-use crate::policy::source::Written;
+use crate::policy::model::{ScopeBounds, ScopeName};
+use crate::policy::source::Spanned;
 use crate::vocabulary::name::nearest;
 
-/// Scopes: the declared ones.
+/// DeclaredScopes: the declared ones.
 #[derive(Clone, Copy)]
-pub(super) struct Scopes<'a>(pub(super) &'a [ScopeName]);
+pub(super) struct DeclaredScopes<'a>(pub(super) &'a [ScopeName]);
 
-impl Scopes<'_> {
+impl DeclaredScopes<'_> {
     /// The place of a scope among the declared ones; a finding where nothing declares it.
-    pub(super) fn resolve(self, name: &Written, findings: &mut Findings) -> Option<u8> {
+    pub(super) fn resolve(self, name: &Spanned, findings: &mut Findings) -> Option<u8> {
         let found = self.0.iter().position(|known| *known.name == *name.text).and_then(|at| u8::try_from(at).ok());
         if found.is_none() {
             let finding = Finding::error(
@@ -28,12 +28,12 @@ impl Scopes<'_> {
     }
 
     /// A bit for each scope of a list.
-    pub(super) fn bits(self, names: &[Written], findings: &mut Findings) -> u8 {
+    pub(super) fn bits(self, names: &[Spanned], findings: &mut Findings) -> u8 {
         names.iter().fold(0, |bits, name| bits | self.resolve(name, findings).map_or(0, |at| 1 << at))
     }
 
     /// The bounds of a grant, in the order of the declared scopes.
-    pub(super) fn bounds(self, written: &[(Written, Vec<Written>)], findings: &mut Findings) -> Bounds {
+    pub(super) fn bounds(self, written: &[(Spanned, Vec<Spanned>)], findings: &mut Findings) -> ScopeBounds {
         let mut bounds = Vec::with_capacity(written.len());
         for (name, values) in written {
             if let Some(at) = self.resolve(name, findings) {

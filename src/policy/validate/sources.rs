@@ -1,15 +1,15 @@
-//! Sources: which source of identity an id names, and whether there is one of that name.
+//! IdentitySources: which source of identity an id names, and whether there is one of that name.
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::source::Written;
+use crate::policy::source::Spanned;
 
-/// Sources: the issuers that the policy's API believes; `None` where a policy is read on its own.
+/// IdentitySources: the issuers that the policy's API believes; `None` where a policy is read on its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sources<'a>(pub(super) Option<&'a [Box<str>]>);
+pub(super) struct IdentitySources<'a>(pub(super) Option<&'a [Box<str>]>);
 
-impl Sources<'_> {
+impl IdentitySources<'_> {
     /// The id with its source in front where that is known; a finding where it names none, or one that is not there.
-    pub(super) fn full(&self, id: &Written, findings: &mut Findings) -> Box<str> {
+    pub(super) fn full(&self, id: &Spanned, findings: &mut Findings) -> Box<str> {
         let known = self.0.unwrap_or_default();
         let named =
             known.iter().any(|source| id.text.strip_prefix(&**source).is_some_and(|rest| rest.starts_with('/')));

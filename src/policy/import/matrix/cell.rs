@@ -2,9 +2,9 @@
 
 use crate::vocabulary::Operation;
 
-/// Given: what a cell says.
+/// CellContent: what a cell says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Given {
+pub(super) struct CellContent {
     pub(super) operations: Vec<Operation>,
     /// Whether it says that approval is needed.
     pub(super) approval: bool,
@@ -20,16 +20,16 @@ const MARKS: [&str; 16] =
 /// Reads a cell; the error says why it is not understood.
 ///
 /// Nothing is read that could give more than the vendor says: a cell with a word too many is no cell.
-pub(super) fn read(text: &str) -> Result<Given, String> {
+pub(super) fn read(text: &str) -> Result<CellContent, String> {
     let lower = text.to_lowercase();
     if NOTHING.contains(&&*lower) {
-        return Ok(Given::default());
+        return Ok(CellContent::default());
     }
     if MARKS.contains(&&*lower) {
         return Err(format!("`{text}` does not say which operations it gives"));
     }
     let (letters, approval) = without_approval(text);
-    let mut given = Given { operations: Vec::new(), approval };
+    let mut given = CellContent { operations: Vec::new(), approval };
     for part in letters.split(['/', ',', ';', '+', '&', '|']).map(str::trim).filter(|part| !part.is_empty()) {
         given.operations.extend(operations(part).ok_or_else(|| format!("`{text}` is not understood"))?);
     }

@@ -1,4 +1,4 @@
-//! Parts: what several tables say together about columns, rows and roles.
+//! PolicyParts: what several tables say together about columns, rows and roles.
 
 use std::collections::HashMap;
 
@@ -6,71 +6,71 @@ use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::policy::import::yaml::LONGEST_NAME;
 use crate::vocabulary::name::folded;
 
-use super::cell::{Given, sort};
-use super::sheet::Field;
+use super::cell::{CellContent, sort};
+use super::sheet::SheetField;
 
-/// Parts: tables, rows and roles, in the order in which they were met.
+/// PolicyParts: tables, rows and roles, in the order in which they were met.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
-    pub(super) tables: Vec<Table>,
-    pub(super) rows: Vec<Row>,
-    pub(super) roles: Vec<Role>,
+pub(super) struct PolicyParts {
+    pub(super) tables: Vec<TableDraft>,
+    pub(super) rows: Vec<RowDraft>,
+    pub(super) roles: Vec<RoleDraft>,
     /// Rows, resources and roles by their names, case and white space apart.
-    known: HashMap<(Sort, String), (usize, Span)>,
+    known: HashMap<(NameKind, String), (usize, Span)>,
 }
 
-/// Table: columns under a title.
+/// TableDraft: columns under a title.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct TableDraft {
     pub(super) title: Option<String>,
     pub(super) resources: Vec<String>,
 }
 
-/// Row: a permission and its cells.
+/// RowDraft: a permission and its cells.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct RowDraft {
     pub(super) name: String,
-    pub(super) cells: Vec<(String, Given)>,
+    pub(super) cells: Vec<(String, CellContent)>,
 }
 
-/// Role: what it includes and which rows it holds.
+/// RoleDraft: what it includes and which rows it holds.
 #[derive(Debug)]
-pub(super) struct Role {
+pub(super) struct RoleDraft {
     pub(super) name: String,
     pub(super) includes: Vec<String>,
     pub(super) permissions: Vec<(String, Span)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Sort {
+pub(super) enum NameKind {
     Row,
     Resource,
     Role,
 }
 
-impl Parts {
+impl PolicyParts {
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.roles.is_empty() && self.tables.iter().all(|table| table.resources.is_empty())
     }
 
     /// The place where a name of this sort was met before.
-    pub(super) fn met(&self, sort: Sort, name: &str) -> Option<Span> {
+    pub(super) fn met(&self, sort: NameKind, name: &str) -> Option<Span> {
         self.known.get(&(sort, folded(name))).map(|(_, place)| *place)
     }
 
     /// Adds a column to the table that was added last.
     pub(super) fn add_resource(&mut self, name: &str, place: Span) {
         let Some(table) = self.tables.last_mut() else { return };
-        self.known.insert((Sort::Resource, folded(name)), (table.resources.len(), place));
+        self.known.insert((NameKind::Resource, folded(name)), (table.resources.len(), place));
         table.resources.push(name.to_owned());
     }
 
     /// The row of that name, new where there is none; a note where it is the same but for case or white space.
-    pub(super) fn row(&mut self, name: &Field, findings: &mut Findings) -> Option<&mut Row> {
+    pub(super) fn row(&mut self, name: &SheetField, findings: &mut Findings) -> Option<&mut RowDraft> {
         let next = self.rows.len();
-        let at = self.known.entry((Sort::Row, folded(&name.text))).or_insert((next, name.place)).0;
+        let at = self.known.entry((NameKind::Row, folded(&name.text))).or_insert((next, name.place)).0;
         if at == next {
-            self.rows.push(Row { name: name.text.clone(), cells: Vec::new() });
+            self.rows.push(RowDraft { name: name.text.clone(), cells: Vec::new() });
         }
         let row = self.rows.get_mut(at)?;
         note_other_spelling(&row.name, name, findings);
@@ -78,11 +78,11 @@ impl Parts {
     }
 
     /// The role of that name, new where there is none.
-    pub(super) fn role(&mut self, name: &Field, findings: &mut Findings) -> Option<&mut Role> {
+    pub(super) fn role(&mut self, name: &SheetField, findings: &mut Findings) -> Option<&mut RoleDraft> {
         let next = self.roles.len();
-        let at = self.known.entry((Sort::Role, folded(&name.text))).or_insert((next, name.place)).0;
+        let at = self.known.entry((NameKind::Role, folded(&name.text))).or_insert((next, name.place)).0;
         if at == next {
-            self.roles.push(Role { name: name.text.clone(), includes: Vec::new(), permissions: Vec::new() });
+            self.roles.push(RoleDraft { name: name.text.clone(), includes: Vec::new(), permissions: Vec::new() });
         }
         let role = self.roles.get_mut(at)?;
         note_other_spelling(&role.name, name, findings);
@@ -94,12 +94,12 @@ impl Parts {
         let mut roles = std::mem::take(&mut self.roles);
         let defined: Vec<String> = self.rows.iter().map(|row| row.name.clone()).collect();
         for (name, place) in roles.iter_mut().flat_map(|role| role.permissions.iter_mut()) {
-            if tables && self.met(Sort::Row, name).is_none() {
+            if tables && self.met(NameKind::Row, name).is_none() {
                 let message = format!("no table has a row `{name}`: it is written as one that gives nothing");
                 let finding = Finding::note(FindingCode::UnknownName, Some(*place), message);
                 findings.push(finding.suggest(name, defined.iter().map(String::as_str)));
             }
-            let field = Field { text: name.clone(), place: *place };
+            let field = SheetField { text: name.clone(), place: *place };
             if let Some(row) = self.row(&field, findings) {
                 name.clone_from(&row.name);
             }
@@ -108,9 +108,9 @@ impl Parts {
     }
 }
 
-impl Row {
+impl RowDraft {
     /// Adds what a cell gives to what the row gives on that resource.
-    pub(super) fn add(&mut self, resource: &str, given: Given) {
+    pub(super) fn add(&mut self, resource: &str, given: CellContent) {
         match self.cells.iter_mut().find(|(known, _)| known == resource) {
             Some((_, known)) => {
                 known.operations.extend(given.operations);
@@ -123,7 +123,7 @@ impl Row {
 }
 
 /// Whether a name can stand in a policy; a finding where it cannot.
-pub(super) fn is_name(field: &Field, findings: &mut Findings) -> bool {
+pub(super) fn is_name(field: &SheetField, findings: &mut Findings) -> bool {
     let fits = field.text.len() <= LONGEST_NAME;
     if !fits {
         let finding = Finding::error(FindingCode::BadValue, Some(field.place), "this name is too long: left out");
@@ -132,7 +132,7 @@ pub(super) fn is_name(field: &Field, findings: &mut Findings) -> bool {
     fits && !field.text.is_empty()
 }
 
-fn note_other_spelling(known: &str, name: &Field, findings: &mut Findings) {
+fn note_other_spelling(known: &str, name: &SheetField, findings: &mut Findings) {
     if known != name.text {
         let message = format!("`{}` is taken for `{known}`, from which it differs only in case", name.text);
         findings.push(Finding::note(FindingCode::DuplicateName, Some(name.place), message));

@@ -3,13 +3,13 @@
 use crate::policy::import::yaml::{comment, scalar};
 use crate::vocabulary::Operation;
 
-use super::cell::Given;
-use super::parts::{Parts, Role, Row};
+use super::cell::CellContent;
+use super::parts::{PolicyParts, RoleDraft, RowDraft};
 
 /// Cells stand behind names that are no longer than this in one column.
 const WIDEST: usize = 40;
 
-pub(super) fn part(files: &[&str], name: Option<&str>, parts: &Parts) -> String {
+pub(super) fn part(files: &[&str], name: Option<&str>, parts: &PolicyParts) -> String {
     let files = files.iter().map(|file| comment(file)).collect::<Vec<_>>().join(", ");
     let mut out = format!("# Imported from {files}: columns, rows and who holds them, as far as the tables tell.\n");
     match name {
@@ -32,7 +32,7 @@ pub(super) fn part(files: &[&str], name: Option<&str>, parts: &Parts) -> String 
     out + &gate(&parts.rows)
 }
 
-fn tables(parts: &Parts) -> String {
+fn tables(parts: &PolicyParts) -> String {
     let mut out = String::new();
     for table in parts.tables.iter().filter(|table| !table.resources.is_empty()) {
         let indent = match &table.title {
@@ -47,7 +47,7 @@ fn tables(parts: &Parts) -> String {
     if out.is_empty() { out } else { format!("\nresources:\n{out}") }
 }
 
-fn row(row: &Row, width: usize) -> String {
+fn row(row: &RowDraft, width: usize) -> String {
     if row.cells.is_empty() {
         return format!("  {}: {{}}\n", scalar(&row.name));
     }
@@ -61,7 +61,7 @@ fn row(row: &Row, width: usize) -> String {
 }
 
 /// `CRU`, `check-in`, or `[CRU, check-in]`.
-fn operations(given: &Given) -> String {
+fn operations(given: &CellContent) -> String {
     let letters: String = given.operations.iter().filter_map(Operation::letter).collect();
     let words = given.operations.iter().filter(|operation| operation.letter().is_none());
     let mut all: Vec<String> = words.map(|word| scalar(word.word())).collect();
@@ -74,7 +74,7 @@ fn operations(given: &Given) -> String {
     }
 }
 
-fn role(role: &Role) -> String {
+fn role(role: &RoleDraft) -> String {
     let mut out = format!("  {}:\n", scalar(&role.name));
     let lists = [
         ("includes", role.includes.iter().map(String::as_str).collect::<Vec<_>>()),
@@ -88,8 +88,8 @@ fn role(role: &Role) -> String {
 }
 
 /// What a gate for the cells that require approval could look like, as a comment.
-fn gate(rows: &[Row]) -> String {
-    let marked = |row: &&Row| row.cells.iter().any(|(_, given)| given.approval);
+fn gate(rows: &[RowDraft]) -> String {
+    let marked = |row: &&RowDraft| row.cells.iter().any(|(_, given)| given.approval);
     let except: Vec<String> = rows.iter().filter(marked).map(|row| scalar(&row.name)).collect();
     if except.is_empty() {
         return String::new();

@@ -6,26 +6,26 @@ use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::policy::import::plural;
 use crate::vocabulary::name::folded;
 
-use super::parts::{Parts, is_name};
+use super::layout::SheetLayout;
+use super::parts::{PolicyParts, is_name};
 use super::rows::note_unread_columns;
-use super::shape::Shape;
-use super::sheet::{Field, Sheet};
+use super::sheet::{Sheet, SheetField};
 
-/// Held: the rows of a role as the table lists them, by their folded names.
+/// RoleRows: the rows of a role as the table lists them, by their folded names.
 #[derive(Default)]
-struct Held {
+struct RoleRows {
     all: BTreeSet<String>,
     /// What is inherited, by the role that it comes from.
     inherited: BTreeMap<String, Vec<(String, Span)>>,
 }
 
 /// Reads a table of roles and their permissions, and says what was understood.
-pub(super) fn roles(sheet: &Sheet, shape: &Shape, parts: &mut Parts, findings: &mut Findings) -> String {
-    let Shape::Roles { role, permission, source, .. } = *shape else { return String::new() };
+pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts, findings: &mut Findings) -> String {
+    let SheetLayout::Roles { role, permission, source, .. } = *shape else { return String::new() };
     note_unread_columns(sheet, shape, &[Some(role), Some(permission), source], findings);
-    let mut held: Vec<(Field, Held)> = Vec::new();
+    let mut held: Vec<(SheetField, RoleRows)> = Vec::new();
     for line in sheet.lines.iter().skip(shape.header() + 1) {
-        let blank = |field: Option<&Field>| field.is_none_or(|field| field.text.is_empty());
+        let blank = |field: Option<&SheetField>| field.is_none_or(|field| field.text.is_empty());
         let (Some(name), Some(row), false) =
             (line.get(role), line.get(permission), blank(line.get(role)) || blank(line.get(permission)))
         else {
@@ -42,7 +42,7 @@ pub(super) fn roles(sheet: &Sheet, shape: &Shape, parts: &mut Parts, findings: &
         }
         let at = held.iter().position(|(known, _)| folded(&known.text) == folded(&name.text));
         if at.is_none() {
-            held.push((name.clone(), Held::default()));
+            held.push((name.clone(), RoleRows::default()));
         }
         let last = held.len().saturating_sub(1);
         let (Some(role), Some((_, held))) = (parts.role(name, findings), held.get_mut(at.unwrap_or(last))) else {
@@ -72,7 +72,7 @@ pub(super) fn roles(sheet: &Sheet, shape: &Shape, parts: &mut Parts, findings: &
 }
 
 /// Includes roles where a role inherits exactly what another one holds; elsewhere its rows are written one by one.
-fn include(held: &[(Field, Held)], parts: &mut Parts, findings: &mut Findings) -> usize {
+fn include(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &mut Findings) -> usize {
     let mut included: Vec<(String, String)> = Vec::new();
     for (name, own) in held {
         for (from, rows) in &own.inherited {

@@ -6,20 +6,20 @@ use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::import::plural;
 use crate::vocabulary::name::folded;
 
-use super::cell::{self, Given};
-use super::parts::{Parts, Sort, Table, is_name};
-use super::shape::Shape;
-use super::sheet::{Field, Sheet};
+use super::cell::{self, CellContent};
+use super::layout::SheetLayout;
+use super::parts::{NameKind, PolicyParts, TableDraft, is_name};
+use super::sheet::{Sheet, SheetField};
 
 /// Reads a table whose rows are permissions and whose columns are resources, and says what was understood.
 pub(super) fn wide(
     sheet: &Sheet,
-    shape: &Shape,
+    shape: &SheetLayout,
     title: Option<String>,
-    parts: &mut Parts,
+    parts: &mut PolicyParts,
     findings: &mut Findings,
 ) -> String {
-    parts.tables.push(Table { title, resources: Vec::new() });
+    parts.tables.push(TableDraft { title, resources: Vec::new() });
     let heads = sheet.lines.get(shape.header()).map(Vec::as_slice).unwrap_or_default();
     let columns: Vec<Option<&str>> = heads.iter().skip(1).map(|head| column(head, parts, findings)).collect();
     let (mut rows, mut filled) = (Vec::new(), 0);
@@ -61,18 +61,18 @@ pub(super) fn wide(
 /// Reads a table with a line for each permission and resource, and says what was understood.
 pub(super) fn cells(
     sheet: &Sheet,
-    shape: &Shape,
+    shape: &SheetLayout,
     title: Option<String>,
-    parts: &mut Parts,
+    parts: &mut PolicyParts,
     findings: &mut Findings,
 ) -> String {
-    let Shape::Cells { category, permission, resource, operations, .. } = *shape else { return String::new() };
-    parts.tables.push(Table { title, resources: Vec::new() });
+    let SheetLayout::Cells { category, permission, resource, operations, .. } = *shape else { return String::new() };
+    parts.tables.push(TableDraft { title, resources: Vec::new() });
     let used = [Some(permission), Some(resource), Some(operations), category];
     note_unread_columns(sheet, shape, &used, findings);
     let lines = || sheet.lines.iter().skip(shape.header() + 1);
     let mut categories: HashMap<String, Vec<String>> = HashMap::new();
-    let of = |line: &[Field], at: Option<usize>| at.and_then(|at| line.get(at)).map(|field| field.text.clone());
+    let of = |line: &[SheetField], at: Option<usize>| at.and_then(|at| line.get(at)).map(|field| field.text.clone());
     for line in lines() {
         let known = categories.entry(folded(&of(line, Some(permission)).unwrap_or_default())).or_default();
         let found = folded(&of(line, category).unwrap_or_default());
@@ -106,13 +106,15 @@ pub(super) fn cells(
         }
         let letters = line.get(operations).and_then(|cell| given(cell, findings));
         for resource in resources.text.split('+').map(str::trim).filter(|resource| !resource.is_empty()) {
-            if parts.met(Sort::Resource, resource).is_none() {
+            if parts.met(NameKind::Resource, resource).is_none() {
                 parts.add_resource(resource, resources.place);
             }
             let resource =
                 parts.tables.iter().flat_map(|table| &table.resources).find(|known| folded(known) == folded(resource));
             let resource = resource.cloned().unwrap_or_default();
-            let Some(row) = parts.row(&Field { text: text.clone(), place: name.place }, findings) else { continue };
+            let Some(row) = parts.row(&SheetField { text: text.clone(), place: name.place }, findings) else {
+                continue;
+            };
             if let Some(given) = letters.clone() {
                 filled += 1;
                 row.add(&resource, given);
@@ -124,7 +126,7 @@ pub(super) fn cells(
 }
 
 /// A note for each column that nothing is taken from: what a vendor says there may narrow what a row gives.
-pub(super) fn note_unread_columns(sheet: &Sheet, shape: &Shape, used: &[Option<usize>], findings: &mut Findings) {
+pub(super) fn note_unread_columns(sheet: &Sheet, shape: &SheetLayout, used: &[Option<usize>], findings: &mut Findings) {
     let heads = sheet.lines.get(shape.header()).map(Vec::as_slice).unwrap_or_default();
     for (at, head) in heads.iter().enumerate().filter(|(at, head)| !used.contains(&Some(*at)) && !head.text.is_empty())
     {
@@ -136,11 +138,11 @@ pub(super) fn note_unread_columns(sheet: &Sheet, shape: &Shape, used: &[Option<u
 }
 
 /// The resource of a column; `None` where it names none, or one that another column has.
-fn column<'s>(head: &'s Field, parts: &mut Parts, findings: &mut Findings) -> Option<&'s str> {
+fn column<'s>(head: &'s SheetField, parts: &mut PolicyParts, findings: &mut Findings) -> Option<&'s str> {
     if !is_name(head, findings) {
         return None;
     }
-    if let Some(first) = parts.met(Sort::Resource, &head.text) {
+    if let Some(first) = parts.met(NameKind::Resource, &head.text) {
         let message = format!("a column `{}` was there already: left out", head.text);
         findings.push(Finding::error(FindingCode::DuplicateName, Some(head.place), message).also(first, "the first"));
         return None;
@@ -150,7 +152,7 @@ fn column<'s>(head: &'s Field, parts: &mut Parts, findings: &mut Findings) -> Op
 }
 
 /// What a cell gives; `None` where it gives nothing, or is not understood, which is a finding.
-fn given(cell: &Field, findings: &mut Findings) -> Option<Given> {
+fn given(cell: &SheetField, findings: &mut Findings) -> Option<CellContent> {
     match cell::read(&cell.text) {
         Ok(given) if given.operations.is_empty() => None,
         Ok(given) => {

@@ -11,12 +11,12 @@ use crate::policy::import::yaml::one_line;
 #[derive(Debug)]
 pub(super) struct Sheet {
     delimiter: u8,
-    pub(super) lines: Vec<Vec<Field>>,
+    pub(super) lines: Vec<Vec<SheetField>>,
 }
 
-/// Field: a text on one line, without blanks around it, and where it stands.
+/// SheetField: a text on one line, without blanks around it, and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Field {
+pub(super) struct SheetField {
     pub(super) text: String,
     pub(super) place: Span,
 }
@@ -37,7 +37,7 @@ impl Sheet {
         let named = text.lines().next().and_then(|line| line.strip_prefix("sep=")).and_then(|rest| rest.bytes().next());
         let skipped = if named.is_some() { text.find('\n').map_or(text.len(), |at| at + 1) } else { 0 };
         let delimiter = named.unwrap_or_else(|| guess(text));
-        let mut fields = Fields::new(file, text, skipped, delimiter);
+        let mut fields = FieldSplitter::new(file, text, skipped, delimiter);
         let mut lines = Vec::new();
         let mut line = Vec::new();
         let mut count = 0;
@@ -80,7 +80,7 @@ fn guess(text: &str) -> u8 {
     }
     let sample = text.get(..end).unwrap_or_default();
     let parted = |delimiter: u8| {
-        let mut fields = Fields::new(0, sample, 0, delimiter);
+        let mut fields = FieldSplitter::new(0, sample, 0, delimiter);
         let mut lines: BTreeMap<usize, usize> = BTreeMap::new();
         let mut width = 0;
         while let Some((_, ends)) = fields.next_field() {
@@ -97,7 +97,7 @@ fn guess(text: &str) -> u8 {
     ranked.max_by_key(|delimiter| parted(*delimiter)).unwrap_or(b',')
 }
 
-struct Fields<'t> {
+struct FieldSplitter<'t> {
     file: u32,
     text: &'t str,
     at: usize,
@@ -106,14 +106,14 @@ struct Fields<'t> {
     open_quote: Option<Span>,
 }
 
-impl<'t> Fields<'t> {
+impl<'t> FieldSplitter<'t> {
     fn new(file: u32, text: &'t str, at: usize, delimiter: u8) -> Self {
         let reader = ReaderBuilder::new().delimiter(delimiter).build();
         Self { file, text, at, delimiter, reader, open_quote: None }
     }
 
     /// The next field, and whether its line ends with it.
-    fn next_field(&mut self) -> Option<(Field, bool)> {
+    fn next_field(&mut self) -> Option<(SheetField, bool)> {
         let start = self.at;
         let mut bytes = Vec::new();
         let mut buffer = [0; 512];
@@ -129,7 +129,7 @@ impl<'t> Fields<'t> {
                 ReadFieldResult::Field { record_end } => {
                     let place = self.place(start);
                     let text = one_line(&String::from_utf8_lossy(&bytes));
-                    return Some((Field { text, place }, record_end));
+                    return Some((SheetField { text, place }, record_end));
                 }
             }
         }

@@ -6,27 +6,27 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::document::Severity;
-use crate::policy::{self, source::Source};
+use crate::policy::{self, source::PolicySource};
 use crate::property::{CASES, hold};
 
 const PATIENT: &str = include_str!("../../../../tests/data/noah-patient.csv");
 const MANAGEMENT: &str = include_str!("../../../../tests/data/noah-management.csv");
 const NOAH: &str = include_str!("../../../../policies/noah-es.yaml");
 
-fn import_all(files: &[(&str, &str)], tables: &[&str]) -> Imported {
+fn import_all(files: &[(&str, &str)], tables: &[&str]) -> ImportResult {
     let mut sources = Sources::default();
     for (name, text) in files {
         sources.add(*name, text);
     }
-    import(&sources, &Wanted { name: None, tables: tables.iter().map(|name| (*name).to_owned()).collect() })
+    import(&sources, &MatrixOptions { name: None, tables: tables.iter().map(|name| (*name).to_owned()).collect() })
 }
 
-fn import_one(text: &str) -> Imported {
+fn import_one(text: &str) -> ImportResult {
     import_all(&[("t.csv", text)], &[])
 }
 
 /// What a policy's text says, read as a part.
-fn written(text: &str) -> Source {
+fn written(text: &str) -> PolicySource {
     let mut sources = Sources::default();
     sources.add("it.yaml", &format!("version: 1\n{}", text.replace("\nversion: 1\n", "\n")));
     let mut findings = Findings::default();
@@ -36,20 +36,20 @@ fn written(text: &str) -> Source {
 }
 
 /// The body of an import, comments above it apart.
-fn body(imported: &Imported) -> String {
+fn body(imported: &ImportResult) -> String {
     let text = imported.policy.clone().unwrap_or_else(|| panic!("{:?}", imported.findings));
     written(&text);
     text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-fn errors(imported: &Imported) -> Vec<String> {
+fn errors(imported: &ImportResult) -> Vec<String> {
     let errors = imported.findings.sorted().into_iter().filter(|finding| finding.severity == Severity::Error);
     errors.map(|finding| finding.message.clone()).collect()
 }
 
 type Rows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-fn rows(source: &Source) -> Rows {
+fn rows(source: &PolicySource) -> Rows {
     let row = |row: &policy::source::RowSource| {
         let cells = row.cells.iter().map(|(resource, operations)| {
             (resource.text.to_string(), operations.iter().map(|(operation, _)| operation.to_string()).collect())
@@ -59,7 +59,7 @@ fn rows(source: &Source) -> Rows {
     source.rows.iter().map(row).collect()
 }
 
-fn columns(source: &Source) -> Vec<(Option<String>, Vec<String>)> {
+fn columns(source: &PolicySource) -> Vec<(Option<String>, Vec<String>)> {
     let table = |table: &policy::source::TableSource| {
         let names = table.resources.iter().map(|name| name.text.to_string()).collect();
         (table.title.as_ref().map(|title| title.text.to_string()), names)

@@ -2,20 +2,20 @@
 
 use crate::document::{Finding, FindingCode, Span};
 use crate::policy::import::yaml::LONGEST_NAME;
-use crate::policy::source::Written;
+use crate::policy::source::Spanned;
 use crate::policy::template::Template;
 use crate::request::Dialect;
 
-/// Fitted: a path in the policy's spelling.
+/// FittedPath: a path in the policy's spelling.
 #[derive(Debug)]
-pub(super) struct Fitted {
+pub(super) struct FittedPath {
     pub(super) template: String,
     /// What it matches: parameter names and case apart.
     pub(super) pattern: String,
 }
 
 /// The template for `path`; parameters get names that the policy language allows.
-pub(super) fn path(path: &str, place: Span) -> Result<Fitted, Box<Finding>> {
+pub(super) fn path(path: &str, place: Span) -> Result<FittedPath, Box<Finding>> {
     let bad = |message: String| Box::new(Finding::error(FindingCode::BadRoute, Some(place), message));
     if path.len() > LONGEST_NAME {
         return Err(bad("the path is longer than a route can be".to_owned()));
@@ -37,9 +37,9 @@ pub(super) fn path(path: &str, place: Span) -> Result<Fitted, Box<Finding>> {
         })
         .collect();
     let text = parts.join("/");
-    let written = Written { text: text.as_str().into(), place };
+    let written = Spanned { text: text.as_str().into(), place };
     let template = Template::read(&written, Dialect::Strict).map_err(Box::new)?;
-    Ok(Fitted { pattern: template.pattern(true), template: text })
+    Ok(FittedPath { pattern: template.pattern(true), template: text })
 }
 
 /// `{name}` as the policy spells it: without what frameworks write around a name (`{*path}`, `{path+}`, `{id:int}`)

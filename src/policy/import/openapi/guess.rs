@@ -6,7 +6,7 @@ use crate::policy::import::yaml::one_line;
 use crate::vocabulary::Operation;
 use crate::vocabulary::name::folded;
 
-use super::read::Described;
+use super::read::OperationDescription;
 
 /// Last segments that say more than POST does.
 const TELLING: [(&str, Operation); 11] = [
@@ -23,20 +23,20 @@ const TELLING: [(&str, Operation); 11] = [
     ("remove", Operation::Delete),
 ];
 
-/// Guess: an operation, and the word of the path that told more than the method.
+/// OperationGuess: an operation, and the word of the path that told more than the method.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Guess<'p> {
+pub(super) struct OperationGuess<'p> {
     pub(super) operation: Operation,
     pub(super) word: Option<&'p str>,
 }
 
 /// What `method` does on `path`.
-pub(super) fn operation<'p>(method: &str, path: &'p str) -> Guess<'p> {
+pub(super) fn operation<'p>(method: &str, path: &'p str) -> OperationGuess<'p> {
     let last = path.rsplit('/').next().unwrap_or_default();
     if method == "POST"
         && let Some(operation) = telling(last)
     {
-        return Guess { operation, word: Some(last) };
+        return OperationGuess { operation, word: Some(last) };
     }
     let operation = match method {
         "GET" | "QUERY" => Operation::Read,
@@ -44,20 +44,20 @@ pub(super) fn operation<'p>(method: &str, path: &'p str) -> Guess<'p> {
         "PUT" | "PATCH" => Operation::Update,
         _ => Operation::Create,
     };
-    Guess { operation, word: None }
+    OperationGuess { operation, word: None }
 }
 
-/// Resources: the names that were guessed, in the order in which they were met.
+/// GuessedResources: the names that were guessed, in the order in which they were met.
 #[derive(Debug, Default)]
-pub(super) struct Resources {
+pub(super) struct GuessedResources {
     names: Vec<String>,
     /// Names that differ only in case or white space are one resource, as the first is spelt.
     known: HashMap<String, usize>,
 }
 
-impl Resources {
+impl GuessedResources {
     /// The resource of an operation: its first tag, else the last word of its path.
-    pub(super) fn of(&mut self, operation: &Described<'_>) -> &str {
+    pub(super) fn of(&mut self, operation: &OperationDescription<'_>) -> &str {
         let tag = operation.tags.first().map(|tag| one_line(tag)).filter(|tag| !tag.is_empty());
         let name = tag.unwrap_or_else(|| of_path(operation.path).to_owned());
         let next = self.names.len();

@@ -2,10 +2,10 @@
 
 use crate::policy::import::yaml::{comment, scalar};
 
-use super::{Entry, Method, Route, Wanted};
+use super::{MethodDraft, OpenapiOptions, PathDraft, RouteDraft};
 
-/// From: what the policy comes from.
-pub(super) struct From<'a> {
+/// PolicyOrigin: what the policy comes from.
+pub(super) struct PolicyOrigin<'a> {
     pub(super) file: &'a str,
     pub(super) title: Option<&'a str>,
     pub(super) version: Option<&'a str>,
@@ -14,7 +14,12 @@ pub(super) struct From<'a> {
 /// Comments stand behind cells that are no longer than this in one column.
 const WIDEST: usize = 48;
 
-pub(super) fn policy(from: &From<'_>, wanted: &Wanted, entries: &[Entry], resources: &[String]) -> String {
+pub(super) fn policy(
+    from: &PolicyOrigin<'_>,
+    wanted: &OpenapiOptions,
+    entries: &[PathDraft],
+    resources: &[String],
+) -> String {
     let name = wanted.name.clone().unwrap_or_else(|| slug(from.title.unwrap_or(from.file)));
     let source = [from.title, from.version].into_iter().flatten().map(comment).collect::<Vec<_>>().join(", ");
     let source = if source.is_empty() { String::new() } else { format!(" ({source})") };
@@ -32,8 +37,8 @@ pub(super) fn policy(from: &From<'_>, wanted: &Wanted, entries: &[Entry], resour
     let width = width(entries);
     for entry in entries {
         match entry {
-            Entry::Route(route) => out.push_str(&self::route(route, width)),
-            Entry::LeftOut { path, methods, why } => {
+            PathDraft::Route(route) => out.push_str(&self::route(route, width)),
+            PathDraft::LeftOut { path, methods, why } => {
                 let methods = comment(&methods.join(", "));
                 out.push_str(&format!("  # left out: {methods} {} ({})\n", comment(path), comment(why)));
             }
@@ -58,7 +63,7 @@ fn scopes(names: &[String]) -> String {
     out
 }
 
-fn route(route: &Route, width: usize) -> String {
+fn route(route: &RouteDraft, width: usize) -> String {
     let was = route.was.as_ref().map(|was| format!("   # {} in the document", comment(was))).unwrap_or_default();
     let mut out = format!("  {}{}:{was}\n", if route.is_live() { "" } else { "# " }, scalar(&route.template));
     for method in &route.methods {
@@ -67,7 +72,7 @@ fn route(route: &Route, width: usize) -> String {
     out
 }
 
-fn line(method: &Method, width: usize) -> String {
+fn line(method: &MethodDraft, width: usize) -> String {
     let head = format!("{}:", method.name);
     let remarks = comment(&method.remarks.join("; "));
     match &method.cell {
@@ -76,10 +81,10 @@ fn line(method: &Method, width: usize) -> String {
     }
 }
 
-fn width(entries: &[Entry]) -> usize {
+fn width(entries: &[PathDraft]) -> usize {
     let methods = entries.iter().flat_map(|entry| match entry {
-        Entry::Route(route) => route.methods.as_slice(),
-        Entry::LeftOut { .. } => &[],
+        PathDraft::Route(route) => route.methods.as_slice(),
+        PathDraft::LeftOut { .. } => &[],
     });
     let cells = methods.filter_map(|method| method.cell.as_ref()).map(|cell| scalar(cell).chars().count());
     cells.filter(|width| *width <= WIDEST).max().unwrap_or(0)

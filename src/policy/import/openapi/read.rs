@@ -5,17 +5,17 @@ use crate::policy::import::tree::{child, entries, items, text};
 
 use super::base;
 
-/// Document: what is read of it.
-pub(super) struct Document<'n> {
+/// OpenapiDocument: what is read of it.
+pub(super) struct OpenapiDocument<'n> {
     pub(super) title: Option<&'n str>,
     pub(super) version: Option<&'n str>,
     /// The base paths that stand before its paths; one, as a rule.
     pub(super) bases: Vec<String>,
-    pub(super) operations: Vec<Described<'n>>,
+    pub(super) operations: Vec<OperationDescription<'n>>,
 }
 
-/// Described: one operation as the document describes it.
-pub(super) struct Described<'n> {
+/// OperationDescription: one operation as the document describes it.
+pub(super) struct OperationDescription<'n> {
     pub(super) base: String,
     pub(super) path: &'n str,
     pub(super) method: String,
@@ -30,7 +30,7 @@ pub(super) struct Described<'n> {
     pub(super) extensions: Vec<(&'n str, Span)>,
 }
 
-impl Described<'_> {
+impl OperationDescription<'_> {
     pub(super) fn full_path(&self) -> String {
         format!("{}{}", self.base, self.path)
     }
@@ -49,10 +49,10 @@ const MAX_HOPS: usize = 16;
 const SPEAKING: [&str; 7] = ["permission", "role", "scope", "auth", "acl", "policy", "access"];
 
 /// Reads the document at `root`; `base` is put before its paths instead of its own.
-pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Findings) -> Option<Document<'n>> {
+pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Findings) -> Option<OpenapiDocument<'n>> {
     check_version(root, findings)?;
     let own = || base::of_servers(root).or_else(|| base::of_swagger(root)).unwrap_or_default();
-    let reader = Reader { root, fixed: base.map(base::normal), base: base.map_or_else(own, base::normal) };
+    let reader = OpenapiReader { root, fixed: base.map(base::normal), base: base.map_or_else(own, base::normal) };
     for (key, what) in [("webhooks", "requests that the API sends"), ("x-ms-paths", "an extension")] {
         if let Some(node) = child(root, key) {
             findings.push(Finding::note(
@@ -90,7 +90,7 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
     }
     let info = child(root, "info");
     let of_info = |key| info.and_then(|info| child(info, key)).and_then(text);
-    Some(Document { title: of_info("title"), version: of_info("version"), bases, operations })
+    Some(OpenapiDocument { title: of_info("title"), version: of_info("version"), bases, operations })
 }
 
 fn check_version(root: &Node, findings: &mut Findings) -> Option<()> {
@@ -113,18 +113,24 @@ fn check_version(root: &Node, findings: &mut Findings) -> Option<()> {
     }
 }
 
-struct Reader<'n> {
+struct OpenapiReader<'n> {
     root: &'n Node,
     /// The base that was asked for: servers of paths and operations do not count then.
     fixed: Option<String>,
     base: String,
 }
 
-impl<'n> Reader<'n> {
-    fn path(&self, path: &'n str, place: Span, item: &'n Node, findings: &mut Findings) -> Vec<Described<'n>> {
+impl<'n> OpenapiReader<'n> {
+    fn path(
+        &self,
+        path: &'n str,
+        place: Span,
+        item: &'n Node,
+        findings: &mut Findings,
+    ) -> Vec<OperationDescription<'n>> {
         let parts = self.resolve(item, findings);
         let base = self.nearer(parts.iter().copied(), &self.base);
-        let mut found: Vec<Described<'n>> = Vec::new();
+        let mut found: Vec<OperationDescription<'n>> = Vec::new();
         for (key, operation) in parts.into_iter().flat_map(entries) {
             let Some(method) = text(key).filter(|key| METHODS.contains(key)) else { continue };
             let method = method.to_ascii_uppercase();
@@ -137,7 +143,7 @@ impl<'n> Reader<'n> {
                 continue;
             }
             let tags = child(operation, "tags").and_then(items).unwrap_or_default();
-            found.push(Described {
+            found.push(OperationDescription {
                 base: self.nearer(std::iter::once(operation), &base),
                 path,
                 method,

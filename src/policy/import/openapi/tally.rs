@@ -1,12 +1,12 @@
-//! Tally: what is said once, however often it is met.
+//! NoteTally: what is said once, however often it is met.
 
 use crate::document::{Finding, FindingCode, Findings, Span};
 
-/// Tally: each note with its first place, and how often it was met.
+/// NoteTally: each note with its first place, and how often it was met.
 #[derive(Default)]
-pub(super) struct Tally(Vec<(String, Span, usize)>);
+pub(super) struct NoteTally(Vec<(String, Span, usize)>);
 
-impl Tally {
+impl NoteTally {
     pub(super) fn count(&mut self, message: String, place: Span) {
         match self.0.iter_mut().find(|(known, ..)| *known == message) {
             Some((.., count)) => *count += 1,

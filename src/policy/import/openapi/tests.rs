@@ -10,24 +10,24 @@ use crate::property::{CASES, hold};
 
 const CLINIC: &str = include_str!("../../../../tests/data/import/clinic-openapi.yaml");
 
-fn wanted() -> Wanted {
-    Wanted::default()
+fn wanted() -> OpenapiOptions {
+    OpenapiOptions::default()
 }
 
-fn import_text(text: &str, wanted: &Wanted) -> Imported {
+fn import_text(text: &str, wanted: &OpenapiOptions) -> ImportResult {
     let mut sources = Sources::default();
     let file = sources.add("api.yaml", text);
     import(&sources, file, wanted)
 }
 
 /// The findings of an import, errors with a `!` before them.
-fn said(imported: &Imported) -> Vec<String> {
+fn said(imported: &ImportResult) -> Vec<String> {
     let mark = |finding: &&Finding| if finding.severity == crate::document::Severity::Error { "!" } else { "" };
     imported.findings.sorted().iter().map(|finding| format!("{}{}", mark(finding), finding.message)).collect()
 }
 
 /// The policy that an import wrote, held to load with notes only and to permit nobody anything.
-fn policy_of(imported: &Imported) -> String {
+fn policy_of(imported: &ImportResult) -> String {
     let text = imported.policy.clone().unwrap_or_else(|| panic!("{:?}", imported.findings));
     let mut sources = Sources::default();
     sources.add("imported.yaml", &text);
@@ -94,7 +94,7 @@ fn the_base_path_is_the_nearest_server_or_the_one_that_is_asked_for() {
     document["servers"] = json!([{ "url": "https://api.example/far/" }]);
     let found: Vec<String> = lines(&document).into_iter().filter(|line| line.starts_with('/')).collect();
     assert_eq!(found, ["/far/a:", "/near/b:", "/nearest/b:"]);
-    let based = import_text(&document.to_string(), &Wanted { base: Some("/api/".into()), ..wanted() });
+    let based = import_text(&document.to_string(), &OpenapiOptions { base: Some("/api/".into()), ..wanted() });
     let found: Vec<String> = routes_of(&policy_of(&based)).into_iter().filter(|line| line.starts_with('/')).collect();
     assert_eq!(found, ["/api/a:", "/api/b:"]);
     let swagger = json!({ "swagger": "2.0", "basePath": "/v1", "paths": { "/a": { "get": {} } } });
@@ -194,20 +194,20 @@ fn resources_that_differ_only_in_case_are_one() {
 
 #[test]
 fn only_the_tags_that_are_asked_for_are_taken() {
-    let imported = import_text(CLINIC, &Wanted { tags: vec!["Notes".into()], ..wanted() });
+    let imported = import_text(CLINIC, &OpenapiOptions { tags: vec!["Notes".into()], ..wanted() });
     assert_eq!(routes_of(&policy_of(&imported)).len(), 7);
     assert_eq!(imported.understood[1], "25 operations without a tag that was asked for left aside");
-    let none = import_text(CLINIC, &Wanted { tags: vec!["notes".into()], ..wanted() });
+    let none = import_text(CLINIC, &OpenapiOptions { tags: vec!["notes".into()], ..wanted() });
     assert!(none.policy.is_none() && none.findings.has_errors());
 }
 
 #[test]
 fn a_scope_is_a_parameter_of_some_route() {
     let document = with_paths(json!({ "/{tenant}/a/{site}": { "get": {} } })).to_string();
-    let good = import_text(&document, &Wanted { scopes: vec!["tenant".into(), "site".into()], ..wanted() });
+    let good = import_text(&document, &OpenapiOptions { scopes: vec!["tenant".into(), "site".into()], ..wanted() });
     let policy = policy_of(&good);
     assert!(policy.contains("scopes:\n  tenant: caller") && policy.contains("  site: grant"), "{policy}");
-    let bad = import_text(&document, &Wanted { scopes: vec!["tenent".into()], ..wanted() });
+    let bad = import_text(&document, &OpenapiOptions { scopes: vec!["tenent".into()], ..wanted() });
     let finding = bad.findings.sorted()[0].clone();
     assert_eq!(finding.help.as_deref(), Some("did you mean `tenant`?"), "{finding:?}");
 }

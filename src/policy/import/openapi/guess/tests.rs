@@ -16,7 +16,7 @@ fn the_method_tells_unless_the_last_word_of_a_post_does() {
         ("POST", "/a/items/delete", Operation::Delete, Some("delete")),
         ("POST", "/search/{id}", Operation::Create, None),
     ] {
-        assert_eq!(operation(method, path), Guess { operation: operation_, word }, "{method} {path}");
+        assert_eq!(operation(method, path), OperationGuess { operation: operation_, word }, "{method} {path}");
     }
 }
 

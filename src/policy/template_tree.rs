@@ -7,7 +7,7 @@ use crate::request::CanonicalPath;
 use crate::vocabulary::RouteId;
 
 use super::routes::{Route, RouteTable};
-use super::template::Segment;
+use super::template::TemplateSegment;
 
 /// Findings about every route that another one shuts out, and notes about overlaps with other cells.
 pub(super) fn check(table: &RouteTable, findings: &mut Findings) {
@@ -15,7 +15,7 @@ pub(super) fn check(table: &RouteTable, findings: &mut Findings) {
     for (at, route) in (0..).zip(table.routes()) {
         unreachable(table, RouteId(at), route, depth, findings);
     }
-    let mut tree = Tree::default();
+    let mut tree = TemplateTree::default();
     for (at, route) in (0..).zip(table.routes()) {
         tree.insert(route, RouteId(at));
     }
@@ -32,10 +32,10 @@ fn unreachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, fin
     for segment in route.template.segments() {
         path.push('/');
         match segment {
-            Segment::Literal(literal) => path.push_str(literal),
-            Segment::Parameter(_) => path.push_str("any-value-0"),
+            TemplateSegment::Literal(literal) => path.push_str(literal),
+            TemplateSegment::Parameter(_) => path.push_str("any-value-0"),
             // Deeper than any other template goes.
-            Segment::Rest(_) => path.push_str(&vec!["any-value-0"; depth + 1].join("/")),
+            TemplateSegment::Rest(_) => path.push_str(&vec!["any-value-0"; depth + 1].join("/")),
         }
     }
     let Ok(canonical) = CanonicalPath::read(path.as_bytes(), table.dialect()) else { return };
@@ -71,23 +71,23 @@ fn differ(one: &Route, other: &Route) -> bool {
     one.methods.iter().any(|method| same(&method.name).is_some_and(|other| other.cells != method.cells))
 }
 
-/// Tree: templates by their segments.
+/// TemplateTree: templates by their segments.
 #[derive(Default)]
-struct Tree<'t> {
-    literals: HashMap<&'t str, Tree<'t>>,
-    parameter: Option<Box<Tree<'t>>>,
+struct TemplateTree<'t> {
+    literals: HashMap<&'t str, TemplateTree<'t>>,
+    parameter: Option<Box<TemplateTree<'t>>>,
     rest: Option<RouteId>,
     end: Option<RouteId>,
 }
 
-impl<'t> Tree<'t> {
+impl<'t> TemplateTree<'t> {
     fn insert(&mut self, route: &'t Route, id: RouteId) {
         let mut node = self;
         for segment in route.template.segments() {
             node = match segment {
-                Segment::Literal(literal) => node.literals.entry(literal).or_default(),
-                Segment::Parameter(_) => node.parameter.get_or_insert_default(),
-                Segment::Rest(_) => {
+                TemplateSegment::Literal(literal) => node.literals.entry(literal).or_default(),
+                TemplateSegment::Parameter(_) => node.parameter.get_or_insert_default(),
+                TemplateSegment::Rest(_) => {
                     node.rest = Some(id);
                     return;
                 }
@@ -104,14 +104,18 @@ impl<'t> Tree<'t> {
         })
     }
 
-    fn find<'r>(&self, segments: &[Segment], fits: &mut impl FnMut(RouteId) -> Option<&'r Route>) -> Option<&'r Route> {
+    fn find<'r>(
+        &self,
+        segments: &[TemplateSegment],
+        fits: &mut impl FnMut(RouteId) -> Option<&'r Route>,
+    ) -> Option<&'r Route> {
         let Some((first, behind)) = segments.split_first() else { return self.end.and_then(&mut *fits) };
-        if let Segment::Literal(literal) = first
+        if let TemplateSegment::Literal(literal) = first
             && let Some(found) = self.literals.get(&**literal).and_then(|node| node.find(behind, fits))
         {
             return Some(found);
         }
-        let parameter = self.parameter.as_ref().filter(|_| !matches!(first, Segment::Rest(_)));
+        let parameter = self.parameter.as_ref().filter(|_| !matches!(first, TemplateSegment::Rest(_)));
         parameter.and_then(|node| node.find(behind, fits)).or_else(|| self.rest.and_then(&mut *fits))
     }
 }

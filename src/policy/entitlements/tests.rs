@@ -14,7 +14,7 @@ fn a_list_of_rows_gives_the_bits_of_each_word() {
 
 #[test]
 fn a_bound_fits_its_values_and_what_the_route_goes_across() {
-    let bounds: Bounds = Box::new([(0, Box::new(["t1".into()])), (1, Box::new(["p7".into(), "p8".into()]))]);
+    let bounds: ScopeBounds = Box::new([(0, Box::new(["t1".into()])), (1, Box::new(["p7".into(), "p8".into()]))]);
     let mut scope: Scope<'_> = Default::default();
     scope[0] = Some("t1".into());
     assert!(!fits(&bounds, &scope, 0), "the request names no second scope");
@@ -23,5 +23,5 @@ fn a_bound_fits_its_values_and_what_the_route_goes_across() {
     assert!(fits(&bounds, &scope, 0));
     scope[1] = Some("p9".into());
     assert!(!fits(&bounds, &scope, 0b10), "a value that is there must fit");
-    assert!(fits(&Bounds::default(), &scope, 0));
+    assert!(fits(&ScopeBounds::default(), &scope, 0));
 }

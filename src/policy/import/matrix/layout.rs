@@ -1,14 +1,14 @@
-//! Shape: what a sheet's lines are, as its header and its first cells tell.
+//! SheetLayout: what a sheet's lines are, as its header and its first cells tell.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::vocabulary::name::folded;
 
 use super::cell;
-use super::sheet::{Field, Sheet};
+use super::sheet::{Sheet, SheetField};
 
-/// Shape: where the header stands, and which column is what.
+/// SheetLayout: where the header stands, and which column is what.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum SheetLayout {
     /// A row a permission, a column a resource.
     Wide { header: usize },
     /// A line for a permission's operations on a resource.
@@ -24,8 +24,8 @@ const CATEGORY: [&str; 4] = ["category", "section", "area", "module"];
 const ROLE: [&str; 2] = ["role", "role name"];
 
 /// The shape of `sheet`; findings for what stands before its header, and where it has no shape.
-pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<Shape> {
-    let filled = |line: &Vec<Field>| line.iter().filter(|field| !field.text.is_empty()).count();
+pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<SheetLayout> {
+    let filled = |line: &Vec<SheetField>| line.iter().filter(|field| !field.text.is_empty()).count();
     let header = sheet.lines.iter().position(|line| filled(line) > 1);
     let first = sheet.lines.first()?.first()?;
     let Some((header, heads)) = header.and_then(|at| Some((at, sheet.lines.get(at)?))) else {
@@ -50,19 +50,19 @@ pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<Shape> {
     }
     let permission = find(&PERMISSION);
     if let (Some(permission), Some(resource), Some(operations)) = (permission, find(&RESOURCE), find(&OPERATIONS)) {
-        return Some(Shape::Cells { header, category: find(&CATEGORY), permission, resource, operations });
+        return Some(SheetLayout::Cells { header, category: find(&CATEGORY), permission, resource, operations });
     }
     if let (Some(permission), Some(role)) = (permission, find(&ROLE))
         && permission.max(role) == 1
         && has_names(sheet, header, 1)
     {
         let source = (2..names.len()).find(|at| says_what_is_inherited(sheet, header, *at));
-        return Some(Shape::Roles { header, role, permission, source });
+        return Some(SheetLayout::Roles { header, role, permission, source });
     }
-    Some(Shape::Wide { header })
+    Some(SheetLayout::Wide { header })
 }
 
-impl Shape {
+impl SheetLayout {
     /// Where the header stands among the sheet's lines.
     pub(super) fn header(&self) -> usize {
         match self {

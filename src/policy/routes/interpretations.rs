@@ -1,8 +1,8 @@
-//! Readings: what else the server of a dialect may take a canonical path for.
+//! PathInterpretations: what else the server of a dialect may take a canonical path for.
 
 use std::borrow::Cow;
 
-use crate::policy::template::{Segment, Template};
+use crate::policy::template::{Template, TemplateSegment};
 use crate::request::dialect::DialectTraits;
 use crate::request::path::is_script;
 use crate::request::{CanonicalPath, Treatment};
@@ -10,9 +10,9 @@ use crate::vocabulary::RouteId;
 
 use super::Route;
 
-/// Readings: a dialect's traits, and what of them can matter to the routes of one policy.
+/// PathInterpretations: a dialect's traits, and what of them can matter to the routes of one policy.
 #[derive(Debug, Clone)]
-pub(super) struct Readings {
+pub(super) struct PathInterpretations {
     traits: &'static DialectTraits,
     /// The endings that some template has: the dialect's, and where it negotiates all others.
     endings: Box<[Box<str>]>,
@@ -21,17 +21,17 @@ pub(super) struct Readings {
 }
 
 /// Another route that a path reaches; for files that are looked for only one that the policy names.
-type Reach<'a> = &'a dyn Fn(&str, bool) -> Option<RouteId>;
+type FindRoute<'a> = &'a dyn Fn(&str, bool) -> Option<RouteId>;
 
 /// The paths that a server may read which overlooks or finds one thing more; none where there is no such thing.
-type Step = for<'p> fn(&'p str, &DialectTraits) -> Vec<Cow<'p, str>>;
+type InterpretationStep = for<'p> fn(&'p str, &DialectTraits) -> Vec<Cow<'p, str>>;
 
 /// The steps, each of which a server may take or not, in this order. A slash at the end can hide an index file and can
 /// be left by one.
-const STEPS: [Step; 5] =
+const STEPS: [InterpretationStep; 5] =
     [slashes_decoded, scripts_overlooked, end_slash_overlooked, index_overlooked, end_slash_overlooked];
 
-impl Readings {
+impl PathInterpretations {
     pub(super) fn of(traits: &'static DialectTraits, routes: &[Route]) -> Self {
         let patterns: Vec<String> = routes.iter().map(|route| route.template.pattern(true)).collect();
         let has = |ending: &&str| patterns.iter().any(|text| text.len() > ending.len() && text.ends_with(*ending));
@@ -42,8 +42,8 @@ impl Readings {
         }
         endings.sort();
         endings.dedup();
-        let dots = |segment: &Segment| match segment {
-            Segment::Literal(literal) => literal.matches('.').count(),
+        let dots = |segment: &TemplateSegment| match segment {
+            TemplateSegment::Literal(literal) => literal.matches('.').count(),
             _ => 0,
         };
         let dots = routes.iter().flat_map(|route| route.template.segments()).map(dots).max().unwrap_or(0);
@@ -56,7 +56,7 @@ impl Readings {
     }
 
     /// The first route that `reach` finds for another reading of a path that reached `id` by `template`.
-    pub(super) fn other(&self, text: &str, template: &Template, id: RouteId, reach: Reach<'_>) -> Option<RouteId> {
+    pub(super) fn other(&self, text: &str, template: &Template, id: RouteId, reach: FindRoute<'_>) -> Option<RouteId> {
         let cuts = ["/", "%2F"].map(|slash| streams_cut(text, template, self.traits, slash));
         let mut texts = std::iter::once(text).chain(cuts.iter().flatten().map(String::as_str));
         texts.find_map(|text| {
@@ -68,14 +68,14 @@ impl Readings {
         })
     }
 
-    fn walk(&self, steps: &[Step], text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
+    fn walk(&self, steps: &[InterpretationStep], text: &str, named: bool, reach: FindRoute<'_>) -> Option<RouteId> {
         let Some((step, behind)) = steps.split_first() else { return self.end(text, named, reach) };
         let taken = || step(text, self.traits).iter().find_map(|text| self.walk(behind, text, named, reach));
         self.walk(behind, text, named, reach).or_else(taken)
     }
 
     /// The last things that a server does to a path: it cuts a suffix off, or looks for a file with another ending.
-    fn end(&self, text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
+    fn end(&self, text: &str, named: bool, reach: FindRoute<'_>) -> Option<RouteId> {
         let stems = suffixes_cut(text).take(if self.traits.suffixes == Treatment::Either { self.dots + 1 } else { 0 });
         std::iter::once(text)
             .chain(stems)
@@ -83,7 +83,7 @@ impl Readings {
     }
 
     /// Of a path that the policy names no file with another ending is meant.
-    fn ended(&self, text: &str, named: bool, reach: Reach<'_>) -> Option<RouteId> {
+    fn ended(&self, text: &str, named: bool, reach: FindRoute<'_>) -> Option<RouteId> {
         if named || self.endings.is_empty() {
             return None;
         }
@@ -104,7 +104,7 @@ impl Readings {
 /// What stands behind each dot of a template's last segment, the dot included, in small letters.
 fn suffixes(template: &Template) -> impl Iterator<Item = Box<str>> {
     let last = match template.segments().last() {
-        Some(Segment::Literal(last)) => last,
+        Some(TemplateSegment::Literal(last)) => last,
         _ => "",
     };
     let dots = last.match_indices('.').filter(|(at, _)| *at > 0);
@@ -176,7 +176,7 @@ fn streams_cut(text: &str, template: &Template, traits: &DialectTraits, slash: &
         if !out.ends_with('/') {
             out.push('/');
         }
-        if matches!(template.segments().get(at), Some(Segment::Literal(_))) {
+        if matches!(template.segments().get(at), Some(TemplateSegment::Literal(_))) {
             out.push_str(segment);
             continue;
         }
@@ -204,7 +204,7 @@ fn without_end_dots(mut name: &str) -> &str {
 
 /// Whether a script that the template does not name would run with the rest of the path.
 fn runs_unlisted_script(text: &str, template: &Template) -> bool {
-    let literal = |at: usize| matches!(template.segments().get(at), Some(Segment::Literal(_)));
+    let literal = |at: usize| matches!(template.segments().get(at), Some(TemplateSegment::Literal(_)));
     // An encoded slash is one here: the script may stand before it.
     let segments = text.split('/').skip(1).enumerate();
     let mut parts = segments.flat_map(|(at, segment)| segment.split("%2F").map(move |part| (at, part))).peekable();

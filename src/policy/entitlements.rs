@@ -1,4 +1,4 @@
-//! Standing: which rows a subject holds in a scope, by the formula of the policy language.
+//! Entitlements: which rows a subject holds in a scope, by the formula of the policy language.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use crate::vocabulary::{Assignment, Scope, Subject, SubjectKind};
 
 use super::condition::ConditionId;
 use super::grants::{insert, words_for};
-use super::model::{Bound, Bounds, Model, User};
-use super::users::{Entry, Users};
+use super::model::{Model, ScopeBounds, ScopedRole, User};
+use super::users::{UserEntry, Users};
 
 /// RowId: a permission by its place in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowId(pub u32);
 
-/// Standings: what the policy says of everyone, of groups, of roles and of users.
+/// EntitlementTable: what the policy says of everyone, of groups, of roles and of users.
 #[derive(Debug, Clone)]
-pub struct Standings {
+pub struct EntitlementTable {
     words: usize,
     everyone: Box<[u64]>,
     all: Box<[u64]>,
@@ -39,25 +39,25 @@ struct GroupRows {
 /// RoleTerms: what is said of a role beside the rows that it gives everywhere.
 #[derive(Debug, Clone)]
 struct RoleTerms {
-    within: Box<[(Bounds, Box<[u64]>)]>,
+    within: Box<[(ScopeBounds, Box<[u64]>)]>,
     policy_only: bool,
     assign_within: u8,
 }
 
-/// Standing: one subject's words about rows, ready to be asked.
+/// Entitlements: one subject's words about rows, ready to be asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'p> {
-    all: &'p Standings,
+pub struct Entitlements<'p> {
+    all: &'p EntitlementTable,
     subject: &'p Subject,
-    entry: Option<Entry<'p>>,
+    entry: Option<UserEntry<'p>>,
     group: Option<u32>,
     /// A bit for each of the entry's assignments whose condition does not hold.
     absent: u64,
 }
 
-/// Grant: rows that one assignment of a role gives in one scope.
+/// ScopedGrant: rows that one assignment of a role gives in one scope.
 #[derive(Debug, Clone, Copy)]
-pub struct Grant<'p> {
+pub struct ScopedGrant<'p> {
     /// The assignment's place among those of the entry, else among the claimed roles.
     pub at: usize,
     /// The role, by its place among the roles.
@@ -72,9 +72,9 @@ pub struct Grant<'p> {
     pub rows: &'p [u64],
 }
 
-/// Uncounted: why a claimed role does not count.
+/// IgnoredRole: why a claimed role does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Uncounted {
+pub enum IgnoredRole {
     /// The policy has no such role.
     Unknown,
     /// Only the policy assigns it.
@@ -83,9 +83,9 @@ pub enum Uncounted {
     NotWithin(usize),
 }
 
-/// Held: one 64-bit word of every set that the formula joins.
+/// RowBits: one 64-bit word of every set that the formula joins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct RowBits {
     /// What the formula gives: these rows are held.
     pub held: u64,
     /// Rows that are given in this scope before anything is taken away.
@@ -96,7 +96,7 @@ pub struct Held {
     pub anywhere: u64,
 }
 
-impl Standings {
+impl EntitlementTable {
     pub(super) fn build(model: &Model, users: Vec<User>) -> Self {
         let words = words_for(model.rows.len());
         let set = |rows: &[RowId]| {
@@ -142,17 +142,17 @@ impl Standings {
     }
 
     /// The standing of `subject`, whose conditional assignments are all there.
-    pub fn of<'p>(&'p self, subject: &'p Subject) -> Standing<'p> {
+    pub fn of<'p>(&'p self, subject: &'p Subject) -> Entitlements<'p> {
         self.with(subject, subject.id.as_ref().and_then(|id| self.users.find(id)))
     }
 
     /// The standing of `subject`, if `users:` said `entry` of it.
-    pub fn with<'p>(&'p self, subject: &'p Subject, entry: Option<Entry<'p>>) -> Standing<'p> {
+    pub fn with<'p>(&'p self, subject: &'p Subject, entry: Option<UserEntry<'p>>) -> Entitlements<'p> {
         let group = match entry.and_then(|entry| entry.group) {
             Some(group) => Some(group),
             None => self.claimed_group(subject),
         };
-        Standing { all: self, subject, entry, group, absent: 0 }
+        Entitlements { all: self, subject, entry, group, absent: 0 }
     }
 
     /// All rows, as a bitset.
@@ -187,15 +187,15 @@ impl Standings {
     ///
     /// # Errors
     /// Why it does not count.
-    pub fn counted(&self, claimed: &Assignment) -> Result<u32, Uncounted> {
-        let role = *self.role_names.get(&claimed.role).ok_or(Uncounted::Unknown)?;
-        let rows = usize::try_from(role).ok().and_then(|at| self.roles.get(at)).ok_or(Uncounted::Unknown)?;
+    pub fn counted(&self, claimed: &Assignment) -> Result<u32, IgnoredRole> {
+        let role = *self.role_names.get(&claimed.role).ok_or(IgnoredRole::Unknown)?;
+        let rows = usize::try_from(role).ok().and_then(|at| self.roles.get(at)).ok_or(IgnoredRole::Unknown)?;
         if rows.policy_only {
-            return Err(Uncounted::PolicyOnly);
+            return Err(IgnoredRole::PolicyOnly);
         }
         let named = |name: &str| claimed.scope.iter().any(|(known, values)| **known == *name && !values.is_empty());
         let mut wanted = self.scope_names.iter().enumerate().filter(|(at, _)| rows.assign_within >> at & 1 == 1);
-        wanted.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(Uncounted::NotWithin(at)))
+        wanted.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(IgnoredRole::NotWithin(at)))
     }
 
     /// The rows that a role gives everywhere.
@@ -205,13 +205,13 @@ impl Standings {
     }
 
     /// The rows that a role gives within scopes.
-    fn role_within(&self, role: u32) -> &[(Bounds, Box<[u64]>)] {
+    fn role_within(&self, role: u32) -> &[(ScopeBounds, Box<[u64]>)] {
         let role = usize::try_from(role).ok().and_then(|at| self.roles.get(at));
         role.map(|role| &*role.within).unwrap_or_default()
     }
 }
 
-impl<'p> Standing<'p> {
+impl<'p> Entitlements<'p> {
     /// The same, without the assignments whose condition does not hold.
     pub fn where_holds(mut self, mut holds: impl FnMut(ConditionId) -> bool) -> Self {
         let roles = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
@@ -225,7 +225,7 @@ impl<'p> Standing<'p> {
     }
 
     /// What `users:` says of the subject.
-    pub fn entry(&self) -> Option<Entry<'p>> {
+    pub fn entry(&self) -> Option<UserEntry<'p>> {
         self.entry
     }
 
@@ -276,7 +276,7 @@ impl<'p> Standing<'p> {
     ///
     /// `held = (everyone ∪ group.permissions ∪ rows of roles that fit the scope) ∖ group.without ∖ user.without
     /// ∪ user.permissions`
-    pub fn word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
+    pub fn word(&self, word: usize, scope: &Scope<'_>, across: u8) -> RowBits {
         let at = |set: &[u64]| set.get(word).copied().unwrap_or(0);
         let group = self.group.and_then(|group| self.all.groups.get(usize::try_from(group).ok()?));
         let (group_gives, group_takes) = group.map_or((0, 0), |group| (at(&group.permissions), at(&group.without)));
@@ -292,11 +292,11 @@ impl<'p> Standing<'p> {
     }
 
     /// Shows `see` what each role that counts gives, whether or not it fits; the formula joins nothing else of roles.
-    pub fn each_grant(&self, scope: &Scope<'_>, across: u8, mut see: impl FnMut(Grant<'p>)) {
+    pub fn each_grant(&self, scope: &Scope<'_>, across: u8, mut see: impl FnMut(ScopedGrant<'p>)) {
         let mut add = |at: usize, role: u32, assigned: bool, there: bool| {
-            see(Grant { at, role, assigned, there, bounds: &[], rows: self.all.role_everywhere(role) });
+            see(ScopedGrant { at, role, assigned, there, bounds: &[], rows: self.all.role_everywhere(role) });
             for (bounds, rows) in self.all.role_within(role) {
-                see(Grant { at, role, assigned, there, bounds, rows });
+                see(ScopedGrant { at, role, assigned, there, bounds, rows });
             }
         };
         if let Some(roles) = self.entry.and_then(|entry| entry.roles) {
@@ -317,8 +317,8 @@ impl<'p> Standing<'p> {
     }
 
     /// The rows of roles and claims: those that fit the scope are `given`.
-    fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> Held {
-        let mut found = Held::default();
+    fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> RowBits {
+        let mut found = RowBits::default();
         self.each_grant(scope, across, |grant| {
             let rows = grant.rows.get(word).copied().unwrap_or(0);
             found.anywhere |= rows;
@@ -338,7 +338,7 @@ impl<'p> Standing<'p> {
     }
 
     /// Whether the assignment with that place in the entry is there: its condition, if it has one, holds.
-    fn is_there(&self, at: usize, bound: &Bound) -> bool {
+    fn is_there(&self, at: usize, bound: &ScopedRole) -> bool {
         let bits = u32::try_from(at).ok().and_then(|at| self.absent.checked_shr(at));
         bound.when.is_none() || bits.is_some_and(|bits| bits & 1 == 0)
     }
