@@ -8,7 +8,7 @@ use http::HeaderValue;
 
 use crate::audit::{DecisionId, Outcome, Pending, Sink, Verdict};
 use crate::decision::{Decision, Permit, Reason, Uses};
-use crate::identity::Verified;
+use crate::identity::VerifiedCaller;
 use crate::metrics::{Limit, Metrics};
 use crate::policy::Snapshot;
 use crate::request::RejectedRequest;
@@ -33,7 +33,7 @@ pub struct Exchange {
     pub(super) policy: Option<Arc<Option<Snapshot>>>,
     /// What a long exchange goes on by; the records name the policy that it began under.
     pub(super) standing: Option<Standing>,
-    pub(super) caller: Option<Arc<Verified>>,
+    pub(super) caller: Option<Arc<VerifiedCaller>>,
     /// What the client has shown in its TLS handshake.
     pub(super) certificate: Option<Arc<PeerCertificate>>,
     /// Who asks where nobody proved anything.

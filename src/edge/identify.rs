@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pingora::proxy::Session;
 
 use crate::decision::Reason;
-use crate::identity::{IdentityError, Presented, Verified};
+use crate::identity::{IdentityError, PresentedCredential, VerifiedCaller};
 use crate::metrics::CacheResult;
 use crate::reload::introspection::{Answer, Introspector};
 use crate::reload::keys::Unproven;
@@ -51,7 +51,7 @@ impl Question {
 /// Answered: what an issuer said of one token.
 pub(super) struct Answered {
     token: TokenDigest,
-    outcome: Result<Arc<Verified>, IdentityError>,
+    outcome: Result<Arc<VerifiedCaller>, IdentityError>,
     /// Whether this request made it say so.
     first: bool,
 }
@@ -73,7 +73,7 @@ pub(super) struct Identifying<'a> {
 }
 
 /// The caller; `None` where nothing was presented.
-pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result<Option<Arc<Verified>>, Stop> {
+pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result<Option<Arc<VerifiedCaller>>, Stop> {
     let shown = read::certificate(asked.session);
     let named = shown.map(|shown| by_certificate(shown, api, asked.now)).transpose().map_err(Stop::Identity)?.flatten();
     let credentials = read::credentials(asked.session.req_header(), &api.keys);
@@ -87,7 +87,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         (None, Some(written))
             if query::parameters(written).any(|(name, _)| query::is_taken_for(&name, query::TOKEN)) =>
         {
-            let alone = named.is_none() && matches!(credentials.presented(), Ok(Presented::Anonymous));
+            let alone = named.is_none() && matches!(credentials.presented(), Ok(PresentedCredential::Anonymous));
             return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
@@ -112,7 +112,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
     let has_failed_too_often = || asked.address.is_some_and(|address| edge.failures.is_over(address, asked.now));
     let presented = credentials.presented().map_err(failed)?;
     match (named, presented, api.caller) {
-        (Some(named), Presented::Anonymous, _) | (Some(named), _, Some(Caller::Certificate)) => {
+        (Some(named), PresentedCredential::Anonymous, _) | (Some(named), _, Some(Caller::Certificate)) => {
             return named.map(Some).map_err(Stop::Identity);
         }
         (Some(_), _, None) => return Err(Stop::Identity(IdentityError::CertificateBesideToken)),
@@ -120,12 +120,12 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
     }
     let thumbprint = shown.map(|shown| shown.thumbprint());
     let token = match presented {
-        Presented::Anonymous => return Ok(None),
-        Presented::Token(token) => token,
-        Presented::Basic(_) | Presented::Key { .. } if has_failed_too_often() => {
+        PresentedCredential::Anonymous => return Ok(None),
+        PresentedCredential::Token(token) => token,
+        PresentedCredential::Basic(_) | PresentedCredential::Key { .. } if has_failed_too_often() => {
             return Err(Stop::Refused(Reason::TooManyFailures));
         }
-        key @ (Presented::Basic(_) | Presented::Key { .. }) => {
+        key @ (PresentedCredential::Basic(_) | PresentedCredential::Key { .. }) => {
             return api.keys.verify(key, asked.now).map(Some).map_err(failed);
         }
     };
@@ -169,7 +169,7 @@ fn by_certificate(
     shown: &PeerCertificate,
     api: &Api,
     now: Timestamp,
-) -> Result<Option<Result<Arc<Verified>, IdentityError>>, IdentityError> {
+) -> Result<Option<Result<Arc<VerifiedCaller>, IdentityError>>, IdentityError> {
     let judged = shown.judged(now);
     let named = judged.result.as_ref().map_err(|error| *error)?;
     if api.certificates.is_empty() {
@@ -182,7 +182,7 @@ fn by_certificate(
 }
 
 /// A token that names the certificate it was given to goes with that one only (RFC 8705, section 3).
-fn bound(verified: Arc<Verified>, thumbprint: Option<&str>) -> Result<Arc<Verified>, Stop> {
+fn bound(verified: Arc<VerifiedCaller>, thumbprint: Option<&str>) -> Result<Arc<VerifiedCaller>, Stop> {
     let to = verified.subject.claims.get("cnf").and_then(|cnf| cnf.get("x5t#S256"));
     match to {
         Some(to) if to.as_str().is_none_or(|to| Some(to) != thumbprint) => {

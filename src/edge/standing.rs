@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use crate::decision::{ApprovalSet, Reason, Silent, Stage};
-use crate::identity::{IdentityError, Verified};
+use crate::identity::{IdentityError, VerifiedCaller};
 use crate::policy::Snapshot;
 use crate::reload::Live;
 use crate::request::CanonicalPath;
@@ -26,7 +26,7 @@ pub(super) struct Standing {
     approvals: Arc<Live<ApprovalSet>>,
     /// The newest policy that permits it.
     policy: Arc<Option<Snapshot>>,
-    caller: Option<Arc<Verified>>,
+    caller: Option<Arc<VerifiedCaller>>,
     certificate: Option<Arc<PeerCertificate>>,
     method: String,
     path: String,
@@ -75,7 +75,7 @@ impl Standing {
         }
         let live = self.api.policy.load();
         let now = now();
-        let ended = |caller: &Arc<Verified>| now >= caller.expires || !self.api.keys.stand_by(caller);
+        let ended = |caller: &Arc<VerifiedCaller>| now >= caller.expires || !self.api.keys.stand_by(caller);
         // A connection whose certificate was revoked carries nothing more, whoever is named by what it carries.
         let cut = self.certificate.as_ref().is_some_and(|shown| !shown.stands_by(self.caller.as_ref(), now));
         if cut || self.caller.as_ref().is_some_and(ended) {

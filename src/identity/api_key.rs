@@ -12,8 +12,8 @@ use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::jwt::Verified;
-use super::{IdentityError, Presented};
+use super::jwt::VerifiedCaller;
+use super::{IdentityError, PresentedCredential};
 use crate::vocabulary::Timestamp;
 
 /// The longest id of a key, in bytes.
@@ -102,13 +102,15 @@ pub struct PresentedKey {
 
 impl PresentedKey {
     /// The key that a request presents; a token is none.
-    pub fn read(presented: Presented<'_>) -> Result<Self, IdentityError> {
+    pub fn read(presented: PresentedCredential<'_>) -> Result<Self, IdentityError> {
         match presented {
-            Presented::Key { value, .. } => Self::pair(value),
-            Presented::Basic(encoded) if encoded.len() <= LONGEST_BASIC => {
+            PresentedCredential::Key { value, .. } => Self::pair(value),
+            PresentedCredential::Basic(encoded) if encoded.len() <= LONGEST_BASIC => {
                 Self::pair(&STANDARD.decode(encoded).map_err(|_| IdentityError::MalformedApiKey)?)
             }
-            Presented::Basic(_) | Presented::Token(_) | Presented::Anonymous => Err(IdentityError::MalformedApiKey),
+            PresentedCredential::Basic(_) | PresentedCredential::Token(_) | PresentedCredential::Anonymous => {
+                Err(IdentityError::MalformedApiKey)
+            }
         }
     }
 
@@ -138,7 +140,7 @@ pub struct ApiKey {
     /// The digest of its secret.
     pub digest: SecretDigest,
     /// Whose key it is, and until when.
-    pub verified: Arc<Verified>,
+    pub verified: Arc<VerifiedCaller>,
     /// Why it proves nobody, although it is known.
     pub refused: Option<IdentityError>,
 }
@@ -176,7 +178,7 @@ impl KeyRing {
     /// The caller that `presented` proves at `now`.
     ///
     /// What is wrong with a key beside its secret is told only to those who know the secret.
-    pub fn verify(&self, presented: &PresentedKey, now: Timestamp) -> Result<Arc<Verified>, IdentityError> {
+    pub fn verify(&self, presented: &PresentedKey, now: Timestamp) -> Result<Arc<VerifiedCaller>, IdentityError> {
         self.judge(presented, now, SecretDigest::eq)
     }
 
@@ -187,7 +189,7 @@ impl KeyRing {
         presented: &PresentedKey,
         now: Timestamp,
         same: impl FnOnce(&SecretDigest, &SecretDigest) -> bool,
-    ) -> Result<Arc<Verified>, IdentityError> {
+    ) -> Result<Arc<VerifiedCaller>, IdentityError> {
         let known = self.0.get(&presented.id);
         let fits = same(&presented.secret, &known.map_or(SecretDigest::NOBODYS, |key| key.digest));
         let key = known.ok_or(IdentityError::UnknownApiKey)?;
@@ -202,7 +204,7 @@ impl KeyRing {
     }
 
     /// Whether the key of `caller`, which was verified under this ring or an earlier one, is still as it was.
-    pub fn stands_by(&self, caller: &Arc<Verified>) -> bool {
+    pub fn stands_by(&self, caller: &Arc<VerifiedCaller>) -> bool {
         let id = caller.subject.id.as_ref();
         let key = id.and_then(|id| self.0.get(&id.name));
         key.is_some_and(|key| key.refused.is_none() && Arc::ptr_eq(&key.verified, caller))

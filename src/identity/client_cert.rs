@@ -9,7 +9,7 @@ use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use super::IdentityError;
-use super::jwt::Verified;
+use super::jwt::VerifiedCaller;
 use crate::vocabulary::{Proof, Subject, SubjectId, SubjectKind, Timestamp};
 
 /// The longest id that a certificate may name, in bytes.
@@ -44,7 +44,7 @@ pub struct CertificateRules {
 /// The caller that a verified certificate names, and until when it may.
 ///
 /// A certificate with two names of the chosen sort names nobody: which of them was meant cannot be told.
-pub fn caller(der: &[u8], rules: &CertificateRules) -> Result<Verified, IdentityError> {
+pub fn caller(der: &[u8], rules: &CertificateRules) -> Result<VerifiedCaller, IdentityError> {
     let certificate = parse(der).ok_or(IdentityError::NoId)?;
     let name = id(&certificate, rules.id)?;
     let sound = !name.trim().is_empty() && name.len() <= LONGEST_ID && !name.chars().any(char::is_control);
@@ -61,7 +61,7 @@ pub fn caller(der: &[u8], rules: &CertificateRules) -> Result<Verified, Identity
         proof: Proof::Certificate,
         ..Subject::default()
     };
-    Ok(Verified { subject, expires: expires(&certificate) })
+    Ok(VerifiedCaller { subject, expires: expires(&certificate) })
 }
 
 /// The moment from which a certificate has expired; `None` where it cannot be read.

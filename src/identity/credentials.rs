@@ -41,16 +41,16 @@ impl<'a> Credentials<'a> {
     }
 
     /// The one credential among them; two are an error, whatever they say.
-    pub fn presented(&self) -> Result<Presented<'a>, IdentityError> {
+    pub fn presented(&self) -> Result<PresentedCredential<'a>, IdentityError> {
         if self.more_authorization || self.more_keys {
             return Err(IdentityError::SeveralCredentials);
         }
         match (self.authorization, self.query_token, self.key) {
-            (None, None, None) => Ok(Presented::Anonymous),
+            (None, None, None) => Ok(PresentedCredential::Anonymous),
             (Some(value), None, None) => authorization(value, self.takes_basic),
-            (None, Some(token), None) if is_token68(token.as_bytes()) => Ok(Presented::Token(token)),
+            (None, Some(token), None) if is_token68(token.as_bytes()) => Ok(PresentedCredential::Token(token)),
             (None, Some(_), None) => Err(IdentityError::MalformedToken),
-            (None, None, Some((header, value))) => Ok(Presented::Key { header, value }),
+            (None, None, Some((header, value))) => Ok(PresentedCredential::Key { header, value }),
             _ => Err(IdentityError::SeveralCredentials),
         }
     }
@@ -63,9 +63,9 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-/// Presented: the one credential of a request, not yet verified.
+/// PresentedCredential: the one credential of a request, not yet verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Presented<'a> {
+pub enum PresentedCredential<'a> {
     /// None at all.
     Anonymous,
     /// A bearer token; it holds token68 characters only.
@@ -81,7 +81,7 @@ pub enum Presented<'a> {
     },
 }
 
-impl fmt::Debug for Presented<'_> {
+impl fmt::Debug for PresentedCredential<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Anonymous => "Anonymous",
@@ -93,16 +93,16 @@ impl fmt::Debug for Presented<'_> {
 }
 
 /// What `Bearer <token>` or `Basic <pair>` holds: the scheme in any case (RFC 9110, section 11.1), one space, a token68.
-fn authorization(value: &[u8], takes_basic: bool) -> Result<Presented<'_>, IdentityError> {
+fn authorization(value: &[u8], takes_basic: bool) -> Result<PresentedCredential<'_>, IdentityError> {
     let end = value.iter().position(|&byte| !is_scheme(byte)).unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if scheme.is_empty() || !(rest.is_empty() || rest.starts_with(b" ")) {
         return Err(IdentityError::MalformedAuthorization);
     }
     let presented = if scheme.eq_ignore_ascii_case(b"bearer") {
-        Presented::Token
+        PresentedCredential::Token
     } else if takes_basic && scheme.eq_ignore_ascii_case(b"basic") {
-        Presented::Basic
+        PresentedCredential::Basic
     } else {
         return Err(IdentityError::UnknownScheme);
     };

@@ -14,8 +14,8 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
-use super::issuer::{ClaimPath, ClaimPaths, Issuer, MayClaim, ServiceRule};
-use super::{Algorithm, IdentityError, KeySet, Verified, verify};
+use super::issuer::{ClaimLimits, ClaimPath, ClaimPaths, Issuer, ServiceRule};
+use super::{Algorithm, IdentityError, KeySet, VerifiedCaller, verify};
 use crate::vocabulary::Timestamp;
 
 pub(crate) static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::generate(&PKCS_RSA_SHA256));
@@ -126,7 +126,7 @@ pub(crate) fn issuer() -> Issuer {
             ..ClaimPaths::default()
         },
         service: ServiceRule::default(),
-        may_claim: MayClaim::default(),
+        may_claim: ClaimLimits::default(),
         leeway: 10,
         max_lifetime: 3600,
         max_length: 4096,
@@ -150,17 +150,17 @@ pub(crate) fn claims_with(name: &str, value: Value) -> Value {
 }
 
 /// What `keys` of the tests' issuer make of a token.
-pub(crate) fn judge(token: &str, keys: KeySet) -> Result<Verified, IdentityError> {
+pub(crate) fn judge(token: &str, keys: KeySet) -> Result<VerifiedCaller, IdentityError> {
     judge_by(token, issuer(), keys)
 }
 
 /// What `keys` of `issuer` make of a token.
-pub(crate) fn judge_by(token: &str, issuer: Issuer, keys: KeySet) -> Result<Verified, IdentityError> {
+pub(crate) fn judge_by(token: &str, issuer: Issuer, keys: KeySet) -> Result<VerifiedCaller, IdentityError> {
     verify(token, [(issuer, keys)].as_slice(), NOW)
 }
 
 /// What becomes of claims that are signed as they should be.
-pub(crate) fn judge_claims(claims: &Value) -> Result<Verified, IdentityError> {
+pub(crate) fn judge_claims(claims: &Value) -> Result<VerifiedCaller, IdentityError> {
     let token = Signer::secret(SECRET).token(Algorithm::Hs256, None, claims);
     judge(&token, KeySet::from_secret(SECRET).unwrap())
 }

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::jwt::{LONGEST, check_audience, check_confirmation, check_times, issuer_of};
-use super::{IdentityError, Issuer, Unverified, Verified, json, mapping};
+use super::{IdentityError, Issuer, UnverifiedToken, VerifiedCaller, json, mapping};
 use crate::vocabulary::Timestamp;
 
-/// Introspected: one answer of an introspection endpoint, and how long its word counts.
+/// IntrospectionResponse: one answer of an introspection endpoint, and how long its word counts.
 #[derive(Debug, Clone, Copy)]
-pub struct Introspected<'a> {
+pub struct IntrospectionResponse<'a> {
     /// Its `Content-Type`.
     pub content_type: Option<&'a str>,
     /// Its body.
@@ -19,12 +19,12 @@ pub struct Introspected<'a> {
     pub without_audience: bool,
 }
 
-impl Introspected<'_> {
+impl IntrospectionResponse<'_> {
     /// The caller that the answer names, where the token is active, `issuer`'s, meant for us and of this moment.
     ///
     /// What is no answer at all (not JSON, a member twice, `active` no boolean) says nothing about the token:
     /// [`IdentityError::KeysUnavailable`].
-    pub fn verify(self, issuer: &Issuer, now: Timestamp) -> Result<Verified, IdentityError> {
+    pub fn verify(self, issuer: &Issuer, now: Timestamp) -> Result<VerifiedCaller, IdentityError> {
         if !self.content_type.is_some_and(is_json) {
             return Err(IdentityError::KeysUnavailable);
         }
@@ -46,7 +46,7 @@ impl Introspected<'_> {
             check_audience(&claims, issuer)?;
         }
         check_confirmation(&claims)?;
-        Ok(Verified { subject: mapping::subject(claims, issuer)?, expires })
+        Ok(VerifiedCaller { subject: mapping::subject(claims, issuer)?, expires })
     }
 }
 
@@ -54,7 +54,7 @@ impl Introspected<'_> {
 ///
 /// `read` is the token as it was taken apart. A token of another issuer is never shown to this one, nor one that no
 /// issuer's may be.
-pub fn is_asked(issuer: &Issuer, token: &str, read: &Result<Unverified<'_>, IdentityError>) -> bool {
+pub fn is_asked(issuer: &Issuer, token: &str, read: &Result<UnverifiedToken<'_>, IdentityError>) -> bool {
     match read {
         _ if token.len() > issuer.max_length.min(LONGEST) => false,
         Ok(unverified) => unverified.iss() == Ok(&issuer.iss),

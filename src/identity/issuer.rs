@@ -14,7 +14,7 @@ pub struct Issuer {
     /// Which of its tokens belong to service apps.
     pub service: ServiceRule,
     /// What its tokens may claim at most.
-    pub may_claim: MayClaim,
+    pub may_claim: ClaimLimits,
     /// Seconds by which `exp` and `nbf` may be missed; at most 30.
     pub leeway: u64,
     /// The longest lifetime, in seconds, that a token may have from now to `exp`.
@@ -79,9 +79,9 @@ pub struct ServiceRule {
     pub clients: Vec<Box<str>>,
 }
 
-/// MayClaim: what an issuer's tokens may claim at most; `None` is no limit, what exceeds it is ignored.
+/// ClaimLimits: what an issuer's tokens may claim at most; `None` is no limit, what exceeds it is ignored.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct MayClaim {
+pub struct ClaimLimits {
     /// The roles it may hand out; where they are limited it hands out no rows directly.
     pub roles: Option<Vec<Box<str>>>,
     /// The tenants it may place callers in.

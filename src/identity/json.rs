@@ -19,7 +19,7 @@ pub(super) enum JsonError {
 pub(super) fn object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let repeated = Cell::new(false);
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let read = Strict(&repeated).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let read = StrictJson(&repeated).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match read {
         Ok(Value::Object(members)) => Ok(members),
         _ if repeated.get() => Err(JsonError::Repeated),
@@ -27,11 +27,11 @@ pub(super) fn object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
     }
 }
 
-/// Strict: reads one value, and notes when a member stands there twice.
+/// StrictJson: reads one value, and notes when a member stands there twice.
 #[derive(Clone, Copy)]
-struct Strict<'a>(&'a Cell<bool>);
+struct StrictJson<'a>(&'a Cell<bool>);
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+impl<'de> DeserializeSeed<'de> for StrictJson<'_> {
     type Value = Value;
 
     fn deserialize<D: de::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
@@ -39,7 +39,7 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for StrictJson<'_> {
     type Value = Value;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

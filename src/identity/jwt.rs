@@ -16,17 +16,17 @@ pub const LONGEST: usize = 8 * 1024;
 /// The most seconds that clocks may differ by, whatever an issuer's settings say.
 pub const MOST_LEEWAY: u64 = 30;
 
-/// Verified: a caller as a token or an API key proved it, and until when.
+/// VerifiedCaller: a caller as a token or an API key proved it, and until when.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verified {
+pub struct VerifiedCaller {
     /// The caller.
     pub subject: Subject,
     /// The moment from which the same credential would be refused as expired, leeway included.
     pub expires: Timestamp,
 }
 
-/// Unverified: a token that was taken apart; nothing in it is true yet.
-pub struct Unverified<'t> {
+/// UnverifiedToken: a token that was taken apart; nothing in it is true yet.
+pub struct UnverifiedToken<'t> {
     token: &'t str,
     /// Header and payload as they were signed.
     signed: &'t str,
@@ -36,7 +36,7 @@ pub struct Unverified<'t> {
     claims: Map<String, Value>,
 }
 
-impl<'t> Unverified<'t> {
+impl<'t> UnverifiedToken<'t> {
     /// The parts of `token`, where it is a JWS in compact form whose header asks for nothing unusual.
     ///
     /// Keys in the header (`jwk`, `jku`, `x5u`, `x5c`) are not looked at: whoever forges a token brings his own.
@@ -72,7 +72,7 @@ impl<'t> Unverified<'t> {
     }
 
     /// The caller, where the token is `issuer`'s, meant for us, of this moment and signed with one of `keys`.
-    pub fn verify(self, issuer: &Issuer, keys: &KeySet, now: Timestamp) -> Result<Verified, IdentityError> {
+    pub fn verify(self, issuer: &Issuer, keys: &KeySet, now: Timestamp) -> Result<VerifiedCaller, IdentityError> {
         if self.token.len() > issuer.max_length {
             return Err(IdentityError::TokenTooLong);
         }
@@ -88,11 +88,11 @@ impl<'t> Unverified<'t> {
         if !key.verifies(self.algorithm, self.signed.as_bytes(), &signature) {
             return Err(IdentityError::BadSignature);
         }
-        Ok(Verified { subject: mapping::subject(self.claims, issuer)?, expires })
+        Ok(VerifiedCaller { subject: mapping::subject(self.claims, issuer)?, expires })
     }
 }
 
-impl fmt::Debug for Unverified<'_> {
+impl fmt::Debug for UnverifiedToken<'_> {
     // Not the token: whoever reads a log could use it.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Unverified").field("algorithm", &self.algorithm).finish_non_exhaustive()

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use super::IdentityError;
 use super::api_key::{ApiKey, KeyRing, LONGEST_ID, SecretDigest, is_id};
-use super::issuer::MayClaim;
-use super::jwt::Verified;
+use super::issuer::ClaimLimits;
+use super::jwt::VerifiedCaller;
 use crate::document::reader::{self, MapReader, entries};
 use crate::document::{Finding, FindingCode, Findings, Node, Sources, Value};
 use crate::vocabulary::{Assignment, Proof, Subject, SubjectId, SubjectKind, Timestamp};
 
-/// Entry: one key of the file.
+/// KeyEntry: one key of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct KeyEntry {
     /// Its id, which a request presents.
     pub id: Box<str>,
     /// The digest of its secret.
@@ -34,7 +34,7 @@ pub struct Entry {
 /// The keys that source number `file` holds, in its order; `None` where a finding is an error.
 ///
 /// Messages repeat no value that stands where a secret could have been pasted by mistake.
-pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Vec<Entry>> {
+pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Vec<KeyEntry>> {
     let mut own = Findings::default();
     let keys = crate::document::parse(sources, file, &mut own).and_then(|root| file_of_keys(&root, &mut own));
     let keys = keys.filter(|_| !own.has_errors());
@@ -43,9 +43,9 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Vec
 }
 
 /// The ring that `entries` make up under the name `source`, within the limits of `may_claim`.
-pub fn ring(entries: Vec<Entry>, source: &str, may_claim: &MayClaim) -> KeyRing {
+pub fn ring(entries: Vec<KeyEntry>, source: &str, may_claim: &ClaimLimits) -> KeyRing {
     KeyRing::new(entries.into_iter().map(|entry| {
-        let Entry { id, digest, mut subject, expires, revoked, .. } = entry;
+        let KeyEntry { id, digest, mut subject, expires, revoked, .. } = entry;
         subject.id = Some(SubjectId { source: source.into(), name: id.clone() });
         if let Some(roles) = &may_claim.roles {
             subject.roles.retain(|claimed| roles.contains(&claimed.role));
@@ -64,11 +64,11 @@ pub fn ring(entries: Vec<Entry>, source: &str, may_claim: &MayClaim) -> KeyRing 
             None => kind_refused.then_some(IdentityError::KindRefused),
         };
         let expires = expires.unwrap_or(Timestamp(u64::MAX));
-        (id, ApiKey { digest, verified: Arc::new(Verified { subject, expires }), refused })
+        (id, ApiKey { digest, verified: Arc::new(VerifiedCaller { subject, expires }), refused })
     }))
 }
 
-fn file_of_keys(root: &Node, findings: &mut Findings) -> Option<Vec<Entry>> {
+fn file_of_keys(root: &Node, findings: &mut Findings) -> Option<Vec<KeyEntry>> {
     let mut fields = MapReader::open(root, "a file of API keys", findings)?;
     if let Some(node) = fields.required("version", findings) {
         reader::integer(node, "`version`", 1, 1, findings);
@@ -79,7 +79,7 @@ fn file_of_keys(root: &Node, findings: &mut Findings) -> Option<Vec<Entry>> {
     Some(keys.iter().filter_map(|(id, value)| entry(id, value, findings)).collect())
 }
 
-fn entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<Entry> {
+fn entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<KeyEntry> {
     let id = id(id_node, findings);
     if !matches!(value.value, Value::Map(_)) {
         let message = "a key is a map of `digest` and whose key it is";
@@ -118,7 +118,7 @@ fn entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<Entry>
         proof: Proof::ApiKey,
         ..Subject::default()
     };
-    Some(Entry {
+    Some(KeyEntry {
         id: id?,
         digest: digest?,
         subject,

@@ -7,12 +7,12 @@ mod pem;
 use std::fmt;
 
 use super::{Algorithm, Algorithms, IdentityError};
-pub(super) use key::Key;
+pub(super) use key::VerificationKey;
 
 /// KeySet: the keys of one issuer; it never changes.
 #[derive(Debug)]
 pub struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<VerificationKey>,
     available: bool,
     skipped: Vec<Box<str>>,
 }
@@ -42,7 +42,7 @@ impl KeySet {
 
     /// The set of one secret of at least 32 bytes (RFC 7518, section 3.2), for HS256.
     pub fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
-        Self::of(vec![Key::secret(secret)?], Vec::new())
+        Self::of(vec![VerificationKey::secret(secret)?], Vec::new())
     }
 
     /// The same keys, each for no other algorithm than `allowed`.
@@ -79,7 +79,7 @@ impl KeySet {
     ///
     /// A `kid` is looked for exactly; keys without one (PEM files) stand for any, as for a token without one, but
     /// only when exactly one of them fits.
-    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Key, IdentityError> {
+    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&VerificationKey, IdentityError> {
         if !self.available {
             return Err(IdentityError::KeysUnavailable);
         }
@@ -102,7 +102,7 @@ impl KeySet {
         }
     }
 
-    fn of(keys: Vec<Key>, skipped: Vec<Box<str>>) -> Result<Self, KeyError> {
+    fn of(keys: Vec<VerificationKey>, skipped: Vec<Box<str>>) -> Result<Self, KeyError> {
         let mut kids: Vec<&str> = keys.iter().filter_map(|key| key.kid.as_deref()).collect();
         kids.sort_unstable();
         if let Some(kid) = kids.windows(2).find_map(|pair| match pair {

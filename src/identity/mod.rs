@@ -17,11 +17,11 @@ pub mod self_test;
 pub use algorithm::{Algorithm, Algorithms};
 pub use api_key::{KeyRing, PresentedKey, SecretDigest};
 pub use client_cert::{CertificateRules, IdFrom};
-pub use credentials::{Credentials, Presented};
+pub use credentials::{Credentials, PresentedCredential};
 pub use error::IdentityError;
-pub use introspection::Introspected;
+pub use introspection::IntrospectionResponse;
 pub use issuer::Issuer;
-pub use jwt::{Unverified, Verified};
+pub use jwt::{UnverifiedToken, VerifiedCaller};
 pub use key_set::{KeyError, KeySet};
 pub use self_test::self_test;
 
@@ -37,16 +37,16 @@ pub fn identify(
     now: Timestamp,
 ) -> Result<Subject, IdentityError> {
     match credentials.presented()? {
-        Presented::Anonymous => Ok(Subject::anonymous()),
-        Presented::Token(token) => verify(token, issuers, now).map(|verified| verified.subject),
+        PresentedCredential::Anonymous => Ok(Subject::anonymous()),
+        PresentedCredential::Token(token) => verify(token, issuers, now).map(|verified| verified.subject),
         // Issuers vouch for tokens only.
-        Presented::Basic(_) | Presented::Key { .. } => Err(IdentityError::UnknownScheme),
+        PresentedCredential::Basic(_) | PresentedCredential::Key { .. } => Err(IdentityError::UnknownScheme),
     }
 }
 
 /// The caller that `token` proves at `now` to somebody who believes these issuers with these keys, and until when.
-pub fn verify(token: &str, issuers: &[(Issuer, KeySet)], now: Timestamp) -> Result<Verified, IdentityError> {
-    let unverified = Unverified::read(token)?;
+pub fn verify(token: &str, issuers: &[(Issuer, KeySet)], now: Timestamp) -> Result<VerifiedCaller, IdentityError> {
+    let unverified = UnverifiedToken::read(token)?;
     let iss = unverified.iss()?;
     let named = issuers.iter().find(|(issuer, _)| *issuer.iss == *iss);
     let (issuer, keys) = named.ok_or(IdentityError::UnknownIssuer)?;

@@ -8,32 +8,32 @@ use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 
 use super::{Algorithm, KeySet};
 
-/// SelfTestFailed: signatures cannot be trusted in this process; nothing may start.
+/// SelfTestError: signatures cannot be trusted in this process; nothing may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SelfTestFailed;
+pub struct SelfTestError;
 
-impl fmt::Display for SelfTestFailed {
+impl fmt::Display for SelfTestError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("the cryptography of this build fails its self-test")
     }
 }
 
-impl std::error::Error for SelfTestFailed {}
+impl std::error::Error for SelfTestError {}
 
 /// Installs the provider that jsonwebtoken signs with, then verifies the example of RFC 7515, appendix A.1, as it
 /// stands and with one bit changed.
-pub fn self_test() -> Result<(), SelfTestFailed> {
+pub fn self_test() -> Result<(), SelfTestError> {
     // A second call finds it installed already: that is the same provider, this crate builds no other.
     let _ = DEFAULT_PROVIDER.install_default();
-    let secret = URL_SAFE_NO_PAD.decode(SECRET).map_err(|_| SelfTestFailed)?;
-    let keys = KeySet::from_secret(&secret).map_err(|_| SelfTestFailed)?;
-    let key = keys.choose(None, Algorithm::Hs256).map_err(|_| SelfTestFailed)?;
-    let signature = URL_SAFE_NO_PAD.decode(SIGNATURE).map_err(|_| SelfTestFailed)?;
+    let secret = URL_SAFE_NO_PAD.decode(SECRET).map_err(|_| SelfTestError)?;
+    let keys = KeySet::from_secret(&secret).map_err(|_| SelfTestError)?;
+    let key = keys.choose(None, Algorithm::Hs256).map_err(|_| SelfTestError)?;
+    let signature = URL_SAFE_NO_PAD.decode(SIGNATURE).map_err(|_| SelfTestError)?;
     let mut forged = signature.clone();
     forged.iter_mut().take(1).for_each(|byte| *byte ^= 1);
     let good = key.verifies(Algorithm::Hs256, SIGNED.as_bytes(), &signature);
     let bad = key.verifies(Algorithm::Hs256, SIGNED.as_bytes(), &forged);
-    if good && !bad { Ok(()) } else { Err(SelfTestFailed) }
+    if good && !bad { Ok(()) } else { Err(SelfTestError) }
 }
 
 const SECRET: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";

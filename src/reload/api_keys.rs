@@ -9,8 +9,8 @@ use super::policy::{Kept, kept};
 use super::refresh::Refresh;
 use super::{Live, file};
 use crate::document::{Finding, Findings, Sources};
-use crate::identity::key_file::{self, Entry};
-use crate::identity::{Credentials, IdentityError, KeyRing, Presented, PresentedKey, Verified};
+use crate::identity::key_file::{self, KeyEntry};
+use crate::identity::{Credentials, IdentityError, KeyRing, PresentedCredential, PresentedKey, VerifiedCaller};
 use crate::settings::KeySource;
 use crate::vocabulary::{Proof, Timestamp};
 
@@ -38,7 +38,7 @@ pub struct KeyFileState {
 }
 
 /// Reads the file of keys at `path`: its entries, or what is wrong with it.
-pub fn read(path: &Path) -> Result<Vec<Entry>, (Findings, Sources)> {
+pub fn read(path: &Path) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
     entries(Look::from(file::read_file(path, MOST_BYTES)))
 }
 
@@ -143,18 +143,22 @@ impl ApiKeys {
     }
 
     /// The caller that a presented key proves at `now`, by the keys that are live at this moment.
-    pub fn verify(&self, presented: Presented<'_>, now: Timestamp) -> Result<Arc<Verified>, IdentityError> {
+    pub fn verify(
+        &self,
+        presented: PresentedCredential<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedCaller>, IdentityError> {
         let from = |file: &&Arc<KeyFile>| match presented {
-            Presented::Basic(_) => file.source.basic,
-            Presented::Key { header, .. } => file.source.header.as_deref() == Some(header),
-            Presented::Anonymous | Presented::Token(_) => false,
+            PresentedCredential::Basic(_) => file.source.basic,
+            PresentedCredential::Key { header, .. } => file.source.header.as_deref() == Some(header),
+            PresentedCredential::Anonymous | PresentedCredential::Token(_) => false,
         };
         let file = self.0.iter().find(from).ok_or(IdentityError::UnknownScheme)?;
         file.ring.load().verify(&PresentedKey::read(presented)?, now)
     }
 
     /// Whether `caller` could still prove himself: his key, if it was one, is as it was when he did.
-    pub fn stand_by(&self, caller: &Arc<Verified>) -> bool {
+    pub fn stand_by(&self, caller: &Arc<VerifiedCaller>) -> bool {
         if caller.subject.proof != Proof::ApiKey {
             return true;
         }
@@ -164,7 +168,7 @@ impl ApiKeys {
     }
 }
 
-fn entries(look: Look) -> Result<Vec<Entry>, (Findings, Sources)> {
+fn entries(look: Look) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
     let mut findings = Findings::default();
     let sources = look.found.map_err(|unread| {
         let finding: Finding = unread.finding();

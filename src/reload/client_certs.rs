@@ -13,7 +13,7 @@ use rustls::{CertificateError, DistinguishedName};
 use super::Live;
 use super::refresh::Refresh;
 use super::verified::Generation;
-use crate::identity::{IdentityError, Verified, client_cert};
+use crate::identity::{IdentityError, VerifiedCaller, client_cert};
 use crate::settings::CertificateSource;
 use crate::vocabulary::Timestamp;
 
@@ -156,7 +156,7 @@ pub struct Named {
     /// The name of the source.
     pub source: Box<str>,
     /// Whom it names, or why that cannot be told.
-    pub caller: Result<Arc<Verified>, IdentityError>,
+    pub caller: Result<Arc<VerifiedCaller>, IdentityError>,
 }
 
 impl ClientCas {

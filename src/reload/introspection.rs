@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::Live;
 use super::keys::KeyFeedError;
 use super::verified::{Generation, TokenDigest};
-use crate::identity::{IdentityError, Introspected, Issuer, Verified};
+use crate::identity::{IdentityError, IntrospectionResponse, Issuer, VerifiedCaller};
 use crate::vocabulary::Timestamp;
 use budget::Budget;
 use call::Endpoint;
@@ -77,7 +77,7 @@ pub struct Introspector {
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The caller, or why there is none; [`IdentityError::KeysUnavailable`] where the issuer said nothing.
-    pub outcome: Result<Arc<Verified>, IdentityError>,
+    pub outcome: Result<Arc<VerifiedCaller>, IdentityError>,
     /// When it was asked.
     pub at: Timestamp,
     until: Instant,
@@ -187,13 +187,13 @@ impl Introspector {
         Answer { outcome, at, until: Instant::now() + kept }
     }
 
-    async fn call(&self, token: &str) -> (Asked, Result<Arc<Verified>, IdentityError>) {
+    async fn call(&self, token: &str) -> (Asked, Result<Arc<VerifiedCaller>, IdentityError>) {
         let answered = timeout(self.plan.timeout, async {
             let _free = self.calls.acquire().await.map_err(|_| KeyFeedError::Timeout)?;
             self.endpoint.ask(token).await
         });
         let judged = answered.await.unwrap_or(Err(KeyFeedError::Timeout)).and_then(|(content_type, body)| {
-            let introspected = Introspected {
+            let introspected = IntrospectionResponse {
                 content_type: content_type.as_ref().and_then(|value| value.to_str().ok()),
                 body: &body,
                 without_end: self.plan.cache,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lc_rs::digest;
 use quick_cache::sync::Cache;
 
-use crate::identity::Verified;
+use crate::identity::VerifiedCaller;
 use crate::vocabulary::Timestamp;
 
 /// Generation: which keys and policies identities were verified under; whoever publishes new ones bumps it.
@@ -67,12 +67,18 @@ impl VerifiedTokens {
     /// Keeps what verifying the token of `slot` proved at `now`.
     ///
     /// When keys or policy changed since the lookup, nobody will find it: the slot is of the old generation.
-    pub fn keep(&self, slot: Slot, verified: Verified, now: Timestamp) -> Arc<Verified> {
+    pub fn keep(&self, slot: Slot, verified: VerifiedCaller, now: Timestamp) -> Arc<VerifiedCaller> {
         self.keep_for(self.max_age, slot, Arc::new(verified), now)
     }
 
     /// Keeps what was proved at `now` as [`Self::keep`] does, for at most so many seconds.
-    pub fn keep_for(&self, seconds: u64, slot: Slot, verified: Arc<Verified>, now: Timestamp) -> Arc<Verified> {
+    pub fn keep_for(
+        &self,
+        seconds: u64,
+        slot: Slot,
+        verified: Arc<VerifiedCaller>,
+        now: Timestamp,
+    ) -> Arc<VerifiedCaller> {
         let until = verified.expires.min(now.plus(self.max_age.min(seconds)));
         if until > now {
             self.tokens.insert(slot.0, Kept { verified: Arc::clone(&verified), since: now, until });
@@ -122,7 +128,7 @@ impl fmt::Debug for VerifiedTokens {
 #[derive(Debug)]
 pub enum Lookup {
     /// The caller that it proves.
-    Found(Arc<Verified>),
+    Found(Arc<VerifiedCaller>),
     /// Nothing; the slot is where the answer belongs.
     Missing(Slot),
 }
@@ -149,7 +155,7 @@ struct Key {
 
 #[derive(Clone)]
 struct Kept {
-    verified: Arc<Verified>,
+    verified: Arc<VerifiedCaller>,
     since: Timestamp,
     until: Timestamp,
 }

@@ -7,7 +7,7 @@ use super::claims;
 use super::headers::{is_taken, own_name};
 use super::value::Reading;
 use crate::document::{Finding, FindingCode, MapReader, Node, reader::entries};
-use crate::identity::issuer::MayClaim;
+use crate::identity::issuer::ClaimLimits;
 
 /// KeySource: a file of API keys, as a source of identity.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub struct KeySource {
     /// Whether HTTP Basic carries its keys.
     pub basic: bool,
     /// What its keys may claim at most.
-    pub may_claim: MayClaim,
+    pub may_claim: ClaimLimits,
 }
 
 impl KeySource {

@@ -2,7 +2,7 @@
 
 use super::value::Reading;
 use crate::document::{Finding, FindingCode, MapReader, Node, Value, list};
-use crate::identity::issuer::{ClaimPath, ClaimPaths, MayClaim, ServiceRule};
+use crate::identity::issuer::{ClaimLimits, ClaimPath, ClaimPaths, ServiceRule};
 
 /// The map under `claims`.
 pub(super) fn claims(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimPaths> {
@@ -51,7 +51,7 @@ pub(super) fn service_apps(node: &Node, reading: &mut Reading<'_>) -> Option<Ser
 }
 
 /// The map under `may-claim`.
-pub(super) fn may_claim(node: &Node, reading: &mut Reading<'_>) -> Option<MayClaim> {
+pub(super) fn may_claim(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimLimits> {
     let mut fields = MapReader::open(node, "`may-claim`", reading.findings)?;
     let roles = fields.optional("roles").map(|node| reading.names(node, "`roles`"));
     let tenants = fields.optional("tenants").map(|node| reading.names(node, "`tenants`"));
@@ -73,7 +73,7 @@ pub(super) fn may_claim(node: &Node, reading: &mut Reading<'_>) -> Option<MayCla
             reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
         }
     }
-    Some(MayClaim { roles, tenants, users_refused, services_refused })
+    Some(ClaimLimits { roles, tenants, users_refused, services_refused })
 }
 
 /// A claim's path: a dotted text, or the list of its names where one of them has a dot inside.

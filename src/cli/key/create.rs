@@ -11,7 +11,7 @@ use crate::cli::caller::now;
 use crate::cli::exit::{Exit, Trouble};
 use crate::identity::SecretDigest;
 use crate::identity::api_key::{LONGEST_ID, is_id};
-use crate::identity::key_file::{Entry, edit};
+use crate::identity::key_file::{KeyEntry, edit};
 use crate::settings::units::parse_duration;
 use crate::vocabulary::{Assignment, Proof, Subject, SubjectKind, Timestamp};
 
@@ -107,7 +107,7 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
     Ok(Exit::Done)
 }
 
-fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Option<Timestamp>) -> Entry {
+fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Option<Timestamp>) -> KeyEntry {
     let subject = Subject {
         kind: if args.kind == KindWord::Service { SubjectKind::Service } else { SubjectKind::User },
         client: args.client.clone(),
@@ -119,7 +119,7 @@ fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Optio
         ..Subject::default()
     };
     let (id, comment) = (args.id.as_str().into(), args.comment.clone());
-    Entry { id, digest, subject, created: Some(now), expires, revoked: None, comment }
+    KeyEntry { id, digest, subject, created: Some(now), expires, revoked: None, comment }
 }
 
 fn secret() -> Result<String, Trouble> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::exit::Trouble;
 use crate::document::{Findings, Sources, report};
-use crate::identity::key_file::{self, Entry, edit};
+use crate::identity::key_file::{self, KeyEntry, edit};
 use crate::reload::api_keys::MOST_BYTES;
 use crate::reload::file;
 use crate::vocabulary::name::nearest;
@@ -16,7 +16,7 @@ use crate::vocabulary::name::nearest;
 pub(super) struct KeyText {
     path: PathBuf,
     pub(super) text: String,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<KeyEntry>,
     beside: Option<Beside>,
 }
 
@@ -55,7 +55,7 @@ impl KeyText {
     }
 
     /// The key with this id.
-    pub(super) fn entry(&self, id: &str) -> Result<&Entry, Trouble> {
+    pub(super) fn entry(&self, id: &str) -> Result<&KeyEntry, Trouble> {
         self.entries.iter().find(|entry| *entry.id == *id).ok_or_else(|| {
             let near = nearest(id, self.entries.iter().map(|entry| &*entry.id));
             let help = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::caller::now;
 use crate::cli::exit::{Exit, Trouble, print};
-use crate::identity::key_file::Entry;
+use crate::identity::key_file::KeyEntry;
 use crate::vocabulary::Timestamp;
 
 use super::file::KeyText;
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<Exit, Trouble>
     print(out, &rows.iter().map(line).collect::<String>(), Exit::Done)
 }
 
-fn row(entry: &Entry, now: Timestamp) -> [String; 7] {
+fn row(entry: &KeyEntry, now: Timestamp) -> [String; 7] {
     let state = match (entry.revoked, entry.expires) {
         (Some(_), _) => "revoked",
         (None, Some(expires)) if now >= expires => "expired",

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::cli::Exit;
 use crate::cli::tests::{Closed, portcullis};
-use crate::identity::key_file::Entry;
-use crate::identity::{Presented, PresentedKey, SecretDigest, key_file};
+use crate::identity::key_file::KeyEntry;
+use crate::identity::{PresentedCredential, PresentedKey, SecretDigest, key_file};
 use crate::reload::api_keys;
 use crate::vocabulary::{SubjectKind, Timestamp};
 
@@ -27,7 +27,7 @@ impl Bench {
         portcullis(&[&["key", command, "--file", &self.path()], more].concat())
     }
 
-    fn entries(&self) -> Vec<Entry> {
+    fn entries(&self) -> Vec<KeyEntry> {
         api_keys::read(Path::new(&self.path())).unwrap_or_else(|(findings, _)| panic!("{findings:?}"))
     }
 
@@ -61,7 +61,7 @@ fn a_key_is_shown_once_and_only_its_digest_is_kept() {
     assert_eq!((&*entry.subject.roles[0].role, &*entry.subject.tenants[0]), ("Level 1", "t1"));
     assert_eq!(entry.expires, entry.created.map(|created| created.plus(365 * 86_400)));
     let ring = key_file::ring(bench.entries(), "machines", &Default::default());
-    let presented = PresentedKey::read(Presented::Key { header: "x", value: out.trim().as_bytes() }).unwrap();
+    let presented = PresentedKey::read(PresentedCredential::Key { header: "x", value: out.trim().as_bytes() }).unwrap();
     assert!(ring.verify(&presented, entry.created.unwrap()).is_ok());
 }
 

@@ -12,7 +12,7 @@ use rustls::pki_types::UnixTime;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
-use crate::identity::Verified;
+use crate::identity::VerifiedCaller;
 use crate::reload::Live;
 use crate::reload::client_certs::{ClientCas, Judged};
 use crate::vocabulary::{Proof, Timestamp};
@@ -47,7 +47,7 @@ impl PeerCertificate {
     }
 
     /// Whether somebody vouches for the chain at `now`, and it still names `caller`, where that is a certificate's.
-    pub fn stands_by(&self, caller: Option<&Arc<Verified>>, now: Timestamp) -> bool {
+    pub fn stands_by(&self, caller: Option<&Arc<VerifiedCaller>>, now: Timestamp) -> bool {
         let named = caller.filter(|caller| caller.subject.proof == Proof::Certificate);
         self.judged(now).result.as_ref().is_ok_and(|now_named| match (named, &now_named.caller) {
             (None, _) => true,

@@ -12,7 +12,7 @@ fn key(secret: &str, expires: u64, refused: Option<IdentityError>) -> ApiKey {
         proof: Proof::ApiKey,
         ..Subject::default()
     };
-    let verified = Arc::new(Verified { subject, expires: Timestamp(expires) });
+    let verified = Arc::new(VerifiedCaller { subject, expires: Timestamp(expires) });
     ApiKey { digest: SecretDigest::of(secret.as_bytes()), verified, refused }
 }
 
@@ -21,10 +21,10 @@ fn ring(key: ApiKey) -> KeyRing {
 }
 
 fn header(value: &[u8]) -> Result<PresentedKey, IdentityError> {
-    PresentedKey::read(Presented::Key { header: "X-Api-Key", value })
+    PresentedKey::read(PresentedCredential::Key { header: "X-Api-Key", value })
 }
 
-fn ask(ring: &KeyRing, value: &str) -> Result<Arc<Verified>, IdentityError> {
+fn ask(ring: &KeyRing, value: &str) -> Result<Arc<VerifiedCaller>, IdentityError> {
     ring.verify(&header(value.as_bytes())?, NOW)
 }
 
@@ -33,7 +33,7 @@ fn an_id_with_its_secret_is_the_caller_in_both_presentations() {
     let ring = ring(key("s3cret", 2_000, None));
     let caller = ask(&ring, "alice:s3cret").unwrap();
     assert_eq!(caller.subject.id.as_ref().unwrap().to_string(), "machines/alice");
-    let basic = PresentedKey::read(Presented::Basic("YWxpY2U6czNjcmV0")).unwrap();
+    let basic = PresentedKey::read(PresentedCredential::Basic("YWxpY2U6czNjcmV0")).unwrap();
     assert_eq!(ring.verify(&basic, NOW), Ok(caller));
 }
 
@@ -89,15 +89,15 @@ fn what_is_not_an_id_a_colon_and_a_secret_is_malformed() {
     assert!(header(&long(LONGEST_ID, LONGEST_SECRET)).is_ok());
     assert_eq!(header(&long(LONGEST_ID + 1, 1)), malformed);
     assert_eq!(header(&long(1, LONGEST_SECRET + 1)), malformed);
-    let basic = |text: &str| PresentedKey::read(Presented::Basic(text));
+    let basic = |text: &str| PresentedKey::read(PresentedCredential::Basic(text));
     assert!(basic(&STANDARD.encode(long(LONGEST_ID, LONGEST_SECRET))).is_ok());
     let longer = STANDARD.encode(long(LONGEST_ID, LONGEST_SECRET + 3));
     // No colon, a bit behind the end, no padding, padding without need, the alphabet of URLs, too long.
     for text in ["YWxpY2U", "YTpi=", "YTpiYQ", "YTpiYR==", "YTpiYmI==", "YTo_Pz8_", &longer] {
         assert_eq!(basic(text), malformed, "{text}");
     }
-    assert_eq!(PresentedKey::read(Presented::Token("a.b.c")), malformed);
-    assert_eq!(PresentedKey::read(Presented::Anonymous), malformed);
+    assert_eq!(PresentedKey::read(PresentedCredential::Token("a.b.c")), malformed);
+    assert_eq!(PresentedKey::read(PresentedCredential::Anonymous), malformed);
 }
 
 #[test]

@@ -3,26 +3,26 @@
 use super::*;
 use IdentityError::{MalformedAuthorization, MalformedToken, SeveralCredentials, UnknownScheme};
 
-fn presented<'a>(headers: &[&'a [u8]], query: Option<&'a str>) -> Result<Presented<'a>, IdentityError> {
+fn presented<'a>(headers: &[&'a [u8]], query: Option<&'a str>) -> Result<PresentedCredential<'a>, IdentityError> {
     Credentials::new(headers.iter().copied()).with_query_token(query).presented()
 }
 
 #[test]
 fn a_request_without_a_credential_is_anonymous() {
-    assert_eq!(presented(&[], None), Ok(Presented::Anonymous));
+    assert_eq!(presented(&[], None), Ok(PresentedCredential::Anonymous));
 }
 
 #[test]
 fn the_scheme_counts_in_any_case() {
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
         let value = format!("{scheme} a.b.c");
-        assert_eq!(presented(&[value.as_bytes()], None), Ok(Presented::Token("a.b.c")), "{scheme}");
+        assert_eq!(presented(&[value.as_bytes()], None), Ok(PresentedCredential::Token("a.b.c")), "{scheme}");
     }
 }
 
 #[test]
 fn a_token_in_the_query_is_a_credential() {
-    assert_eq!(presented(&[], Some("a.b.c")), Ok(Presented::Token("a.b.c")));
+    assert_eq!(presented(&[], Some("a.b.c")), Ok(PresentedCredential::Token("a.b.c")));
     assert_eq!(presented(&[], Some("")), Err(MalformedToken));
     assert_eq!(presented(&[], Some("a b")), Err(MalformedToken));
 }
@@ -70,7 +70,7 @@ fn anything_but_scheme_space_token_is_malformed() {
 
 #[test]
 fn every_character_of_a_token68_is_taken() {
-    assert_eq!(presented(&[b"Bearer azAZ09-._~+/=="], None), Ok(Presented::Token("azAZ09-._~+/==")));
+    assert_eq!(presented(&[b"Bearer azAZ09-._~+/=="], None), Ok(PresentedCredential::Token("azAZ09-._~+/==")));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn basic_is_a_scheme_only_where_api_keys_are_taken_in_it() {
         let value = format!("{scheme} YWxpY2U6cw==");
         let credentials = Credentials::new([value.as_bytes()]);
         assert_eq!(credentials.presented(), Err(UnknownScheme), "{scheme}");
-        assert_eq!(credentials.with_basic().presented(), Ok(Presented::Basic("YWxpY2U6cw==")), "{scheme}");
+        assert_eq!(credentials.with_basic().presented(), Ok(PresentedCredential::Basic("YWxpY2U6cw==")), "{scheme}");
     }
     for value in ["Basic", "Basic ", "Basic  YQ==", "Basic Y Q", "Basic \u{e4}", "Basic Y=Q"] {
         let presented = Credentials::new([value.as_bytes()]).with_basic().presented();
@@ -98,7 +98,7 @@ fn basic_is_a_scheme_only_where_api_keys_are_taken_in_it() {
 #[test]
 fn a_key_in_a_header_is_a_credential_beside_which_there_is_no_other() {
     let key = || Credentials::default().with_keys("X-Api-Key", [&b"alice:s"[..]]);
-    assert_eq!(key().presented(), Ok(Presented::Key { header: "X-Api-Key", value: b"alice:s" }));
+    assert_eq!(key().presented(), Ok(PresentedCredential::Key { header: "X-Api-Key", value: b"alice:s" }));
     assert_eq!(key().with_keys("X-Other", []).presented(), key().presented());
     assert_eq!(key().with_keys("X-Other", [&b"bob:s"[..]]).presented(), Err(SeveralCredentials));
     assert_eq!(key().with_query_token(Some("a")).presented(), Err(SeveralCredentials));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::identity::fixtures::*;
-use crate::identity::{Algorithm, issuer::MayClaim};
+use crate::identity::{Algorithm, issuer::ClaimLimits};
 use crate::vocabulary::SubjectKind;
 
 /// A good answer with some members replaced, or removed where they are null.
@@ -18,8 +18,8 @@ fn answer(changes: Value) -> String {
     members.to_string()
 }
 
-fn told(body: &str) -> Introspected<'_> {
-    Introspected {
+fn told(body: &str) -> IntrospectionResponse<'_> {
+    IntrospectionResponse {
         content_type: Some("application/json"),
         body: body.as_bytes(),
         without_end: 60,
@@ -27,7 +27,7 @@ fn told(body: &str) -> Introspected<'_> {
     }
 }
 
-fn judged(changes: Value) -> Result<Verified, IdentityError> {
+fn judged(changes: Value) -> Result<VerifiedCaller, IdentityError> {
     told(&answer(changes)).verify(&issuer(), NOW)
 }
 
@@ -43,7 +43,7 @@ fn an_active_token_names_its_caller_by_the_issuers_mapping() {
 
     let client = judged(json!({ "sub": null, "client_id": "machine" })).unwrap();
     assert_eq!(client.subject.id.unwrap().to_string(), "hospital/client:machine");
-    let limited = Issuer { may_claim: MayClaim { users_refused: true, ..MayClaim::default() }, ..issuer() };
+    let limited = Issuer { may_claim: ClaimLimits { users_refused: true, ..ClaimLimits::default() }, ..issuer() };
     let text = answer(json!({}));
     assert_eq!(told(&text).verify(&limited, NOW), Err(IdentityError::KindRefused));
 }
@@ -67,11 +67,13 @@ fn what_is_no_answer_says_nothing_about_the_token() {
     for content_type in
         [None, Some(""), Some("text/html"), Some("application/token-introspection+jwt"), Some("application/jsonx")]
     {
-        let told = Introspected { content_type, ..told(&good) };
+        let told = IntrospectionResponse { content_type, ..told(&good) };
         assert_eq!(told.verify(&issuer(), NOW), Err(IdentityError::KeysUnavailable), "{content_type:?}");
     }
     for content_type in ["application/json; charset=utf-8", "Application/JSON ;x=y"] {
-        assert!(Introspected { content_type: Some(content_type), ..told(&good) }.verify(&issuer(), NOW).is_ok());
+        assert!(
+            IntrospectionResponse { content_type: Some(content_type), ..told(&good) }.verify(&issuer(), NOW).is_ok()
+        );
     }
 }
 
@@ -119,7 +121,7 @@ fn a_token_without_an_end_is_believed_for_the_time_of_the_settings() {
 fn a_missing_audience_passes_where_the_settings_say_so_and_a_wrong_one_never() {
     let lenient = |changes| {
         let text = answer(changes);
-        Introspected { without_audience: true, ..told(&text) }.verify(&issuer(), NOW)
+        IntrospectionResponse { without_audience: true, ..told(&text) }.verify(&issuer(), NOW)
     };
     assert!(lenient(json!({ "aud": null })).is_ok());
     assert_eq!(lenient(json!({ "aud": "other" })), Err(IdentityError::WrongAudience));
@@ -128,7 +130,7 @@ fn a_missing_audience_passes_where_the_settings_say_so_and_a_wrong_one_never() {
 
 #[test]
 fn the_issuer_is_asked_about_its_own_tokens_and_those_that_are_no_jwt() {
-    let asked = |token: &str| is_asked(&issuer(), token, &Unverified::read(token));
+    let asked = |token: &str| is_asked(&issuer(), token, &UnverifiedToken::read(token));
     let of = |iss: Value| P256.token(Algorithm::Es256, None, &claims_with("iss", iss));
     let odd = P256.token_of(Algorithm::Es256, r#"{"alg":"ES512","crit":["x"]}"#, &claims().to_string());
     for token in ["2YotnFZFEjr1zCsicMWpAA", "a.b", "a.b.c", "a.b.c.d.e", "reference.token", &odd] {

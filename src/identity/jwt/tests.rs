@@ -14,7 +14,7 @@ fn all_keys() -> KeySet {
     keys(&[RSA.jwk("rsa"), RSA_TOO.jwk("rsa-too"), P256.jwk("p256"), P384.jwk("p384"), ED25519.jwk("ed")])
 }
 
-fn error(verified: Result<Verified, IdentityError>) -> IdentityError {
+fn error(verified: Result<VerifiedCaller, IdentityError>) -> IdentityError {
     verified.map(|verified| verified.subject.id).unwrap_err()
 }
 
@@ -184,7 +184,7 @@ fn only_an_issuer_of_ours_is_believed() {
     }
     let other = Issuer { iss: "https://other.example".into(), ..issuer() };
     let token = RSA.token(Algorithm::Rs256, Some("rsa"), &claims());
-    let unverified = Unverified::read(&token).unwrap();
+    let unverified = UnverifiedToken::read(&token).unwrap();
     assert_eq!(error(unverified.verify(&other, &all_keys(), NOW)), UnknownIssuer, "chosen wrongly by the caller");
 }
 

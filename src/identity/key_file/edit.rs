@@ -1,6 +1,6 @@
 //! Editing the file of keys as a text, so that comments and everything else in it stay as somebody wrote them.
 
-use super::{Entry, read};
+use super::{KeyEntry, read};
 use crate::document::{Findings, Node, Sources, Value, parse};
 use crate::vocabulary::{SubjectKind, Timestamp};
 
@@ -13,8 +13,8 @@ keys: {}
 ";
 
 /// `text` with `entry` behind the other keys; `None` where it is not laid out so that this can be done by a program.
-pub fn add(text: &str, entry: &Entry) -> Option<String> {
-    let file = File::read(text)?;
+pub fn add(text: &str, entry: &KeyEntry) -> Option<String> {
+    let file = KeyFileText::read(text)?;
     let Value::Map(keys) = &file.keys.value else { return None };
     let edited = match keys.first() {
         None => {
@@ -37,7 +37,7 @@ pub fn add(text: &str, entry: &Entry) -> Option<String> {
 
 /// `text` with the key `id` revoked at `now`; `None` where there is no such key, or no place to say so.
 pub fn revoke(text: &str, id: &str, now: Timestamp) -> Option<String> {
-    let file = File::read(text)?;
+    let file = KeyFileText::read(text)?;
     let Value::Map(keys) = &file.keys.value else { return None };
     let (key, value) = keys.iter().find(|(key, _)| is_text(key, id))?;
     let Value::Map(fields) = &value.value else { return None };
@@ -55,15 +55,15 @@ pub fn revoke(text: &str, id: &str, now: Timestamp) -> Option<String> {
     is(&edited, &expected).then_some(edited)
 }
 
-/// File: a text that holds keys, and where they stand in it.
-struct File {
+/// KeyFileText: a text that holds keys, and where they stand in it.
+struct KeyFileText {
     /// Without a byte order mark, so that places are offsets into it.
     text: String,
     keys: Node,
-    entries: Vec<Entry>,
+    entries: Vec<KeyEntry>,
 }
 
-impl File {
+impl KeyFileText {
     fn read(text: &str) -> Option<Self> {
         let mut sources = Sources::default();
         let file = sources.add("", text);
@@ -107,7 +107,7 @@ impl File {
 }
 
 /// The lines of `entry`.
-fn block(entry: &Entry, indent: usize) -> String {
+fn block(entry: &KeyEntry, indent: usize) -> String {
     let subject = &entry.subject;
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let list =
@@ -134,8 +134,8 @@ fn block(entry: &Entry, indent: usize) -> String {
 }
 
 /// Whether `text` holds `entries` and nothing else.
-fn is(text: &str, entries: &[Entry]) -> bool {
-    File::read(text).is_some_and(|file| file.entries == entries)
+fn is(text: &str, entries: &[KeyEntry]) -> bool {
+    KeyFileText::read(text).is_some_and(|file| file.entries == entries)
 }
 
 fn is_text(node: &Node, wanted: &str) -> bool {

@@ -5,7 +5,7 @@ use crate::document::report;
 
 const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-fn load(text: &str) -> Result<Vec<Entry>, Vec<String>> {
+fn load(text: &str) -> Result<Vec<KeyEntry>, Vec<String>> {
     let mut sources = Sources::default();
     let file = sources.add("k", text);
     let mut findings = Findings::default();
@@ -110,19 +110,19 @@ fn a_secret_that_was_pasted_into_the_file_is_not_repeated() {
 #[test]
 fn what_a_file_may_claim_is_limited_by_the_settings() {
     let text = with("    tenants: [t1, t2]\n    roles: [Level 1, Admin]\n    permissions: [Notes]\n");
-    let caller = |may_claim: &MayClaim| {
+    let caller = |may_claim: &ClaimLimits| {
         let ring = ring(load(&text).unwrap(), "machines", may_claim);
-        let presented = crate::identity::Presented::Key { header: "x", value: b"alice:test" };
+        let presented = crate::identity::PresentedCredential::Key { header: "x", value: b"alice:test" };
         let presented = crate::identity::PresentedKey::read(presented).unwrap();
         ring.verify(&presented, Timestamp(0)).map(|verified| verified.subject.clone())
     };
-    let free = caller(&MayClaim::default()).unwrap();
+    let free = caller(&ClaimLimits::default()).unwrap();
     assert_eq!((free.roles.len(), free.tenants.len(), free.permissions.len()), (2, 2, 1));
     assert_eq!(free.id.unwrap().to_string(), "machines/alice");
-    let roles = caller(&MayClaim { roles: Some(vec!["Level 1".into()]), ..MayClaim::default() }).unwrap();
+    let roles = caller(&ClaimLimits { roles: Some(vec!["Level 1".into()]), ..ClaimLimits::default() }).unwrap();
     assert_eq!((roles.roles, roles.permissions), (vec![Assignment::unbound("Level 1")], vec![]));
-    let tenants = caller(&MayClaim { tenants: Some(vec!["t2".into()]), ..MayClaim::default() }).unwrap();
+    let tenants = caller(&ClaimLimits { tenants: Some(vec!["t2".into()]), ..ClaimLimits::default() }).unwrap();
     assert_eq!(tenants.tenants, ["t2".into()]);
-    let services = MayClaim { users_refused: true, ..MayClaim::default() };
+    let services = ClaimLimits { users_refused: true, ..ClaimLimits::default() };
     assert_eq!(caller(&services), Err(IdentityError::KindRefused));
 }

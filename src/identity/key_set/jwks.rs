@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::{Key, KeyError};
+use super::{KeyError, VerificationKey};
 use crate::identity::{Algorithm, json};
 
 /// The usable keys of the set in `text`, and a sentence for each one left out.
-pub(super) fn keys(text: &str) -> Result<(Vec<Key>, Vec<Box<str>>), KeyError> {
+pub(super) fn keys(text: &str) -> Result<(Vec<VerificationKey>, Vec<Box<str>>), KeyError> {
     let set = json::object(text.as_bytes()).map_err(|_| KeyError::MalformedKeySet)?;
     let Some(Value::Array(written)) = set.get("keys") else { return Err(KeyError::MalformedKeySet) };
     let mut keys = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn keys(text: &str) -> Result<(Vec<Key>, Vec<Box<str>>), KeyError> {
     Ok((keys, skipped))
 }
 
-fn key(written: &Value) -> Result<Key, String> {
+fn key(written: &Value) -> Result<VerificationKey, String> {
     let Value::Object(members) = written else { return Err("not an object".into()) };
     let kid = match members.get("kid") {
         None => None,
@@ -43,10 +43,10 @@ fn key(written: &Value) -> Result<Key, String> {
         return Err("a private key stands in a public set: whoever reads it signs tokens".into());
     }
     let mut key = match (text(members, "kty"), text(members, "crv")) {
-        (Some("RSA"), _) => Key::rsa(&bytes(members, "n")?, &bytes(members, "e")?),
-        (Some("EC"), Some("P-256")) => Key::p256(&point(members, 32)?),
-        (Some("EC"), Some("P-384")) => Key::p384(&point(members, 48)?),
-        (Some("OKP"), Some("Ed25519")) => Key::ed25519(&sized(members, "x", 32)?),
+        (Some("RSA"), _) => VerificationKey::rsa(&bytes(members, "n")?, &bytes(members, "e")?),
+        (Some("EC"), Some("P-256")) => VerificationKey::p256(&point(members, 32)?),
+        (Some("EC"), Some("P-384")) => VerificationKey::p384(&point(members, 48)?),
+        (Some("OKP"), Some("Ed25519")) => VerificationKey::ed25519(&sized(members, "x", 32)?),
         (Some("oct"), _) => return Err("a symmetric key is never taken from a key set".into()),
         _ => return Err("its `kty` or `crv` is not supported".into()),
     }

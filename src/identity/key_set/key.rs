@@ -1,4 +1,4 @@
-//! Key: one key that verifies, checked when it was loaded; the one file that hands a signature to jsonwebtoken.
+//! VerificationKey: one key that verifies, checked when it was loaded; the one file that hands a signature to jsonwebtoken.
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa;
@@ -12,15 +12,15 @@ use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use super::KeyError;
 use crate::identity::{Algorithm, Algorithms};
 
-/// Key: one key of a set.
+/// VerificationKey: one key of a set.
 #[derive(Debug)]
-pub(in crate::identity) struct Key {
+pub(in crate::identity) struct VerificationKey {
     pub(super) kid: Option<Box<str>>,
     pub(super) algorithms: Algorithms,
     decoding: DecodingKey,
 }
 
-impl Key {
+impl VerificationKey {
     /// Whether `signature` is this key's for `message`; never with an algorithm that is not the key's.
     pub(in crate::identity) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &Vec<u8>) -> bool {
         // The provider by name, not the process's default: a second backend in the build could not change it.

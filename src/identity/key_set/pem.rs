@@ -3,10 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Key, KeyError};
+use super::{KeyError, VerificationKey};
 
 /// The keys of all blocks in `text`; what stands between blocks is comment.
-pub(super) fn keys(text: &str) -> Result<Vec<Key>, KeyError> {
+pub(super) fn keys(text: &str) -> Result<Vec<VerificationKey>, KeyError> {
     let mut keys = Vec::new();
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.next() {
@@ -25,7 +25,7 @@ pub(super) fn keys(text: &str) -> Result<Vec<Key>, KeyError> {
                 None => return Err(KeyError::MalformedPem),
             }
         }
-        keys.push(Key::from_der(&STANDARD.decode(body).map_err(|_| KeyError::MalformedPem)?)?);
+        keys.push(VerificationKey::from_der(&STANDARD.decode(body).map_err(|_| KeyError::MalformedPem)?)?);
     }
     Ok(keys)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::fixtures::*;
 use super::*;
 use crate::identity::KeySet;
-use crate::identity::issuer::{ClaimPaths, MayClaim, ServiceRule};
+use crate::identity::issuer::{ClaimLimits, ClaimPaths, ServiceRule};
 
 /// What `issuer` makes of good claims with `more` laid over them; null removes one.
 fn mapped_by(issuer: Issuer, more: Value) -> Result<Subject, IdentityError> {
@@ -138,7 +138,7 @@ fn service_apps_are_those_of_the_rule() {
 
 #[test]
 fn an_issuer_claims_no_more_than_it_may() {
-    let limit = MayClaim { roles: Some(texts(&["BDM"])), tenants: Some(texts(&[])), ..MayClaim::default() };
+    let limit = ClaimLimits { roles: Some(texts(&["BDM"])), tenants: Some(texts(&[])), ..ClaimLimits::default() };
     let limited = Issuer { may_claim: limit, ..issuer() };
     let subject = mapped_by(limited, json!({"tenant": "t1", "realm_access": {"roles": ["Level 2", "BDM"]}})).unwrap();
     assert_eq!((subject.roles, subject.tenants), (vec![Assignment::unbound("BDM")], texts(&[])));
@@ -148,7 +148,7 @@ fn an_issuer_claims_no_more_than_it_may() {
 fn an_issuer_vouches_for_no_kind_that_is_refused_to_it() {
     let service = ServiceRule { claim: None, clients: texts(&["app-9"]) };
     let judged = |users_refused, services_refused, more| {
-        let may_claim = MayClaim { users_refused, services_refused, ..MayClaim::default() };
+        let may_claim = ClaimLimits { users_refused, services_refused, ..ClaimLimits::default() };
         mapped_by(Issuer { may_claim, service: service.clone(), ..issuer() }, more).map(|subject| subject.kind)
     };
     let app = || json!({"client_id": "app-9"});
@@ -164,6 +164,6 @@ fn an_issuer_that_is_held_to_some_roles_hands_out_no_rows_directly() {
     limited.claims.permissions = Some(ClaimPath::dotted("rows"));
     let rows = json!({ "rows": ["Merge Patient Records"] });
     assert_eq!(mapped_by(limited.clone(), rows.clone()).unwrap().permissions, texts(&["Merge Patient Records"]));
-    limited.may_claim = MayClaim { roles: Some(texts(&["Level 2"])), ..MayClaim::default() };
+    limited.may_claim = ClaimLimits { roles: Some(texts(&["Level 2"])), ..ClaimLimits::default() };
     assert_eq!(mapped_by(limited, rows).unwrap().permissions, texts(&[]));
 }

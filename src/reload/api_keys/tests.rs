@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::identity::SecretDigest;
-use crate::identity::issuer::MayClaim;
+use crate::identity::issuer::ClaimLimits;
 
 const NOW: Timestamp = Timestamp(1_000);
 
@@ -24,7 +24,7 @@ impl Bench {
     fn source(&self) -> KeySource {
         let file = self.folder.path().join("keys.yaml");
         let header = Some("X-Api-Key".into());
-        KeySource { name: "machines".into(), file, header, basic: true, may_claim: MayClaim::default() }
+        KeySource { name: "machines".into(), file, header, basic: true, may_claim: ClaimLimits::default() }
     }
 }
 
@@ -33,8 +33,8 @@ fn file_of(id: &str, secret: &str, rest: &str) -> String {
     format!("version: 1\nkeys:\n  {id}:\n    digest: {}\n{rest}", SecretDigest::of(secret.as_bytes()))
 }
 
-fn ask(keys: &ApiKeys, value: &[u8]) -> Result<Arc<Verified>, IdentityError> {
-    keys.verify(Presented::Key { header: "X-Api-Key", value }, NOW)
+fn ask(keys: &ApiKeys, value: &[u8]) -> Result<Arc<VerifiedCaller>, IdentityError> {
+    keys.verify(PresentedCredential::Key { header: "X-Api-Key", value }, NOW)
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_caller_is_stood_by_until_his_own_key_changes() {
     assert_eq!(file.refresh(), Refresh::Published);
     assert!(!keys.stand_by(&caller));
     assert!(!ApiKeys::default().stand_by(&caller));
-    let token = Verified { subject: crate::vocabulary::Subject::anonymous(), expires: NOW };
+    let token = VerifiedCaller { subject: crate::vocabulary::Subject::anonymous(), expires: NOW };
     assert!(keys.stand_by(&Arc::new(token)));
 }
 
@@ -86,8 +86,8 @@ fn a_key_counts_only_in_the_presentation_of_its_file() {
         let source = KeySource { header: header.map(Into::into), basic, ..bench.source() };
         ApiKeys::new(vec![KeyFile::open(&source).unwrap()])
     };
-    let basic = Presented::Basic("YWxpY2U6cw==");
-    let key = Presented::Key { header: "X-Api-Key", value: b"alice:s" };
+    let basic = PresentedCredential::Basic("YWxpY2U6cw==");
+    let key = PresentedCredential::Key { header: "X-Api-Key", value: b"alice:s" };
     let unknown = Err(IdentityError::UnknownScheme);
     let in_header = open(Some("X-Api-Key"), false);
     assert!(in_header.verify(key, NOW).is_ok());
@@ -96,7 +96,7 @@ fn a_key_counts_only_in_the_presentation_of_its_file() {
     assert!(in_basic.verify(basic, NOW).is_ok());
     assert_eq!(in_basic.verify(key, NOW), unknown);
     assert_eq!(open(Some("X-Other"), false).verify(key, NOW), unknown);
-    assert_eq!(in_basic.verify(Presented::Token("a.b.c"), NOW), unknown);
+    assert_eq!(in_basic.verify(PresentedCredential::Token("a.b.c"), NOW), unknown);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::introspection::Introspector;
 use super::{KeyFeed, KeyStatus};
 use crate::identity::introspection::is_asked;
-use crate::identity::{IdentityError, Unverified, Verified};
+use crate::identity::{IdentityError, UnverifiedToken, VerifiedCaller};
 use crate::vocabulary::Timestamp;
 
 /// Issuers: the issuers that are believed, those with keys and the one that is asked; two never have the same `iss`.
@@ -53,15 +53,15 @@ impl Issuers {
     /// The caller that `token` proves at `now`, without a cache.
     ///
     /// It never waits: a token with an unknown key is refused, and its issuer's keys are fetched in the background.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Unproven<'_>> {
-        let read = Unverified::read(token);
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedCaller, Unproven<'_>> {
+        let read = UnverifiedToken::read(token);
         if let Some(asked) = self.asked.as_ref().filter(|asked| is_asked(asked.issuer(), token, &read)) {
             return Err(Unproven::Ask(asked));
         }
         read.and_then(|unverified| self.verify_signed(unverified, now)).map_err(Unproven::Refused)
     }
 
-    fn verify_signed(&self, unverified: Unverified<'_>, now: Timestamp) -> Result<Verified, IdentityError> {
+    fn verify_signed(&self, unverified: UnverifiedToken<'_>, now: Timestamp) -> Result<VerifiedCaller, IdentityError> {
         let feed = self.feed(unverified.iss()?).ok_or(IdentityError::UnknownIssuer)?;
         let verified = unverified.verify(feed.issuer(), &feed.keys(), now);
         if verified == Err(IdentityError::UnknownKey) {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::verified::{Lookup, VerifiedTokens};
 use super::*;
 use crate::identity::fixtures::{ED25519, P256, RSA, SECRET, Signer, claims_with, issuer, jwks};
-use crate::identity::{Algorithm, Algorithms, IdentityError, KeyError, Verified};
+use crate::identity::{Algorithm, Algorithms, IdentityError, KeyError, VerifiedCaller};
 use server::{Answer, Server};
 
 const KEYS: &str = "/keys";
@@ -72,7 +72,7 @@ fn remembered(
     cache: &VerifiedTokens,
     token: &str,
     now: Timestamp,
-) -> Result<Arc<Verified>, IdentityError> {
+) -> Result<Arc<VerifiedCaller>, IdentityError> {
     match cache.look_up(token, now) {
         Lookup::Found(verified) => Ok(verified),
         Lookup::Missing(slot) => match issuers.verify(token, now) {

@@ -10,8 +10,8 @@ fn cache(capacity: usize) -> (VerifiedTokens, Arc<Generation>) {
     (VerifiedTokens::new(capacity, 300, Arc::clone(&generation)), generation)
 }
 
-fn verified(client: &str, expires: Timestamp) -> Verified {
-    Verified { subject: Subject { client: Some(client.into()), ..Subject::default() }, expires }
+fn verified(client: &str, expires: Timestamp) -> VerifiedCaller {
+    VerifiedCaller { subject: Subject { client: Some(client.into()), ..Subject::default() }, expires }
 }
 
 fn slot(cache: &VerifiedTokens, token: &str, now: Timestamp) -> Slot {

@@ -4,10 +4,10 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::document::{Findings, Sources};
-use portcullis::identity::issuer::{ClaimPaths, MayClaim, ServiceRule};
+use portcullis::identity::issuer::{ClaimLimits, ClaimPaths, ServiceRule};
 use portcullis::identity::{
-    self, CertificateRules, Credentials, IdFrom, Introspected, Issuer, KeySet, PresentedKey, Verified, client_cert,
-    key_file,
+    self, CertificateRules, Credentials, IdFrom, IntrospectionResponse, Issuer, KeySet, PresentedKey, VerifiedCaller,
+    client_cert, key_file,
 };
 use portcullis::vocabulary::Timestamp;
 use serde_json::Value;
@@ -74,7 +74,7 @@ fn is_for_us(claims: &Value) {
     assert!(meant(&claims["aud"]) || claims["aud"].as_array().is_some_and(|list| list.iter().any(meant)));
 }
 
-fn names_somebody(verified: &Verified) {
+fn names_somebody(verified: &VerifiedCaller) {
     assert!(verified.expires > NOW);
     let id = verified.subject.id.as_ref().expect("who is proven has an id");
     assert!(&*id.source == "fuzz" && !id.name.trim().is_empty(), "{id}");
@@ -82,8 +82,12 @@ fn names_somebody(verified: &Verified) {
 
 /// What an issuer may say of a token: it is believed where it says `true`, for us, of this moment.
 fn introspected(body: &[u8]) {
-    let answer =
-        Introspected { content_type: Some("application/json"), body, without_end: 60, without_audience: false };
+    let answer = IntrospectionResponse {
+        content_type: Some("application/json"),
+        body,
+        without_end: 60,
+        without_audience: false,
+    };
     let Some((issuer, _)) = authority().pop() else { return };
     let Ok(verified) = answer.verify(&issuer, NOW) else { return };
     let said: Value = serde_json::from_slice(body).expect("an answer that counts is JSON");
@@ -116,8 +120,8 @@ fn handed_out(data: &[u8]) {
         assert!(findings.has_errors(), "no keys without an error");
         return;
     };
-    let ring = key_file::ring(entries, "fuzz", &MayClaim::default());
-    let header = identity::Presented::Key { header: "x-key", value };
+    let ring = key_file::ring(entries, "fuzz", &ClaimLimits::default());
+    let header = identity::PresentedCredential::Key { header: "x-key", value };
     let Ok(presented) = PresentedKey::read(header) else { return };
     if let Ok(verified) = ring.verify(&presented, NOW) {
         assert!(verified.expires > NOW);
@@ -133,7 +137,7 @@ fn authority() -> Vec<(Issuer, KeySet)> {
         audiences: vec![AUDIENCE.into()],
         claims: ClaimPaths::default(),
         service: ServiceRule::default(),
-        may_claim: MayClaim::default(),
+        may_claim: ClaimLimits::default(),
         leeway: 10,
         max_lifetime: 86_400,
         max_length: 8192,

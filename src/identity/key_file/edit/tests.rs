@@ -6,10 +6,10 @@ use crate::vocabulary::{Assignment, Proof, Subject};
 
 const NOW: Timestamp = Timestamp(1_795_360_000);
 
-fn entry(id: &str) -> Entry {
+fn entry(id: &str) -> KeyEntry {
     let subject = Subject { proof: Proof::ApiKey, kind: SubjectKind::User, ..Subject::default() };
     let digest = SecretDigest::of(b"s");
-    Entry { id: id.into(), digest, subject, created: Some(NOW), expires: None, revoked: None, comment: None }
+    KeyEntry { id: id.into(), digest, subject, created: Some(NOW), expires: None, revoked: None, comment: None }
 }
 
 fn digest() -> String {
@@ -96,7 +96,7 @@ fn a_key_is_revoked_where_it_stands() {
         let edited = revoke(&text, "a", NOW).unwrap_or_else(|| panic!("{text}"));
         assert!(edited.contains(&expected), "{edited}");
         let revoked: Vec<_> =
-            File::read(&edited).unwrap().entries.into_iter().filter(|e| e.revoked.is_some()).collect();
+            KeyFileText::read(&edited).unwrap().entries.into_iter().filter(|e| e.revoked.is_some()).collect();
         assert_eq!(revoked.len(), 1);
         assert_eq!((&*revoked[0].id, revoked[0].revoked), ("a", Some(Some(NOW))));
     }
