@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
+use portcullis::decision::{ApprovalSet, Decision, Phase, Question, decide};
 use portcullis::document::{Sources, report};
 use portcullis::policy::{self, RouteMatch, Snapshot};
 use portcullis::request::{CanonicalPath, OverrideMode, RawRequest, read};
@@ -257,7 +257,7 @@ fn judge(policy: &Snapshot, placed: &RouteMatch<'_>, subject: &Subject) -> Decis
     // No approval is stored beside the policy; an empty set owns no memory.
     let approvals = ApprovalSet::default();
     let facts = RequestFacts { method: "GET", path: "/", address: None };
-    let question = Question { access: Ok(&placed.access), subject: Ok(subject), facts, stage: Stage::Request };
+    let question = Question { access: Ok(&placed.access), subject: Ok(subject), facts, stage: Phase::Request };
     decide(question, policy, &approvals, NOW)
 }
 

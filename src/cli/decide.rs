@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Silent, Stage};
+use crate::decision::{NoTrace, Phase};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
 use super::caller::{self, Stated};
 use super::exit::{Exit, Trouble, written};
 use super::policy_file;
-use crate::decision::stated::{Asked, answer};
+use crate::decision::query::{RequestQuery, answer};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
@@ -145,8 +145,8 @@ fn write_answer(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let subject = line.subject.as_ref().map_or(anonymous, |Stated(subject)| subject);
-    let asked = Asked { subject, method: &line.method, target: &line.path, host: None, stage: Stage::Request };
-    answer(policy, asked, now, &mut Silent, |road, _| {
+    let asked = RequestQuery { subject, method: &line.method, target: &line.path, host: None, stage: Phase::Request };
+    answer(policy, asked, now, &mut NoTrace, |road, _| {
         let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
         let answer = Answer {
             id: &line.id,

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::remedy::remedies;
-use crate::decision::stated::{Asked, answer};
-use crate::decision::{Reason, Stage, Step, Witness};
+use crate::decision::query::{RequestQuery, answer};
+use crate::decision::remediation::remediations;
+use crate::decision::{Phase, Reason, Trace, TraceStep};
 use crate::document::Sources;
 use crate::policy::amend::PolicyEdit;
 use crate::policy::outline::PolicyOutline;
@@ -75,18 +75,18 @@ struct Recorder {
     lacking: Vec<(CellId, Reason)>,
 }
 
-impl Witness for Recorder {
-    fn see(&mut self, step: Step<'_>) {
+impl Trace for Recorder {
+    fn see(&mut self, step: TraceStep<'_>) {
         match step {
-            Step::Scope(scope) => {
+            TraceStep::Scope(scope) => {
                 let mut kept: Scope<'static> = Default::default();
                 for (kept, value) in kept.iter_mut().zip(scope) {
                     *kept = value.as_deref().map(|value| value.to_owned().into());
                 }
                 self.scope = Some(kept);
             }
-            Step::Granted { cell, row } => self.granted.push((cell, row)),
-            Step::Lacking { cell, reason } => self.lacking.push((cell, reason)),
+            TraceStep::Granted { cell, row } => self.granted.push((cell, row)),
+            TraceStep::Lacking { cell, reason } => self.lacking.push((cell, reason)),
         }
     }
 }
@@ -96,8 +96,8 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Troub
     let subject = subject.map_err(Trouble::usage)?;
     let (policy, sources) = policy_file::load(&args.policy)?;
     let host = args.host.as_deref();
-    let stage = args.answered_as.as_deref().map_or(Stage::Request, |answer| Stage::Answer(Some(answer)));
-    let asked = Asked { subject: &subject, method: &args.method, target: &args.target, host, stage };
+    let stage = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Answer(Some(answer)));
+    let asked = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, stage };
     let (now, outline) = (now(), PolicyOutline::read(&sources));
     let mut account = answer(&policy, asked, now, &mut Recorder::default(), |road, seen| {
         account::of(&policy, &outline, &sources, asked, road, seen)
@@ -118,12 +118,12 @@ fn changes(
     policy: &Snapshot,
     outline: &PolicyOutline,
     sources: &Sources,
-    asked: Asked<'_>,
+    asked: RequestQuery<'_>,
     now: Timestamp,
 ) -> Vec<account::Changes> {
     let place = |change: &PolicyEdit| Some(sources.locate(outline.place_of(change)?)?.to_string());
     let step = |change: &PolicyEdit| account::Step { text: change.to_string(), place: place(change) };
-    let found = remedies(outline, policy, asked, now).into_iter();
+    let found = remediations(outline, policy, asked, now).into_iter();
     found.map(|one| account::Changes { steps: one.changes.iter().map(step).collect(), opens: one.opens }).collect()
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::cases::{self, Bench, Case, Coverage, Ended, Suite, files};
+use crate::decision::cases::{self, Case, CaseCoverage, CaseStatus, Suite, TrialContext, files};
 use crate::document::{Finding, Findings, Sources, Span, report};
 use crate::policy;
 use crate::reload::cases as beside;
@@ -59,7 +59,7 @@ struct Tested {
     sources: Sources,
     findings: Findings,
     results: Vec<Outcome>,
-    coverage: Coverage,
+    coverage: CaseCoverage,
     took: Duration,
 }
 
@@ -69,7 +69,7 @@ struct Outcome {
     place: Span,
     proves: Vec<Box<str>>,
     decision: Option<u64>,
-    ended: Ended,
+    ended: CaseStatus,
 }
 
 pub(super) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
@@ -97,7 +97,7 @@ fn test(path: &Path, args: &TestArgs) -> Tested {
         sources: Sources::default(),
         findings: Findings::default(),
         results: Vec::new(),
-        coverage: Coverage::default(),
+        coverage: CaseCoverage::default(),
         took: Duration::ZERO,
     };
     if let Err(finding) = try_all(path, args, &mut tested) {
@@ -122,12 +122,12 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut Tested) -> Result<(), Find
     if beside::count(&tested.sources) == before {
         return Err(beside::missing(path));
     }
-    tested.coverage = Coverage::of(&policy);
+    tested.coverage = CaseCoverage::of(&policy);
     let suites: Vec<Suite> = files(&tested.sources, before)
         .filter_map(|file| cases::read(&tested.sources, file, &mut tested.findings))
         .collect();
     let wanted = |case: &Case| args.only.as_deref().is_none_or(|only| case.mentions(only));
-    let bench = Bench {
+    let bench = TrialContext {
         policy: &policy,
         sources: &tested.sources,
         files: before,
@@ -183,22 +183,22 @@ impl<'a> Progress<'a> {
 }
 
 impl Tested {
-    fn count(&self, wanted: fn(&Ended) -> bool) -> usize {
+    fn count(&self, wanted: fn(&CaseStatus) -> bool) -> usize {
         self.results.iter().filter(|outcome| wanted(&outcome.ended)).count()
     }
 
     fn passed(&self) -> usize {
-        self.count(|ended| matches!(ended, Ended::Passed))
+        self.count(|ended| matches!(ended, CaseStatus::Passed))
     }
 
     fn failed(&self) -> usize {
-        self.count(|ended| matches!(ended, Ended::Failed(_)))
+        self.count(|ended| matches!(ended, CaseStatus::Failed(_)))
     }
 
     /// The findings that stop the run of a case, apart from those that say how one failed.
     fn errors(&self) -> Vec<String> {
         let failed = |finding: &Finding| {
-            self.results.iter().any(|outcome| matches!(&outcome.ended, Ended::Failed(known) if known == finding))
+            self.results.iter().any(|outcome| matches!(&outcome.ended, CaseStatus::Failed(known) if known == finding))
         };
         let errors = self
             .findings

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::decision::who::{Holder, Passage, Who, holders, needs};
+use crate::decision::who::{CallerSet, EligibleCallers, GrantPath, holders, needs};
 use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{OverrideMode, RawRequest, read};
 use crate::vocabulary::{CellId, Cells};
@@ -188,16 +188,18 @@ impl Told<'_> {
         }
     }
 
-    fn entry(&self, holder: &Holder<'_>) -> Entry {
+    fn entry(&self, holder: &EligibleCallers<'_>) -> Entry {
         let model = &self.policy.model;
         let group = holder.group.and_then(|at| model.groups.get(usize::try_from(at).ok()?));
         let group = group.map(|group| group.name.to_string());
         let (who, names, within) = match &holder.who {
-            Who::Everyone => ("everyone", Vec::new(), Vec::new()),
-            Who::ServiceApps => ("service-apps", Vec::new(), Vec::new()),
-            Who::Group => ("group", group.iter().cloned().collect(), Vec::new()),
-            Who::Users(entries) => ("users", entries.iter().map(|entry| entry.id().to_string()).collect(), Vec::new()),
-            Who::Role(at) => {
+            CallerSet::Everyone => ("everyone", Vec::new(), Vec::new()),
+            CallerSet::ServiceApps => ("service-apps", Vec::new(), Vec::new()),
+            CallerSet::Group => ("group", group.iter().cloned().collect(), Vec::new()),
+            CallerSet::Users(entries) => {
+                ("users", entries.iter().map(|entry| entry.id().to_string()).collect(), Vec::new())
+            }
+            CallerSet::Role(at) => {
                 let role = usize::try_from(*at).ok().and_then(|at| model.roles.get(at));
                 let must = |at: usize| role.is_some_and(|role| role.assign_within >> at & 1 == 1);
                 let within = model.scopes.iter().enumerate().filter(|(at, _)| must(*at));
@@ -210,7 +212,7 @@ impl Told<'_> {
         Entry { who, names, group, within, through, reason }
     }
 
-    fn through(&self, passage: &Passage) -> Through {
+    fn through(&self, passage: &GrantPath) -> Through {
         let mut permissions: Vec<String> = Vec::new();
         for row in passage.rows.iter().filter_map(|(_, row)| self.policy.row((*row)?)) {
             if !permissions.iter().any(|known| **known == *row.name) {

@@ -8,12 +8,12 @@ use crate::vocabulary::{Scope, Subject, Timestamp};
 /// This version stores none; approvals are those that the policy lists under `granted:`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApprovalSet {
-    stored: Vec<Stored>,
+    stored: Vec<StoredApproval>,
 }
 
-/// Stored: one approval, its gate by name because it outlives the policy's version.
+/// StoredApproval: one approval, its gate by name because it outlives the policy's version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredApproval {
     /// The gate that it opens.
     pub gate: Box<str>,
     /// What it is for, in the order of the gate's keys.
@@ -22,9 +22,9 @@ pub struct Stored {
     pub until: Option<Timestamp>,
 }
 
-/// Keys: whom and what a request is about, as gates ask for it.
+/// ApprovalKeys: whom and what a request is about, as gates ask for it.
 #[derive(Debug, Clone, Copy)]
-pub struct Keys<'a> {
+pub struct ApprovalKeys<'a> {
     /// The caller.
     pub subject: &'a Subject,
     /// The request's scope.
@@ -33,12 +33,12 @@ pub struct Keys<'a> {
 
 impl ApprovalSet {
     /// A set of stored approvals.
-    pub fn new(stored: Vec<Stored>) -> Self {
+    pub fn new(stored: Vec<StoredApproval>) -> Self {
         Self { stored }
     }
 
     /// Whether an approval opens the gate `name` for this caller and request at `now`; a missing key is no approval.
-    pub fn opens(&self, name: &str, approval: &Approval, keys: &Keys<'_>, now: Timestamp) -> bool {
+    pub fn opens(&self, name: &str, approval: &Approval, keys: &ApprovalKeys<'_>, now: Timestamp) -> bool {
         if keys.subject.approved.iter().any(|approved| **approved == *name) {
             return true;
         }
@@ -46,13 +46,13 @@ impl ApprovalSet {
             let mut pairs = approval.keys.iter().zip(values);
             values.len() == approval.keys.len() && pairs.all(|(key, value)| keys.is(*key, value))
         };
-        let live = |stored: &Stored| stored.until.is_none_or(|until| now < until);
+        let live = |stored: &StoredApproval| stored.until.is_none_or(|until| now < until);
         approval.granted.iter().any(|values| fits(values))
             || self.stored.iter().any(|stored| *stored.gate == *name && live(stored) && fits(&stored.values))
     }
 }
 
-impl Keys<'_> {
+impl ApprovalKeys<'_> {
     fn is(&self, key: ApprovalKey, value: &str) -> bool {
         let source = self.subject.id.as_ref().map_or("", |id| &*id.source);
         match key {

@@ -9,10 +9,10 @@ mod area;
 mod gates;
 mod holders;
 mod routes;
-mod side;
+mod indexed;
 mod switches;
 mod users;
-mod witness;
+mod examples;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,8 +22,8 @@ use serde::Serialize;
 use crate::policy::{PolicyVersion, Snapshot};
 use crate::vocabulary::Timestamp;
 
-use side::Side;
-use witness::Finder;
+use examples::ExampleFinder;
+use indexed::IndexedPolicy;
 
 /// Diff: everything that changed between two versions of a policy.
 #[derive(Debug, Clone, Serialize)]
@@ -44,7 +44,7 @@ pub struct Change {
     /// Whether more or less is permitted.
     pub direction: Direction,
     /// Who is concerned.
-    pub who: Who,
+    pub who: AffectedCallers,
     /// What: cells, or a sentence.
     pub what: Vec<String>,
     /// The row that gives or gave it.
@@ -72,10 +72,10 @@ pub enum Direction {
     Changed,
 }
 
-/// Who: whom a change concerns, the widest first.
+/// AffectedCallers: whom a change concerns, the widest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Who {
+pub enum AffectedCallers {
     /// Anybody, without a credential.
     Anyone,
     /// Service apps that `users:` does not list.
@@ -123,8 +123,8 @@ pub struct Example {
 /// What changed from `old` to `new`; conditions are tried at `now` and at the moments that they name.
 pub fn diff(old: &Snapshot, new: &Snapshot, now: Timestamp) -> Diff {
     let alias = gates::renamed(old, new);
-    let (old_side, new_side) = (Side::new(old, &HashMap::new()), Side::new(new, &alias));
-    let finder = Finder::new(&old_side, &new_side, now);
+    let (old_side, new_side) = (IndexedPolicy::new(old, &HashMap::new()), IndexedPolicy::new(new, &alias));
+    let finder = ExampleFinder::new(&old_side, &new_side, now);
     let mut changes = switches::changes(&finder);
     changes.extend(routes::changes(&finder));
     changes.extend(gates::changes(&finder, &alias));
@@ -180,7 +180,7 @@ impl Diff {
     }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for AffectedCallers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anyone => out.write_str("ANYONE, without a credential"),
@@ -232,7 +232,7 @@ impl fmt::Display for Example {
 }
 
 impl Change {
-    fn said(direction: Direction, who: Who, what: impl Into<String>, example: Option<Example>) -> Self {
+    fn said(direction: Direction, who: AffectedCallers, what: impl Into<String>, example: Option<Example>) -> Self {
         let what = vec![what.into()];
         Self { direction, who, what, through: None, place: String::new(), behind: Vec::new(), example }
     }

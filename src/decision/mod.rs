@@ -3,23 +3,23 @@
 pub mod approval;
 pub mod cases;
 pub mod diff;
-mod judge;
+mod evaluator;
 pub mod mode;
 pub mod reason;
-pub mod remedy;
-pub mod seat;
-pub mod stated;
+pub mod remediation;
+pub mod context;
+pub mod query;
 pub mod verdict;
 pub mod view;
 pub mod who;
-pub mod witness;
+pub mod trace;
 
 pub use approval::ApprovalSet;
-pub use judge::{Judge, RowState};
+pub use context::{EvaluationContext, Precheck};
+pub use evaluator::{Evaluator, RowStatus};
 pub use reason::Reason;
-pub use seat::{Ruling, Seat};
+pub use trace::{NoTrace, Trace, TraceStep, UsageTrace};
 pub use verdict::{Decision, Permit, Refusal};
-pub use witness::{Silent, Step, Uses, Witness};
 
 use crate::identity::IdentityError;
 use crate::policy::condition::{ConditionContext, ConditionId};
@@ -40,12 +40,12 @@ pub struct Question<'a> {
     /// What conditions may know besides.
     pub facts: RequestFacts<'a>,
     /// How far the exchange has come.
-    pub stage: Stage<'a>,
+    pub stage: Phase<'a>,
 }
 
-/// Stage: how far the exchange has come; an answer may say more about what was asked for than the request did.
+/// Phase: how far the exchange has come; an answer may say more about what was asked for than the request did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Stage<'a> {
+pub enum Phase<'a> {
     /// Nothing was forwarded yet.
     #[default]
     Request,
@@ -57,11 +57,11 @@ pub enum Stage<'a> {
 ///
 /// `now` is the moment of the request: conditions and approvals that expire are judged by it.
 pub fn decide(question: Question<'_>, policy: &Snapshot, approvals: &ApprovalSet, now: Timestamp) -> Decision {
-    decide_watched(question, policy, approvals, now, &mut Silent)
+    decide_traced(question, policy, approvals, now, &mut NoTrace)
 }
 
 /// [`decide`], watched: `witness` is shown each step, and cannot change any.
-pub fn decide_watched<W: Witness>(
+pub fn decide_traced<W: Trace>(
     question: Question<'_>,
     policy: &Snapshot,
     approvals: &ApprovalSet,
@@ -109,15 +109,24 @@ pub fn decide_watched<W: Witness>(
     let Some(scope) = scope_of(access, &standing, policy) else {
         return Decision::refuse_at(Reason::NotAMember, first);
     };
-    witness.see(Step::Scope(&scope));
+    witness.see(TraceStep::Scope(&scope));
     let holds = |condition| holds(condition, &scope);
-    let seat = Seat { policy, approvals, now, subject, standing, scope: &scope, across: access.across, holds: &holds };
+    let seat = EvaluationContext {
+        policy,
+        approvals,
+        now,
+        subject,
+        standing,
+        scope: &scope,
+        across: access.across,
+        holds: &holds,
+    };
     let judge = match seat.ruling() {
-        Ruling::Everything => {
+        Precheck::Everything => {
             return Decision::permit(Reason::ServiceApp, access.route, first, None, Obligations::default());
         }
-        Ruling::Nothing(reason) => return Decision::refuse_at(reason, first),
-        Ruling::Rows(judge) => judge,
+        Precheck::Nothing(reason) => return Decision::refuse_at(reason, first),
+        Precheck::Rows(judge) => judge,
     };
     match access.cells {
         Cells::All(needed) => judge.all(needed, access.route, witness),

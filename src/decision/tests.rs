@@ -1,7 +1,7 @@
 //! The decisions that settle arguments, as far as Noah ES needs them, and the laws that hold for all.
 
-use super::stated::{Asked, answer};
-use super::{ApprovalSet, Decision, Question, Reason, Silent, Stage, decide};
+use super::query::{RequestQuery, answer};
+use super::{ApprovalSet, Decision, NoTrace, Phase, Question, Reason, decide};
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
 use crate::request::{OverrideMode, RawRequest, read};
@@ -26,7 +26,7 @@ fn ask(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> 
     let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
     let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
     let facts = RequestFacts { method, ..RequestFacts::default() };
-    let question = Question { access, subject: Ok(&subject), facts, stage: Stage::Request };
+    let question = Question { access, subject: Ok(&subject), facts, stage: Phase::Request };
     decide(question, policy, &ApprovalSet::default(), Timestamp(0))
 }
 
@@ -163,8 +163,8 @@ fn a_stated_question_is_judged_by_the_path_that_is_forwarded() {
     let policy = load(text);
     let subject: Subject = serde_json::from_str("{}").unwrap();
     for target in ["/Burn", "/burn", "/BURN/"] {
-        let asked = Asked { subject: &subject, method: "GET", target, host: None, stage: Stage::Request };
-        answer(&policy, asked, Timestamp(0), &mut Silent, |road, _| {
+        let asked = RequestQuery { subject: &subject, method: "GET", target, host: None, stage: Phase::Request };
+        answer(&policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
             assert_eq!((road.decision.reason, road.facts.path), (Reason::Condition, "/Burn"), "{target}");
         });
     }

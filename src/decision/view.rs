@@ -1,15 +1,15 @@
-//! View: what one caller may in a scope, cell by cell, by the judge that also judges requests.
+//! MatrixView: what one caller may in a scope, cell by cell, by the judge that also judges requests.
 
 use crate::policy::RowId;
 use crate::policy::grants::rows_of;
 use crate::policy::model::GateOpener;
 use crate::vocabulary::CellId;
 
-use super::{Judge, Reason, Ruling, Seat};
+use super::{EvaluationContext, Evaluator, Precheck, Reason};
 
-/// View: every cell of a policy, as a caller finds it in a scope.
+/// MatrixView: every cell of a policy, as a caller finds it in a scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct View {
+pub struct MatrixView {
     /// The cells that are open, each with the row that opens it; none for a service app with full grants.
     pub open: Vec<(CellId, Option<RowId>)>,
     /// The gates that alone keep some cells closed, by their places in the file, and how many cells.
@@ -22,21 +22,21 @@ pub struct View {
     pub nothing: Option<Reason>,
 }
 
-impl View {
+impl MatrixView {
     /// What the caller in this seat may.
-    pub fn of(seat: &Seat<'_>) -> Self {
+    pub fn of(seat: &EvaluationContext<'_>) -> Self {
         let model = &seat.policy.model;
         let cells = (0..).zip(&model.cells).map(|(at, _)| CellId(at));
         match seat.ruling() {
-            Ruling::Everything => Self {
+            Precheck::Everything => Self {
                 open: cells.map(|cell| (cell, None)).collect(),
                 fields: vec![true; model.fields.len()],
                 ..Self::default()
             },
-            Ruling::Nothing(reason) => {
+            Precheck::Nothing(reason) => {
                 Self { nothing: Some(reason), fields: vec![false; model.fields.len()], ..Self::default() }
             }
-            Ruling::Rows(judge) => {
+            Precheck::Rows(judge) => {
                 let mut view = Self::default();
                 for cell in cells {
                     match judge.cell(cell) {
@@ -46,8 +46,8 @@ impl View {
                     }
                 }
                 // Fields are seen by what is held here, not somewhere.
-                let here = Seat { across: 0, ..*seat };
-                let Ruling::Rows(judge) = here.ruling() else { return view };
+                let here = EvaluationContext { across: 0, ..*seat };
+                let Precheck::Rows(judge) = here.ruling() else { return view };
                 view.fields =
                     model.fields.iter().map(|set| set.read.is_some_and(|read| judge.cell(read).is_ok())).collect();
                 view
@@ -56,7 +56,7 @@ impl View {
     }
 
     /// Counts a cell for the gate that the caller would have to pass: one by feature counts before all others.
-    fn close(&mut self, seat: &Seat<'_>, judge: &Judge<'_>, cell: CellId) {
+    fn close(&mut self, seat: &EvaluationContext<'_>, judge: &Evaluator<'_>, cell: CellId) {
         let held = rows_of(seat.policy.grants.rows_with(cell)).map(|row| judge.row(row)).filter(|row| row.held);
         let by_feature = |at: usize| matches!(seat.policy.gate(at).map(|gate| &gate.by), Some(GateOpener::Feature));
         let first = |closed: u64, feature: bool| (0..64).find(|at| closed >> at & 1 == 1 && by_feature(*at) == feature);

@@ -1,4 +1,4 @@
-//! Who: everybody of whom the policy speaks, and whether the judge lets them through.
+//! CallerSet: everybody of whom the policy speaks, and whether the judge lets them through.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use crate::policy::users::UserEntry;
 use crate::policy::{RowId, ServiceApps};
 use crate::vocabulary::{Access, CellId, Cells, Subject, SubjectKind, Timestamp};
 
-use super::{ApprovalSet, Judge, Reason, Ruling, Seat, scope_of};
+use super::{ApprovalSet, EvaluationContext, Evaluator, Precheck, Reason, scope_of};
 
-/// Who: callers that the policy tells apart, by their places in it.
+/// CallerSet: callers that the policy tells apart, by their places in it.
 #[derive(Debug, Clone)]
-pub enum Who<'p> {
+pub enum CallerSet<'p> {
     /// Every user.
     Everyone,
     /// Every service app that `users:` does not list.
@@ -25,22 +25,22 @@ pub enum Who<'p> {
     Users(Vec<UserEntry<'p>>),
 }
 
-/// Holder: callers that may do what a route needs, or could if gates were open.
+/// EligibleCallers: callers that may do what a route needs, or could if gates were open.
 #[derive(Debug, Clone)]
-pub struct Holder<'p> {
+pub struct EligibleCallers<'p> {
     /// Who.
-    pub who: Who<'p>,
+    pub who: CallerSet<'p>,
     /// The group that they must be in besides, or are in.
     pub group: Option<u32>,
     /// What they may: each list of needed cells that is open, by its place, with the rows that open it.
-    pub passages: Vec<Passage>,
+    pub passages: Vec<GrantPath>,
     /// Why not, where there is no passage.
     pub refused: Option<Reason>,
 }
 
-/// Passage: one list of needed cells, and what opens it.
+/// GrantPath: one list of needed cells, and what opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passage {
+pub struct GrantPath {
     /// The place of the list among those of the route.
     pub need: usize,
     /// The row for each cell; `None` for service apps with full grants.
@@ -62,22 +62,22 @@ pub fn needs(cells: &Cells) -> Vec<&[CellId]> {
 
 /// Everybody who may, or is kept out by a closed feature or a permission that is taken away; users with equal entries
 /// are one. Callers belong to the request's tenant unless `users:` says otherwise.
-pub fn holders<'p>(policy: &'p Snapshot, access: &Access<'_>) -> Vec<Holder<'p>> {
-    Census { policy, access, needs: needs(access.cells) }.taken()
+pub fn holders<'p>(policy: &'p Snapshot, access: &Access<'_>) -> Vec<EligibleCallers<'p>> {
+    EligibilityScan { policy, access, needs: needs(access.cells) }.taken()
 }
 
-struct Census<'p, 'a> {
+struct EligibilityScan<'p, 'a> {
     policy: &'p Snapshot,
     access: &'a Access<'a>,
     needs: Vec<&'a [CellId]>,
 }
 
-impl<'p> Census<'p, '_> {
-    fn taken(&self) -> Vec<Holder<'p>> {
+impl<'p> EligibilityScan<'p, '_> {
+    fn taken(&self) -> Vec<EligibleCallers<'p>> {
         let model = &self.policy.model;
-        let mut found: Vec<Holder<'p>> = Vec::new();
+        let mut found: Vec<EligibleCallers<'p>> = Vec::new();
         if model.service_apps == Some(ServiceApps::All) || model.service_apps == Some(ServiceApps::EveryPermission) {
-            found.extend(self.ask(Who::ServiceApps, None, None, SubjectKind::Service));
+            found.extend(self.ask(CallerSet::ServiceApps, None, None, SubjectKind::Service));
         }
         let groups: Vec<Option<u32>> = if model.groups.is_empty() {
             vec![None]
@@ -85,7 +85,7 @@ impl<'p> Census<'p, '_> {
             (0..).zip(&model.groups).map(|(at, _)| Some(at)).collect()
         };
         for group in &groups {
-            let who = if group.is_some() { Who::Group } else { Who::Everyone };
+            let who = if group.is_some() { CallerSet::Group } else { CallerSet::Everyone };
             found.extend(self.ask(who, *group, None, SubjectKind::User));
         }
         let bound = self.bound_roles();
@@ -94,10 +94,12 @@ impl<'p> Census<'p, '_> {
             for group in &groups {
                 // What a role gives beyond its group is worth a line.
                 let before = found.iter().find(|known| {
-                    known.group == *group && matches!(known.who, Who::Everyone | Who::Group) && known.is_free()
+                    known.group == *group
+                        && matches!(known.who, CallerSet::Everyone | CallerSet::Group)
+                        && known.is_free()
                 });
                 if before.is_none() {
-                    found.extend(self.ask(Who::Role(role), *group, Some(entry), SubjectKind::User));
+                    found.extend(self.ask(CallerSet::Role(role), *group, Some(entry), SubjectKind::User));
                 }
             }
         }
@@ -105,8 +107,8 @@ impl<'p> Census<'p, '_> {
             let Some(entry) = alike.first().copied() else { continue };
             let asked: &[Option<u32>] = if entry.group.is_some() { &[None] } else { &groups };
             for group in asked {
-                let holder = self.ask(Who::Users(alike.clone()), *group, Some(entry), SubjectKind::User);
-                found.extend(holder.map(|holder| Holder { group: entry.group.or(holder.group), ..holder }));
+                let holder = self.ask(CallerSet::Users(alike.clone()), *group, Some(entry), SubjectKind::User);
+                found.extend(holder.map(|holder| EligibleCallers { group: entry.group.or(holder.group), ..holder }));
             }
         }
         found
@@ -142,11 +144,11 @@ impl<'p> Census<'p, '_> {
     /// The holder, if the judge lets it through once approvals and conditions are there, or tells why not.
     fn ask(
         &self,
-        who: Who<'p>,
+        who: CallerSet<'p>,
         group: Option<u32>,
         entry: Option<UserEntry<'_>>,
         kind: SubjectKind,
-    ) -> Option<Holder<'p>> {
+    ) -> Option<EligibleCallers<'p>> {
         let model = &self.policy.model;
         let name = group.and_then(|at| model.groups.get(usize::try_from(at).ok()?)).map(|group| group.name.clone());
         let tenants = model.scopes.iter().zip(&self.access.scope).filter(|(scope, _)| scope.caller);
@@ -164,27 +166,33 @@ impl<'p> Census<'p, '_> {
         .flatten()
     }
 
-    fn weigh(&self, who: Who<'p>, group: Option<u32>, easy: Ruling<'_>, hard: Ruling<'_>) -> Option<Holder<'p>> {
+    fn weigh(
+        &self,
+        who: CallerSet<'p>,
+        group: Option<u32>,
+        easy: Precheck<'_>,
+        hard: Precheck<'_>,
+    ) -> Option<EligibleCallers<'p>> {
         let (easy, hard) = match (easy, hard) {
-            (Ruling::Rows(easy), Ruling::Rows(hard)) => (easy, Some(hard)),
+            (Precheck::Rows(easy), Precheck::Rows(hard)) => (easy, Some(hard)),
             // Under `one-role` somebody may have a role only while a condition holds.
-            (Ruling::Rows(easy), _) => (easy, None),
-            (Ruling::Everything, _) => {
+            (Precheck::Rows(easy), _) => (easy, None),
+            (Precheck::Everything, _) => {
                 let rows = |need: &&[CellId]| need.iter().map(|cell| (*cell, None)).collect();
-                let passages = self.needs.iter().enumerate().map(|(at, need)| Passage {
+                let passages = self.needs.iter().enumerate().map(|(at, need)| GrantPath {
                     need: at,
                     rows: rows(need),
                     gates: 0,
                     conditional: false,
                 });
-                return Some(Holder { who, group, passages: passages.collect(), refused: None });
+                return Some(EligibleCallers { who, group, passages: passages.collect(), refused: None });
             }
             _ => return None,
         };
         let mut refused = None;
         let mut passages = Vec::new();
         for (at, need) in self.needs.iter().enumerate() {
-            let mut passage = Passage { need: at, rows: Vec::new(), gates: 0, conditional: false };
+            let mut passage = GrantPath { need: at, rows: Vec::new(), gates: 0, conditional: false };
             let lacking = need.iter().find_map(|cell| self.pass(*cell, &easy, hard.as_ref(), &mut passage).err());
             match lacking {
                 None => passages.push(passage),
@@ -193,16 +201,16 @@ impl<'p> Census<'p, '_> {
         }
         let told = !passages.is_empty() || matches!(refused, Some(Reason::Gate(_) | Reason::TakenAway));
         let refused = refused.filter(|_| passages.is_empty());
-        told.then_some(Holder { who, group, passages, refused })
+        told.then_some(EligibleCallers { who, group, passages, refused })
     }
 
     /// Adds the row that opens a cell: one that nothing keeps closed, else the first whose gates can be opened.
     fn pass(
         &self,
         cell: CellId,
-        easy: &Judge<'_>,
-        hard: Option<&Judge<'_>>,
-        passage: &mut Passage,
+        easy: &Evaluator<'_>,
+        hard: Option<&Evaluator<'_>>,
+        passage: &mut GrantPath,
     ) -> Result<(), Reason> {
         let row = match hard.map(|hard| hard.cell(cell)) {
             Some(Ok(row)) => row,
@@ -223,19 +231,27 @@ impl<'p> Census<'p, '_> {
         subject: &Subject,
         entry: Option<UserEntry<'_>>,
         holds: bool,
-        then: impl FnOnce(Ruling<'_>) -> T,
+        then: impl FnOnce(Precheck<'_>) -> T,
     ) -> Option<T> {
         let standing = self.policy.standings.with(subject, entry);
         let scope = scope_of(self.access, &standing, self.policy)?;
         let (approvals, now, across) = (&ApprovalSet::default(), Timestamp(0), self.access.across);
         let holds = |_| holds;
-        let seat =
-            Seat { policy: self.policy, approvals, now, subject, standing, scope: &scope, across, holds: &holds };
+        let seat = EvaluationContext {
+            policy: self.policy,
+            approvals,
+            now,
+            subject,
+            standing,
+            scope: &scope,
+            across,
+            holds: &holds,
+        };
         Some(then(seat.ruling()))
     }
 }
 
-impl Holder<'_> {
+impl EligibleCallers<'_> {
     /// Whether everything is open without an approval or a condition.
     pub fn is_free(&self) -> bool {
         !self.passages.is_empty() && self.passages.iter().all(|passage| passage.gates == 0 && !passage.conditional)

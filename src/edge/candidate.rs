@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pingora::proxy::Session;
 
-use crate::decision::{ApprovalSet, Decision, Reason, Silent, Stage};
+use crate::decision::{ApprovalSet, Decision, NoTrace, Phase, Reason};
 use crate::identity::IdentityError;
 use crate::policy::Snapshot;
 use crate::request::{self, CanonicalRequest, Dialect, RawRequest, RejectedRequest};
@@ -89,11 +89,11 @@ impl Second<'_> {
             subject,
             address: exchange.client_address,
             websocket: read::is_websocket(self.session.req_header()),
-            stage: Stage::Request,
+            stage: Phase::Request,
             approvals: self.approvals,
             now: self.now,
         };
-        let decision = weigh(&asked, &request.overrides, policy, &mut Silent);
+        let decision = weigh(&asked, &request.overrides, policy, &mut NoTrace);
         Some((Arc::clone(&loaded), decision))
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderValue;
 
 use crate::audit::{DecisionId, Outcome, Pending, Sink, Verdict};
-use crate::decision::{Decision, Permit, Reason, Uses};
+use crate::decision::{Decision, Permit, Reason, UsageTrace};
 use crate::identity::VerifiedCaller;
 use crate::metrics::{Limit, Metrics};
 use crate::policy::Snapshot;
@@ -42,7 +42,7 @@ pub struct Exchange {
     /// What the API's candidate says, and which candidate that was.
     pub(super) candidate: Option<Judged>,
     /// Which row gave which cell.
-    pub(super) uses: Uses,
+    pub(super) uses: UsageTrace,
     /// Whether no route covers it though the caller may know so.
     pub(super) unmapped: bool,
     pub(super) preflight: bool,
@@ -109,7 +109,7 @@ impl Exchange {
             nobody: Subject::anonymous(),
             decision: None,
             candidate: None,
-            uses: Uses::default(),
+            uses: UsageTrace::default(),
             unmapped: false,
             preflight: false,
             audit,

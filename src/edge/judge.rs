@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
-use crate::decision::{Decision, Reason, Stage, Uses, scope_of};
+use crate::decision::{Decision, Phase, Reason, UsageTrace, scope_of};
 use crate::policy::condition::ConditionContext;
 use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{self, CanonicalPath, CanonicalRequest, OverrideMode, RawRequest, RejectedRequest, query};
@@ -138,7 +138,7 @@ fn judge_by(
         subject,
         address,
         websocket,
-        stage: Stage::Request,
+        stage: Phase::Request,
         approvals: &approvals,
         now,
     };
@@ -224,7 +224,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
         let own = exchange.audit;
         exchange.audit = strictest(policy, &path, exchange.query.as_deref(), methods, own, own);
     }
-    let again = |policy: &Snapshot, decision: Decision, uses: &mut Uses| {
+    let again = |policy: &Snapshot, decision: Decision, uses: &mut UsageTrace| {
         let path = exchange.path.as_deref().unwrap_or_default();
         let path = match CanonicalPath::read(path.as_bytes(), policy.model.dialect) {
             Ok(path) => path,
@@ -238,7 +238,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
             subject: Ok(exchange.subject().unwrap_or(&exchange.nobody)),
             address: exchange.client_address,
             websocket: false,
-            stage: Stage::Request,
+            stage: Phase::Request,
             approvals: &approvals,
             now,
         };
@@ -248,7 +248,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
     let decision = decided.map(|(policy, decision)| again(policy, decision, &mut uses));
     let candidate = candidate.map(|(policy, decision)| {
         let decision = match policy.as_ref() {
-            Some(snapshot) => again(snapshot, decision, &mut Uses::default()),
+            Some(snapshot) => again(snapshot, decision, &mut UsageTrace::default()),
             None => decision,
         };
         (policy, decision)

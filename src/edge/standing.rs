@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
-use crate::decision::{ApprovalSet, Reason, Silent, Stage};
+use crate::decision::{ApprovalSet, NoTrace, Phase, Reason};
 use crate::identity::{IdentityError, VerifiedCaller};
 use crate::policy::Snapshot;
 use crate::reload::Live;
@@ -112,12 +112,12 @@ impl Standing {
             address: self.address,
             websocket: self.websocket,
             stage: match &self.content_type {
-                Some(content_type) => Stage::Answer(content_type.as_ref().and_then(|kind| kind.to_str().ok())),
-                None => Stage::Request,
+                Some(content_type) => Phase::Answer(content_type.as_ref().and_then(|kind| kind.to_str().ok())),
+                None => Phase::Request,
             },
             approvals: &approvals,
             now: now(),
         };
-        weigh(&asked, &self.overrides, policy, &mut Silent).is_permit()
+        weigh(&asked, &self.overrides, policy, &mut NoTrace).is_permit()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::decision::{ApprovalSet, Decision, Question, Reason, Stage, Witness, decide_watched, mode};
+use crate::decision::{ApprovalSet, Decision, Phase, Question, Reason, Trace, decide_traced, mode};
 use crate::identity::IdentityError;
 use crate::policy::{NoMatch, RouteMatch, Snapshot, access_of};
 use crate::request::CanonicalPath;
@@ -20,13 +20,13 @@ pub(super) struct Asked<'a> {
     pub(super) address: Option<IpAddr>,
     pub(super) websocket: bool,
     /// How far the exchange has come.
-    pub(super) stage: Stage<'a>,
+    pub(super) stage: Phase<'a>,
     pub(super) approvals: &'a ApprovalSet,
     pub(super) now: Timestamp,
 }
 
 /// What `policy` says: the heaviest word about all that is asked, as its mode lets it stand.
-pub(super) fn weigh<W: Witness>(asked: &Asked<'_>, overrides: &[String], policy: &Snapshot, uses: &mut W) -> Decision {
+pub(super) fn weigh<W: Trace>(asked: &Asked<'_>, overrides: &[String], policy: &Snapshot, uses: &mut W) -> Decision {
     let decision = decide_one(asked, policy, uses);
     let unmasked = decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some());
     let decision = weigh_overrides(decision, asked, overrides, policy, uses);
@@ -37,7 +37,7 @@ pub(super) fn weigh<W: Witness>(asked: &Asked<'_>, overrides: &[String], policy:
 }
 
 /// The heaviest of `decision` and what `policy` says of each method that the request asks for besides its own.
-pub(super) fn weigh_overrides<W: Witness>(
+pub(super) fn weigh_overrides<W: Trace>(
     decision: Decision,
     asked: &Asked<'_>,
     overrides: &[String],
@@ -49,7 +49,7 @@ pub(super) fn weigh_overrides<W: Witness>(
             let placed = policy.routes.place(method, asked.path, asked.query);
             // The answer is judged as one to the method that was sent: of another one every type must be permitted,
             // and none may have to be masked.
-            let stage = Stage::Answer(None);
+            let stage = Phase::Answer(None);
             let decision = decide_one(&Asked { method, placed: &placed, stage, ..*asked }, policy, uses);
             let unmasked = decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some());
             let cell = decision.cell;
@@ -63,14 +63,14 @@ pub(super) fn refused(reason: Reason, cell: Option<CellId>, policy: &Snapshot) -
     mode::apply(Decision { cell, ..Decision::refuse(reason) }, policy)
 }
 
-fn decide_one<W: Witness>(asked: &Asked<'_>, policy: &Snapshot, uses: &mut W) -> Decision {
+fn decide_one<W: Trace>(asked: &Asked<'_>, policy: &Snapshot, uses: &mut W) -> Decision {
     // Conditions see the path that is forwarded, however the client spelt it.
     let printed = asked.placed.as_ref().ok().filter(|_| !policy.model.conditions.is_empty());
     let printed = printed.map(|placed| placed.printed(asked.path));
     let path = printed.as_deref().unwrap_or(asked.path.as_str());
     let facts = RequestFacts { method: asked.method, path, address: asked.address };
     let question = Question { access: access_of(asked.placed), subject: asked.subject, facts, stage: asked.stage };
-    mode::apply(decide_watched(question, policy, asked.approvals, asked.now, uses), policy)
+    mode::apply(decide_traced(question, policy, asked.approvals, asked.now, uses), policy)
 }
 
 /// The second decision where it is a refusal and the first is none, or where it stops what the first lets pass.

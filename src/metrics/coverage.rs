@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::audit::Moment;
-use crate::decision::Uses;
+use crate::decision::UsageTrace;
 use crate::policy::{RowId, Snapshot};
 use crate::reload::Live;
 use crate::request::CanonicalPath;
@@ -153,7 +153,7 @@ impl Tally {
     }
 
     /// Marks the grants that a permit has used.
-    pub fn used(&self, uses: &Uses) {
+    pub fn used(&self, uses: &UsageTrace) {
         for (cell, row) in uses.iter() {
             let Some((start, grants)) = self.grants_of(cell) else { continue };
             if let Ok(at) = grants.binary_search_by_key(&row, |grant| grant.row) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::decision::cases::{self, Bench};
+use crate::decision::cases::{self, TrialContext};
 use crate::document::{Finding, FindingCode, Findings, Sources};
 use crate::policy::Snapshot;
 use crate::vocabulary::Timestamp;
@@ -60,7 +60,7 @@ pub fn judge(
         Err(finding) => findings.push(finding),
     }
     let path = path.display().to_string();
-    let bench = Bench { policy, sources, files, issuers, path: &path, now: now() };
+    let bench = TrialContext { policy, sources, files, issuers, path: &path, now: now() };
     findings.extend(cases::judge(&bench));
     findings
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use portcullis::decision::cases::{self, Case, Expected};
-use portcullis::decision::stated::{Asked, answer};
-use portcullis::decision::{Reason, Silent, Stage};
+use portcullis::decision::cases::{self, Case, Expectation};
+use portcullis::decision::query::{RequestQuery, answer};
+use portcullis::decision::{NoTrace, Phase, Reason};
 use portcullis::document::{Findings, Sources};
 use portcullis::identity::SecretDigest;
 use portcullis::policy::{self, Snapshot};
@@ -92,8 +92,9 @@ impl Book {
     /// The path as it is forwarded with its query, and whether the answer would have to be masked.
     fn stated(&self, case: &Case) -> (String, bool) {
         let subject = &self.callers[&*case.caller];
-        let asked = Asked { subject, method: &case.method, target: &case.target, host: None, stage: Stage::Request };
-        answer(&self.policy, asked, Timestamp(now()), &mut Silent, |road, _| {
+        let asked =
+            RequestQuery { subject, method: &case.method, target: &case.target, host: None, stage: Phase::Request };
+        answer(&self.policy, asked, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
             let path = match (road.request, road.placed) {
                 (Ok(request), Ok(placed)) => placed.printed(&request.path),
@@ -108,11 +109,11 @@ impl Book {
     fn expected(&self, case: &Case) -> Came {
         let (target, is_masked) = self.stated(case);
         let reason = match &case.expected {
-            Expected::Refuse(reason) => &reason.text,
-            Expected::Permit { masks, .. } if masks.as_ref().map_or(is_masked, |masks| !masks.is_empty()) => {
+            Expectation::Refuse(reason) => &reason.text,
+            Expectation::Permit { masks, .. } if masks.as_ref().map_or(is_masked, |masks| !masks.is_empty()) => {
                 "cannot-mask"
             }
-            Expected::Permit { .. } => "granted",
+            Expectation::Permit { .. } => "granted",
         };
         let code = reason.split(':').next().unwrap_or_default();
         let (_, status, _) = Reason::TABLE.into_iter().find(|(known, ..)| *known == code).unwrap();

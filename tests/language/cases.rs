@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portcullis::decision::cases::{self, Bench, Coverage, Ended, Proof};
+use portcullis::decision::cases::{self, CaseCoverage, CaseStatus, RuleEvidence, TrialContext};
 use portcullis::document::{Findings, Sources, report};
 use portcullis::policy;
 use portcullis::vocabulary::Timestamp;
@@ -31,7 +31,7 @@ const AT_LOAD_ONLY: [&str; 3] = ["C10", "P4", "P18"];
 struct Run {
     cases: usize,
     failed: Vec<String>,
-    coverage: Coverage,
+    coverage: CaseCoverage,
 }
 
 fn run(name: &str) -> Run {
@@ -50,11 +50,11 @@ fn run(name: &str) -> Run {
     let mut findings = Findings::default();
     let suite = cases::read(&sources, number, &mut findings);
     let suite = suite.unwrap_or_else(|| panic!("{}", report::human(&findings, &sources)));
-    let mut coverage = Coverage::of(&policy);
+    let mut coverage = CaseCoverage::of(&policy);
     let now = Timestamp(1_795_000_000);
-    let bench = Bench { policy: &policy, sources: &sources, files: 1, issuers: None, path: &path, now };
+    let bench = TrialContext { policy: &policy, sources: &sources, files: 1, issuers: None, path: &path, now };
     let tried = cases::run(&suite, &bench, &|_| true, &mut coverage, &mut findings, &mut || {});
-    let passed = tried.iter().filter(|one| matches!(one.ended, Ended::Passed)).count();
+    let passed = tried.iter().filter(|one| matches!(one.ended, CaseStatus::Passed)).count();
     let mut failed: Vec<String> = findings.sorted().into_iter().map(|found| report::line(found, &sources)).collect();
     if passed != tried.len() && failed.is_empty() {
         failed.push(format!("{name}: only {passed} of {} cases passed", tried.len()));
@@ -89,7 +89,7 @@ fn every_rule_that_a_gateway_can_keep_is_proved_by_a_permit_and_by_a_refusal() {
     let mut lacking = Vec::new();
     for (name, rules) in RULES {
         let coverage = run(name).coverage;
-        let proofs: BTreeMap<&str, &Proof> = coverage.rules.iter().map(|proof| (&*proof.rule, proof)).collect();
+        let proofs: BTreeMap<&str, &RuleEvidence> = coverage.rules.iter().map(|proof| (&*proof.rule, proof)).collect();
         for rule in rules {
             match proofs.get(rule) {
                 Some(proof) if proof.permits > 0 && proof.refusals > 0 => {}

@@ -1,6 +1,6 @@
 //! The program's answers, in the words of the naive reading.
 
-use portcullis::decision::{ApprovalSet, Decision, Question, Stage, decide};
+use portcullis::decision::{ApprovalSet, Decision, Phase, Question, decide};
 use portcullis::document::{Sources, report};
 use portcullis::identity::IdentityError;
 use portcullis::policy::{self, NoMatch, Snapshot};
@@ -69,8 +69,8 @@ pub(crate) fn answers(
     now: u64,
 ) -> Vec<Answer> {
     let stage = match asked.answered {
-        Answered::NotYet => Stage::Request,
-        Answered::As(content_type) => Stage::Answer(content_type),
+        Answered::NotYet => Phase::Request,
+        Answered::As(content_type) => Phase::Answer(content_type),
     };
     ask(policy, asked, stage, callers, now, |decision, _| answer(&decision, policy))
 }
@@ -83,7 +83,7 @@ pub(crate) fn admitted(
     callers: &[Result<Subject, IdentityError>],
     now: u64,
 ) -> Vec<bool> {
-    ask(policy, asked, Stage::Request, callers, now, |decision, access| match (decision.verdict, access) {
+    ask(policy, asked, Phase::Request, callers, now, |decision, access| match (decision.verdict, access) {
         (Ok(permit), Ok(Access { cells: Cells::ByType(candidates), .. })) => permit.admits(candidates, content_type),
         (verdict, _) => verdict.is_ok(),
     })
@@ -92,7 +92,7 @@ pub(crate) fn admitted(
 fn ask<T>(
     policy: &Snapshot,
     asked: &Request,
-    stage: Stage<'_>,
+    stage: Phase<'_>,
     callers: &[Result<Subject, IdentityError>],
     now: u64,
     tell: impl Fn(Decision, Result<&Access<'_>, NoMatch>) -> T,

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::decision::approval::Keys;
-use crate::decision::stated::{Asked, Road};
-use crate::decision::{Decision, Reason, Ruling};
+use crate::decision::approval::ApprovalKeys;
+use crate::decision::query::{QueryTrace, RequestQuery};
+use crate::decision::{Decision, Precheck, Reason};
 use crate::document::{Sources, Span};
 use crate::policy::condition::ConditionId;
 use crate::policy::grants::rows_of;
@@ -121,7 +121,7 @@ pub(super) struct Scene<'a> {
     pub(super) outline: &'a PolicyOutline,
     pub(super) sources: &'a Sources,
     pub(super) subject: &'a Subject,
-    pub(super) road: &'a Road<'a>,
+    pub(super) road: &'a QueryTrace<'a>,
     pub(super) decision: &'a Decision,
     pub(super) route: Option<&'a Route>,
     pub(super) path: Option<&'a str>,
@@ -134,8 +134,8 @@ pub(super) fn of(
     policy: &Snapshot,
     outline: &PolicyOutline,
     sources: &Sources,
-    asked: Asked<'_>,
-    road: &Road<'_>,
+    asked: RequestQuery<'_>,
+    road: &QueryTrace<'_>,
     seen: &Recorder,
 ) -> Account {
     let decision = road.decision;
@@ -266,18 +266,18 @@ impl Scene<'_> {
             return Vec::new();
         }
         let accounts = self.road.judged(self.policy, self.subject, |seat, ruling| match ruling {
-            Ruling::Rows(judge) => {
+            Precheck::Rows(judge) => {
                 let levels = Levels { seat, judge: &judge, outline: self.outline, sources: self.sources };
                 rows_of(self.policy.grants.rows_with(cell)).map(|row| levels.row(row)).collect()
             }
-            Ruling::Everything | Ruling::Nothing(_) => Vec::new(),
+            Precheck::Everything | Precheck::Nothing(_) => Vec::new(),
         });
         accounts.unwrap_or_default()
     }
 
     /// The gates by approval on rows that have a needed cell, as the decision found them.
     fn gates(&self) -> Vec<GateState> {
-        let keys = Keys { subject: self.subject, scope: &self.scope };
+        let keys = ApprovalKeys { subject: self.subject, scope: &self.scope };
         let cells = self.road.placed.ok().map(|placed| crate::decision::who::needs(placed.access.cells));
         let cells = cells.unwrap_or_default().into_iter().flatten();
         let rows: Vec<RowId> = cells.flat_map(|cell| rows_of(self.policy.grants.rows_with(*cell))).collect();

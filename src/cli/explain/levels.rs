@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::decision::{Judge, Reason, Seat};
+use crate::decision::{EvaluationContext, Evaluator, Reason};
 use crate::document::{Sources, Span};
 use crate::policy::entitlements::{ScopedGrant, fits};
 use crate::policy::model::{GateOpener, Group, ScopeBounds};
@@ -48,8 +48,8 @@ pub(super) struct GateWord {
 
 /// Levels: everything that words are read from.
 pub(super) struct Levels<'a> {
-    pub(super) seat: &'a Seat<'a>,
-    pub(super) judge: &'a Judge<'a>,
+    pub(super) seat: &'a EvaluationContext<'a>,
+    pub(super) judge: &'a Evaluator<'a>,
     pub(super) outline: &'a PolicyOutline,
     pub(super) sources: &'a Sources,
 }

@@ -1,11 +1,11 @@
-//! View: what a role, a group, a user, a permission or a stated caller may, as tables.
+//! MatrixView: what a role, a group, a user, a permission or a stated caller may, as tables.
 
 use clap::Args;
 
 use crate::cli::caller::{now, subject};
 use crate::cli::exit::Trouble;
-use crate::decision::view::View;
-use crate::decision::{ApprovalSet, Reason, Seat, scope_of};
+use crate::decision::view::MatrixView;
+use crate::decision::{ApprovalSet, EvaluationContext, Reason, scope_of};
 use crate::policy::Snapshot;
 use crate::policy::condition::ConditionContext;
 use crate::policy::matrix::{Matrix, letters};
@@ -61,9 +61,9 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
     let cells = Cells::All(Box::new([]));
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
     let view = match scope_of(&access, &standing, policy) {
-        None => View { nothing: Some(Reason::NotAMember), ..View::default() },
+        None => MatrixView { nothing: Some(Reason::NotAMember), ..MatrixView::default() },
         Some(_) if caller.kind == SubjectKind::Anonymous => {
-            View { nothing: Some(Reason::Unauthenticated(None)), ..View::default() }
+            MatrixView { nothing: Some(Reason::Unauthenticated(None)), ..MatrixView::default() }
         }
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());
@@ -73,7 +73,16 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
             let stated = selection.subject.is_some();
             let holds = |id| stated && policy.condition(id).is_some_and(|condition| condition.holds(&at));
             let (approvals, subject, scope) = (&approvals, &caller, &scope);
-            View::of(&Seat { policy, approvals, now, subject, standing, scope, across: 0, holds: &holds })
+            MatrixView::of(&EvaluationContext {
+                policy,
+                approvals,
+                now,
+                subject,
+                standing,
+                scope,
+                across: 0,
+                holds: &holds,
+            })
         }
     };
     refuse_half_a_caller(policy, selection, &view)?;
@@ -168,7 +177,7 @@ fn known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str> + Cl
 }
 
 /// Where a caller needs a group or a role besides, an empty table would tell nothing.
-fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &View) -> Result<(), Trouble> {
+fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &MatrixView) -> Result<(), Trouble> {
     let missing = match view.nothing {
         _ if selection.subject.is_some() => return Ok(()),
         Some(Reason::NoGroup) => "every caller is in one of the policy's groups: add `--group`",
@@ -183,7 +192,7 @@ fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &View) -
 }
 
 /// What the tables leave out.
-fn told(policy: &Snapshot, view: &View) -> Vec<String> {
+fn told(policy: &Snapshot, view: &MatrixView) -> Vec<String> {
     let cells = |count: usize| if count == 1 { "1 cell is".to_owned() } else { format!("{count} cells are") };
     let name = |at: usize| policy.gate(at).map(|gate| gate.name.to_string()).unwrap_or_default();
     let mut notes = Vec::new();
@@ -200,7 +209,7 @@ fn told(policy: &Snapshot, view: &View) -> Vec<String> {
 }
 
 /// The open cells, a row for each resource, in the vendor's tables; the field sets in one of their own.
-fn printed(policy: &Snapshot, view: &View) -> Vec<Matrix> {
+fn printed(policy: &Snapshot, view: &MatrixView) -> Vec<Matrix> {
     let resource = |cell: CellId| policy.cell(cell).map(|cell| &*cell.resource);
     let tables = policy.model.tables.iter().map(|table| {
         let rows = table.resources.iter().filter_map(|name| {
@@ -224,7 +233,7 @@ fn printed(policy: &Snapshot, view: &View) -> Vec<Matrix> {
     tables.chain(field_sets(policy, view)).collect()
 }
 
-fn field_sets(policy: &Snapshot, view: &View) -> Option<Matrix> {
+fn field_sets(policy: &Snapshot, view: &MatrixView) -> Option<Matrix> {
     let rows = policy.model.fields.iter().zip(&view.fields).map(|(set, seen)| {
         let resources = set.resources.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join("; ");
         (set.name.to_string(), vec![if *seen { "seen" } else { "masked" }.to_owned(), resources])

@@ -1,6 +1,6 @@
 //! Results to read: what fails, and a line for each policy.
 
-use crate::decision::cases::Covered;
+use crate::decision::cases::CellCoverage;
 use crate::document::{Findings, Severity, report};
 
 use super::Tested;
@@ -43,7 +43,7 @@ fn total(out: &mut String, tested: &Tested) {
 
 fn table(out: &mut String, tested: &Tested) {
     let coverage = &tested.coverage;
-    let mut lines = |title: &str, wanted: fn(&Covered) -> bool| {
+    let mut lines = |title: &str, wanted: fn(&CellCoverage) -> bool| {
         let cells: Vec<String> =
             coverage.cells.iter().filter(|one| wanted(one)).map(|one| one.cell.to_string()).collect();
         if !cells.is_empty() {

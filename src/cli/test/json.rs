@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::decision::cases::{Covered, Ended, Proof};
+use crate::decision::cases::{CaseStatus, CellCoverage, RuleEvidence};
 use crate::document::report;
 
 use super::{Outcome, Tested};
@@ -36,8 +36,8 @@ fn policy(tested: &Tested) -> Value {
 fn case(outcome: &Outcome, tested: &Tested) -> Value {
     let at = tested.sources.locate(outcome.place);
     let (message, help) = match &outcome.ended {
-        Ended::Failed(finding) => (Some(&finding.message), finding.help.as_ref()),
-        Ended::Passed | Ended::NotTried => (None, None),
+        CaseStatus::Failed(finding) => (Some(&finding.message), finding.help.as_ref()),
+        CaseStatus::Passed | CaseStatus::NotTried => (None, None),
     };
     json!({
         "title": outcome.title,
@@ -52,10 +52,10 @@ fn case(outcome: &Outcome, tested: &Tested) -> Value {
     })
 }
 
-fn cell(covered: &Covered) -> Value {
+fn cell(covered: &CellCoverage) -> Value {
     json!({ "cell": covered.cell.to_string(), "permitted": covered.permitted, "refused": covered.refused })
 }
 
-fn rule(proof: &Proof) -> Value {
+fn rule(proof: &RuleEvidence) -> Value {
     json!({ "rule": proof.rule, "permits": proof.permits, "refusals": proof.refusals })
 }

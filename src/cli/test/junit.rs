@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::decision::cases::Ended;
+use crate::decision::cases::CaseStatus;
 
 use super::Tested;
 
@@ -39,9 +39,9 @@ fn suite(out: &mut String, tested: &Tested) -> std::fmt::Result {
             escaped(file),
         )?;
         match &outcome.ended {
-            Ended::Passed => writeln!(out, "/>")?,
-            Ended::NotTried => writeln!(out, "><skipped/></testcase>")?,
-            Ended::Failed(finding) => writeln!(
+            CaseStatus::Passed => writeln!(out, "/>")?,
+            CaseStatus::NotTried => writeln!(out, "><skipped/></testcase>")?,
+            CaseStatus::Failed(finding) => writeln!(
                 out,
                 "><failure type=\"{}\" message=\"{}\">{}</failure></testcase>",
                 finding.code.word(),

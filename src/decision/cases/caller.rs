@@ -6,19 +6,19 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::vocabulary::{Assignment, Proof, Subject, SubjectId, SubjectKind};
 
-use super::suite::Word;
+use super::suite::ExpectedName;
 
-/// Caller: a name of the cases file, and who is meant.
+/// CaseCaller: a name of the cases file, and who is meant.
 #[derive(Debug)]
-pub(super) struct Caller {
+pub(super) struct CaseCaller {
     pub(super) name: Box<str>,
     pub(super) place: Span,
     pub(super) subject: Subject,
     /// The gates that are open for it, as written.
-    pub(super) approved: Vec<Word>,
+    pub(super) approved: Vec<ExpectedName>,
 }
 
-pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Option<Caller> {
+pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Option<CaseCaller> {
     let name = text(key, "a caller's name", findings)?;
     let mut fields = MapReader::open(value, "a caller", findings)?;
     let words = [("user", SubjectKind::User), ("service", SubjectKind::Service), ("anonymous", SubjectKind::Anonymous)];
@@ -31,7 +31,8 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
     let roles = roles.iter().flat_map(|node| role(node, findings)).collect();
     let permissions = many(&mut fields, "permissions", findings);
     let claims = fields.optional("claims").map(|node| claims(node, findings)).unwrap_or_default();
-    let approved = fields.optional("approved").map(|node| Word::list(node, "`approved`", findings)).unwrap_or_default();
+    let approved =
+        fields.optional("approved").map(|node| ExpectedName::list(node, "`approved`", findings)).unwrap_or_default();
     fields.finish(findings);
     let kind = kind.unwrap_or(Some(SubjectKind::User))?;
     let subject = Subject {
@@ -46,7 +47,7 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
         approved: approved.iter().map(|word| word.text.clone()).collect(),
         proof: if kind == SubjectKind::Anonymous { Proof::None } else { Proof::Stated },
     };
-    Some(Caller { name: name.into(), place: key.place, subject, approved })
+    Some(CaseCaller { name: name.into(), place: key.place, subject, approved })
 }
 
 /// The caller as `--as` takes it; what it does not have is left out.

@@ -1,26 +1,26 @@
-//! Coverage: which cells, rules and decisions the cases have shown.
+//! CaseCoverage: which cells, rules and decisions the cases have shown.
 
 use crate::decision::verdict::chosen;
-use crate::decision::{Decision, Stage};
+use crate::decision::{Decision, Phase};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Access, Cell, CellId, Cells, MediaTypeCells};
 
 use super::suite::Case;
 
-/// Coverage: what the cases that passed have shown.
+/// CaseCoverage: what the cases that passed have shown.
 #[derive(Debug, Clone, Default)]
-pub struct Coverage {
+pub struct CaseCoverage {
     /// The cells that routes of the policy need, in the order of the policy.
-    pub cells: Vec<Covered>,
+    pub cells: Vec<CellCoverage>,
     /// The rules that cases prove, in the order of the cases.
-    pub rules: Vec<Proof>,
+    pub rules: Vec<RuleEvidence>,
     /// The numbers of the decisions that cases show.
     pub decisions: std::collections::BTreeSet<u64>,
 }
 
-/// Covered: how often a cell was permitted and refused.
+/// CellCoverage: how often a cell was permitted and refused.
 #[derive(Debug, Clone)]
-pub struct Covered {
+pub struct CellCoverage {
     /// The cell.
     pub cell: Cell,
     /// How many cases were permitted on a route that needs it.
@@ -29,9 +29,9 @@ pub struct Covered {
     pub refused: usize,
 }
 
-/// Proof: by how many cases a rule is proved.
+/// RuleEvidence: by how many cases a rule is proved.
 #[derive(Debug, Clone)]
-pub struct Proof {
+pub struct RuleEvidence {
     /// The rule.
     pub rule: Box<str>,
     /// Cases that are permitted.
@@ -40,7 +40,7 @@ pub struct Proof {
     pub refusals: usize,
 }
 
-impl Coverage {
+impl CaseCoverage {
     /// Nothing shown yet of what the routes of `policy` need.
     pub fn of(policy: &Snapshot) -> Self {
         let methods = policy.routes.routes().iter().flat_map(|route| &route.methods);
@@ -48,13 +48,13 @@ impl Coverage {
         ids.sort_unstable();
         ids.dedup();
         let cells = ids.into_iter().filter_map(|id| policy.cell(id));
-        let cells = cells.map(|cell| Covered { cell: cell.clone(), permitted: 0, refused: 0 });
+        let cells = cells.map(|cell| CellCoverage { cell: cell.clone(), permitted: 0, refused: 0 });
         Self { cells: cells.collect(), ..Self::default() }
     }
 
     /// How many cells were permitted at least once, and how many refused.
     pub fn counts(&self) -> (usize, usize) {
-        let count = |met: fn(&Covered) -> bool| self.cells.iter().filter(|one| met(one)).count();
+        let count = |met: fn(&CellCoverage) -> bool| self.cells.iter().filter(|one| met(one)).count();
         (count(|one| one.permitted > 0), count(|one| one.refused > 0))
     }
 
@@ -64,7 +64,7 @@ impl Coverage {
         case: &Case,
         decision: &Decision,
         access: Option<&Access<'_>>,
-        stage: Stage<'_>,
+        stage: Phase<'_>,
         policy: &Snapshot,
     ) {
         let permit = decision.is_permit();
@@ -80,7 +80,7 @@ impl Coverage {
         }
         for rule in &case.proves {
             let at = self.rules.iter().position(|proof| proof.rule == *rule).unwrap_or_else(|| {
-                self.rules.push(Proof { rule: rule.clone(), permits: 0, refusals: 0 });
+                self.rules.push(RuleEvidence { rule: rule.clone(), permits: 0, refusals: 0 });
                 self.rules.len() - 1
             });
             if let Some(proof) = self.rules.get_mut(at) {
@@ -93,12 +93,12 @@ impl Coverage {
 }
 
 /// The cells that a permit is about.
-fn permitted(cells: &Cells, decision: &Decision, stage: Stage<'_>) -> Vec<CellId> {
+fn permitted(cells: &Cells, decision: &Decision, stage: Phase<'_>) -> Vec<CellId> {
     let Cells::ByType(candidates) = cells else { return needed(cells).collect() };
     let counted = match (stage, &decision.verdict) {
-        (Stage::Answer(kind), _) => chosen(candidates, kind),
-        (Stage::Request, Ok(permit)) => permit.candidates(),
-        (Stage::Request, Err(_)) => 0,
+        (Phase::Answer(kind), _) => chosen(candidates, kind),
+        (Phase::Request, Ok(permit)) => permit.candidates(),
+        (Phase::Request, Err(_)) => 0,
     };
     let counted = candidates.iter().enumerate().take(64).filter(|(at, _)| counted >> at & 1 == 1);
     counted.flat_map(|(_, candidate)| candidate.cells.iter().copied()).collect()

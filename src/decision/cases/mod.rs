@@ -6,16 +6,16 @@ mod suite;
 mod trial;
 mod variant;
 
-pub use coverage::{Coverage, Covered, Proof};
-pub use suite::{Case, Expected, Suite, read};
-pub use trial::{Bench, Ended, Tried, run};
+pub use coverage::{CaseCoverage, CellCoverage, RuleEvidence};
+pub use suite::{Case, Expectation, Suite, read};
+pub use trial::{CaseResult, CaseStatus, TrialContext, run};
 
 use crate::document::{Findings, Sources};
 
 /// Tries every case of the sources behind the first `bench.files`; the findings say what fails, and what cannot be read.
-pub fn judge(bench: &Bench<'_>) -> Findings {
+pub fn judge(bench: &TrialContext<'_>) -> Findings {
     let mut findings = Findings::default();
-    let mut coverage = Coverage::of(bench.policy);
+    let mut coverage = CaseCoverage::of(bench.policy);
     for file in files(bench.sources, bench.files) {
         if let Some(suite) = read(bench.sources, file, &mut findings) {
             run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});

@@ -4,14 +4,14 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span, text};
 use crate::vocabulary::{Timestamp, media, name::nearest};
 
-use super::caller::{Caller, caller};
+use super::caller::{CaseCaller, caller};
 use super::variant::{Variant, variant};
 use crate::decision::Reason;
 
 /// Suite: the callers, variants and cases of one file.
 #[derive(Debug)]
 pub struct Suite {
-    pub(super) callers: Vec<Caller>,
+    pub(super) callers: Vec<CaseCaller>,
     pub(super) variants: Vec<Variant>,
     /// The cases in their order.
     pub cases: Vec<Case>,
@@ -31,7 +31,7 @@ pub struct Case {
     /// The path, with its query if it has one.
     pub target: Box<str>,
     /// What must be decided.
-    pub expected: Expected,
+    pub expected: Expectation,
     /// The media type of the answer, where the decision is about the answer.
     pub answered_as: Option<Box<str>>,
     /// The moment of the request; `None` is whenever the cases are tried.
@@ -44,25 +44,25 @@ pub struct Case {
     pub note: Option<Box<str>>,
 }
 
-/// Expected: what must be decided.
+/// Expectation: what must be decided.
 #[derive(Debug)]
-pub enum Expected {
+pub enum Expectation {
     /// A permit; what is `None` is not looked at.
     Permit {
         /// The row that grants the first needed cell.
-        by: Option<Word>,
+        by: Option<ExpectedName>,
         /// Exactly the field sets that are masked.
-        masks: Option<Vec<Word>>,
+        masks: Option<Vec<ExpectedName>>,
         /// Exactly the gates whose approval is asked for.
-        asks: Option<Vec<Word>>,
+        asks: Option<Vec<ExpectedName>>,
     },
     /// A refusal, and its reason.
-    Refuse(Word),
+    Refuse(ExpectedName),
 }
 
-/// Word: a text and its place.
+/// ExpectedName: a text and its place.
 #[derive(Debug, Clone)]
-pub struct Word {
+pub struct ExpectedName {
     /// The text.
     pub text: Box<str>,
     /// Where it stands.
@@ -104,7 +104,7 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
         Some(items)
     })?;
     let mut used = Vec::new();
-    let mut reader = Reader { suite: &suite, unread: &unread, used: &mut used };
+    let mut reader = CaseReader { suite: &suite, unread: &unread, used: &mut used };
     let cases = cases.iter().filter_map(|node| reader.case(node, findings)).collect();
     let named = suite.callers.iter().map(|caller| ("caller", &caller.name, caller.place));
     for (sort, name, place) in named.chain(suite.variants.iter().map(|one| ("variant", &one.name, one.place))) {
@@ -117,14 +117,14 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
     Some(suite)
 }
 
-struct Reader<'a> {
+struct CaseReader<'a> {
     suite: &'a Suite,
     /// Names of callers and variants that stand there, but could not be read.
     unread: &'a [&'a Node],
     used: &'a mut Vec<(&'static str, Box<str>)>,
 }
 
-impl Reader<'_> {
+impl CaseReader<'_> {
     /// A case in which something is wrong is not tried: what would come of it says nothing.
     fn case(&mut self, node: &Node, findings: &mut Findings) -> Option<Case> {
         let mut own = Findings::default();
@@ -217,7 +217,7 @@ impl Reader<'_> {
 }
 
 /// What a case expects; the keys of a permit are none of a refusal, and the other way round.
-fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -> Option<Expected> {
+fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -> Option<Expectation> {
     let permits = ["by", "masks", "asks"].map(|key| (key, fields.optional(key)));
     let reason = fields.optional("reason");
     if permit {
@@ -226,10 +226,10 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
             findings.push(finding.help("`by: …` names the permission that grants"));
         }
         let [(_, by), (_, masks), (_, asks)] = permits;
-        return Some(Expected::Permit {
-            by: by.and_then(|node| Word::read(node, "`by`", findings)),
-            masks: masks.map(|node| Word::list(node, "`masks`", findings)),
-            asks: asks.map(|node| Word::list(node, "`asks`", findings)),
+        return Some(Expectation::Permit {
+            by: by.and_then(|node| ExpectedName::read(node, "`by`", findings)),
+            masks: masks.map(|node| ExpectedName::list(node, "`masks`", findings)),
+            asks: asks.map(|node| ExpectedName::list(node, "`asks`", findings)),
         });
     }
     for (key, node) in permits {
@@ -239,7 +239,7 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
         }
     }
     match reason {
-        Some(node) => reason_of(node, findings).map(Expected::Refuse),
+        Some(node) => reason_of(node, findings).map(Expectation::Refuse),
         None => {
             let place = fields.place();
             let place = Span { end: place.start.saturating_add(1), ..place };
@@ -251,7 +251,7 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
 }
 
 /// The reason of a refusal: a code that a decision can have, for a gate with its name.
-fn reason_of(node: &Node, findings: &mut Findings) -> Option<Word> {
+fn reason_of(node: &Node, findings: &mut Findings) -> Option<ExpectedName> {
     /// What only a running gateway refuses for.
     const RUNNING: [&str; 8] = [
         "keys-unavailable",
@@ -263,7 +263,7 @@ fn reason_of(node: &Node, findings: &mut Findings) -> Option<Word> {
         "audit-unavailable",
         "gate",
     ];
-    let word = Word::read(node, "`reason`", findings)?;
+    let word = ExpectedName::read(node, "`reason`", findings)?;
     if word.text.strip_prefix("gate:").is_some_and(|gate| !gate.is_empty()) {
         return Some(word);
     }
@@ -319,7 +319,7 @@ fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
     moment
 }
 
-impl Word {
+impl ExpectedName {
     pub(super) fn read(node: &Node, what: &str, findings: &mut Findings) -> Option<Self> {
         text(node, what, findings).map(|text| Self { text: text.into(), place: node.place })
     }
@@ -342,14 +342,14 @@ impl Case {
 
     /// Whether it must be permitted.
     pub fn is_permit(&self) -> bool {
-        matches!(self.expected, Expected::Permit { .. })
+        matches!(self.expected, Expectation::Permit { .. })
     }
 
     /// Whether `wanted` stands in its title, its reason or row, its rules, its decision's number or its note.
     pub fn mentions(&self, wanted: &str) -> bool {
         let why = match &self.expected {
-            Expected::Permit { by, .. } => by.as_ref(),
-            Expected::Refuse(reason) => Some(reason),
+            Expectation::Permit { by, .. } => by.as_ref(),
+            Expectation::Refuse(reason) => Some(reason),
         };
         self.title().contains(wanted)
             || why.is_some_and(|word| word.text.contains(wanted))

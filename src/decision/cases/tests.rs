@@ -4,7 +4,7 @@ use crate::document::{Findings, Sources, report};
 use crate::policy;
 use crate::vocabulary::Timestamp;
 
-use super::{Bench, Coverage, Ended, judge, read, run};
+use super::{CaseCoverage, CaseStatus, TrialContext, judge, read, run};
 
 const POLICY: &str = "\
 version: 1
@@ -45,12 +45,19 @@ fn sources(cases: &str) -> Sources {
     sources
 }
 
-fn with_bench<T>(sources: &Sources, then: impl FnOnce(&Bench<'_>) -> T) -> T {
+fn with_bench<T>(sources: &Sources, then: impl FnOnce(&TrialContext<'_>) -> T) -> T {
     let mut own = Sources::default();
     own.add("a.yaml", POLICY);
     let loaded = policy::load(&own, None);
     let policy = loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &own)));
-    then(&Bench { policy: &policy, sources, files: 1, issuers: None, path: "a.yaml", now: Timestamp(1_780_000_000) })
+    then(&TrialContext {
+        policy: &policy,
+        sources,
+        files: 1,
+        issuers: None,
+        path: "a.yaml",
+        now: Timestamp(1_780_000_000),
+    })
 }
 
 /// What is found about these cases, a line each.
@@ -248,9 +255,9 @@ fn what_is_wrong_about_a_variant_names_it_and_its_cases_are_not_tried() {
         let mut findings = Findings::default();
         let suite = read(&sources, 1, &mut findings).unwrap();
         with_bench(&sources, |bench| {
-            let mut coverage = Coverage::of(bench.policy);
+            let mut coverage = CaseCoverage::of(bench.policy);
             let tried = run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
-            assert!(matches!(tried[0].ended, Ended::NotTried), "{variant}");
+            assert!(matches!(tried[0].ended, CaseStatus::NotTried), "{variant}");
         });
         let lines: Vec<String> = findings.sorted().iter().map(|finding| report::line(finding, &sources)).collect();
         assert!(lines.iter().any(|line| line.contains(expected)), "{expected}\n{lines:#?}");
@@ -282,7 +289,7 @@ fn coverage_counts_what_passed_by_cell_rule_and_decision() {
     let mut findings = Findings::default();
     let suite = read(&sources, 1, &mut findings).unwrap();
     with_bench(&sources, |bench| {
-        let mut coverage = Coverage::of(bench.policy);
+        let mut coverage = CaseCoverage::of(bench.policy);
         run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
         let cells: Vec<String> =
             coverage.cells.iter().map(|one| format!("{} {} {}", one.cell, one.permitted, one.refused)).collect();

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::decision::stated::{Asked, answer};
-use crate::decision::{Decision, Reason, Silent, Stage};
+use crate::decision::query::{RequestQuery, answer};
+use crate::decision::{Decision, NoTrace, Phase, Reason};
 use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
-use super::caller::{Caller, stated};
-use super::coverage::Coverage;
-use super::suite::{Case, Expected, Suite, Word};
+use super::caller::{CaseCaller, stated};
+use super::coverage::CaseCoverage;
+use super::suite::{Case, Expectation, ExpectedName, Suite};
 
-/// Bench: the policy that cases are tried against, and what is known around it.
+/// TrialContext: the policy that cases are tried against, and what is known around it.
 #[derive(Debug, Clone, Copy)]
-pub struct Bench<'a> {
+pub struct TrialContext<'a> {
     /// The policy.
     pub policy: &'a Snapshot,
     /// The policy's texts, and behind them those of the cases.
@@ -29,18 +29,18 @@ pub struct Bench<'a> {
     pub now: Timestamp,
 }
 
-/// Tried: one case, and how it ended.
+/// CaseResult: one case, and how it ended.
 #[derive(Debug)]
-pub struct Tried<'s> {
+pub struct CaseResult<'s> {
     /// The case.
     pub case: &'s Case,
     /// How it ended.
-    pub ended: Ended,
+    pub ended: CaseStatus,
 }
 
-/// Ended: how a case ended.
+/// CaseStatus: how a case ended.
 #[derive(Debug)]
-pub enum Ended {
+pub enum CaseStatus {
     /// As expected.
     Passed,
     /// In another way: the finding is among those of the run, too.
@@ -52,12 +52,12 @@ pub enum Ended {
 /// Tries the cases of `suite` that are `wanted`; each step is told to `progress`.
 pub fn run<'s>(
     suite: &'s Suite,
-    bench: &Bench<'_>,
+    bench: &TrialContext<'_>,
     wanted: &dyn Fn(&Case) -> bool,
-    coverage: &mut Coverage,
+    coverage: &mut CaseCoverage,
     findings: &mut Findings,
     progress: &mut dyn FnMut(),
-) -> Vec<Tried<'s>> {
+) -> Vec<CaseResult<'s>> {
     let cases: Vec<&Case> = suite.cases.iter().filter(|case| wanted(case)).collect();
     let variants = snapshots(suite, &cases, bench, findings, progress);
     let known_gate = |name: &str| {
@@ -78,9 +78,9 @@ pub fn run<'s>(
         let caller = suite.callers.iter().find(|caller| caller.name == case.caller);
         let ended = match (policy, caller) {
             (Some(policy), Some(caller)) => try_one(case, caller, policy, bench, coverage, findings),
-            _ => Ended::NotTried,
+            _ => CaseStatus::NotTried,
         };
-        tried.push(Tried { case, ended });
+        tried.push(CaseResult { case, ended });
         progress();
     }
     tried
@@ -90,7 +90,7 @@ pub fn run<'s>(
 fn snapshots(
     suite: &Suite,
     cases: &[&Case],
-    bench: &Bench<'_>,
+    bench: &TrialContext<'_>,
     findings: &mut Findings,
     progress: &mut dyn FnMut(),
 ) -> BTreeMap<Box<str>, Option<Snapshot>> {
@@ -113,21 +113,22 @@ fn snapshots(
 
 fn try_one(
     case: &Case,
-    caller: &Caller,
+    caller: &CaseCaller,
     policy: &Snapshot,
-    bench: &Bench<'_>,
-    coverage: &mut Coverage,
+    bench: &TrialContext<'_>,
+    coverage: &mut CaseCoverage,
     findings: &mut Findings,
-) -> Ended {
+) -> CaseStatus {
     let strange = strangers(case, policy);
     if !strange.is_empty() {
         findings.extend(strange);
-        return Ended::NotTried;
+        return CaseStatus::NotTried;
     }
-    let stage = case.answered_as.as_deref().map_or(Stage::Request, |kind| Stage::Answer(Some(kind)));
-    let asked = Asked { subject: &caller.subject, method: &case.method, target: &case.target, host: None, stage };
+    let stage = case.answered_as.as_deref().map_or(Phase::Request, |kind| Phase::Answer(Some(kind)));
+    let asked =
+        RequestQuery { subject: &caller.subject, method: &case.method, target: &case.target, host: None, stage };
     let now = case.at.unwrap_or(bench.now);
-    let wrong = answer(policy, asked, now, &mut Silent, |road, _| {
+    let wrong = answer(policy, asked, now, &mut NoTrace, |road, _| {
         let wrong = difference(&case.expected, road.decision, policy);
         if wrong.is_none() {
             let access = road.placed.ok().map(|placed| &placed.access);
@@ -135,12 +136,12 @@ fn try_one(
         }
         wrong
     });
-    let Some(wrong) = wrong else { return Ended::Passed };
+    let Some(wrong) = wrong else { return CaseStatus::Passed };
     let who = format!("`{}`: `{} {}`", case.caller, case.method, case.target);
     let finding = Finding::error(FindingCode::CaseFailed, Some(case.place), format!("{who} {wrong}"));
     let finding = finding.help(command(case, &caller.subject, bench));
     findings.push(finding.clone());
-    Ended::Failed(finding)
+    CaseStatus::Failed(finding)
 }
 
 /// What a case names that is not in its policy.
@@ -149,44 +150,46 @@ fn strangers(case: &Case, policy: &Snapshot) -> Findings {
     let rows: Vec<&str> = policy.model.rows.iter().map(|row| &*row.name).collect();
     let sets: Vec<&str> = policy.model.fields.iter().map(|set| &*set.name).collect();
     let gates: Vec<&str> = policy.model.gates.iter().map(|gate| &*gate.name).collect();
-    let mut check = |sort: &str, words: &[Word], known: &[&str]| {
+    let mut check = |sort: &str, words: &[ExpectedName], known: &[&str]| {
         for word in words.iter().filter(|word| !known.contains(&&*word.text)) {
             findings.push(unknown(sort, word, known.iter().copied()));
         }
     };
     match &case.expected {
-        Expected::Permit { by, masks, asks } => {
+        Expectation::Permit { by, masks, asks } => {
             check("permission", by.as_slice(), &rows);
             check("field set", masks.as_deref().unwrap_or_default(), &sets);
             check("gate", asks.as_deref().unwrap_or_default(), &gates);
         }
-        Expected::Refuse(reason) => {
+        Expectation::Refuse(reason) => {
             let gate = reason.text.strip_prefix("gate:");
-            let gate = gate.map(|gate| Word { text: gate.into(), place: reason.place });
+            let gate = gate.map(|gate| ExpectedName { text: gate.into(), place: reason.place });
             check("gate", gate.as_slice(), &gates);
         }
     }
     findings
 }
 
-fn unknown<'a>(sort: &str, word: &Word, known: impl Iterator<Item = &'a str>) -> Finding {
+fn unknown<'a>(sort: &str, word: &ExpectedName, known: impl Iterator<Item = &'a str>) -> Finding {
     let message = format!("no {sort} of the policy is called `{}`", word.text);
     Finding::error(FindingCode::UnknownName, Some(word.place), message).suggest(&word.text, known)
 }
 
 /// What was expected and what was found, where that is not the same.
-fn difference(expected: &Expected, decision: &Decision, policy: &Snapshot) -> Option<String> {
+fn difference(expected: &Expectation, decision: &Decision, policy: &Snapshot) -> Option<String> {
     let reason = decision.reason.full_code(Some(policy));
     let lacking = decision.cell.and_then(|cell| policy.cell(cell));
     let about = lacking.map(|cell| format!(" because of `{cell}`")).unwrap_or_default();
     match (expected, &decision.verdict) {
-        (Expected::Refuse(wanted), Err(_)) => (*wanted.text != *reason)
+        (Expectation::Refuse(wanted), Err(_)) => (*wanted.text != *reason)
             .then(|| format!("should be refused as `{}`, but is refused as `{reason}`{about}", wanted.text)),
-        (Expected::Refuse(wanted), Ok(_)) => {
+        (Expectation::Refuse(wanted), Ok(_)) => {
             Some(format!("should be refused as `{}`, but is permitted {}", wanted.text, through(decision, policy)))
         }
-        (Expected::Permit { .. }, Err(_)) => Some(format!("should be permitted, but is refused as `{reason}`{about}")),
-        (Expected::Permit { by, masks, asks }, Ok(permit)) => {
+        (Expectation::Permit { .. }, Err(_)) => {
+            Some(format!("should be permitted, but is refused as `{reason}`{about}"))
+        }
+        (Expectation::Permit { by, masks, asks }, Ok(permit)) => {
             let row = decision.granted_by.and_then(|row| policy.row(row)).map(|row| &*row.name);
             if let Some(by) = by.as_ref().filter(|by| row != Some(&by.text)) {
                 let found = through(decision, policy);
@@ -201,7 +204,7 @@ fn difference(expected: &Expected, decision: &Decision, policy: &Snapshot) -> Op
     }
 }
 
-fn differs(what: &str, wanted: Option<&[Word]>, mut found: Vec<&str>) -> Option<String> {
+fn differs(what: &str, wanted: Option<&[ExpectedName]>, mut found: Vec<&str>) -> Option<String> {
     let mut wanted: Vec<&str> = wanted?.iter().map(|word| &*word.text).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -224,7 +227,7 @@ fn through(decision: &Decision, policy: &Snapshot) -> String {
 }
 
 /// The command that shows the whole way of the decision.
-fn command(case: &Case, subject: &Subject, bench: &Bench<'_>) -> String {
+fn command(case: &Case, subject: &Subject, bench: &TrialContext<'_>) -> String {
     let anonymous = subject.kind == crate::vocabulary::SubjectKind::Anonymous;
     let caller = if anonymous { String::new() } else { format!(" --as {}", quoted(&stated(subject))) };
     let command =
@@ -245,7 +248,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-impl Ended {
+impl CaseStatus {
     /// The word that reports use.
     pub fn word(&self) -> &'static str {
         match self {
@@ -256,7 +259,7 @@ impl Ended {
     }
 }
 
-impl Tried<'_> {
+impl CaseResult<'_> {
     /// Where the case stands.
     pub fn place(&self) -> Span {
         self.case.place

@@ -4,8 +4,8 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::policy::{self, Snapshot};
 
-use super::suite::Word;
-use super::trial::Bench;
+use super::suite::ExpectedName;
+use super::trial::TrialContext;
 
 /// Variant: what is dropped from the policy, and what is joined to it.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Variant {
     pub(super) name: Box<str>,
     pub(super) place: Span,
     /// Each the way to an entry, from the top.
-    drops: Vec<Vec<Word>>,
+    drops: Vec<Vec<ExpectedName>>,
     add: Option<Node>,
 }
 
@@ -35,8 +35,8 @@ pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Opti
     if let Some(node) = fields.optional("drop") {
         for item in reader::list(node, "`drop`", findings)? {
             let way = match &item.value {
-                Value::List(_) => Word::list(item, "a way to what is dropped", findings),
-                _ => Word::read(item, "what is dropped", findings).into_iter().collect(),
+                Value::List(_) => ExpectedName::list(item, "a way to what is dropped", findings),
+                _ => ExpectedName::read(item, "what is dropped", findings).into_iter().collect(),
             };
             if way.is_empty() {
                 findings.push(Finding::error(
@@ -55,7 +55,12 @@ pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Opti
 
 impl Variant {
     /// The policy with this change; findings where the change is none, or leaves no policy behind.
-    pub(super) fn snapshot(&self, bench: &Bench<'_>, policy: &[Node], findings: &mut Findings) -> Option<Snapshot> {
+    pub(super) fn snapshot(
+        &self,
+        bench: &TrialContext<'_>,
+        policy: &[Node],
+        findings: &mut Findings,
+    ) -> Option<Snapshot> {
         let mut own = Findings::default();
         let mut trees = policy.to_vec();
         for way in &self.drops {
@@ -85,7 +90,7 @@ impl Variant {
         snapshot
     }
 
-    fn nothing_to_drop(&self, way: &[Word], policy: &[Node]) -> Findings {
+    fn nothing_to_drop(&self, way: &[ExpectedName], policy: &[Node]) -> Findings {
         let mut findings = Findings::default();
         // How far the way goes in some tree, and what stands where it ends.
         let mut here: Vec<&Node> = policy.iter().collect();
@@ -118,7 +123,7 @@ impl Variant {
 }
 
 /// Takes the entry to which `way` leads out of `node`, if it stands there.
-fn take(node: &mut Node, way: &[Word]) -> bool {
+fn take(node: &mut Node, way: &[ExpectedName]) -> bool {
     let (Value::Map(entries), Some((first, rest))) = (&mut node.value, way.split_first()) else { return false };
     let Some(at) = entries.iter().position(|(key, _)| scalar(key) == &*first.text) else { return false };
     if rest.is_empty() {

@@ -1,25 +1,25 @@
-//! Area: the requests, by the values of their scopes, in which something is given.
+//! ScopeArea: the requests, by the values of their scopes, in which something is given.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Value: what a request says of one scope; `None` where it says nothing on a route that asks `across` the scope.
-type Value<'p> = Option<&'p str>;
+/// ScopeValue: what a request says of one scope; `None` where it says nothing on a route that asks `across` the scope.
+type ScopeValue<'p> = Option<&'p str>;
 
-/// Values: some values of one scope.
+/// ScopeValues: some values of one scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Values<'p> {
+pub(super) enum ScopeValues<'p> {
     /// These.
-    Of(BTreeSet<Value<'p>>),
+    Of(BTreeSet<ScopeValue<'p>>),
     /// All but these; requests that do not name the scope are among them.
-    But(BTreeSet<Value<'p>>),
+    But(BTreeSet<ScopeValue<'p>>),
 }
 
-/// Area: for each scope that is bound, the values; a scope that is not there may have any.
+/// ScopeArea: for each scope that is bound, the values; a scope that is not there may have any.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(super) struct Area<'p>(pub(super) BTreeMap<&'p str, Values<'p>>);
+pub(super) struct ScopeArea<'p>(pub(super) BTreeMap<&'p str, ScopeValues<'p>>);
 
-impl<'p> Values<'p> {
+impl<'p> ScopeValues<'p> {
     /// The values that a grant bound to `named` fits: those, and none where the route says `across`.
     pub(super) fn bound(named: impl Iterator<Item = &'p str>) -> Self {
         Self::Of(named.map(Some).chain([None]).collect())
@@ -47,7 +47,7 @@ impl<'p> Values<'p> {
     }
 }
 
-impl<'p> Area<'p> {
+impl<'p> ScopeArea<'p> {
     /// What lies in both; `None` where nothing does.
     pub(super) fn and(&self, other: &Self) -> Option<Self> {
         let mut both = self.clone();
@@ -71,7 +71,7 @@ impl<'p> Area<'p> {
         for (name, theirs) in &other.0 {
             let (outside, common) = match inside.0.get(name) {
                 Some(own) => (own.without(theirs), own.and(theirs)),
-                None => (Values::But(BTreeSet::new()).without(theirs), theirs.clone()),
+                None => (ScopeValues::But(BTreeSet::new()).without(theirs), theirs.clone()),
             };
             if !outside.is_empty() {
                 let mut part = inside.clone();
@@ -99,12 +99,12 @@ impl<'p> Area<'p> {
     }
 }
 
-impl fmt::Display for Area<'_> {
+impl fmt::Display for ScopeArea<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (name, values)) in self.0.iter().enumerate() {
             let (word, set) = match values {
-                Values::Of(set) => ("", set),
-                Values::But(set) => ("not ", set),
+                ScopeValues::Of(set) => ("", set),
+                ScopeValues::But(set) => ("not ", set),
             };
             let named: Vec<&str> = set.iter().filter_map(|value| *value).collect();
             let comma = if at == 0 { "" } else { ", " };

@@ -6,26 +6,26 @@ use crate::policy::model::{Approval, ApprovalKey, Gate, GateOpener};
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Subject, SubjectId};
 
-use super::area::{Area, Values};
+use super::area::{ScopeArea, ScopeValues};
+use super::examples::ExampleFinder;
 use super::holders::{in_groups, subject};
-use super::side::{Atom, Lock, Side};
-use super::witness::Finder;
-use super::{Change, Direction, Example, Who};
+use super::indexed::{HeldCell, IndexedPolicy, Precondition};
+use super::{AffectedCallers, Change, Direction, Example};
 
-/// Opener: one way in which a gate is open.
+/// GateOpening: one way in which a gate is open.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Opener<'p> {
+enum GateOpening<'p> {
     Approved(BTreeMap<&'p str, &'p str>),
     StoredFor(Vec<&'p str>),
     Group(&'p str),
-    Within(Area<'p>),
+    Within(ScopeArea<'p>),
     Holds(&'p str),
 }
 
 /// Gates that only changed their names: approvals are kept by the gate's name, so theirs count.
 pub(super) fn renamed<'p>(old: &'p Snapshot, new: &'p Snapshot) -> HashMap<&'p str, &'p str> {
     let none = HashMap::new();
-    let (old, new) = (Side::new(old, &none), Side::new(new, &none));
+    let (old, new) = (IndexedPolicy::new(old, &none), IndexedPolicy::new(new, &none));
     let mut free: Vec<&Gate> = old.policy.model.gates.iter().filter(|gate| new.gate(&gate.name).is_none()).collect();
     let mut found = HashMap::new();
     for gate in new.policy.model.gates.iter().filter(|gate| old.gate(&gate.name).is_none() && gate.approval().is_none())
@@ -38,7 +38,7 @@ pub(super) fn renamed<'p>(old: &'p Snapshot, new: &'p Snapshot) -> HashMap<&'p s
     found
 }
 
-pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, alias: &HashMap<&'p str, &'p str>) -> Vec<Change> {
+pub(super) fn changes<'p>(finder: &ExampleFinder<'_, 'p>, alias: &HashMap<&'p str, &'p str>) -> Vec<Change> {
     let (old, new) = (finder.old, finder.new);
     let mut all = Vec::new();
     for gate in &new.policy.model.gates {
@@ -54,7 +54,7 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, alias: &HashMap<&'p str, &'p 
     }
     let names = old.policy.model.gates.iter().chain(&new.policy.model.gates).map(|gate| &*gate.name);
     for name in names.collect::<BTreeSet<_>>() {
-        let asked = |side: &Side<'p>| {
+        let asked = |side: &IndexedPolicy<'p>| {
             let approval = side.gate(name).and_then(Gate::approval);
             let cells = approval.into_iter().flat_map(|approval| &approval.asked_by);
             cells
@@ -70,28 +70,28 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, alias: &HashMap<&'p str, &'p 
         {
             let what = format!("`{cell}` {word} for its approval");
             let callers: Vec<Subject> = finder.callers().into_iter().map(|(_, subject)| subject).collect();
-            let atom = Atom { cell, locks: BTreeSet::new(), area: Area::default(), row: "" };
+            let atom = HeldCell { cell, locks: BTreeSet::new(), area: ScopeArea::default(), row: "" };
             // Only an obligation differs: any difference shows it.
             let example = finder.show(&callers, &atom, Direction::Changed);
             if example.is_some() || (old.uses.contains_key(*cell) && new.uses.contains_key(*cell)) {
-                all.push(Change::said(Direction::Changed, Who::Gate(name.to_owned()), what, example));
+                all.push(Change::said(Direction::Changed, AffectedCallers::Gate(name.to_owned()), what, example));
             }
         }
     }
     all
 }
 
-fn openers<'p>(side: &Side<'p>, gate: &'p Gate) -> BTreeSet<Opener<'p>> {
+fn openers<'p>(side: &IndexedPolicy<'p>, gate: &'p Gate) -> BTreeSet<GateOpening<'p>> {
     let model = &side.policy.model;
     match &gate.by {
         GateOpener::Approval(approval) => {
             let names: Vec<&str> = approval.keys.iter().map(|key| key_name(side, *key)).collect();
             let granted = approval.granted.iter().map(|values| {
-                Opener::Approved(names.iter().copied().zip(values.iter().map(|value| &**value)).collect())
+                GateOpening::Approved(names.iter().copied().zip(values.iter().map(|value| &**value)).collect())
             });
-            granted.chain([Opener::StoredFor(names.clone())]).collect()
+            granted.chain([GateOpening::StoredFor(names.clone())]).collect()
         }
-        GateOpener::Condition(_) => side.gate_text(gate).map(Opener::Holds).into_iter().collect(),
+        GateOpener::Condition(_) => side.gate_text(gate).map(GateOpening::Holds).into_iter().collect(),
         GateOpener::Feature => {
             let at = model.gates.iter().position(|known| known.name == gate.name);
             let lists = |profile: &crate::policy::model::Profile| {
@@ -102,13 +102,13 @@ fn openers<'p>(side: &Side<'p>, gate: &'p Gate) -> BTreeSet<Opener<'p>> {
                 let profile = group.profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
                 profile.is_some_and(lists)
             });
-            let groups = groups.map(|group| Opener::Group(&group.name));
-            within.map(|bounds| Opener::Within(side.area(bounds))).chain(groups).collect()
+            let groups = groups.map(|group| GateOpening::Group(&group.name));
+            within.map(|bounds| GateOpening::Within(side.area(bounds))).chain(groups).collect()
         }
     }
 }
 
-fn key_name<'p>(side: &Side<'p>, key: ApprovalKey) -> &'p str {
+fn key_name<'p>(side: &IndexedPolicy<'p>, key: ApprovalKey) -> &'p str {
     match key {
         ApprovalKey::Client => "client",
         ApprovalKey::Caller => "caller",
@@ -117,60 +117,66 @@ fn key_name<'p>(side: &Side<'p>, key: ApprovalKey) -> &'p str {
 }
 
 /// The change that one way of opening makes, where some row behind the gate is of use.
-fn told<'p>(finder: &Finder<'_, 'p>, opener: &Opener<'p>, gate: &'p Gate, direction: Direction) -> Option<Change> {
+fn told<'p>(
+    finder: &ExampleFinder<'_, 'p>,
+    opener: &GateOpening<'p>,
+    gate: &'p Gate,
+    direction: Direction,
+) -> Option<Change> {
     let side = if direction == Direction::Lost { finder.old } else { finder.new };
     let mut closed = gate.closes.iter().flat_map(|row| behind(side, *row, gate)).peekable();
     closed.peek()?;
     let what = match opener {
-        Opener::Approved(values) => {
+        GateOpening::Approved(values) => {
             let values = values.iter().map(|(key, value)| format!("{key} {value}"));
             format!("approved for {}", values.collect::<Vec<_>>().join(", "))
         }
-        Opener::StoredFor(keys) => format!("stored approvals count by {}", keys.join(" and ")),
-        Opener::Group(group) => format!("open for group {group}"),
-        Opener::Within(area) if area.0.is_empty() => "open everywhere".to_owned(),
-        Opener::Within(area) => format!("open in {area}"),
-        Opener::Holds(text) => format!("open where {text}"),
+        GateOpening::StoredFor(keys) => format!("stored approvals count by {}", keys.join(" and ")),
+        GateOpening::Group(group) => format!("open for group {group}"),
+        GateOpening::Within(area) if area.0.is_empty() => "open everywhere".to_owned(),
+        GateOpening::Within(area) => format!("open in {area}"),
+        GateOpening::Holds(text) => format!("open where {text}"),
     };
     let example = closed.take(12).find_map(|atom| shown(finder, opener, atom, direction));
-    Some(Change::said(direction, Who::Gate(gate.name.to_string()), what, example))
+    Some(Change::said(direction, AffectedCallers::Gate(gate.name.to_string()), what, example))
 }
 
 /// What the row gives, behind its other gates only.
-fn behind<'p>(side: &Side<'p>, row: RowId, gate: &Gate) -> Vec<Atom<'p>> {
+fn behind<'p>(side: &IndexedPolicy<'p>, row: RowId, gate: &Gate) -> Vec<HeldCell<'p>> {
     let (cells, locks) = side.row_says(row);
     let mut locks = locks.clone();
-    locks.remove(&Lock::Gate(
+    locks.remove(&Precondition::Gate(
         side.policy.model.gates.iter().find(|known| known.name == gate.name).map_or("", |gate| &gate.name),
     ));
     let used = cells.into_iter().filter(|cell| side.uses.contains_key(cell));
-    used.map(|cell| Atom { cell, locks: locks.clone(), area: Area::default(), row: side.row_name(row) }).collect()
+    used.map(|cell| HeldCell { cell, locks: locks.clone(), area: ScopeArea::default(), row: side.row_name(row) })
+        .collect()
 }
 
 fn shown<'p>(
-    finder: &Finder<'_, 'p>,
-    opener: &Opener<'p>,
-    mut atom: Atom<'p>,
+    finder: &ExampleFinder<'_, 'p>,
+    opener: &GateOpening<'p>,
+    mut atom: HeldCell<'p>,
     direction: Direction,
 ) -> Option<Example> {
     let mut claims = Subject { permissions: vec![atom.row.into()], ..subject(None, None) };
     let sides = [finder.old, finder.new];
     let mut groups: BTreeSet<&str> = sides.iter().flat_map(|side| side.groups.keys().copied()).collect();
     match opener {
-        Opener::Approved(values) => {
+        GateOpening::Approved(values) => {
             for (key, value) in values {
                 match *key {
                     "client" => claims.client = Some(value.rsplit('/').next().unwrap_or(value).into()),
                     "caller" => claims.id = Some(SubjectId::parse(value)),
-                    scope => drop(atom.area.0.insert(scope, Values::bound([*value].into_iter()))),
+                    scope => drop(atom.area.0.insert(scope, ScopeValues::bound([*value].into_iter()))),
                 }
             }
         }
-        Opener::Group(group) => {
+        GateOpening::Group(group) => {
             groups = [*group].into();
         }
-        Opener::Within(area) => atom.area = area.clone(),
-        Opener::StoredFor(_) | Opener::Holds(_) => {}
+        GateOpening::Within(area) => atom.area = area.clone(),
+        GateOpening::StoredFor(_) | GateOpening::Holds(_) => {}
     }
     finder.show(&in_groups(&claims, &groups), &atom, direction)
 }

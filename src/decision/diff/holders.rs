@@ -6,43 +6,43 @@ use crate::policy::ServiceApps;
 use crate::policy::model::ScopedRole;
 use crate::vocabulary::{Assignment, Cell, Subject, SubjectId, SubjectKind};
 
-use super::side::{Atom, Given, Lock, Person, Side};
-use super::witness::Finder;
-use super::{Change, Direction, Who};
+use super::examples::ExampleFinder;
+use super::indexed::{AssignedRole, HeldCell, Holder, IndexedPolicy, Precondition};
+use super::{AffectedCallers, Change, Direction};
 
-/// Moved: atoms that somebody gained or lost.
-pub(super) type Moved<'p> = Vec<(Direction, Atom<'p>)>;
+/// ChangedCells: atoms that somebody gained or lost.
+pub(super) type ChangedCells<'p> = Vec<(Direction, HeldCell<'p>)>;
 
-/// Explained: what was told of those whom others include, so that it is not told again.
+/// ReportedCells: what was told of those whom others include, so that it is not told again.
 #[derive(Default)]
-pub(super) struct Explained<'p> {
-    pub(super) everyone: Moved<'p>,
-    pub(super) groups: HashMap<&'p str, Moved<'p>>,
-    pub(super) roles: HashMap<&'p str, Moved<'p>>,
-    pub(super) rows: HashMap<&'p str, Moved<'p>>,
+pub(super) struct ReportedCells<'p> {
+    pub(super) everyone: ChangedCells<'p>,
+    pub(super) groups: HashMap<&'p str, ChangedCells<'p>>,
+    pub(super) roles: HashMap<&'p str, ChangedCells<'p>>,
+    pub(super) rows: HashMap<&'p str, ChangedCells<'p>>,
     /// Roles and groups that give something through another row, or behind other locks, than before. That counts for
     /// users from whom one of the rows is taken.
     pub(super) regrouped_roles: BTreeSet<&'p str>,
     pub(super) regrouped_groups: BTreeSet<&'p str>,
 }
 
-pub(super) fn changes<'p>(finder: &Finder<'_, 'p>) -> (Vec<Change>, Explained<'p>) {
+pub(super) fn changes<'p>(finder: &ExampleFinder<'_, 'p>) -> (Vec<Change>, ReportedCells<'p>) {
     let mut all = Vec::new();
-    let mut known = Explained::default();
+    let mut known = ReportedCells::default();
     let (old, new) = (finder.old, finder.new);
     let groups: BTreeSet<&str> = old.groups.keys().chain(new.groups.keys()).copied().collect();
-    known.everyone = moved(finder, &Person::default(), &Person::default(), &[]);
+    known.everyone = moved(finder, &Holder::default(), &Holder::default(), &[]);
     let nobody = subject(None, None);
-    tell(finder, &Who::Everyone, &in_groups(&nobody, &groups), &known.everyone, "", &mut all);
+    tell(finder, &AffectedCallers::Everyone, &in_groups(&nobody, &groups), &known.everyone, "", &mut all);
     service_apps(finder, &known, &mut all);
     for group in &groups {
-        let person = |side: &Side<'p>| Person { group: side.groups.get(group).copied(), ..Person::default() };
-        let atoms = |side: &Side<'p>| HashSet::<Atom<'p>>::from_iter(side.atoms(&person(side)));
+        let person = |side: &IndexedPolicy<'p>| Holder { group: side.groups.get(group).copied(), ..Holder::default() };
+        let atoms = |side: &IndexedPolicy<'p>| HashSet::<HeldCell<'p>>::from_iter(side.atoms(&person(side)));
         if atoms(old) != atoms(new) {
             known.regrouped_groups.insert(group);
         }
         let found = moved(finder, &person(old), &person(new), &known.everyone);
-        let who = Who::Group((*group).to_owned());
+        let who = AffectedCallers::Group((*group).to_owned());
         tell(finder, &who, &[subject(None, Some(group))], &found, "", &mut all);
         known.groups.insert(group, found);
     }
@@ -53,11 +53,11 @@ pub(super) fn changes<'p>(finder: &Finder<'_, 'p>) -> (Vec<Change>, Explained<'p
 
 /// What one person holds in the new policy and not in the old, and the other way, beyond what `explained` told.
 pub(super) fn moved<'p>(
-    finder: &Finder<'_, 'p>,
-    before: &Person<'p>,
-    after: &Person<'p>,
-    explained: &[(Direction, Atom<'p>)],
-) -> Moved<'p> {
+    finder: &ExampleFinder<'_, 'p>,
+    before: &Holder<'p>,
+    after: &Holder<'p>,
+    explained: &[(Direction, HeldCell<'p>)],
+) -> ChangedCells<'p> {
     let (old, new) = (finder.old.atoms(before), finder.new.atoms(after));
     let mut found = Vec::new();
     beyond(&new, &old, finder.new, Direction::Gained, explained, &mut found);
@@ -66,25 +66,25 @@ pub(super) fn moved<'p>(
 }
 
 fn beyond<'p>(
-    these: &[Atom<'p>],
-    those: &[Atom<'p>],
-    side: &Side<'p>,
+    these: &[HeldCell<'p>],
+    those: &[HeldCell<'p>],
+    side: &IndexedPolicy<'p>,
     direction: Direction,
-    explained: &[(Direction, Atom<'p>)],
-    found: &mut Moved<'p>,
+    explained: &[(Direction, HeldCell<'p>)],
+    found: &mut ChangedCells<'p>,
 ) {
-    let mut cover: HashMap<&Cell, Vec<Atom<'p>>> = HashMap::new();
+    let mut cover: HashMap<&Cell, Vec<HeldCell<'p>>> = HashMap::new();
     let told = explained.iter().filter(|(told, _)| *told == direction).map(|(_, atom)| atom);
     for atom in those.iter().chain(told) {
         cover.entry(atom.cell).or_default().push(atom.clone());
     }
-    let mut ordered: Vec<&Atom> = these.iter().filter(|atom| side.uses.contains_key(atom.cell)).collect();
+    let mut ordered: Vec<&HeldCell> = these.iter().filter(|atom| side.uses.contains_key(atom.cell)).collect();
     ordered.sort_by_key(|atom| (atom.locks.len(), atom.area.0.len()));
     for atom in ordered {
         let covering = cover.entry(atom.cell).or_default();
         let fitting = covering.iter().filter(|other| other.locks.is_subset(&atom.locks)).map(|other| &other.area);
         for area in atom.area.outside(fitting) {
-            let one = Atom { area, ..atom.clone() };
+            let one = HeldCell { area, ..atom.clone() };
             covering.push(one.clone());
             found.push((direction, one));
         }
@@ -93,18 +93,18 @@ fn beyond<'p>(
 
 /// Adds a line for each that moved, with an example where there is one.
 pub(super) fn tell<'p>(
-    finder: &Finder<'_, 'p>,
-    who: &Who,
+    finder: &ExampleFinder<'_, 'p>,
+    who: &AffectedCallers,
     subjects: &[Subject],
-    moved: &[(Direction, Atom<'p>)],
+    moved: &[(Direction, HeldCell<'p>)],
     behind: &str,
     all: &mut Vec<Change>,
 ) {
     for (direction, atom) in moved {
         let locks = atom.locks.iter().map(|lock| match lock {
-            Lock::Gate(name) => format!("gate {name}"),
-            Lock::When(text) => format!("the condition {text}"),
-            Lock::Named(scope) => format!("a role that names its {scope}"),
+            Precondition::Gate(name) => format!("gate {name}"),
+            Precondition::When(text) => format!("the condition {text}"),
+            Precondition::Named(scope) => format!("a role that names its {scope}"),
         });
         all.push(Change {
             direction: *direction,
@@ -135,10 +135,10 @@ pub(super) fn in_groups(subject: &Subject, groups: &BTreeSet<&str>) -> Vec<Subje
     std::iter::once(subject.clone()).chain(within).collect()
 }
 
-fn service_apps<'p>(finder: &Finder<'_, 'p>, known: &Explained<'p>, all: &mut Vec<Change>) {
-    let every = |side: &Side<'p>| {
+fn service_apps<'p>(finder: &ExampleFinder<'_, 'p>, known: &ReportedCells<'p>, all: &mut Vec<Change>) {
+    let every = |side: &IndexedPolicy<'p>| {
         let holds = side.policy.model.service_apps == Some(ServiceApps::EveryPermission);
-        Person { own: if holds { side.every_row() } else { Vec::new() }, ..Person::default() }
+        Holder { own: if holds { side.every_row() } else { Vec::new() }, ..Holder::default() }
     };
     let (before, after) = (every(finder.old), every(finder.new));
     if before.own.is_empty() || after.own.is_empty() {
@@ -146,7 +146,7 @@ fn service_apps<'p>(finder: &Finder<'_, 'p>, known: &Explained<'p>, all: &mut Ve
         return;
     }
     let found = moved(finder, &before, &after, &known.everyone);
-    tell(finder, &Who::ServiceApps, &[service()], &found, "", all);
+    tell(finder, &AffectedCallers::ServiceApps, &[service()], &found, "", all);
 }
 
 /// A service app that no policy lists.
@@ -154,53 +154,67 @@ pub(super) fn service() -> Subject {
     Subject { kind: SubjectKind::Service, id: None, client: Some("unlisted-app-0".into()), ..subject(None, None) }
 }
 
-fn rows<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>, known: &mut Explained<'p>, all: &mut Vec<Change>) {
+fn rows<'p>(
+    finder: &ExampleFinder<'_, 'p>,
+    groups: &BTreeSet<&'p str>,
+    known: &mut ReportedCells<'p>,
+    all: &mut Vec<Change>,
+) {
     let names: BTreeSet<&str> = finder.old.rows.keys().chain(finder.new.rows.keys()).copied().collect();
     for name in names {
         // A row given by `users:` is beyond any group, a claimed one is not: where they differ the groups tell.
-        let person =
-            |side: &Side<'p>| Person { own: side.rows.get(name).copied().into_iter().collect(), ..Person::default() };
+        let person = |side: &IndexedPolicy<'p>| Holder {
+            own: side.rows.get(name).copied().into_iter().collect(),
+            ..Holder::default()
+        };
         let found = moved(finder, &person(finder.old), &person(finder.new), &known.everyone);
         let claims = Subject { permissions: vec![name.into()], ..subject(None, None) };
-        tell(finder, &Who::Row(name.to_owned()), &in_groups(&claims, groups), &found, "", all);
+        tell(finder, &AffectedCallers::Row(name.to_owned()), &in_groups(&claims, groups), &found, "", all);
         for group in contexts(finder, groups) {
-            let person = |side: &Side<'p>| {
+            let person = |side: &IndexedPolicy<'p>| {
                 let claimed = side.rows.get(name).copied().into_iter().collect();
-                Person { group: side.groups.get(group).copied(), claimed, ..Person::default() }
+                Holder { group: side.groups.get(group).copied(), claimed, ..Holder::default() }
             };
-            let mut told: Moved<'p> = known.everyone.iter().chain(&found).cloned().collect();
+            let mut told: ChangedCells<'p> = known.everyone.iter().chain(&found).cloned().collect();
             told.extend(known.groups.get(group).into_iter().flatten().cloned());
             let more = moved(finder, &person(finder.old), &person(finder.new), &told);
             let claims = Subject { groups: vec![group.into()], ..claims.clone() };
-            tell(finder, &Who::Row(name.to_owned()), &[claims], &more, &format!("group {group}"), all);
+            tell(finder, &AffectedCallers::Row(name.to_owned()), &[claims], &more, &format!("group {group}"), all);
         }
         known.rows.insert(name, found);
     }
 }
 
-fn roles<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>, known: &mut Explained<'p>, all: &mut Vec<Change>) {
+fn roles<'p>(
+    finder: &ExampleFinder<'_, 'p>,
+    groups: &BTreeSet<&'p str>,
+    known: &mut ReportedCells<'p>,
+    all: &mut Vec<Change>,
+) {
     let (old, new) = (finder.old, finder.new);
     let names: BTreeSet<&str> = old.roles.keys().chain(new.roles.keys()).copied().collect();
     let assigned = assigned(finder);
     for name in names {
-        let who = Who::Role(name.to_owned());
-        let claims = |side: &Side<'p>| side.claimed(name).into_iter().collect::<Vec<_>>();
+        let who = AffectedCallers::Role(name.to_owned());
+        let claims = |side: &IndexedPolicy<'p>| side.claimed(name).into_iter().collect::<Vec<_>>();
         let mut told = known.everyone.clone();
-        let person = |side: &Side<'p>, group: Option<&str>, roles: Vec<Given<'p>>| Person {
+        let person = |side: &IndexedPolicy<'p>, group: Option<&str>, roles: Vec<AssignedRole<'p>>| Holder {
             group: group.and_then(|group| side.groups.get(group).copied()),
             roles,
-            ..Person::default()
+            ..Holder::default()
         };
-        let atoms = |side: &Side<'p>| HashSet::<Atom<'p>>::from_iter(side.atoms(&person(side, None, claims(side))));
+        let atoms = |side: &IndexedPolicy<'p>| {
+            HashSet::<HeldCell<'p>>::from_iter(side.atoms(&person(side, None, claims(side))))
+        };
         if atoms(old) != atoms(new) {
             known.regrouped_roles.insert(name);
         }
         let claimed = moved(finder, &person(old, None, claims(old)), &person(new, None, claims(new)), &told);
         tell(finder, &who, &in_groups(&subject(Some(name), None), groups), &claimed, "", all);
         told.extend(claimed.iter().cloned());
-        let plain = |side: &Side<'p>| {
+        let plain = |side: &IndexedPolicy<'p>| {
             let role = side.roles.get(name).copied();
-            role.map(|role| Given { role, area: Default::default(), lock: BTreeSet::new() })
+            role.map(|role| AssignedRole { role, area: Default::default(), lock: BTreeSet::new() })
                 .into_iter()
                 .collect::<Vec<_>>()
         };
@@ -224,9 +238,9 @@ fn roles<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>, known: &mut Ex
 }
 
 /// The groups that take something away, one for each set of rows that is taken.
-fn contexts<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>) -> Vec<&'p str> {
+fn contexts<'p>(finder: &ExampleFinder<'_, 'p>, groups: &BTreeSet<&'p str>) -> Vec<&'p str> {
     let mut seen = HashSet::new();
-    let taken = |side: &Side<'p>, group: &str| {
+    let taken = |side: &IndexedPolicy<'p>, group: &str| {
         let at = side.groups.get(group).and_then(|at| usize::try_from(*at).ok());
         let group = at.and_then(|at| side.policy.model.groups.get(at));
         group.into_iter().flat_map(|group| &group.without).map(|row| side.row_name(*row)).collect::<BTreeSet<_>>()
@@ -242,7 +256,7 @@ fn contexts<'p>(finder: &Finder<'_, 'p>, groups: &BTreeSet<&'p str>) -> Vec<&'p 
 }
 
 /// For each role the first user whom both policies, or one of them, assign it.
-fn assigned<'p>(finder: &Finder<'_, 'p>) -> BTreeMap<&'p str, SubjectId> {
+fn assigned<'p>(finder: &ExampleFinder<'_, 'p>) -> BTreeMap<&'p str, SubjectId> {
     let mut found = BTreeMap::new();
     for side in [finder.old, finder.new] {
         let (mut lists, model) = (HashSet::new(), &side.policy.model);

@@ -7,15 +7,15 @@ use crate::policy::template::TemplateSegment;
 use crate::request::Treatment;
 use crate::vocabulary::{Cell, Cells, Subject};
 
-use super::area::Area;
-use super::side::Side;
-use super::witness::{Finder, Target, example_of};
-use super::{Change, Direction, Example, Who};
+use super::area::ScopeArea;
+use super::examples::{ExampleFinder, ProbeRequest, example_of};
+use super::indexed::IndexedPolicy;
+use super::{AffectedCallers, Change, Direction, Example};
 
-/// Face: everything of a method that a decision or the edge looks at, by names.
+/// MethodSignature: everything of a method that a decision or the edge looks at, by names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Face<'p> {
-    need: Need<'p>,
+struct MethodSignature<'p> {
+    need: NeedSignature<'p>,
     across: BTreeSet<&'p str>,
     when: Option<&'p str>,
     websocket: bool,
@@ -25,16 +25,16 @@ struct Face<'p> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Need<'p> {
+enum NeedSignature<'p> {
     All(BTreeSet<&'p Cell>),
     ByType(Vec<(String, BTreeSet<&'p Cell>)>),
     Public,
     Nobody,
 }
 
-type Methods<'p> = BTreeMap<(String, &'p str), (&'p Route, &'p Method)>;
+type MethodsByName<'p> = BTreeMap<(String, &'p str), (&'p Route, &'p Method)>;
 
-pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
+pub(super) fn changes(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
     let folds =
         [finder.old, finder.new].iter().all(|side| side.policy.model.dialect.traits().case == Treatment::Folded);
     let (old, new) = (methods(finder.old, folds), methods(finder.new, folds));
@@ -54,12 +54,17 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
         let Some((route, _)) = after.or(before) else { continue };
         let what = format!("{} {}: {}", key.1, route.template.text(), became(was.as_ref(), is.as_ref()));
         let sides = before.map(|one| (finder.old, one)).into_iter().chain(after.map(|one| (finder.new, one)));
-        let mut targets: Vec<Target> = sides
-            .flat_map(|(side, (route, method))| finder.targets(side, route, method, &Area::default(), &BTreeMap::new()))
+        let mut targets: Vec<ProbeRequest> = sides
+            .flat_map(|(side, (route, method))| {
+                finder.targets(side, route, method, &ScopeArea::default(), &BTreeMap::new())
+            })
             .collect();
         if was.as_ref().and_then(|face| face.encoded_slash) != is.as_ref().and_then(|face| face.encoded_slash) {
             targets.extend(
-                targets.clone().into_iter().map(|target| Target { path: target.path.replace("x1", "x%2F1"), ..target }),
+                targets
+                    .clone()
+                    .into_iter()
+                    .map(|target| ProbeRequest { path: target.path.replace("x1", "x%2F1"), ..target }),
             );
         }
         let found = all.len();
@@ -69,20 +74,20 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
                     .map(|(who, example)| Change::said(direction, who, what.as_str(), Some(example))),
             );
         }
-        let silent = |face: Option<&Face<'_>>| face.is_none_or(|face| face.need == Need::Nobody);
+        let silent = |face: Option<&MethodSignature<'_>>| face.is_none_or(|face| face.need == NeedSignature::Nobody);
         let refuses = silent(was.as_ref()) && silent(is.as_ref());
         if all.len() == found && refuses && (was.is_none() || is.is_none()) {
             uncovered(finder, &callers, (route, key.1), &what, &mut all);
         }
         if all.len() == found && !refuses {
             let (was, is) = (was.as_ref(), is.as_ref());
-            let upgrade = |face: Option<&Face<'_>>| face.is_some_and(|face| face.websocket);
+            let upgrade = |face: Option<&MethodSignature<'_>>| face.is_some_and(|face| face.websocket);
             let direction = match (upgrade(was), upgrade(is)) {
                 (false, true) => Direction::Gained,
                 (true, false) => Direction::Lost,
                 _ => Direction::Changed,
             };
-            all.push(Change::said(direction, Who::Callers(Vec::new()), what, None));
+            all.push(Change::said(direction, AffectedCallers::Callers(Vec::new()), what, None));
         }
     }
     all
@@ -90,7 +95,7 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
 
 /// A template that nobody may use came or went: it hides wider templates, which decide where it is missing.
 fn uncovered(
-    finder: &Finder<'_, '_>,
+    finder: &ExampleFinder<'_, '_>,
     callers: &[(String, Subject)],
     (route, method): (&Route, &str),
     what: &str,
@@ -110,7 +115,7 @@ fn uncovered(
                     Cells::ByType(candidates) => candidates.iter().map(|one| Some(example_of(&one.range))).collect(),
                     _ => vec![None],
                 };
-                targets.extend(types.into_iter().map(|content_type| Target {
+                targets.extend(types.into_iter().map(|content_type| ProbeRequest {
                     method: method.to_owned(),
                     path: path.clone(),
                     content_type,
@@ -125,7 +130,7 @@ fn uncovered(
         all.extend(seen.map(|(who, example)| Change::said(direction, who, what, Some(example))));
     }
     if all.len() == found && !targets.is_empty() {
-        all.push(Change::said(Direction::Changed, Who::Callers(Vec::new()), what, None));
+        all.push(Change::said(Direction::Changed, AffectedCallers::Callers(Vec::new()), what, None));
     }
 }
 
@@ -162,11 +167,11 @@ fn meeting(one: &[TemplateSegment], other: &[TemplateSegment]) -> Option<String>
 
 /// Who was seen to gain or lose, the widest only, with one example.
 fn seen(
-    finder: &Finder<'_, '_>,
+    finder: &ExampleFinder<'_, '_>,
     callers: &[(String, Subject)],
-    targets: &[Target],
+    targets: &[ProbeRequest],
     direction: Direction,
-) -> Option<(Who, Example)> {
+) -> Option<(AffectedCallers, Example)> {
     let mut found: Vec<String> = Vec::new();
     let mut first = None;
     for (name, subject) in callers {
@@ -175,8 +180,8 @@ fn seen(
         }
         let Some(example) = finder.probe(std::slice::from_ref(subject), targets, direction) else { continue };
         let widest = match &**name {
-            "anyone" => Some(Who::Anyone),
-            "everyone" => Some(Who::Everyone),
+            "anyone" => Some(AffectedCallers::Anyone),
+            "everyone" => Some(AffectedCallers::Everyone),
             _ => None,
         };
         if let Some(who) = widest {
@@ -190,10 +195,15 @@ fn seen(
     }
     let roles = found.iter().any(|name| name.starts_with("role "));
     found.retain(|name| !roles || !name.starts_with("a token"));
-    first.map(|example| (if found == ["service apps"] { Who::ServiceApps } else { Who::Callers(found) }, example))
+    first.map(|example| {
+        (
+            if found == ["service apps"] { AffectedCallers::ServiceApps } else { AffectedCallers::Callers(found) },
+            example,
+        )
+    })
 }
 
-fn methods<'p>(side: &Side<'p>, folds: bool) -> Methods<'p> {
+fn methods<'p>(side: &IndexedPolicy<'p>, folds: bool) -> MethodsByName<'p> {
     let routes = side.policy.routes.routes().iter();
     let each = routes.flat_map(|route| {
         let key = key(route, folds);
@@ -213,22 +223,22 @@ fn key(route: &Route, folds: bool) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-fn face<'p>(side: &Side<'p>, route: &'p Route, method: &'p Method) -> Face<'p> {
+fn face<'p>(side: &IndexedPolicy<'p>, route: &'p Route, method: &'p Method) -> MethodSignature<'p> {
     let policy = side.policy;
     let set = |cells: &'p [crate::vocabulary::CellId]| {
         cells.iter().filter_map(|cell| policy.cell(*cell)).collect::<BTreeSet<_>>()
     };
     let need = match &method.cells {
-        Cells::All(cells) => Need::All(set(cells)),
+        Cells::All(cells) => NeedSignature::All(set(cells)),
         Cells::ByType(candidates) => {
             let mut types: Vec<_> = candidates.iter().map(|one| (one.range.to_string(), set(&one.cells))).collect();
             types.sort();
-            Need::ByType(types)
+            NeedSignature::ByType(types)
         }
-        Cells::Public => Need::Public,
-        Cells::Nobody => Need::Nobody,
+        Cells::Public => NeedSignature::Public,
+        Cells::Nobody => NeedSignature::Nobody,
     };
-    let plain = matches!(need, Need::Public | Need::Nobody);
+    let plain = matches!(need, NeedSignature::Public | NeedSignature::Nobody);
     let mut scopes = BTreeMap::new();
     let mut across = BTreeSet::new();
     for (at, (scope, carrier)) in (0_u8..).zip(policy.model.scopes.iter().zip(route.scopes)) {
@@ -244,7 +254,7 @@ fn face<'p>(side: &Side<'p>, route: &'p Route, method: &'p Method) -> Face<'p> {
         }
         scopes.extend(carried.filter(|_| !plain).map(|carried| (&*scope.name, carried)));
     }
-    Face {
+    MethodSignature {
         need,
         across,
         when: method.when.filter(|_| !plain).and_then(|when| policy.condition(when)).map(|when| when.text()),
@@ -255,7 +265,7 @@ fn face<'p>(side: &Side<'p>, route: &'p Route, method: &'p Method) -> Face<'p> {
     }
 }
 
-fn became(was: Option<&Face<'_>>, is: Option<&Face<'_>>) -> String {
+fn became(was: Option<&MethodSignature<'_>>, is: Option<&MethodSignature<'_>>) -> String {
     match (was, is) {
         (None, Some(is)) => format!("new, {}", needs(is, false)),
         (Some(was), None) => format!("gone, it was {}", needs(was, false)),
@@ -269,13 +279,13 @@ fn became(was: Option<&Face<'_>>, is: Option<&Face<'_>>) -> String {
 }
 
 /// What it needs; what carries its scopes only where that is `carried` otherwise.
-fn needs(face: &Face<'_>, carried: bool) -> String {
+fn needs(face: &MethodSignature<'_>, carried: bool) -> String {
     let cells = |cells: &BTreeSet<&Cell>| cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
     let mut text = match &face.need {
-        Need::Public => "public".to_owned(),
-        Need::Nobody => "nobody".to_owned(),
-        Need::All(needed) => cells(needed),
-        Need::ByType(types) => {
+        NeedSignature::Public => "public".to_owned(),
+        NeedSignature::Nobody => "nobody".to_owned(),
+        NeedSignature::All(needed) => cells(needed),
+        NeedSignature::ByType(types) => {
             let each = types.iter().map(|(range, needed)| format!("{range}: {}", cells(needed)));
             format!("by type ({})", each.collect::<Vec<_>>().join("; "))
         }

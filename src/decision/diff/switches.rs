@@ -6,16 +6,16 @@ use crate::policy::model::{Gate, Model, Shadow};
 use crate::policy::{ServiceApps, Snapshot};
 use crate::vocabulary::{AuditMode, Cells, Subject};
 
+use super::examples::{ExampleFinder, ProbeRequest};
 use super::gates::approvers;
 use super::holders::{service, subject};
-use super::side::Side;
-use super::witness::{Finder, Target};
-use super::{Change, Direction, Who};
+use super::indexed::IndexedPolicy;
+use super::{AffectedCallers, Change, Direction};
 
 /// The most requests with which a switch is tried.
 const MOST_TARGETS: usize = 60;
 
-pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
+pub(super) fn changes(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
     let (old, new) = (&finder.old.policy.model, &finder.new.policy.model);
     let mut all = Vec::new();
     let targets = || [finder.sample(finder.old, MOST_TARGETS), finder.sample(finder.new, MOST_TARGETS)].concat();
@@ -29,21 +29,21 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
         let what = format!("service-apps: {} → {}", word(old.service_apps), word(new.service_apps));
         let mut apps = vec![service(), Subject { approved: gates(old, new), ..service() }];
         apps.extend(callers().into_iter().map(|caller| Subject { kind: service().kind, ..caller }));
-        both(finder, &Who::ServiceApps, &what, &apps, &targets(), &mut all);
+        both(finder, &AffectedCallers::ServiceApps, &what, &apps, &targets(), &mut all);
     }
     if old.dialect != new.dialect {
         let what = format!("dialect: {:?} → {:?}", old.dialect, new.dialect).to_lowercase();
         let odd = targets().into_iter().flat_map(|target| {
             let (upper, slash) = (target.path.to_uppercase(), format!("{}/", target.path));
-            [Target { path: upper, ..target.clone() }, Target { path: slash, ..target }]
+            [ProbeRequest { path: upper, ..target.clone() }, ProbeRequest { path: slash, ..target }]
         });
-        both(finder, &Who::Policy, &what, &callers(), &odd.collect::<Vec<_>>(), &mut all);
+        both(finder, &AffectedCallers::Policy, &what, &callers(), &odd.collect::<Vec<_>>(), &mut all);
     }
     scopes(finder, &callers(), &targets(), &mut all);
     if old.one_role != new.one_role {
         let what =
             if new.one_role { "a caller must have exactly one role" } else { "a caller may have any number of roles" };
-        both(finder, &Who::Everyone, what, &callers(), &targets(), &mut all);
+        both(finder, &AffectedCallers::Everyone, what, &callers(), &targets(), &mut all);
     } else if new.one_role {
         counted(finder, &targets(), &mut all);
     }
@@ -53,7 +53,7 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
         } else {
             "a caller need not be in a group"
         };
-        both(finder, &Who::Everyone, what, &callers(), &targets(), &mut all);
+        both(finder, &AffectedCallers::Everyone, what, &callers(), &targets(), &mut all);
     } else {
         groups(finder, &callers(), &targets(), &mut all);
     }
@@ -63,11 +63,11 @@ pub(super) fn changes(finder: &Finder<'_, '_>) -> Vec<Change> {
 
 /// A line for each direction in which a request shows the change, or one that says that none was found.
 pub(super) fn both(
-    finder: &Finder<'_, '_>,
-    who: &Who,
+    finder: &ExampleFinder<'_, '_>,
+    who: &AffectedCallers,
     what: &str,
     subjects: &[Subject],
-    targets: &[Target],
+    targets: &[ProbeRequest],
     all: &mut Vec<Change>,
 ) {
     let before = all.len();
@@ -86,7 +86,7 @@ fn gates(old: &Model, new: &Model) -> Vec<Box<str>> {
     old.gates.iter().chain(&new.gates).map(|gate| gate.name.clone()).collect()
 }
 
-fn scopes(finder: &Finder<'_, '_>, callers: &[Subject], targets: &[Target], all: &mut Vec<Change>) {
+fn scopes(finder: &ExampleFinder<'_, '_>, callers: &[Subject], targets: &[ProbeRequest], all: &mut Vec<Change>) {
     let (old, new) = (&finder.old.policy.model, &finder.new.policy.model);
     let names: BTreeSet<&str> = old.scopes.iter().chain(&new.scopes).map(|scope| &*scope.name).collect();
     for name in names {
@@ -100,13 +100,13 @@ fn scopes(finder: &Finder<'_, '_>, callers: &[Subject], targets: &[Target], all:
             let strangers =
                 callers.iter().map(|caller| Subject { tenants: vec!["another-tenant-0".into()], ..caller.clone() });
             let subjects: Vec<Subject> = callers.iter().cloned().chain(strangers).collect();
-            both(finder, &Who::Policy, &what, &subjects, targets, all);
+            both(finder, &AffectedCallers::Policy, &what, &subjects, targets, all);
         }
     }
 }
 
 /// Under `one-role` a role counts because it is known, whatever it gives.
-fn counted(finder: &Finder<'_, '_>, targets: &[Target], all: &mut Vec<Change>) {
+fn counted(finder: &ExampleFinder<'_, '_>, targets: &[ProbeRequest], all: &mut Vec<Change>) {
     let names: BTreeSet<&str> = finder.old.roles.keys().chain(finder.new.roles.keys()).copied().collect();
     let second = |name: &str| {
         let other =
@@ -127,7 +127,7 @@ fn counted(finder: &Finder<'_, '_>, targets: &[Target], all: &mut Vec<Change>) {
             let mut found = Vec::new();
             both(
                 finder,
-                &Who::Role((*name).to_owned()),
+                &AffectedCallers::Role((*name).to_owned()),
                 "counts as a role of a token, or no longer does",
                 &subjects,
                 targets,
@@ -142,7 +142,7 @@ fn counted(finder: &Finder<'_, '_>, targets: &[Target], all: &mut Vec<Change>) {
             let claims = Subject { permissions: vec![name.into()], ..subject(None, None) };
             both(
                 finder,
-                &Who::Row(name.to_owned()),
+                &AffectedCallers::Row(name.to_owned()),
                 "counts as a role of a token, or no longer does",
                 &in_some_groups(finder, &claims),
                 targets,
@@ -152,28 +152,28 @@ fn counted(finder: &Finder<'_, '_>, targets: &[Target], all: &mut Vec<Change>) {
     }
 }
 
-fn in_some_groups(finder: &Finder<'_, '_>, one: &Subject) -> Vec<Subject> {
+fn in_some_groups(finder: &ExampleFinder<'_, '_>, one: &Subject) -> Vec<Subject> {
     let groups: BTreeSet<&str> = finder.old.groups.keys().chain(finder.new.groups.keys()).copied().collect();
     super::holders::in_groups(one, &groups)
 }
 
 /// Where a caller must be in one group, a group counts because it is known.
-fn groups(finder: &Finder<'_, '_>, callers: &[Subject], targets: &[Target], all: &mut Vec<Change>) {
+fn groups(finder: &ExampleFinder<'_, '_>, callers: &[Subject], targets: &[ProbeRequest], all: &mut Vec<Change>) {
     let names: BTreeSet<&str> = finder.old.groups.keys().chain(finder.new.groups.keys()).copied().collect();
     for name in names {
-        let known = |side: &Side<'_>| side.groups.contains_key(name);
+        let known = |side: &IndexedPolicy<'_>| side.groups.contains_key(name);
         if known(finder.old) != known(finder.new) {
             let members: Vec<Subject> =
                 callers.iter().map(|caller| Subject { groups: vec![name.into()], ..caller.clone() }).collect();
             let what = if known(finder.new) { "is a group now" } else { "is no group any more" };
-            both(finder, &Who::Group(name.to_owned()), what, &members, targets, all);
+            both(finder, &AffectedCallers::Group(name.to_owned()), what, &members, targets, all);
         }
     }
 }
 
 /// Which fields are masked in answers about a resource; who may read them shows in what is held.
-fn fields(finder: &Finder<'_, '_>, callers: &[Subject], targets: &[Target], all: &mut Vec<Change>) {
-    let masked = |side: &Side<'_>| {
+fn fields(finder: &ExampleFinder<'_, '_>, callers: &[Subject], targets: &[ProbeRequest], all: &mut Vec<Change>) {
+    let masked = |side: &IndexedPolicy<'_>| {
         let sets = side.policy.model.fields.iter();
         let listed = sets.flat_map(|set| set.resources.iter().map(move |(resource, paths)| (set, resource, paths)));
         let used = listed.filter(|(_, resource, _)| is_needed(side, resource));
@@ -192,15 +192,20 @@ fn fields(finder: &Finder<'_, '_>, callers: &[Subject], targets: &[Target], all:
                 continue;
             }
             let what = format!("`{path}` in answers about {resource} {word} for whoever may not `read {set}`");
-            all.push(Change::said(direction, Who::Everyone, what, finder.probe(callers, targets, direction)));
+            all.push(Change::said(
+                direction,
+                AffectedCallers::Everyone,
+                what,
+                finder.probe(callers, targets, direction),
+            ));
         }
     }
 }
 
-fn is_needed(side: &Side<'_>, resource: &str) -> bool {
+fn is_needed(side: &IndexedPolicy<'_>, resource: &str) -> bool {
     let mut methods = side.policy.routes.routes().iter().flat_map(|route| &route.methods);
     let about = |cells: &Cells| {
-        super::side::needed(cells).any(|cell| side.policy.cell(cell).is_some_and(|cell| &*cell.resource == resource))
+        super::indexed::needed(cells).any(|cell| side.policy.cell(cell).is_some_and(|cell| &*cell.resource == resource))
     };
     methods.any(|method| about(&method.cells))
 }

@@ -6,12 +6,12 @@ use crate::policy::users::{UserEntry, UserTerms};
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Assignment, Subject, SubjectId, SubjectKind};
 
-use super::area::{Area, Values};
-use super::holders::{Explained, Moved, in_groups, moved, subject, tell};
-use super::side::{Given, Lock, Person, Side};
+use super::area::{ScopeArea, ScopeValues};
+use super::examples::{ExampleFinder, FRESH};
+use super::holders::{ChangedCells, ReportedCells, in_groups, moved, subject, tell};
+use super::indexed::{AssignedRole, Holder, IndexedPolicy, Precondition};
 use super::switches::both;
-use super::witness::{FRESH, Finder};
-use super::{Change, Direction, Who};
+use super::{AffectedCallers, Change, Direction};
 
 /// How many ids a line names.
 const FIRST: usize = 10;
@@ -19,43 +19,44 @@ const FIRST: usize = 10;
 /// The most requests with which an entry is tried.
 const MOST_TARGETS: usize = 40;
 
-/// Said: what an entry says beside its tenants, by names; that of an id that is not listed says nothing.
+/// NamedUserTerms: what an entry says beside its tenants, by names; that of an id that is not listed says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct Said<'p> {
+struct NamedUserTerms<'p> {
     listed: bool,
     group: Option<&'p str>,
-    roles: Option<Vec<(&'p str, Area<'p>, Option<&'p str>)>>,
+    roles: Option<Vec<(&'p str, ScopeArea<'p>, Option<&'p str>)>>,
     own: BTreeSet<&'p str>,
     without: BTreeSet<&'p str>,
 }
 
-/// Same: users whose entries changed in the same way.
+/// ChangeGroup: users whose entries changed in the same way.
 #[derive(Default)]
-struct Same {
+struct ChangeGroup {
     count: usize,
     first: Vec<SubjectId>,
 }
 
-/// Book: what entries say, each text once for both policies.
+/// UserIndex: what entries say, each text once for both policies.
 #[derive(Default)]
-struct Book<'p> {
-    all: Vec<Said<'p>>,
-    known: HashMap<Said<'p>, usize>,
+struct UserIndex<'p> {
+    all: Vec<NamedUserTerms<'p>>,
+    known: HashMap<NamedUserTerms<'p>, usize>,
 }
 
-type Tenants<'p> = Option<BTreeSet<&'p str>>;
+type TenantChange<'p> = Option<BTreeSet<&'p str>>;
 
-pub(super) fn changes<'p>(finder: &Finder<'_, 'p>, explained: &Explained<'p>) -> Vec<Change> {
-    let mut book = Book::default();
-    let nobody = book.place(Said::default());
+pub(super) fn changes<'p>(finder: &ExampleFinder<'_, 'p>, explained: &ReportedCells<'p>) -> Vec<Change> {
+    let mut book = UserIndex::default();
+    let nobody = book.place(NamedUserTerms::default());
     let (mut then, mut now) = (HashMap::new(), HashMap::new());
-    let mut pairs: HashMap<(usize, usize), Same> = HashMap::new();
-    let mut tenants: HashMap<(Tenants<'p>, Tenants<'p>), Same> = HashMap::new();
+    let mut pairs: HashMap<(usize, usize), ChangeGroup> = HashMap::new();
+    let mut tenants: HashMap<(TenantChange<'p>, TenantChange<'p>), ChangeGroup> = HashMap::new();
     let (old, new) = (finder.old.policy, finder.new.policy);
     let mut note = |id: SubjectId, before: Option<UserEntry<'p>>, after: Option<UserEntry<'p>>| {
-        let said = |side, entry: Option<UserEntry<'p>>, seen: &mut HashMap<UserTerms, usize>, book: &mut Book<'p>| {
-            entry.map_or(nobody, |entry| *seen.entry(entry.alike).or_insert_with(|| book.place(said(side, &entry))))
-        };
+        let said =
+            |side, entry: Option<UserEntry<'p>>, seen: &mut HashMap<UserTerms, usize>, book: &mut UserIndex<'p>| {
+                entry.map_or(nobody, |entry| *seen.entry(entry.alike).or_insert_with(|| book.place(said(side, &entry))))
+            };
         let pair = (said(finder.old, before, &mut then, &mut book), said(finder.new, after, &mut now, &mut book));
         let (was, is) = (before.and_then(|entry| entry.tenants), after.and_then(|entry| entry.tenants));
         if was != is {
@@ -103,7 +104,7 @@ fn find_exact<'p>(policy: &'p Snapshot, id: &SubjectId) -> Option<UserEntry<'p>>
     policy.standings.users().find(id).filter(|entry| entry.source == &*id.source)
 }
 
-impl Same {
+impl ChangeGroup {
     fn add(&mut self, id: SubjectId) {
         self.count += 1;
         if self.first.len() < FIRST {
@@ -111,8 +112,8 @@ impl Same {
         }
     }
 
-    fn who(&self) -> Who {
-        Who::Users(self.count, self.first.iter().map(ToString::to_string).collect())
+    fn who(&self) -> AffectedCallers {
+        AffectedCallers::Users(self.count, self.first.iter().map(ToString::to_string).collect())
     }
 
     /// The first of them as callers whose tokens say nothing.
@@ -121,8 +122,8 @@ impl Same {
     }
 }
 
-impl<'p> Book<'p> {
-    fn place(&mut self, said: Said<'p>) -> usize {
+impl<'p> UserIndex<'p> {
+    fn place(&mut self, said: NamedUserTerms<'p>) -> usize {
         let next = self.all.len();
         let place = *self.known.entry(said.clone()).or_insert(next);
         if place == next {
@@ -132,7 +133,7 @@ impl<'p> Book<'p> {
     }
 }
 
-fn said<'p>(side: &Side<'p>, entry: &UserEntry<'p>) -> Said<'p> {
+fn said<'p>(side: &IndexedPolicy<'p>, entry: &UserEntry<'p>) -> NamedUserTerms<'p> {
     let model = &side.policy.model;
     let names = |rows: &[RowId]| rows.iter().map(|row| side.row_name(*row)).collect();
     let group = entry.group.and_then(|group| model.groups.get(usize::try_from(group).ok()?));
@@ -146,7 +147,7 @@ fn said<'p>(side: &Side<'p>, entry: &UserEntry<'p>) -> Said<'p> {
         each.sort();
         each
     });
-    Said {
+    NamedUserTerms {
         listed: true,
         group: group.map(|group| &*group.name),
         roles,
@@ -155,13 +156,13 @@ fn said<'p>(side: &Side<'p>, entry: &UserEntry<'p>) -> Said<'p> {
     }
 }
 
-fn person<'p>(side: &Side<'p>, said: &Said<'p>) -> Person<'p> {
+fn person<'p>(side: &IndexedPolicy<'p>, said: &NamedUserTerms<'p>) -> Holder<'p> {
     let rows = |names: &BTreeSet<&str>| names.iter().filter_map(|name| side.rows.get(name).copied()).collect();
     let roles = said.roles.iter().flatten().filter_map(|(role, area, when)| {
-        let lock = when.map(Lock::When).into_iter().collect();
-        Some(Given { role: *side.roles.get(role)?, area: area.clone(), lock })
+        let lock = when.map(Precondition::When).into_iter().collect();
+        Some(AssignedRole { role: *side.roles.get(role)?, area: area.clone(), lock })
     });
-    Person {
+    Holder {
         group: said.group.and_then(|group| side.groups.get(group).copied()),
         roles: roles.collect(),
         claimed: Vec::new(),
@@ -172,21 +173,21 @@ fn person<'p>(side: &Side<'p>, said: &Said<'p>) -> Person<'p> {
 
 /// All lines about users whose entries said `before` and say `after`.
 fn pair<'p>(
-    finder: &Finder<'_, 'p>,
-    explained: &Explained<'p>,
-    before: &Said<'p>,
-    after: &Said<'p>,
-    same: &Same,
+    finder: &ExampleFinder<'_, 'p>,
+    explained: &ReportedCells<'p>,
+    before: &NamedUserTerms<'p>,
+    after: &NamedUserTerms<'p>,
+    same: &ChangeGroup,
     all: &mut Vec<Change>,
 ) {
     let who = same.who();
     let groups: BTreeSet<&str> = finder.old.groups.keys().chain(finder.new.groups.keys()).copied().collect();
-    let mut told: Moved<'p> = explained.everyone.clone();
+    let mut told: ChangedCells<'p> = explained.everyone.clone();
     if before.group == after.group {
         told.extend(after.group.and_then(|group| explained.groups.get(group)).into_iter().flatten().cloned());
     }
     for (role, ..) in before.roles.iter().chain(&after.roles).flatten() {
-        let has = |said: &Said<'_>| said.roles.iter().flatten().any(|(known, ..)| known == role);
+        let has = |said: &NamedUserTerms<'_>| said.roles.iter().flatten().any(|(known, ..)| known == role);
         if has(before) && has(after) {
             told.extend(explained.roles.get(role).into_iter().flatten().cloned());
         }
@@ -203,7 +204,7 @@ fn pair<'p>(
     }
     if before.group.is_none() && after.group.is_none() && !(before.without.is_empty() && after.without.is_empty()) {
         for group in groups.iter().filter(|group| before != after || explained.regrouped_groups.contains(*group)) {
-            let with = |side: &Side<'p>, person: &Person<'p>| Person {
+            let with = |side: &IndexedPolicy<'p>, person: &Holder<'p>| Holder {
                 group: side.groups.get(group).copied(),
                 ..person.clone()
             };
@@ -264,12 +265,12 @@ fn pair<'p>(
 
 /// What the entries take away from what tokens claim.
 fn claims<'p>(
-    finder: &Finder<'_, 'p>,
-    explained: &Explained<'p>,
-    (before, after): (&Said<'p>, &Said<'p>),
-    (was, is): (&Person<'p>, &Person<'p>),
-    same: &Same,
-    told: &Moved<'p>,
+    finder: &ExampleFinder<'_, 'p>,
+    explained: &ReportedCells<'p>,
+    (before, after): (&NamedUserTerms<'p>, &NamedUserTerms<'p>),
+    (was, is): (&Holder<'p>, &Holder<'p>),
+    same: &ChangeGroup,
+    told: &ChangedCells<'p>,
     all: &mut Vec<Change>,
 ) {
     let rows_differ = finder.old.rows.iter().any(|(name, row)| {
@@ -278,7 +279,7 @@ fn claims<'p>(
     let mut told = told.clone();
     let taken = before.without.union(&after.without).filter(|_| before != after || rows_differ);
     for row in taken {
-        let with = |side: &Side<'p>, person: &Person<'p>| Person {
+        let with = |side: &IndexedPolicy<'p>, person: &Holder<'p>| Holder {
             claimed: side.rows.get(row).copied().into_iter().collect(),
             ..person.clone()
         };
@@ -296,7 +297,7 @@ fn claims<'p>(
     let regrouped = |role: &&str| rows_differ || explained.regrouped_roles.contains(role);
     let roles = finder.old.roles.keys().chain(finder.new.roles.keys()).copied().filter(regrouped);
     for role in roles.collect::<BTreeSet<_>>() {
-        let with = |side: &Side<'p>, person: &Person<'p>| Person {
+        let with = |side: &IndexedPolicy<'p>, person: &Holder<'p>| Holder {
             roles: side.claimed(role).into_iter().collect(),
             ..person.clone()
         };
@@ -311,10 +312,10 @@ fn claims<'p>(
 
 /// Tenants that users came to or left.
 fn members<'p>(
-    finder: &Finder<'_, 'p>,
+    finder: &ExampleFinder<'_, 'p>,
     was: Option<&BTreeSet<&'p str>>,
     is: Option<&BTreeSet<&'p str>>,
-    same: &Same,
+    same: &ChangeGroup,
     all: &mut Vec<Change>,
 ) {
     let Some(scope) = finder.new.caller_scope().or(finder.old.caller_scope()) else { return };
@@ -326,7 +327,7 @@ fn members<'p>(
     let sides = [finder.old, finder.new];
     let mut targets = Vec::new();
     for (side, value) in sides.into_iter().flat_map(|side| values.iter().take(12).map(move |value| (side, value))) {
-        let area = Area([(scope, Values::bound([*value].into_iter()))].into());
+        let area = ScopeArea([(scope, ScopeValues::bound([*value].into_iter()))].into());
         let routes = side.policy.routes.routes().iter();
         let methods = routes.flat_map(|route| route.methods.iter().map(move |method| (route, method)));
         let found = methods.flat_map(|(route, method)| finder.targets(side, route, method, &area, &Default::default()));

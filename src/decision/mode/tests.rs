@@ -68,10 +68,11 @@ fn asked(rest: &str, path: &str, content_type: Option<&str>) -> (bool, Reason, O
         roles: vec![crate::vocabulary::Assignment { role: "r".into(), scope: Vec::new() }],
         ..Default::default()
     };
-    let stage = content_type.map_or(crate::decision::Stage::Request, |of| crate::decision::Stage::Answer(Some(of)));
-    let asked = crate::decision::stated::Asked { subject: &subject, method: "GET", target: path, host: None, stage };
+    let stage = content_type.map_or(crate::decision::Phase::Request, |of| crate::decision::Phase::Answer(Some(of)));
+    let asked =
+        crate::decision::query::RequestQuery { subject: &subject, method: "GET", target: path, host: None, stage };
     let now = crate::vocabulary::Timestamp(0);
-    crate::decision::stated::answer(&policy, asked, now, &mut crate::decision::Silent, |road, _| {
+    crate::decision::query::answer(&policy, asked, now, &mut crate::decision::NoTrace, |road, _| {
         let applied = apply(road.decision.clone(), &policy);
         let cell = applied.cell.and_then(|cell| policy.cell(cell)).map(ToString::to_string);
         (applied.is_permit(), applied.reason, cell)

@@ -1,8 +1,8 @@
 //! Views of the five policies, held against exhaustive decisions.
 
-use super::View;
-use crate::decision::stated::{Asked, answer};
-use crate::decision::{ApprovalSet, Seat, Silent, Stage};
+use super::MatrixView;
+use crate::decision::query::{RequestQuery, answer};
+use crate::decision::{ApprovalSet, EvaluationContext, NoTrace, Phase};
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
 use crate::vocabulary::{Assignment, Cells, Scope, Subject, SubjectId, SubjectKind, Timestamp};
@@ -68,15 +68,15 @@ fn a_view_says_of_every_cell_what_exhaustive_decisions_say_of_every_route() {
                     let target = target.join("/").replace("={workspace}", &format!("={value}"));
                     for method in &route.methods {
                         let Cells::All(needed) = &method.cells else { continue };
-                        let asked = Asked {
+                        let asked = RequestQuery {
                             subject: &subject,
                             method: &method.name,
                             target: &target,
                             host: None,
-                            stage: Stage::Request,
+                            stage: Phase::Request,
                         };
-                        let (reason, view) = answer(&policy, asked, Timestamp(0), &mut Silent, |road, _| {
-                            let view = road.judged(&policy, &subject, |seat, _| View::of(seat));
+                        let (reason, view) = answer(&policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
+                            let view = road.judged(&policy, &subject, |seat, _| MatrixView::of(seat));
                             // A literal that a value happens to spell is another route.
                             let same = road.placed.is_ok_and(|placed| placed.method.cells == method.cells);
                             (same.then_some(road.decision.reason), view)
@@ -96,10 +96,10 @@ fn a_view_says_of_every_cell_what_exhaustive_decisions_say_of_every_route() {
 }
 
 /// The view of a member of `group`, who has nothing else.
-fn view_of(policy: &Snapshot, group: &str) -> View {
+fn view_of(policy: &Snapshot, group: &str) -> MatrixView {
     let subject = Subject { kind: SubjectKind::User, groups: vec![group.into()], ..Subject::default() };
     let (approvals, scope) = (ApprovalSet::default(), Scope::default());
-    View::of(&Seat {
+    MatrixView::of(&EvaluationContext {
         policy,
         approvals: &approvals,
         now: Timestamp(0),
@@ -115,7 +115,7 @@ fn view_of(policy: &Snapshot, group: &str) -> View {
 fn what_the_profile_lacks_is_hidden_and_counted() {
     let policy = load(POLICIES[1]);
     let mpr = policy.model.cells.iter().position(|cell| &*cell.resource == "MPR").unwrap();
-    let has_mpr = |view: &View| view.open.iter().any(|(cell, _)| usize::try_from(cell.0) == Ok(mpr));
+    let has_mpr = |view: &MatrixView| view.open.iter().any(|(cell, _)| usize::try_from(cell.0) == Ok(mpr));
     let view = view_of(&policy, "Clinicians");
     assert!(has_mpr(&view) && view.hidden.is_empty());
     let policy = load(&POLICIES[1].replace("profile: Reading Client", "profile: Web Client"));

@@ -1,6 +1,6 @@
 //! Who may: against decisions about each of them.
 
-use super::{Holder, Who, holders};
+use super::{CallerSet, EligibleCallers, holders};
 use crate::decision::Reason;
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
@@ -22,13 +22,13 @@ fn told(policy: &Snapshot, method: &str, target: &str) -> Vec<String> {
     holders(policy, &placed.access).iter().map(|holder| line(policy, holder)).collect()
 }
 
-fn line(policy: &Snapshot, holder: &Holder<'_>) -> String {
+fn line(policy: &Snapshot, holder: &EligibleCallers<'_>) -> String {
     let who = match &holder.who {
-        Who::Everyone => "everyone".to_owned(),
-        Who::ServiceApps => "service apps".to_owned(),
-        Who::Group => "group".to_owned(),
-        Who::Role(at) => format!("role {}", policy.model.roles[usize::try_from(*at).unwrap()].name),
-        Who::Users(entries) => entries.iter().map(|entry| entry.id().to_string()).collect::<Vec<_>>().join("+"),
+        CallerSet::Everyone => "everyone".to_owned(),
+        CallerSet::ServiceApps => "service apps".to_owned(),
+        CallerSet::Group => "group".to_owned(),
+        CallerSet::Role(at) => format!("role {}", policy.model.roles[usize::try_from(*at).unwrap()].name),
+        CallerSet::Users(entries) => entries.iter().map(|entry| entry.id().to_string()).collect::<Vec<_>>().join("+"),
     };
     let group = holder.group.map(|at| format!(" in {}", policy.model.groups[usize::try_from(at).unwrap()].name));
     let way = match (&*holder.passages, holder.refused) {

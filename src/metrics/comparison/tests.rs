@@ -1,8 +1,8 @@
 //! Two policies, the same questions, and what is kept of their differences.
 
 use super::*;
-use crate::decision::stated::{Asked, answer};
-use crate::decision::{Silent, Stage};
+use crate::decision::query::{RequestQuery, answer};
+use crate::decision::{NoTrace, Phase};
 use crate::document::Sources;
 use crate::metrics::Metrics;
 use crate::vocabulary::{Subject, SubjectKind, Timestamp};
@@ -20,8 +20,8 @@ fn policy(letters: &str, shadow: &str) -> Arc<Option<Snapshot>> {
 fn decided(policy: &Arc<Option<Snapshot>>, method: &str, path: &str) -> Decision {
     let policy = policy.as_ref().as_ref().unwrap();
     let subject = Subject { kind: SubjectKind::User, ..Subject::default() };
-    let asked = Asked { subject: &subject, method, target: path, host: None, stage: Stage::Request };
-    answer(policy, asked, Timestamp(0), &mut Silent, |road, _| {
+    let asked = RequestQuery { subject: &subject, method, target: path, host: None, stage: Phase::Request };
+    answer(policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
         crate::decision::mode::apply(road.decision.clone(), policy)
     })
 }

@@ -1,7 +1,7 @@
 //! Grants that are used, cells that are refused and paths without a route, over reloads.
 
 use super::*;
-use crate::decision::{Step, Witness};
+use crate::decision::{Trace, TraceStep};
 use crate::document::Sources;
 
 /// A policy of two rows; `rest` goes behind it.
@@ -22,11 +22,11 @@ fn at(second: u64) -> SystemTime {
 }
 
 /// The row `row` gives the cell `cell`, by their names.
-fn uses(policy: &Arc<Option<Snapshot>>, row: &str, cell: &str) -> Uses {
+fn uses(policy: &Arc<Option<Snapshot>>, row: &str, cell: &str) -> UsageTrace {
     let policy = policy.as_ref().as_ref().unwrap();
     let row = policy.model.rows.iter().position(|known| &*known.name == row).unwrap();
-    let mut uses = Uses::default();
-    uses.see(Step::Granted { cell: cell_id(policy, cell), row: RowId(u32::try_from(row).unwrap()) });
+    let mut uses = UsageTrace::default();
+    uses.see(TraceStep::Granted { cell: cell_id(policy, cell), row: RowId(u32::try_from(row).unwrap()) });
     uses
 }
 

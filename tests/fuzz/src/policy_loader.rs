@@ -1,7 +1,7 @@
 //! Policy loader: whatever text comes, there is a policy or a finding that says where; a policy decides without panic.
 
-use portcullis::decision::stated::{self, Asked};
-use portcullis::decision::{Reason, Silent, Stage};
+use portcullis::decision::query::{self, RequestQuery};
+use portcullis::decision::{NoTrace, Phase, Reason};
 use portcullis::document::{Sources, report};
 use portcullis::policy;
 use portcullis::vocabulary::{Subject, Timestamp};
@@ -33,8 +33,9 @@ pub fn run(data: &[u8]) {
     for route in snapshot.routes.routes().iter().take(16) {
         let target = route.template.text().replace(['{', '}', '*'], "");
         for method in route.methods.iter().take(4) {
-            let asked = Asked { subject, method: &method.name, target: &target, host: None, stage: Stage::Request };
-            stated::answer(&snapshot, asked, Timestamp(1_700_000_000), &mut Silent, |road, _| {
+            let asked =
+                RequestQuery { subject, method: &method.name, target: &target, host: None, stage: Phase::Request };
+            query::answer(&snapshot, asked, Timestamp(1_700_000_000), &mut NoTrace, |road, _| {
                 let (decision, public) = (road.decision, road.decision.reason == Reason::Public);
                 assert_eq!(decision.is_permit(), public || decision.is_shadowed(), "nobody is permitted {target}");
             });

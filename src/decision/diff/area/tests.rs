@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn area(bounds: &[(&'static str, &[&'static str])]) -> Area<'static> {
-    Area(bounds.iter().map(|(name, values)| (*name, Values::bound(values.iter().copied()))).collect())
+fn area(bounds: &[(&'static str, &[&'static str])]) -> ScopeArea<'static> {
+    ScopeArea(bounds.iter().map(|(name, values)| (*name, ScopeValues::bound(values.iter().copied()))).collect())
 }
 
-fn left(of: &Area<'static>, others: &[Area<'static>]) -> Vec<String> {
+fn left(of: &ScopeArea<'static>, others: &[ScopeArea<'static>]) -> Vec<String> {
     of.outside(others.iter()).iter().map(ToString::to_string).collect()
 }
 
@@ -14,9 +14,9 @@ fn left(of: &Area<'static>, others: &[Area<'static>]) -> Vec<String> {
 fn what_is_covered_in_parts_is_covered() {
     let both = area(&[("pacs", &["p7", "p8"])]);
     assert!(left(&both, &[area(&[("pacs", &["p7"])]), area(&[("pacs", &["p8"])])]).is_empty());
-    assert!(left(&both, &[Area::default()]).is_empty());
+    assert!(left(&both, &[ScopeArea::default()]).is_empty());
     assert_eq!(left(&both, &[area(&[("pacs", &["p7"])])]), ["pacs p8"]);
-    assert_eq!(left(&Area::default(), &[area(&[("pacs", &["p7"])])]), ["pacs not p7"]);
+    assert_eq!(left(&ScopeArea::default(), &[area(&[("pacs", &["p7"])])]), ["pacs not p7"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Side: one of the two policies, by the names of its things, so that it can be held against the other.
+//! IndexedPolicy: one of the two policies, by the names of its things, so that it can be held against the other.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,11 +7,11 @@ use crate::policy::routes::{Method, Route};
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Cell, CellId, Cells};
 
-use super::area::{Area, Values};
+use super::area::{ScopeArea, ScopeValues};
 
-/// Lock: something without which a row that is held is of no use.
+/// Precondition: something without which a row that is held is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Lock<'p> {
+pub(super) enum Precondition<'p> {
     /// A gate must be open.
     Gate(&'p str),
     /// A condition of the assignment must hold.
@@ -20,45 +20,45 @@ pub(super) enum Lock<'p> {
     Named(&'p str),
 }
 
-/// Atom: one cell that somebody holds: where, behind which locks, and through which row.
+/// HeldCell: one cell that somebody holds: where, behind which locks, and through which row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Atom<'p> {
+pub(super) struct HeldCell<'p> {
     pub(super) cell: &'p Cell,
-    pub(super) locks: BTreeSet<Lock<'p>>,
-    pub(super) area: Area<'p>,
+    pub(super) locks: BTreeSet<Precondition<'p>>,
+    pub(super) area: ScopeArea<'p>,
     pub(super) row: &'p str,
 }
 
-/// Given: a role as somebody has it.
+/// AssignedRole: a role as somebody has it.
 #[derive(Debug, Clone)]
-pub(super) struct Given<'p> {
+pub(super) struct AssignedRole<'p> {
     pub(super) role: u32,
-    pub(super) area: Area<'p>,
-    pub(super) lock: BTreeSet<Lock<'p>>,
+    pub(super) area: ScopeArea<'p>,
+    pub(super) lock: BTreeSet<Precondition<'p>>,
 }
 
-/// Person: whose holdings are asked for.
+/// Holder: whose holdings are asked for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Person<'p> {
+pub(super) struct Holder<'p> {
     pub(super) group: Option<u32>,
-    pub(super) roles: Vec<Given<'p>>,
+    pub(super) roles: Vec<AssignedRole<'p>>,
     pub(super) claimed: Vec<RowId>,
     pub(super) own: Vec<RowId>,
     pub(super) without: Vec<RowId>,
 }
 
-/// Side: one policy, indexed.
-pub(super) struct Side<'p> {
+/// IndexedPolicy: one policy, indexed.
+pub(super) struct IndexedPolicy<'p> {
     pub(super) policy: &'p Snapshot,
     /// For each cell the methods that need it, or whose answers are masked by it.
     pub(super) uses: HashMap<&'p Cell, Vec<(&'p Route, &'p Method)>>,
-    locks: Vec<BTreeSet<Lock<'p>>>,
+    locks: Vec<BTreeSet<Precondition<'p>>>,
     pub(super) rows: HashMap<&'p str, RowId>,
     pub(super) roles: HashMap<&'p str, u32>,
     pub(super) groups: HashMap<&'p str, u32>,
 }
 
-impl<'p> Side<'p> {
+impl<'p> IndexedPolicy<'p> {
     /// The side of `policy`; `alias` gives gates that only changed their names the one of the other side.
     pub(super) fn new(policy: &'p Snapshot, alias: &HashMap<&'p str, &'p str>) -> Self {
         let model = &policy.model;
@@ -67,7 +67,7 @@ impl<'p> Side<'p> {
             let name = &*gate.name;
             for row in &gate.closes {
                 if let Some(set) = usize::try_from(row.0).ok().and_then(|at| locks.get_mut(at)) {
-                    set.insert(Lock::Gate(alias.get(name).copied().unwrap_or(name)));
+                    set.insert(Precondition::Gate(alias.get(name).copied().unwrap_or(name)));
                 }
             }
         }
@@ -105,11 +105,11 @@ impl<'p> Side<'p> {
         self.policy.model.scopes.iter().find(|scope| scope.caller).map(|scope| &*scope.name)
     }
 
-    pub(super) fn area(&self, bounds: &'p ScopeBounds) -> Area<'p> {
+    pub(super) fn area(&self, bounds: &'p ScopeBounds) -> ScopeArea<'p> {
         let bound = bounds
             .iter()
-            .map(|(at, values)| (self.scope_name(*at), Values::bound(values.iter().map(|value| &**value))));
-        Area(bound.collect())
+            .map(|(at, values)| (self.scope_name(*at), ScopeValues::bound(values.iter().map(|value| &**value))));
+        ScopeArea(bound.collect())
     }
 
     pub(super) fn row_name(&self, row: RowId) -> &'p str {
@@ -121,21 +121,21 @@ impl<'p> Side<'p> {
     }
 
     /// What decides about a row beside its name: its cells and its locks.
-    pub(super) fn row_says(&self, row: RowId) -> (BTreeSet<&'p Cell>, &BTreeSet<Lock<'p>>) {
-        static NONE: BTreeSet<Lock<'static>> = BTreeSet::new();
+    pub(super) fn row_says(&self, row: RowId) -> (BTreeSet<&'p Cell>, &BTreeSet<Precondition<'p>>) {
+        static NONE: BTreeSet<Precondition<'static>> = BTreeSet::new();
         let cells = self.policy.row(row).into_iter().flat_map(|row| &row.cells);
         let locks = usize::try_from(row.0).ok().and_then(|at| self.locks.get(at));
         (cells.filter_map(|cell| self.policy.cell(*cell)).collect(), locks.unwrap_or(&NONE))
     }
 
     /// Everything that somebody holds, cell by cell, by the formula of the language.
-    pub(super) fn atoms(&self, person: &Person<'p>) -> Vec<Atom<'p>> {
+    pub(super) fn atoms(&self, person: &Holder<'p>) -> Vec<HeldCell<'p>> {
         let model = &self.policy.model;
         let group = person.group.and_then(|at| model.groups.get(usize::try_from(at).ok()?));
         let taken: BTreeSet<RowId> =
             group.iter().flat_map(|group| &group.without).chain(&person.without).copied().collect();
         let mut found = Vec::new();
-        let (everywhere, unlocked) = (Area::default(), BTreeSet::new());
+        let (everywhere, unlocked) = (ScopeArea::default(), BTreeSet::new());
         for row in &person.own {
             self.add(*row, &everywhere, &unlocked, &mut found);
         }
@@ -155,21 +155,21 @@ impl<'p> Side<'p> {
         found
     }
 
-    fn add(&self, row: RowId, area: &Area<'p>, locks: &BTreeSet<Lock<'p>>, found: &mut Vec<Atom<'p>>) {
+    fn add(&self, row: RowId, area: &ScopeArea<'p>, locks: &BTreeSet<Precondition<'p>>, found: &mut Vec<HeldCell<'p>>) {
         let (cells, own) = self.row_says(row);
         for cell in cells {
             let locks = locks | own;
-            found.push(Atom { cell, locks, area: area.clone(), row: self.row_name(row) });
+            found.push(HeldCell { cell, locks, area: area.clone(), row: self.row_name(row) });
         }
     }
 
     /// A role as a token claims it; `None` where that does not count.
-    pub(super) fn claimed(&self, name: &str) -> Option<Given<'p>> {
+    pub(super) fn claimed(&self, name: &str) -> Option<AssignedRole<'p>> {
         let at = *self.roles.get(name)?;
         let role = self.policy.model.roles.get(usize::try_from(at).ok()?).filter(|role| !role.policy_only)?;
         let wanted = (0_u8..8).filter(|scope| role.assign_within >> scope & 1 == 1);
-        let lock = wanted.map(|scope| Lock::Named(self.scope_name(scope))).collect();
-        Some(Given { role: at, area: Area::default(), lock })
+        let lock = wanted.map(|scope| Precondition::Named(self.scope_name(scope))).collect();
+        Some(AssignedRole { role: at, area: ScopeArea::default(), lock })
     }
 
     pub(super) fn gate(&self, name: &str) -> Option<&'p Gate> {

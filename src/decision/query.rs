@@ -5,11 +5,11 @@ use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{CanonicalRequest, OverrideMode, RawRequest, RejectedRequest, read};
 use crate::vocabulary::{RequestFacts, Scope, Subject, Timestamp};
 
-use super::{ApprovalSet, Decision, Question, Ruling, Seat, Stage, Witness, decide_watched, scope_of};
+use super::{ApprovalSet, Decision, EvaluationContext, Phase, Precheck, Question, Trace, decide_traced, scope_of};
 
-/// Asked: one question, as it was written.
+/// RequestQuery: one question, as it was written.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct RequestQuery<'a> {
     /// Who asks.
     pub subject: &'a Subject,
     /// The method.
@@ -19,11 +19,11 @@ pub struct Asked<'a> {
     /// The `Host`, where the target is absolute.
     pub host: Option<&'a str>,
     /// How far the exchange has come.
-    pub stage: Stage<'a>,
+    pub stage: Phase<'a>,
 }
 
-/// Road: what became of a question on its way to the decision.
-pub struct Road<'a> {
+/// QueryTrace: what became of a question on its way to the decision.
+pub struct QueryTrace<'a> {
     /// The request in its one spelling, or why it has none.
     pub request: Result<&'a CanonicalRequest<'a>, RejectedRequest>,
     /// Its place, or why it has none.
@@ -38,21 +38,22 @@ pub struct Road<'a> {
     pub facts: RequestFacts<'a>,
 }
 
-impl Road<'_> {
+impl QueryTrace<'_> {
     /// Shows `then` the scope of the question and the judge of it, to be asked about single rows; `None` where the
     /// decision fell before.
     pub fn judged<T>(
         &self,
         policy: &Snapshot,
         subject: &Subject,
-        then: impl FnOnce(&Seat<'_>, Ruling<'_>) -> T,
+        then: impl FnOnce(&EvaluationContext<'_>, Precheck<'_>) -> T,
     ) -> Option<T> {
         let access = &self.placed.ok()?.access;
         let standing = policy.standings.of(subject);
         let scope = scope_of(access, &standing, policy)?;
         let holds = |condition: ConditionId| self.holds(condition, policy, subject, &scope);
         let (approvals, now, across) = (self.approvals, self.now, access.across);
-        let seat = Seat { policy, approvals, now, subject, standing, scope: &scope, across, holds: &holds };
+        let seat =
+            EvaluationContext { policy, approvals, now, subject, standing, scope: &scope, across, holds: &holds };
         Some(then(&seat, seat.ruling()))
     }
 
@@ -65,12 +66,12 @@ impl Road<'_> {
 }
 
 /// Decides a question and hands the whole road to `then`; nothing but [`decide_watched`] finds the verdict.
-pub fn answer<W: Witness, T>(
+pub fn answer<W: Trace, T>(
     policy: &Snapshot,
-    asked: Asked<'_>,
+    asked: RequestQuery<'_>,
     now: Timestamp,
     witness: &mut W,
-    then: impl FnOnce(&Road<'_>, &W) -> T,
+    then: impl FnOnce(&QueryTrace<'_>, &W) -> T,
 ) -> T {
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest {
@@ -92,6 +93,6 @@ pub fn answer<W: Witness, T>(
     let question = Question { access, subject: Ok(asked.subject), facts, stage: asked.stage };
     // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.
     let approvals = ApprovalSet::default();
-    let decision = decide_watched(question, policy, &approvals, now, witness);
-    then(&Road { request, placed, decision: &decision, approvals: &approvals, now, facts }, witness)
+    let decision = decide_traced(question, policy, &approvals, now, witness);
+    then(&QueryTrace { request, placed, decision: &decision, approvals: &approvals, now, facts }, witness)
 }

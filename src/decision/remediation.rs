@@ -1,4 +1,4 @@
-//! Remedy: the smallest changes that would permit what was refused; each is tried before it is named.
+//! Remediation: the smallest changes that would permit what was refused; each is tried before it is named.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -11,12 +11,12 @@ use crate::policy::outline::PolicyOutline;
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{CellId, Subject, Timestamp};
 
-use super::stated::{Asked, Road, answer};
-use super::{Judge, Reason, Ruling, Seat, Silent};
+use super::query::{QueryTrace, RequestQuery, answer};
+use super::{EvaluationContext, Evaluator, NoTrace, Precheck, Reason};
 
-/// Remedy: changes that permit together, and none of them alone.
+/// Remediation: changes that permit together, and none of them alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remedy {
+pub struct Remediation {
     /// The changes, in the order in which the refusals asked for them.
     pub changes: Vec<PolicyEdit>,
     /// How much they open: more cells, or for more people, is more.
@@ -36,15 +36,20 @@ const TO_SOME: u32 = 3;
 const EACH: u32 = 10;
 
 /// The remedies of a refused question, those that open least first; none for a permit.
-pub fn remedies(outline: &PolicyOutline, policy: &Snapshot, asked: Asked<'_>, now: Timestamp) -> Vec<Remedy> {
+pub fn remediations(
+    outline: &PolicyOutline,
+    policy: &Snapshot,
+    asked: RequestQuery<'_>,
+    now: Timestamp,
+) -> Vec<Remediation> {
     let entry = policy.standings.of(asked.subject).entry();
     let user = entry.map(|entry| entry.id()).or_else(|| asked.subject.id.clone()).map(|id| id.to_string());
-    let mut found: Vec<Remedy> = Vec::new();
+    let mut found: Vec<Remediation> = Vec::new();
     let mut seen: BTreeSet<BTreeSet<PolicyEdit>> = BTreeSet::new();
     let mut open = BinaryHeap::from([Reverse((0_u32, Vec::<PolicyEdit>::new()))]);
     let mut tries = 0;
     while let Some(Reverse((cost, changes))) = open.pop() {
-        let has_all = |remedy: &Remedy| remedy.changes.iter().all(|change| changes.contains(change));
+        let has_all = |remedy: &Remediation| remedy.changes.iter().all(|change| changes.contains(change));
         if found.iter().any(has_all) {
             continue;
         }
@@ -62,14 +67,14 @@ pub fn remedies(outline: &PolicyOutline, policy: &Snapshot, asked: Asked<'_>, no
         let policy = amended.as_ref().unwrap_or(policy);
         let mut subject = asked.subject.clone();
         changes.iter().for_each(|change| change.apply_to(&mut subject));
-        let asked = Asked { subject: &subject, ..asked };
-        let next = answer(policy, asked, now, &mut Silent, |road, _| {
-            let refused = Refused { policy, subject: &subject, user: user.as_deref(), road };
+        let asked = RequestQuery { subject: &subject, ..asked };
+        let next = answer(policy, asked, now, &mut NoTrace, |road, _| {
+            let refused = RefusalAnalysis { policy, subject: &subject, user: user.as_deref(), road };
             (!road.decision.is_permit()).then(|| refused.candidates())
         });
         match next {
             None if changes.is_empty() => return found,
-            None => found.push(Remedy { changes, opens: cost }),
+            None => found.push(Remediation { changes, opens: cost }),
             Some(candidates) if changes.len() < MOST_CHANGES => {
                 for (change, more) in candidates {
                     let mut longer = changes.clone();
@@ -86,18 +91,18 @@ pub fn remedies(outline: &PolicyOutline, policy: &Snapshot, asked: Asked<'_>, no
     found
 }
 
-/// Refused: one refusal, and what could be written otherwise about it.
-struct Refused<'a> {
+/// RefusalAnalysis: one refusal, and what could be written otherwise about it.
+struct RefusalAnalysis<'a> {
     policy: &'a Snapshot,
     subject: &'a Subject,
     user: Option<&'a str>,
-    road: &'a Road<'a>,
+    road: &'a QueryTrace<'a>,
 }
 
-type Candidates = Vec<(PolicyEdit, u32)>;
+type EditCandidates = Vec<(PolicyEdit, u32)>;
 
-impl Refused<'_> {
-    fn candidates(&self) -> Candidates {
+impl RefusalAnalysis<'_> {
+    fn candidates(&self) -> EditCandidates {
         match self.road.decision.reason {
             Reason::NotAMember => self.tenant().into_iter().collect(),
             Reason::NoGroup => self.groups(|_| true),
@@ -111,8 +116,8 @@ impl Refused<'_> {
             | Reason::WrongType => {
                 let Some(cell) = self.road.decision.cell else { return Vec::new() };
                 let rows = self.road.judged(self.policy, self.subject, |seat, ruling| match ruling {
-                    Ruling::Rows(judge) => self.cell(cell, seat, &judge),
-                    Ruling::Everything | Ruling::Nothing(_) => Vec::new(),
+                    Precheck::Rows(judge) => self.cell(cell, seat, &judge),
+                    Precheck::Everything | Precheck::Nothing(_) => Vec::new(),
                 });
                 rows.unwrap_or_default()
             }
@@ -145,7 +150,7 @@ impl Refused<'_> {
     }
 
     /// Every group that is `wanted` and that the caller is not in.
-    fn groups(&self, wanted: impl Fn(usize) -> bool) -> Candidates {
+    fn groups(&self, wanted: impl Fn(usize) -> bool) -> EditCandidates {
         let standing = self.policy.standings.of(self.subject);
         let own = standing.group().and_then(|group| usize::try_from(group).ok());
         let by_policy = standing.entry().is_some_and(|entry| entry.group.is_some());
@@ -163,7 +168,7 @@ impl Refused<'_> {
     }
 
     /// The role, given to the caller in the scope of the request.
-    fn role(&self, role: &Role, seat: Option<&Seat<'_>>) -> Option<(PolicyEdit, u32)> {
+    fn role(&self, role: &Role, seat: Option<&EvaluationContext<'_>>) -> Option<(PolicyEdit, u32)> {
         let model = &self.policy.model;
         let cost = cells_of(model, role.rows());
         let values = match seat {
@@ -190,7 +195,7 @@ impl Refused<'_> {
     }
 
     /// What would make some row open the cell.
-    fn cell(&self, cell: CellId, seat: &Seat<'_>, judge: &Judge<'_>) -> Candidates {
+    fn cell(&self, cell: CellId, seat: &EvaluationContext<'_>, judge: &Evaluator<'_>) -> EditCandidates {
         let mut found = Vec::new();
         let rows: Vec<RowId> = rows_of(self.policy.grants.rows_with(cell)).collect();
         for row in &rows {
@@ -223,7 +228,7 @@ impl Refused<'_> {
     }
 
     /// What would give the row, or leave it where it is given.
-    fn give(&self, row: RowId, given: bool, seat: &Seat<'_>, found: &mut Candidates) {
+    fn give(&self, row: RowId, given: bool, seat: &EvaluationContext<'_>, found: &mut EditCandidates) {
         let model = &self.policy.model;
         let Some(known) = self.policy.row(row) else { return };
         let (name, cells) = (&known.name, cells_of(model, [row].into_iter()));
@@ -259,7 +264,7 @@ impl Refused<'_> {
     }
 
     /// What would open a gate.
-    fn open(&self, at: usize, seat: &Seat<'_>, found: &mut Candidates) {
+    fn open(&self, at: usize, seat: &EvaluationContext<'_>, found: &mut EditCandidates) {
         let model = &self.policy.model;
         let Some(gate) = self.policy.gate(at) else { return };
         match &gate.by {
@@ -289,7 +294,7 @@ impl Refused<'_> {
         }
     }
 
-    fn key(&self, key: ApprovalKey, seat: &Seat<'_>) -> Option<(Box<str>, Box<str>)> {
+    fn key(&self, key: ApprovalKey, seat: &EvaluationContext<'_>) -> Option<(Box<str>, Box<str>)> {
         match key {
             ApprovalKey::Client => Some(("client".into(), self.subject.client.clone()?)),
             ApprovalKey::Caller => Some(("caller".into(), self.subject.id.as_ref()?.to_string().into())),

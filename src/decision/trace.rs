@@ -1,13 +1,13 @@
-//! Witness: how `explain` watches the one `decide`; it cannot disagree with what it watches.
+//! Trace: how `explain` watches the one `decide`; it cannot disagree with what it watches.
 
 use crate::policy::RowId;
 use crate::vocabulary::{CellId, Scope};
 
 use super::Reason;
 
-/// Step: something that happened on the way to a decision.
+/// TraceStep: something that happened on the way to a decision.
 #[derive(Debug)]
-pub enum Step<'a> {
+pub enum TraceStep<'a> {
     /// The scope of the request was found.
     Scope(&'a Scope<'a>),
     /// A needed cell is given by a row.
@@ -26,20 +26,20 @@ pub enum Step<'a> {
     },
 }
 
-/// Witness: is shown the steps of a decision.
-pub trait Witness {
+/// Trace: is shown the steps of a decision.
+pub trait Trace {
     /// Sees one step.
-    fn see(&mut self, step: Step<'_>);
+    fn see(&mut self, step: TraceStep<'_>);
 }
 
-/// Uses: a witness that keeps which row gave which cell, up to a bound, without an allocation.
+/// UsageTrace: a witness that keeps which row gave which cell, up to a bound, without an allocation.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Uses {
+pub struct UsageTrace {
     pairs: [Option<(CellId, RowId)>; Self::MOST],
     count: usize,
 }
 
-impl Uses {
+impl UsageTrace {
     /// So many are kept; a route that needs more cells is not heard of.
     const MOST: usize = 16;
 
@@ -49,9 +49,9 @@ impl Uses {
     }
 }
 
-impl Witness for Uses {
-    fn see(&mut self, step: Step<'_>) {
-        if let Step::Granted { cell, row } = step
+impl Trace for UsageTrace {
+    fn see(&mut self, step: TraceStep<'_>) {
+        if let TraceStep::Granted { cell, row } = step
             && let Some(slot) = self.pairs.get_mut(self.count)
         {
             *slot = Some((cell, row));
@@ -60,10 +60,10 @@ impl Witness for Uses {
     }
 }
 
-/// Silent: a witness that compiles to nothing.
+/// NoTrace: a witness that compiles to nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
+pub struct NoTrace;
 
-impl Witness for Silent {
-    fn see(&mut self, _: Step<'_>) {}
+impl Trace for NoTrace {
+    fn see(&mut self, _: TraceStep<'_>) {}
 }

@@ -1,19 +1,19 @@
-//! Finder: looks for a request that the two policies answer differently, so that a change is seen and not only read.
+//! ExampleFinder: looks for a request that the two policies answer differently, so that a change is seen and not only read.
 
 use std::cell::Cell as Counter;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decision::stated::{Asked, answer};
-use crate::decision::{Silent, Stage};
+use crate::decision::query::{RequestQuery, answer};
+use crate::decision::{NoTrace, Phase};
 use crate::policy::Template;
 use crate::policy::model::{ApprovalKey, GateOpener};
 use crate::policy::routes::{Method, Route, ScopeLocation};
 use crate::policy::template::TemplateSegment;
 use crate::vocabulary::{Assignment, Cells, MediaRange, Subject, SubjectKind, Timestamp};
 
-use super::area::{Area, Values};
+use super::area::{ScopeArea, ScopeValues};
 use super::holders::{in_groups, service, subject};
-use super::side::{Atom, Lock, Side, needed};
+use super::indexed::{HeldCell, IndexedPolicy, Precondition, needed};
 use super::{Direction, Example};
 
 /// The most decisions that one diff asks for: a diff that is larger is told without examples at its end.
@@ -29,9 +29,9 @@ const MOST_ROLES: usize = 100;
 /// The value of a scope that no policy names.
 pub(super) const FRESH: &str = "any-value-0";
 
-/// Target: a request, and as what it is answered.
+/// ProbeRequest: a request, and as what it is answered.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(super) struct ProbeRequest {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) content_type: Option<String>,
@@ -39,18 +39,18 @@ pub(super) struct Target {
     pub(super) tenant: Option<String>,
 }
 
-/// Hint: circumstances that a policy names, under which something may open.
+/// ProbeHint: circumstances that a policy names, under which something may open.
 #[derive(Debug, Clone, Default)]
-struct Hint<'p> {
+struct ProbeHint<'p> {
     scopes: BTreeMap<&'p str, &'p str>,
     client: Option<&'p str>,
 }
 
-/// Finder: both sides, and what they name that may open something.
-pub(super) struct Finder<'f, 'p> {
-    pub(super) old: &'f Side<'p>,
-    pub(super) new: &'f Side<'p>,
-    hints: Vec<Hint<'p>>,
+/// ExampleFinder: both sides, and what they name that may open something.
+pub(super) struct ExampleFinder<'f, 'p> {
+    pub(super) old: &'f IndexedPolicy<'p>,
+    pub(super) new: &'f IndexedPolicy<'p>,
+    hints: Vec<ProbeHint<'p>>,
     gates: Vec<Box<str>>,
     claims: serde_json::Map<String, serde_json::Value>,
     client: Option<Box<str>>,
@@ -58,21 +58,21 @@ pub(super) struct Finder<'f, 'p> {
     left: Counter<u32>,
 }
 
-/// Outcome: what of a decision counts: a permit and its obligations; reasons and the rows' names are words about it.
+/// DecisionSignature: what of a decision counts: a permit and its obligations; reasons and the rows' names are words about it.
 #[derive(Debug, PartialEq, Eq)]
-struct Outcome {
+struct DecisionSignature {
     permit: bool,
     masks: BTreeSet<Box<str>>,
     asks: BTreeSet<Box<str>>,
     reason: String,
 }
 
-impl<'f, 'p> Finder<'f, 'p> {
-    pub(super) fn new(old: &'f Side<'p>, new: &'f Side<'p>, now: Timestamp) -> Self {
+impl<'f, 'p> ExampleFinder<'f, 'p> {
+    pub(super) fn new(old: &'f IndexedPolicy<'p>, new: &'f IndexedPolicy<'p>, now: Timestamp) -> Self {
         let mut finder = Self {
             old,
             new,
-            hints: vec![Hint::default()],
+            hints: vec![ProbeHint::default()],
             gates: Vec::new(),
             claims: serde_json::Map::new(),
             client: None,
@@ -87,17 +87,17 @@ impl<'f, 'p> Finder<'f, 'p> {
         finder
     }
 
-    fn learn(&mut self, side: &Side<'p>) {
+    fn learn(&mut self, side: &IndexedPolicy<'p>) {
         let model = &side.policy.model;
         for bounds in model.profiles.iter().flat_map(|profile| &profile.within) {
             let scopes = bounds.iter().filter_map(|(at, values)| Some((side.scope_name(*at), &**values.first()?)));
-            self.hints.push(Hint { scopes: scopes.collect(), client: None });
+            self.hints.push(ProbeHint { scopes: scopes.collect(), client: None });
         }
         for gate in &model.gates {
             let GateOpener::Approval(approval) = &gate.by else { continue };
             self.gates.push(gate.name.clone());
             for granted in &approval.granted {
-                let mut hint = Hint::default();
+                let mut hint = ProbeHint::default();
                 for (key, value) in approval.keys.iter().zip(granted) {
                     match key {
                         ApprovalKey::Scope(at) => drop(hint.scopes.insert(side.scope_name(*at), value)),
@@ -125,7 +125,7 @@ impl<'f, 'p> Finder<'f, 'p> {
     }
 
     /// A request by one of `subjects` that shows the gain or the loss of `atom`.
-    pub(super) fn show(&self, subjects: &[Subject], atom: &Atom<'p>, direction: Direction) -> Option<Example> {
+    pub(super) fn show(&self, subjects: &[Subject], atom: &HeldCell<'p>, direction: Direction) -> Option<Example> {
         let side = if direction == Direction::Lost { self.old } else { self.new };
         let uses = side.uses.get(atom.cell)?;
         for &(route, method) in uses.iter().take(MOST_ROUTES) {
@@ -144,7 +144,12 @@ impl<'f, 'p> Finder<'f, 'p> {
     }
 
     /// The first of the questions that is answered differently in this direction.
-    pub(super) fn probe(&self, subjects: &[Subject], targets: &[Target], direction: Direction) -> Option<Example> {
+    pub(super) fn probe(
+        &self,
+        subjects: &[Subject],
+        targets: &[ProbeRequest],
+        direction: Direction,
+    ) -> Option<Example> {
         let pairs = subjects.iter().flat_map(|subject| targets.iter().map(move |target| (subject, target)));
         for (subject, target) in pairs {
             // A credential that names the tenant, and one that names none.
@@ -175,19 +180,20 @@ impl<'f, 'p> Finder<'f, 'p> {
     }
 
     /// Requests over the routes of one side, so many at most.
-    pub(super) fn sample(&self, side: &Side<'p>, most: usize) -> Vec<Target> {
+    pub(super) fn sample(&self, side: &IndexedPolicy<'p>, most: usize) -> Vec<ProbeRequest> {
         let routes = side.policy.routes.routes().iter();
         let methods = routes.flat_map(|route| route.methods.iter().map(move |method| (route, method)));
-        let targets =
-            methods.flat_map(|(route, method)| self.targets(side, route, method, &Area::default(), &BTreeMap::new()));
+        let targets = methods
+            .flat_map(|(route, method)| self.targets(side, route, method, &ScopeArea::default(), &BTreeMap::new()));
         targets.take(most).collect()
     }
 
     /// Callers of every sort that the policies tell apart, with all approvals.
     pub(super) fn callers(&self) -> Vec<(String, Subject)> {
         let sides = [self.new, self.old];
-        let names =
-            |of: fn(&Side<'p>) -> Vec<&'p str>| sides.iter().flat_map(|side| of(side)).collect::<BTreeSet<&str>>();
+        let names = |of: fn(&IndexedPolicy<'p>) -> Vec<&'p str>| {
+            sides.iter().flat_map(|side| of(side)).collect::<BTreeSet<&str>>()
+        };
         let groups = names(|side| side.groups.keys().copied().collect());
         let roles = names(|side| side.roles.keys().copied().collect());
         let rows = names(|side| side.rows.keys().copied().collect());
@@ -219,22 +225,22 @@ impl<'f, 'p> Finder<'f, 'p> {
     /// Requests that reach the method in an area; none where the route cannot carry its values.
     pub(super) fn targets(
         &self,
-        side: &Side<'p>,
+        side: &IndexedPolicy<'p>,
         route: &Route,
         method: &Method,
-        area: &Area<'_>,
+        area: &ScopeArea<'_>,
         hint: &BTreeMap<&str, &str>,
-    ) -> Vec<Target> {
+    ) -> Vec<ProbeRequest> {
         let mut values: BTreeMap<&str, Option<String>> = BTreeMap::new();
         for (at, scope) in (0_u8..).zip(&side.policy.model.scopes) {
             let carried = route.scopes.get(usize::from(at)).copied().flatten().is_some();
             let hinted = hint.get(&*scope.name).copied().unwrap_or(FRESH);
             let value = match area.0.get(&*scope.name) {
                 None => Some(hinted),
-                Some(Values::But(set)) if set.contains(&Some(hinted)) => Some(FRESH),
-                Some(Values::But(_)) => Some(hinted),
-                Some(Values::Of(set)) if set.contains(&Some(hinted)) => Some(hinted),
-                Some(Values::Of(set)) => set.iter().find_map(|value| *value),
+                Some(ScopeValues::But(set)) if set.contains(&Some(hinted)) => Some(FRESH),
+                Some(ScopeValues::But(_)) => Some(hinted),
+                Some(ScopeValues::Of(set)) if set.contains(&Some(hinted)) => Some(hinted),
+                Some(ScopeValues::Of(set)) => set.iter().find_map(|value| *value),
             };
             if value.is_none()
                 && carried
@@ -256,7 +262,7 @@ impl<'f, 'p> Finder<'f, 'p> {
         };
         let (paths, tenant) = (&paths, &tenant);
         let each = types.into_iter().flat_map(|content_type| {
-            paths.iter().map(move |path| Target {
+            paths.iter().map(move |path| ProbeRequest {
                 method: method.name.to_string(),
                 path: path.clone(),
                 content_type: content_type.clone(),
@@ -269,11 +275,11 @@ impl<'f, 'p> Finder<'f, 'p> {
     /// The subject in the circumstances under which the atom counts and nothing else stands in the way.
     fn asking(
         &self,
-        side: &Side<'p>,
+        side: &IndexedPolicy<'p>,
         subject: &Subject,
-        target: &Target,
-        hint: &Hint<'p>,
-        atom: &Atom<'p>,
+        target: &ProbeRequest,
+        hint: &ProbeHint<'p>,
+        atom: &HeldCell<'p>,
         method: &Method,
     ) -> Vec<Subject> {
         let mut base = subject.clone();
@@ -281,12 +287,12 @@ impl<'f, 'p> Finder<'f, 'p> {
             base.client = hint.client.map(Into::into);
         }
         for lock in &atom.locks {
-            let (Lock::Named(scope), Some(role)) = (lock, base.roles.first_mut()) else { continue };
+            let (Precondition::Named(scope), Some(role)) = (lock, base.roles.first_mut()) else { continue };
             role.scope.push(((*scope).into(), vec![target.tenant.as_deref().unwrap_or(FRESH).into()]));
         }
         let gates = atom.locks.iter().filter_map(|lock| match lock {
-            Lock::Gate(name) => Some(Box::from(*name)),
-            Lock::When(_) | Lock::Named(_) => None,
+            Precondition::Gate(name) => Some(Box::from(*name)),
+            Precondition::When(_) | Precondition::Named(_) => None,
         });
         let others = needed(&method.cells).filter_map(|cell| side.policy.cell(cell)).filter(|cell| *cell != atom.cell);
         let others: BTreeSet<_> = others.collect();
@@ -360,15 +366,15 @@ pub(super) fn example_of(range: &MediaRange) -> String {
     }
 }
 
-fn outcome(side: &Side<'_>, subject: &Subject, target: &Target, now: Timestamp) -> Outcome {
-    let stage = target.content_type.as_deref().map_or(Stage::Request, |answered| Stage::Answer(Some(answered)));
-    let asked = Asked { subject, method: &target.method, target: &target.path, host: None, stage };
+fn outcome(side: &IndexedPolicy<'_>, subject: &Subject, target: &ProbeRequest, now: Timestamp) -> DecisionSignature {
+    let stage = target.content_type.as_deref().map_or(Phase::Request, |answered| Phase::Answer(Some(answered)));
+    let asked = RequestQuery { subject, method: &target.method, target: &target.path, host: None, stage };
     let policy = side.policy;
-    answer(policy, asked, now, &mut Silent, |road, _| {
+    answer(policy, asked, now, &mut NoTrace, |road, _| {
         let permit = road.decision.verdict.as_ref().ok();
         let fields = permit.into_iter().flat_map(|permit| permit.masks());
         let gates = permit.into_iter().flat_map(|permit| permit.asks());
-        Outcome {
+        DecisionSignature {
             permit: permit.is_some(),
             masks: fields.filter_map(|at| policy.model.fields.get(at)).map(|set| set.name.clone()).collect(),
             asks: gates.filter_map(|at| policy.gate(at)).map(|gate| gate.name.clone()).collect(),
@@ -377,8 +383,8 @@ fn outcome(side: &Side<'_>, subject: &Subject, target: &Target, now: Timestamp) 
     })
 }
 
-fn is(direction: Direction, old: &Outcome, new: &Outcome) -> bool {
-    let more = |less: &Outcome, more: &Outcome| {
+fn is(direction: Direction, old: &DecisionSignature, new: &DecisionSignature) -> bool {
+    let more = |less: &DecisionSignature, more: &DecisionSignature| {
         more.permit && (!less.permit || (more.masks != less.masks && more.masks.is_subset(&less.masks)))
     };
     match direction {
@@ -388,7 +394,7 @@ fn is(direction: Direction, old: &Outcome, new: &Outcome) -> bool {
     }
 }
 
-fn told(outcome: &Outcome) -> String {
+fn told(outcome: &DecisionSignature) -> String {
     let word = if outcome.permit { "permit" } else { "refuse" };
     let list = |what: &str, names: &BTreeSet<Box<str>>| {
         if names.is_empty() {

@@ -1,21 +1,21 @@
 //! Remedies: each permits, and none is larger than it must be.
 
-use super::{Remedy, remedies};
-use crate::decision::stated::{Asked, answer};
-use crate::decision::{Silent, Stage};
+use super::{Remediation, remediations};
+use crate::decision::query::{RequestQuery, answer};
+use crate::decision::{NoTrace, Phase};
 use crate::document::{Sources, report};
 use crate::policy::{self, outline::PolicyOutline};
 use crate::vocabulary::{Subject, Timestamp};
 
-fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remedy> {
+fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediation> {
     let mut sources = Sources::default();
     sources.add("p.yaml", text);
     let loaded = policy::load(&sources, None);
     let policy = loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)));
     let subject: Subject = serde_json::from_str(subject).unwrap();
-    let asked = Asked { subject: &subject, method, target, host: None, stage: Stage::Request };
+    let asked = RequestQuery { subject: &subject, method, target, host: None, stage: Phase::Request };
     let outline = PolicyOutline::read(&sources);
-    let found = remedies(&outline, &policy, asked, Timestamp(0));
+    let found = remediations(&outline, &policy, asked, Timestamp(0));
     // What is named permits, and with one change less it does not.
     for remedy in &found {
         for left_out in (0..remedy.changes.len()).map(Some).chain([None]) {
@@ -25,8 +25,8 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remedy> {
             let Some(amended) = outline.amended(&changes, user.map(|id| id.to_string()).as_deref()) else { continue };
             let mut caller = subject.clone();
             changes.iter().for_each(|change| change.apply_to(&mut caller));
-            let asked = Asked { subject: &caller, ..asked };
-            let permits = answer(&amended, asked, Timestamp(0), &mut Silent, |road, _| road.decision.is_permit());
+            let asked = RequestQuery { subject: &caller, ..asked };
+            let permits = answer(&amended, asked, Timestamp(0), &mut NoTrace, |road, _| road.decision.is_permit());
             assert_eq!(permits, left_out.is_none(), "{changes:?}");
         }
     }
@@ -34,8 +34,8 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remedy> {
     found
 }
 
-fn told(remedies: &[Remedy]) -> Vec<String> {
-    let one = |remedy: &Remedy| remedy.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+fn told(remedies: &[Remediation]) -> Vec<String> {
+    let one = |remedy: &Remediation| remedy.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     remedies.iter().map(one).collect()
 }
 

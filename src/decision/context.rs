@@ -1,16 +1,16 @@
-//! Seat: a caller in a scope, before anybody says which cells are asked about.
+//! EvaluationContext: a caller in a scope, before anybody says which cells are asked about.
 
 use crate::policy::condition::ConditionId;
 use crate::policy::entitlements::Entitlements;
 use crate::policy::{ServiceApps, Snapshot};
 use crate::vocabulary::{Scope, Subject, Timestamp};
 
-use super::judge::Judge;
+use super::evaluator::Evaluator;
 use super::{ApprovalSet, Reason};
 
-/// Seat: everything that a judgement about cells looks at.
+/// EvaluationContext: everything that a judgement about cells looks at.
 #[derive(Clone, Copy)]
-pub struct Seat<'a> {
+pub struct EvaluationContext<'a> {
     /// The policy.
     pub policy: &'a Snapshot,
     /// The approvals that are stored beside it.
@@ -29,36 +29,36 @@ pub struct Seat<'a> {
     pub holds: &'a dyn Fn(ConditionId) -> bool,
 }
 
-/// Ruling: how far a caller comes before single cells are asked about.
+/// Precheck: how far a caller comes before single cells are asked about.
 #[expect(clippy::large_enum_variant, reason = "one is made for a request and is matched at once: a box would allocate")]
-pub enum Ruling<'a> {
+pub enum Precheck<'a> {
     /// Every cell is open: a service app with full grants.
     Everything,
     /// None is, for this reason.
     Nothing(Reason),
     /// It depends on the rows.
-    Rows(Judge<'a>),
+    Rows(Evaluator<'a>),
 }
 
-impl<'a> Seat<'a> {
+impl<'a> EvaluationContext<'a> {
     /// Steps 8 and 9 of a decision.
-    pub fn ruling(&self) -> Ruling<'a> {
+    pub fn ruling(&self) -> Precheck<'a> {
         let model = &self.policy.model;
         if self.standing.is_unlisted_service() {
             match model.service_apps {
-                Some(ServiceApps::All) => return Ruling::Everything,
-                Some(ServiceApps::EveryPermission) => return Ruling::Rows(Judge::new(*self, true)),
+                Some(ServiceApps::All) => return Precheck::Everything,
+                Some(ServiceApps::EveryPermission) => return Precheck::Rows(Evaluator::new(*self, true)),
                 None => {}
             }
         }
         if !model.groups.is_empty() && self.standing.group().is_none() {
-            return Ruling::Nothing(Reason::NoGroup);
+            return Precheck::Nothing(Reason::NoGroup);
         }
         // An assignment whose condition does not hold is not there.
         let standing = self.standing.where_holds(self.holds);
         if model.one_role && !standing.has_one_role() {
-            return Ruling::Nothing(Reason::NotOneRole);
+            return Precheck::Nothing(Reason::NotOneRole);
         }
-        Ruling::Rows(Judge::new(Seat { standing, ..*self }, false))
+        Precheck::Rows(Evaluator::new(EvaluationContext { standing, ..*self }, false))
     }
 }

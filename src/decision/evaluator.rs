@@ -1,4 +1,4 @@
-//! Judge: the last steps of a decision, about cells: which rows are usable, and why there is none.
+//! Evaluator: the last steps of a decision, about cells: which rows are usable, and why there is none.
 
 use std::cell::Cell;
 
@@ -7,22 +7,22 @@ use crate::policy::entitlements::{RowBits, fits};
 use crate::policy::model::{Gate, GateOpener};
 use crate::vocabulary::{CellId, MediaTypeCells, RouteId};
 
-use super::approval::Keys;
-use super::seat::Seat;
+use super::approval::ApprovalKeys;
+use super::context::EvaluationContext;
 use super::verdict::{Obligations, chosen, lacking};
-use super::{Decision, Reason, Stage, Step, Witness};
+use super::{Decision, Phase, Reason, Trace, TraceStep};
 
-/// Judge: says which rows a caller may use in a scope, and what these open.
-pub struct Judge<'a> {
-    seat: Seat<'a>,
+/// Evaluator: says which rows a caller may use in a scope, and what these open.
+pub struct Evaluator<'a> {
+    seat: EvaluationContext<'a>,
     every_row: bool,
     /// Gates that were asked, and those of them that are open: a bit each, a policy has at most 64.
     gates: Cell<(u64, u64)>,
 }
 
-/// RowState: how far one row comes.
+/// RowStatus: how far one row comes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RowState {
+pub struct RowStatus {
     /// Whether the formula gives it.
     pub held: bool,
     /// Whether it is given in this scope before anything is taken away.
@@ -35,15 +35,15 @@ pub struct RowState {
     pub closed: u64,
 }
 
-impl RowState {
+impl RowStatus {
     /// Whether it opens its cells.
     pub fn is_usable(&self) -> bool {
         self.held && self.closed == 0
     }
 }
 
-impl<'a> Judge<'a> {
-    pub(super) fn new(seat: Seat<'a>, every_row: bool) -> Self {
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(seat: EvaluationContext<'a>, every_row: bool) -> Self {
         Self { seat, every_row, gates: Cell::new((0, 0)) }
     }
 
@@ -56,11 +56,11 @@ impl<'a> Judge<'a> {
     }
 
     /// How far one row comes.
-    pub fn row(&self, row: RowId) -> RowState {
-        let Ok(word) = usize::try_from(row.0 / 64) else { return RowState::default() };
+    pub fn row(&self, row: RowId) -> RowStatus {
+        let Ok(word) = usize::try_from(row.0 / 64) else { return RowStatus::default() };
         let bit = 1 << (row.0 % 64);
         let found = self.held(word);
-        RowState {
+        RowStatus {
             held: found.held & bit != 0,
             given: found.given & bit != 0,
             conditional: found.conditional & bit != 0,
@@ -75,7 +75,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The decision about a route that needs every cell of a list.
-    pub(super) fn all<W: Witness>(&self, needed: &[CellId], route: RouteId, witness: &mut W) -> Decision {
+    pub(super) fn all<W: Trace>(&self, needed: &[CellId], route: RouteId, witness: &mut W) -> Decision {
         let granted_by = match self.granting(needed, witness) {
             Ok(row) => row,
             Err(refusal) => return refusal,
@@ -84,11 +84,11 @@ impl<'a> Judge<'a> {
     }
 
     /// The decision about a route whose answer's media type says what it needs.
-    pub(super) fn by_type<W: Witness>(
+    pub(super) fn by_type<W: Trace>(
         &self,
         candidates: &[MediaTypeCells],
         route: RouteId,
-        stage: Stage<'_>,
+        stage: Phase<'_>,
         witness: &mut W,
     ) -> Decision {
         let (mut usable, mut granted_by, mut first_refusal) = (0_u64, [None; 64], None);
@@ -107,8 +107,8 @@ impl<'a> Judge<'a> {
             return first_refusal.unwrap_or_else(|| Decision::refuse(Reason::NotGranted));
         }
         let counted = match stage {
-            Stage::Request => usable,
-            Stage::Answer(content_type) => {
+            Phase::Request => usable,
+            Phase::Answer(content_type) => {
                 let wanted = chosen(candidates, content_type);
                 if wanted == 0 || wanted & !usable != 0 {
                     let lacking = self.seat.policy.telling(lacking(candidates, wanted, usable));
@@ -124,16 +124,16 @@ impl<'a> Judge<'a> {
     }
 
     /// The row that grants the first of the needed cells, if all are granted.
-    fn granting<W: Witness>(&self, needed: &[CellId], witness: &mut W) -> Result<Option<RowId>, Decision> {
+    fn granting<W: Trace>(&self, needed: &[CellId], witness: &mut W) -> Result<Option<RowId>, Decision> {
         let (mut granted_by, mut refusal) = (None, None);
         for &cell in needed {
             match self.cell(cell) {
                 Ok(row) => {
-                    witness.see(Step::Granted { cell, row });
+                    witness.see(TraceStep::Granted { cell, row });
                     granted_by = granted_by.or(Some(row));
                 }
                 Err(reason) => {
-                    witness.see(Step::Lacking { cell, reason });
+                    witness.see(TraceStep::Lacking { cell, reason });
                     let lacking = Decision::refuse_at(reason, Some(cell));
                     // A cell that is only watched hides none behind it that is enforced.
                     if self.seat.policy.is_shadowed(None) || !self.seat.policy.is_shadowed(Some(cell)) {
@@ -171,7 +171,7 @@ impl<'a> Judge<'a> {
         }
         // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which answers
         // there are, but it cannot mask those of a scope in which the caller may not see the fields.
-        let here = Self::new(Seat { across: 0, ..self.seat }, self.every_row);
+        let here = Self::new(EvaluationContext { across: 0, ..self.seat }, self.every_row);
         for (at, set) in self.seat.policy.model.fields.iter().enumerate().take(64) {
             if masks >> at & 1 == 1 && set.read.is_some_and(|read| here.usable_row(read).is_some()) {
                 masks &= !(1 << at);
@@ -224,7 +224,7 @@ impl<'a> Judge<'a> {
     fn opens(&self, at: usize, gate: &Gate) -> bool {
         match &gate.by {
             GateOpener::Approval(approval) => {
-                let keys = Keys { subject: self.seat.subject, scope: self.seat.scope };
+                let keys = ApprovalKeys { subject: self.seat.subject, scope: self.seat.scope };
                 self.seat.approvals.opens(&gate.name, approval, &keys, self.seat.now)
             }
             GateOpener::Condition(condition) => (self.seat.holds)(*condition),
