@@ -22,22 +22,27 @@ pub mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use api::{Api, Caller, HostHeader, Match};
-pub use api_keys::KeySource;
+pub use api::{ApiMatch, ApiSettings, CallerPrecedence, HostHeader};
+pub use api_keys::ApiKeySource;
 pub use client_certs::CertificateSource;
 pub use headers::IdentityHeaders;
-pub use introspection::Introspection;
-pub use issuer::{Fetch, KeysFrom, TokenIssuer};
+pub use introspection::IntrospectionSettings;
+pub use issuer::{KeyFetch, KeysFrom, TokenIssuer};
 pub use limits::Limits;
-pub use listener::{Admin, AdminAddress, AskedFor, Certificate, Listener, Tls};
+pub use listener::{
+    AdminAddress, AdminSettings, CertificateFiles, ClientCertificateRequest, ListenerSettings, ListenerTls,
+};
 pub use network::Network;
-pub use secret::{Secret, SecretFile, Secrets, System};
-pub use sinks::{Audit, AuditTo, Level, Log, LogFormat, OnFailure, OnFull, Reload, Rotate, TokenCache};
-pub use upstream::{Upstream, UpstreamCredential, UpstreamTls};
+pub use secret::{ProcessSecrets, Secret, SecretFile, Secrets};
+pub use sinks::{
+    AuditDestination, AuditSettings, LogFormat, LogLevel, LogSettings, OnFailure, OnFull, ReloadSettings,
+    RotationSettings, TokenCacheSettings,
+};
+pub use upstream::{UpstreamCredential, UpstreamSettings, UpstreamTls};
 pub use url::{HttpUrl, UrlHost};
 
 use crate::document::{self, Finding, FindingCode, Findings, MapReader, Node, Severity, Sources, report};
-use value::Reading;
+use value::SettingsReader;
 
 /// Settings: everything that one gateway process does, as the operator wrote it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,9 +50,9 @@ pub struct Settings {
     /// How many threads serve requests.
     pub threads: usize,
     /// Where requests are received; never empty.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<ListenerSettings>,
     /// Where health, metrics and the live policies are shown.
-    pub admin: Admin,
+    pub admin: AdminSettings,
     /// The Unix socket at which a new process takes the listeners over; `None` where none may.
     pub upgrade_socket: Option<PathBuf>,
     /// The peers whose `X-Forwarded-*` are believed.
@@ -57,19 +62,19 @@ pub struct Settings {
     /// Whose tokens are believed, in the order of the file.
     pub issuers: Vec<TokenIssuer>,
     /// Whose API keys are believed, in the order of the file.
-    pub key_sources: Vec<KeySource>,
+    pub key_sources: Vec<ApiKeySource>,
     /// Whose client certificates are believed, in the order of the file.
     pub certificate_sources: Vec<CertificateSource>,
     /// What is guarded, in the order of the file; never empty.
-    pub apis: Vec<Api>,
+    pub apis: Vec<ApiSettings>,
     /// How verified tokens are remembered.
-    pub token_cache: TokenCache,
+    pub token_cache: TokenCacheSettings,
     /// Where audit records go.
-    pub audit: Audit,
+    pub audit: AuditSettings,
     /// Where and how the log is written.
-    pub log: Log,
+    pub log: LogSettings,
     /// How changed files are noticed.
-    pub reload: Reload,
+    pub reload: ReloadSettings,
     /// What is worth knowing about the file, one line each as `file:line:column: note[code]: message`.
     pub notes: Vec<String>,
 }
@@ -92,7 +97,7 @@ impl Settings {
             }
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        read(&mut sources, &name, &text, folder, &System).map_err(|findings| (findings, sources))
+        read(&mut sources, &name, &text, folder, &ProcessSecrets).map_err(|findings| (findings, sources))
     }
 }
 
@@ -119,14 +124,14 @@ pub fn judge(
     let file = sources.add(name, text);
     let mut findings = Findings::default();
     let root = document::parse(sources, file, &mut findings);
-    let settings = root.and_then(|root| gateway(&root, &mut Reading::new(folder, secrets, &mut findings)));
+    let settings = root.and_then(|root| gateway(&root, &mut SettingsReader::new(folder, secrets, &mut findings)));
     let notes = findings.sorted().into_iter().filter(|finding| finding.severity == Severity::Note);
     let notes = notes.map(|finding| report::line(finding, sources)).collect();
     let settings = settings.filter(|_| !findings.has_errors()).map(|settings| Settings { notes, ..settings });
     (settings, findings)
 }
 
-fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
+fn gateway(root: &Node, reading: &mut SettingsReader<'_>) -> Option<Settings> {
     let mut fields = MapReader::open(root, "the file", reading.findings)?;
     if let Some(node) = fields.required("version", reading.findings) {
         version(node, reading);
@@ -135,7 +140,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.map_or(cores, |node| reading.count(Some(node), "`threads`", 1, 1, 1024));
     let listeners = fields.required("listeners", reading.findings);
-    let mut known = Known::default();
+    let mut known = DeclaredNames::default();
     let certificate_sources = fields.optional("client-certificates");
     let certificate_sources = certificate_sources
         .map(|node| client_certs::certificate_sources(node, &mut known, reading))
@@ -153,7 +158,7 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
     client_certs::distinct(&known, reading);
     let audit = sinks::audit(fields.optional("audit"), reading);
-    known.keeps = matches!(audit.to, AuditTo::File(_));
+    known.keeps = matches!(audit.to, AuditDestination::File(_));
     let apis = fields.required("apis", reading.findings);
     let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
     let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
@@ -179,22 +184,22 @@ fn gateway(root: &Node, reading: &mut Reading<'_>) -> Option<Settings> {
     })
 }
 
-/// Known: the names that an API may refer to, also of what was itself found wrong.
+/// DeclaredNames: the names that an API may refer to, also of what was itself found wrong.
 #[derive(Default)]
-struct Known {
+struct DeclaredNames {
     listeners: Vec<Box<str>>,
     issuers: Vec<Box<str>>,
     /// Those among them that are asked about each token.
     asked: Vec<Box<str>>,
     key_names: Vec<Box<str>>,
-    key_sources: Vec<KeySource>,
+    key_sources: Vec<ApiKeySource>,
     certificates: Vec<Box<str>>,
     certificate_places: Vec<document::Span>,
     /// Whether audit records go to a file.
     keeps: bool,
 }
 
-fn version(node: &Node, reading: &mut Reading<'_>) {
+fn version(node: &Node, reading: &mut SettingsReader<'_>) {
     let number = document::reader::integer(node, "`version`", 0, u64::MAX, reading.findings);
     if number.is_some_and(|number| number != 1) {
         reading.bad(node, "this program reads settings of version 1").help("write `version: 1`");

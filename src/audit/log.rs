@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-use crate::settings::{Level, LogFormat};
+use crate::settings::{LogFormat, LogLevel};
 
 use queue::Queue;
 
@@ -25,7 +25,7 @@ static DROPPED: AtomicU64 = AtomicU64::new(0);
 ///
 /// A reader of standard error that is slow or stuck holds nobody up: its lines wait, and are dropped where too many do.
 /// Those that wait are written when the result is dropped.
-pub fn init(format: LogFormat, level: Level) -> Result<Flush, String> {
+pub fn init(format: LogFormat, level: LogLevel) -> Result<Flush, String> {
     let (queue, flush) =
         Queue::before(io::stderr(), &DROPPED).map_err(|error| format!("the log cannot be written: {error}"))?;
     init_to(format, level, queue).map(|()| flush)
@@ -36,7 +36,7 @@ pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-fn init_to<W>(format: LogFormat, level: Level, writer: W) -> Result<(), String>
+fn init_to<W>(format: LogFormat, level: LogLevel, writer: W) -> Result<(), String>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -54,13 +54,13 @@ where
 /// header of a response that does not parse, or a bad `Content-Length`; at `debug` even a malformed request as
 /// received, `Authorization` included. So no level of theirs is safe, and that of other dependencies ends at warnings.
 /// What becomes of a request stands in the audit record (`failure`) and in the metrics.
-fn targets(level: Level) -> Targets {
+fn targets(level: LogLevel) -> Targets {
     let own = match level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     };
     Targets::new()
         .with_default(own.min(LevelFilter::WARN))

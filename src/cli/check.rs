@@ -11,7 +11,7 @@ use crate::edge::tls::{Tls, TlsPlan};
 use crate::policy::routes::Route;
 use crate::policy::{self, LoadResult, Snapshot, locked};
 use crate::reload::{api_keys, cases, client_certs, file};
-use crate::settings::{self, AuditTo, Settings};
+use crate::settings::{self, AuditDestination, Settings};
 use crate::vocabulary::AuditMode;
 
 use super::exit::{Exit, Trouble, print};
@@ -160,8 +160,8 @@ fn check_config(path: &Path) -> Config {
     };
     let mut sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::System);
-    let keeps = settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditTo::File(_)));
+    let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::ProcessSecrets);
+    let keeps = settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditDestination::File(_)));
     let apis = settings.iter().flat_map(|settings| &settings.apis);
     let keys = settings.iter().flat_map(|settings| &settings.key_sources).map(|source| source.file.clone()).collect();
     let policies = apis.flat_map(|api| {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::audit::log;
 use crate::demo::{self, Demo};
-use crate::settings::{Level, LogFormat};
+use crate::settings::{LogFormat, LogLevel};
 
 use super::exit::{Exit, Trouble};
 
@@ -25,7 +25,7 @@ pub(super) fn run_demo(args: &DemoArgs, out: &mut dyn Write) -> Result<Exit, Tro
             .map_err(|error| Trouble::failure(format!("`{}` cannot be read: {error}", path.display())))?,
         None => demo::POLICY.to_owned(),
     };
-    let _flush = log::init(LogFormat::Text, Level::Warn).map_err(Trouble::failure)?;
+    let _flush = log::init(LogFormat::Text, LogLevel::Warn).map_err(Trouble::failure)?;
     let demo = Demo::start(&policy).map_err(Trouble::failure)?;
     super::exit::print(out, &demo.tour(), Exit::Done)?;
     let _ = out.flush();

@@ -95,7 +95,7 @@ impl std::fmt::Debug for Demo {
 
 fn read_settings(text: &str, folder: &Path) -> Result<Settings, String> {
     let mut sources = Sources::default();
-    settings::read(&mut sources, "config/demo.yaml", text, folder, &settings::System)
+    settings::read(&mut sources, "config/demo.yaml", text, folder, &settings::ProcessSecrets)
         .map_err(|findings| report::human(&findings, &sources))
 }
 

@@ -10,7 +10,7 @@ use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
 use crate::request::headers::HeaderRules;
 use crate::request::{CanonicalPath, OverrideMode, RejectedRequest, prefix};
-use crate::settings::{Caller, HostHeader, IdentityHeaders, Match, UpstreamCredential};
+use crate::settings::{ApiMatch, CallerPrecedence, HostHeader, IdentityHeaders, UpstreamCredential};
 use crate::vocabulary::AuditMode;
 
 use super::told::Told;
@@ -22,7 +22,7 @@ pub struct Api {
     /// Its name in the settings.
     pub name: Box<str>,
     /// Which requests are its own.
-    pub matches: Match,
+    pub matches: ApiMatch,
     /// The policy that decides; `None` until one could be loaded.
     pub policy: Arc<PolicyStore>,
     /// The policy that is compared with the one that decides.
@@ -38,7 +38,7 @@ pub struct Api {
     /// The sources whose client certificates it believes; where there is none they say nothing about callers.
     pub certificates: Vec<Box<str>>,
     /// What names the caller where a certificate comes with a token or key; `None` refuses both.
-    pub caller: Option<Caller>,
+    pub caller: Option<CallerPrecedence>,
     /// Tokens that were verified for it.
     pub tokens: VerifiedTokens,
     /// Where permitted requests go.

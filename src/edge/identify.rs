@@ -14,7 +14,7 @@ use crate::reload::introspection::{Answer, Introspector};
 use crate::reload::keys::Unproven;
 use crate::reload::verified::{Lookup, Slot, TokenDigest};
 use crate::request::query;
-use crate::settings::Caller;
+use crate::settings::CallerPrecedence;
 use crate::vocabulary::Timestamp;
 
 use super::api::Api;
@@ -112,11 +112,11 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
     let has_failed_too_often = || asked.address.is_some_and(|address| edge.failures.is_over(address, asked.now));
     let presented = credentials.presented().map_err(failed)?;
     match (named, presented, api.caller) {
-        (Some(named), PresentedCredential::Anonymous, _) | (Some(named), _, Some(Caller::Certificate)) => {
+        (Some(named), PresentedCredential::Anonymous, _) | (Some(named), _, Some(CallerPrecedence::Certificate)) => {
             return named.map(Some).map_err(Stop::Identity);
         }
         (Some(_), _, None) => return Err(Stop::Identity(IdentityError::CertificateBesideToken)),
-        (Some(_), _, Some(Caller::Token)) | (None, ..) => {}
+        (Some(_), _, Some(CallerPrecedence::Token)) | (None, ..) => {}
     }
     let thumbprint = shown.map(|shown| shown.thumbprint());
     let token = match presented {

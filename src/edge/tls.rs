@@ -46,8 +46,9 @@ pub struct TlsPlan {
 
 impl TlsPlan {
     /// What `tls` says of the server's own certificates; clients are asked for none.
-    pub fn of_server(tls: &settings::Tls) -> Self {
-        let plan = |one: &settings::Certificate| CertificatePlan { chain: one.chain.clone(), key: one.key.clone() };
+    pub fn of_server(tls: &settings::ListenerTls) -> Self {
+        let plan =
+            |one: &settings::CertificateFiles| CertificatePlan { chain: one.chain.clone(), key: one.key.clone() };
         Self { certificates: tls.certificates.iter().map(plan).collect(), h2: tls.http2, clients: None }
     }
 }

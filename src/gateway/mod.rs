@@ -272,7 +272,7 @@ impl Believed {
     }
 
     /// Those whose tokens `api` believes.
-    fn issuers(&self, api: &settings::Api) -> Result<Issuers, String> {
+    fn issuers(&self, api: &settings::ApiSettings) -> Result<Issuers, String> {
         let named = |issuer: &Issuer| api.issuers.contains(&issuer.name);
         let feeds = self.feeds.iter().filter(|feed| named(feed.issuer())).cloned().collect();
         let mut asked = self.asked.iter().filter(|asked| named(asked.issuer())).cloned();
@@ -286,7 +286,7 @@ impl Believed {
 }
 
 fn open_api(
-    api: &settings::Api,
+    api: &settings::ApiSettings,
     settings: &Settings,
     believed: &Believed,
     generation: &Arc<Generation>,

@@ -14,8 +14,8 @@ use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::introspection::{ClientAuth, IntrospectionPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{
-    Admin, AdminAddress, Audit, AuditTo, Fetch, KeysFrom, Limits, Listener, Network, OnFull, Rotate, TokenIssuer,
-    Upstream, UrlHost,
+    AdminAddress, AdminSettings, AuditDestination, AuditSettings, KeyFetch, KeysFrom, Limits, ListenerSettings,
+    Network, OnFull, RotationSettings, TokenIssuer, UpstreamSettings, UrlHost,
 };
 
 use super::client_certs::ClientCaFiles;
@@ -32,22 +32,22 @@ const STREAM_WINDOW: u32 = 256 << 10;
 /// Bytes that all streams of an HTTP/2 connection may send ahead together.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-pub(super) fn sink(audit: &Audit) -> SinkPlan {
+pub(super) fn sink(audit: &AuditSettings) -> SinkPlan {
     let target = match &audit.to {
-        AuditTo::File(path) => Target::File(path.clone()),
-        AuditTo::Stdout => Target::Stdout,
-        AuditTo::Nowhere => Target::Nowhere,
+        AuditDestination::File(path) => Target::File(path.clone()),
+        AuditDestination::Stdout => Target::Stdout,
+        AuditDestination::Nowhere => Target::Nowhere,
     };
     let when_full = match audit.on_full {
         OnFull::Drop => WhenFull::Drop,
         OnFull::Wait => WhenFull::Wait(AUDIT_WAIT),
     };
-    let Rotate { size, age, keep } = audit.rotate;
+    let RotationSettings { size, age, keep } = audit.rotate;
     let rotation = Rotation { size, age, keep };
     SinkPlan { queue: audit.queue, when_full, patience: audit.patience, rotation, ..SinkPlan::new(target) }
 }
 
-pub(super) fn admin(admin: &Admin) -> AdminPlan {
+pub(super) fn admin(admin: &AdminSettings) -> AdminPlan {
     let listen = match &admin.address {
         AdminAddress::Tcp(address) => Listen::Tcp(*address),
         AdminAddress::Unix(path) => Listen::Unix(path.clone()),
@@ -56,7 +56,12 @@ pub(super) fn admin(admin: &Admin) -> AdminPlan {
     AdminPlan { token, ..AdminPlan::new(listen) }
 }
 
-pub(super) fn listener(listener: &Listener, limits: &Limits, trusted: &[Network], cas: &ClientCaFiles) -> ListenerPlan {
+pub(super) fn listener(
+    listener: &ListenerSettings,
+    limits: &Limits,
+    trusted: &[Network],
+    cas: &ClientCaFiles,
+) -> ListenerPlan {
     let tls = listener.tls.as_ref().map(|tls| TlsPlan {
         clients: tls
             .client_certificates
@@ -97,7 +102,7 @@ fn hard_header_bytes(limits: &Limits) -> usize {
     limits.header_bytes.saturating_mul(2)
 }
 
-pub(super) fn upstream(upstream: &Upstream) -> UpstreamPlan {
+pub(super) fn upstream(upstream: &UpstreamSettings) -> UpstreamPlan {
     let host = match &upstream.url.host {
         UrlHost::Name(name) => name.to_string(),
         UrlHost::Address(address) => address.to_string(),
@@ -122,7 +127,7 @@ pub(super) fn upstream(upstream: &Upstream) -> UpstreamPlan {
 
 /// The plan for the keys of `issuer`; `None` where it has none and is asked about each token.
 pub(super) fn keys(issuer: &TokenIssuer, poll: Duration) -> Option<KeyPlan> {
-    let fetched = |source: KeySource, fetch: &Fetch| KeyPlan {
+    let fetched = |source: KeySource, fetch: &KeyFetch| KeyPlan {
         ttl: fetch.refresh,
         ca_file: fetch.ca.clone(),
         insecure_http: fetch.insecure_http,

@@ -12,7 +12,7 @@ use crate::settings;
 
 /// The store of the policy that decides, and what requests make of it.
 pub(super) fn open(
-    api: &settings::Api,
+    api: &settings::ApiSettings,
     generation: &Arc<Generation>,
     metrics: &Arc<Metrics>,
     comparison: Option<&Arc<Comparison>>,
@@ -56,7 +56,7 @@ pub(super) fn open(
 
 /// The store of the policy that is compared, where the settings name one.
 pub(super) fn open_candidate(
-    api: &settings::Api,
+    api: &settings::ApiSettings,
     metrics: &Arc<Metrics>,
     comparison: Option<&Arc<Comparison>>,
 ) -> Option<PolicyStore> {

@@ -11,7 +11,7 @@ use super::{Live, file};
 use crate::document::{Finding, Findings, Sources};
 use crate::identity::key_file::{self, KeyEntry};
 use crate::identity::{Credentials, IdentityError, KeyRing, PresentedCredential, PresentedKey, VerifiedCaller};
-use crate::settings::KeySource;
+use crate::settings::ApiKeySource;
 use crate::vocabulary::{Proof, Timestamp};
 
 /// The most bytes that a file of keys may have: some fifty thousand keys.
@@ -19,7 +19,7 @@ pub const MOST_BYTES: u64 = 16 << 20;
 
 /// KeyFile: one file of API keys; it is replaced whole, or stays.
 pub struct KeyFile {
-    source: KeySource,
+    source: ApiKeySource,
     ring: Live<KeyRing>,
     state: Live<KeyFileState>,
     /// What the last look saw; whoever holds it is the one who reads.
@@ -47,7 +47,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// What is wrong with it, a line for each finding.
-    pub fn open(source: &KeySource) -> Result<Arc<Self>, Vec<String>> {
+    pub fn open(source: &ApiKeySource) -> Result<Arc<Self>, Vec<String>> {
         let look = Look::from(file::read_file(&source.file, MOST_BYTES));
         let seen = Mutex::new(look.mark.clone());
         let found = entries(look).map_err(|(findings, sources)| kept(&findings, &sources).lines)?;

@@ -2,24 +2,24 @@
 
 use std::path::PathBuf;
 
-use super::Known;
-use super::api_keys::KeySource;
+use super::DeclaredNames;
+use super::api_keys::ApiKeySource;
 use super::headers::{self, IdentityHeaders, fold};
 use super::limits::{self, Limits};
-use super::upstream::{self, Upstream, UpstreamCredential};
+use super::upstream::{self, UpstreamCredential, UpstreamSettings};
 use super::url::split_authority;
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, Span, Value, list, reader::entries};
 use crate::request::OverrideMode;
 use crate::vocabulary::AuditMode;
 
-/// Api: one guarded API.
+/// ApiSettings: one guarded API.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Api {
+pub struct ApiSettings {
     /// Its name, also in metrics and audit records.
     pub name: Box<str>,
     /// Which requests belong to it.
-    pub matches: Match,
+    pub matches: ApiMatch,
     /// The policy's file or folder.
     pub policy: PathBuf,
     /// The file or folder of a policy that is compared with it and decides nothing.
@@ -33,9 +33,9 @@ pub struct Api {
     /// empty a certificate says nothing about the caller.
     pub client_certificates: Vec<Box<str>>,
     /// What names the caller of a request that has a client certificate and a token or key; `None` refuses it.
-    pub caller: Option<Caller>,
+    pub caller: Option<CallerPrecedence>,
     /// Where permitted requests go.
-    pub upstream: Upstream,
+    pub upstream: UpstreamSettings,
     /// What the upstream gets as `Host`.
     pub host: HostHeader,
     /// What the upstream gets to see of credentials.
@@ -52,9 +52,9 @@ pub struct Api {
     pub audit: AuditMode,
 }
 
-/// Match: which requests belong to an API.
+/// ApiMatch: which requests belong to an API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Match {
+pub struct ApiMatch {
     /// The names in `Host`, in small letters and without a port; every name where it is empty.
     pub hosts: Vec<Box<str>>,
     /// What the path begins with, whole segments, without a slash at the end; empty is every path.
@@ -74,23 +74,23 @@ pub enum HostHeader {
     Literal(Box<str>),
 }
 
-/// Caller: which of two credentials names the caller.
+/// CallerPrecedence: which of two credentials names the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
+pub enum CallerPrecedence {
     /// The client certificate; what stands beside it is not looked at and goes no further.
     Certificate,
     /// The token or API key; the certificate stands for the connection only.
     Token,
 }
 
-impl Api {
+impl ApiSettings {
     /// The names of all sources of identity that it believes: what the ids of its callers begin with.
     pub fn sources(&self) -> Vec<Box<str>> {
         self.issuers.iter().chain(&self.api_keys).chain(&self.client_certificates).cloned().collect()
     }
 }
 
-impl Match {
+impl ApiMatch {
     /// Whether a request belongs here: its listener's name, its host in small letters without a port, its path.
     /// Of several APIs the one with the longest `path` has it.
     pub fn claims(&self, listener: &str, host: Option<&str>, path: &str) -> bool {
@@ -118,13 +118,18 @@ impl Match {
 }
 
 /// The map under `apis`.
-pub(super) fn apis(node: &Node, known: &Known, limits: &Limits, reading: &mut Reading<'_>) -> Vec<Api> {
+pub(super) fn apis(
+    node: &Node,
+    known: &DeclaredNames,
+    limits: &Limits,
+    reading: &mut SettingsReader<'_>,
+) -> Vec<ApiSettings> {
     let Some(entries) = entries(node, "`apis`", reading.findings) else { return Vec::new() };
     if entries.is_empty() {
         let message = "`apis` is an empty map: nothing would be guarded";
         reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
-    let mut claimed: Vec<(&str, Match, &Node)> = Vec::new();
+    let mut claimed: Vec<(&str, ApiMatch, &Node)> = Vec::new();
     let mut apis = Vec::with_capacity(entries.len());
     for (key, value) in entries {
         let name = reading.label(key, "an API's name").unwrap_or_default();
@@ -141,7 +146,7 @@ pub(super) fn apis(node: &Node, known: &Known, limits: &Limits, reading: &mut Re
             claimed.push((name, matches.clone(), place));
             apis.extend(api(name, matches, fields, known, limits, reading));
         } else {
-            let stand_in = Match { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
+            let stand_in = ApiMatch { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
             api(name, stand_in, fields, known, limits, reading);
         }
     }
@@ -150,12 +155,12 @@ pub(super) fn apis(node: &Node, known: &Known, limits: &Limits, reading: &mut Re
 
 fn api(
     name: &str,
-    matches: Match,
+    matches: ApiMatch,
     mut fields: MapReader<'_>,
-    known: &Known,
+    known: &DeclaredNames,
     limits: &Limits,
-    reading: &mut Reading<'_>,
-) -> Option<Api> {
+    reading: &mut SettingsReader<'_>,
+) -> Option<ApiSettings> {
     let policy = fields.required("policy", reading.findings);
     let policy = policy.and_then(|node| reading.file(node, "`policy`"));
     // What only watches must not keep the gateway from its start: it is read, and found wanting, like a reload.
@@ -171,7 +176,7 @@ fn api(
         }
         None => known.certificates.clone(),
     };
-    let words = [("certificate", Some(Caller::Certificate)), ("token", Some(Caller::Token))];
+    let words = [("certificate", Some(CallerPrecedence::Certificate)), ("token", Some(CallerPrecedence::Token))];
     let caller = reading.word(fields.optional("caller"), "`caller`", &words, None);
     let upstream = fields.required("upstream", reading.findings);
     let upstream = upstream.and_then(|node| upstream::upstream(node, reading));
@@ -192,7 +197,7 @@ fn api(
         reading.bad(node, message).help("write a path there: `to: /var/log/portcullis/audit.jsonl`");
     }
     fields.finish(reading.findings);
-    Some(Api {
+    Some(ApiSettings {
         name: name.into(),
         matches,
         policy: policy?,
@@ -213,7 +218,12 @@ fn api(
 }
 
 /// The issuers that an API believes: one of them at most can be asked about a token that names none.
-fn read_issuers(node: Option<&Node>, api: Span, known: &Known, reading: &mut Reading<'_>) -> Vec<Box<str>> {
+fn read_issuers(
+    node: Option<&Node>,
+    api: Span,
+    known: &DeclaredNames,
+    reading: &mut SettingsReader<'_>,
+) -> Vec<Box<str>> {
     let chosen = match node {
         Some(node) => reading.known(node, "`issuers`", "issuer", &known.issuers),
         None => known.issuers.clone(),
@@ -231,16 +241,16 @@ fn read_issuers(node: Option<&Node>, api: Span, known: &Known, reading: &mut Rea
 fn read_api_keys(
     node: Option<&Node>,
     api: Span,
-    known: &Known,
+    known: &DeclaredNames,
     own: &IdentityHeaders,
-    reading: &mut Reading<'_>,
+    reading: &mut SettingsReader<'_>,
 ) -> Vec<Box<str>> {
     let chosen = match node {
         Some(node) => reading.known(node, "`api-keys`", "file of API keys", &known.key_names),
         None => known.key_names.clone(),
     };
     let place = node.map_or(api, |node| node.place);
-    let mut before: Vec<&KeySource> = Vec::new();
+    let mut before: Vec<&ApiKeySource> = Vec::new();
     for source in known.key_sources.iter().filter(|source| chosen.contains(&source.name)) {
         if let Some(other) = before.iter().find(|other| other.collides(source)) {
             let message = format!("a key could be from `{}` or from `{}`", other.name, source.name);
@@ -256,8 +266,8 @@ fn read_api_keys(
     chosen
 }
 
-fn read_match(node: Option<&Node>, known: &Known, reading: &mut Reading<'_>) -> Option<Match> {
-    let mut found = Match { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
+fn read_match(node: Option<&Node>, known: &DeclaredNames, reading: &mut SettingsReader<'_>) -> Option<ApiMatch> {
+    let mut found = ApiMatch { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
     let Some(node) = node else { return Some(found) };
     let mut fields = MapReader::open(node, "`match`", reading.findings)?;
     let hosts = fields.optional("hosts");
@@ -275,7 +285,7 @@ fn read_match(node: Option<&Node>, known: &Known, reading: &mut Reading<'_>) -> 
 }
 
 /// The hosts that an API goes by; `None` behind a finding.
-fn read_hosts(node: &Node, reading: &mut Reading<'_>) -> Option<Vec<Box<str>>> {
+fn read_hosts(node: &Node, reading: &mut SettingsReader<'_>) -> Option<Vec<Box<str>>> {
     let items = list(node, "`hosts`", reading.findings)?;
     let mut hosts: Vec<Box<str>> = Vec::with_capacity(items.len());
     let mut sound = true;
@@ -309,7 +319,7 @@ fn read_hosts(node: &Node, reading: &mut Reading<'_>) -> Option<Vec<Box<str>>> {
 }
 
 /// What the path of a request begins with: plain segments, so that it has one spelling only.
-fn read_path(node: &Node, reading: &mut Reading<'_>) -> Option<Box<str>> {
+fn read_path(node: &Node, reading: &mut SettingsReader<'_>) -> Option<Box<str>> {
     let written = reading.text(node, "`path`")?;
     if written == "/" {
         return Some("".into());
@@ -333,7 +343,7 @@ fn read_path(node: &Node, reading: &mut Reading<'_>) -> Option<Box<str>> {
     None
 }
 
-fn host_header(node: &Node, reading: &mut Reading<'_>) -> Option<HostHeader> {
+fn host_header(node: &Node, reading: &mut SettingsReader<'_>) -> Option<HostHeader> {
     const WORDS: [&str; 2] = ["as-received", "upstream"];
     let written = reading.text(node, "`host`")?;
     match written {

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::Known;
+use super::DeclaredNames;
 use super::claims;
 use super::headers::{is_taken, own_name};
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, reader::entries};
 use crate::identity::issuer::ClaimLimits;
 
-/// KeySource: a file of API keys, as a source of identity.
+/// ApiKeySource: a file of API keys, as a source of identity.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeySource {
+pub struct ApiKeySource {
     /// Its name; the first half of every id it vouches for.
     pub name: Box<str>,
     /// The file; it is read again when it changes.
@@ -24,7 +24,7 @@ pub struct KeySource {
     pub may_claim: ClaimLimits,
 }
 
-impl KeySource {
+impl ApiKeySource {
     /// Whether a request's key could be from this file or from the other one: both are presented in the same way.
     pub(super) fn collides(&self, other: &Self) -> bool {
         let header = self.header.as_ref().zip(other.header.as_ref());
@@ -33,7 +33,11 @@ impl KeySource {
 }
 
 /// The map under `api-keys`.
-pub(super) fn key_sources(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Vec<KeySource> {
+pub(super) fn key_sources(
+    node: &Node,
+    known: &mut DeclaredNames,
+    reading: &mut SettingsReader<'_>,
+) -> Vec<ApiKeySource> {
     for (key, value) in entries(node, "`api-keys`", reading.findings).unwrap_or_default() {
         let name = reading.label(key, "the name of a file of API keys");
         known.key_names.extend(name.map(Into::into));
@@ -47,7 +51,7 @@ pub(super) fn key_sources(node: &Node, known: &mut Known, reading: &mut Reading<
     known.key_sources.clone()
 }
 
-fn key_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<KeySource> {
+fn key_source(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Option<ApiKeySource> {
     let mut fields = MapReader::open(node, "a file of API keys", reading.findings)?;
     let file = fields.required("file", reading.findings);
     let file = file.and_then(|node| reading.guarded_file(node, "`file`"));
@@ -72,5 +76,5 @@ fn key_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<KeyS
         }
         None => None,
     };
-    Some(KeySource { name: name.into(), file: file?, header, basic, may_claim: may_claim.unwrap_or_default() })
+    Some(ApiKeySource { name: name.into(), file: file?, header, basic, may_claim: may_claim.unwrap_or_default() })
 }

@@ -1,11 +1,11 @@
 //! Claims: where in a token the parts of a subject stand, which tokens are service apps, and what they may claim.
 
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, Value, list};
 use crate::identity::issuer::{ClaimLimits, ClaimPath, ClaimPaths, ServiceRule};
 
 /// The map under `claims`.
-pub(super) fn claims(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimPaths> {
+pub(super) fn claims(node: &Node, reading: &mut SettingsReader<'_>) -> Option<ClaimPaths> {
     let mut claims = ClaimPaths::default();
     let mut fields = MapReader::open(node, "`claims`", reading.findings)?;
     if let Some(path) = fields.optional("id").and_then(|node| claim_path(node, "`id`", reading)) {
@@ -30,7 +30,7 @@ pub(super) fn claims(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimPath
 }
 
 /// The map under `service-apps`.
-pub(super) fn service_apps(node: &Node, reading: &mut Reading<'_>) -> Option<ServiceRule> {
+pub(super) fn service_apps(node: &Node, reading: &mut SettingsReader<'_>) -> Option<ServiceRule> {
     let mut fields = MapReader::open(node, "`service-apps`", reading.findings)?;
     let claim = fields.optional("claim");
     let values = fields.optional("values");
@@ -51,7 +51,7 @@ pub(super) fn service_apps(node: &Node, reading: &mut Reading<'_>) -> Option<Ser
 }
 
 /// The map under `may-claim`.
-pub(super) fn may_claim(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimLimits> {
+pub(super) fn may_claim(node: &Node, reading: &mut SettingsReader<'_>) -> Option<ClaimLimits> {
     let mut fields = MapReader::open(node, "`may-claim`", reading.findings)?;
     let roles = fields.optional("roles").map(|node| reading.names(node, "`roles`"));
     let tenants = fields.optional("tenants").map(|node| reading.names(node, "`tenants`"));
@@ -77,7 +77,7 @@ pub(super) fn may_claim(node: &Node, reading: &mut Reading<'_>) -> Option<ClaimL
 }
 
 /// A claim's path: a dotted text, or the list of its names where one of them has a dot inside.
-fn claim_path(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<ClaimPath> {
+fn claim_path(node: &Node, what: &str, reading: &mut SettingsReader<'_>) -> Option<ClaimPath> {
     if let Value::List(items) = &node.value {
         let names: Vec<Box<str>> =
             items.iter().filter_map(|item| reading.text(item, "a claim's name")).map(Into::into).collect();
@@ -100,6 +100,6 @@ fn claim_path(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<Clai
     Some(ClaimPath::dotted(written))
 }
 
-fn missing(node: &Node, message: &str, reading: &mut Reading<'_>) {
+fn missing(node: &Node, message: &str, reading: &mut SettingsReader<'_>) {
     reading.finding(Finding::error(FindingCode::MissingKey, Some(node.place), message));
 }

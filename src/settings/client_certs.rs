@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Known;
-use super::value::Reading;
+use super::DeclaredNames;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, list, reader::entries};
 use crate::identity::{CertificateRules, IdFrom};
 
@@ -21,7 +21,11 @@ pub struct CertificateSource {
 }
 
 /// The map under `client-certificates`.
-pub(super) fn certificate_sources(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Vec<CertificateSource> {
+pub(super) fn certificate_sources(
+    node: &Node,
+    known: &mut DeclaredNames,
+    reading: &mut SettingsReader<'_>,
+) -> Vec<CertificateSource> {
     let mut found = Vec::new();
     for (key, value) in entries(node, "`client-certificates`", reading.findings).unwrap_or_default() {
         let name = reading.label(key, "the name of a source of client certificates");
@@ -35,7 +39,7 @@ pub(super) fn certificate_sources(node: &Node, known: &mut Known, reading: &mut 
 }
 
 /// Judges the names of the sources against those of the others, which are read after them.
-pub(super) fn distinct(known: &Known, reading: &mut Reading<'_>) {
+pub(super) fn distinct(known: &DeclaredNames, reading: &mut SettingsReader<'_>) {
     for (name, place) in known.certificates.iter().zip(&known.certificate_places) {
         if known.issuers.contains(name) || known.key_names.contains(name) {
             let message = format!(
@@ -46,7 +50,7 @@ pub(super) fn distinct(known: &Known, reading: &mut Reading<'_>) {
     }
 }
 
-fn certificate_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<CertificateSource> {
+fn certificate_source(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Option<CertificateSource> {
     let mut fields = MapReader::open(node, "a source of client certificates", reading.findings)?;
     let ca = fields.required("ca", reading.findings).and_then(|node| reading.file(node, "`ca`"));
     let crl = fields.optional("crl");
@@ -73,7 +77,7 @@ fn certificate_source(name: &str, node: &Node, reading: &mut Reading<'_>) -> Opt
     Some(CertificateSource { rules, ca: ca?, crl, stale_crl })
 }
 
-fn files(node: &Node, reading: &mut Reading<'_>) -> Vec<PathBuf> {
+fn files(node: &Node, reading: &mut SettingsReader<'_>) -> Vec<PathBuf> {
     let items = list(node, "`crl`", reading.findings).unwrap_or_default();
     items.iter().filter_map(|item| reading.file(item, "`crl`")).collect()
 }

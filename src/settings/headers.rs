@@ -1,6 +1,6 @@
 //! Headers: the names that an API's settings may give to the upstream, and those that they may not.
 
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node};
 
 /// IdentityHeaders: the headers in which the upstream learns who asks; four different names.
@@ -103,7 +103,7 @@ pub fn fold(name: &str) -> String {
 }
 
 /// A header name of letters, digits and `-` that the gateway may set itself.
-pub(super) fn own_name(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<Box<str>> {
+pub(super) fn own_name(node: &Node, what: &str, reading: &mut SettingsReader<'_>) -> Option<Box<str>> {
     let name = reading.text(node, what)?;
     if name.len() > 64 || !is_plain(name) {
         reading.bad(node, format!("{what} is a header name of letters, digits and `-`, not `{name}`"));
@@ -113,7 +113,7 @@ pub(super) fn own_name(node: &Node, what: &str, reading: &mut Reading<'_>) -> Op
 }
 
 /// The map under `identity-headers`.
-pub(super) fn identity_headers(node: Option<&Node>, reading: &mut Reading<'_>) -> IdentityHeaders {
+pub(super) fn identity_headers(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> IdentityHeaders {
     let mut headers = IdentityHeaders::default();
     let fields = node.and_then(|node| MapReader::open(node, "`identity-headers`", reading.findings));
     let Some(mut fields) = fields else { return headers };
@@ -146,7 +146,11 @@ pub(super) fn identity_headers(node: Option<&Node>, reading: &mut Reading<'_>) -
 }
 
 /// The list under `pass-headers`: names that are dropped unless they stand here.
-pub(super) fn pass_headers(node: Option<&Node>, own: &IdentityHeaders, reading: &mut Reading<'_>) -> Vec<Box<str>> {
+pub(super) fn pass_headers(
+    node: Option<&Node>,
+    own: &IdentityHeaders,
+    reading: &mut SettingsReader<'_>,
+) -> Vec<Box<str>> {
     let Some(node) = node else { return Vec::new() };
     let items = crate::document::list(node, "`pass-headers`", reading.findings).unwrap_or_default();
     let mut names: Vec<Box<str>> = Vec::with_capacity(items.len());

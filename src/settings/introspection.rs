@@ -1,4 +1,4 @@
-//! Introspection: an issuer that is asked about each token, as whom, and how often at most.
+//! IntrospectionSettings: an issuer that is asked about each token, as whom, and how often at most.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::issuer;
 use super::secret::Secret;
 use super::url::HttpUrl;
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{MapReader, Node};
 
-/// Introspection: an endpoint of RFC 7662 and what is believed of it.
+/// IntrospectionSettings: an endpoint of RFC 7662 and what is believed of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Introspection {
+pub struct IntrospectionSettings {
     /// The endpoint.
     pub url: HttpUrl,
     /// The client as which it is asked.
@@ -41,7 +41,7 @@ pub struct Introspection {
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The map under `introspection`.
-pub(super) fn introspection(node: &Node, reading: &mut Reading<'_>) -> Option<Introspection> {
+pub(super) fn introspection(node: &Node, reading: &mut SettingsReader<'_>) -> Option<IntrospectionSettings> {
     let mut fields = MapReader::open(node, "`introspection`", reading.findings)?;
     let at = fields.required("url", reading.findings);
     let url = at.and_then(|node| issuer::url(node, "`url`", reading));
@@ -69,7 +69,7 @@ pub(super) fn introspection(node: &Node, reading: &mut Reading<'_>) -> Option<In
         let message = format!("tokens and the client's secret could be read on their way to `{url}`");
         reading.bad(node, message).help("use https, or say `insecure-http: true` under `introspection`");
     }
-    Some(Introspection {
+    Some(IntrospectionSettings {
         url: url?,
         client_id: id?.into(),
         client_secret: secret?,

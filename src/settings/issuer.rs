@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Known;
+use super::DeclaredNames;
 use super::claims;
-use super::introspection::{Introspection, introspection};
+use super::introspection::{IntrospectionSettings, introspection};
 use super::secret::Secret;
 use super::url::HttpUrl;
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, reader::entries};
 use crate::identity::Issuer;
 use crate::identity::jwt::LONGEST;
@@ -28,18 +28,18 @@ pub enum KeysFrom {
     /// A file with PEM public keys or a JWKS; it is read again when it changes.
     File(PathBuf),
     /// A JWKS at this URL (RFC 7517, section 5).
-    Jwks(Fetch),
+    Jwks(KeyFetch),
     /// The JWKS that the issuer's own description names; this URL is the description's.
-    Discovery(Fetch),
+    Discovery(KeyFetch),
     /// One symmetric key for HS256; at least 32 bytes (RFC 7518, section 3.2).
     Secret(Secret),
     /// There are none: the issuer is asked about each token.
-    Introspection(Box<Introspection>),
+    Introspection(Box<IntrospectionSettings>),
 }
 
-/// Fetch: what is fetched in the background, how often, and whom it is believed from.
+/// KeyFetch: what is fetched in the background, how often, and whom it is believed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetch {
+pub struct KeyFetch {
     /// What to ask for.
     pub url: HttpUrl,
     /// The authority that the server's certificate must come from (PEM); `None` is the public ones.
@@ -53,7 +53,7 @@ pub struct Fetch {
 const SHORTEST_HS256: usize = 32;
 
 /// The map under `issuers`.
-pub(super) fn issuers(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Vec<TokenIssuer> {
+pub(super) fn issuers(node: &Node, known: &mut DeclaredNames, reading: &mut SettingsReader<'_>) -> Vec<TokenIssuer> {
     let mut found: Vec<(TokenIssuer, &Node)> = Vec::new();
     for (key, value) in entries(node, "`issuers`", reading.findings).unwrap_or_default() {
         let name = reading.label(key, "an issuer's name");
@@ -78,7 +78,7 @@ pub(super) fn issuers(node: &Node, known: &mut Known, reading: &mut Reading<'_>)
     found.into_iter().map(|(issuer, _)| issuer).collect()
 }
 
-fn token_issuer(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<TokenIssuer> {
+fn token_issuer(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Option<TokenIssuer> {
     let mut fields = MapReader::open(node, "an issuer", reading.findings)?;
     let iss_node = fields.required("issuer", reading.findings);
     let iss = iss_node.and_then(|node| reading.text(node, "`issuer`"));
@@ -110,7 +110,12 @@ fn token_issuer(name: &str, node: &Node, reading: &mut Reading<'_>) -> Option<To
     Some(TokenIssuer { issuer, keys: keys? })
 }
 
-fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &mut Reading<'_>) -> Option<KeysFrom> {
+fn keys_from(
+    node: &Node,
+    iss_node: Option<&Node>,
+    iss: Option<&str>,
+    reading: &mut SettingsReader<'_>,
+) -> Option<KeysFrom> {
     let mut fields = MapReader::open(node, "`keys`", reading.findings)?;
     let file = fields.optional("file");
     let jwks = fields.optional("jwks");
@@ -120,7 +125,7 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
     let for_urls = [fields.optional("ca"), fields.optional("refresh"), fields.optional("insecure-http")];
     fields.finish(reading.findings);
     let [ca, refresh, insecure_http] = for_urls;
-    let fetch = |url: HttpUrl, reading: &mut Reading<'_>| Fetch {
+    let fetch = |url: HttpUrl, reading: &mut SettingsReader<'_>| KeyFetch {
         url,
         ca: ca.and_then(|node| reading.file(node, "`ca`")),
         refresh: reading.duration(refresh, "`refresh`", MINUTE * 10, MINUTE / 60, MINUTE * 60 * 24),
@@ -180,7 +185,7 @@ fn keys_from(node: &Node, iss_node: Option<&Node>, iss: Option<&str>, reading: &
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The URL that stands here, with a finding where it is none.
-pub(super) fn url(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<HttpUrl> {
+pub(super) fn url(node: &Node, what: &str, reading: &mut SettingsReader<'_>) -> Option<HttpUrl> {
     let written = reading.text(node, what)?;
     match HttpUrl::parse(written) {
         Ok(url) => Some(url),
@@ -191,7 +196,7 @@ pub(super) fn url(node: &Node, what: &str, reading: &mut Reading<'_>) -> Option<
     }
 }
 
-fn cleartext(node: &Node, fetch: &Fetch, reading: &mut Reading<'_>) {
+fn cleartext(node: &Node, fetch: &KeyFetch, reading: &mut SettingsReader<'_>) {
     if !fetch.url.tls && !fetch.url.is_loopback() && !fetch.insecure_http {
         let message = format!("keys from `{}` could be replaced on their way", fetch.url);
         reading.bad(node, message).help("use https, or say `insecure-http: true` under `keys`");

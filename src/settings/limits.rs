@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node};
 
 /// Limits: how much of everything a client gets; each is finite unless its type says otherwise.
@@ -72,7 +72,7 @@ impl Default for Limits {
 }
 
 /// A body limit: bytes, or `unlimited`; `otherwise` where nothing stands.
-pub(super) fn body(node: Option<&Node>, otherwise: Option<u64>, reading: &mut Reading<'_>) -> Option<u64> {
+pub(super) fn body(node: Option<&Node>, otherwise: Option<u64>, reading: &mut SettingsReader<'_>) -> Option<u64> {
     match node {
         None => otherwise,
         some => reading.limit(some, "`body`", 0, 0, 1 << 50),
@@ -80,7 +80,7 @@ pub(super) fn body(node: Option<&Node>, otherwise: Option<u64>, reading: &mut Re
 }
 
 /// The map under `limits`.
-pub(super) fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Limits {
+pub(super) fn limits(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> Limits {
     let default = Limits::default();
     let Some(node) = node else { return default };
     let Some(mut fields) = MapReader::open(node, "`limits`", reading.findings) else { return default };

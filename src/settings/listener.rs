@@ -3,56 +3,56 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::Known;
+use super::DeclaredNames;
 use super::secret::Secret;
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, list};
 
-/// Listener: one address on which requests are received.
+/// ListenerSettings: one address on which requests are received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
+pub struct ListenerSettings {
     /// Its name, by which an API may choose it; the address where none is given.
     pub name: Box<str>,
     /// Where it listens; port 0 lets the system choose.
     pub address: SocketAddr,
     /// What it shows to clients; `None` is cleartext.
-    pub tls: Option<Tls>,
+    pub tls: Option<ListenerTls>,
     /// Whether cleartext connections may begin with HTTP/2.
     pub h2c: bool,
 }
 
-/// Tls: what a listener shows to its clients.
+/// ListenerTls: what a listener shows to its clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
+pub struct ListenerTls {
     /// Chosen by the name that the client asks for, the first where none fits; never empty.
-    pub certificates: Vec<Certificate>,
+    pub certificates: Vec<CertificateFiles>,
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
     /// Which certificates clients are asked for; `None` asks for none.
-    pub client_certificates: Option<AskedFor>,
+    pub client_certificates: Option<ClientCertificateRequest>,
 }
 
-/// AskedFor: the client certificates that a listener asks for.
+/// ClientCertificateRequest: the client certificates that a listener asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedFor {
+pub struct ClientCertificateRequest {
     /// The names of their sources; never empty.
     pub from: Vec<Box<str>>,
     /// Whether a client without one is turned away.
     pub required: bool,
 }
 
-/// Certificate: a chain and its key, both PEM files.
+/// CertificateFiles: a chain and its key, both PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
+pub struct CertificateFiles {
     /// The certificate and those above it, the server's own first.
     pub chain: PathBuf,
     /// The private key.
     pub key: PathBuf,
 }
 
-/// Admin: where health, metrics and the live policies are shown.
+/// AdminSettings: where health, metrics and the live policies are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admin {
+pub struct AdminSettings {
     /// Where it listens.
     pub address: AdminAddress,
     /// The bearer token that every request to it needs; always there unless only this machine can reach it.
@@ -75,16 +75,20 @@ const SHORTEST_TOKEN: usize = 16;
 const LONGEST_SOCKET: usize = 107;
 
 /// The list under `listeners`.
-pub(super) fn listeners(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Vec<Listener> {
+pub(super) fn listeners(
+    node: &Node,
+    known: &mut DeclaredNames,
+    reading: &mut SettingsReader<'_>,
+) -> Vec<ListenerSettings> {
     let Some(items) = list(node, "`listeners`", reading.findings) else { return Vec::new() };
     if items.is_empty() {
         let message = "`listeners` is an empty list: nothing could be received";
         reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
-    let mut found: Vec<(Listener, &Node)> = Vec::with_capacity(items.len());
+    let mut found: Vec<(ListenerSettings, &Node)> = Vec::with_capacity(items.len());
     for item in items {
         let Some(listener) = listener(item, known, reading) else { continue };
-        let same_port = |other: &Listener| other.address == listener.address && listener.address.port() != 0;
+        let same_port = |other: &ListenerSettings| other.address == listener.address && listener.address.port() != 0;
         if let Some((other, first)) = found.iter().find(|(other, _)| other.name == listener.name || same_port(other)) {
             let message = if same_port(other) {
                 format!("two listeners on `{}`", listener.address)
@@ -100,9 +104,13 @@ pub(super) fn listeners(node: &Node, known: &mut Known, reading: &mut Reading<'_
 }
 
 /// The map under `admin`.
-pub(super) fn admin(node: Option<&Node>, listeners: &[Listener], reading: &mut Reading<'_>) -> Admin {
+pub(super) fn admin(
+    node: Option<&Node>,
+    listeners: &[ListenerSettings],
+    reading: &mut SettingsReader<'_>,
+) -> AdminSettings {
     let default = SocketAddr::from(([127, 0, 0, 1], 9901));
-    let mut admin = Admin { address: AdminAddress::Tcp(default), token: None };
+    let mut admin = AdminSettings { address: AdminAddress::Tcp(default), token: None };
     let fields = node.and_then(|node| MapReader::open(node, "`admin`", reading.findings));
     let Some(mut fields) = fields else { return admin };
     let address = fields.optional("address");
@@ -132,7 +140,7 @@ pub(super) fn admin(node: Option<&Node>, listeners: &[Listener], reading: &mut R
 }
 
 /// The path under `upgrade-socket`.
-pub(super) fn upgrade_socket(node: &Node, admin: &Admin, reading: &mut Reading<'_>) -> Option<PathBuf> {
+pub(super) fn upgrade_socket(node: &Node, admin: &AdminSettings, reading: &mut SettingsReader<'_>) -> Option<PathBuf> {
     let path = reading.path(node, "`upgrade-socket`")?;
     if path.as_os_str().len() > LONGEST_SOCKET {
         reading.bad(node, format!("a Unix socket's path has at most {LONGEST_SOCKET} bytes"));
@@ -144,7 +152,7 @@ pub(super) fn upgrade_socket(node: &Node, admin: &Admin, reading: &mut Reading<'
     Some(path)
 }
 
-fn listener(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Option<Listener> {
+fn listener(node: &Node, known: &mut DeclaredNames, reading: &mut SettingsReader<'_>) -> Option<ListenerSettings> {
     let mut fields = MapReader::open(node, "a listener", reading.findings)?;
     let name = fields.optional("name");
     let address = fields.required("address", reading.findings);
@@ -163,10 +171,10 @@ fn listener(node: &Node, known: &mut Known, reading: &mut Reading<'_>) -> Option
     if !known.listeners.contains(&name) {
         known.listeners.push(name.clone());
     }
-    Some(Listener { name, address, tls, h2c: h2c_on })
+    Some(ListenerSettings { name, address, tls, h2c: h2c_on })
 }
 
-fn read_tls(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<Tls> {
+fn read_tls(node: &Node, known: &DeclaredNames, reading: &mut SettingsReader<'_>) -> Option<ListenerTls> {
     let mut fields = MapReader::open(node, "`tls`", reading.findings)?;
     let certificates = fields.required("certificates", reading.findings);
     let http2 = fields.optional("http2");
@@ -181,30 +189,30 @@ fn read_tls(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<Tls
         reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
     }
     let certificates = items.iter().filter_map(|item| certificate(item, reading)).collect();
-    Some(Tls { certificates, http2, client_certificates })
+    Some(ListenerTls { certificates, http2, client_certificates })
 }
 
-fn asked_for(node: &Node, known: &Known, reading: &mut Reading<'_>) -> Option<AskedFor> {
+fn asked_for(node: &Node, known: &DeclaredNames, reading: &mut SettingsReader<'_>) -> Option<ClientCertificateRequest> {
     let mut fields = MapReader::open(node, "`client-certificates`", reading.findings)?;
     let from = fields.required("from", reading.findings);
     let required = fields.optional("required");
     fields.finish(reading.findings);
     let required = reading.flag(required, "`required`", false);
     let from = reading.known(from?, "`from`", "source of client certificates", &known.certificates);
-    Some(AskedFor { from, required })
+    Some(ClientCertificateRequest { from, required })
 }
 
-fn certificate(node: &Node, reading: &mut Reading<'_>) -> Option<Certificate> {
+fn certificate(node: &Node, reading: &mut SettingsReader<'_>) -> Option<CertificateFiles> {
     let mut fields = MapReader::open(node, "a certificate", reading.findings)?;
     let chain = fields.required("chain", reading.findings);
     let key = fields.required("key", reading.findings);
     fields.finish(reading.findings);
     let chain = chain.and_then(|node| reading.file(node, "`chain`"));
     let key = key.and_then(|node| reading.file(node, "`key`"));
-    Some(Certificate { chain: chain?, key: key? })
+    Some(CertificateFiles { chain: chain?, key: key? })
 }
 
-fn admin_address(node: &Node, reading: &mut Reading<'_>) -> Option<AdminAddress> {
+fn admin_address(node: &Node, reading: &mut SettingsReader<'_>) -> Option<AdminAddress> {
     let written = reading.text(node, "`address`")?;
     let Some(path) = written.strip_prefix("unix:") else {
         return socket_address(node, reading).map(AdminAddress::Tcp);
@@ -217,7 +225,7 @@ fn admin_address(node: &Node, reading: &mut Reading<'_>) -> Option<AdminAddress>
     Some(AdminAddress::Unix(path.into()))
 }
 
-fn socket_address(node: &Node, reading: &mut Reading<'_>) -> Option<SocketAddr> {
+fn socket_address(node: &Node, reading: &mut SettingsReader<'_>) -> Option<SocketAddr> {
     let written = reading.text(node, "`address`")?;
     let found = written.parse().ok();
     if found.is_none() {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::Node;
 
 /// Network: an address and how many of its first bits count.
@@ -59,7 +59,7 @@ impl std::fmt::Display for Network {
 }
 
 /// The list of networks under `trusted-proxies`.
-pub(super) fn networks(node: &Node, reading: &mut Reading<'_>) -> Vec<Network> {
+pub(super) fn networks(node: &Node, reading: &mut SettingsReader<'_>) -> Vec<Network> {
     let items = crate::document::list(node, "`trusted-proxies`", reading.findings).unwrap_or_default();
     let mut networks = Vec::with_capacity(items.len());
     for item in items {

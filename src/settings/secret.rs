@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, Value};
 
 /// Secret: bytes that no `Debug` prints; never empty.
@@ -55,13 +55,13 @@ pub struct SecretFile {
     pub exposed: bool,
 }
 
-/// System: the process's own environment and files.
-pub struct System;
+/// ProcessSecrets: the process's own environment and files.
+pub struct ProcessSecrets;
 
 /// Far above any key or password; a larger file is a wrong path.
 const MAX_SECRET: usize = 64 << 10;
 
-impl Secrets for System {
+impl Secrets for ProcessSecrets {
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         std::env::var_os(name).map(std::os::unix::ffi::OsStringExt::into_vec)
     }
@@ -79,7 +79,7 @@ impl Secrets for System {
     }
 }
 
-impl Reading<'_> {
+impl SettingsReader<'_> {
     /// The secret that `{ file: path }` or `{ env: NAME }` refers to; it is never written out.
     pub fn secret(&mut self, node: &Node, what: &'static str) -> Option<Secret> {
         const HELP: &str = "write `{ file: path }` or `{ env: NAME }`";

@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::value::{Reading, is_word};
+use super::value::{SettingsReader, is_word};
 use crate::document::{MapReader, Node};
 
-/// TokenCache: how verified tokens are remembered.
+/// TokenCacheSettings: how verified tokens are remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenCache {
+pub struct TokenCacheSettings {
     /// How many at most; 0 remembers none.
     pub entries: usize,
     /// For how long at most; never beyond the token's own end.
     pub max_age: Duration,
 }
 
-/// Audit: where audit records go, and what happens where they come too fast.
+/// AuditSettings: where audit records go, and what happens where they come too fast.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Audit {
+pub struct AuditSettings {
     /// Where.
-    pub to: AuditTo,
+    pub to: AuditDestination,
     /// How many records may wait to be written.
     pub queue: usize,
     /// What happens while the queue is full.
@@ -29,12 +29,12 @@ pub struct Audit {
     /// How long a lossless request waits for its decision to be on disk.
     pub patience: Duration,
     /// When a file is finished and the next one begun.
-    pub rotate: Rotate,
+    pub rotate: RotationSettings,
 }
 
-/// AuditTo: where audit records go.
+/// AuditDestination: where audit records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuditTo {
+pub enum AuditDestination {
     /// To standard output.
     Stdout,
     /// To a file, readable by its owner only.
@@ -61,9 +61,9 @@ pub enum OnFailure {
     Continue,
 }
 
-/// Rotate: when an audit file is finished and the next one begun.
+/// RotationSettings: when an audit file is finished and the next one begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rotate {
+pub struct RotationSettings {
     /// At so many bytes; `None` is at no size.
     pub size: Option<u64>,
     /// At this age; `None` is at no age.
@@ -72,19 +72,19 @@ pub struct Rotate {
     pub keep: Option<u64>,
 }
 
-impl Default for Rotate {
+impl Default for RotationSettings {
     fn default() -> Self {
         Self { size: Some(100 << 20), age: Some(Duration::from_secs(86_400)), keep: None }
     }
 }
 
-/// Log: how the log is written to standard error.
+/// LogSettings: how the log is written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Log {
+pub struct LogSettings {
     /// In which form.
     pub format: LogFormat,
     /// From which severity on.
-    pub level: Level,
+    pub level: LogLevel,
 }
 
 /// LogFormat: the form of a log line.
@@ -96,9 +96,9 @@ pub enum LogFormat {
     Text,
 }
 
-/// Level: how severe a log line is.
+/// LogLevel: how severe a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum LogLevel {
     /// Something does not work.
     Error,
     /// Something will not work for long, or is not safe.
@@ -111,7 +111,7 @@ pub enum Level {
     Trace,
 }
 
-impl Level {
+impl LogLevel {
     /// The word that settings and tracing use.
     pub fn word(self) -> &'static str {
         match self {
@@ -124,17 +124,17 @@ impl Level {
     }
 }
 
-/// Reload: how changed policies, keys and certificates are noticed.
+/// ReloadSettings: how changed policies, keys and certificates are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reload {
+pub struct ReloadSettings {
     /// How often files are looked at where the system does not tell of their change.
     pub poll: Duration,
 }
 
 /// The map under `token-cache`.
-pub(super) fn token_cache(node: Option<&Node>, reading: &mut Reading<'_>) -> TokenCache {
+pub(super) fn token_cache(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> TokenCacheSettings {
     let (second, default) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
-    let mut cache = TokenCache { entries: 100_000, max_age: default };
+    let mut cache = TokenCacheSettings { entries: 100_000, max_age: default };
     let fields = node.and_then(|node| MapReader::open(node, "`token-cache`", reading.findings));
     let Some(mut fields) = fields else { return cache };
     cache.entries = reading.count(fields.optional("entries"), "`entries`", 100_000, 0, 10_000_000);
@@ -144,19 +144,19 @@ pub(super) fn token_cache(node: Option<&Node>, reading: &mut Reading<'_>) -> Tok
 }
 
 /// The map under `audit`.
-pub(super) fn audit(node: Option<&Node>, reading: &mut Reading<'_>) -> Audit {
-    let mut audit = Audit {
-        to: AuditTo::Stdout,
+pub(super) fn audit(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> AuditSettings {
+    let mut audit = AuditSettings {
+        to: AuditDestination::Stdout,
         queue: 65_536,
         on_full: OnFull::Drop,
         on_failure: OnFailure::Refuse,
         patience: Duration::from_secs(5),
-        rotate: Rotate::default(),
+        rotate: RotationSettings::default(),
     };
     let fields = node.and_then(|node| MapReader::open(node, "`audit`", reading.findings));
     let Some(mut fields) = fields else { return audit };
     if let Some(node) = fields.optional("to") {
-        audit.to = audit_to(node, reading).unwrap_or(AuditTo::Stdout);
+        audit.to = audit_to(node, reading).unwrap_or(AuditDestination::Stdout);
     }
     audit.queue = reading.count(fields.optional("queue"), "`queue`", 65_536, 16, 16_777_216);
     let words = [("drop", OnFull::Drop), ("wait", OnFull::Wait)];
@@ -173,8 +173,8 @@ pub(super) fn audit(node: Option<&Node>, reading: &mut Reading<'_>) -> Audit {
 }
 
 /// The map under `rotate`; each of its keys may say `unlimited`.
-fn rotate(node: &Node, reading: &mut Reading<'_>) -> Rotate {
-    let mut rotate = Rotate::default();
+fn rotate(node: &Node, reading: &mut SettingsReader<'_>) -> RotationSettings {
+    let mut rotate = RotationSettings::default();
     let Some(mut fields) = MapReader::open(node, "`rotate`", reading.findings) else { return rotate };
     rotate.size = reading.limit(fields.optional("size"), "`size`", 100 << 20, 64 << 10, 1 << 40);
     let age = fields.optional("age").filter(|node| {
@@ -194,23 +194,23 @@ fn rotate(node: &Node, reading: &mut Reading<'_>) -> Rotate {
 }
 
 /// The map under `log`.
-pub(super) fn log(node: Option<&Node>, reading: &mut Reading<'_>) -> Log {
-    let mut log = Log { format: LogFormat::Json, level: Level::Info };
+pub(super) fn log(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> LogSettings {
+    let mut log = LogSettings { format: LogFormat::Json, level: LogLevel::Info };
     let fields = node.and_then(|node| MapReader::open(node, "`log`", reading.findings));
     let Some(mut fields) = fields else { return log };
     let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
     log.format = reading.word(fields.optional("format"), "`format`", &formats, log.format);
-    let levels =
-        [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace].map(|level| (level.word(), level));
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
+        .map(|level| (level.word(), level));
     log.level = reading.word(fields.optional("level"), "`level`", &levels, log.level);
     fields.finish(reading.findings);
     log
 }
 
 /// The map under `reload`.
-pub(super) fn reload(node: Option<&Node>, reading: &mut Reading<'_>) -> Reload {
+pub(super) fn reload(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> ReloadSettings {
     let second = Duration::from_secs(1);
-    let mut reload = Reload { poll: second };
+    let mut reload = ReloadSettings { poll: second };
     let fields = node.and_then(|node| MapReader::open(node, "`reload`", reading.findings));
     let Some(mut fields) = fields else { return reload };
     reload.poll = reading.duration(fields.optional("poll"), "`poll`", second, second / 10, second * 3600);
@@ -219,11 +219,11 @@ pub(super) fn reload(node: Option<&Node>, reading: &mut Reading<'_>) -> Reload {
 }
 
 /// A path holds a `/`, so that a misspelt word never becomes a file of that name.
-fn audit_to(node: &Node, reading: &mut Reading<'_>) -> Option<AuditTo> {
+fn audit_to(node: &Node, reading: &mut SettingsReader<'_>) -> Option<AuditDestination> {
     if !matches!(&node.value, crate::document::Value::Scalar { text, .. } if text.contains('/')) {
         let words = [("stdout", true), ("nowhere", false)];
         let stdout = crate::document::reader::word(node, "`to`", &words, reading.findings)?;
-        return Some(if stdout { AuditTo::Stdout } else { AuditTo::Nowhere });
+        return Some(if stdout { AuditDestination::Stdout } else { AuditDestination::Nowhere });
     }
-    reading.path(node, "`to`").map(AuditTo::File)
+    reading.path(node, "`to`").map(AuditDestination::File)
 }

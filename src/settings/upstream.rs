@@ -1,4 +1,4 @@
-//! Upstream: the server behind an API, and what the gateway shows to it.
+//! UpstreamSettings: the server behind an API, and what the gateway shows to it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use base64::Engine as _;
 use super::headers::{IdentityHeaders, fold, is_taken, own_name};
 use super::secret::Secret;
 use super::url::{HttpUrl, UrlHost, is_dns_name};
-use super::value::Reading;
+use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, Value};
 
-/// Upstream: one server, how it is reached and how long it may take.
+/// UpstreamSettings: one server, how it is reached and how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
+pub struct UpstreamSettings {
     /// Scheme, machine and port; the target is always `/`.
     pub url: HttpUrl,
     /// How its certificate is judged; `None` is cleartext.
@@ -56,12 +56,12 @@ pub enum UpstreamCredential {
 }
 
 /// The map under `upstream`.
-pub(super) fn upstream(node: &Node, reading: &mut Reading<'_>) -> Option<Upstream> {
+pub(super) fn upstream(node: &Node, reading: &mut SettingsReader<'_>) -> Option<UpstreamSettings> {
     let mut fields = MapReader::open(node, "`upstream`", reading.findings)?;
     let url_node = fields.required("url", reading.findings);
     let server_name = fields.optional("server-name");
     let ca = fields.optional("ca");
-    let mut time = |key: &'static str, what: &str, default: u64, reading: &mut Reading<'_>| {
+    let mut time = |key: &'static str, what: &str, default: u64, reading: &mut SettingsReader<'_>| {
         let [default, least] = [Duration::from_secs(default), Duration::from_millis(10)];
         reading.duration(fields.optional(key), what, default, least, Duration::from_secs(24 * 60 * 60))
     };
@@ -83,14 +83,14 @@ pub(super) fn upstream(node: &Node, reading: &mut Reading<'_>) -> Option<Upstrea
         }
         None
     };
-    Some(Upstream { url, tls, connect_timeout, read_timeout, write_timeout, idle_timeout, total_timeout })
+    Some(UpstreamSettings { url, tls, connect_timeout, read_timeout, write_timeout, idle_timeout, total_timeout })
 }
 
 /// What stands under `credential`: a word, or a map that says which header.
 pub(super) fn credential(
     node: Option<&Node>,
     own: &IdentityHeaders,
-    reading: &mut Reading<'_>,
+    reading: &mut SettingsReader<'_>,
 ) -> Option<UpstreamCredential> {
     let Some(node) = node else { return Some(UpstreamCredential::ForwardBearer) };
     if matches!(&node.value, Value::Scalar { .. }) {
@@ -125,7 +125,7 @@ pub(super) fn credential(
 }
 
 /// RFC 7617, section 2: user and password with a colon between them, so the user has none.
-fn basic_credential(node: &Node, reading: &mut Reading<'_>) -> Option<UpstreamCredential> {
+fn basic_credential(node: &Node, reading: &mut SettingsReader<'_>) -> Option<UpstreamCredential> {
     let mut fields = MapReader::open(node, "`basic`", reading.findings)?;
     let user = fields.required("user", reading.findings);
     let password = fields.required("password", reading.findings);
@@ -147,7 +147,7 @@ fn basic_credential(node: &Node, reading: &mut Reading<'_>) -> Option<UpstreamCr
     Some(UpstreamCredential::Fixed { header: "Authorization".into(), value: Secret::new(value.into_bytes()) })
 }
 
-fn url(node: &Node, reading: &mut Reading<'_>) -> Option<HttpUrl> {
+fn url(node: &Node, reading: &mut SettingsReader<'_>) -> Option<HttpUrl> {
     let written = reading.text(node, "`url`")?;
     let bare = |url: &HttpUrl| &*url.target == "/" && !written.ends_with('?');
     match HttpUrl::parse(written) {
@@ -171,7 +171,7 @@ fn tls(
     url: &HttpUrl,
     server_name: Option<&Node>,
     ca: Option<&Node>,
-    reading: &mut Reading<'_>,
+    reading: &mut SettingsReader<'_>,
 ) -> Option<UpstreamTls> {
     let ca = ca.and_then(|node| reading.file(node, "`ca`"));
     let (node, name) = match (server_name, &url.host) {

@@ -1,4 +1,4 @@
-//! Reading: what every part of the settings is read with; durations, sizes, counts, paths and names.
+//! SettingsReader: what every part of the settings is read with; durations, sizes, counts, paths and names.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use super::units::{is_digits, near_size, parse_duration, parse_size, show_durati
 use crate::document::reader::{boolean, integer, text, word};
 use crate::document::{Finding, FindingCode, Findings, Node, Value};
 
-/// Reading: where relative paths start, where secrets come from, and where findings go.
-pub struct Reading<'r> {
+/// SettingsReader: where relative paths start, where secrets come from, and where findings go.
+pub struct SettingsReader<'r> {
     /// The folder of the settings file.
     pub folder: &'r Path,
     /// The environment and the files.
@@ -18,20 +18,20 @@ pub struct Reading<'r> {
     pub findings: &'r mut Findings,
 }
 
-impl<'r> Reading<'r> {
+impl<'r> SettingsReader<'r> {
     /// A reading that has found nothing yet.
     pub fn new(folder: &'r Path, secrets: &'r dyn Secrets, findings: &'r mut Findings) -> Self {
         Self { folder, secrets, findings }
     }
 
     /// A value that is not allowed; the finding is kept when the draft is dropped.
-    pub fn bad(&mut self, node: &Node, message: impl Into<String>) -> Draft<'_> {
+    pub fn bad(&mut self, node: &Node, message: impl Into<String>) -> FindingDraft<'_> {
         self.finding(Finding::error(FindingCode::BadValue, Some(node.place), message))
     }
 
     /// Any finding, kept when the draft is dropped.
-    pub fn finding(&mut self, finding: Finding) -> Draft<'_> {
-        Draft { finding: Some(finding), findings: self.findings }
+    pub fn finding(&mut self, finding: Finding) -> FindingDraft<'_> {
+        FindingDraft { finding: Some(finding), findings: self.findings }
     }
 
     /// A duration between `least` and `most`, or `default` where nothing stands.
@@ -65,7 +65,7 @@ impl<'r> Reading<'r> {
         default
     }
 
-    /// A duration in whole seconds, with the bounds of [`Reading::duration`].
+    /// A duration in whole seconds, with the bounds of [`SettingsReader::duration`].
     pub fn seconds(&mut self, node: Option<&Node>, what: &str, default: u64, least: u64, most: u64) -> u64 {
         let [default, least, most] = [default, least, most].map(Duration::from_secs);
         let found = self.duration(node, what, default, least, most);
@@ -100,7 +100,7 @@ impl<'r> Reading<'r> {
         default
     }
 
-    /// A size as [`Reading::size`] reads it, as this machine counts bytes in memory.
+    /// A size as [`SettingsReader::size`] reads it, as this machine counts bytes in memory.
     pub fn memory(&mut self, node: Option<&Node>, what: &str, default: u64, least: u64, most: u64) -> usize {
         usize::try_from(self.size(node, what, default, least, most)).unwrap_or(usize::MAX)
     }
@@ -116,7 +116,7 @@ impl<'r> Reading<'r> {
         node.and_then(|node| integer(node, what, least, most, self.findings)).unwrap_or(default)
     }
 
-    /// A number as [`Reading::number`] reads it, as this machine counts things in memory.
+    /// A number as [`SettingsReader::number`] reads it, as this machine counts things in memory.
     pub fn count(&mut self, node: Option<&Node>, what: &str, default: u64, least: u64, most: u64) -> usize {
         usize::try_from(self.number(node, what, default, least, most)).unwrap_or(usize::MAX)
     }
@@ -161,7 +161,7 @@ impl<'r> Reading<'r> {
         names
     }
 
-    /// The names of a list as [`Reading::texts`] reads it, each of them one of `known`; `sort` says what they name.
+    /// The names of a list as [`SettingsReader::texts`] reads it, each of them one of `known`; `sort` says what they name.
     pub fn known(&mut self, node: &Node, what: &str, sort: &str, known: &[Box<str>]) -> Vec<Box<str>> {
         let names = self.texts(node, what);
         let Value::List(items) = &node.value else { return names };
@@ -188,7 +188,7 @@ impl<'r> Reading<'r> {
         Some(self.folder.join(written))
     }
 
-    /// A path as [`Reading::path`] reads it; a finding where this process cannot open it.
+    /// A path as [`SettingsReader::path`] reads it; a finding where this process cannot open it.
     pub fn file(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
         let path = self.path(node, what)?;
         if let Err(error) = self.secrets.open(&path) {
@@ -229,20 +229,20 @@ impl<'r> Reading<'r> {
     }
 }
 
-/// Draft: a finding that may still get help before it is kept.
-pub struct Draft<'f> {
+/// FindingDraft: a finding that may still get help before it is kept.
+pub struct FindingDraft<'f> {
     finding: Option<Finding>,
     findings: &'f mut Findings,
 }
 
-impl Draft<'_> {
+impl FindingDraft<'_> {
     /// Adds what would cure it.
     pub fn help(mut self, help: impl Into<String>) {
         self.finding = self.finding.take().map(|finding| finding.help(help));
     }
 }
 
-impl Drop for Draft<'_> {
+impl Drop for FindingDraft<'_> {
     fn drop(&mut self) {
         if let Some(finding) = self.finding.take() {
             self.findings.push(finding);

@@ -23,8 +23,8 @@ impl io::Write for Written {
 fn own_messages_and_warnings_of_dependencies_come_out_and_request_targets_do_not() {
     let written = Written::default();
     let writer = written.clone();
-    init_to(LogFormat::Json, Level::Info, move || writer.clone()).unwrap();
-    assert!(init(LogFormat::Text, Level::Info).is_err());
+    init_to(LogFormat::Json, LogLevel::Info, move || writer.clone()).unwrap();
+    assert!(init(LogFormat::Text, LogLevel::Info).is_err());
 
     tracing::info!(target: "portcullis::reload", api = "noah", "policy\nloaded");
     tracing::debug!(target: "portcullis::reload", "too fine");
@@ -47,7 +47,7 @@ fn own_messages_and_warnings_of_dependencies_come_out_and_request_targets_do_not
 
 #[test]
 fn no_level_lets_request_targets_through() {
-    for level in [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace] {
+    for level in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace] {
         let targets = targets(level);
         for target in ["pingora_proxy", "pingora_proxy::proxy_h1", "pingora_core::apps::http_app"] {
             assert!(!targets.would_enable(target, &tracing::Level::ERROR), "{target}");
@@ -55,5 +55,5 @@ fn no_level_lets_request_targets_through() {
         assert!(targets.would_enable("pingora_core::server", &tracing::Level::ERROR));
         assert!(!targets.would_enable("rustls::conn", &tracing::Level::INFO));
     }
-    assert!(!targets(Level::Error).would_enable("rustls", &tracing::Level::WARN));
+    assert!(!targets(LogLevel::Error).would_enable("rustls", &tracing::Level::WARN));
 }

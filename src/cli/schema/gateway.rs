@@ -12,7 +12,7 @@ use spelling::{ADDRESS, bytes, duration, file_name, header_name, label, lasting,
 
 use super::shape::{Shape, any, flag, list, matching, names, number, only, record, text, texts, word};
 use crate::settings::units::show_size;
-use crate::settings::{IdentityHeaders, Level, Limits};
+use crate::settings::{IdentityHeaders, Limits, LogLevel};
 
 /// The schema of `gateway.yaml`.
 pub(super) fn schema() -> Value {
@@ -402,10 +402,10 @@ fn rotate() -> Shape {
 }
 
 fn log() -> Shape {
-    let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
     record([
         ("format", word(["json", "text"]).says("One JSON object a line, or text for people").otherwise("json")),
-        ("level", word(levels.map(Level::word)).says("From which severity on").otherwise(Level::Info.word())),
+        ("level", word(levels.map(LogLevel::word)).says("From which severity on").otherwise(LogLevel::Info.word())),
     ])
     .says("How the log is written to standard error")
 }

@@ -14,7 +14,7 @@ use crate::cli::tests::portcullis;
 use crate::decision::Reason;
 use crate::document::{Finding, FindingCode, Node, Sources, Value as YamlValue, parse};
 use crate::settings::units::{parse_duration, parse_size};
-use crate::settings::{self, System};
+use crate::settings::{self, ProcessSecrets};
 use crate::vocabulary::Subject;
 use walk::{example, places};
 
@@ -67,7 +67,7 @@ fn policy_findings(document: &Value) -> Vec<Finding> {
 
 fn gateway_findings(document: &Value) -> Vec<Finding> {
     let mut sources = Sources::default();
-    let (_, findings) = settings::judge(&mut sources, "g.yaml", &document.to_string(), Path::new(""), &System);
+    let (_, findings) = settings::judge(&mut sources, "g.yaml", &document.to_string(), Path::new(""), &ProcessSecrets);
     findings.sorted().into_iter().cloned().collect()
 }
 

@@ -21,10 +21,10 @@ impl Bench {
         std::fs::write(self.folder.path().join("keys.yaml"), text).unwrap();
     }
 
-    fn source(&self) -> KeySource {
+    fn source(&self) -> ApiKeySource {
         let file = self.folder.path().join("keys.yaml");
         let header = Some("X-Api-Key".into());
-        KeySource { name: "machines".into(), file, header, basic: true, may_claim: ClaimLimits::default() }
+        ApiKeySource { name: "machines".into(), file, header, basic: true, may_claim: ClaimLimits::default() }
     }
 }
 
@@ -83,7 +83,7 @@ fn a_caller_is_stood_by_until_his_own_key_changes() {
 fn a_key_counts_only_in_the_presentation_of_its_file() {
     let bench = Bench::new(&file_of("alice", "s", ""));
     let open = |header: Option<&str>, basic: bool| {
-        let source = KeySource { header: header.map(Into::into), basic, ..bench.source() };
+        let source = ApiKeySource { header: header.map(Into::into), basic, ..bench.source() };
         ApiKeys::new(vec![KeyFile::open(&source).unwrap()])
     };
     let basic = PresentedCredential::Basic("YWxpY2U6cw==");
@@ -105,6 +105,6 @@ fn a_file_that_is_not_good_at_the_start_is_told_without_its_lines() {
     let lines = KeyFile::open(&bench.source()).unwrap_err();
     assert!(lines.iter().any(|line| line.contains("keys.yaml:3:12: error[unknown-key]")), "{lines:#?}");
     assert!(!lines.concat().contains("hunter2"), "{lines:#?}");
-    let folder = KeySource { file: bench.folder.path().to_owned(), ..bench.source() };
+    let folder = ApiKeySource { file: bench.folder.path().to_owned(), ..bench.source() };
     assert!(KeyFile::open(&folder).unwrap_err().concat().contains("is no file"));
 }

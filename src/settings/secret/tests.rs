@@ -3,16 +3,16 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::document::{Findings, Sources, parse, report};
-use crate::settings::secret::{Secret, Secrets, System};
+use crate::settings::secret::{ProcessSecrets, Secret, Secrets};
 use crate::settings::tests::Fake;
-use crate::settings::value::Reading;
+use crate::settings::value::SettingsReader;
 
 fn read(written: &str, secrets: &dyn Secrets, folder: &std::path::Path) -> (Option<Secret>, String) {
     let mut sources = Sources::default();
     let file = sources.add("s", written);
     let mut findings = Findings::default();
     let node = parse(&sources, file, &mut findings).unwrap();
-    let secret = Reading::new(folder, secrets, &mut findings).secret(&node, "`token`");
+    let secret = SettingsReader::new(folder, secrets, &mut findings).secret(&node, "`token`");
     let lines: Vec<String> = findings.sorted().into_iter().map(|finding| report::line(finding, &sources)).collect();
     (secret, lines.join("\n"))
 }
@@ -68,7 +68,7 @@ fn a_file_that_others_may_read_is_noted_and_one_of_its_owner_is_not() {
     std::fs::write(&path, "sesame\n").unwrap();
     for (mode, noted) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        let (secret, lines) = read("{ file: token }", &System, folder.path());
+        let (secret, lines) = read("{ file: token }", &ProcessSecrets, folder.path());
         assert_eq!(secret, Some(Secret::new(*b"sesame")));
         assert_eq!(lines.contains("note[bad-value]: "), noted, "{mode:o}: {lines}");
     }
@@ -76,7 +76,7 @@ fn a_file_that_others_may_read_is_noted_and_one_of_its_owner_is_not() {
 
 #[test]
 fn a_file_that_is_no_secret_is_not_read_whole() {
-    let (secret, lines) = read("{ file: /dev/zero }", &System, std::path::Path::new(""));
+    let (secret, lines) = read("{ file: /dev/zero }", &ProcessSecrets, std::path::Path::new(""));
     assert!(secret.is_none());
     assert!(lines.contains("larger than any secret"), "{lines}");
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::{DEMO, GATEWAY, ORTHANC, load};
 use crate::identity::issuer::ClaimPath;
-use crate::settings::{AdminAddress, AuditTo, HostHeader, KeysFrom, Limits, Match, Secret, UpstreamCredential};
+use crate::settings::{
+    AdminAddress, ApiMatch, AuditDestination, HostHeader, KeysFrom, Limits, Secret, UpstreamCredential,
+};
 
 #[test]
 fn gateway_yaml_shows_the_limits_by_default() {
@@ -13,7 +15,7 @@ fn gateway_yaml_shows_the_limits_by_default() {
     assert_eq!(settings.limits, Limits::default());
     assert_eq!(settings.apis[0].body, Some(100 << 20));
     assert_eq!(settings.apis[0].policy, Path::new("/settings/../policies/noah-es.yaml"));
-    assert_eq!(settings.audit.to, AuditTo::Stdout);
+    assert_eq!(settings.audit.to, AuditDestination::Stdout);
     assert_eq!(settings.issuers[0].issuer.leeway, 10);
     let KeysFrom::Discovery(fetch) = &settings.issuers[0].keys else { panic!("{:?}", settings.issuers[0].keys) };
     assert_eq!(fetch.url.to_string(), "https://login.example.com/.well-known/openid-configuration");
@@ -78,7 +80,7 @@ fn other_spellings_are_read_too() {
         .replace("trusted-proxies: []", "trusted-proxies: [10.0.0.0/8, \"fd00::/8\"]");
     let settings = load(&text).unwrap_or_else(|lines| panic!("{lines:#?}"));
     assert_eq!(settings.admin.address, AdminAddress::Unix("/run/portcullis/admin.sock".into()));
-    assert_eq!(settings.audit.to, AuditTo::File("/settings/./audit.jsonl".into()));
+    assert_eq!(settings.audit.to, AuditDestination::File("/settings/./audit.jsonl".into()));
     assert_eq!(settings.limits.requests_per_connection, None);
     assert_eq!(settings.trusted_proxies.len(), 2);
     let issuer = &settings.issuers[0].issuer;
@@ -95,7 +97,7 @@ fn other_spellings_are_read_too() {
 
 #[test]
 fn an_api_claims_whole_segments_on_its_hosts_and_listeners() {
-    let here = Match { hosts: vec!["noah".into()], path: "/es".into(), listeners: vec!["plain".into()] };
+    let here = ApiMatch { hosts: vec!["noah".into()], path: "/es".into(), listeners: vec!["plain".into()] };
     let table = [
         ("plain", Some("noah"), "/es", true),
         ("plain", Some("noah"), "/es/", true),
@@ -110,7 +112,7 @@ fn an_api_claims_whole_segments_on_its_hosts_and_listeners() {
     for (listener, host, path, expected) in table {
         assert_eq!(here.claims(listener, host, path), expected, "{listener} {host:?} {path}");
     }
-    let everything = Match { hosts: vec![], path: "".into(), listeners: vec![] };
+    let everything = ApiMatch { hosts: vec![], path: "".into(), listeners: vec![] };
     assert!(everything.claims("tls", None, "/es") && everything.claims("plain", Some("x"), "/"));
     assert!(!everything.claims("plain", None, "*"), "asterisk-form has no path");
 }

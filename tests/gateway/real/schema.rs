@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use portcullis::document::Sources;
 use portcullis::policy;
-use portcullis::settings::{self, System};
+use portcullis::settings::{self, ProcessSecrets};
 use serde_json::{Value, json};
 
 use super::process::{Conversation, node};
@@ -282,7 +282,7 @@ fn is_refused(word: &str, text: &str) -> bool {
         sources.add("p.yaml", text);
         return policy::load(&sources, None).findings.has_errors();
     }
-    settings::judge(&mut sources, "g.yaml", text, &root().join("config"), &System).1.has_errors()
+    settings::judge(&mut sources, "g.yaml", text, &root().join("config"), &ProcessSecrets).1.has_errors()
 }
 
 #[test]
