@@ -10,9 +10,9 @@ use pingora::proxy::Session;
 use crate::decision::Reason;
 use crate::identity::{IdentityError, PresentedCredential, VerifiedCaller};
 use crate::metrics::CacheResult;
-use crate::reload::introspection::{Answer, Introspector};
-use crate::reload::keys::Unproven;
-use crate::reload::verified::{Lookup, Slot, TokenDigest};
+use crate::reload::introspection::{IntrospectionAnswer, Introspector};
+use crate::reload::keys::VerificationFailure;
+use crate::reload::verified::{CacheSlot, Lookup, TokenDigest};
 use crate::request::query;
 use crate::settings::CallerPrecedence;
 use crate::vocabulary::Timestamp;
@@ -35,14 +35,14 @@ pub(super) enum Stop {
 pub(super) struct Question {
     issuer: Arc<Introspector>,
     token: Box<str>,
-    slot: Slot,
+    slot: CacheSlot,
 }
 
 impl Question {
     /// The issuer's answer, which is remembered for the requests that follow.
     pub(super) async fn ask(self, api: &Api) -> Answered {
         let token = self.slot.digest();
-        let (Answer { outcome, at, .. }, first) = self.issuer.ask(&self.token, &token).await;
+        let (IntrospectionAnswer { outcome, at, .. }, first) = self.issuer.ask(&self.token, &token).await;
         let outcome = outcome.map(|caller| api.tokens.keep_for(self.issuer.believed(), self.slot, caller, at));
         Answered { token, outcome, first }
     }
@@ -149,13 +149,15 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
             }
             match api.issuers.verify(token, asked.now) {
                 Ok(verified) => bound(api.tokens.keep(slot, verified, asked.now), thumbprint).map(Some),
-                Err(Unproven::Refused(error)) => Err(failed(error)),
-                Err(Unproven::Ask(issuer)) => match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
-                    Some(Err(error)) => Err(Stop::Identity(error)),
-                    Some(Ok(_)) | None => {
-                        Err(Stop::Ask(Question { issuer: Arc::clone(issuer), token: token.into(), slot }))
+                Err(VerificationFailure::Refused(error)) => Err(failed(error)),
+                Err(VerificationFailure::Ask(issuer)) => {
+                    match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
+                        Some(Err(error)) => Err(Stop::Identity(error)),
+                        Some(Ok(_)) | None => {
+                            Err(Stop::Ask(Question { issuer: Arc::clone(issuer), token: token.into(), slot }))
+                        }
                     }
-                },
+                }
             }
         }
     }

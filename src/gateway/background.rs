@@ -12,7 +12,7 @@ use crate::admin::{Admin, Status};
 use crate::edge::lifecycle::Draining;
 use crate::edge::tls::{Reloaded as Certificates, Tls};
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
-use crate::reload::Refresh;
+use crate::reload::RefreshResult;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;
 
@@ -84,9 +84,9 @@ impl BackgroundService for Administration {
 /// Reads a file of API keys again; a broken one leaves the last good one live.
 pub(super) fn reload_keys(file: &KeyFile, metrics: &Metrics) {
     match file.refresh() {
-        Refresh::Published => metrics.reload(Reloaded::Keys, "", ReloadResult::Published),
-        Refresh::Refused => metrics.reload(Reloaded::Keys, "", ReloadResult::Refused),
-        Refresh::Unchanged => {}
+        RefreshResult::Published => metrics.reload(Reloaded::Keys, "", ReloadResult::Published),
+        RefreshResult::Refused => metrics.reload(Reloaded::Keys, "", ReloadResult::Refused),
+        RefreshResult::Unchanged => {}
     }
 }
 

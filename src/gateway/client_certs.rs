@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::edge::tls::Tls;
 use crate::metrics::{Metrics, ReloadResult, Reloaded};
-use crate::reload::Refresh;
+use crate::reload::RefreshResult;
 use crate::reload::client_certs::{self, ClientCa, ClientCas};
 use crate::reload::verified::Generation;
-use crate::reload::watch::Watched;
+use crate::reload::watch::WatchedPath;
 use crate::settings::Settings;
 
 use super::background;
@@ -34,17 +34,17 @@ impl ClientCaFiles {
     }
 
     /// Their files, each with what a change of it does: the next handshake asks for what is live then.
-    pub(super) fn watched(&self, tls: &[Arc<Tls>], metrics: &Arc<Metrics>) -> Vec<Watched> {
+    pub(super) fn watched(&self, tls: &[Arc<Tls>], metrics: &Arc<Metrics>) -> Vec<WatchedPath> {
         let files = self.all.iter().flat_map(|source| source.files().map(move |path| (source, path)));
         let watched = files.map(|(source, path)| {
             let (source, tls, metrics) = (Arc::clone(source), tls.to_vec(), Arc::clone(metrics));
-            Watched::new(path.to_owned(), move || match source.refresh() {
-                Refresh::Published => {
+            WatchedPath::new(path.to_owned(), move || match source.refresh() {
+                RefreshResult::Published => {
                     metrics.reload(Reloaded::ClientCa, "", ReloadResult::Published);
                     tls.iter().for_each(|tls| background::reload_certificates(tls, &metrics));
                 }
-                Refresh::Refused => metrics.reload(Reloaded::ClientCa, "", ReloadResult::Refused),
-                Refresh::Unchanged => {}
+                RefreshResult::Refused => metrics.reload(Reloaded::ClientCa, "", ReloadResult::Refused),
+                RefreshResult::Unchanged => {}
             })
         });
         watched.collect()

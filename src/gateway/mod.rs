@@ -33,7 +33,7 @@ use crate::reload::introspection::Introspector;
 use crate::reload::keys::{Issuers, KeyFeed};
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::{Generation, VerifiedTokens};
-use crate::reload::watch::{Watched, Watcher};
+use crate::reload::watch::{WatchedPath, Watcher};
 use crate::request::headers::HeaderRules;
 use crate::settings::{self, OnFailure, Settings};
 use crate::vocabulary::AuditMode;
@@ -222,7 +222,7 @@ impl Gateway {
 
 /// Reload: what SIGHUP and the administration ask for.
 pub(crate) struct Reload {
-    watcher: crate::reload::watch::Poker,
+    watcher: crate::reload::watch::ReloadTrigger,
     feeds: Vec<Arc<KeyFeed>>,
     asked: Vec<Arc<Introspector>>,
     sink: Arc<Sink>,
@@ -337,26 +337,26 @@ fn watched(
     key_files: &[Arc<KeyFile>],
     tls: &[Arc<Tls>],
     metrics: &Arc<Metrics>,
-) -> Vec<Watched> {
+) -> Vec<WatchedPath> {
     let policies = stores.iter().flat_map(|store| {
         // A policy may ask that the cases beside it pass.
         let files = crate::reload::cases::beside(store.path()).into_iter().chain([store.path().to_owned()]);
         files.map(|path| {
             let store = Arc::clone(store);
-            Watched::new(path, move || {
+            WatchedPath::new(path, move || {
                 store.refresh();
             })
         })
     });
     let keys = key_files.iter().map(|file| {
         let (file, path, metrics) = (Arc::clone(file), file.path().to_owned(), Arc::clone(metrics));
-        Watched::new(path, move || background::reload_keys(&file, &metrics))
+        WatchedPath::new(path, move || background::reload_keys(&file, &metrics))
     });
     let certificates = tls.iter().flat_map(|tls| {
         let files: Vec<_> = tls.files().map(std::path::Path::to_owned).collect();
         files.into_iter().map(|path| {
             let (tls, metrics) = (Arc::clone(tls), Arc::clone(metrics));
-            Watched::new(path, move || background::reload_certificates(&tls, &metrics))
+            WatchedPath::new(path, move || background::reload_certificates(&tls, &metrics))
         })
     });
     policies.chain(keys).chain(certificates).collect()

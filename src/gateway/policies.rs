@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::metrics::{Comparison, Coverage, Metrics, ReloadResult, Reloaded};
 use crate::policy::model::Shadow;
 use crate::policy::{PolicyVersion, Snapshot};
-use crate::reload::policy::{Duty, Event, PolicyStore};
+use crate::reload::policy::{PolicyEvent, PolicyRole, PolicyStore};
 use crate::reload::verified::Generation;
 use crate::settings;
 
@@ -20,13 +20,13 @@ pub(super) fn open(
     let coverage = Arc::new(Coverage::default());
     let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
     let (covered, compared) = (Arc::clone(&coverage), comparison.cloned());
-    let on_change = move |event: &Event, live: &Arc<Option<Snapshot>>| {
+    let on_change = move |event: &PolicyEvent, live: &Arc<Option<Snapshot>>| {
         let published = |version: &PolicyVersion| {
             metrics.policy_published(&name, &version.name, &version.hash, SystemTime::now());
             metrics.policy_refused(&name, false);
         };
         match event {
-            Event::Published(version) | Event::RolledBack(version) => {
+            PolicyEvent::Published(version) | PolicyEvent::RolledBack(version) => {
                 // What was verified under the old policy is verified again: its users may read differently now.
                 generation.bump();
                 let now = SystemTime::now();
@@ -35,23 +35,23 @@ pub(super) fn open(
                     comparison.publish_live(live, now);
                 }
                 published(version);
-                let rolled_back = matches!(event, Event::RolledBack(_));
+                let rolled_back = matches!(event, PolicyEvent::RolledBack(_));
                 let result = if rolled_back { ReloadResult::RolledBack } else { ReloadResult::Published };
                 metrics.reload(Reloaded::Policy, &name, result);
                 tell_mode(&name, live.as_ref().as_ref(), &metrics);
             }
-            Event::Restored(version) => {
+            PolicyEvent::Restored(version) => {
                 published(version);
                 metrics.reload(Reloaded::Policy, &name, ReloadResult::Unchanged);
             }
-            Event::Refused | Event::Gone => {
+            PolicyEvent::Refused | PolicyEvent::Gone => {
                 metrics.policy_refused(&name, true);
                 metrics.reload(Reloaded::Policy, &name, ReloadResult::Refused);
             }
         }
     };
     let (name, path, issuers) = (api.name.clone(), api.policy.clone(), api.sources().into());
-    (PolicyStore::open(name, path, issuers, Duty::Decides, Box::new(on_change)), coverage)
+    (PolicyStore::open(name, path, issuers, PolicyRole::Decides, Box::new(on_change)), coverage)
 }
 
 /// The store of the policy that is compared, where the settings name one.
@@ -62,19 +62,19 @@ pub(super) fn open_candidate(
 ) -> Option<PolicyStore> {
     let (path, comparison) = (api.candidate.clone()?, Arc::clone(comparison?));
     let (name, metrics) = (api.name.clone(), Arc::clone(metrics));
-    let on_change = move |event: &Event, candidate: &Arc<Option<Snapshot>>| {
+    let on_change = move |event: &PolicyEvent, candidate: &Arc<Option<Snapshot>>| {
         let result = match event {
-            Event::Published(_) | Event::RolledBack(_) => {
+            PolicyEvent::Published(_) | PolicyEvent::RolledBack(_) => {
                 comparison.publish_candidate(candidate, SystemTime::now());
                 ReloadResult::Published
             }
-            Event::Restored(_) => ReloadResult::Unchanged,
-            Event::Refused | Event::Gone => ReloadResult::Refused,
+            PolicyEvent::Restored(_) => ReloadResult::Unchanged,
+            PolicyEvent::Refused | PolicyEvent::Gone => ReloadResult::Refused,
         };
         metrics.reload(Reloaded::Candidate, &name, result);
     };
     let issuers = api.sources().into();
-    Some(PolicyStore::open(api.name.clone(), path, issuers, Duty::Compared, Box::new(on_change)))
+    Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Compared, Box::new(on_change)))
 }
 
 /// Says aloud whether refusals are forwarded.

@@ -16,7 +16,7 @@ use crate::metrics::{ComparisonReport, CoverageReport, IntrospectionResult, Metr
 use crate::policy::model::Shadow;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::client_certs::ClientCa;
-use crate::reload::introspection::{Asked, Introspector};
+use crate::reload::introspection::{IntrospectionOutcome, Introspector};
 use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::vocabulary::{AuditMode, Timestamp};
@@ -41,11 +41,11 @@ pub(super) struct GatewayStatus {
 }
 
 /// How questions end, in the words of the metrics.
-const INTROSPECTIONS: [(Asked, IntrospectionResult); 4] = [
-    (Asked::Accepted, IntrospectionResult::Accepted),
-    (Asked::Refused, IntrospectionResult::Refused),
-    (Asked::Failed, IntrospectionResult::Failed),
-    (Asked::Withheld, IntrospectionResult::Withheld),
+const INTROSPECTIONS: [(IntrospectionOutcome, IntrospectionResult); 4] = [
+    (IntrospectionOutcome::Accepted, IntrospectionResult::Accepted),
+    (IntrospectionOutcome::Refused, IntrospectionResult::Refused),
+    (IntrospectionOutcome::Failed, IntrospectionResult::Failed),
+    (IntrospectionOutcome::Withheld, IntrospectionResult::Withheld),
 ];
 
 impl Status for GatewayStatus {

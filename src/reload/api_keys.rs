@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::look::{Look, Mark};
-use super::policy::{Kept, kept};
-use super::refresh::Refresh;
+use super::fingerprint::{FileObservation, Fingerprint};
+use super::policy::{FindingSummary, summarize_findings};
+use super::refresh::RefreshResult;
 use super::{Live, file};
 use crate::document::{Finding, Findings, Sources};
 use crate::identity::key_file::{self, KeyEntry};
@@ -23,7 +23,7 @@ pub struct KeyFile {
     ring: Live<KeyRing>,
     state: Live<KeyFileState>,
     /// What the last look saw; whoever holds it is the one who reads.
-    seen: Mutex<Mark>,
+    seen: Mutex<Fingerprint>,
 }
 
 /// KeyFileState: what `/ready` says about one file of keys.
@@ -39,7 +39,7 @@ pub struct KeyFileState {
 
 /// Reads the file of keys at `path`: its entries, or what is wrong with it.
 pub fn read(path: &Path) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
-    entries(Look::from(file::read_file(path, MOST_BYTES)))
+    entries(FileObservation::from(file::read_file(path, MOST_BYTES)))
 }
 
 impl KeyFile {
@@ -48,9 +48,9 @@ impl KeyFile {
     /// # Errors
     /// What is wrong with it, a line for each finding.
     pub fn open(source: &ApiKeySource) -> Result<Arc<Self>, Vec<String>> {
-        let look = Look::from(file::read_file(&source.file, MOST_BYTES));
+        let look = FileObservation::from(file::read_file(&source.file, MOST_BYTES));
         let seen = Mutex::new(look.mark.clone());
-        let found = entries(look).map_err(|(findings, sources)| kept(&findings, &sources).lines)?;
+        let found = entries(look).map_err(|(findings, sources)| summarize_findings(&findings, &sources).lines)?;
         let state = KeyFileState { keys: found.len(), since: SystemTime::now(), refused: None };
         let ring = key_file::ring(found, &source.name, &source.may_claim);
         Ok(Arc::new(Self { source: source.clone(), ring: Live::new(ring), state: Live::new(state), seen }))
@@ -72,13 +72,13 @@ impl KeyFile {
     }
 
     /// Reads the file, and where it changed publishes it whole, or keeps what is live. Blocks while it reads.
-    pub fn refresh(&self) -> Refresh {
+    pub fn refresh(&self) -> RefreshResult {
         // A reader that panicked has changed nothing but the mark, which keeps the file from being tried again.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let look = || Look::from(file::read_file(&self.source.file, MOST_BYTES));
+        let look = || FileObservation::from(file::read_file(&self.source.file, MOST_BYTES));
         let first = look();
         if first.mark == *seen {
-            return Refresh::Unchanged;
+            return RefreshResult::Unchanged;
         }
         let settled = first.settled(look);
         *seen = settled.mark.clone();
@@ -89,17 +89,17 @@ impl KeyFile {
                 self.ring.publish(ring.after(&self.ring.load()));
                 self.state.publish(KeyFileState { keys, since: SystemTime::now(), refused: None });
                 tracing::info!(source = self.name(), keys, "API keys are live");
-                Refresh::Published
+                RefreshResult::Published
             }
             Err((findings, sources)) => {
-                let Kept { lines, .. } = kept(&findings, &sources);
+                let FindingSummary { lines, .. } = summarize_findings(&findings, &sources);
                 for line in &lines {
                     tracing::error!(source = self.name(), "{line}");
                 }
                 tracing::error!(source = self.name(), "file of API keys refused, the last good one stays live");
                 let refused = lines.first().map(|line| line.as_str().into());
                 self.state.publish(KeyFileState { refused, ..KeyFileState::clone(&self.state()) });
-                Refresh::Refused
+                RefreshResult::Refused
             }
         }
     }
@@ -168,7 +168,7 @@ impl ApiKeys {
     }
 }
 
-fn entries(look: Look) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
+fn entries(look: FileObservation) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
     let mut findings = Findings::default();
     let sources = look.found.map_err(|unread| {
         let finding: Finding = unread.finding();

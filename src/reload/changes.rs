@@ -1,4 +1,4 @@
-//! Changes: what the last reload of a policy decides differently, found out behind its publishing.
+//! LastComparison: what the last reload of a policy decides differently, found out behind its publishing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,30 +15,30 @@ use super::policy::one_line;
 const MOST_LINES: usize = 20;
 const MOST_KEPT: usize = 1_000;
 
-/// Changes: the last comparison of one API's policy, and whether one is being made.
+/// LastComparison: the last comparison of one API's policy, and whether one is being made.
 #[derive(Debug)]
-pub(super) struct Changes {
-    last: Live<Option<Compared>>,
+pub(super) struct LastComparison {
+    last: Live<Option<PolicyComparison>>,
     busy: AtomicBool,
 }
 
-/// Compared: what one reload changed, as it is shown.
+/// PolicyComparison: what one reload changed, as it is shown.
 #[derive(Debug, Clone)]
-pub struct Compared {
+pub struct PolicyComparison {
     /// When the comparison was done.
     pub at: SystemTime,
     /// The changes, the first thousand.
     pub json: serde_json::Value,
 }
 
-impl Default for Changes {
+impl Default for LastComparison {
     fn default() -> Self {
         Self { last: Live::new(None), busy: AtomicBool::new(false) }
     }
 }
 
-impl Changes {
-    pub(super) fn last(&self) -> Arc<Option<Compared>> {
+impl LastComparison {
+    pub(super) fn last(&self) -> Arc<Option<PolicyComparison>> {
         self.last.load()
     }
 
@@ -62,7 +62,7 @@ impl Changes {
         let (changes, name, before) = (Arc::clone(self), api.to_owned(), Arc::clone(&old));
         let thread = std::thread::Builder::new().name("policy-diff".to_owned());
         let started = thread.spawn(move || {
-            let _done = Done(&changes.busy);
+            let _done = ComparisonGuard(&changes.busy);
             changes.run(&name, &before, &new);
         });
         match started {
@@ -87,14 +87,14 @@ impl Changes {
         if let Some(object) = json.as_object_mut() {
             object.insert("left_out".to_owned(), left_out.into());
         }
-        self.last.publish(Some(Compared { at, json }));
+        self.last.publish(Some(PolicyComparison { at, json }));
     }
 }
 
-/// Done: ends a comparison, also one that panicked.
-struct Done<'a>(&'a AtomicBool);
+/// ComparisonGuard: ends a comparison, also one that panicked.
+struct ComparisonGuard<'a>(&'a AtomicBool);
 
-impl Drop for Done<'_> {
+impl Drop for ComparisonGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }

@@ -11,18 +11,18 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, DistinguishedName};
 
 use super::Live;
-use super::refresh::Refresh;
+use super::refresh::RefreshResult;
 use super::verified::Generation;
 use crate::identity::{IdentityError, VerifiedCaller, client_cert};
 use crate::settings::CertificateSource;
 use crate::vocabulary::Timestamp;
 
-pub use trust::Trust;
+pub use trust::TrustStore;
 
 /// ClientCa: the authorities of one source, with their revocation lists; they are replaced together, or stay.
 pub struct ClientCa {
     source: CertificateSource,
-    trust: Live<Trust>,
+    trust: Live<TrustStore>,
     state: Live<ClientCaState>,
     generation: Arc<Generation>,
     /// What the last look saw; whoever holds it is the one who reads.
@@ -47,7 +47,7 @@ impl ClientCa {
     /// What is wrong with them, and the file to blame.
     pub fn open(source: &CertificateSource, generation: Arc<Generation>) -> Result<Arc<Self>, String> {
         let mut seen = Vec::new();
-        let trust = Trust::read(source, &mut seen)?;
+        let trust = TrustStore::read(source, &mut seen)?;
         let state = ClientCaState { authorities: trust.len(), since: SystemTime::now(), refused: None };
         let (trust, state, seen) = (Live::new(trust), Live::new(state), Mutex::new(seen));
         Ok(Arc::new(Self { source: source.clone(), trust, state, generation, seen }))
@@ -74,14 +74,14 @@ impl ClientCa {
     }
 
     /// Reads the files, and where they changed publishes them whole, or keeps what is live. Blocks while it reads.
-    pub fn refresh(&self) -> Refresh {
+    pub fn refresh(&self) -> RefreshResult {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut now = Vec::new();
-        let read = Trust::read(&self.source, &mut now);
+        let read = TrustStore::read(&self.source, &mut now);
         // What cannot be read has another mark each time it fails in another way.
         now.extend(read.as_ref().err().map(|error| error.as_bytes()).unwrap_or_default());
         if now == *seen {
-            return Refresh::Unchanged;
+            return RefreshResult::Unchanged;
         }
         *seen = now;
         match read {
@@ -92,14 +92,14 @@ impl ClientCa {
                 self.generation.bump();
                 self.state.publish(ClientCaState { authorities, since: SystemTime::now(), refused: None });
                 tracing::info!(source = self.name(), authorities, "authorities of client certificates are live");
-                Refresh::Published
+                RefreshResult::Published
             }
             Err(error) => {
                 let source = self.name();
                 tracing::error!(source, error, "authorities of client certificates refused, the last good ones stay");
                 let refused = Some(error.into());
                 self.state.publish(ClientCaState { refused, ..ClientCaState::clone(&self.state()) });
-                Refresh::Refused
+                RefreshResult::Refused
             }
         }
     }
@@ -140,19 +140,19 @@ pub struct ClientCas {
     generation: Arc<Generation>,
 }
 
-/// Judged: what a chain of certificates proves, and for how long nothing can have changed about it.
+/// ChainVerdict: what a chain of certificates proves, and for how long nothing can have changed about it.
 #[derive(Debug, Clone)]
-pub struct Judged {
+pub struct ChainVerdict {
     /// Whose certificate it is, or why nobody vouches for it now.
-    pub result: Result<Named, IdentityError>,
+    pub result: Result<VouchedCertificate, IdentityError>,
     generation: u64,
     since: Timestamp,
     until: Timestamp,
 }
 
-/// Named: a certificate that an authority of one source vouches for.
+/// VouchedCertificate: a certificate that an authority of one source vouches for.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub struct VouchedCertificate {
     /// The name of the source.
     pub source: Box<str>,
     /// Whom it names, or why that cannot be told.
@@ -183,7 +183,7 @@ impl ClientCas {
         &self,
         chain: &[CertificateDer<'_>],
         now: Timestamp,
-    ) -> Result<(&Arc<ClientCa>, Arc<Trust>), rustls::Error> {
+    ) -> Result<(&Arc<ClientCa>, Arc<TrustStore>), rustls::Error> {
         let mut vouching = None;
         for source in &self.sources {
             let trust = source.trust.load();
@@ -200,7 +200,7 @@ impl ClientCas {
     }
 
     /// What `chain` proves at `now`, by what is live.
-    pub fn judge(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Judged {
+    pub fn judge(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> ChainVerdict {
         // Read before the authorities: one that is published meanwhile makes this judgement an old one.
         let generation = self.generation();
         match self.vouching(chain, now) {
@@ -211,15 +211,15 @@ impl ClientCas {
                 let ends = chain.iter().filter_map(|one| client_cert::end(one)).chain(trust.ends());
                 // What had ended before did not count now either.
                 let until = ends.filter(|end| *end > now).min().unwrap_or(Timestamp(u64::MAX));
-                let named = Named { source: source.name().into(), caller };
-                Judged { result: Ok(named), generation, since: now, until }
+                let named = VouchedCertificate { source: source.name().into(), caller };
+                ChainVerdict { result: Ok(named), generation, since: now, until }
             }
-            Err(error) => Judged { result: Err(word(&error)), generation, since: now, until: now.plus(1) },
+            Err(error) => ChainVerdict { result: Err(word(&error)), generation, since: now, until: now.plus(1) },
         }
     }
 
     /// Whether a judgement would be the same if it were made again at `now`.
-    pub fn upholds(&self, judged: &Judged, now: Timestamp) -> bool {
+    pub fn upholds(&self, judged: &ChainVerdict, now: Timestamp) -> bool {
         judged.generation == self.generation() && judged.since <= now && now < judged.until
     }
 }

@@ -17,7 +17,7 @@ pub const MOST_BYTES: u64 = 512 * 1024 * 1024;
 /// # Errors
 /// Nothing there, a folder without a policy file, more than [`MOST_BYTES`], or a text that is not UTF-8.
 pub fn read(path: &Path) -> Result<Sources, Finding> {
-    read_at_most(path, MOST_BYTES).map_err(Unread::finding)
+    read_at_most(path, MOST_BYTES).map_err(ReadFailure::finding)
 }
 
 /// Hash of the names and contents of all sources (SHA-256), by which a change is told.
@@ -35,16 +35,16 @@ pub fn hash(sources: &Sources) -> [u8; 32] {
     hash
 }
 
-/// Unread: why there are no sources; what has gone is told apart from what cannot be read.
+/// ReadFailure: why there are no sources; what has gone is told apart from what cannot be read.
 #[derive(Debug)]
-pub(super) enum Unread {
+pub(super) enum ReadFailure {
     /// Nothing stands at the path.
     Gone(Finding),
     /// Something stands there that is no policy.
     Unreadable(Finding),
 }
 
-impl Unread {
+impl ReadFailure {
     pub(super) fn finding(self) -> Finding {
         match self {
             Self::Gone(finding) | Self::Unreadable(finding) => finding,
@@ -57,18 +57,18 @@ impl Unread {
 /// # Errors
 /// Nothing there, something else than a file, more bytes, or a text that is not UTF-8.
 pub fn read_one_file(path: &Path, most: u64) -> Result<Sources, Finding> {
-    read_file(path, most).map_err(Unread::finding)
+    read_file(path, most).map_err(ReadFailure::finding)
 }
 
-pub(super) fn read_file(path: &Path, most: u64) -> Result<Sources, Unread> {
+pub(super) fn read_file(path: &Path, most: u64) -> Result<Sources, ReadFailure> {
     let mut sources = Sources::default();
     read_one(path, path, &mut { most }, &mut sources)?;
     Ok(sources)
 }
 
-pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Sources, Unread> {
+pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Sources, ReadFailure> {
     let what = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Unread::Gone(unreadable(path, "is gone")),
+        io::ErrorKind::NotFound => ReadFailure::Gone(unreadable(path, "is gone")),
         _ => failed(path, &error),
     })?;
     let mut sources = Sources::default();
@@ -82,7 +82,7 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Sources, Unread> {
     let names = names(&folder, is_policy_file).map_err(|error| failed(path, &error))?;
     if names.is_empty() {
         let finding = unreadable(path, "holds no policy file");
-        return Err(Unread::Unreadable(finding.help("a policy file ends in `.yaml` or `.yml`")));
+        return Err(ReadFailure::Unreadable(finding.help("a policy file ends in `.yaml` or `.yml`")));
     }
     for name in names {
         read_one(&folder.join(&name), &path.join(&name), &mut room, &mut sources)?;
@@ -100,7 +100,7 @@ pub(super) fn cases_in(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
 /// Reads one file that is no policy, as strictly as those that are.
 pub(super) fn read_into(path: &Path, sources: &mut Sources) -> Result<(), Finding> {
     let mut room = MOST_BYTES;
-    read_one(path, path, &mut room, sources).map_err(Unread::finding)
+    read_one(path, path, &mut room, sources).map_err(ReadFailure::finding)
 }
 
 fn names(folder: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<Vec<OsString>> {
@@ -123,27 +123,28 @@ fn is_policy_file(name: &OsStr) -> bool {
     !name.starts_with(b".") && ends(&[".yaml", ".yml"]) && !ends(&[".cases.yaml", ".cases.yml"])
 }
 
-fn read_one(at: &Path, shown: &Path, room: &mut u64, sources: &mut Sources) -> Result<(), Unread> {
+fn read_one(at: &Path, shown: &Path, room: &mut u64, sources: &mut Sources) -> Result<(), ReadFailure> {
     // Opening a pipe would wait for its writer.
     if !fs::metadata(at).map_err(|error| failed(shown, &error))?.is_file() {
-        return Err(Unread::Unreadable(unreadable(shown, "is no file")));
+        return Err(ReadFailure::Unreadable(unreadable(shown, "is no file")));
     }
     let mut bytes = Vec::new();
     let file = File::open(at).map_err(|error| failed(shown, &error))?;
     file.take(room.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| failed(shown, &error))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    *room =
-        room.checked_sub(length).ok_or_else(|| Unread::Unreadable(unreadable(shown, "is more than may be read")))?;
+    *room = room
+        .checked_sub(length)
+        .ok_or_else(|| ReadFailure::Unreadable(unreadable(shown, "is more than may be read")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let message = format!("is not UTF-8 at byte offset {}", error.utf8_error().valid_up_to());
-        Unread::Unreadable(unreadable(shown, &message).help("save it as UTF-8"))
+        ReadFailure::Unreadable(unreadable(shown, &message).help("save it as UTF-8"))
     })?;
     sources.add(shown.display().to_string(), &text);
     Ok(())
 }
 
-fn failed(path: &Path, error: &io::Error) -> Unread {
-    Unread::Unreadable(unreadable(path, &format!("cannot be read: {}", error.kind())))
+fn failed(path: &Path, error: &io::Error) -> ReadFailure {
+    ReadFailure::Unreadable(unreadable(path, &format!("cannot be read: {}", error.kind())))
 }
 
 fn unreadable(path: &Path, what: &str) -> Finding {

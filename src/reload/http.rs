@@ -1,4 +1,4 @@
-//! Http: the client that asks issuers, for their keys or about a token; it follows no redirect.
+//! HttpClient: the client that asks issuers, for their keys or about a token; it follows no redirect.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -22,10 +22,10 @@ use super::keys::KeyFeedError;
 /// An unused connection is kept so long: shorter than servers keep theirs.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Http: a client that believes one authority, or the public ones.
-pub(super) struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+/// HttpClient: a client that believes one authority, or the public ones.
+pub(super) struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
-impl Http {
+impl HttpClient {
     /// A client that believes the authority in `ca_file`, and keeps so many unused connections.
     pub(super) fn new(ca_file: Option<&Path>, idle: usize) -> Result<Self, KeyFeedError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -18,8 +18,8 @@ use super::keys::KeyFeedError;
 use super::verified::{Generation, TokenDigest};
 use crate::identity::{IdentityError, IntrospectionResponse, Issuer, VerifiedCaller};
 use crate::vocabulary::Timestamp;
-use budget::Budget;
-use call::Endpoint;
+use budget::CallBudget;
+use call::IntrospectionEndpoint;
 
 /// IntrospectionPlan: whom to ask, as whom, and how often at most.
 #[derive(Clone)]
@@ -63,19 +63,19 @@ pub enum ClientAuth {
 pub struct Introspector {
     issuer: Issuer,
     plan: IntrospectionPlan,
-    endpoint: Endpoint,
+    endpoint: IntrospectionEndpoint,
     /// Who asks about a token that another request asks about waits here for the one answer.
-    answers: Cache<TokenDigest, Answer>,
+    answers: Cache<TokenDigest, IntrospectionAnswer>,
     calls: Semaphore,
-    budget: Budget,
+    budget: CallBudget,
     generation: Arc<Generation>,
-    counts: [AtomicU64; Asked::ALL.len()],
+    counts: [AtomicU64; IntrospectionOutcome::ALL.len()],
     last_error: Live<Option<Box<str>>>,
 }
 
-/// Answer: what the issuer said of one token, or that it said nothing.
+/// IntrospectionAnswer: what the issuer said of one token, or that it said nothing.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct IntrospectionAnswer {
     /// The caller, or why there is none; [`IdentityError::KeysUnavailable`] where the issuer said nothing.
     pub outcome: Result<Arc<VerifiedCaller>, IdentityError>,
     /// When it was asked.
@@ -83,9 +83,9 @@ pub struct Answer {
     until: Instant,
 }
 
-/// Asked: how a question about a token ended.
+/// IntrospectionOutcome: how a question about a token ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum IntrospectionOutcome {
     /// With a caller.
     Accepted,
     /// With a token that is not active, or not for us.
@@ -96,7 +96,7 @@ pub enum Asked {
     Withheld,
 }
 
-impl Asked {
+impl IntrospectionOutcome {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Accepted, Self::Refused, Self::Failed, Self::Withheld];
 }
@@ -114,8 +114,8 @@ impl Introspector {
         plan: IntrospectionPlan,
         generation: Arc<Generation>,
     ) -> Result<Arc<Self>, KeyFeedError> {
-        let endpoint = Endpoint::new(&plan)?;
-        let (calls, budget) = (Semaphore::new(plan.at_once), Budget::new(plan.per_second));
+        let endpoint = IntrospectionEndpoint::new(&plan)?;
+        let (calls, budget) = (Semaphore::new(plan.at_once), CallBudget::new(plan.per_second));
         let answers = Cache::new(ANSWERS);
         let (counts, last_error) = (Default::default(), Live::new(None));
         Ok(Arc::new(Self { issuer, plan, endpoint, answers, calls, budget, generation, counts, last_error }))
@@ -132,15 +132,15 @@ impl Introspector {
     }
 
     /// What was said of a token a moment ago, if that still counts.
-    pub fn known(&self, token: &TokenDigest) -> Option<Answer> {
-        self.answers.get(token).filter(Answer::counts)
+    pub fn known(&self, token: &TokenDigest) -> Option<IntrospectionAnswer> {
+        self.answers.get(token).filter(IntrospectionAnswer::counts)
     }
 
     /// What the issuer says of `token`, and whether this very call made it say so.
     ///
     /// It waits for the network, never longer than the timeout for each attempt; requests with the same token share
     /// one call. Where the one that made the call was dropped, the next one makes it.
-    pub async fn ask(&self, token: &str, digest: &TokenDigest) -> (Answer, bool) {
+    pub async fn ask(&self, token: &str, digest: &TokenDigest) -> (IntrospectionAnswer, bool) {
         loop {
             match self.answers.get_value_or_guard_async(digest).await {
                 Ok(answer) if answer.counts() => return (answer, false),
@@ -164,7 +164,7 @@ impl Introspector {
     }
 
     /// How often a question has ended so since the start.
-    pub fn count(&self, asked: Asked) -> u64 {
+    pub fn count(&self, asked: IntrospectionOutcome) -> u64 {
         self.counter(asked).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
@@ -173,21 +173,21 @@ impl Introspector {
         self.last_error.load()
     }
 
-    async fn answer(&self, token: &str) -> Answer {
+    async fn answer(&self, token: &str) -> IntrospectionAnswer {
         let at = clock();
         let (asked, outcome) = if self.budget.take() {
             self.call(token).await
         } else {
-            (Asked::Withheld, Err(IdentityError::KeysUnavailable))
+            (IntrospectionOutcome::Withheld, Err(IdentityError::KeysUnavailable))
         };
         if let Some(counter) = self.counter(asked) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let kept = if asked == Asked::Refused { self.plan.negative } else { MOMENT };
-        Answer { outcome, at, until: Instant::now() + kept }
+        let kept = if asked == IntrospectionOutcome::Refused { self.plan.negative } else { MOMENT };
+        IntrospectionAnswer { outcome, at, until: Instant::now() + kept }
     }
 
-    async fn call(&self, token: &str) -> (Asked, Result<Arc<VerifiedCaller>, IdentityError>) {
+    async fn call(&self, token: &str) -> (IntrospectionOutcome, Result<Arc<VerifiedCaller>, IdentityError>) {
         let answered = timeout(self.plan.timeout, async {
             let _free = self.calls.acquire().await.map_err(|_| KeyFeedError::Timeout)?;
             self.endpoint.ask(token).await
@@ -206,9 +206,9 @@ impl Introspector {
         });
         self.tell(judged.as_ref().err());
         match judged {
-            Ok(Ok(verified)) => (Asked::Accepted, Ok(Arc::new(verified))),
-            Ok(Err(error)) => (Asked::Refused, Err(error)),
-            Err(_) => (Asked::Failed, Err(IdentityError::KeysUnavailable)),
+            Ok(Ok(verified)) => (IntrospectionOutcome::Accepted, Ok(Arc::new(verified))),
+            Ok(Err(error)) => (IntrospectionOutcome::Refused, Err(error)),
+            Err(_) => (IntrospectionOutcome::Failed, Err(IdentityError::KeysUnavailable)),
         }
     }
 
@@ -229,7 +229,7 @@ impl Introspector {
         self.last_error.publish(error);
     }
 
-    fn counter(&self, asked: Asked) -> Option<&AtomicU64> {
+    fn counter(&self, asked: IntrospectionOutcome) -> Option<&AtomicU64> {
         self.counts.get(asked as usize)
     }
 }
@@ -241,7 +241,7 @@ impl fmt::Debug for Introspector {
     }
 }
 
-impl Answer {
+impl IntrospectionAnswer {
     fn counts(&self) -> bool {
         Instant::now() < self.until
     }

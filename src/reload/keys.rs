@@ -15,7 +15,7 @@ use super::verified::Generation;
 use crate::identity::{Issuer, KeySet};
 use crate::vocabulary::Timestamp;
 use fetch::Fetcher;
-pub use issuers::{Issuers, Unproven};
+pub use issuers::{Issuers, VerificationFailure};
 pub use source::{KeyFeedError, KeyPlan, KeySource};
 
 /// KeyStatus: how one issuer's keys stand, for `/ready` and the metrics.

@@ -9,12 +9,12 @@ mod http;
 pub mod introspection;
 pub mod keys;
 pub mod live;
-mod look;
+mod fingerprint;
 pub mod policy;
 pub mod refresh;
 pub mod verified;
 pub mod watch;
 
 pub use live::Live;
-pub use policy::{Event, PolicyStore};
-pub use refresh::Refresh;
+pub use policy::{PolicyEvent, PolicyStore};
+pub use refresh::RefreshResult;

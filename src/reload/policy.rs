@@ -9,9 +9,9 @@ use crate::policy::{self, PolicyVersion, Snapshot, locked};
 
 use super::Live;
 use super::cases;
-use super::changes::{self, Changes};
-use super::file::{self, Unread};
-use super::look::{Look, Mark};
+use super::changes::{self, LastComparison};
+use super::file::{self, ReadFailure};
+use super::fingerprint::{FileObservation, Fingerprint};
 
 /// How long requests that began under the old version are waited for, so that it is freed here and not by them.
 const RETIREMENT: Duration = Duration::from_millis(250);
@@ -30,18 +30,18 @@ pub struct PolicyStore {
     issuers: Box<[Box<str>]>,
     live: Live<Option<Snapshot>>,
     state: Live<PolicyState>,
-    changes: Arc<Changes>,
-    seen: Mutex<Seen>,
-    duty: Duty,
+    changes: Arc<LastComparison>,
+    seen: Mutex<ObservedVersions>,
+    duty: PolicyRole,
     on_change: Box<OnChange>,
 }
 
 /// OnChange: what is told of a change, with the snapshot that is live behind it.
-pub type OnChange = dyn Fn(&Event, &Arc<Option<Snapshot>>) + Send + Sync;
+pub type OnChange = dyn Fn(&PolicyEvent, &Arc<Option<Snapshot>>) + Send + Sync;
 
-/// Duty: what a policy is there for.
+/// PolicyRole: what a policy is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duty {
+pub enum PolicyRole {
     /// It decides.
     Decides,
     /// It is compared with the one that decides.
@@ -74,9 +74,9 @@ pub struct RefusedReload {
     pub json: serde_json::Value,
 }
 
-/// Refresh: what came of looking at the files.
+/// PolicyRefresh: what came of looking at the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refresh {
+pub enum PolicyRefresh {
     /// They are what they were at the last look, or the live version's again.
     Unchanged,
     /// They are live now.
@@ -87,9 +87,9 @@ pub enum Refresh {
     Gone,
 }
 
-/// Event: a change of a policy's state, for metrics and for whatever depends on the policy.
+/// PolicyEvent: a change of a policy's state, for metrics and for whatever depends on the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum PolicyEvent {
     /// A version is live that was not.
     Published(PolicyVersion),
     /// After a refusal the files of the live version are back.
@@ -117,7 +117,7 @@ impl PolicyStore {
         api: impl Into<Box<str>>,
         path: impl Into<PathBuf>,
         issuers: Box<[Box<str>]>,
-        duty: Duty,
+        duty: PolicyRole,
         on_change: Box<OnChange>,
     ) -> Self {
         let store = Self {
@@ -127,7 +127,7 @@ impl PolicyStore {
             live: Live::new(None),
             state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None, withdrawn: None }),
             changes: Arc::default(),
-            seen: Mutex::new(Seen::default()),
+            seen: Mutex::new(ObservedVersions::default()),
             duty,
             on_change,
         };
@@ -147,7 +147,7 @@ impl PolicyStore {
     }
 
     /// What the last reload changed; `None` until one has been compared.
-    pub fn last_diff(&self) -> Arc<Option<changes::Compared>> {
+    pub fn last_diff(&self) -> Arc<Option<changes::PolicyComparison>> {
         self.changes.last()
     }
 
@@ -164,15 +164,15 @@ impl PolicyStore {
     /// Reads the files, and where they changed loads them and publishes them whole, or keeps what is live.
     ///
     /// Blocks for the length of the load, and for an earlier call's.
-    pub fn refresh(&self) -> Refresh {
+    pub fn refresh(&self) -> PolicyRefresh {
         let mut seen = self.turn();
         let first = self.look();
         if seen.is(&first) {
-            return Refresh::Unchanged;
+            return PolicyRefresh::Unchanged;
         }
         let settled = first.settled(|| self.look());
         if seen.is(&settled) {
-            return Refresh::Unchanged;
+            return PolicyRefresh::Unchanged;
         }
         self.take(settled, &mut seen)
     }
@@ -206,27 +206,27 @@ impl PolicyStore {
             refused,
             withdrawn,
         });
-        self.tell(&Event::RolledBack(version.clone()));
+        self.tell(&PolicyEvent::RolledBack(version.clone()));
         self.changes.compare(&self.api, old, self.live.load());
         Some(version)
     }
 
-    fn turn(&self) -> MutexGuard<'_, Seen> {
+    fn turn(&self) -> MutexGuard<'_, ObservedVersions> {
         // A load that panicked has changed nothing but the mark of what it read, which keeps it from being tried again.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn look(&self) -> Look {
-        Look::from(file::read_at_most(&self.path, file::MOST_BYTES)).with_cases(cases::read(&self.path))
+    fn look(&self) -> FileObservation {
+        FileObservation::from(file::read_at_most(&self.path, file::MOST_BYTES)).with_cases(cases::read(&self.path))
     }
 
-    fn take(&self, look: Look, seen: &mut Seen) -> Refresh {
+    fn take(&self, look: FileObservation, seen: &mut ObservedVersions) -> PolicyRefresh {
         seen.last = Some(look.mark.clone());
         let mut findings = Findings::default();
         let mut sources = match look.found {
             Ok(sources) => sources,
             Err(unread) => {
-                let gone = matches!(unread, Unread::Gone(_));
+                let gone = matches!(unread, ReadFailure::Gone(_));
                 findings.push(unread.finding());
                 return self.refuse(gone, &findings, &Sources::default());
             }
@@ -234,7 +234,7 @@ impl PolicyStore {
         let is_withdrawn = seen.withdrawn.as_ref().is_some_and(|mark| mark.is_same_policy(&look.mark));
         if is_withdrawn || seen.live.as_ref() == Some(&look.mark) {
             self.restore();
-            return Refresh::Unchanged;
+            return PolicyRefresh::Unchanged;
         }
         seen.withdrawn = None;
         let live = self.live.load();
@@ -243,7 +243,7 @@ impl PolicyStore {
             // Only cases changed, which this policy does not ask for.
             seen.live = Some(look.mark);
             self.restore();
-            return Refresh::Unchanged;
+            return PolicyRefresh::Unchanged;
         }
         let mut loaded = policy::load(&sources, Some(&self.issuers));
         if let Some(candidate) = &loaded.snapshot {
@@ -264,21 +264,21 @@ impl PolicyStore {
             // Other cases, which the live version passes too.
             seen.live = Some(look.mark);
             self.restore();
-            return Refresh::Unchanged;
+            return PolicyRefresh::Unchanged;
         }
-        for note in kept(&loaded.findings, &sources).lines {
+        for note in summarize_findings(&loaded.findings, &sources).lines {
             tracing::info!(api = %self.api, "{note}");
         }
         let mark = seen.live.replace(look.mark);
         // Only what decides can be taken back; the version before the one that is kept for that is free now.
-        if self.duty == Duty::Decides && live.is_some() {
-            seen.before = Some(Before { snapshot: Arc::clone(&live), mark });
+        if self.duty == PolicyRole::Decides && live.is_some() {
+            seen.before = Some(PreviousVersion { snapshot: Arc::clone(&live), mark });
         }
         drop(live);
         self.publish(snapshot)
     }
 
-    fn publish(&self, snapshot: Snapshot) -> Refresh {
+    fn publish(&self, snapshot: Snapshot) -> PolicyRefresh {
         let version = snapshot.version.clone();
         let old = self.live.load();
         self.live.publish(Some(snapshot));
@@ -289,18 +289,18 @@ impl PolicyStore {
             withdrawn: None,
         });
         let message = match self.duty {
-            Duty::Decides => "policy is live",
-            Duty::Compared => "candidate is compared",
+            PolicyRole::Decides => "policy is live",
+            PolicyRole::Compared => "candidate is compared",
         };
         tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "{message}");
-        self.tell(&Event::Published(version.clone()));
+        self.tell(&PolicyEvent::Published(version.clone()));
         match self.duty {
-            Duty::Decides => {
+            PolicyRole::Decides => {
                 self.changes.compare(&self.api, old, self.live.load());
             }
-            Duty::Compared => retire(&old),
+            PolicyRole::Compared => retire(&old),
         }
-        Refresh::Published(version)
+        PolicyRefresh::Published(version)
     }
 
     fn restore(&self) {
@@ -308,69 +308,75 @@ impl PolicyStore {
         let (Some(version), Some(_)) = (state.version.clone(), &state.refused) else { return };
         self.state.publish(PolicyState { refused: None, ..(*state).clone() });
         let message = match self.duty {
-            Duty::Decides if state.withdrawn.is_some() => "policy files are back, the version before them stays live",
-            Duty::Decides => "policy files are the live ones again",
-            Duty::Compared => "candidate files are the compared ones again",
+            PolicyRole::Decides if state.withdrawn.is_some() => {
+                "policy files are back, the version before them stays live"
+            }
+            PolicyRole::Decides => "policy files are the live ones again",
+            PolicyRole::Compared => "candidate files are the compared ones again",
         };
         tracing::info!(api = %self.api, policy = %version.name, version = %version.hash, "{message}");
-        self.tell(&Event::Restored(version));
+        self.tell(&PolicyEvent::Restored(version));
     }
 
-    fn refuse(&self, gone: bool, findings: &Findings, sources: &Sources) -> Refresh {
-        let Kept { lines, json } = kept(findings, sources);
+    fn refuse(&self, gone: bool, findings: &Findings, sources: &Sources) -> PolicyRefresh {
+        let FindingSummary { lines, json } = summarize_findings(findings, sources);
         for line in &lines {
             tracing::error!(api = %self.api, "{line}");
         }
         let state = self.state.load();
         let message = match (self.duty, &state.version) {
-            (Duty::Decides, Some(_)) => "policy refused, the last good one stays live",
-            (Duty::Decides, None) => "policy refused and none is live: every request is refused",
-            (Duty::Compared, Some(_)) => "candidate refused, the last good one is still compared",
-            (Duty::Compared, None) => "candidate refused, nothing is compared",
+            (PolicyRole::Decides, Some(_)) => "policy refused, the last good one stays live",
+            (PolicyRole::Decides, None) => "policy refused and none is live: every request is refused",
+            (PolicyRole::Compared, Some(_)) => "candidate refused, the last good one is still compared",
+            (PolicyRole::Compared, None) => "candidate refused, nothing is compared",
         };
         let (policy, version) = state.version.as_ref().map(|live| (&*live.name, &*live.hash)).unzip();
         tracing::error!(api = %self.api, policy, version, "{message}");
         let refused = RefusedReload { at: SystemTime::now(), gone, findings: lines, json };
         self.state.publish(PolicyState { refused: Some(refused), ..(*state).clone() });
-        let (event, refresh) = if gone { (Event::Gone, Refresh::Gone) } else { (Event::Refused, Refresh::Refused) };
+        let (event, refresh) = if gone {
+            (PolicyEvent::Gone, PolicyRefresh::Gone)
+        } else {
+            (PolicyEvent::Refused, PolicyRefresh::Refused)
+        };
         self.tell(&event);
         refresh
     }
 
-    fn tell(&self, event: &Event) {
+    fn tell(&self, event: &PolicyEvent) {
         (self.on_change)(event, &self.live.load());
     }
 }
 
-/// Seen: what the last look saw, and what the live version was made from.
+/// ObservedVersions: what the last look saw, and what the live version was made from.
 #[derive(Default)]
-struct Seen {
-    last: Option<Mark>,
-    live: Option<Mark>,
-    before: Option<Before>,
+struct ObservedVersions {
+    last: Option<Fingerprint>,
+    live: Option<Fingerprint>,
+    before: Option<PreviousVersion>,
     /// Files whose version was taken back: they come to nothing until others have stood in their place.
-    withdrawn: Option<Mark>,
+    withdrawn: Option<Fingerprint>,
 }
 
-/// Before: the version before the live one, and what it was made from.
-struct Before {
+/// PreviousVersion: the version before the live one, and what it was made from.
+struct PreviousVersion {
     snapshot: Arc<Option<Snapshot>>,
-    mark: Option<Mark>,
+    mark: Option<Fingerprint>,
 }
 
-impl Seen {
-    fn is(&self, look: &Look) -> bool {
+impl ObservedVersions {
+    fn is(&self, look: &FileObservation) -> bool {
         self.last.as_ref() == Some(&look.mark)
     }
 }
 
-/// Kept: the findings of one load as they are logged and shown.
-pub(super) struct Kept {
+/// FindingSummary: the findings of one load as they are logged and shown.
+pub(super) struct FindingSummary {
     pub(super) lines: Vec<String>,
     json: serde_json::Value,
 }
 
-pub(super) fn kept(findings: &Findings, sources: &Sources) -> Kept {
+pub(super) fn summarize_findings(findings: &Findings, sources: &Sources) -> FindingSummary {
     let mut all = findings.sorted();
     if findings.has_errors() {
         // What stops the load must not be crowded out by notes.
@@ -384,7 +390,7 @@ pub(super) fn kept(findings: &Findings, sources: &Sources) -> Kept {
     if more > 0 {
         lines.push(format!("{more} more findings are left out"));
     }
-    Kept { lines, json: report::json(&first, sources) }
+    FindingSummary { lines, json: report::json(&first, sources) }
 }
 
 /// A finding quotes what somebody wrote; line breaks and other controls in it must not forge a line of the log.

@@ -1,8 +1,8 @@
-//! Refresh: what comes of looking at files that may have changed.
+//! RefreshResult: what comes of looking at files that may have changed.
 
-/// Refresh: what came of looking at the files of keys or authorities.
+/// RefreshResult: what came of looking at the files of keys or authorities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refresh {
+pub enum RefreshResult {
     /// They are what they were at the last look.
     Unchanged,
     /// They are live now.

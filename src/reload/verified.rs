@@ -29,7 +29,7 @@ impl Generation {
 ///
 /// It holds digests, never tokens; identities, never verdicts or errors.
 pub struct VerifiedTokens {
-    tokens: Cache<Key, Kept>,
+    tokens: Cache<CacheKey, CachedCaller>,
     generation: Arc<Generation>,
     emptied: AtomicU64,
     max_age: u64,
@@ -48,7 +48,7 @@ impl VerifiedTokens {
     /// What is known of `token` at `now`; to be asked before the keys for verifying it are loaded.
     pub fn look_up(&self, token: &str, now: Timestamp) -> Lookup {
         let generation = self.current();
-        let mut key = Key { digest: TokenDigest::default(), generation };
+        let mut key = CacheKey { digest: TokenDigest::default(), generation };
         // The digest has exactly this length; were it otherwise, the zip would leave zeros, not panic.
         let hashed = digest::digest(&digest::SHA256, token.as_bytes());
         key.digest.iter_mut().zip(hashed.as_ref()).for_each(|(to, from)| *to = *from);
@@ -59,7 +59,7 @@ impl VerifiedTokens {
             }
             _ => {
                 self.misses.fetch_add(1, Ordering::Relaxed);
-                Lookup::Missing(Slot(key))
+                Lookup::Missing(CacheSlot(key))
             }
         }
     }
@@ -67,7 +67,7 @@ impl VerifiedTokens {
     /// Keeps what verifying the token of `slot` proved at `now`.
     ///
     /// When keys or policy changed since the lookup, nobody will find it: the slot is of the old generation.
-    pub fn keep(&self, slot: Slot, verified: VerifiedCaller, now: Timestamp) -> Arc<VerifiedCaller> {
+    pub fn keep(&self, slot: CacheSlot, verified: VerifiedCaller, now: Timestamp) -> Arc<VerifiedCaller> {
         self.keep_for(self.max_age, slot, Arc::new(verified), now)
     }
 
@@ -75,13 +75,13 @@ impl VerifiedTokens {
     pub fn keep_for(
         &self,
         seconds: u64,
-        slot: Slot,
+        slot: CacheSlot,
         verified: Arc<VerifiedCaller>,
         now: Timestamp,
     ) -> Arc<VerifiedCaller> {
         let until = verified.expires.min(now.plus(self.max_age.min(seconds)));
         if until > now {
-            self.tokens.insert(slot.0, Kept { verified: Arc::clone(&verified), since: now, until });
+            self.tokens.insert(slot.0, CachedCaller { verified: Arc::clone(&verified), since: now, until });
         }
         verified
     }
@@ -130,14 +130,14 @@ pub enum Lookup {
     /// The caller that it proves.
     Found(Arc<VerifiedCaller>),
     /// Nothing; the slot is where the answer belongs.
-    Missing(Slot),
+    Missing(CacheSlot),
 }
 
-/// Slot: the place for one token's answer, as of the generation in which it was looked up.
+/// CacheSlot: the place for one token's answer, as of the generation in which it was looked up.
 #[derive(Debug)]
-pub struct Slot(Key);
+pub struct CacheSlot(CacheKey);
 
-impl Slot {
+impl CacheSlot {
     /// The digest of the token that was looked up.
     pub fn digest(&self) -> TokenDigest {
         self.0.digest
@@ -148,13 +148,13 @@ impl Slot {
 pub type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
+struct CacheKey {
     digest: TokenDigest,
     generation: u64,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct CachedCaller {
     verified: Arc<VerifiedCaller>,
     since: Timestamp,
     until: Timestamp,

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use stamp::Stamp;
-use writers::Writers;
+use stamp::FileStamp;
+use writers::OpenWriters;
 
 /// How long it must be quiet after an event, so that a burst counts once.
 const QUIET: Duration = Duration::from_millis(20);
@@ -28,15 +28,15 @@ const BURST: Duration = Duration::from_millis(100);
 /// How soon it is looked again for a file that was being written.
 const SOON: Duration = Duration::from_millis(50);
 
-/// Watched: a file or folder, and whom to tell when it may have changed.
+/// WatchedPath: a file or folder, and whom to tell when it may have changed.
 ///
 /// The closure may be called without a change; it compares contents, and it runs on the watcher's thread.
-pub struct Watched {
+pub struct WatchedPath {
     path: PathBuf,
     changed: Box<dyn Fn() + Send>,
 }
 
-impl Watched {
+impl WatchedPath {
     /// The path `path`, about which `changed` is told.
     pub fn new(path: impl Into<PathBuf>, changed: impl Fn() + Send + 'static) -> Self {
         Self { path: path.into(), changed: Box::new(changed) }
@@ -45,13 +45,13 @@ impl Watched {
 
 /// Watcher: a thread that looks after paths until it is dropped.
 pub struct Watcher {
-    poker: Poker,
+    poker: ReloadTrigger,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Poker: the way to make a watcher tell everybody at once, for SIGHUP and the admin API.
+/// ReloadTrigger: the way to make a watcher tell everybody at once, for SIGHUP and the admin API.
 #[derive(Clone)]
-pub struct Poker(Arc<Bell>);
+pub struct ReloadTrigger(Arc<WakeSignal>);
 
 impl Watcher {
     /// Starts to watch, and to look every `poll` without being told; every closure is called once at the start, for
@@ -59,10 +59,10 @@ impl Watcher {
     ///
     /// # Errors
     /// The thread cannot be started. Without inotify the watcher only looks every `poll`, and logs so.
-    pub fn start(watched: Vec<Watched>, poll: Duration) -> io::Result<Self> {
+    pub fn start(watched: Vec<WatchedPath>, poll: Duration) -> io::Result<Self> {
         let (ring, rung) = sync_channel(1);
-        let bell = Arc::new(Bell { ring, poked: AtomicBool::new(false), stopped: AtomicBool::new(false) });
-        let mut round = Round {
+        let bell = Arc::new(WakeSignal { ring, poked: AtomicBool::new(false), stopped: AtomicBool::new(false) });
+        let mut round = WatchLoop {
             bell: Arc::clone(&bell),
             rung,
             poll,
@@ -73,11 +73,11 @@ impl Watcher {
             watched: watched.into_iter().map(|watched| (watched, None)).collect(),
         };
         let thread = std::thread::Builder::new().name("reload".into()).spawn(move || round.run())?;
-        Ok(Self { poker: Poker(bell), thread: Some(thread) })
+        Ok(Self { poker: ReloadTrigger(bell), thread: Some(thread) })
     }
 
     /// A way to poke that can be handed on.
-    pub fn poker(&self) -> Poker {
+    pub fn poker(&self) -> ReloadTrigger {
         self.poker.clone()
     }
 
@@ -87,7 +87,7 @@ impl Watcher {
     }
 }
 
-impl Poker {
+impl ReloadTrigger {
     /// Makes the watcher tell everybody, changed or not; does not wait for it.
     pub fn poke(&self) {
         self.0.poked.store(true, Ordering::SeqCst);
@@ -106,13 +106,13 @@ impl Drop for Watcher {
     }
 }
 
-struct Bell {
+struct WakeSignal {
     ring: SyncSender<()>,
     poked: AtomicBool,
     stopped: AtomicBool,
 }
 
-impl Bell {
+impl WakeSignal {
     fn ring(&self) {
         // A bell that rings already need not be rung again.
         let _ = self.ring.try_send(());
@@ -123,19 +123,19 @@ impl Bell {
     }
 }
 
-struct Round {
-    bell: Arc<Bell>,
+struct WatchLoop {
+    bell: Arc<WakeSignal>,
     rung: Receiver<()>,
     poll: Duration,
     inotify: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
-    writers: Arc<Writers>,
+    writers: Arc<OpenWriters>,
     /// Whether a file was passed over in the last look because it was being written.
     held: bool,
-    watched: Vec<(Watched, Option<Stamp>)>,
+    watched: Vec<(WatchedPath, Option<FileStamp>)>,
 }
 
-impl Round {
+impl WatchLoop {
     fn run(&mut self) {
         let (bell, writers) = (Arc::clone(&self.bell), Arc::clone(&self.writers));
         let tell = move |event: notify::Result<notify::Event>| {
@@ -181,7 +181,7 @@ impl Round {
                 return;
             }
             // The stamp is taken before the closure reads: a change after it gives another stamp next time.
-            let stamp = Stamp::of(&watched.path);
+            let stamp = FileStamp::of(&watched.path);
             if !poked && seen.as_ref() == Some(&stamp) && !stamp.is_young(SystemTime::now()) {
                 continue;
             }

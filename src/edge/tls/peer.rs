@@ -14,7 +14,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
 use crate::identity::VerifiedCaller;
 use crate::reload::Live;
-use crate::reload::client_certs::{ClientCas, Judged};
+use crate::reload::client_certs::{ChainVerdict, ClientCas};
 use crate::vocabulary::{Proof, Timestamp};
 
 /// PeerCertificate: the chain of one connection. A resumed session brings the chain of its first handshake, which is
@@ -23,7 +23,7 @@ use crate::vocabulary::{Proof, Timestamp};
 pub struct PeerCertificate {
     chain: Vec<CertificateDer<'static>>,
     authorities: Arc<ClientCas>,
-    judged: Live<Judged>,
+    judged: Live<ChainVerdict>,
     thumbprint: Box<str>,
 }
 
@@ -37,7 +37,7 @@ impl PeerCertificate {
     }
 
     /// What the chain proves at `now`, by the authorities and revocation lists that are live.
-    pub fn judged(&self, now: Timestamp) -> Arc<Judged> {
+    pub fn judged(&self, now: Timestamp) -> Arc<ChainVerdict> {
         let judged = self.judged.load();
         if self.authorities.upholds(&judged, now) {
             return judged;

@@ -43,20 +43,20 @@ fn a_changed_file_counts_and_a_broken_one_changes_nothing() {
     let file = KeyFile::open(&bench.source()).unwrap();
     let keys = ApiKeys::new(vec![Arc::clone(&file)]);
     assert!(ask(&keys, b"alice:s").is_ok());
-    assert_eq!(file.refresh(), Refresh::Unchanged);
+    assert_eq!(file.refresh(), RefreshResult::Unchanged);
     bench.write(&file_of("alice", "s", "    revoked: no\n"));
-    assert_eq!((file.refresh(), file.refresh()), (Refresh::Refused, Refresh::Unchanged));
+    assert_eq!((file.refresh(), file.refresh()), (RefreshResult::Refused, RefreshResult::Unchanged));
     assert!(ask(&keys, b"alice:s").is_ok());
     assert!(file.state().refused.as_deref().is_some_and(|why| why.contains("keys.yaml:5:14: error[bad-value]")));
     std::fs::remove_file(file.path()).unwrap();
-    assert_eq!((file.refresh(), file.refresh()), (Refresh::Refused, Refresh::Unchanged));
+    assert_eq!((file.refresh(), file.refresh()), (RefreshResult::Refused, RefreshResult::Unchanged));
     assert!(ask(&keys, b"alice:s").is_ok());
     bench.write(&file_of("alice", "s", "    revoked: true\n"));
-    assert_eq!(file.refresh(), Refresh::Published);
+    assert_eq!(file.refresh(), RefreshResult::Published);
     assert_eq!(ask(&keys, b"alice:s"), Err(IdentityError::ApiKeyRevoked));
     assert!(file.state().refused.is_none());
     bench.write("version: 1\nkeys: {}\n");
-    assert_eq!(file.refresh(), Refresh::Published);
+    assert_eq!(file.refresh(), RefreshResult::Published);
     assert_eq!(ask(&keys, b"alice:s"), Err(IdentityError::UnknownApiKey));
     assert_eq!(file.state().keys, 0);
 }
@@ -69,10 +69,10 @@ fn a_caller_is_stood_by_until_his_own_key_changes() {
     let caller = ask(&keys, b"alice:s").unwrap();
     assert!(keys.stand_by(&caller));
     bench.write(&format!("{}# and a comment\n", file_of("alice", "s", "    comment: hers\n")));
-    assert_eq!(file.refresh(), Refresh::Published);
+    assert_eq!(file.refresh(), RefreshResult::Published);
     assert!(keys.stand_by(&caller));
     bench.write(&file_of("alice", "new", ""));
-    assert_eq!(file.refresh(), Refresh::Published);
+    assert_eq!(file.refresh(), RefreshResult::Published);
     assert!(!keys.stand_by(&caller));
     assert!(!ApiKeys::default().stand_by(&caller));
     let token = VerifiedCaller { subject: crate::vocabulary::Subject::anonymous(), expires: NOW };

@@ -1,4 +1,4 @@
-//! Trust: the authorities and revocation lists of one source as the files hold them, and a chain judged by them.
+//! TrustStore: the authorities and revocation lists of one source as the files hold them, and a chain judged by them.
 
 use std::fmt;
 use std::fs::File;
@@ -22,16 +22,16 @@ use crate::vocabulary::Timestamp;
 /// The most bytes that a file of authorities or revocation lists may have.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Trust: authorities, each with all revocation lists of the source.
+/// TrustStore: authorities, each with all revocation lists of the source.
 #[derive(Default)]
-pub struct Trust {
-    authorities: Vec<Authority>,
+pub struct TrustStore {
+    authorities: Vec<TrustAnchor>,
     /// The moments from which a revocation list counts no more.
     lists_end: Vec<Timestamp>,
 }
 
-/// Authority: one that is trusted by itself, whoever has signed it.
-struct Authority {
+/// TrustAnchor: one that is trusted by itself, whoever has signed it.
+struct TrustAnchor {
     verifier: Arc<dyn ClientCertVerifier>,
     subject: DistinguishedName,
     /// Name and key: what a chain ends with.
@@ -39,7 +39,7 @@ struct Authority {
     ends: Timestamp,
 }
 
-impl Trust {
+impl TrustStore {
     /// What the files of `source` hold, and in `seen` the mark of what was read.
     pub(super) fn read(source: &CertificateSource, seen: &mut Vec<u8>) -> Result<Self, String> {
         let mut mark = Context::new(&SHA256);
@@ -57,7 +57,7 @@ impl Trust {
         let found = found.map_err(|error| blame(&source.ca, &format!("not PEM certificates: {error}")))?;
         let (lists, lists_end) = revocation_lists(&lists, source.stale_crl)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut authorities: Vec<Authority> = Vec::new();
+        let mut authorities: Vec<TrustAnchor> = Vec::new();
         for der in found {
             let authority = authority(der, &lists, source, &provider)?;
             match authorities.iter_mut().find(|known| known.anchor == authority.anchor) {
@@ -108,7 +108,7 @@ impl Trust {
     }
 }
 
-impl fmt::Debug for Trust {
+impl fmt::Debug for TrustStore {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Trust").field("authorities", &self.len()).finish_non_exhaustive()
     }
@@ -125,7 +125,7 @@ fn authority(
     lists: &[(&Path, CertificateRevocationListDer<'static>)],
     source: &CertificateSource,
     provider: &Arc<CryptoProvider>,
-) -> Result<Authority, String> {
+) -> Result<TrustAnchor, String> {
     let ends = client_cert::end(&der).ok_or_else(|| blame(&source.ca, "holds a certificate that cannot be read"))?;
     if !client_cert::is_authority(&der) {
         return Err(blame(&source.ca, "holds a certificate that is no authority: it may not sign others"));
@@ -143,13 +143,13 @@ fn authority(
     let builder = if source.stale_crl { builder } else { builder.enforce_revocation_expiration() };
     let verifier = builder.build().map_err(|error| blame(&source.ca, &error.to_string()))?;
     let (anchor, subject) = anchor.zip(subject).ok_or_else(|| blame(&source.ca, "cannot be used"))?;
-    Ok(Authority { verifier, subject, anchor, ends })
+    Ok(TrustAnchor { verifier, subject, anchor, ends })
 }
 
-type Lists<'p> = (Vec<(&'p Path, CertificateRevocationListDer<'static>)>, Vec<Timestamp>);
+type RevocationLists<'p> = (Vec<(&'p Path, CertificateRevocationListDer<'static>)>, Vec<Timestamp>);
 
 /// The lists in these files, and when they end unless `stale` ones count.
-fn revocation_lists<'p>(files: &[(&'p Path, Vec<u8>)], stale: bool) -> Result<Lists<'p>, String> {
+fn revocation_lists<'p>(files: &[(&'p Path, Vec<u8>)], stale: bool) -> Result<RevocationLists<'p>, String> {
     const DER: u8 = 0x30;
     let (mut lists, mut ends, mut issuers) = (Vec::new(), Vec::new(), Vec::new());
     for (path, bytes) in files {

@@ -1,13 +1,13 @@
-//! Budget: so many calls a second, counted without a lock.
+//! CallBudget: so many calls a second, counted without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Budget: a virtual clock that every call moves on by its share of a second, and that may run one second ahead.
+/// CallBudget: a virtual clock that every call moves on by its share of a second, and that may run one second ahead.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct CallBudget {
     start: Instant,
     /// Nanoseconds that one call takes up.
     share: u64,
@@ -17,7 +17,7 @@ pub(super) struct Budget {
 
 const SECOND: u64 = Duration::from_secs(1).as_nanos() as u64;
 
-impl Budget {
+impl CallBudget {
     pub(super) fn new(per_second: u32) -> Self {
         Self { start: Instant::now(), share: SECOND / u64::from(per_second.max(1)), spent: AtomicU64::new(0) }
     }
@@ -39,7 +39,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_second_holds_so_many_calls_and_gives_them_back_as_it_passes() {
-        let budget = Budget::new(4);
+        let budget = CallBudget::new(4);
         let taken = || std::iter::repeat_with(|| budget.take()).take(10).filter(|taken| *taken).count();
         assert_eq!(taken(), 4);
         tokio::time::advance(Duration::from_millis(500)).await;

@@ -1,4 +1,4 @@
-//! Endpoint: one question to an introspection endpoint, and its answer as bytes.
+//! IntrospectionEndpoint: one question to an introspection endpoint, and its answer as bytes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,24 +7,24 @@ use http::{HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 
 use super::{ClientAuth, IntrospectionPlan};
-use crate::reload::http::{Http, permitted};
+use crate::reload::http::{HttpClient, permitted};
 use crate::reload::keys::KeyFeedError;
 
 /// The most bytes that an answer may have.
 const MOST_BYTES: usize = 64 << 10;
 
-/// Endpoint: where to ask, and what every question begins with.
-pub(super) struct Endpoint {
-    http: Http,
+/// IntrospectionEndpoint: where to ask, and what every question begins with.
+pub(super) struct IntrospectionEndpoint {
+    http: HttpClient,
     uri: Uri,
     authorization: Option<HeaderValue>,
     /// What stands behind the token in every form.
     rest: String,
 }
 
-impl Endpoint {
+impl IntrospectionEndpoint {
     pub(super) fn new(plan: &IntrospectionPlan) -> Result<Self, KeyFeedError> {
-        let http = Http::new(plan.ca_file.as_deref(), plan.at_once)?;
+        let http = HttpClient::new(plan.ca_file.as_deref(), plan.at_once)?;
         let uri = permitted(&plan.url, plan.insecure_http)?;
         let (mut id, mut secret) = (String::new(), String::new());
         encode(plan.client_id.as_bytes(), &mut id);

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 
-use super::super::http::{Http, permitted};
+use super::super::http::{HttpClient, permitted};
 use super::source::MOST_BYTES;
 use super::{KeyFeedError, KeyPlan};
 
 /// Fetcher: a client for one issuer; it follows no redirect and keeps no connection.
 pub(super) struct Fetcher {
-    http: Http,
+    http: HttpClient,
     /// Where the key set is, or the issuer whose configuration says where.
     url: Box<str>,
     discovered: bool,
@@ -24,7 +24,7 @@ pub(super) struct Fetcher {
 impl Fetcher {
     /// The client for a key set at `url`, or for one that the issuer at `url` names where it is `discovered`.
     pub(super) fn new(plan: &KeyPlan, url: &str, discovered: bool) -> Result<Self, KeyFeedError> {
-        let http = Http::new(plan.ca_file.as_deref(), 0)?;
+        let http = HttpClient::new(plan.ca_file.as_deref(), 0)?;
         let (timeout, insecure_http) = (plan.timeout, plan.insecure_http);
         let fetcher = Self { http, url: url.into(), discovered, timeout, insecure_http };
         permitted(url, insecure_http).map(|_| fetcher)

@@ -15,9 +15,9 @@ pub struct Issuers {
     asked: Option<Arc<Introspector>>,
 }
 
-/// Unproven: why a token proves nobody by itself.
+/// VerificationFailure: why a token proves nobody by itself.
 #[derive(Debug)]
-pub enum Unproven<'a> {
+pub enum VerificationFailure<'a> {
     /// It is not good.
     Refused(IdentityError),
     /// Its issuer has to be asked.
@@ -53,12 +53,12 @@ impl Issuers {
     /// The caller that `token` proves at `now`, without a cache.
     ///
     /// It never waits: a token with an unknown key is refused, and its issuer's keys are fetched in the background.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedCaller, Unproven<'_>> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedCaller, VerificationFailure<'_>> {
         let read = UnverifiedToken::read(token);
         if let Some(asked) = self.asked.as_ref().filter(|asked| is_asked(asked.issuer(), token, &read)) {
-            return Err(Unproven::Ask(asked));
+            return Err(VerificationFailure::Ask(asked));
         }
-        read.and_then(|unverified| self.verify_signed(unverified, now)).map_err(Unproven::Refused)
+        read.and_then(|unverified| self.verify_signed(unverified, now)).map_err(VerificationFailure::Refused)
     }
 
     fn verify_signed(&self, unverified: UnverifiedToken<'_>, now: Timestamp) -> Result<VerifiedCaller, IdentityError> {

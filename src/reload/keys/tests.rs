@@ -61,8 +61,8 @@ fn p256_token() -> String {
 fn error(issuers: &Issuers, token: &str) -> Option<IdentityError> {
     match issuers.verify(token, clock()) {
         Ok(_) => None,
-        Err(Unproven::Refused(error)) => Some(error),
-        Err(Unproven::Ask(_)) => panic!("nobody is to be asked"),
+        Err(VerificationFailure::Refused(error)) => Some(error),
+        Err(VerificationFailure::Ask(_)) => panic!("nobody is to be asked"),
     }
 }
 
@@ -77,8 +77,8 @@ fn remembered(
         Lookup::Found(verified) => Ok(verified),
         Lookup::Missing(slot) => match issuers.verify(token, now) {
             Ok(verified) => Ok(cache.keep(slot, verified, now)),
-            Err(Unproven::Refused(error)) => Err(error),
-            Err(Unproven::Ask(_)) => panic!("nobody is to be asked"),
+            Err(VerificationFailure::Refused(error)) => Err(error),
+            Err(VerificationFailure::Ask(_)) => panic!("nobody is to be asked"),
         },
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use super::*;
-use crate::reload::look::PATIENCE;
+use crate::reload::fingerprint::PATIENCE;
 
 /// A policy of that name, with `rest` behind it.
 fn policy(name: &str, rest: &str) -> String {
@@ -16,7 +16,7 @@ fn policy(name: &str, rest: &str) -> String {
 
 struct Bench {
     folder: tempfile::TempDir,
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Vec<PolicyEvent>>>,
 }
 
 impl Bench {
@@ -34,11 +34,11 @@ impl Bench {
 
     fn open(&self, name: &str) -> PolicyStore {
         let events = Arc::clone(&self.events);
-        let note = move |event: &Event, _: &Arc<Option<Snapshot>>| events.lock().unwrap().push(event.clone());
-        PolicyStore::open("noah", self.path(name), [].into(), Duty::Decides, Box::new(note))
+        let note = move |event: &PolicyEvent, _: &Arc<Option<Snapshot>>| events.lock().unwrap().push(event.clone());
+        PolicyStore::open("noah", self.path(name), [].into(), PolicyRole::Decides, Box::new(note))
     }
 
-    fn events(&self) -> Vec<Event> {
+    fn events(&self) -> Vec<PolicyEvent> {
         std::mem::take(&mut *self.events.lock().unwrap())
     }
 }
@@ -55,10 +55,10 @@ fn a_broken_policy_at_the_start_leaves_nothing_live_until_it_is_fixed() {
     assert!(store.load().is_none() && store.state().version.is_none());
     assert!(store.state().refused.is_some());
     bench.write("p.yaml", &policy("a", ""));
-    let Refresh::Published(version) = store.refresh() else { panic!("not published") };
+    let PolicyRefresh::Published(version) = store.refresh() else { panic!("not published") };
     assert_eq!((live(&store).as_deref(), &*version.name), (Some("a"), "a"));
     assert!(store.state().refused.is_none());
-    assert_eq!(bench.events(), [Event::Refused, Event::Published(version)]);
+    assert_eq!(bench.events(), [PolicyEvent::Refused, PolicyEvent::Published(version)]);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_broken_file_changes_nothing_and_is_reported_with_file_line_and_column() {
     // With one subscriber alone, tracing asks the thread that logs first; other tests' threads have none.
     let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let (first, second) = tracing::subscriber::with_default(subscriber, || (store.refresh(), store.refresh()));
-    assert_eq!((first, second), (Refresh::Refused, Refresh::Unchanged));
+    assert_eq!((first, second), (PolicyRefresh::Refused, PolicyRefresh::Unchanged));
 
     let state = store.state();
     assert_eq!((&state.version, state.since, live(&store).as_deref()), (&before, since, Some("a")));
@@ -88,7 +88,7 @@ fn a_broken_file_changes_nothing_and_is_reported_with_file_line_and_column() {
     assert!(log.contains("the last good one stays live"));
 
     bench.write("p.yaml", &policy("c", ""));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(live(&store).as_deref(), Some("c"));
     assert!(store.state().refused.is_none());
 }
@@ -100,13 +100,16 @@ fn taking_the_file_away_changes_nothing_and_is_told_once() {
     let store = bench.open("p.yaml");
     let version = store.state().version.clone().unwrap();
     fs::remove_file(bench.path("p.yaml")).unwrap();
-    assert_eq!((store.refresh(), store.refresh()), (Refresh::Gone, Refresh::Unchanged));
+    assert_eq!((store.refresh(), store.refresh()), (PolicyRefresh::Gone, PolicyRefresh::Unchanged));
     assert_eq!(live(&store).as_deref(), Some("a"));
     assert!(store.state().refused.as_ref().unwrap().gone);
     bench.write("p.yaml", &policy("a", ""));
-    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     assert!(store.state().refused.is_none());
-    assert_eq!(bench.events(), [Event::Published(version.clone()), Event::Gone, Event::Restored(version)]);
+    assert_eq!(
+        bench.events(),
+        [PolicyEvent::Published(version.clone()), PolicyEvent::Gone, PolicyEvent::Restored(version)]
+    );
 }
 
 #[test]
@@ -119,13 +122,13 @@ fn one_broken_file_of_a_folder_keeps_the_other_ones_old_version_too() {
     assert_eq!(live(&store).as_deref(), Some("a"));
     bench.write("noah/1.yaml", &policy("b", ""));
     bench.write("noah/2.yaml", "users:\n  u1: { permissions: [Write] }\n");
-    assert_eq!(store.refresh(), Refresh::Refused);
+    assert_eq!(store.refresh(), PolicyRefresh::Refused);
     assert_eq!(live(&store).as_deref(), Some("a"));
     let place = format!("{}:2:23: ", bench.path("noah/2.yaml").display());
     let findings = store.state().refused.as_ref().unwrap().findings.clone();
     assert!(findings[0].starts_with(&place), "{findings:?}");
     bench.write("noah/2.yaml", "users:\n  u1: { without: [Read] }\n");
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(live(&store).as_deref(), Some("b"));
 }
 
@@ -136,7 +139,7 @@ fn an_emptied_folder_changes_nothing() {
     bench.write("noah/1.yaml", &policy("a", ""));
     let store = bench.open("noah");
     fs::remove_file(bench.path("noah/1.yaml")).unwrap();
-    assert_eq!(store.refresh(), Refresh::Refused);
+    assert_eq!(store.refresh(), PolicyRefresh::Refused);
     assert_eq!(live(&store).as_deref(), Some("a"));
 }
 
@@ -158,7 +161,7 @@ fn a_file_that_is_half_written_is_waited_for_although_its_half_would_load() {
         store.refresh()
     });
     let expected = crate::policy::load(&sources_of(&whole), None).snapshot.unwrap().version;
-    assert_eq!(version, Refresh::Published(expected));
+    assert_eq!(version, PolicyRefresh::Published(expected));
 }
 
 #[test]
@@ -168,7 +171,7 @@ fn a_file_without_a_line_end_is_loaded_when_patience_ends() {
     let store = bench.open("p.yaml");
     bench.write("p.yaml", policy("b", "").trim_end());
     let began = Instant::now();
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert!(began.elapsed() >= PATIENCE);
     assert_eq!(live(&store).as_deref(), Some("b"));
 }
@@ -180,7 +183,7 @@ fn a_request_keeps_the_snapshot_that_it_began_with() {
     let store = bench.open("p.yaml");
     let request = store.load();
     bench.write("p.yaml", &policy("b", ""));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(request.as_ref().as_ref().map(|snapshot| &*snapshot.version.name), Some("a"));
     assert_eq!(live(&store).as_deref(), Some("b"));
 }
@@ -221,19 +224,19 @@ fn a_policy_whose_cases_must_pass_is_refused_without_them_and_where_one_fails() 
     assert_eq!(live(&store), None);
     assert!(store.state().refused.as_ref().unwrap().findings[0].contains("no cases stand beside the policy"));
     bench.write("p.cases.yaml", &passes);
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
 
     let (text, fails) = with_cases("b", "taken-away");
     bench.write("p.cases.yaml", &fails);
     bench.write("p.yaml", &text);
-    assert_eq!((store.refresh(), live(&store).as_deref()), (Refresh::Refused, Some("a")));
+    assert_eq!((store.refresh(), live(&store).as_deref()), (PolicyRefresh::Refused, Some("a")));
     let place = format!("{}:3:22: error[case-failed]: ", bench.path("p.cases.yaml").display());
     let findings = store.state().refused.as_ref().unwrap().findings.clone();
     assert!(findings[0].starts_with(&place), "{findings:?}");
 
     // The cases alone are mended.
     bench.write("p.cases.yaml", &passes);
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(live(&store).as_deref(), Some("b"));
 }
 
@@ -246,11 +249,14 @@ fn cases_that_the_live_policy_fails_later_are_shown_and_change_nothing() {
     let store = bench.open("p.yaml");
     let version = store.state().version.clone().unwrap();
     bench.write("p.cases.yaml", &with_cases("a", "nobody").1);
-    assert_eq!((store.refresh(), live(&store).as_deref()), (Refresh::Refused, Some("a")));
+    assert_eq!((store.refresh(), live(&store).as_deref()), (PolicyRefresh::Refused, Some("a")));
     bench.write("p.cases.yaml", &format!("{passes}# again\n"));
-    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     assert!(store.state().refused.is_none());
-    assert_eq!(bench.events(), [Event::Published(version.clone()), Event::Refused, Event::Restored(version)]);
+    assert_eq!(
+        bench.events(),
+        [PolicyEvent::Published(version.clone()), PolicyEvent::Refused, PolicyEvent::Restored(version)]
+    );
 }
 
 #[test]
@@ -259,10 +265,10 @@ fn cases_that_nothing_asks_for_are_not_looked_at() {
     bench.write("p.yaml", &policy("a", ""));
     let store = bench.open("p.yaml");
     bench.write("p.cases.yaml", "no cases\n");
-    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     assert_eq!(bench.events().len(), 1);
     bench.write("p.yaml", &policy("b", ""));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
 }
 
 #[test]
@@ -272,12 +278,12 @@ fn a_locked_role_stays_as_it_is_until_the_next_start() {
     bench.write("p.yaml", &policy("a", &roles("[Read]")));
     let store = bench.open("p.yaml");
     bench.write("p.yaml", &policy("b", &roles("[]")));
-    assert_eq!((store.refresh(), live(&store).as_deref()), (Refresh::Refused, Some("a")));
+    assert_eq!((store.refresh(), live(&store).as_deref()), (PolicyRefresh::Refused, Some("a")));
     let place = format!("{}:10:3: error[locked]: ", bench.path("p.yaml").display());
     let findings = store.state().refused.as_ref().unwrap().findings.clone();
     assert!(findings[0].starts_with(&place), "{findings:?}");
     bench.write("p.yaml", &policy("c", ""));
-    assert_eq!(store.refresh(), Refresh::Refused, "neither is it dropped");
+    assert_eq!(store.refresh(), PolicyRefresh::Refused, "neither is it dropped");
     assert_eq!(live(&bench.open("p.yaml")).as_deref(), Some("c"));
 }
 
@@ -322,7 +328,7 @@ fn a_reload_is_compared_with_what_was_live() {
     let store = bench.open("p.yaml");
     assert!(store.last_diff().is_none(), "the first version replaces none");
     bench.write("p.yaml", &policy("a", "users:\n  u1: { permissions: [Read] }\n"));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     let end = std::time::Instant::now() + Duration::from_secs(20);
     while store.last_diff().is_none() {
         assert!(std::time::Instant::now() < end, "the comparison does not end");
@@ -342,34 +348,37 @@ fn a_rollback_goes_one_step_back_until_the_files_change() {
     let store = bench.open("p.yaml");
     assert_eq!(store.rollback(), None, "there is nothing before the first version");
     bench.write("p.yaml", &policy("b", ""));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     let b = store.state().version.clone().unwrap();
     bench.events();
 
     let a = store.rollback().unwrap();
     assert_eq!((live(&store).as_deref(), &*a.name), (Some("a"), "a"));
     assert_eq!((store.state().version.as_ref(), store.state().withdrawn.as_ref()), (Some(&a), Some(&b)));
-    assert_eq!(bench.events(), [Event::RolledBack(a.clone())]);
+    assert_eq!(bench.events(), [PolicyEvent::RolledBack(a.clone())]);
     assert_eq!(store.rollback(), None, "and nothing further");
     // The files are what they were: neither polling nor SIGHUP publishes them again, nor do other cases beside them.
-    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     bench.write("p.cases.yaml", "callers: {}\ncases: []\n");
-    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     // Nor does a file that is away for a moment.
     fs::remove_file(bench.path("p.yaml")).unwrap();
-    assert_eq!(store.refresh(), Refresh::Gone);
+    assert_eq!(store.refresh(), PolicyRefresh::Gone);
     bench.write("p.yaml", &policy("b", ""));
-    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     assert!(store.state().refused.is_none());
-    assert_eq!((live(&store).as_deref(), bench.events()), (Some("a"), vec![Event::Gone, Event::Restored(a)]));
+    assert_eq!(
+        (live(&store).as_deref(), bench.events()),
+        (Some("a"), vec![PolicyEvent::Gone, PolicyEvent::Restored(a)])
+    );
 
     bench.write("p.yaml", &policy("c", ""));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!((live(&store).as_deref(), store.state().withdrawn.clone()), (Some("c"), None));
     // Back to what was live before it, and then the same files as the ones that were withdrawn once.
     assert_eq!(&*store.rollback().unwrap().name, "a");
     bench.write("p.yaml", &policy("b", ""));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(live(&store).as_deref(), Some("b"));
 }
 
@@ -381,12 +390,12 @@ fn a_rollback_while_a_broken_file_stands_there_keeps_what_is_known_of_it() {
     bench.write("p.yaml", &policy("b", ""));
     store.refresh();
     bench.write("p.yaml", "version: 1\nnome: c\n");
-    assert_eq!(store.refresh(), Refresh::Refused);
+    assert_eq!(store.refresh(), PolicyRefresh::Refused);
     assert_eq!(&*store.rollback().unwrap().name, "a");
     assert!(store.state().refused.is_some());
-    assert_eq!(store.refresh(), Refresh::Unchanged);
+    assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     // The files changed: the version that was taken back is meant again.
     bench.write("p.yaml", &policy("b", ""));
-    assert!(matches!(store.refresh(), Refresh::Published(_)));
+    assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(live(&store).as_deref(), Some("b"));
 }

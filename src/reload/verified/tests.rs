@@ -14,7 +14,7 @@ fn verified(client: &str, expires: Timestamp) -> VerifiedCaller {
     VerifiedCaller { subject: Subject { client: Some(client.into()), ..Subject::default() }, expires }
 }
 
-fn slot(cache: &VerifiedTokens, token: &str, now: Timestamp) -> Slot {
+fn slot(cache: &VerifiedTokens, token: &str, now: Timestamp) -> CacheSlot {
     match cache.look_up(token, now) {
         Lookup::Missing(slot) => slot,
         Lookup::Found(_) => panic!("`{token}` is known already"),

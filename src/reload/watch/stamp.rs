@@ -1,4 +1,4 @@
-//! Stamp: what the file system says of a file or folder, cheap to take and different after every change.
+//! FileStamp: what the file system says of a file or folder, cheap to take and different after every change.
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// How long a change may hide behind a time stamp: file systems count in steps of up to two seconds.
 const GRAIN: Duration = Duration::from_secs(3);
 
-/// Stamp: the identity, length and times of a path's files.
+/// FileStamp: the identity, length and times of a path's files.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stamp(Vec<(OsString, Result<Facts, ErrorKind>)>);
+pub(super) struct FileStamp(Vec<(OsString, Result<FileMetadata, ErrorKind>)>);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Facts {
+struct FileMetadata {
     device: u64,
     inode: u64,
     length: u64,
@@ -25,7 +25,7 @@ struct Facts {
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl FileStamp {
     /// The stamp of `path`, and if it is a folder of all its entries that are not hidden; symlinks are followed.
     pub(super) fn of(path: &Path) -> Self {
         let own = path.metadata();
@@ -54,8 +54,8 @@ impl Stamp {
     }
 }
 
-fn facts(metadata: std::io::Result<Metadata>) -> Result<Facts, ErrorKind> {
-    metadata.map_err(|error| error.kind()).map(|metadata| Facts {
+fn facts(metadata: std::io::Result<Metadata>) -> Result<FileMetadata, ErrorKind> {
+    metadata.map_err(|error| error.kind()).map(|metadata| FileMetadata {
         device: metadata.dev(),
         inode: metadata.ino(),
         length: metadata.len(),

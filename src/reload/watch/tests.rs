@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
-use crate::reload::{Event, PolicyStore};
+use crate::reload::{PolicyEvent, PolicyStore};
 
 const POLL: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ fn policy(name: &str) -> String {
 /// Guarded: a policy that is watched, as the gateway does it.
 struct Guarded {
     store: Arc<PolicyStore>,
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Vec<PolicyEvent>>>,
     _watcher: Watcher,
 }
 
@@ -30,13 +30,20 @@ impl Guarded {
         let events = Arc::new(Mutex::new(Vec::new()));
         let note = {
             let events = Arc::clone(&events);
-            move |event: &Event, _: &Arc<Option<crate::policy::Snapshot>>| events.lock().unwrap().push(event.clone())
+            move |event: &PolicyEvent, _: &Arc<Option<crate::policy::Snapshot>>| {
+                events.lock().unwrap().push(event.clone())
+            }
         };
-        let store =
-            Arc::new(PolicyStore::open("noah", path, [].into(), crate::reload::policy::Duty::Decides, Box::new(note)));
+        let store = Arc::new(PolicyStore::open(
+            "noah",
+            path,
+            [].into(),
+            crate::reload::policy::PolicyRole::Decides,
+            Box::new(note),
+        ));
         let watched = {
             let store = Arc::clone(&store);
-            Watched::new(path, move || {
+            WatchedPath::new(path, move || {
                 store.refresh();
             })
         };
@@ -196,7 +203,7 @@ fn a_config_map_may_be_swapped_below_a_folder_and_below_a_file() {
     fs::remove_dir_all(at("..v1")).unwrap();
     for guarded in [&whole, &single] {
         guarded.wait_for("v2");
-        assert!(!guarded.events.lock().unwrap().contains(&Event::Gone));
+        assert!(!guarded.events.lock().unwrap().contains(&PolicyEvent::Gone));
     }
 }
 
@@ -214,7 +221,7 @@ fn a_burst_of_rewrites_half_of_them_broken_ends_with_the_last_good_one() {
     guarded.wait_for("v50");
     wait(|| guarded.store.state().refused.is_none(), "nothing to be refused");
     for event in &*guarded.events.lock().unwrap() {
-        if let Event::Published(version) | Event::Restored(version) = event {
+        if let PolicyEvent::Published(version) | PolicyEvent::Restored(version) = event {
             assert!(version.name.starts_with('v'), "{version:?}");
         }
     }
@@ -264,14 +271,14 @@ fn a_poke_tells_everybody_and_a_panic_does_not_end_the_watching() {
     let count = |at: usize| told[at].load(Ordering::SeqCst);
     let first = {
         let told = Arc::clone(&told);
-        Watched::new(folder.path().join("cert.pem"), move || {
+        WatchedPath::new(folder.path().join("cert.pem"), move || {
             told[0].fetch_add(1, Ordering::SeqCst);
             panic!("a closure that panics in a test");
         })
     };
     let second = {
         let told = Arc::clone(&told);
-        Watched::new(folder.path().join("key.pem"), move || {
+        WatchedPath::new(folder.path().join("key.pem"), move || {
             told[1].fetch_add(1, Ordering::SeqCst);
         })
     };

@@ -1,4 +1,4 @@
-//! Writers: files that somebody has written to and still holds open, whose content may be a half.
+//! OpenWriters: files that somebody has written to and still holds open, whose content may be a half.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long a writer who does not pause is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Writers: the first and the last write to each file that has not been closed since.
+/// OpenWriters: the first and the last write to each file that has not been closed since.
 #[derive(Default)]
-pub(super) struct Writers(Mutex<HashMap<PathBuf, (Instant, Instant)>>);
+pub(super) struct OpenWriters(Mutex<HashMap<PathBuf, (Instant, Instant)>>);
 
-impl Writers {
+impl OpenWriters {
     /// Takes notice of an event.
     pub(super) fn note(&self, event: &Event) {
         self.note_at(event, Instant::now());
@@ -84,7 +84,7 @@ mod tests {
         let event = |kind| Event::new(kind).add_path(path.clone());
         let written = event(EventKind::Modify(ModifyKind::Data(DataChange::Any)));
         let closed = event(EventKind::Access(AccessKind::Close(AccessMode::Write)));
-        let (writers, begin) = (Writers::default(), Instant::now());
+        let (writers, begin) = (OpenWriters::default(), Instant::now());
         let after = |tenths: u32| begin + Duration::from_millis(100) * tenths;
         writers.note_at(&written, begin);
         assert!(writers.hold_at(&path, after(9)) && writers.hold_at(&real, after(9)));

@@ -1,10 +1,10 @@
-//! Look: what stands at a watched path at one moment, and the waiting for a writer who is half-way through.
+//! FileObservation: what stands at a watched path at one moment, and the waiting for a writer who is half-way through.
 
 use std::time::{Duration, Instant};
 
 use crate::document::{Finding, Sources};
 
-use super::file::{self, Unread};
+use super::file::{self, ReadFailure};
 
 /// How long the files must stay as they are before they are loaded: a writer may be half-way through.
 const QUIET: Duration = Duration::from_millis(50);
@@ -12,43 +12,43 @@ const QUIET: Duration = Duration::from_millis(50);
 /// How long files that keep changing are waited for.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Look: what stands at the path now.
-pub(super) struct Look {
-    pub(super) mark: Mark,
-    pub(super) found: Result<Sources, Unread>,
+/// FileObservation: what stands at the path now.
+pub(super) struct FileObservation {
+    pub(super) mark: Fingerprint,
+    pub(super) found: Result<Sources, ReadFailure>,
     /// The cases beside a policy, none where there are none.
     pub(super) cases: Result<Sources, Finding>,
 }
 
-/// Mark: what tells one look from another.
+/// Fingerprint: what tells one look from another.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum Fingerprint {
     /// The files, and the cases beside them or why they cannot be read.
     Content([u8; 32], Option<Result<[u8; 32], String>>),
     Gone,
     Unreadable(String),
 }
 
-impl Mark {
+impl Fingerprint {
     /// Whether both are of the same files, whatever the cases beside them.
     pub(super) fn is_same_policy(&self, other: &Self) -> bool {
         matches!((self, other), (Self::Content(one, _), Self::Content(two, _)) if one == two)
     }
 }
 
-impl Look {
-    pub(super) fn from(found: Result<Sources, Unread>) -> Self {
+impl FileObservation {
+    pub(super) fn from(found: Result<Sources, ReadFailure>) -> Self {
         let mark = match &found {
-            Ok(sources) => Mark::Content(file::hash(sources), None),
-            Err(Unread::Gone(_)) => Mark::Gone,
-            Err(Unread::Unreadable(finding)) => Mark::Unreadable(finding.message.clone()),
+            Ok(sources) => Fingerprint::Content(file::hash(sources), None),
+            Err(ReadFailure::Gone(_)) => Fingerprint::Gone,
+            Err(ReadFailure::Unreadable(finding)) => Fingerprint::Unreadable(finding.message.clone()),
         };
         Self { mark, found, cases: Ok(Sources::default()) }
     }
 
     /// The same with the cases that stand beside the policy.
     pub(super) fn with_cases(mut self, cases: Result<Sources, Finding>) -> Self {
-        if let Mark::Content(_, mark) = &mut self.mark {
+        if let Fingerprint::Content(_, mark) = &mut self.mark {
             *mark = Some(cases.as_ref().map(file::hash).map_err(|finding| finding.message.clone()));
         }
         self.cases = cases;
