@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use portcullis::audit::{DecisionId, Outcome, Sink, SinkPlan, Sort, Target, Verdict};
+use portcullis::audit::{DecisionId, Outcome, RecordKind, Sink, SinkPlan, SinkTarget, Verdict};
 
 /// What the rest of a request costs, from Pingora's first byte to its last.
 const WORK: Duration = Duration::from_micros(30);
@@ -32,7 +32,8 @@ fn main() {
         for round in 0..ROUNDS {
             let run = |mode| {
                 let name = format!("{waiters}-{round}.jsonl");
-                let target = if mode == Mode::Off { Target::Nowhere } else { Target::File(folder.path().join(name)) };
+                let target =
+                    if mode == Mode::Off { SinkTarget::Nowhere } else { SinkTarget::File(folder.path().join(name)) };
                 run(mode, waiters, target)
             };
             let ((off, _), (fast, _), (lossless, batch)) = (run(Mode::Off), run(Mode::Fast), run(Mode::Lossless));
@@ -49,7 +50,7 @@ fn main() {
 }
 
 /// Requests in a second, and how many decisions the disk confirmed at once.
-fn run(mode: Mode, waiters: usize, target: Target) -> (f64, f64) {
+fn run(mode: Mode, waiters: usize, target: SinkTarget) -> (f64, f64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let sink = Arc::new(Sink::open(SinkPlan { queue: 1 << 16, ..SinkPlan::new(target) }).unwrap());
     let end = Instant::now() + TIME;
@@ -66,9 +67,9 @@ fn run(mode: Mode, waiters: usize, target: Target) -> (f64, f64) {
                     let outcome = outcome((waiter as u128) << 64 | count);
                     if mode == Mode::Lossless {
                         assert!(sink.decide(&outcome).kept().await, "the decision is kept");
-                        sink.record(Sort::Outcome, &outcome);
+                        sink.record(RecordKind::Outcome, &outcome);
                     } else {
-                        sink.record(Sort::Exchange, &outcome);
+                        sink.record(RecordKind::Exchange, &outcome);
                     }
                     count += 1;
                     tokio::task::yield_now().await;

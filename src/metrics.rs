@@ -24,7 +24,7 @@ pub mod table;
 
 pub use comparison::{Comparison, ComparisonReport};
 pub use coverage::{Coverage, CoverageReport};
-pub use event::{CacheResult, FetchResult, IntrospectionResult, ReloadResult, Reloaded};
+pub use event::{CacheResult, FetchResult, IntrospectionResult, ReloadResult, ReloadSubject};
 pub use limit::Limit;
 pub use table::METRICS;
 
@@ -67,7 +67,7 @@ pub struct Metrics {
     audit_sync_seconds: Counter,
     log_dropped: IntCounter,
     /// Each API's live policy: what has to vanish when the next one is published.
-    live: Mutex<HashMap<Box<str>, Shown>>,
+    live: Mutex<HashMap<Box<str>, DisplayedPolicy>>,
 }
 
 impl Metrics {
@@ -183,14 +183,14 @@ impl Metrics {
     }
 
     /// Counts a reload; `api` is empty for what belongs to none.
-    pub fn reload(&self, what: Reloaded, api: &str, result: ReloadResult) {
+    pub fn reload(&self, what: ReloadSubject, api: &str, result: ReloadResult) {
         count(&self.reloads, &[what.word(), api, result.word()], 1);
     }
 
     /// Makes this policy the live one of `api`, and the only one that is shown.
     pub fn policy_published(&self, api: &str, policy: &str, hash: &str, since: SystemTime) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = Shown { hash: hash.into(), policy: policy.into() };
+        let next = DisplayedPolicy { hash: hash.into(), policy: policy.into() };
         if let Some(last) = live.insert(api.into(), next)
             && (&*last.hash, &*last.policy) != (hash, policy)
         {
@@ -274,8 +274,8 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// Shown: the policy that an API's info metric names.
-struct Shown {
+/// DisplayedPolicy: the policy that an API's info metric names.
+struct DisplayedPolicy {
     hash: Box<str>,
     policy: Box<str>,
 }
@@ -306,20 +306,20 @@ fn set(gauges: &IntGaugeVec, labels: &[&str], value: i64) {
     }
 }
 
-fn opts(family: table::Family) -> Opts {
+fn opts(family: table::MetricFamily) -> Opts {
     Opts::new(family.name, family.help)
 }
 
-fn buckets(family: table::Family) -> HistogramOpts {
-    let bounds = if let table::Kind::Histogram(bounds) = family.kind { bounds } else { &[] };
+fn buckets(family: table::MetricFamily) -> HistogramOpts {
+    let bounds = if let table::MetricKind::Histogram(bounds) = family.kind { bounds } else { &[] };
     HistogramOpts::new(family.name, family.help).buckets(bounds.to_vec())
 }
 
-fn counters(to: &Registry, family: table::Family) -> IntCounterVec {
+fn counters(to: &Registry, family: table::MetricFamily) -> IntCounterVec {
     registered(to, IntCounterVec::new(opts(family), family.labels))
 }
 
-fn gauges(to: &Registry, family: table::Family) -> IntGaugeVec {
+fn gauges(to: &Registry, family: table::MetricFamily) -> IntGaugeVec {
     registered(to, IntGaugeVec::new(opts(family), family.labels))
 }
 

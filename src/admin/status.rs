@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::audit::Moment;
+use crate::audit::Rfc3339Time;
 use crate::metrics::{ComparisonReport, CoverageReport};
 
 /// Status: the running gateway as the admin listener sees it; asked anew for each request, so it must be quick.
@@ -68,7 +68,7 @@ pub struct AuditStatus {
     /// Whether requests are refused because they cannot.
     pub refuses: bool,
     /// Since when they cannot.
-    pub since: Option<Moment>,
+    pub since: Option<Rfc3339Time>,
     /// Why they cannot.
     pub error: Option<Box<str>>,
 }
@@ -127,7 +127,7 @@ pub struct LivePolicy {
     /// The hash of its texts.
     pub hash: Box<str>,
     /// Since when it decides.
-    pub since: Moment,
+    pub since: Rfc3339Time,
     /// Whose refusals are forwarded.
     pub shadow: ShadowMode,
 }
@@ -149,7 +149,7 @@ pub enum ShadowMode {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RefusedReload {
     /// When it was refused.
-    pub at: Moment,
+    pub at: Rfc3339Time,
     /// Why, as `document::report::json` writes findings.
     pub findings: serde_json::Value,
 }
@@ -164,7 +164,7 @@ pub struct IssuerStatus {
     /// How many are held.
     pub keys: usize,
     /// When they were last read or fetched.
-    pub since: Option<Moment>,
+    pub since: Option<Rfc3339Time>,
     /// Why the last attempt failed.
     pub error: Option<Box<str>>,
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::audit::Moment;
+use crate::audit::Rfc3339Time;
 
 /// A gateway's status, held still; the gateway itself implements the trait elsewhere.
 #[derive(Default)]
@@ -58,8 +58,12 @@ impl Status for Still {
 }
 
 fn healthy() -> StatusReport {
-    let policy =
-        LivePolicy { name: "noah-es".into(), hash: "5d41".into(), since: Moment(UNIX_EPOCH), shadow: ShadowMode::Off };
+    let policy = LivePolicy {
+        name: "noah-es".into(),
+        hash: "5d41".into(),
+        since: Rfc3339Time(UNIX_EPOCH),
+        shadow: ShadowMode::Off,
+    };
     StatusReport {
         draining: false,
         apis: vec![ApiStatus {
@@ -74,7 +78,7 @@ fn healthy() -> StatusReport {
             name: "hospital".into(),
             state: KeysState::Available,
             keys: 2,
-            since: Some(Moment(UNIX_EPOCH)),
+            since: Some(Rfc3339Time(UNIX_EPOCH)),
             error: None,
         }],
         audit: AuditStatus::default(),
@@ -160,7 +164,7 @@ fn ready_tells_versions_refused_reloads_keys_and_draining() {
     let admin = Running::start(loopback());
     let findings = json!([{ "code": "unknown-key", "file": "noah-es.yaml", "line": 3, "column": 1 }]);
     admin.status.report.lock().unwrap().apis[0].refused =
-        Some(RefusedReload { at: Moment(UNIX_EPOCH + Duration::from_secs(60)), findings: findings.clone() });
+        Some(RefusedReload { at: Rfc3339Time(UNIX_EPOCH + Duration::from_secs(60)), findings: findings.clone() });
     let answer = admin.get("/ready");
     assert_eq!(answer.status, 200);
     assert!(answer.head.contains("content-type: application/json") && answer.head.contains("no-store"));

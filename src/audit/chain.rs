@@ -18,7 +18,7 @@ impl Hash {
 
     /// The hash of these pieces, one after the other.
     pub fn of(pieces: &[&[u8]]) -> Self {
-        let mut hashing = Hashing::default();
+        let mut hashing = IncrementalHash::default();
         pieces.iter().for_each(|piece| hashing.add(piece));
         hashing.end()
     }
@@ -54,17 +54,17 @@ impl serde::Serialize for Hash {
     }
 }
 
-/// Hashing: a hash over bytes that come piece by piece.
+/// IncrementalHash: a hash over bytes that come piece by piece.
 #[derive(Clone)]
-pub struct Hashing(Context);
+pub struct IncrementalHash(Context);
 
-impl Default for Hashing {
+impl Default for IncrementalHash {
     fn default() -> Self {
         Self(Context::new(&SHA256))
     }
 }
 
-impl Hashing {
+impl IncrementalHash {
     /// Takes the next bytes.
     pub fn add(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
@@ -83,16 +83,16 @@ impl Hashing {
     }
 }
 
-/// Link: how far a chain has come.
+/// ChainPosition: how far a chain has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Link {
+pub struct ChainPosition {
     /// The number of its last line.
     pub seq: u64,
     /// The hash of its last line.
     pub hash: Hash,
 }
 
-impl Link {
+impl ChainPosition {
     /// The beginning of a chain.
     pub const BEGIN: Self = Self { seq: 0, hash: Hash::ZERO };
 
@@ -110,13 +110,13 @@ impl Link {
     }
 }
 
-/// Sealed: a line whose form is whole; whether its hash is right is another question.
+/// SealedLine: a line whose form is whole; whether its hash is right is another question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sealed<'l> {
+pub struct SealedLine<'l> {
     /// The line from its first byte to its number.
     body: &'l [u8],
     /// Where the line says that it stands in the chain.
-    pub link: Link,
+    pub link: ChainPosition,
 }
 
 /// The greatest number of a line or a segment: nobody writes so many, and every reader of JSON can hold it.
@@ -124,7 +124,7 @@ pub(crate) const MOST: u64 = 1 << 53;
 
 const CHAIN: &[u8] = b",\"chain\":\"";
 
-impl<'l> Sealed<'l> {
+impl<'l> SealedLine<'l> {
     /// The sealed line that `line` is, its line feed apart; `None` where it is torn or no line of a chain.
     ///
     /// The end decides alone: text in a record cannot look like it, because its quotes are escaped, and a scope's
@@ -136,7 +136,7 @@ impl<'l> Sealed<'l> {
         let (head, seq) = body.split_at_checked(body.len().checked_sub(digits)?)?;
         let seq = std::str::from_utf8(seq).ok()?.parse().ok().filter(|&seq| seq <= MOST)?;
         (head.ends_with(b",\"seq\":") && head.starts_with(b"{\"record\":\""))
-            .then_some(Self { body, link: Link { seq, hash } })
+            .then_some(Self { body, link: ChainPosition { seq, hash } })
     }
 
     /// Whether it is the line that follows `before`.

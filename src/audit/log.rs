@@ -14,9 +14,9 @@ use tracing_subscriber::{Layer, fmt, registry};
 
 use crate::settings::{LogFormat, LogLevel};
 
-use queue::Queue;
+use queue::LogQueue;
 
-pub use queue::Flush;
+pub use queue::FlushGuard;
 
 /// Lines of this process that were dropped since its start.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -25,9 +25,9 @@ static DROPPED: AtomicU64 = AtomicU64::new(0);
 ///
 /// A reader of standard error that is slow or stuck holds nobody up: its lines wait, and are dropped where too many do.
 /// Those that wait are written when the result is dropped.
-pub fn init(format: LogFormat, level: LogLevel) -> Result<Flush, String> {
+pub fn init(format: LogFormat, level: LogLevel) -> Result<FlushGuard, String> {
     let (queue, flush) =
-        Queue::before(io::stderr(), &DROPPED).map_err(|error| format!("the log cannot be written: {error}"))?;
+        LogQueue::before(io::stderr(), &DROPPED).map_err(|error| format!("the log cannot be written: {error}"))?;
     init_to(format, level, queue).map(|()| flush)
 }
 

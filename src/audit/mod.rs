@@ -2,13 +2,13 @@
 
 pub mod chain;
 pub mod log;
-pub mod moment;
+pub mod rfc3339;
 pub mod outcome;
 pub mod record;
 pub mod sink;
 pub mod verify;
 
-pub use moment::Moment;
 pub use outcome::{DecisionId, Outcome, Verdict};
-pub use record::Sort;
-pub use sink::{Pending, Rotation, Sink, SinkCounts, SinkPlan, Target, Trouble, WhenFull};
+pub use record::RecordKind;
+pub use rfc3339::Rfc3339Time;
+pub use sink::{PendingDecision, Rotation, Sink, SinkCounts, SinkPlan, SinkTarget, WhenFull, WriteFailure};

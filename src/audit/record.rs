@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Moment, Outcome};
+use super::{Outcome, Rfc3339Time};
 
-/// Sort: what a record holds; the word of its first field.
+/// RecordKind: what a record holds; the word of its first field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub enum RecordKind {
     /// What was decided, before anybody has seen it.
     Decision,
     /// What became of it: a decision with the same id stands before it.
@@ -19,7 +19,7 @@ pub enum Sort {
     Exchange,
 }
 
-impl Sort {
+impl RecordKind {
     /// The word in the field `record`.
     pub fn word(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Sort {
 ///
 /// Every field of its sort stands in every record, `null` where it is not known. Tokens, bodies and query strings are
 /// not in an outcome and so cannot be in a record.
-pub fn append(line: &mut Vec<u8>, sort: Sort, outcome: &Outcome<'_>) -> bool {
+pub fn append(line: &mut Vec<u8>, sort: RecordKind, outcome: &Outcome<'_>) -> bool {
     let before = line.len();
     if serde_json::to_writer(&mut *line, &Record { sort, outcome }).is_err() {
         line.truncate(before);
@@ -46,7 +46,7 @@ pub fn append(line: &mut Vec<u8>, sort: Sort, outcome: &Outcome<'_>) -> bool {
 
 /// Record: the fields in the order in which they are written.
 struct Record<'a, 'o> {
-    sort: Sort,
+    sort: RecordKind,
     outcome: &'a Outcome<'o>,
 }
 
@@ -55,15 +55,15 @@ impl Serialize for Record<'_, '_> {
         let mut map = serializer.serialize_map(None)?;
         let of = self.outcome;
         map.serialize_entry("record", self.sort.word())?;
-        map.serialize_entry("time", &Moment(of.time))?;
-        map.serialize_entry("id", &Printed(of.id))?;
+        map.serialize_entry("time", &Rfc3339Time(of.time))?;
+        map.serialize_entry("id", &DisplayValue(of.id))?;
         match self.sort {
-            Sort::Decision => decision(&mut map, of)?,
-            Sort::Outcome => {
+            RecordKind::Decision => decision(&mut map, of)?,
+            RecordKind::Outcome => {
                 judgement(&mut map, of)?;
                 outcome(&mut map, of)?;
             }
-            Sort::Exchange => {
+            RecordKind::Exchange => {
                 decision(&mut map, of)?;
                 outcome(&mut map, of)?;
             }
@@ -77,9 +77,9 @@ fn decision<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Err
     map.serialize_entry("policy", &of.policy.map(|(name, _)| name))?;
     map.serialize_entry("policy_hash", &of.policy.map(|(_, hash)| hash))?;
     map.serialize_entry("api", &of.api)?;
-    map.serialize_entry("peer", &of.peer.map(Printed))?;
+    map.serialize_entry("peer", &of.peer.map(DisplayValue))?;
     map.serialize_entry("client_address", &of.client_address)?;
-    map.serialize_entry("caller", &subject.and_then(|subject| subject.id.as_ref()).map(Printed))?;
+    map.serialize_entry("caller", &subject.and_then(|subject| subject.id.as_ref()).map(DisplayValue))?;
     map.serialize_entry("caller_kind", &subject.map(|subject| subject.kind.word()))?;
     map.serialize_entry("client", &subject.and_then(|subject| subject.client.as_deref()))?;
     map.serialize_entry("proof", &subject.map(|subject| subject.proof.word()))?;
@@ -88,7 +88,7 @@ fn decision<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Err
     map.serialize_entry("path", &of.path)?;
     map.serialize_entry("resource", &of.cell.map(|(_, resource)| resource))?;
     map.serialize_entry("operation", &of.cell.map(|(operation, _)| operation))?;
-    map.serialize_entry("scope", &Scope(of.scope))?;
+    map.serialize_entry("scope", &ScopeFields(of.scope))?;
     judgement(map, of)?;
     map.serialize_entry("granted_by", &of.granted_by)
 }
@@ -111,19 +111,19 @@ fn outcome<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Erro
     map.serialize_entry("failure", &of.failure)
 }
 
-/// Printed: a value that is written as the text it prints.
-struct Printed<T>(T);
+/// DisplayValue: a value that is written as the text it prints.
+struct DisplayValue<T>(T);
 
-impl<T: fmt::Display> Serialize for Printed<T> {
+impl<T: fmt::Display> Serialize for DisplayValue<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
-/// Scope: scope names and values as an object.
-struct Scope<'a>(&'a [(&'a str, &'a str)]);
+/// ScopeFields: scope names and values as an object.
+struct ScopeFields<'a>(&'a [(&'a str, &'a str)]);
 
-impl Serialize for Scope<'_> {
+impl Serialize for ScopeFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in self.0 {

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use self::queue::{Order, Shared};
+use self::queue::{SinkState, WriterCommand};
 use self::segment::Segment;
 use super::Outcome;
-use super::record::{self, Sort};
+use super::record::{self, RecordKind};
 
 mod queue;
 pub(crate) mod recover;
@@ -21,14 +21,14 @@ mod rotate;
 mod segment;
 mod writer;
 
-pub use queue::Trouble;
+pub use queue::WriteFailure;
 pub use rotate::Rotation;
 
 /// SinkPlan: where audit records go and what happens when they come too fast.
 #[derive(Debug, Clone)]
 pub struct SinkPlan {
     /// Where they go.
-    pub target: Target,
+    pub target: SinkTarget,
     /// The most records that wait, those being written included.
     pub queue: usize,
     /// What happens to a record that finds the queue full.
@@ -44,16 +44,16 @@ pub struct SinkPlan {
 impl SinkPlan {
     /// A plan with the safe defaults: 8,192 records wait, later ones are dropped, files are never finished, and waiting
     /// for the disk or closing takes at most 5 seconds.
-    pub fn new(target: Target) -> Self {
+    pub fn new(target: SinkTarget) -> Self {
         let patience = Duration::from_secs(5);
         let rotation = Rotation::default();
         Self { target, queue: 8192, when_full: WhenFull::Drop, patience, rotation, close_within: patience }
     }
 }
 
-/// Target: where audit records go.
+/// SinkTarget: where audit records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum SinkTarget {
     /// To the end of this file, made readable by its owner only.
     File(PathBuf),
     /// To standard output.
@@ -62,14 +62,14 @@ pub enum Target {
     Nowhere,
 }
 
-impl Target {
+impl SinkTarget {
     /// Whether what is written there can be made to last: a file on a disk, or one that is yet to be made.
     pub fn can_last(&self) -> bool {
         matches!(self, Self::File(path) if std::fs::metadata(path).is_ok_and(|of| of.is_file()) || !path.exists())
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for SinkTarget {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(out, "`{}`", path.display()),
@@ -113,7 +113,7 @@ pub struct SinkCounts {
 /// Sink: takes records from any thread; whatever it has taken is written before it is closed or dropped.
 #[derive(Debug)]
 pub struct Sink {
-    shared: Option<Arc<Shared>>,
+    shared: Option<Arc<SinkState>>,
     plan: SinkPlan,
 }
 
@@ -129,10 +129,10 @@ impl Sink {
     /// The file cannot be opened, or another process writes to it.
     pub fn open(plan: SinkPlan) -> io::Result<Self> {
         let Some(segment) = Segment::open(&plan.target, plan.rotation)? else { return Ok(Self { shared: None, plan }) };
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SinkState::default());
         let writer = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("audit".into());
-        thread.spawn(move || writer::run(&writer::Ended(writer).0, segment))?;
+        thread.spawn(move || writer::run(&writer::WriterEndGuard(writer).0, segment))?;
         Ok(Self { shared: Some(shared), plan })
     }
 
@@ -141,11 +141,11 @@ impl Sink {
     /// # Errors
     /// The folder is none, or the file is there and cannot be written to.
     pub fn check(plan: &SinkPlan) -> io::Result<()> {
-        if let Target::File(path) = &plan.target { segment::check(path) } else { Ok(()) }
+        if let SinkTarget::File(path) = &plan.target { segment::check(path) } else { Ok(()) }
     }
 
     /// Queues a record of `outcome`.
-    pub fn record(&self, sort: Sort, outcome: &Outcome<'_>) {
+    pub fn record(&self, sort: RecordKind, outcome: &Outcome<'_>) {
         let Some(shared) = &self.shared else { return };
         LINE.with_borrow_mut(|line| {
             line.clear();
@@ -158,21 +158,22 @@ impl Sink {
     }
 
     /// Queues the decision in `outcome`, and gives what waits until it is on disk.
-    pub fn decide(&self, outcome: &Outcome<'_>) -> Pending {
+    pub fn decide(&self, outcome: &Outcome<'_>) -> PendingDecision {
         let wait = self.shared.as_ref().filter(|shared| !shared.stuck.load(Ordering::Relaxed)).and_then(|shared| {
             LINE.with_borrow_mut(|line| {
                 line.clear();
-                let wait = record::append(line, Sort::Decision, outcome).then(|| shared.push_waiting(line)).flatten();
+                let wait =
+                    record::append(line, RecordKind::Decision, outcome).then(|| shared.push_waiting(line)).flatten();
                 wait.map(|wait| (Arc::clone(shared), wait))
             })
         });
-        Pending { wait, patience: self.plan.patience }
+        PendingDecision { wait, patience: self.plan.patience }
     }
 
     /// Opens the file anew before the next record, for a log rotation that has renamed it.
     pub fn reopen(&self) {
         if let Some(shared) = &self.shared {
-            shared.order(Order::Reopen);
+            shared.order(WriterCommand::Reopen);
         }
     }
 
@@ -184,7 +185,7 @@ impl Sink {
     pub async fn hand_over(&self) -> io::Result<()> {
         let Some(shared) = &self.shared else { return Ok(()) };
         let (told, wait) = oneshot::channel();
-        shared.order(Order::HandOver(told));
+        shared.order(WriterCommand::HandOver(told));
         let done = tokio::time::timeout(self.plan.patience, wait).await;
         done.map_err(|_| io::ErrorKind::TimedOut)?.map_err(|_| io::Error::other("it has ended"))?
     }
@@ -192,7 +193,7 @@ impl Sink {
     /// Goes on with a live file where the process that it made room for does not.
     pub fn take_back(&self) {
         if let Some(shared) = &self.shared {
-            shared.order(Order::TakeBack);
+            shared.order(WriterCommand::TakeBack);
         }
     }
 
@@ -212,7 +213,7 @@ impl Sink {
     }
 
     /// Why records cannot be written now; `None` while they can.
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn trouble(&self) -> Option<WriteFailure> {
         self.shared.as_ref()?.trouble()
     }
 
@@ -234,14 +235,14 @@ impl Drop for Sink {
     }
 }
 
-/// Pending: a decision on its way to the disk; it borrows nothing.
+/// PendingDecision: a decision on its way to the disk; it borrows nothing.
 #[derive(Debug)]
-pub struct Pending {
-    wait: Option<(Arc<Shared>, oneshot::Receiver<bool>)>,
+pub struct PendingDecision {
+    wait: Option<(Arc<SinkState>, oneshot::Receiver<bool>)>,
     patience: Duration,
 }
 
-impl Pending {
+impl PendingDecision {
     /// Waits until the decision is on disk; `false` where it is not, or not in time.
     pub async fn kept(self) -> bool {
         let Some((shared, wait)) = self.wait else { return false };

@@ -1,42 +1,42 @@
-//! Verification: whether the lines of audit files are those that were written, one file after the other.
+//! ChainVerification: whether the lines of audit files are those that were written, one file after the other.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
-use super::chain::{Hash, Hashing, Link, MOST, Sealed};
+use super::chain::{ChainPosition, Hash, IncrementalHash, MOST, SealedLine};
 use super::sink::recover;
-pub use fault::{Fault, Place, Sort as FaultSort};
+pub use fault::{ChainFault, FaultKind, LineLocation};
 
 mod fault;
 
-/// Verification: a chain of which some files have been read.
+/// ChainVerification: a chain of which some files have been read.
 #[derive(Default)]
-pub struct Verification {
+pub struct ChainVerification {
     since: Option<Hash>,
     /// The first line of the chain, where it is here.
     start: Option<Hash>,
     expect: Option<Hash>,
     files: Vec<Box<str>>,
-    at: Place,
+    at: LineLocation,
     /// The chain as it stands in the files.
-    link: Option<Link>,
+    link: Option<ChainPosition>,
     /// The chain before the last line that was wrong: the next one may follow that.
-    before: Option<Link>,
+    before: Option<ChainPosition>,
     segment: u64,
     /// The line of this segment from which another process may go on.
-    handover: Option<Link>,
+    handover: Option<ChainPosition>,
     /// The last line of the chain, and whether it is an end.
-    last: (Place, bool),
-    doubt: Option<Doubt>,
-    open: HashMap<u128, Place>,
-    report: Report,
+    last: (LineLocation, bool),
+    doubt: Option<UnverifiedBytes>,
+    open: HashMap<u128, LineLocation>,
+    report: VerificationReport,
 }
 
-/// Report: what was found.
+/// VerificationReport: what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
+pub struct VerificationReport {
     /// Whole lines.
     pub lines: u64,
     /// The first and the last segment.
@@ -50,7 +50,7 @@ pub struct Report {
     /// Outcomes whose decision stands in no file that was read.
     pub without_decision: u64,
     /// Decisions without an outcome: what was under way when the process was killed, or is now.
-    pub without_outcome: Vec<(u128, Place)>,
+    pub without_outcome: Vec<(u128, LineLocation)>,
     /// Decisions of which it was not looked for an outcome, because too many had none.
     pub not_followed: u64,
     /// Records of which a line tells that they were lost: the queue was full, or the disk failed.
@@ -61,29 +61,29 @@ pub struct Report {
     pub unfinished: u64,
     /// Segments that do not end although another process goes on from them, each with its last line: its process was
     /// killed, writes still, or the end was cut off.
-    pub not_ended: Vec<(u64, Place)>,
+    pub not_ended: Vec<(u64, LineLocation)>,
     /// Whether the last segment has its end: its process has ended in order.
     pub ended: bool,
     /// Where the chain ends.
-    pub end: Option<Link>,
+    pub end: Option<ChainPosition>,
     /// Where the value stands that was expected.
-    pub expected: Option<Place>,
+    pub expected: Option<LineLocation>,
     /// What is wrong, in the order of the files.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ChainFault>,
 }
 
-/// Doubt: bytes that are no line of the chain; the next segment may tell of them.
-struct Doubt {
-    place: Place,
+/// UnverifiedBytes: bytes that are no line of the chain; the next segment may tell of them.
+struct UnverifiedBytes {
+    place: LineLocation,
     length: u64,
     last: u8,
     lines: u64,
-    hashing: Hashing,
+    hashing: IncrementalHash,
 }
 
 /// The first line of a segment.
 #[derive(Deserialize)]
-struct Begun {
+struct SegmentStartLine {
     number: u64,
     #[serde(default)]
     why: String,
@@ -94,7 +94,7 @@ struct Begun {
 }
 
 #[derive(Deserialize)]
-struct Lost {
+struct DroppedRecordsLine {
     number: u64,
 }
 
@@ -109,7 +109,7 @@ const MOST_OPEN: usize = 1 << 20;
 /// The most faults that are told.
 const MOST_FAULTS: usize = 1000;
 
-impl Verification {
+impl ChainVerification {
     /// A verification of files that begin right behind `since` and hold `expect`.
     pub fn new(since: Option<Hash>, expect: Option<Hash>) -> Self {
         Self { since, expect, ..Self::default() }
@@ -121,7 +121,7 @@ impl Verification {
     /// The file cannot be read.
     pub fn file(&mut self, name: &str, mut from: impl BufRead, mut progress: impl FnMut(usize)) -> io::Result<()> {
         self.files.push(name.into());
-        self.at = Place { file: self.files.len() - 1, line: 0 };
+        self.at = LineLocation { file: self.files.len() - 1, line: 0 };
         let mut line = Vec::new();
         let mut fresh = true;
         loop {
@@ -138,37 +138,37 @@ impl Verification {
     }
 
     /// What was found, and the names of the files.
-    pub fn end(mut self) -> (Report, Vec<Box<str>>) {
+    pub fn end(mut self) -> (VerificationReport, Vec<Box<str>>) {
         if let Some(doubt) = self.doubt.take() {
             if doubt.lines == 1 && doubt.last != b'\n' {
                 self.report.unfinished += doubt.length;
             } else {
-                self.fault(FaultSort::Altered, doubt.place, "it is no line of the chain".to_owned());
+                self.fault(FaultKind::Altered, doubt.place, "it is no line of the chain".to_owned());
             }
         }
         if let (Some(expect), None) = (self.expect, self.report.expected) {
             let message = format!("the chain value {expect} stands nowhere: what ended in it was cut off or replaced");
-            self.fault(FaultSort::CutOff, self.at, message);
+            self.fault(FaultKind::CutOff, self.at, message);
         }
         if self.link.is_none() {
-            self.fault(FaultSort::Altered, self.at, "no segment begins in these files".to_owned());
+            self.fault(FaultKind::Altered, self.at, "no segment begins in these files".to_owned());
         }
-        let mut open: Vec<(u128, Place)> = self.open.into_iter().collect();
+        let mut open: Vec<(u128, LineLocation)> = self.open.into_iter().collect();
         open.sort_by_key(|(_, place)| *place);
-        (Report { without_outcome: open, ended: self.last.1, end: self.link, ..self.report }, self.files)
+        (VerificationReport { without_outcome: open, ended: self.last.1, end: self.link, ..self.report }, self.files)
     }
 
     fn line(&mut self, line: &[u8]) {
-        let Some(sealed) = line.strip_suffix(b"\n").and_then(Sealed::read) else { return self.add_doubt(line) };
+        let Some(sealed) = line.strip_suffix(b"\n").and_then(SealedLine::read) else { return self.add_doubt(line) };
         if self.expect == Some(sealed.link.hash) {
             self.report.expected = Some(self.at);
         }
         self.report.lines += 1;
         if sealed.record() == b"segment" {
-            match serde_json::from_slice::<Begun>(line).ok().filter(|begun| begun.number <= MOST) {
+            match serde_json::from_slice::<SegmentStartLine>(line).ok().filter(|begun| begun.number <= MOST) {
                 Some(begun) => self.segment(&sealed, &begun),
                 None => {
-                    self.fault(FaultSort::Altered, self.at, "the first line of a segment cannot be read".to_owned())
+                    self.fault(FaultKind::Altered, self.at, "the first line of a segment cannot be read".to_owned())
                 }
             }
         } else if self.belongs(&sealed) {
@@ -181,21 +181,21 @@ impl Verification {
     }
 
     /// Whether a line that begins no segment stands where it was written; a fault where not.
-    fn belongs(&mut self, sealed: &Sealed<'_>) -> bool {
+    fn belongs(&mut self, sealed: &SealedLine<'_>) -> bool {
         let Some(last) = self.link else {
             if self.report.faults.is_empty() {
-                self.fault(FaultSort::Altered, self.at, "lines stand before the first segment".to_owned());
+                self.fault(FaultKind::Altered, self.at, "lines stand before the first segment".to_owned());
             }
             return false;
         };
         let follows = sealed.follows(last.hash) && sealed.link.seq == last.seq + 1;
         if let Some(doubt) = self.doubt.take() {
             let (sort, message) = if doubt.place.file != self.at.file {
-                (FaultSort::Truncated, ENDS_IN_DOUBT)
+                (FaultKind::Truncated, ENDS_IN_DOUBT)
             } else if follows {
-                (FaultSort::Inserted, "what stands here was not written by the gateway")
+                (FaultKind::Inserted, "what stands here was not written by the gateway")
             } else {
-                (FaultSort::Altered, "it is no line of the chain any more")
+                (FaultKind::Altered, "it is no line of the chain any more")
             };
             self.fault(sort, doubt.place, message.to_owned());
             self.before = Some(last);
@@ -213,7 +213,7 @@ impl Verification {
         {
             if let Some(fault) = self.report.faults.last_mut() {
                 (fault.sort, fault.message) =
-                    (FaultSort::Inserted, "a line that was not written by the gateway".into());
+                    (FaultKind::Inserted, "a line that was not written by the gateway".into());
             }
             self.link = Some(sealed.link);
             return true;
@@ -222,19 +222,19 @@ impl Verification {
         if seq < next {
             let gap = self.report.faults.iter_mut().rev().find(|fault| fault.missing.contains(&seq));
             if let Some(gap) = gap {
-                gap.sort = FaultSort::Reordered;
+                gap.sort = FaultKind::Reordered;
                 gap.message = format!("line {seq} of the chain should stand before this one, and comes later");
             } else {
                 let message = format!("line {seq} of the chain, or one that says so, stands here a second time");
-                self.fault(FaultSort::Inserted, self.at, message);
+                self.fault(FaultKind::Inserted, self.at, message);
             }
             return false;
         }
         if seq == next {
             let message = "this line, or the chain value of the line before it, is not as it was written".to_owned();
-            self.fault(FaultSort::Altered, self.at, message);
+            self.fault(FaultKind::Altered, self.at, message);
         } else {
-            self.fault(FaultSort::Removed, self.at, format!("before this one {} are missing", lines(seq - next)));
+            self.fault(FaultKind::Removed, self.at, format!("before this one {} are missing", lines(seq - next)));
             if let Some(fault) = self.report.faults.last_mut() {
                 fault.missing = next..seq;
             }
@@ -244,10 +244,10 @@ impl Verification {
         true
     }
 
-    fn segment(&mut self, sealed: &Sealed<'_>, begun: &Begun) {
+    fn segment(&mut self, sealed: &SealedLine<'_>, begun: &SegmentStartLine) {
         let Some(previous) = Hash::read(begun.previous.as_bytes()).filter(|previous| sealed.follows(*previous)) else {
             let message = "the first line of a segment is not as it was written".to_owned();
-            return self.fault(FaultSort::Altered, self.at, message);
+            return self.fault(FaultKind::Altered, self.at, message);
         };
         let number = begun.number;
         let from = self.handover.filter(|from| from.hash == previous && sealed.link.seq == from.seq + 1);
@@ -269,7 +269,7 @@ impl Verification {
             {
                 let message = "a second chain begins here: these are the files of two audits".to_owned();
                 self.report.faults.clear();
-                self.fault(FaultSort::TwoChains, self.at, message);
+                self.fault(FaultKind::TwoChains, self.at, message);
             }
             Some(last) if last.hash == previous && sealed.link.seq == last.seq + 1 => {}
             Some(_) if number > self.segment + 1 => {
@@ -278,21 +278,21 @@ impl Verification {
                 } else {
                     format!("segments {} to {} are missing", self.segment + 1, number - 1)
                 };
-                self.fault(FaultSort::Missing, self.at, missing);
+                self.fault(FaultKind::Missing, self.at, missing);
             }
             Some(_) if number <= self.segment => {
                 let message = format!("segment {number} stands behind segment {}", self.segment);
-                self.fault(FaultSort::Reordered, self.at, message);
+                self.fault(FaultKind::Reordered, self.at, message);
             }
             Some(last) if sealed.link.seq > last.seq + 1 => {
                 let gone = lines(sealed.link.seq - last.seq - 1);
                 let told = if begun.lost > 0 { ", and this one tells that its disk had failed" } else { "" };
                 let message = format!("at the end of segment {} {gone} are missing{told}", self.segment);
-                self.fault(FaultSort::Truncated, self.at, message);
+                self.fault(FaultKind::Truncated, self.at, message);
             }
             Some(_) => {
                 let message = format!("the last line of segment {} is not as it was written", self.segment);
-                self.fault(FaultSort::Altered, self.at, message);
+                self.fault(FaultKind::Altered, self.at, message);
             }
         }
         let (first, _) = self.report.segments.unwrap_or((number, number));
@@ -303,7 +303,7 @@ impl Verification {
         self.handover = self.handover.filter(|_| begun.why == recover::RESUMED);
     }
 
-    fn begins(&mut self, sealed: &Sealed<'_>, number: u64, previous: Hash) {
+    fn begins(&mut self, sealed: &SealedLine<'_>, number: u64, previous: Hash) {
         let message = match self.since {
             Some(since) if since == previous => return,
             Some(since) => format!("segment {number} does not follow the chain value {since}"),
@@ -313,11 +313,11 @@ impl Verification {
                  if that is the value that was noted"
             ),
         };
-        self.fault(FaultSort::Missing, self.at, message);
+        self.fault(FaultKind::Missing, self.at, message);
     }
 
     /// Settles what stands before a segment and is no line: the segment tells of it, or somebody has put it there.
-    fn torn(&mut self, begun: &Begun) {
+    fn torn(&mut self, begun: &SegmentStartLine) {
         let told = |hash: Hash| begun.torn_sha256.as_deref() == Some(hash.as_str());
         let as_told = match &self.doubt {
             None => begun.torn == 0,
@@ -331,14 +331,14 @@ impl Verification {
         if as_told {
             self.report.torn = self.report.torn.saturating_add(begun.torn);
         } else if place.file != self.at.file {
-            self.fault(FaultSort::Truncated, place, ENDS_IN_DOUBT.to_owned());
+            self.fault(FaultKind::Truncated, place, ENDS_IN_DOUBT.to_owned());
         } else {
             let message = "what stands before a segment is not what the segment tells of".to_owned();
-            self.fault(FaultSort::Altered, place, message);
+            self.fault(FaultKind::Altered, place, message);
         }
     }
 
-    fn count(&mut self, sealed: &Sealed<'_>, line: &[u8]) {
+    fn count(&mut self, sealed: &SealedLine<'_>, line: &[u8]) {
         match sealed.record() {
             b"exchange" => {
                 self.report.exchanges += 1;
@@ -361,7 +361,7 @@ impl Verification {
                 }
             }
             b"lost" => {
-                let lost = serde_json::from_slice::<Lost>(line).map_or(0, |lost| lost.number);
+                let lost = serde_json::from_slice::<DroppedRecordsLine>(line).map_or(0, |lost| lost.number);
                 self.report.lost = self.report.lost.saturating_add(lost);
             }
             _ => {}
@@ -370,27 +370,27 @@ impl Verification {
 
     fn add_doubt(&mut self, line: &[u8]) {
         let place = self.at;
-        let doubt = self.doubt.get_or_insert_with(|| Doubt {
+        let doubt = self.doubt.get_or_insert_with(|| UnverifiedBytes {
             place,
             length: 0,
             last: 0,
             lines: 0,
-            hashing: Hashing::default(),
+            hashing: IncrementalHash::default(),
         });
         doubt.lines += 1;
         doubt.add(line);
     }
 
-    fn fault(&mut self, sort: FaultSort, place: Place, message: String) {
+    fn fault(&mut self, sort: FaultKind, place: LineLocation, message: String) {
         // Where two chains are mixed nothing else that is found means anything.
-        let mixed = self.report.faults.first().is_some_and(|fault| fault.sort == FaultSort::TwoChains);
+        let mixed = self.report.faults.first().is_some_and(|fault| fault.sort == FaultKind::TwoChains);
         if self.report.faults.len() < MOST_FAULTS && !mixed {
-            self.report.faults.push(Fault { sort, place, message, missing: 0..0 });
+            self.report.faults.push(ChainFault { sort, place, message, missing: 0..0 });
         }
     }
 }
 
-impl Doubt {
+impl UnverifiedBytes {
     /// The last byte waits: it may not belong.
     fn add(&mut self, bytes: &[u8]) {
         let Some((last, rest)) = bytes.split_last() else { return };
@@ -436,7 +436,7 @@ fn id(line: &[u8]) -> Option<u128> {
 }
 
 /// Whether a segment is the first one of a chain.
-fn starts(sealed: &Sealed<'_>, number: u64, previous: Hash) -> bool {
+fn starts(sealed: &SealedLine<'_>, number: u64, previous: Hash) -> bool {
     (number, sealed.link.seq, previous) == (1, 1, Hash::ZERO)
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::audit::DecisionId;
 use crate::audit::chain::Hash;
-use crate::audit::verify::{Place, Report, Verification, first_segment};
+use crate::audit::verify::{ChainVerification, LineLocation, VerificationReport, first_segment};
 
 use super::exit::{Exit, Trouble, print};
 
@@ -72,7 +72,7 @@ fn chain_value(text: &str) -> Result<Hash, String> {
 
 pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
     let AuditCommand::Verify(args) = &args.command;
-    let mut verification = Verification::new(args.since, args.expect);
+    let mut verification = ChainVerification::new(args.since, args.expect);
     let told = std::io::stderr().is_terminal();
     let mut read = 0;
     let found = find(&args.paths)?;
@@ -201,11 +201,11 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::failure(format!("`{}` cannot be read: {error}", path.display()))
 }
 
-fn at(place: Place, files: &[Box<str>]) -> String {
+fn at(place: LineLocation, files: &[Box<str>]) -> String {
     format!("{}:{}", files.get(place.file).map_or("", |name| name), place.line)
 }
 
-fn text(report: &Report, files: &[Box<str>], packed: &[PathBuf], list: bool) -> String {
+fn text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], list: bool) -> String {
     let mut text = String::new();
     let mut line = |what: &str, value: String| text.push_str(&format!("{what:<10}{value}\n"));
     for fault in &report.faults {
@@ -256,7 +256,7 @@ fn text(report: &Report, files: &[Box<str>], packed: &[PathBuf], list: bool) -> 
     text
 }
 
-fn as_json(report: &Report, files: &[Box<str>], packed: &[PathBuf], list: bool) -> Value {
+fn as_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], list: bool) -> Value {
     let faults: Vec<Value> = report
         .faults
         .iter()

@@ -1,7 +1,7 @@
 //! What is kept of an exchange beside its record: the grants that it used, what it lacked, and samples for the log.
 
 use crate::decision::Reason;
-use crate::metrics::comparison::{Request, Side};
+use crate::metrics::comparison::{PolicyDecision, RequestSample};
 
 use super::exchange::Exchange;
 
@@ -40,8 +40,16 @@ pub(super) fn keep(exchange: &Exchange) {
     if let (Some(comparison), Some((candidate, word))) = (&api.comparison, &exchange.candidate) {
         let permitted = word.verdict.as_ref().ok().and_then(|permit| permit.route());
         let other = || candidate.as_ref().as_ref()?.template(permitted?);
-        let request =
-            Request { id: exchange.id, time: exchange.time, method: &exchange.method, route: route.or_else(other) };
-        comparison.observe(Side { policy, decision }, Side { policy: candidate, decision: word }, request);
+        let request = RequestSample {
+            id: exchange.id,
+            time: exchange.time,
+            method: &exchange.method,
+            route: route.or_else(other),
+        };
+        comparison.observe(
+            PolicyDecision { policy, decision },
+            PolicyDecision { policy: candidate, decision: word },
+            request,
+        );
     }
 }

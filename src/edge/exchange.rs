@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
 
-use crate::audit::{DecisionId, Outcome, Pending, Sink, Verdict};
+use crate::audit::{DecisionId, Outcome, PendingDecision, Sink, Verdict};
 use crate::decision::{Decision, Permit, Reason, UsageTrace};
 use crate::identity::VerifiedCaller;
 use crate::metrics::{Limit, Metrics};
@@ -245,7 +245,7 @@ impl Exchange {
     }
 
     /// Sends the decision to the disk.
-    pub(super) fn decide(&self) -> Pending {
+    pub(super) fn decide(&self) -> PendingDecision {
         let scope = self.named_scope();
         self.sink.decide(&self.outcome(&scope))
     }

@@ -1,6 +1,6 @@
 //! Kept: decisions that are on disk before anybody sees them.
 
-use crate::audit::{Pending, Sort};
+use crate::audit::{PendingDecision, RecordKind};
 use crate::decision::{Decision, Reason};
 use crate::policy::Snapshot;
 use crate::request::CanonicalPath;
@@ -25,10 +25,10 @@ pub(super) enum Kept {
 
 impl Kept {
     /// What is left to write when the exchange ends.
-    pub(super) fn rest(self) -> Sort {
+    pub(super) fn rest(self) -> RecordKind {
         match self {
-            Self::Decision | Self::Former => Sort::Outcome,
-            Self::Nothing | Self::Failed => Sort::Exchange,
+            Self::Decision | Self::Former => RecordKind::Outcome,
+            Self::Nothing | Self::Failed => RecordKind::Exchange,
         }
     }
 }
@@ -40,7 +40,7 @@ impl Edge {
         if exchange.audit == AuditMode::Fast || matches!(exchange.kept, Kept::Decision | Kept::Failed) {
             return;
         }
-        let pending: Pending = exchange.decide();
+        let pending: PendingDecision = exchange.decide();
         if pending.kept().await {
             exchange.kept = Kept::Decision;
             return;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::admin::{Admin, Status};
 use crate::edge::lifecycle::Draining;
 use crate::edge::tls::{Reloaded as Certificates, Tls};
-use crate::metrics::{Metrics, ReloadResult, Reloaded};
+use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
 use crate::reload::RefreshResult;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;
@@ -84,8 +84,8 @@ impl BackgroundService for Administration {
 /// Reads a file of API keys again; a broken one leaves the last good one live.
 pub(super) fn reload_keys(file: &KeyFile, metrics: &Metrics) {
     match file.refresh() {
-        RefreshResult::Published => metrics.reload(Reloaded::Keys, "", ReloadResult::Published),
-        RefreshResult::Refused => metrics.reload(Reloaded::Keys, "", ReloadResult::Refused),
+        RefreshResult::Published => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Published),
+        RefreshResult::Refused => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Refused),
         RefreshResult::Unchanged => {}
     }
 }
@@ -95,12 +95,12 @@ pub(super) fn reload_certificates(tls: &Tls, metrics: &Metrics) {
     match tls.reload() {
         Ok(Certificates::Published) => {
             tracing::info!("certificates are live");
-            metrics.reload(Reloaded::Certificate, "", ReloadResult::Published);
+            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Published);
         }
         Ok(Certificates::Unchanged) => {}
         Err(error) => {
             tracing::error!(%error, "certificates are refused, the last good ones stay");
-            metrics.reload(Reloaded::Certificate, "", ReloadResult::Refused);
+            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Refused);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::edge::tls::Tls;
-use crate::metrics::{Metrics, ReloadResult, Reloaded};
+use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
 use crate::reload::RefreshResult;
 use crate::reload::client_certs::{self, ClientCa, ClientCas};
 use crate::reload::verified::Generation;
@@ -40,10 +40,10 @@ impl ClientCaFiles {
             let (source, tls, metrics) = (Arc::clone(source), tls.to_vec(), Arc::clone(metrics));
             WatchedPath::new(path.to_owned(), move || match source.refresh() {
                 RefreshResult::Published => {
-                    metrics.reload(Reloaded::ClientCa, "", ReloadResult::Published);
+                    metrics.reload(ReloadSubject::ClientCa, "", ReloadResult::Published);
                     tls.iter().for_each(|tls| background::reload_certificates(tls, &metrics));
                 }
-                RefreshResult::Refused => metrics.reload(Reloaded::ClientCa, "", ReloadResult::Refused),
+                RefreshResult::Refused => metrics.reload(ReloadSubject::ClientCa, "", ReloadResult::Refused),
                 RefreshResult::Unchanged => {}
             })
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pingora::protocols::http::v2::server::H2Options;
 
 use crate::admin::{AdminPlan, Listen};
-use crate::audit::{Rotation, SinkPlan, Target, WhenFull};
+use crate::audit::{Rotation, SinkPlan, SinkTarget, WhenFull};
 use crate::edge::connection::Budget;
 use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
 use crate::edge::tls::{ClientsPlan, TlsPlan};
@@ -34,9 +34,9 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 
 pub(super) fn sink(audit: &AuditSettings) -> SinkPlan {
     let target = match &audit.to {
-        AuditDestination::File(path) => Target::File(path.clone()),
-        AuditDestination::Stdout => Target::Stdout,
-        AuditDestination::Nowhere => Target::Nowhere,
+        AuditDestination::File(path) => SinkTarget::File(path.clone()),
+        AuditDestination::Stdout => SinkTarget::Stdout,
+        AuditDestination::Nowhere => SinkTarget::Nowhere,
     };
     let when_full = match audit.on_full {
         OnFull::Drop => WhenFull::Drop,

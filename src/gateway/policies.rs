@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::metrics::{Comparison, Coverage, Metrics, ReloadResult, Reloaded};
+use crate::metrics::{Comparison, Coverage, Metrics, ReloadResult, ReloadSubject};
 use crate::policy::model::Shadow;
 use crate::policy::{PolicyVersion, Snapshot};
 use crate::reload::policy::{PolicyEvent, PolicyRole, PolicyStore};
@@ -37,16 +37,16 @@ pub(super) fn open(
                 published(version);
                 let rolled_back = matches!(event, PolicyEvent::RolledBack(_));
                 let result = if rolled_back { ReloadResult::RolledBack } else { ReloadResult::Published };
-                metrics.reload(Reloaded::Policy, &name, result);
+                metrics.reload(ReloadSubject::Policy, &name, result);
                 tell_mode(&name, live.as_ref().as_ref(), &metrics);
             }
             PolicyEvent::Restored(version) => {
                 published(version);
-                metrics.reload(Reloaded::Policy, &name, ReloadResult::Unchanged);
+                metrics.reload(ReloadSubject::Policy, &name, ReloadResult::Unchanged);
             }
             PolicyEvent::Refused | PolicyEvent::Gone => {
                 metrics.policy_refused(&name, true);
-                metrics.reload(Reloaded::Policy, &name, ReloadResult::Refused);
+                metrics.reload(ReloadSubject::Policy, &name, ReloadResult::Refused);
             }
         }
     };
@@ -71,7 +71,7 @@ pub(super) fn open_candidate(
             PolicyEvent::Restored(_) => ReloadResult::Unchanged,
             PolicyEvent::Refused | PolicyEvent::Gone => ReloadResult::Refused,
         };
-        metrics.reload(Reloaded::Candidate, &name, result);
+        metrics.reload(ReloadSubject::Candidate, &name, result);
     };
     let issuers = api.sources().into();
     Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Compared, Box::new(on_change)))

@@ -7,7 +7,7 @@ use crate::admin::{
     ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback,
     ShadowMode, Status, StatusReport,
 };
-use crate::audit::{Moment, Sink, log};
+use crate::audit::{Rfc3339Time, Sink, log};
 use crate::edge::api::Api;
 use crate::edge::lifecycle::{Draining, InFlight};
 use crate::edge::listener::Traffic;
@@ -91,7 +91,7 @@ impl Status for GatewayStatus {
         Some((*store.last_diff()).as_ref().map_or(serde_json::Value::Null, |compared| {
             let mut json = compared.json.clone();
             if let Some(object) = json.as_object_mut() {
-                object.insert("at".to_owned(), serde_json::json!(Moment(compared.at)));
+                object.insert("at".to_owned(), serde_json::json!(Rfc3339Time(compared.at)));
             }
             json
         }))
@@ -122,7 +122,7 @@ impl GatewayStatus {
         AuditStatus {
             refuses: trouble.is_some() && self.audit_refuses && self.apis.iter().any(|api| is_lossless(api)),
             state: if trouble.is_some() { AuditState::Failing } else { AuditState::Writing },
-            since: trouble.as_ref().map(|trouble| Moment(trouble.since)),
+            since: trouble.as_ref().map(|trouble| Rfc3339Time(trouble.since)),
             error: trouble.map(|trouble| trouble.error),
         }
     }
@@ -158,11 +158,13 @@ fn policy(store: &PolicyStore) -> (Option<LivePolicy>, Option<RefusedReload>) {
     let policy = state.version.as_ref().map(|version| LivePolicy {
         name: version.name.clone(),
         hash: version.hash.clone(),
-        since: Moment(state.since),
+        since: Rfc3339Time(state.since),
         shadow,
     });
-    let refused =
-        state.refused.as_ref().map(|refused| RefusedReload { at: Moment(refused.at), findings: refused.json.clone() });
+    let refused = state
+        .refused
+        .as_ref()
+        .map(|refused| RefusedReload { at: Rfc3339Time(refused.at), findings: refused.json.clone() });
     (policy, refused)
 }
 
@@ -217,9 +219,9 @@ fn certificates(listener: &str, tls: &Tls) -> IssuerStatus {
 /// What is held, even where what would replace it was refused.
 fn held(name: &str, count: usize, since: SystemTime, error: Option<Box<str>>) -> IssuerStatus {
     let state = if error.is_some() { KeysState::Stale } else { KeysState::Available };
-    IssuerStatus { name: name.into(), state, keys: count, since: Some(Moment(since)), error }
+    IssuerStatus { name: name.into(), state, keys: count, since: Some(Rfc3339Time(since)), error }
 }
 
-fn moment(at: Timestamp) -> Moment {
-    Moment(SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at.0)).unwrap_or(SystemTime::UNIX_EPOCH))
+fn moment(at: Timestamp) -> Rfc3339Time {
+    Rfc3339Time(SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at.0)).unwrap_or(SystemTime::UNIX_EPOCH))
 }

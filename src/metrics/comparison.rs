@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus::{IntCounter, IntCounterVec};
 use serde::Serialize;
 
-use crate::audit::{DecisionId, Moment};
+use crate::audit::{DecisionId, Rfc3339Time};
 use crate::decision::Decision;
 use crate::policy::Snapshot;
 use crate::reload::Live;
@@ -18,7 +18,7 @@ use crate::vocabulary::Cell;
 use super::sampler::Sampler;
 use super::slots::Slots;
 
-pub use report::{ComparisonReport, DifferenceReport, Example, PolicyName};
+pub use report::{ComparisonReport, DifferenceReport, ExampleReport, PolicyName};
 
 /// The most sorts of differences that are told apart.
 const MOST: usize = 500;
@@ -33,7 +33,7 @@ const SAMPLES: (u64, u64) = (2, 20);
 pub struct Comparison {
     api: Box<str>,
     counters: IntCounterVec,
-    pair: Live<Pair>,
+    pair: Live<PolicyPair>,
 }
 
 impl std::fmt::Debug for Comparison {
@@ -42,9 +42,9 @@ impl std::fmt::Debug for Comparison {
     }
 }
 
-struct Pair {
-    live: Policy,
-    candidate: Policy,
+struct PolicyPair {
+    live: PolicyHandle,
+    candidate: PolicyHandle,
     since: SystemTime,
     compared: AtomicU64,
     differences: Slots<Difference>,
@@ -52,26 +52,26 @@ struct Pair {
 }
 
 /// A policy as a request holds it.
-type Policy = Arc<Option<Snapshot>>;
+type PolicyHandle = Arc<Option<Snapshot>>;
 
-impl Pair {
-    fn of(live: Policy, candidate: Policy, since: SystemTime) -> Self {
+impl PolicyPair {
+    fn of(live: PolicyHandle, candidate: PolicyHandle, since: SystemTime) -> Self {
         let (compared, differences, samples) = (AtomicU64::new(0), Slots::new(MOST), Sampler::default());
         Self { live, candidate, since, compared, differences, samples }
     }
 }
 
-/// Change: what would become of the request under the candidate.
+/// OutcomeChange: what would become of the request under the candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum OutcomeChange {
     /// The live policy refuses, the candidate permits.
     WouldPermit,
     /// The live policy permits, the candidate refuses.
     WouldRefuse,
 }
 
-impl Change {
+impl OutcomeChange {
     /// The word that metrics use.
     pub fn word(self) -> &'static str {
         match self {
@@ -81,16 +81,16 @@ impl Change {
     }
 }
 
-/// Side: one policy's word.
+/// PolicyDecision: one policy's word.
 #[derive(Clone, Copy)]
-pub struct Side<'a> {
+pub struct PolicyDecision<'a> {
     /// The policy.
     pub policy: &'a Arc<Option<Snapshot>>,
     /// Its decision.
     pub decision: &'a Decision,
 }
 
-impl<'a> Side<'a> {
+impl<'a> PolicyDecision<'a> {
     fn snapshot(&self) -> Option<&'a Snapshot> {
         self.policy.as_ref().as_ref()
     }
@@ -104,9 +104,9 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Request: what may be told of a request as an example; no value of it is.
+/// RequestSample: what may be told of a request as an example; no value of it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct RequestSample<'a> {
     /// The decision's id.
     pub id: DecisionId,
     /// When it came.
@@ -118,7 +118,7 @@ pub struct Request<'a> {
 }
 
 struct Difference {
-    change: Change,
+    change: OutcomeChange,
     operation: Box<str>,
     resource: Box<str>,
     live: Box<str>,
@@ -126,29 +126,29 @@ struct Difference {
     count: AtomicU64,
     counter: Option<IntCounter>,
     samples: Sampler,
-    examples: [OnceLock<Example>; EXAMPLES],
+    examples: [OnceLock<ExampleReport>; EXAMPLES],
 }
 
 impl Comparison {
     pub(super) fn new(api: &str, counters: IntCounterVec) -> Self {
-        let pair = Live::new(Pair::of(Arc::new(None), Arc::new(None), UNIX_EPOCH));
+        let pair = Live::new(PolicyPair::of(Arc::new(None), Arc::new(None), UNIX_EPOCH));
         Self { api: api.into(), counters, pair }
     }
 
     /// Begins anew with another live policy.
     pub fn publish_live(&self, live: &Arc<Option<Snapshot>>, now: SystemTime) {
         let candidate = Arc::clone(&self.pair.load().candidate);
-        self.pair.publish(Pair::of(Arc::clone(live), candidate, now));
+        self.pair.publish(PolicyPair::of(Arc::clone(live), candidate, now));
     }
 
     /// Begins anew with another candidate.
     pub fn publish_candidate(&self, candidate: &Arc<Option<Snapshot>>, now: SystemTime) {
         let live = Arc::clone(&self.pair.load().live);
-        self.pair.publish(Pair::of(live, Arc::clone(candidate), now));
+        self.pair.publish(PolicyPair::of(live, Arc::clone(candidate), now));
     }
 
     /// Compares two words about one request. A word of shadow mode counts as the refusal that it is.
-    pub fn observe(&self, live: Side<'_>, candidate: Side<'_>, request: Request<'_>) {
+    pub fn observe(&self, live: PolicyDecision<'_>, candidate: PolicyDecision<'_>, request: RequestSample<'_>) {
         let pair = self.pair.load();
         // A request that began under older versions says nothing about these.
         if !Arc::ptr_eq(live.policy, &pair.live) || !Arc::ptr_eq(candidate.policy, &pair.candidate) {
@@ -157,8 +157,8 @@ impl Comparison {
         pair.compared.fetch_add(1, Ordering::Relaxed);
         let (change, refusing, permitting) =
             match (live.decision.reason.is_permit(), candidate.decision.reason.is_permit()) {
-                (false, true) => (Change::WouldPermit, live, candidate),
-                (true, false) => (Change::WouldRefuse, candidate, live),
+                (false, true) => (OutcomeChange::WouldPermit, live, candidate),
+                (true, false) => (OutcomeChange::WouldRefuse, candidate, live),
                 _ => return,
             };
         let cell = refusing.cell().or(permitting.cell());
@@ -206,8 +206,8 @@ impl Comparison {
     /// All of it, as the admin listener shows it.
     pub fn report(&self) -> ComparisonReport {
         let pair = self.pair.load();
-        let name = |policy: &Policy| policy.as_ref().as_ref().map(|policy| policy.version.name.clone());
-        let hash = |policy: &Policy| policy.as_ref().as_ref().map(|policy| policy.version.hash.clone());
+        let name = |policy: &PolicyHandle| policy.as_ref().as_ref().map(|policy| policy.version.name.clone());
+        let hash = |policy: &PolicyHandle| policy.as_ref().as_ref().map(|policy| policy.version.hash.clone());
         let mut differences: Vec<DifferenceReport> = pair.differences.iter().map(Difference::report).collect();
         differences.sort_by(|one, two| {
             let key =
@@ -217,14 +217,14 @@ impl Comparison {
         ComparisonReport {
             live: PolicyName { name: name(&pair.live), hash: hash(&pair.live) },
             candidate: PolicyName { name: name(&pair.candidate), hash: hash(&pair.candidate) },
-            since: Moment(pair.since),
+            since: Rfc3339Time(pair.since),
             compared: pair.compared.load(Ordering::Relaxed),
             left_out: pair.differences.left_out(),
             differences,
         }
     }
 
-    fn counter(&self, change: Change, resource: &str, reason: &str, operation: &str) -> Option<IntCounter> {
+    fn counter(&self, change: OutcomeChange, resource: &str, reason: &str, operation: &str) -> Option<IntCounter> {
         let labels = [&*self.api, change.word(), resource, reason, operation];
         self.counters.get_metric_with_label_values(&labels).ok()
     }
@@ -232,8 +232,8 @@ impl Comparison {
 
 impl Difference {
     /// Keeps the request as an example while there is room and it is none yet.
-    fn keep(&self, request: Request<'_>) {
-        let make = || Example { method: request.method.into(), route: request.route.map(Into::into) };
+    fn keep(&self, request: RequestSample<'_>) {
+        let make = || ExampleReport { method: request.method.into(), route: request.route.map(Into::into) };
         for slot in &self.examples {
             let known = slot.get_or_init(make);
             if *known.method == *request.method && known.route.as_deref() == request.route {

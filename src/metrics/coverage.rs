@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::audit::Moment;
+use crate::audit::Rfc3339Time;
 use crate::decision::UsageTrace;
 use crate::policy::{RowId, Snapshot};
 use crate::reload::Live;
@@ -29,12 +29,12 @@ const MOST_REFUSED: usize = 50;
 const SAMPLES: (u64, u64) = (2, 20);
 
 /// Coverage: the tally of one API's policy, which a reload takes over for what stays the same.
-pub struct Coverage(Live<Tally>);
+pub struct Coverage(Live<UsageTally>);
 
 impl Default for Coverage {
     /// A coverage of no policy.
     fn default() -> Self {
-        Self(Live::new(Tally::of(&Arc::new(None), None, UNIX_EPOCH)))
+        Self(Live::new(UsageTally::of(&Arc::new(None), None, UNIX_EPOCH)))
     }
 }
 
@@ -48,51 +48,52 @@ impl Coverage {
     /// Goes on with `policy`, which is live since `now`: what was counted stays with the rows, cells and templates of
     /// the same names.
     pub fn publish(&self, policy: &Arc<Option<Snapshot>>, now: SystemTime) {
-        self.0.publish(Tally::of(policy, Some(&self.0.load()), now));
+        self.0.publish(UsageTally::of(policy, Some(&self.0.load()), now));
     }
 
     /// The tally of the live policy.
-    pub fn tally(&self) -> Arc<Tally> {
+    pub fn tally(&self) -> Arc<UsageTally> {
         self.0.load()
     }
 }
 
-/// Tally: what has been counted about one version of a policy; counting takes no lock.
-pub struct Tally {
+/// UsageTally: what has been counted about one version of a policy; counting takes no lock.
+pub struct UsageTally {
     policy: Arc<Option<Snapshot>>,
     /// For each cell where its grants begin; one more for the end.
     starts: Box<[usize]>,
-    grants: Box<[Grant]>,
+    grants: Box<[WatchedGrant]>,
     used: Box<[AtomicU64]>,
     refused: Box<[AtomicU64]>,
     /// One for each cell, and one for what is about none.
     samplers: Box<[Sampler]>,
     all_samples: Sampler,
-    unmapped: Slots<Unmapped>,
+    unmapped: Slots<UnmappedRequests>,
 }
 
-/// Grant: a row that gives a cell, and since when it is watched.
+/// WatchedGrant: a row that gives a cell, and since when it is watched.
 #[derive(Clone, Copy)]
-struct Grant {
+struct WatchedGrant {
     row: RowId,
     since: SystemTime,
 }
 
-struct Unmapped {
+struct UnmappedRequests {
     method: Box<str>,
     template: Box<str>,
     count: AtomicU64,
     last: AtomicU64,
 }
 
-impl Tally {
+impl UsageTally {
     fn of(policy: &Arc<Option<Snapshot>>, before: Option<&Self>, now: SystemTime) -> Self {
         let cells = policy.as_ref().as_ref().map_or(&[][..], |policy| &policy.model.cells);
         let (mut starts, mut grants) = (vec![0], Vec::new());
         for (at, _) in (0..).zip(cells) {
             let rows = policy.as_ref().as_ref().map(|policy| policy.grants.rows_with(CellId(at)));
-            grants
-                .extend(rows.into_iter().flat_map(crate::policy::grants::rows_of).map(|row| Grant { row, since: now }));
+            grants.extend(
+                rows.into_iter().flat_map(crate::policy::grants::rows_of).map(|row| WatchedGrant { row, since: now }),
+            );
             starts.push(grants.len());
         }
         let words = grants.len().div_ceil(64);
@@ -206,7 +207,7 @@ impl Tally {
             permission: row(grant.row),
             operation: cell.operation.word().into(),
             resource: cell.resource.clone(),
-            since: Moment(grant.since),
+            since: Rfc3339Time(grant.since),
         });
         let mut refused: Vec<RefusedCell> = self
             .each_refused()
@@ -225,7 +226,7 @@ impl Tally {
                 method: entry.method.clone(),
                 template: entry.template.clone(),
                 count: entry.count.load(Ordering::Relaxed),
-                last_seen: Moment(UNIX_EPOCH + Duration::from_secs(entry.last.load(Ordering::Relaxed))),
+                last_seen: Rfc3339Time(UNIX_EPOCH + Duration::from_secs(entry.last.load(Ordering::Relaxed))),
             })
             .collect();
         unmapped.sort_by(|one, two| {
@@ -247,14 +248,14 @@ impl Tally {
         self.policy.as_ref().as_ref().map_or(&[], |policy| &policy.model.cells)
     }
 
-    fn grants_of(&self, cell: CellId) -> Option<(usize, &[Grant])> {
+    fn grants_of(&self, cell: CellId) -> Option<(usize, &[WatchedGrant])> {
         let at = usize::try_from(cell.0).ok()?;
         let (start, end) = (*self.starts.get(at)?, *self.starts.get(at + 1)?);
         Some((start, self.grants.get(start..end)?))
     }
 
     /// Every grant with its place and its cell.
-    fn each_grant(&self) -> impl Iterator<Item = (usize, &Cell, Grant)> {
+    fn each_grant(&self) -> impl Iterator<Item = (usize, &Cell, WatchedGrant)> {
         (0..).zip(self.cells()).flat_map(|(at, cell)| {
             let (start, grants) = self.grants_of(CellId(at)).unwrap_or_default();
             grants.iter().enumerate().map(move |(at, grant)| (start + at, cell, *grant))
@@ -287,11 +288,11 @@ impl Tally {
                 guess::segments(self.1).for_each(|segment| segment.hash(state));
             }
         }
-        let is = |known: &Unmapped| {
+        let is = |known: &UnmappedRequests| {
             let template = known.template.strip_prefix('/').unwrap_or_default().split('/');
             *known.method == *method && template.eq(guess::segments(path))
         };
-        let make = || Unmapped {
+        let make = || UnmappedRequests {
             method: method.into(),
             template: guess::template(path).into(),
             count: AtomicU64::new(0),
@@ -304,7 +305,7 @@ impl Tally {
     }
 
     /// Whether the policy still has no route for a guessed template.
-    fn is_unmapped(&self, entry: &Unmapped) -> bool {
+    fn is_unmapped(&self, entry: &UnmappedRequests) -> bool {
         let Some(policy) = self.policy.as_ref() else { return true };
         let example = entry.template.replace(guess::ID, "0");
         let path = CanonicalPath::read(example.as_bytes(), policy.model.dialect);

@@ -66,9 +66,9 @@ impl IntrospectionResult {
     }
 }
 
-/// Reloaded: what was reloaded.
+/// ReloadSubject: what was reloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reloaded {
+pub enum ReloadSubject {
     /// The policy of an API.
     Policy,
     /// The candidate of an API.
@@ -81,7 +81,7 @@ pub enum Reloaded {
     ClientCa,
 }
 
-impl Reloaded {
+impl ReloadSubject {
     /// The word that metrics use.
     pub fn word(self) -> &'static str {
         match self {

@@ -46,7 +46,7 @@ fn busy() -> Metrics {
     metrics.token_cache(CacheResult::Hit);
     metrics.keys("hospital", 2, 0, 1);
     metrics.introspections("hospital", IntrospectionResult::Withheld, 3);
-    metrics.reload(Reloaded::Policy, "noah", ReloadResult::Refused);
+    metrics.reload(ReloadSubject::Policy, "noah", ReloadResult::Refused);
     metrics.policy_published("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
     metrics.shadow("noah", true);
     metrics.coverage("noah", &Coverage::default());
@@ -62,9 +62,9 @@ fn the_exposition_holds_the_whole_table_and_nothing_else() {
     assert_eq!(read.kinds.keys().map(String::as_str).collect::<BTreeSet<_>>(), names);
     for family in METRICS {
         let kind = match family.kind {
-            table::Kind::Counter => "counter",
-            table::Kind::Gauge => "gauge",
-            table::Kind::Histogram(_) => "histogram",
+            table::MetricKind::Counter => "counter",
+            table::MetricKind::Gauge => "gauge",
+            table::MetricKind::Histogram(_) => "histogram",
         };
         assert_eq!(read.kinds[family.name], kind);
         assert_eq!(read.helps[family.name], family.help);

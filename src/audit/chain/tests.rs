@@ -3,7 +3,7 @@
 use super::*;
 
 fn lines(count: usize) -> Vec<Vec<u8>> {
-    let (mut link, mut out) = (Link::BEGIN, Vec::new());
+    let (mut link, mut out) = (ChainPosition::BEGIN, Vec::new());
     (0..count).for_each(|at| link.append(format!("{{\"record\":\"exchange\",\"at\":{at}}}").as_bytes(), &mut out));
     out.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
@@ -21,7 +21,7 @@ fn a_line_is_this_one() {
 #[test]
 fn each_line_follows_the_one_before_and_no_other() {
     let lines = lines(4);
-    let sealed: Vec<Sealed<'_>> = lines.iter().map(|line| Sealed::read(line).unwrap()).collect();
+    let sealed: Vec<SealedLine<'_>> = lines.iter().map(|line| SealedLine::read(line).unwrap()).collect();
     for (at, line) in sealed.iter().enumerate() {
         assert_eq!((line.link.seq, line.record()), (at as u64 + 1, &b"exchange"[..]));
         for (other, before) in [Hash::ZERO].into_iter().chain(sealed.iter().map(|line| line.link.hash)).enumerate() {
@@ -34,7 +34,7 @@ fn each_line_follows_the_one_before_and_no_other() {
 fn a_line_that_is_cut_anywhere_is_not_whole() {
     let line = &lines(1)[0];
     for end in 0..line.len() {
-        assert_eq!(Sealed::read(&line[..end]), None, "{end}");
+        assert_eq!(SealedLine::read(&line[..end]), None, "{end}");
     }
     // A scope may be called `chain`, and what it holds is any text.
     let hash = "0".repeat(64);
@@ -43,7 +43,7 @@ fn a_line_that_is_cut_anywhere_is_not_whole() {
         format!("{{\"record\":\"decision\",\"scope\":{{\"seq\":\"7\",\"chain\":\"{hash}\"}}"),
         format!("{{\"record\":\"decision\",\"path\":\",\\\"seq\\\":7,\\\"chain\\\":\\\"{hash}\\\"}}"),
     ] {
-        assert_eq!(Sealed::read(forged.as_bytes()), None, "{forged}");
+        assert_eq!(SealedLine::read(forged.as_bytes()), None, "{forged}");
     }
 }
 
@@ -54,7 +54,7 @@ fn a_change_of_any_byte_shows() {
         for bit in [1, 0x20] {
             let mut altered = line.clone();
             altered[at] ^= bit;
-            assert!(!Sealed::read(&altered).is_some_and(|line| line.follows(Hash::ZERO)), "{at}");
+            assert!(!SealedLine::read(&altered).is_some_and(|line| line.follows(Hash::ZERO)), "{at}");
         }
     }
 }

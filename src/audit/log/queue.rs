@@ -1,4 +1,4 @@
-//! Queue: the lines of the log on their way to a thread that writes them, so that nobody who logs waits for a reader.
+//! LogQueue: the lines of the log on their way to a thread that writes them, so that nobody who logs waits for a reader.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,41 +14,41 @@ const LINES: usize = 4096;
 /// How long the lines that wait at the end of the process may take.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Queue: where lines are handed in; a line that finds no place is dropped.
+/// LogQueue: where lines are handed in; a line that finds no place is dropped.
 #[derive(Clone)]
-pub(super) struct Queue {
+pub(super) struct LogQueue {
     lines: SyncSender<Box<[u8]>>,
-    counts: Arc<Counts>,
+    counts: Arc<LogCounts>,
     dropped: &'static AtomicU64,
 }
 
-/// Flush: waits for the lines that have been handed in when it is dropped, a second at most.
+/// FlushGuard: waits for the lines that have been handed in when it is dropped, a second at most.
 #[derive(Debug)]
 #[must_use = "the last lines are lost without it"]
-pub struct Flush(Arc<Counts>);
+pub struct FlushGuard(Arc<LogCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct LogCounts {
     accepted: AtomicU64,
     written: AtomicU64,
 }
 
-impl Queue {
+impl LogQueue {
     /// A queue before `output`, which is written to on a thread of its own; `dropped` counts what finds no place.
     pub(super) fn before(
         output: impl Write + Send + 'static,
         dropped: &'static AtomicU64,
-    ) -> io::Result<(Self, Flush)> {
+    ) -> io::Result<(Self, FlushGuard)> {
         let (lines, waiting) = sync_channel(LINES);
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(LogCounts::default());
         let written = Arc::clone(&counts);
         std::thread::Builder::new().name("log".into()).spawn(move || write(output, &waiting, &written, dropped))?;
-        Ok((Self { lines, counts: Arc::clone(&counts), dropped }, Flush(counts)))
+        Ok((Self { lines, counts: Arc::clone(&counts), dropped }, FlushGuard(counts)))
     }
 }
 
 /// Writes line for line; how many were dropped is itself a line, once it flows again.
-fn write(mut output: impl Write, waiting: &Receiver<Box<[u8]>>, counts: &Counts, dropped: &AtomicU64) {
+fn write(mut output: impl Write, waiting: &Receiver<Box<[u8]>>, counts: &LogCounts, dropped: &AtomicU64) {
     let mut told = 0;
     while let Ok(line) = waiting.recv() {
         // An output that fails has no other place where it could be told.
@@ -66,7 +66,7 @@ fn write(mut output: impl Write, waiting: &Receiver<Box<[u8]>>, counts: &Counts,
 }
 
 /// One call is one line: that is how the lines come from their layer.
-impl Write for Queue {
+impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // Counted before, so that the thread is never ahead.
         self.counts.accepted.fetch_add(1, Ordering::Relaxed);
@@ -82,7 +82,7 @@ impl Write for Queue {
     }
 }
 
-impl<'a> MakeWriter<'a> for Queue {
+impl<'a> MakeWriter<'a> for LogQueue {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -90,7 +90,7 @@ impl<'a> MakeWriter<'a> for Queue {
     }
 }
 
-impl Drop for Flush {
+impl Drop for FlushGuard {
     fn drop(&mut self) {
         let end = Instant::now() + LAST;
         let waits = || self.0.written.load(Ordering::Acquire) < self.0.accepted.load(Ordering::Relaxed);

@@ -77,10 +77,10 @@ pub(crate) fn refused() -> Outcome<'static> {
 }
 
 fn line(outcome: &Outcome<'_>) -> String {
-    line_of(Sort::Exchange, outcome)
+    line_of(RecordKind::Exchange, outcome)
 }
 
-fn line_of(sort: Sort, outcome: &Outcome<'_>) -> String {
+fn line_of(sort: RecordKind, outcome: &Outcome<'_>) -> String {
     let mut line = Vec::new();
     assert!(append(&mut line, sort, outcome));
     String::from_utf8(line).unwrap()
@@ -147,7 +147,7 @@ fn tenants_claims_and_roles_of_the_caller_are_not_written() {
 fn a_decision_and_its_outcome_are_the_exchange_in_two_lines() {
     let caller = clinician();
     let whole: serde_json::Value = serde_json::from_str(&line(&permitted(&caller))).unwrap();
-    let [decision, outcome] = [Sort::Decision, Sort::Outcome]
+    let [decision, outcome] = [RecordKind::Decision, RecordKind::Outcome]
         .map(|sort| serde_json::from_str::<serde_json::Value>(&line_of(sort, &permitted(&caller))).unwrap());
     assert_eq!((&decision["record"], &outcome["record"]), (&"decision".into(), &"outcome".into()));
     for (name, value) in whole.as_object().unwrap().iter().filter(|(name, _)| *name != "record") {

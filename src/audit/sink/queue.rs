@@ -1,4 +1,4 @@
-//! Queue: the records that wait for the writer, and those that wait for the disk with them.
+//! RecordQueue: the records that wait for the writer, and those that wait for the disk with them.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,23 +9,23 @@ use tokio::sync::oneshot;
 
 use super::{SinkPlan, WhenFull};
 
-/// Shared: what the threads that record and the thread that writes have in common.
+/// SinkState: what the threads that record and the thread that writes have in common.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
-    queue: Mutex<Queue>,
+pub(super) struct SinkState {
+    queue: Mutex<RecordQueue>,
     /// The writer sleeps on it.
     filled: Condvar,
     /// Those who wait for room or for the end sleep on it.
     progress: Condvar,
-    pub(super) counts: Counts,
+    pub(super) counts: SinkCounters,
     /// A wait for the disk has run out since the writer last came round: no other one begins.
     pub(super) stuck: AtomicBool,
-    trouble: Mutex<Option<Trouble>>,
+    trouble: Mutex<Option<WriteFailure>>,
 }
 
-/// Counts: numbers since the start.
+/// SinkCounters: numbers since the start.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct SinkCounters {
     pub(super) written: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicU64,
@@ -34,18 +34,18 @@ pub(super) struct Counts {
     pub(super) sync_nanos: AtomicU64,
 }
 
-/// Trouble: since when records cannot be written, and why.
+/// WriteFailure: since when records cannot be written, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct WriteFailure {
     /// Since when.
     pub since: SystemTime,
     /// Why.
     pub error: Box<str>,
 }
 
-/// Queue: the lines that wait, one after the other in one piece of memory.
+/// RecordQueue: the lines that wait, one after the other in one piece of memory.
 #[derive(Debug, Default)]
-struct Queue {
+struct RecordQueue {
     lines: Vec<u8>,
     waiting: usize,
     writing: usize,
@@ -57,24 +57,24 @@ struct Queue {
     idle: bool,
     /// A wait for room has run out since the writer last made some.
     stalled: bool,
-    orders: Vec<Order>,
+    orders: Vec<WriterCommand>,
     closed: bool,
     ended: bool,
 }
 
-/// Batch: what the writer takes at once.
+/// RecordBatch: what the writer takes at once.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct RecordBatch {
     pub(super) lines: Vec<u8>,
     pub(super) count: u64,
     pub(super) waiters: Vec<oneshot::Sender<bool>>,
     pub(super) dropped: u64,
-    pub(super) orders: Vec<Order>,
+    pub(super) orders: Vec<WriterCommand>,
 }
 
-/// Order: what the writer does with its file before it writes what waits.
+/// WriterCommand: what the writer does with its file before it writes what waits.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum WriterCommand {
     /// Open it anew where somebody has renamed it.
     Reopen,
     /// Make room for another process, and say whether there is.
@@ -86,8 +86,8 @@ pub(super) enum Order {
 /// The most memory that an empty batch keeps.
 const KEPT: usize = 1 << 20;
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+impl SinkState {
+    fn lock(&self) -> MutexGuard<'_, RecordQueue> {
         // Every change under this lock is whole at each step, so a panic elsewhere leaves nothing half done.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,7 +95,7 @@ impl Shared {
     /// Appends one line; where there is no room for it, or nobody to write it, it is counted as dropped.
     pub(super) fn push(&self, line: &[u8], plan: &SinkPlan) {
         let mut queue = self.lock();
-        let full = |queue: &Queue| queue.waiting + queue.writing >= plan.queue.max(1);
+        let full = |queue: &RecordQueue| queue.waiting + queue.writing >= plan.queue.max(1);
         if full(&queue)
             && !queue.closed
             && !queue.stalled
@@ -129,7 +129,7 @@ impl Shared {
         Some(wait)
     }
 
-    fn put(&self, mut queue: MutexGuard<'_, Queue>, line: &[u8]) {
+    fn put(&self, mut queue: MutexGuard<'_, RecordQueue>, line: &[u8]) {
         queue.lines.extend_from_slice(line);
         queue.waiting += 1;
         let wake = std::mem::take(&mut queue.idle);
@@ -140,7 +140,7 @@ impl Shared {
     }
 
     /// Asks the writer to do something with its file.
-    pub(super) fn order(&self, order: Order) {
+    pub(super) fn order(&self, order: WriterCommand) {
         let mut queue = self.lock();
         // Nobody carries it out any more: whoever waits for it hears so.
         if queue.ended {
@@ -158,7 +158,7 @@ impl Shared {
     }
 
     /// Waits for work and moves it to `batch`, which may be empty once `rest` is over; whether there is any more.
-    pub(super) fn take(&self, batch: &mut Batch, rest: Option<Duration>) -> bool {
+    pub(super) fn take(&self, batch: &mut RecordBatch, rest: Option<Duration>) -> bool {
         batch.lines.clear();
         batch.lines.shrink_to(KEPT);
         let end = rest.and_then(|rest| Instant::now().checked_add(rest));
@@ -219,7 +219,7 @@ impl Shared {
     }
 
     /// Why nothing can be written now.
-    pub(super) fn trouble(&self) -> Option<Trouble> {
+    pub(super) fn trouble(&self) -> Option<WriteFailure> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -227,7 +227,7 @@ impl Shared {
     pub(super) fn note(&self, error: Option<&str>) -> bool {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let news = trouble.is_some() != error.is_some();
-        *trouble = error.map(|error| Trouble {
+        *trouble = error.map(|error| WriteFailure {
             since: trouble.as_ref().map_or_else(SystemTime::now, |trouble| trouble.since),
             error: error.into(),
         });

@@ -1,4 +1,4 @@
-//! Tail: where the chain of a file ends, and what stands behind it.
+//! ChainTail: where the chain of a file ends, and what stands behind it.
 
 use std::fs::File;
 use std::io;
@@ -6,15 +6,15 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::rotate;
-use crate::audit::chain::{Hash, Hashing, Link, MOST, Sealed};
+use crate::audit::chain::{ChainPosition, Hash, IncrementalHash, MOST, SealedLine};
 
-/// Tail: where the chain of a file ends.
+/// ChainTail: where the chain of a file ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Tail {
+pub(super) struct ChainTail {
     /// The last whole line; `None` where there is none.
-    pub(super) link: Option<Link>,
+    pub(super) link: Option<ChainPosition>,
     /// The line from which another process may go on, where the file has not ended.
-    pub(super) handover: Option<Link>,
+    pub(super) handover: Option<ChainPosition>,
     /// The number of the last segment that begins in the file.
     pub(super) segment: Option<u64>,
     /// The bytes behind the last whole line, and their hash.
@@ -23,16 +23,16 @@ pub(super) struct Tail {
     pub(super) open: bool,
 }
 
-impl Tail {
+impl ChainTail {
     /// The tail of a file; what a crash has left behind the last whole line is torn.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         let mut tail = Self::default();
         let (mut whole, mut ended) = (0, false);
-        let mut lines = Backwards { file, at: length, kept: Vec::new() };
+        let mut lines = ReverseLines { file, at: length, kept: Vec::new() };
         while let Some((begin, line)) = lines.next()? {
             let terminated = line.ends_with(b"\n");
-            let Some(sealed) = Sealed::read(line.strip_suffix(b"\n").unwrap_or(&line)) else { continue };
+            let Some(sealed) = SealedLine::read(line.strip_suffix(b"\n").unwrap_or(&line)) else { continue };
             if tail.link.is_none() {
                 tail.link = Some(sealed.link);
                 whole = begin + u64::try_from(line.len()).unwrap_or(u64::MAX);
@@ -113,7 +113,7 @@ pub(crate) fn number(line: &[u8]) -> Option<u64> {
 }
 
 fn hash(file: &File, mut at: u64, end: u64) -> io::Result<Hash> {
-    let (mut hashing, mut chunk) = (Hashing::default(), vec![0; CHUNK]);
+    let (mut hashing, mut chunk) = (IncrementalHash::default(), vec![0; CHUNK]);
     while at < end {
         let read = file.read_at(&mut chunk, at)?;
         let left = usize::try_from(end - at).unwrap_or(usize::MAX);
@@ -132,15 +132,15 @@ const CHUNK: usize = 64 << 10;
 /// Lines longer than this are none of ours.
 const LONGEST: usize = 1 << 20;
 
-/// Backwards: the lines of a file from its end, each with the place where it begins.
-struct Backwards<'f> {
+/// ReverseLines: the lines of a file from its end, each with the place where it begins.
+struct ReverseLines<'f> {
     file: &'f File,
     /// Where the bytes begin that have been read and not been handed out.
     at: u64,
     kept: Vec<u8>,
 }
 
-impl Backwards<'_> {
+impl ReverseLines<'_> {
     fn next(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
         let mut searched = 0;
         loop {

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
-use super::Target;
-use super::recover::{RESUMED, Tail};
+use super::SinkTarget;
+use super::recover::{ChainTail, RESUMED};
 use super::rotate::{self, Rotation};
-use crate::audit::Moment;
-use crate::audit::chain::{Hash, Link, Sealed};
+use crate::audit::Rfc3339Time;
+use crate::audit::chain::{ChainPosition, Hash, SealedLine};
 pub(super) use open::check;
 use open::{AT_START, append_to};
 
-mod leave;
+mod succession;
 mod open;
 mod watch;
 
@@ -33,7 +33,7 @@ pub(super) struct Segment {
     /// Whether it is a file on a disk: only such a one can be made to last, read again and finished.
     regular: bool,
     rotation: Rotation,
-    link: Link,
+    link: ChainPosition,
     number: u64,
     size: u64,
     /// When it was opened, and how old it was then: its age goes on evenly where the clock of the system jumps.
@@ -46,7 +46,7 @@ pub(super) struct Segment {
     torn: Vec<u8>,
     /// What stands torn at the end of the file before this one, of which no line tells yet.
     left: Option<(u64, Hash)>,
-    standing: Standing,
+    standing: SegmentState,
     /// Records that were lost and that no line tells of yet.
     lost: u64,
     /// A file that cannot be finished is not tried again before.
@@ -58,9 +58,9 @@ pub(super) struct Segment {
 /// How long a file that cannot be finished goes on.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Standing: whether lines can be written.
+/// SegmentState: whether lines can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum SegmentState {
     /// They can.
     Sound,
     /// A line could not be written.
@@ -71,10 +71,10 @@ enum Standing {
 
 /// The first line of a segment.
 #[derive(Serialize)]
-struct Begun {
+struct SegmentStart {
     record: &'static str,
     number: u64,
-    time: Moment,
+    time: Rfc3339Time,
     process: u32,
     why: &'static str,
     previous: Hash,
@@ -85,9 +85,9 @@ struct Begun {
 
 /// The line that tells of records that found the queue full.
 #[derive(Serialize)]
-struct Lost {
+struct DroppedRecords {
     record: &'static str,
-    time: Moment,
+    time: Rfc3339Time,
     number: u64,
     why: &'static str,
 }
@@ -98,12 +98,12 @@ impl Segment {
     /// # Errors
     /// The file cannot be opened, or another process writes to it. One that opens and cannot be written to is broken,
     /// and may be mended.
-    pub(super) fn open(target: &Target, rotation: Rotation) -> io::Result<Option<Self>> {
+    pub(super) fn open(target: &SinkTarget, rotation: Rotation) -> io::Result<Option<Self>> {
         let (file, path) = match target {
-            Target::File(path) => (append_to(path, AT_START)?, Some(path.clone())),
+            SinkTarget::File(path) => (append_to(path, AT_START)?, Some(path.clone())),
             // A copy of the descriptor: `std::io::Stdout` would keep lines back in a buffer of its own.
-            Target::Stdout => (File::from(io::stdout().as_fd().try_clone_to_owned()?), None),
-            Target::Nowhere => return Ok(None),
+            SinkTarget::Stdout => (File::from(io::stdout().as_fd().try_clone_to_owned()?), None),
+            SinkTarget::Nowhere => return Ok(None),
         };
         let mut segment = Self {
             regular: path.is_some() && file.metadata()?.is_file(),
@@ -112,7 +112,7 @@ impl Segment {
             home: None,
             returning: false,
             rotation,
-            link: Link::BEGIN,
+            link: ChainPosition::BEGIN,
             number: 0,
             size: 0,
             opened: (Instant::now(), Duration::ZERO),
@@ -120,7 +120,7 @@ impl Segment {
             unsynced: 0,
             torn: Vec::new(),
             left: None,
-            standing: Standing::Sound,
+            standing: SegmentState::Sound,
             lost: 0,
             not_before: None,
             look_at: Instant::now(),
@@ -136,7 +136,7 @@ impl Segment {
 
     /// Whether lines can be written now.
     pub(super) fn is_sound(&self) -> bool {
-        self.standing == Standing::Sound
+        self.standing == SegmentState::Sound
     }
 
     /// Whether what is written can be made to last.
@@ -157,7 +157,7 @@ impl Segment {
         let mut out = Vec::with_capacity(records.len() + records.len() / 4);
         let (mut link, mut count) = (self.link, 0);
         if dropped > 0 {
-            let lost = Lost { record: "lost", time: now(), number: dropped, why: "queue-full" };
+            let lost = DroppedRecords { record: "lost", time: now(), number: dropped, why: "queue-full" };
             link.append(&json(&lost), &mut out);
         }
         for record in records.split(|&byte| byte == b'\n').filter(|record| !record.is_empty()) {
@@ -167,11 +167,11 @@ impl Segment {
         if let Err(error) = self.put(&out) {
             let whole = out.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
             let left = whole
-                .filter_map(|line| Sealed::read(line.trim_ascii_end()))
+                .filter_map(|line| SealedLine::read(line.trim_ascii_end()))
                 .filter(|line| line.link.seq > self.link.seq && line.record() != b"lost");
             let left = u64::try_from(left.count()).unwrap_or(u64::MAX);
             // The first line tells of those that were dropped; where it is not out, the next segment tells of them.
-            let told = Sealed::read(out.split(|&byte| byte == b'\n').next().unwrap_or_default());
+            let told = SealedLine::read(out.split(|&byte| byte == b'\n').next().unwrap_or_default());
             let told = told.is_some_and(|first| first.link.seq <= self.link.seq);
             self.lose(left + if told { 0 } else { dropped });
             return Err((left, error));
@@ -188,7 +188,7 @@ impl Segment {
     /// It may be lost, although it can still be read: what follows goes into a new file.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if let Err(error) = self.file.sync_data() {
-            self.standing = Standing::Doubtful;
+            self.standing = SegmentState::Doubtful;
             let unsynced = std::mem::take(&mut self.unsynced);
             self.lose(unsynced);
             return Err(error);
@@ -203,7 +203,7 @@ impl Segment {
             && let Some(path) = &self.path
         {
             let own = self.home.is_none() && is_open(&self.file, path);
-            if self.standing == Standing::Doubtful && self.records > 0 && own {
+            if self.standing == SegmentState::Doubtful && self.records > 0 && own {
                 rotate::finish(path, self.number)?;
                 self.records = 0;
                 tracing::error!(path = %path.display(), "what the disk did not confirm stays in a file of its own");
@@ -266,7 +266,7 @@ impl Segment {
         }
         let file = append_to(path, Duration::ZERO)?;
         if self.regular && !self.is_sound() {
-            self.left = Tail::of(&self.file).ok().and_then(|tail| tail.torn);
+            self.left = ChainTail::of(&self.file).ok().and_then(|tail| tail.torn);
         }
         self.file = file;
         self.regular = self.file.metadata()?.is_file();
@@ -276,15 +276,15 @@ impl Segment {
     }
 
     /// What the output holds behind the chain, which is taken over from a file.
-    fn read_tail(&mut self) -> io::Result<Tail> {
+    fn read_tail(&mut self) -> io::Result<ChainTail> {
         let (Some(path), true) = (&self.path, self.regular) else {
             let torn = std::mem::take(&mut self.torn);
             let told = (!torn.is_empty()).then(|| (length(&torn), Hash::of(&[&torn])));
-            return Ok(Tail { open: told.is_some(), torn: told, ..Tail::default() });
+            return Ok(ChainTail { open: told.is_some(), torn: told, ..ChainTail::default() });
         };
         self.torn.clear();
         let file = File::open(path)?;
-        let mut tail = Tail::of(&file)?;
+        let mut tail = ChainTail::of(&file)?;
         tail.handover = None;
         let metadata = file.metadata()?;
         let cut = metadata.len() < self.size;
@@ -300,7 +300,7 @@ impl Segment {
             tail.torn = tail.torn.or(self.left);
         }
         let newest = here.or(known).or_else(|| {
-            let before = Tail::before(path)?;
+            let before = ChainTail::before(path)?;
             tail.handover = before.handover;
             // What is torn behind a line that hands over is still being written, or its file has no end.
             tail.torn = tail.torn.or(before.torn.filter(|_| before.handover.is_none()));
@@ -312,13 +312,13 @@ impl Segment {
     }
 
     /// Writes the first line of the next segment.
-    fn begin(&mut self, why: &'static str, tail: Tail) -> io::Result<()> {
+    fn begin(&mut self, why: &'static str, tail: ChainTail) -> io::Result<()> {
         let (torn, torn_sha256) = tail.torn.map_or((0, None), |(length, hash)| (length, Some(hash)));
         // Numbers beyond are those of the process that has taken over.
         let number = if self.home.is_some() { self.number } else { self.number.saturating_add(1) };
         let previous = self.link.hash;
         let process = std::process::id();
-        let begun = Begun {
+        let begun = SegmentStart {
             record: "segment",
             number,
             time: now(),
@@ -332,7 +332,7 @@ impl Segment {
         let mut out = if tail.open { b"\n".to_vec() } else { Vec::new() };
         let mut link = self.link;
         link.append(&json(&begun), &mut out);
-        self.standing = Standing::Broken;
+        self.standing = SegmentState::Broken;
         self.put(&out)?;
         if self.regular {
             self.sync()?;
@@ -343,7 +343,7 @@ impl Segment {
         if torn > 0 {
             tracing::warn!(bytes = torn, "the audit file did not end with a whole line: the new segment tells of it");
         }
-        (self.link, self.number, self.lost, self.standing) = (link, number, 0, Standing::Sound);
+        (self.link, self.number, self.lost, self.standing) = (link, number, 0, SegmentState::Sound);
         self.left = None;
         Ok(())
     }
@@ -363,12 +363,12 @@ impl Segment {
                 Err(error) => break error,
             }
         };
-        self.standing = Standing::Broken;
+        self.standing = SegmentState::Broken;
         let out = lines.get(..lines.len() - rest.len()).unwrap_or_default();
         let whole = out.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let (whole, torn) = out.split_at_checked(whole).unwrap_or_default();
         self.torn.extend_from_slice(torn);
-        if let Some(last) = whole.rsplit(|&byte| byte == b'\n').find_map(Sealed::read) {
+        if let Some(last) = whole.rsplit(|&byte| byte == b'\n').find_map(SealedLine::read) {
             self.link = last.link;
             self.records += 1;
         }
@@ -383,8 +383,8 @@ fn is_open(file: &File, path: &Path) -> bool {
     file.metadata().ok().zip(std::fs::metadata(path).ok()).is_some_and(same)
 }
 
-fn now() -> Moment {
-    Moment(SystemTime::now())
+fn now() -> Rfc3339Time {
+    Rfc3339Time(SystemTime::now())
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

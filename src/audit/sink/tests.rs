@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::audit::DecisionId;
 use crate::audit::record::tests::refused;
-use crate::audit::verify::{Report, Verification};
+use crate::audit::verify::{ChainVerification, VerificationReport};
 
 fn plan(path: &Path) -> SinkPlan {
-    SinkPlan::new(Target::File(path.into()))
+    SinkPlan::new(SinkTarget::File(path.into()))
 }
 
 fn record(sink: &Sink, id: u128) {
-    sink.record(Sort::Exchange, &Outcome { id: DecisionId(id), ..refused() });
+    sink.record(RecordKind::Exchange, &Outcome { id: DecisionId(id), ..refused() });
 }
 
 fn ids(text: &str) -> Vec<u128> {
@@ -60,8 +60,8 @@ fn read_lines(mut pipe: File, count: usize) -> String {
 }
 
 /// What a verification finds in these files.
-pub(super) fn verified(paths: &[&Path]) -> Report {
-    let mut verification = Verification::new(None, None);
+pub(super) fn verified(paths: &[&Path]) -> VerificationReport {
+    let mut verification = ChainVerification::new(None, None);
     for path in paths {
         let file = BufReader::new(File::open(path).unwrap());
         verification.file(&path.display().to_string(), file, |_| {}).unwrap();
@@ -250,14 +250,14 @@ fn a_file_that_cannot_be_opened_is_an_error_at_the_start() {
 
 #[test]
 fn nowhere_takes_records_and_has_no_thread() {
-    let sink = Sink::open(SinkPlan::new(Target::Nowhere)).unwrap();
+    let sink = Sink::open(SinkPlan::new(SinkTarget::Nowhere)).unwrap();
     record(&sink, 1);
     sink.reopen();
     sink.close();
     assert_eq!((sink.counts().dropped, sink.counts().failed), (0, 0));
 }
 
-fn decide(sink: &Sink, id: u128) -> Pending {
+fn decide(sink: &Sink, id: u128) -> PendingDecision {
     sink.decide(&Outcome { id: DecisionId(id), ..refused() })
 }
 
@@ -286,7 +286,7 @@ fn decisions_that_wait_together_are_confirmed_together() {
     let path = folder.path().join("audit.jsonl");
     // The queue bounds what nobody waits for; a decision always finds room.
     let sink = Sink::open(SinkPlan { queue: 4, ..plan(&path) }).unwrap();
-    let pending: Vec<Pending> = (0..2000).map(|id| decide(&sink, id)).collect();
+    let pending: Vec<PendingDecision> = (0..2000).map(|id| decide(&sink, id)).collect();
     runtime().block_on(async {
         for one in pending {
             assert!(one.kept().await);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::queue::{Batch, Order, Shared};
+use super::queue::{RecordBatch, SinkState, WriterCommand};
 use super::segment::Segment;
 
 /// How long a broken output is left alone before it is tried again.
@@ -14,10 +14,10 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How often a broken output is tried while nothing comes.
 const WATCH: Duration = Duration::from_millis(500);
 
-/// Ended: tells those who close that the writer is gone, by whichever way it went.
-pub(super) struct Ended(pub(super) Arc<Shared>);
+/// WriterEndGuard: tells those who close that the writer is gone, by whichever way it went.
+pub(super) struct WriterEndGuard(pub(super) Arc<SinkState>);
 
-impl Drop for Ended {
+impl Drop for WriterEndGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.note(Some("the thread that writes audit records has failed"));
@@ -27,8 +27,8 @@ impl Drop for Ended {
 }
 
 /// The writer's thread.
-pub(super) fn run(shared: &Shared, mut segment: Segment) {
-    let (mut batch, mut complaint) = (Batch::default(), Complaint::default());
+pub(super) fn run(shared: &SinkState, mut segment: Segment) {
+    let (mut batch, mut complaint) = (RecordBatch::default(), LossLog::default());
     let mut tried = Instant::now();
     if !segment.is_sound() {
         shared.note(Some("the first line of a segment could not be written"));
@@ -88,22 +88,22 @@ pub(super) fn run(shared: &Shared, mut segment: Segment) {
     }
 }
 
-fn obey(order: Order, segment: &mut Segment) {
+fn obey(order: WriterCommand, segment: &mut Segment) {
     match order {
-        Order::Reopen => {
+        WriterCommand::Reopen => {
             if let Err(error) = segment.reopen() {
                 tracing::error!(%error, "the audit file cannot be opened anew: records still go to the old one");
             }
         }
-        Order::HandOver(told) => {
+        WriterCommand::HandOver(told) => {
             // Whoever has stopped waiting takes it back.
             let _ = told.send(segment.hand_over());
         }
-        Order::TakeBack => segment.take_back(),
+        WriterCommand::TakeBack => segment.take_back(),
     }
 }
 
-fn write(shared: &Shared, segment: &mut Segment, batch: &Batch) -> Result<(), (u64, io::Error)> {
+fn write(shared: &SinkState, segment: &mut Segment, batch: &RecordBatch) -> Result<(), (u64, io::Error)> {
     let counts = &shared.counts;
     segment.write(&batch.lines, batch.dropped)?;
     if !batch.waiters.is_empty() && segment.can_last() {
@@ -121,15 +121,15 @@ fn write(shared: &Shared, segment: &mut Segment, batch: &Batch) -> Result<(), (u
     Ok(())
 }
 
-/// Complaint: lost records in the program's log, at most once a minute.
+/// LossLog: lost records in the program's log, at most once a minute.
 #[derive(Default)]
-struct Complaint {
+struct LossLog {
     error: Option<io::Error>,
     last: Option<Instant>,
     told: u64,
 }
 
-impl Complaint {
+impl LossLog {
     fn say(&mut self, dropped: u64, failed: u64) {
         let due = self.last.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
         if due && dropped + failed > self.told {

@@ -1,32 +1,32 @@
-//! Fault: one place where audit files are not what was written, and what to make of it.
+//! ChainFault: one place where audit files are not what was written, and what to make of it.
 
 use std::ops::Range;
 
-/// Fault: what is wrong, and where.
+/// ChainFault: what is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct ChainFault {
     /// What has happened.
-    pub sort: Sort,
+    pub sort: FaultKind,
     /// Where it shows.
-    pub place: Place,
+    pub place: LineLocation,
     /// What is wrong, in half a sentence.
     pub message: String,
     /// The lines of the chain that are missing here.
     pub(super) missing: Range<u64>,
 }
 
-/// Place: a line of one of the files.
+/// LineLocation: a line of one of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Place {
+pub struct LineLocation {
     /// The file's place in the list.
     pub file: usize,
     /// The line's number, from 1 on.
     pub line: u64,
 }
 
-/// Sort: what has happened to audit files.
+/// FaultKind: what has happened to audit files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub enum FaultKind {
     /// A line says something else now.
     Altered,
     /// Lines are gone from the middle.
@@ -45,7 +45,7 @@ pub enum Sort {
     TwoChains,
 }
 
-impl Sort {
+impl FaultKind {
     /// The word that reports use.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,13 +1,13 @@
 //! Chains that were tampered with.
 
-use super::fault::Sort as Fault;
+use super::fault::FaultKind;
 use super::*;
 
 const ID: &str = "feed0000000000010000000000000000";
 
 /// Two segments of a chain: the first line of each, then `count` decisions with their outcomes.
 fn chain(count: usize) -> [Vec<String>; 2] {
-    let mut link = Link::BEGIN;
+    let mut link = ChainPosition::BEGIN;
     let mut out = Vec::new();
     let mut segments = Vec::new();
     for number in 1..=2 {
@@ -30,8 +30,8 @@ fn chain(count: usize) -> [Vec<String>; 2] {
     segments.try_into().unwrap()
 }
 
-fn judge(since: Option<Hash>, expect: Option<Hash>, files: &[Vec<String>]) -> Report {
-    let mut verification = Verification::new(since, expect);
+fn judge(since: Option<Hash>, expect: Option<Hash>, files: &[Vec<String>]) -> VerificationReport {
+    let mut verification = ChainVerification::new(since, expect);
     for (at, file) in files.iter().enumerate() {
         let text: String = file.iter().map(|line| format!("{line}\n")).collect();
         verification.file(&format!("{at}.jsonl"), text.as_bytes(), |_| {}).unwrap();
@@ -39,7 +39,7 @@ fn judge(since: Option<Hash>, expect: Option<Hash>, files: &[Vec<String>]) -> Re
     verification.end().0
 }
 
-fn faults(files: &[Vec<String>]) -> Vec<(Fault, usize, u64)> {
+fn faults(files: &[Vec<String>]) -> Vec<(FaultKind, usize, u64)> {
     let report = judge(None, None, files);
     report.faults.into_iter().map(|fault| (fault.sort, fault.place.file, fault.place.line)).collect()
 }
@@ -59,34 +59,35 @@ fn whatever_is_done_to_a_line_is_found_there_and_named() {
         let place = at as u64 + 1;
         let mut altered = first.clone();
         altered[at] = altered[at].replace("\"path\":\"/", "\"path\":\"/x");
-        assert_eq!(faults(&[altered, second.clone()]), [(Fault::Altered, 0, place)]);
+        assert_eq!(faults(&[altered, second.clone()]), [(FaultKind::Altered, 0, place)]);
 
         let mut no_line = first.clone();
         no_line[at] = "{}".to_owned();
-        assert_eq!(faults(&[no_line, second.clone()]), [(Fault::Altered, 0, place)]);
+        assert_eq!(faults(&[no_line, second.clone()]), [(FaultKind::Altered, 0, place)]);
 
         let mut removed = first.clone();
         removed.remove(at);
-        assert_eq!(faults(&[removed, second.clone()]), [(Fault::Removed, 0, place)]);
+        assert_eq!(faults(&[removed, second.clone()]), [(FaultKind::Removed, 0, place)]);
 
         for inserted in [first[at].clone(), "{\"record\":\"decision\"}".to_owned()] {
             let mut more = first.clone();
             more.insert(at + 1, inserted);
-            assert_eq!(faults(&[more, second.clone()]), [(Fault::Inserted, 0, place + 1)]);
+            assert_eq!(faults(&[more, second.clone()]), [(FaultKind::Inserted, 0, place + 1)]);
         }
 
         let mut forged = Vec::new();
-        Link { seq: at as u64, hash: Hash::of(&[b"guessed"]) }.append(b"{\"record\":\"decision\"}", &mut forged);
+        ChainPosition { seq: at as u64, hash: Hash::of(&[b"guessed"]) }
+            .append(b"{\"record\":\"decision\"}", &mut forged);
         let mut more = first.clone();
         more.insert(at, String::from_utf8(forged).unwrap().trim_end().to_owned());
-        assert_eq!(faults(&[more, second.clone()]), [(Fault::Inserted, 0, place)]);
+        assert_eq!(faults(&[more, second.clone()]), [(FaultKind::Inserted, 0, place)]);
 
         let mut swapped = first.clone();
         swapped.swap(at, at + 1);
-        assert_eq!(faults(&[swapped, second.clone()]), [(Fault::Reordered, 0, place)]);
+        assert_eq!(faults(&[swapped, second.clone()]), [(FaultKind::Reordered, 0, place)]);
 
         let cut = first[..at].to_vec();
-        assert_eq!(faults(&[cut, second.clone()]), [(Fault::Truncated, 1, 1)]);
+        assert_eq!(faults(&[cut, second.clone()]), [(FaultKind::Truncated, 1, 1)]);
     }
 }
 
@@ -94,7 +95,8 @@ fn whatever_is_done_to_a_line_is_found_there_and_named() {
 fn segments_that_are_gone_altered_or_in_another_order_are_named() {
     let [first, second] = chain(3);
     let third = {
-        let mut link = Link { seq: 14, hash: Sealed::read(second.last().unwrap().as_bytes()).unwrap().link.hash };
+        let mut link =
+            ChainPosition { seq: 14, hash: SealedLine::read(second.last().unwrap().as_bytes()).unwrap().link.hash };
         let begun = format!(
             "{{\"record\":\"segment\",\"number\":3,\"previous\":\"{}\",\"torn\":0,\"torn_sha256\":null,\"lost\":0}}",
             link.hash
@@ -104,9 +106,9 @@ fn segments_that_are_gone_altered_or_in_another_order_are_named() {
         vec![String::from_utf8(out).unwrap().trim_end().to_owned()]
     };
     assert_eq!(faults(&[first.clone(), second.clone(), third.clone()]), []);
-    assert_eq!(faults(&[first.clone(), third.clone()]), [(Fault::Missing, 1, 1)]);
-    assert_eq!(faults(&[second.clone(), third.clone()]), [(Fault::Missing, 0, 1)]);
-    assert_eq!(faults(&[second.clone(), first.clone()]), [(Fault::Missing, 0, 1), (Fault::Reordered, 1, 1)]);
+    assert_eq!(faults(&[first.clone(), third.clone()]), [(FaultKind::Missing, 1, 1)]);
+    assert_eq!(faults(&[second.clone(), third.clone()]), [(FaultKind::Missing, 0, 1)]);
+    assert_eq!(faults(&[second.clone(), first.clone()]), [(FaultKind::Missing, 0, 1), (FaultKind::Reordered, 1, 1)]);
     let gone = judge(None, None, &[second.clone(), third.clone()]).faults.remove(0).message;
     assert!(gone.starts_with("it begins at segment 2: what was before is not here; with `--since "), "{gone}");
     let [other, _] = chain(4);
@@ -114,31 +116,31 @@ fn segments_that_are_gone_altered_or_in_another_order_are_named() {
     other[0] = {
         let mut out = Vec::new();
         let begun = other[0].split(",\"seq\"").next().unwrap().replace("…", "later");
-        Link::BEGIN.clone().append(format!("{begun}}}").as_bytes(), &mut out);
+        ChainPosition::BEGIN.clone().append(format!("{begun}}}").as_bytes(), &mut out);
         String::from_utf8(out).unwrap().trim_end().to_owned()
     };
-    assert_eq!(faults(&[first.clone(), other, second.clone()]), [(Fault::TwoChains, 1, 1)]);
+    assert_eq!(faults(&[first.clone(), other, second.clone()]), [(FaultKind::TwoChains, 1, 1)]);
     let mut altered = second.clone();
     altered[0] = altered[0].replace("\"lost\":0", "\"lost\":9");
-    assert_eq!(faults(&[first.clone(), altered])[0], (Fault::Altered, 1, 1));
+    assert_eq!(faults(&[first.clone(), altered])[0], (FaultKind::Altered, 1, 1));
     let mut told = second;
     told[0] = told[0].replace("\"torn\":0", "\"torn\":9");
-    assert_eq!(faults(&[first, told])[0].0, Fault::Altered);
+    assert_eq!(faults(&[first, told])[0].0, FaultKind::Altered);
 }
 
 #[test]
 fn a_value_that_was_kept_shows_what_was_cut_off_the_end_and_the_beginning() {
     let files = chain(3);
-    let kept = Sealed::read(files[1][4].as_bytes()).unwrap().link.hash;
+    let kept = SealedLine::read(files[1][4].as_bytes()).unwrap().link.hash;
     let report = judge(None, Some(kept), &files);
-    assert_eq!((report.faults, report.expected), (vec![], Some(Place { file: 1, line: 5 })));
+    assert_eq!((report.faults, report.expected), (vec![], Some(LineLocation { file: 1, line: 5 })));
     let cut = [files[0].clone(), files[1][..4].to_vec()];
     assert_eq!(judge(None, None, &cut).faults, [], "a chain alone cannot tell");
-    assert_eq!(judge(None, Some(kept), &cut).faults[0].sort, Fault::CutOff);
+    assert_eq!(judge(None, Some(kept), &cut).faults[0].sort, FaultKind::CutOff);
 
     let end = judge(None, None, &files[..1]).end.unwrap().hash;
     assert_eq!(judge(Some(end), None, &files[1..]).faults, []);
-    assert_eq!(judge(Some(Hash::ZERO), None, &files[1..]).faults[0].sort, Fault::Missing);
+    assert_eq!(judge(Some(Hash::ZERO), None, &files[1..]).faults[0].sort, FaultKind::Missing);
 }
 
 #[test]
@@ -152,18 +154,18 @@ fn decisions_without_an_outcome_are_listed_with_their_place() {
     files[1].extend(String::from_utf8(out).unwrap().lines().map(str::to_owned));
     let report = judge(None, None, &files);
     let id = u128::from_str_radix(ID, 16).unwrap();
-    assert_eq!((report.faults, report.without_outcome), (vec![], vec![(id, Place { file: 1, line: 11 })]));
+    assert_eq!((report.faults, report.without_outcome), (vec![], vec![(id, LineLocation { file: 1, line: 11 })]));
 }
 
 #[test]
 fn half_a_line_at_the_very_end_is_being_written_and_no_fault() {
     let [first, second] = chain(3);
     let text = second.join("\n");
-    let mut verification = Verification::new(None, None);
+    let mut verification = ChainVerification::new(None, None);
     verification.file("0", format!("{}\n", first.join("\n")).as_bytes(), |_| {}).unwrap();
     verification.file("1", &text.as_bytes()[..text.len() - 9], |_| {}).unwrap();
     let (report, _) = verification.end();
     assert_eq!(report.faults, []);
     assert!(report.unfinished > 0);
-    assert_eq!(faults(&[]), [(Fault::Altered, 0, 0)], "nothing is not sound");
+    assert_eq!(faults(&[]), [(FaultKind::Altered, 0, 0)], "nothing is not sound");
 }

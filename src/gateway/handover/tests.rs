@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener as BlockingListener;
 use std::thread;
 
 use super::*;
-use crate::audit::{SinkPlan, Target};
+use crate::audit::{SinkPlan, SinkTarget};
 
 const SOON: Duration = Duration::from_secs(10);
 const BRIEF: Duration = Duration::from_millis(300);
@@ -113,5 +113,5 @@ fn more_listeners_than_a_message_carries_are_refused_at_the_start() {
 }
 
 fn nowhere() -> Arc<Sink> {
-    Arc::new(Sink::open(SinkPlan::new(Target::Nowhere)).unwrap())
+    Arc::new(Sink::open(SinkPlan::new(SinkTarget::Nowhere)).unwrap())
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::audit::Moment;
+use crate::audit::Rfc3339Time;
 
-use super::Change;
+use super::OutcomeChange;
 
 /// ComparisonReport: the differences between an API's two policies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,7 +14,7 @@ pub struct ComparisonReport {
     /// The policy that is compared with it.
     pub candidate: PolicyName,
     /// Since when these two are compared.
-    pub since: Moment,
+    pub since: Rfc3339Time,
     /// How many requests both have decided.
     pub compared: u64,
     /// How many differences came when the list was full.
@@ -36,7 +36,7 @@ pub struct PolicyName {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DifferenceReport {
     /// What would become of such requests.
-    pub change: Change,
+    pub change: OutcomeChange,
     /// The operation of the cell that the refusal turned on; empty where it turned on none.
     pub operation: Box<str>,
     /// The resource of it.
@@ -48,12 +48,12 @@ pub struct DifferenceReport {
     /// How many there were.
     pub count: u64,
     /// The first sorts of requests among them.
-    pub examples: Vec<Example>,
+    pub examples: Vec<ExampleReport>,
 }
 
-/// Example: a sort of request.
+/// ExampleReport: a sort of request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Example {
+pub struct ExampleReport {
     /// The method.
     pub method: Box<str>,
     /// The route's template; `None` where no route covers it.

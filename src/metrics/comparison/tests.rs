@@ -28,8 +28,8 @@ fn decided(policy: &Arc<Option<Snapshot>>, method: &str, path: &str) -> Decision
 
 fn ask(comparison: &Comparison, live: &Arc<Option<Snapshot>>, next: &Arc<Option<Snapshot>>, method: &str, path: &str) {
     let (one, two) = (decided(live, method, path), decided(next, method, path));
-    let request = Request { id: DecisionId(1), time: UNIX_EPOCH, method, route: (path == "/a").then_some("/a") };
-    let side = |policy, decision| Side { policy, decision };
+    let request = RequestSample { id: DecisionId(1), time: UNIX_EPOCH, method, route: (path == "/a").then_some("/a") };
+    let side = |policy, decision| PolicyDecision { policy, decision };
     comparison.observe(side(live, &one), side(next, &two), request);
 }
 
@@ -46,12 +46,15 @@ fn differences_are_counted_by_cell_and_both_reasons_with_a_few_examples() {
     let report = comparison.report();
     assert_eq!(report.compared, 5, "both refuse DELETE, which is no difference");
     let [first, second] = report.differences.as_slice() else { panic!("{report:?}") };
-    assert_eq!((first.change, &*first.operation, &*first.resource), (Change::WouldRefuse, "read", "A"));
+    assert_eq!((first.change, &*first.operation, &*first.resource), (OutcomeChange::WouldRefuse, "read", "A"));
     assert_eq!((&*first.live, &*first.candidate, first.count), ("granted", "not-granted", 3));
     let methods: Vec<&str> = first.examples.iter().map(|example| &*example.method).collect();
     assert_eq!(methods, ["GET", "HEAD"]);
     assert_eq!(first.examples[0].route.as_deref(), Some("/a"));
-    assert_eq!((second.change, &*second.operation, &*second.live), (Change::WouldPermit, "update", "not-granted"));
+    assert_eq!(
+        (second.change, &*second.operation, &*second.live),
+        (OutcomeChange::WouldPermit, "update", "not-granted")
+    );
     let text = metrics.render();
     let sample = r#"portcullis_candidate_differences_total{api="noah",change="would-refuse",operation="read",reason="not-granted",resource="A"} 3"#;
     assert!(text.contains(sample), "{text}");
@@ -64,7 +67,7 @@ fn a_refusal_that_shadow_mode_forwards_is_compared_as_a_refusal() {
     comparison.publish_live(&live, UNIX_EPOCH);
     comparison.publish_candidate(&next, UNIX_EPOCH);
     ask(&comparison, &live, &next, "GET", "/a");
-    assert_eq!(comparison.report().differences[0].change, Change::WouldPermit);
+    assert_eq!(comparison.report().differences[0].change, OutcomeChange::WouldPermit);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::audit::Moment;
+use crate::audit::Rfc3339Time;
 
 /// CoverageReport: the coverage of one API's policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,7 +33,7 @@ pub struct UnmappedTemplate {
     /// How many there were.
     pub count: u64,
     /// When the last one came.
-    pub last_seen: Moment,
+    pub last_seen: Rfc3339Time,
 }
 
 /// UnusedGrant: a cell of a row that no permit has used.
@@ -46,7 +46,7 @@ pub struct UnusedGrant {
     /// The cell's resource.
     pub resource: Box<str>,
     /// Since when it is watched: the process's start, or the reload that brought it.
-    pub since: Moment,
+    pub since: Rfc3339Time,
 }
 
 /// RefusedCell: a cell, and how often it was refused.

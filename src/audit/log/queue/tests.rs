@@ -7,7 +7,7 @@ use crate::audit::log::tests::Written;
 fn a_stuck_output_costs_lines_and_no_time_and_the_rest_is_written_at_the_end() {
     static DROPPED: AtomicU64 = AtomicU64::new(0);
     let output = Written::default();
-    let (mut queue, flush) = Queue::before(output.clone(), &DROPPED).unwrap();
+    let (mut queue, flush) = LogQueue::before(output.clone(), &DROPPED).unwrap();
     // Whoever holds its lock keeps the output from taking anything.
     let stuck = output.0.lock().unwrap();
     for _ in 0..2 * LINES {

@@ -8,7 +8,7 @@ use crate::audit::chain::MOST;
 use crate::audit::sink::tests::verified;
 
 pub(super) fn open(path: &Path) -> Segment {
-    let target = Target::File(path.into());
+    let target = SinkTarget::File(path.into());
     let end = Instant::now() + Duration::from_secs(10);
     loop {
         match Segment::open(&target, Rotation::default()) {
@@ -90,7 +90,7 @@ fn finished_files_keep_their_chain_and_are_never_overwritten() {
     let path = folder.path().join("audit.jsonl");
     fs::write(folder.path().join("audit-000002.jsonl"), "mine").unwrap();
     let rotation = Rotation { size: Some(1000), age: None, keep: None };
-    let mut segment = Segment::open(&Target::File(path.clone()), rotation).unwrap().unwrap();
+    let mut segment = Segment::open(&SinkTarget::File(path.clone()), rotation).unwrap().unwrap();
     for at in 0..20 {
         segment.rotate().unwrap();
         write(&mut segment, at * 8, 8);
@@ -124,7 +124,7 @@ fn only_a_number_under_keep_deletes_and_only_the_oldest() {
         fs::write(folder.path().join(other), "mine").unwrap();
     }
     let rotation = Rotation { size: Some(1000), age: None, keep: Some(3) };
-    let mut segment = Segment::open(&Target::File(path), rotation).unwrap().unwrap();
+    let mut segment = Segment::open(&SinkTarget::File(path), rotation).unwrap().unwrap();
     for at in 0..10 {
         segment.rotate().unwrap();
         write(&mut segment, at * 8, 8);
@@ -150,7 +150,7 @@ fn an_old_file_is_finished_and_one_without_records_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let rotation = Rotation { size: None, age: Some(Duration::ZERO), keep: None };
-    let mut segment = Segment::open(&Target::File(path), rotation).unwrap().unwrap();
+    let mut segment = Segment::open(&SinkTarget::File(path), rotation).unwrap().unwrap();
     segment.rotate().unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     write(&mut segment, 0, 1);
@@ -162,7 +162,7 @@ fn an_old_file_is_finished_and_one_without_records_is_not() {
 fn a_file_counts_the_age_that_it_had_when_it_was_opened() {
     let folder = tempfile::tempdir().unwrap();
     let rotation = Rotation { size: None, age: Some(Duration::from_secs(3600)), keep: None };
-    let target = Target::File(folder.path().join("audit.jsonl"));
+    let target = SinkTarget::File(folder.path().join("audit.jsonl"));
     let mut segment = Segment::open(&target, rotation).unwrap().unwrap();
     write(&mut segment, 0, 1);
     assert!(!segment.is_due());
@@ -179,7 +179,7 @@ fn what_a_disk_did_not_confirm_stays_in_a_file_of_its_own_and_the_next_one_says_
     segment.sync().unwrap();
     write(&mut segment, 5, 3);
     // As a failed fdatasync leaves it.
-    segment.standing = Standing::Doubtful;
+    segment.standing = SegmentState::Doubtful;
     segment.lose(3);
     segment.mend().unwrap();
     write(&mut segment, 8, 1);
@@ -203,7 +203,7 @@ fn torn_bytes_of_a_file_that_was_renamed_are_told_in_the_next_one() {
     write(&mut segment, 0, 3);
     // As a write that fails half way leaves it.
     segment.file.write_all(b"{\"record\":\"exch").unwrap();
-    segment.standing = Standing::Broken;
+    segment.standing = SegmentState::Broken;
     fs::rename(&path, &renamed).unwrap();
     segment.mend().unwrap();
     write(&mut segment, 3, 1);
@@ -223,7 +223,7 @@ fn keep_deletes_only_finished_files_of_its_own_name_whatever_else_is_called_alik
         }
         let path = folder.path().join(live);
         let rotation = Rotation { size: Some(1000), age: None, keep: Some(1) };
-        let mut segment = Segment::open(&Target::File(path.clone()), rotation).unwrap().unwrap();
+        let mut segment = Segment::open(&SinkTarget::File(path.clone()), rotation).unwrap().unwrap();
         assert_eq!(segment.number, 1, "the chain of another process is not taken over");
         for at in 0..4 {
             write(&mut segment, at * 8, 8);
@@ -256,7 +256,7 @@ fn a_line_with_the_greatest_of_all_numbers_is_none_of_ours_and_stops_nothing() {
     assert_eq!((report.faults, report.torn, report.lines), (vec![], text.len() as u64, 3));
     // Such numbers in lines whose chain is right.
     let mut lines = Vec::new();
-    let mut link = Link::BEGIN;
+    let mut link = ChainPosition::BEGIN;
     for number in [MOST, MOST + 1, u64::MAX] {
         let begun = format!(
             "{{\"record\":\"segment\",\"number\":{number},\"previous\":\"{}\",\"torn\":{},\"torn_sha256\":null,\"lost\":{}}}",

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{AGAIN, Segment, Standing};
+use super::{AGAIN, Segment, SegmentState};
 use crate::audit::sink::recover::RESUMED;
 
 /// How often a file is looked at while nobody waits for the disk.
@@ -32,7 +32,7 @@ impl Segment {
         if let Err(error) = &result {
             let linked = self.file.metadata().is_ok_and(|of| of.nlink() > 0);
             if awaited || !linked {
-                self.standing = if self.is_sound() { Standing::Broken } else { self.standing };
+                self.standing = if self.is_sound() { SegmentState::Broken } else { self.standing };
             } else {
                 self.look_at = now + AGAIN;
                 tracing::error!(path = %path.display(), %error, "records go to the {why} audit file");

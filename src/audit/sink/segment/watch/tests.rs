@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::tests::{open, write};
 use crate::audit::sink::tests::verified;
-use crate::audit::verify::FaultSort;
+use crate::audit::verify::FaultKind;
 
 #[test]
 fn a_file_that_is_deleted_renamed_or_cut_goes_on_in_a_new_segment_and_what_is_gone_is_found() {
@@ -30,7 +30,7 @@ fn a_file_that_is_deleted_renamed_or_cut_goes_on_in_a_new_segment_and_what_is_go
         if why == "renamed" {
             assert_eq!(verified(&[&other, &path]).faults, []);
         } else if why == "cut" {
-            assert_eq!(verified(&[&path]).faults[0].sort, FaultSort::Truncated);
+            assert_eq!(verified(&[&path]).faults[0].sort, FaultKind::Truncated);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::*;
 
 fn printed(seconds: u64, millis: u64) -> String {
-    Moment(UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_millis(millis)).to_string()
+    Rfc3339Time(UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_millis(millis)).to_string()
 }
 
 #[test]
@@ -42,6 +42,6 @@ fn every_day_of_eight_centuries_follows_the_day_before() {
 
 #[test]
 fn times_before_1970_and_after_9999_do_not_fail() {
-    assert_eq!(Moment(UNIX_EPOCH - Duration::from_secs(5)).to_string(), "1970-01-01T00:00:00.000Z");
+    assert_eq!(Rfc3339Time(UNIX_EPOCH - Duration::from_secs(5)).to_string(), "1970-01-01T00:00:00.000Z");
     assert!(printed(u64::MAX / 4, 0).starts_with("9999-12-31T"));
 }

@@ -1,15 +1,15 @@
-//! Moment: a time as records and reports print it (RFC 3339, section 5.6, in UTC with milliseconds).
+//! Rfc3339Time: a time as records and reports print it (RFC 3339, section 5.6, in UTC with milliseconds).
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-/// Moment: a time of the system's clock that prints itself; what lies outside 1970 to 9999 prints as the nearer end.
+/// Rfc3339Time: a time of the system's clock that prints itself; what lies outside 1970 to 9999 prints as the nearer end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub SystemTime);
+pub struct Rfc3339Time(pub SystemTime);
 
-impl fmt::Display for Moment {
+impl fmt::Display for Rfc3339Time {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = since.as_secs().min(LAST_SECOND);
@@ -20,7 +20,7 @@ impl fmt::Display for Moment {
     }
 }
 
-impl Serialize for Moment {
+impl Serialize for Rfc3339Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

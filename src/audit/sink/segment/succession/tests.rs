@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use super::super::tests::{open, write};
 use super::*;
 use crate::audit::sink::tests::verified;
-use crate::audit::verify::{FaultSort, Report};
+use crate::audit::verify::{FaultKind, VerificationReport};
 
 fn paths(folder: &Path) -> [PathBuf; 3] {
     ["audit-000001.jsonl", "audit-000002.jsonl", "audit.jsonl"].map(|name| folder.join(name))
 }
 
-fn check(paths: &[PathBuf]) -> Report {
+fn check(paths: &[PathBuf]) -> VerificationReport {
     verified(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())
 }
 
@@ -70,7 +70,7 @@ fn what_is_done_to_a_file_that_was_handed_over_shows() {
         let told =
             (report.faults.first().map(|fault| fault.sort), report.not_ended.first().map(|(segment, _)| *segment));
         // What was cut off behind the line that hands over is what a kill leaves too.
-        assert_eq!(told, if end < 5 { (Some(FaultSort::Truncated), None) } else { (None, Some(1)) }, "{end}");
+        assert_eq!(told, if end < 5 { (Some(FaultKind::Truncated), None) } else { (None, Some(1)) }, "{end}");
         let mut removed = whole.clone();
         removed.remove(end);
         put(&removed);
@@ -124,7 +124,7 @@ fn a_failure_after_the_hand_over_keeps_the_segments_number() {
     write(&mut first, 0, 3);
     first.hand_over().unwrap();
     write(&mut first, 3, 3);
-    first.standing = Standing::Broken;
+    first.standing = SegmentState::Broken;
     first.lose(2);
     first.mend().unwrap();
     write(&mut first, 6, 1);
@@ -164,5 +164,5 @@ fn torn_bytes_at_the_end_of_a_finished_file_are_told_in_the_next_one() {
     assert!(report.torn > 0);
     fs::write(&paths[0], &whole[..whole.len() - 12]).unwrap();
     let report = check(&files);
-    assert_eq!(report.faults.first().map(|fault| fault.sort), Some(FaultSort::Truncated));
+    assert_eq!(report.faults.first().map(|fault| fault.sort), Some(FaultKind::Truncated));
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Segment, Standing, append_to, is_open, json, now};
-use crate::audit::Moment;
+use super::{Segment, SegmentState, append_to, is_open, json, now};
+use crate::audit::Rfc3339Time;
 use crate::audit::sink::{recover, rotate};
 
 /// A line that marks a place in the chain.
 #[derive(Serialize)]
-struct Mark {
+struct ChainMark {
     record: &'static str,
-    time: Moment,
+    time: Rfc3339Time,
 }
 
 impl Segment {
@@ -65,7 +65,7 @@ impl Segment {
             }
             (self.file, self.path, self.home, self.returning) = (file, Some(home), None, false);
             (self.records, self.size) = (0, 0);
-            self.standing = Standing::Broken;
+            self.standing = SegmentState::Broken;
             if let Err(error) = self.read_tail().and_then(|tail| self.begin("reopened", tail)) {
                 tracing::error!(%error, "the live audit file cannot be taken back");
             }
@@ -83,7 +83,7 @@ impl Segment {
 
     fn mark(&mut self, record: &'static str) -> io::Result<()> {
         let (mut out, mut link) = (Vec::new(), self.link);
-        link.append(&json(&Mark { record, time: now() }), &mut out);
+        link.append(&json(&ChainMark { record, time: now() }), &mut out);
         self.put(&out)?;
         self.link = link;
         Ok(())
