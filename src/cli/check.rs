@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::document::{Finding, FindingCode, Findings, Sources, report};
-use crate::edge::tls::{Tls, TlsPlan};
+use crate::edge::tls::{LiveCertificates, TlsPlan};
 use crate::policy::routes::Route;
 use crate::policy::{self, LoadResult, Snapshot, locked};
 use crate::reload::{api_keys, cases, client_certs, file};
@@ -178,7 +178,7 @@ fn check_certificates(settings: &Settings) -> Vec<String> {
     let authorities = client_certs::open_all(&settings.certificate_sources, &Arc::default()).err();
     let listeners = settings.listeners.iter().filter_map(|listener| Some((&listener.name, listener.tls.as_ref()?)));
     let listeners = listeners.filter_map(|(name, tls)| {
-        let error = Tls::load(&TlsPlan::of_server(tls)).err()?;
+        let error = LiveCertificates::load(&TlsPlan::of_server(tls)).err()?;
         Some(format!("the certificates of the listener `{name}` cannot be used: {error}"))
     });
     authorities.into_iter().chain(listeners).collect()

@@ -6,7 +6,7 @@ use crate::metrics::comparison::{PolicyDecision, RequestSample};
 use super::exchange::Exchange;
 
 /// Counts an exchange that has ended. Nothing here waits, and nothing of the request's values is kept or logged.
-pub(super) fn keep(exchange: &Exchange) {
+pub(super) fn record_usage(exchange: &Exchange) {
     let (Some(api), Some(policy), Some(decision)) = (&exchange.api, &exchange.policy, &exchange.decision) else {
         return;
     };

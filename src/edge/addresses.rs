@@ -1,17 +1,17 @@
-//! Addresses: how many connections each client address has open, so that one of them cannot take all.
+//! ConnectionsByAddress: how many connections each client address has open, so that one of them cannot take all.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Addresses: counts of what is open; an address that has nothing open takes no room.
+/// ConnectionsByAddress: counts of what is open; an address that has nothing open takes no room.
 #[derive(Debug, Clone, Default)]
-pub struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub struct ConnectionsByAddress(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-impl Addresses {
+impl ConnectionsByAddress {
     /// A guard that counts as one connection of `address` until it is dropped; `None` where it has `limit` already.
     pub fn enter_below(&self, address: IpAddr, limit: usize) -> Option<AddressGuard> {
-        let network = network(address);
+        let network = client_network(address);
         let mut open = self.lock();
         let count = open.entry(network).or_default();
         // Who has none open has no entry to be left behind, because no limit is below one.
@@ -30,7 +30,7 @@ impl Addresses {
 /// AddressGuard: one open connection of an address.
 #[derive(Debug)]
 pub struct AddressGuard {
-    open: Addresses,
+    open: ConnectionsByAddress,
     network: IpAddr,
 }
 
@@ -48,7 +48,7 @@ impl Drop for AddressGuard {
 }
 
 /// The address by which a client is known: whoever has one IPv6 address has its whole /64.
-pub(super) fn network(address: IpAddr) -> IpAddr {
+pub(super) fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
         four @ IpAddr::V4(_) => four,

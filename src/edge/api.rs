@@ -13,7 +13,7 @@ use crate::request::{CanonicalPath, OverrideMode, RejectedRequest, prefix};
 use crate::settings::{ApiMatch, CallerPrecedence, HostHeader, IdentityHeaders, UpstreamCredential};
 use crate::vocabulary::AuditMode;
 
-use super::told::Told;
+use super::told::LogThrottle;
 use super::upstream::Upstream;
 
 /// Api: everything that requests to one API share.
@@ -44,7 +44,7 @@ pub struct Api {
     /// Where permitted requests go.
     pub upstream: Arc<Upstream>,
     /// When the log was last told that it failed.
-    pub failed: Told,
+    pub failed: LogThrottle,
     /// What the upstream gets as `Host`.
     pub host: HostHeader,
     /// The authority of the upstream's URL.

@@ -13,17 +13,17 @@ use crate::vocabulary::{Subject, Timestamp};
 use super::Edge;
 use super::api::Api;
 use super::exchange::Exchange;
-use super::identify::{Identifying, Stop, identify};
+use super::identify::{IdentificationInput, IdentificationStop, identify};
 use super::judge::token_parameter;
 use super::read;
-use super::weigh::{Asked, weigh};
+use super::weigh::{Inquiry, evaluate_inquiry};
 
-/// Judged: the candidate that was asked, and its word.
-pub(super) type Judged = (Arc<Option<Snapshot>>, Decision);
+/// CandidateDecision: the candidate that was asked, and its word.
+pub(super) type CandidateDecision = (Arc<Option<Snapshot>>, Decision);
 
-/// Second: what the candidate's judgement shares with the live policy's.
+/// CandidateEvaluation: what the candidate's judgement shares with the live policy's.
 #[derive(Clone, Copy)]
-pub(super) struct Second<'a> {
+pub(super) struct CandidateEvaluation<'a> {
     pub(super) edge: &'a Edge,
     pub(super) session: &'a Session,
     pub(super) api: &'a Api,
@@ -32,10 +32,10 @@ pub(super) struct Second<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Read: the request as the live policy's dialect reads it, with the query parameter that may carry its token.
-pub(super) type Read<'a> = Result<(&'a CanonicalRequest<'a>, Option<&'a str>), RejectedRequest>;
+/// LiveReading: the request as the live policy's dialect reads it, with the query parameter that may carry its token.
+pub(super) type LiveReading<'a> = Result<(&'a CanonicalRequest<'a>, Option<&'a str>), RejectedRequest>;
 
-impl Second<'_> {
+impl CandidateEvaluation<'_> {
     /// The candidate's word; `None` where there is no candidate, or nothing to compare.
     ///
     /// What the live policy has found out is taken over where the candidate would find the same: it may read paths
@@ -44,9 +44,9 @@ impl Second<'_> {
         &self,
         exchange: &Exchange,
         dialect: Dialect,
-        read: Read<'_>,
+        read: LiveReading<'_>,
         subject: Option<Result<&Subject, IdentityError>>,
-    ) -> Option<Judged> {
+    ) -> Option<CandidateDecision> {
         let loaded = self.api.candidate.as_ref()?.load();
         let policy = loaded.as_ref().as_ref()?;
         let again = (policy.model.dialect != dialect)
@@ -69,19 +69,20 @@ impl Second<'_> {
             None => {
                 let (address, query) = (exchange.client_address, request.query);
                 let (session, now) = (self.session, self.now);
-                let asked = Identifying { session, address, query, parameter, now, answered: None, counts: false };
+                let asked =
+                    IdentificationInput { session, address, query, parameter, now, answered: None, counts: false };
                 match identify(self.edge, self.api, asked) {
                     Ok(found) => {
                         caller = found;
                         Ok(caller.as_ref().map_or(&nobody, |verified| &verified.subject))
                     }
-                    Err(Stop::Identity(error)) => Err(error),
+                    Err(IdentificationStop::Identity(error)) => Err(error),
                     // Who only watches asks nobody.
-                    Err(Stop::Refused(_) | Stop::Ask(_)) => return None,
+                    Err(IdentificationStop::Refused(_) | IdentificationStop::Ask(_)) => return None,
                 }
             }
         };
-        let asked = Asked {
+        let asked = Inquiry {
             method: request.method,
             path: &request.path,
             query: request.query,
@@ -93,7 +94,7 @@ impl Second<'_> {
             approvals: self.approvals,
             now: self.now,
         };
-        let decision = weigh(&asked, &request.overrides, policy, &mut NoTrace);
+        let decision = evaluate_inquiry(&asked, &request.overrides, policy, &mut NoTrace);
         Some((Arc::clone(&loaded), decision))
     }
 }

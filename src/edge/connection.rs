@@ -24,11 +24,11 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::metrics::Limit;
 
-use super::reached::Reached;
-use frames::{Inbound, Outbound};
+use super::reached::LimitCounters;
+use frames::{InboundFrames, OutboundFrames};
 
-pub use frames::Budget;
-pub use pace::Pace;
+pub use frames::FrameBudget;
+pub use pace::ConnectionDeadlines;
 
 #[cfg(test)]
 mod tests;
@@ -45,13 +45,13 @@ const TICK: Duration = Duration::from_secs(1);
 /// About one packet, so that a small header and a small body leave together.
 const WRITE_BUFFER: usize = 1460;
 
-/// Wire: an accepted socket with buffers.
+/// BufferedSocket: an accepted socket with buffers.
 ///
 /// Pingora keeps the setting of its own buffers to itself and starts a stream without any.
 #[derive(Debug)]
-pub struct Wire(BufStream<L4Stream>);
+pub struct BufferedSocket(BufStream<L4Stream>);
 
-impl Wire {
+impl BufferedSocket {
     /// A wire that carries TLS.
     pub fn for_tls(socket: L4Stream) -> Self {
         Self(BufStream::with_capacity(TLS_READ_BUFFER, WRITE_BUFFER, socket))
@@ -71,22 +71,22 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for BufferedSocket {
     fn drop(&mut self) {
         // As Pingora does for its own buffers: bytes of an answer may be left when a session ends in an error.
         let _ = Pin::new(&mut self.0).poll_flush(&mut Context::from_waker(Waker::noop()));
     }
 }
 
-/// Rules: what a client may do on its connection, and where it is counted that it may do no more.
+/// ConnectionRules: what a client may do on its connection, and where it is counted that it may do no more.
 #[derive(Debug, Clone, Default)]
-pub struct Rules {
+pub struct ConnectionRules {
     /// The time from the first byte of a header to its end.
     pub header_time: Duration,
     /// Bytes of a header block of HTTP/1.1 and of HTTP/2, and frames of HTTP/2.
-    pub budget: Budget,
+    pub budget: FrameBudget,
     /// Where limits are counted.
-    pub reached: Arc<Reached>,
+    pub reached: Arc<LimitCounters>,
     /// The socket's other end.
     pub address: Option<IpAddr>,
 }
@@ -98,39 +98,39 @@ pub struct Rules {
 #[derive(Debug)]
 pub struct Connection<S> {
     io: S,
-    opening: Option<Opening>,
-    rules: Rules,
-    frames: Option<Box<(Inbound, Outbound)>>,
-    pace: Pace,
+    opening: Option<RequestHead>,
+    rules: ConnectionRules,
+    frames: Option<Box<(InboundFrames, OutboundFrames)>>,
+    pace: ConnectionDeadlines,
     tick: Option<Pin<Box<Sleep>>>,
     h2c: bool,
 }
 
-/// Opening: the beginning of a request that has to be complete at a moment.
+/// RequestHead: the beginning of a request that has to be complete at a moment.
 #[derive(Debug)]
-struct Opening {
+struct RequestHead {
     until: Pin<Box<Sleep>>,
-    awaits: Awaits,
+    awaits: HeadState,
 }
 
 #[derive(Debug)]
-enum Awaits {
+enum HeadState {
     Preface {
         missing: usize,
     },
     /// The bytes that a header may still have.
-    Header(HeaderEnd, usize),
+    Header(HeaderEndScanner, usize),
 }
 
 impl<S: IO> Connection<S> {
     /// A connection whose first request must have arrived at `deadline`, and each later one in its time from its
     /// first byte on; `h2c` where the client has begun with the HTTP/2 preface on a listener without TLS that takes it.
-    pub fn new(io: S, deadline: Instant, rules: Rules, h2c: bool) -> Self {
+    pub fn new(io: S, deadline: Instant, rules: ConnectionRules, h2c: bool) -> Self {
         let h2 = h2c || matches!(io.selected_alpn_proto(), Some(ALPN::H2));
-        let awaits = if h2 { Awaits::Preface { missing: H2_PREFACE.len() } } else { Awaits::header(&rules) };
-        let opening = Some(Opening::new(deadline, awaits));
-        let frames = h2.then(|| Box::new((Inbound::new(rules.budget), Outbound::default())));
-        Self { io, opening, rules, frames, pace: Pace::default(), tick: None, h2c }
+        let awaits = if h2 { HeadState::Preface { missing: H2_PREFACE.len() } } else { HeadState::header(&rules) };
+        let opening = Some(RequestHead::new(deadline, awaits));
+        let frames = h2.then(|| Box::new((InboundFrames::new(rules.budget), OutboundFrames::default())));
+        Self { io, opening, rules, frames, pace: ConnectionDeadlines::default(), tick: None, h2c }
     }
 
     /// The end of the connection by `limit`.
@@ -145,12 +145,12 @@ impl<S: IO> Connection<S> {
         // byte of the next header on.
         if !bytes.is_empty() && self.pace.takes_header() {
             let deadline = Instant::now() + self.rules.header_time;
-            self.opening = Some(Opening::new(deadline, Awaits::header(&self.rules)));
+            self.opening = Some(RequestHead::new(deadline, HeadState::header(&self.rules)));
         }
         match self.opening.as_mut().map(|opening| opening.goes_on(bytes)) {
-            Some(Progress::Ended) => self.opening = None,
-            Some(Progress::TooLong) => return Some(Limit::HeaderBytes),
-            Some(Progress::Open) | None => {}
+            Some(HeadProgress::Ended) => self.opening = None,
+            Some(HeadProgress::TooLong) => return Some(Limit::HeaderBytes),
+            Some(HeadProgress::Open) | None => {}
         }
         self.frames.as_mut().and_then(|frames| frames.0.reaches(bytes))
     }
@@ -189,52 +189,52 @@ impl<S: IO> Connection<S> {
     }
 }
 
-impl Opening {
-    fn new(deadline: Instant, awaits: Awaits) -> Self {
+impl RequestHead {
+    fn new(deadline: Instant, awaits: HeadState) -> Self {
         Self { until: Box::pin(sleep_until(deadline)), awaits }
     }
 
     /// How far it is with these bytes.
-    fn goes_on(&mut self, bytes: &[u8]) -> Progress {
+    fn goes_on(&mut self, bytes: &[u8]) -> HeadProgress {
         let ended = match &mut self.awaits {
-            Awaits::Preface { missing } => {
+            HeadState::Preface { missing } => {
                 *missing = missing.saturating_sub(bytes.len());
                 *missing == 0
             }
-            Awaits::Header(end, room) => {
+            HeadState::Header(end, room) => {
                 let ended = bytes.iter().any(|byte| end.is_at(*byte));
                 if !ended && bytes.len() > *room {
-                    return Progress::TooLong;
+                    return HeadProgress::TooLong;
                 }
                 *room = room.saturating_sub(bytes.len());
                 ended
             }
         };
-        if ended { Progress::Ended } else { Progress::Open }
+        if ended { HeadProgress::Ended } else { HeadProgress::Open }
     }
 }
 
-/// Progress: how far the beginning of a request is.
-enum Progress {
+/// HeadProgress: how far the beginning of a request is.
+enum HeadProgress {
     Open,
     Ended,
     TooLong,
 }
 
-impl Awaits {
-    fn header(rules: &Rules) -> Self {
-        Self::Header(HeaderEnd::default(), rules.budget.header_bytes)
+impl HeadState {
+    fn header(rules: &ConnectionRules) -> Self {
+        Self::Header(HeaderEndScanner::default(), rules.budget.header_bytes)
     }
 }
 
 /// Finds the empty line after a header block, with bare LF too: this only ends a deadline, it judges nothing.
 #[derive(Debug, Default)]
-struct HeaderEnd {
+struct HeaderEndScanner {
     begun: bool,
     line_start: bool,
 }
 
-impl HeaderEnd {
+impl HeaderEndScanner {
     fn is_at(&mut self, byte: u8) -> bool {
         match byte {
             b'\n' if self.line_start && self.begun => return true,
@@ -280,15 +280,15 @@ impl<S: IO> Peek for Connection<S> {
     }
 }
 
-impl Peek for Wire {}
+impl Peek for BufferedSocket {}
 
-impl AsyncRead for Wire {
+impl AsyncRead for BufferedSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().0).poll_read(cx, buf)
     }
 }
 
-impl Ssl for Wire {}
+impl Ssl for BufferedSocket {}
 
 impl<S: IO> Ssl for Connection<S> {
     fn get_ssl(&self) -> Option<&TlsRef> {
@@ -343,7 +343,7 @@ impl<S: IO> AsyncWrite for Connection<S> {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for BufferedSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().0).poll_write(cx, buf)
     }
@@ -423,5 +423,5 @@ macro_rules! pass_through {
     };
 }
 
-pass_through!([] Wire);
+pass_through!([] BufferedSocket);
 pass_through!([S: IO] Connection<S>);

@@ -16,12 +16,12 @@ use crate::vocabulary::{AuditMode, RouteId, Subject};
 
 use super::account;
 use super::api::Api;
-use super::candidate::Judged;
-use super::keep::Kept;
+use super::candidate::CandidateDecision;
+use super::keep::AuditDurability;
 use super::lifecycle::InFlightGuard;
-use super::rate::Rate;
-use super::reached::Reached;
-use super::standing::Standing;
+use super::rate::TransferRate;
+use super::reached::LimitCounters;
+use super::standing::StreamAuthorization;
 use super::tls::peer::PeerCertificate;
 
 /// Exchange: everything that is known of one request; counted and audited exactly once, at its end.
@@ -32,7 +32,7 @@ pub struct Exchange {
     pub(super) api: Option<Arc<Api>>,
     pub(super) policy: Option<Arc<Option<Snapshot>>>,
     /// What a long exchange goes on by; the records name the policy that it began under.
-    pub(super) standing: Option<Standing>,
+    pub(super) standing: Option<StreamAuthorization>,
     pub(super) caller: Option<Arc<VerifiedCaller>>,
     /// What the client has shown in its TLS handshake.
     pub(super) certificate: Option<Arc<PeerCertificate>>,
@@ -40,14 +40,14 @@ pub struct Exchange {
     pub(super) nobody: Subject,
     pub(super) decision: Option<Decision>,
     /// What the API's candidate says, and which candidate that was.
-    pub(super) candidate: Option<Judged>,
+    pub(super) candidate: Option<CandidateDecision>,
     /// Which row gave which cell.
     pub(super) uses: UsageTrace,
     /// Whether no route covers it though the caller may know so.
     pub(super) unmapped: bool,
     pub(super) preflight: bool,
     pub(super) audit: AuditMode,
-    pub(super) kept: Kept,
+    pub(super) kept: AuditDurability,
     pub(super) websocket: bool,
     pub(super) method: String,
     pub(super) route: Option<RouteId>,
@@ -68,7 +68,7 @@ pub struct Exchange {
     /// Whether the socket's other end is a forwarder that is believed.
     pub(super) trusted_peer: bool,
     pub(super) secure: bool,
-    pub(super) scan: Option<super::form::Scan>,
+    pub(super) scan: Option<super::form::OverrideScanner>,
     pub(super) received: u64,
     pub(super) sent: u64,
     pub(super) decided: Duration,
@@ -80,10 +80,10 @@ pub struct Exchange {
     pub(super) ends: Option<Instant>,
     /// Whether it ends by the API's own time, which is less than the age of streams.
     pub(super) is_totalled: bool,
-    pub(super) body_rate: Rate,
-    pub(super) answer_rate: Option<Rate>,
+    pub(super) body_rate: TransferRate,
+    pub(super) answer_rate: Option<TransferRate>,
     /// Where it is counted; `None` once it has been.
-    report: Option<(Arc<Metrics>, Arc<Reached>)>,
+    report: Option<(Arc<Metrics>, Arc<LimitCounters>)>,
     sink: Arc<Sink>,
     _in_flight: InFlightGuard,
 }
@@ -94,7 +94,7 @@ impl Exchange {
         audit: AuditMode,
         metrics: Arc<Metrics>,
         sink: Arc<Sink>,
-        reached: Arc<Reached>,
+        reached: Arc<LimitCounters>,
         in_flight: InFlightGuard,
     ) -> Self {
         Self {
@@ -113,7 +113,7 @@ impl Exchange {
             unmapped: false,
             preflight: false,
             audit,
-            kept: Kept::Nothing,
+            kept: AuditDurability::Nothing,
             websocket: false,
             method: String::new(),
             route: None,
@@ -139,7 +139,7 @@ impl Exchange {
             failure: None,
             ends: None,
             is_totalled: false,
-            body_rate: Rate::default(),
+            body_rate: TransferRate::default(),
             answer_rate: None,
             report: Some((metrics, reached)),
             sink,
@@ -217,7 +217,7 @@ impl Exchange {
         if let Some(limit) = self.limit() {
             reached.count(limit, self.client_address);
         }
-        account::keep(self);
+        account::record_usage(self);
     }
 
     /// The limit that refused it or cut it off.

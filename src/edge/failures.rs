@@ -1,4 +1,4 @@
-//! Failures: how many credentials of one address were not valid lately, so that nobody makes us verify without end.
+//! FailedCredentials: how many credentials of one address were not valid lately, so that nobody makes us verify without end.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use super::addresses::network;
+use super::addresses::client_network;
 use crate::vocabulary::Timestamp;
 
 /// How many addresses are remembered; beyond that the least used are forgotten.
 const ADDRESSES: usize = 65_536;
 
-/// Failures: a bounded memory of addresses and of their invalid credentials in the current minute.
-pub struct Failures {
+/// FailedCredentials: a bounded memory of addresses and of their invalid credentials in the current minute.
+pub struct FailedCredentials {
     limit: u32,
     /// Minute in the upper half, count in the lower.
     counts: Cache<IpAddr, Arc<AtomicU64>>,
 }
 
-impl Failures {
+impl FailedCredentials {
     /// A memory that lets `limit` failures pass in a minute; 0 lets all pass.
     pub fn new(limit: u32) -> Self {
         Self { limit, counts: Cache::new(ADDRESSES) }
@@ -28,7 +28,7 @@ impl Failures {
     /// Whether the address has used up its minute.
     pub fn is_over(&self, address: IpAddr, now: Timestamp) -> bool {
         self.limit != 0
-            && self.counts.get(&network(address)).is_some_and(|count| {
+            && self.counts.get(&client_network(address)).is_some_and(|count| {
                 let (minute, count) = split(count.load(Ordering::Relaxed));
                 minute == now.0 / 60 && count >= u64::from(self.limit)
             })
@@ -39,7 +39,7 @@ impl Failures {
         if self.limit == 0 {
             return;
         }
-        let address = network(address);
+        let address = client_network(address);
         let counter = self.counts.get(&address).unwrap_or_else(|| {
             let fresh = Arc::new(AtomicU64::new(0));
             self.counts.insert(address, Arc::clone(&fresh));
@@ -53,7 +53,7 @@ impl Failures {
     }
 }
 
-impl std::fmt::Debug for Failures {
+impl std::fmt::Debug for FailedCredentials {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Failures").field("limit", &self.limit).field("addresses", &self.counts.len()).finish()
     }

@@ -4,7 +4,7 @@ use pingora::ErrorSource;
 use pingora::prelude::{Error, ErrorType};
 
 /// The status that the client sees of an error, 0 where nobody is there to see it, and the word for the records.
-pub(super) fn explain(error: &Error) -> (u16, &'static str) {
+pub(super) fn map_error(error: &Error) -> (u16, &'static str) {
     let status = match error.etype() {
         ErrorType::HTTPStatus(status) => Some(*status),
         _ => None,

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::request::query;
 
-use keys::Keys;
+use keys::JsonKeyScanner;
 
 /// The most bytes of a url-encoded form that are read before the decision; Pingora keeps no more for the upstream.
 pub(super) const LONGEST: usize = 64 << 10;
@@ -24,16 +24,16 @@ pub(super) enum FormKind {
     Untyped,
 }
 
-/// Unreadable: a form in which the upstream may see what the gateway cannot.
+/// UnreadableForm: a form in which the upstream may see what the gateway cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(super) struct UnreadableForm;
 
 /// The kind of form that a request's body is; `None` for other bodies.
 ///
 /// # Errors
 /// A form that is also something else by a second media type, that is compressed, or whose charset does not spell
 /// ASCII as ASCII.
-pub(super) fn kind(headers: &HeaderMap) -> Result<Option<FormKind>, Unreadable> {
+pub(super) fn kind(headers: &HeaderMap) -> Result<Option<FormKind>, UnreadableForm> {
     let types: Vec<&[u8]> = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes).collect();
     let untyped = types.iter().all(|media_type| media_type.trim_ascii().is_empty());
     let found = types.iter().find_map(|media_type| kind_of(media_type)).or(untyped.then_some(FormKind::Untyped));
@@ -41,7 +41,7 @@ pub(super) fn kind(headers: &HeaderMap) -> Result<Option<FormKind>, Unreadable> 
     let coded =
         headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if types.len() > 1 || coded || !types.into_iter().flat_map(charset).all(spells_ascii) {
-        return Err(Unreadable);
+        return Err(UnreadableForm);
     }
     Ok(Some(found))
 }
@@ -90,32 +90,32 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_TYPE).iter().any(|media_type| says(media_type.as_bytes(), b"json"))
 }
 
-/// Scan: looks for a field that is named like a method override, across chunks.
+/// OverrideScanner: looks for a field that is named like a method override, across chunks.
 #[derive(Debug)]
-pub(super) enum Scan {
+pub(super) enum OverrideScanner {
     /// The parts of a multipart form. It looks for their `name=` alone, not at the boundaries: a file that holds such
     /// a form is taken for one, which is the safe side.
-    Parts(Parts),
+    Parts(PartScanner),
     /// The fields of a body that may be url-encoded.
-    Fields(Fields),
+    Fields(FieldScanner),
     /// The keys of a JSON text.
-    Keys(Keys),
+    Keys(JsonKeyScanner),
 }
 
-impl Scan {
+impl OverrideScanner {
     /// A scan of the parts of a multipart form: `name="_method"`, `name=_method`, and any `name*=`.
     pub(super) fn of_parts() -> Self {
-        Self::Parts(Parts::default())
+        Self::Parts(PartScanner::default())
     }
 
     /// A scan of a body that may be url-encoded: `_method=…` at its beginning or behind a separator.
     pub(super) fn of_fields() -> Self {
-        Self::Fields(Fields::default())
+        Self::Fields(FieldScanner::default())
     }
 
     /// A scan of JSON: `"_method":`, at any depth and with any letter escaped.
     pub(super) fn of_keys() -> Self {
-        Self::Keys(Keys::default())
+        Self::Keys(JsonKeyScanner::default())
     }
 
     /// Whether the body, up to and with this chunk, has shown such a field.
@@ -134,14 +134,14 @@ const NAME: usize = 256;
 /// What frameworks overlook before a name, encoded.
 const OVERLOOKED: [&[u8]; 3] = [b"%20", b"%5b", b"%5d"];
 
-/// Fields: the name of the field that is being read.
+/// FieldScanner: the name of the field that is being read.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub(super) struct FieldScanner {
     name: Vec<u8>,
     in_value: bool,
 }
 
-impl Fields {
+impl FieldScanner {
     /// Takes a byte; whether a name has ended with it that is an override.
     fn ends_override(&mut self, byte: u8) -> bool {
         match byte {
@@ -178,14 +178,14 @@ fn spells_utf16(name: &[u8]) -> bool {
     })
 }
 
-/// Parts: the end of what has passed, from where a name may have begun that has not ended.
+/// PartScanner: the end of what has passed, from where a name may have begun that has not ended.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct PartScanner {
     tail: Vec<u8>,
-    block: Block,
+    block: PartHeaderBlock,
 }
 
-impl Parts {
+impl PartScanner {
     fn finds_override(&mut self, chunk: &[u8]) -> bool {
         if chunk.iter().any(|&byte| self.block.is_broken_by(byte)) {
             return true;
@@ -196,12 +196,12 @@ impl Parts {
             if !window.eq_ignore_ascii_case(KEY) {
                 continue;
             }
-            match Written::behind(self.tail.get(at + KEY.len()..).unwrap_or_default()) {
-                Written::Name(name) if is_override(name) => return true,
+            match NameParameter::behind(self.tail.get(at + KEY.len()..).unwrap_or_default()) {
+                NameParameter::Name(name) if is_override(name) => return true,
                 // `filename*` is another parameter, and allowed.
-                Written::Extended if !is_end_of_a_word(&self.tail, at) => return true,
-                Written::Open => keep = keep.min(at),
-                Written::Name(_) | Written::Extended | Written::Other => {}
+                NameParameter::Extended if !is_end_of_a_word(&self.tail, at) => return true,
+                NameParameter::Open => keep = keep.min(at),
+                NameParameter::Name(_) | NameParameter::Extended | NameParameter::Other => {}
             }
         }
         self.tail.drain(..keep);
@@ -210,11 +210,11 @@ impl Parts {
     }
 }
 
-/// Block: the header lines of a part, from its `Content-Disposition` to the empty line.
+/// PartHeaderBlock: the header lines of a part, from its `Content-Disposition` to the empty line.
 ///
 /// PHP glues a line that is no field onto the line before it, so that a name from two lines is one to it alone.
 #[derive(Debug, Default)]
-struct Block {
+struct PartHeaderBlock {
     open: bool,
     /// How many bytes of the line have passed.
     length: usize,
@@ -230,7 +230,7 @@ const DISPOSITION: &[u8] = b"content-disposition:";
 /// From this length on a reader may take the rest of a line for one of its own: PHP does at 5 KiB.
 const LONG: usize = 1 << 10;
 
-impl Block {
+impl PartHeaderBlock {
     /// Takes a byte; whether a line has shown that is no field, no end, and does not continue the line before it.
     fn is_broken_by(&mut self, byte: u8) -> bool {
         if byte == b'\n' {
@@ -265,8 +265,8 @@ const KEY: &[u8] = b"name";
 /// The longest that such a parameter may take to end.
 const LINE: usize = 2 << 10;
 
-/// Written: what stands behind the word `name`.
-enum Written<'a> {
+/// NameParameter: what stands behind the word `name`.
+enum NameParameter<'a> {
     /// The name of a field, cut where it is longer than any override.
     Name(&'a [u8]),
     /// The first piece of a name that is continued in another parameter (RFC 2231, section 3), or a name in a charset of
@@ -278,7 +278,7 @@ enum Written<'a> {
     Other,
 }
 
-impl<'a> Written<'a> {
+impl<'a> NameParameter<'a> {
     fn behind(rest: &'a [u8]) -> Self {
         let rest_length = rest.len();
         let starred = rest.strip_prefix(b"*").unwrap_or(rest);

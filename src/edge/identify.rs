@@ -21,44 +21,44 @@ use super::api::Api;
 use super::tls::peer::PeerCertificate;
 use super::{Edge, read};
 
-/// Stop: why nobody was identified.
-pub(super) enum Stop {
+/// IdentificationStop: why nobody was identified.
+pub(super) enum IdentificationStop {
     /// The credential does not say who asks.
     Identity(IdentityError),
     /// Nothing was looked at.
     Refused(Reason),
     /// Only the token's issuer knows.
-    Ask(Question),
+    Ask(IssuerQuery),
 }
 
-/// Question: a token that its issuer must be asked about before the request can be judged.
-pub(super) struct Question {
+/// IssuerQuery: a token that its issuer must be asked about before the request can be judged.
+pub(super) struct IssuerQuery {
     issuer: Arc<Introspector>,
     token: Box<str>,
     slot: CacheSlot,
 }
 
-impl Question {
+impl IssuerQuery {
     /// The issuer's answer, which is remembered for the requests that follow.
-    pub(super) async fn ask(self, api: &Api) -> Answered {
+    pub(super) async fn ask(self, api: &Api) -> IssuerAnswer {
         let token = self.slot.digest();
         let (IntrospectionAnswer { outcome, at, .. }, first) = self.issuer.ask(&self.token, &token).await;
         let outcome = outcome.map(|caller| api.tokens.keep_for(self.issuer.believed(), self.slot, caller, at));
-        Answered { token, outcome, first }
+        IssuerAnswer { token, outcome, first }
     }
 }
 
-/// Answered: what an issuer said of one token.
-pub(super) struct Answered {
+/// IssuerAnswer: what an issuer said of one token.
+pub(super) struct IssuerAnswer {
     token: TokenDigest,
     outcome: Result<Arc<VerifiedCaller>, IdentityError>,
     /// Whether this request made it say so.
     first: bool,
 }
 
-/// Identifying: what is looked at.
+/// IdentificationInput: what is looked at.
 #[derive(Clone, Copy)]
-pub(super) struct Identifying<'a> {
+pub(super) struct IdentificationInput<'a> {
     pub(super) session: &'a Session,
     pub(super) address: Option<IpAddr>,
     /// The query as received.
@@ -67,20 +67,28 @@ pub(super) struct Identifying<'a> {
     pub(super) parameter: Option<&'a str>,
     pub(super) now: Timestamp,
     /// What the issuer said, where it has been asked.
-    pub(super) answered: Option<&'a Answered>,
+    pub(super) answered: Option<&'a IssuerAnswer>,
     /// Whether failures and look-ups are counted: once a request.
     pub(super) counts: bool,
 }
 
 /// The caller; `None` where nothing was presented.
-pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result<Option<Arc<VerifiedCaller>>, Stop> {
+pub(super) fn identify(
+    edge: &Edge,
+    api: &Api,
+    asked: IdentificationInput<'_>,
+) -> Result<Option<Arc<VerifiedCaller>>, IdentificationStop> {
     let shown = read::certificate(asked.session);
-    let named = shown.map(|shown| by_certificate(shown, api, asked.now)).transpose().map_err(Stop::Identity)?.flatten();
+    let named = shown
+        .map(|shown| by_certificate(shown, api, asked.now))
+        .transpose()
+        .map_err(IdentificationStop::Identity)?
+        .flatten();
     let credentials = read::credentials(asked.session.req_header(), &api.keys);
     let in_query = match (asked.parameter, asked.query) {
         (Some(name), Some(written)) => {
             // Two tokens are two credentials.
-            query::single(written, name).map_err(|_| Stop::Identity(IdentityError::SeveralCredentials))?
+            query::single(written, name).map_err(|_| IdentificationStop::Identity(IdentityError::SeveralCredentials))?
         }
         // A server may believe a token in the query on any route (RFC 6750, section 2.3): beside another credential
         // it would speak for somebody else.
@@ -88,7 +96,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
             if query::parameters(written).any(|(name, _)| query::is_taken_for(&name, query::TOKEN)) =>
         {
             let alone = named.is_none() && matches!(credentials.presented(), Ok(PresentedCredential::Anonymous));
-            return if alone { Ok(None) } else { Err(Stop::Identity(IdentityError::SeveralCredentials)) };
+            return if alone { Ok(None) } else { Err(IdentificationStop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
     };
@@ -102,7 +110,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         if let (Some(address), true) = (asked.address, asked.counts && (costly || guessed)) {
             edge.failures.count(address, asked.now);
         }
-        Stop::Identity(error)
+        IdentificationStop::Identity(error)
     };
     let counted = |result| {
         if asked.counts {
@@ -113,9 +121,9 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
     let presented = credentials.presented().map_err(failed)?;
     match (named, presented, api.caller) {
         (Some(named), PresentedCredential::Anonymous, _) | (Some(named), _, Some(CallerPrecedence::Certificate)) => {
-            return named.map(Some).map_err(Stop::Identity);
+            return named.map(Some).map_err(IdentificationStop::Identity);
         }
-        (Some(_), _, None) => return Err(Stop::Identity(IdentityError::CertificateBesideToken)),
+        (Some(_), _, None) => return Err(IdentificationStop::Identity(IdentityError::CertificateBesideToken)),
         (Some(_), _, Some(CallerPrecedence::Token)) | (None, ..) => {}
     }
     let thumbprint = shown.map(|shown| shown.thumbprint());
@@ -123,7 +131,7 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
         PresentedCredential::Anonymous => return Ok(None),
         PresentedCredential::Token(token) => token,
         PresentedCredential::Basic(_) | PresentedCredential::Key { .. } if has_failed_too_often() => {
-            return Err(Stop::Refused(Reason::TooManyFailures));
+            return Err(IdentificationStop::Refused(Reason::TooManyFailures));
         }
         key @ (PresentedCredential::Basic(_) | PresentedCredential::Key { .. }) => {
             return api.keys.verify(key, asked.now).map(Some).map_err(failed);
@@ -145,17 +153,19 @@ pub(super) fn identify(edge: &Edge, api: &Api, asked: Identifying<'_>) -> Result
             }
             counted(CacheResult::Miss);
             if has_failed_too_often() {
-                return Err(Stop::Refused(Reason::TooManyFailures));
+                return Err(IdentificationStop::Refused(Reason::TooManyFailures));
             }
             match api.issuers.verify(token, asked.now) {
                 Ok(verified) => bound(api.tokens.keep(slot, verified, asked.now), thumbprint).map(Some),
                 Err(VerificationFailure::Refused(error)) => Err(failed(error)),
                 Err(VerificationFailure::Ask(issuer)) => {
                     match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
-                        Some(Err(error)) => Err(Stop::Identity(error)),
-                        Some(Ok(_)) | None => {
-                            Err(Stop::Ask(Question { issuer: Arc::clone(issuer), token: token.into(), slot }))
-                        }
+                        Some(Err(error)) => Err(IdentificationStop::Identity(error)),
+                        Some(Ok(_)) | None => Err(IdentificationStop::Ask(IssuerQuery {
+                            issuer: Arc::clone(issuer),
+                            token: token.into(),
+                            slot,
+                        })),
                     }
                 }
             }
@@ -184,11 +194,11 @@ fn by_certificate(
 }
 
 /// A token that names the certificate it was given to goes with that one only (RFC 8705, section 3).
-fn bound(verified: Arc<VerifiedCaller>, thumbprint: Option<&str>) -> Result<Arc<VerifiedCaller>, Stop> {
+fn bound(verified: Arc<VerifiedCaller>, thumbprint: Option<&str>) -> Result<Arc<VerifiedCaller>, IdentificationStop> {
     let to = verified.subject.claims.get("cnf").and_then(|cnf| cnf.get("x5t#S256"));
     match to {
         Some(to) if to.as_str().is_none_or(|to| Some(to) != thumbprint) => {
-            Err(Stop::Identity(IdentityError::BoundElsewhere))
+            Err(IdentificationStop::Identity(IdentityError::BoundElsewhere))
         }
         _ => Ok(verified),
     }

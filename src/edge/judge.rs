@@ -14,11 +14,11 @@ use crate::vocabulary::{Cells, RequestFacts, Scope, Subject, Timestamp};
 
 use super::Edge;
 use super::api::{Api, host_name};
-use super::candidate::Second;
+use super::candidate::CandidateEvaluation;
 use super::exchange::Exchange;
-use super::identify::{Answered, Identifying, Question, Stop, identify};
-use super::keep::strictest;
-use super::weigh::{Asked, refused, weigh, weigh_overrides};
+use super::identify::{IdentificationInput, IdentificationStop, IssuerAnswer, IssuerQuery, identify};
+use super::keep::strictest_audit_mode;
+use super::weigh::{Inquiry, evaluate_inquiry, evaluate_overrides, refused};
 use super::{cors, read};
 
 /// This moment, as the pure layers take it.
@@ -33,8 +33,8 @@ pub(super) fn judge(
     edge: &Edge,
     session: &Session,
     exchange: &mut Exchange,
-    answered: Option<&Answered>,
-) -> Result<(), Question> {
+    answered: Option<&IssuerAnswer>,
+) -> Result<(), IssuerQuery> {
     let decision = match prepare(edge, session, exchange) {
         Ok((api, policy)) => match policy.as_ref() {
             Some(snapshot) => judge_by(edge, session, exchange, &api, snapshot, answered)?,
@@ -83,8 +83,8 @@ fn judge_by(
     exchange: &mut Exchange,
     api: &Api,
     policy: &Snapshot,
-    answered: Option<&Answered>,
-) -> Result<Option<Decision>, Question> {
+    answered: Option<&IssuerAnswer>,
+) -> Result<Option<Decision>, IssuerQuery> {
     let header = session.req_header();
     if let Some(cors) = &policy.model.cors {
         exchange.origin = cors::allowed(cors, &header.headers).map(Into::into);
@@ -92,12 +92,12 @@ fn judge_by(
             return Ok(None);
         }
     }
-    let fields = read::Fields(header);
+    let fields = read::RequestHeaderView(header);
     let (method, target, host) = (header.method.as_str(), header.raw_path(), read::host(header));
     let raw = RawRequest { method, target, host, headers: &fields };
     let request = request::read(&raw, policy.model.dialect, api.overrides);
     let (approvals, now) = (edge.approvals.load(), now());
-    let second = Second { edge, session, api, raw, approvals: &approvals, now };
+    let second = CandidateEvaluation { edge, session, api, raw, approvals: &approvals, now };
     let request = match request {
         Ok(request) => request,
         Err(rejected) => {
@@ -114,23 +114,23 @@ fn judge_by(
     }
     let own = placed.as_ref().ok().and_then(|placed| placed.method.audit).unwrap_or(api.audit);
     let besides = request.overrides.iter().map(String::as_str);
-    exchange.audit = strictest(policy, &request.path, request.query, besides, own, api.audit);
+    exchange.audit = strictest_audit_mode(policy, &request.path, request.query, besides, own, api.audit);
     let (address, query, parameter) = (exchange.client_address, request.query, token_parameter(&placed));
-    let identifying = Identifying { session, address, query, parameter, now, answered, counts: true };
+    let identifying = IdentificationInput { session, address, query, parameter, now, answered, counts: true };
     let identified = match identify(edge, api, identifying) {
         Ok(caller) => {
             exchange.caller = caller;
             Ok(())
         }
-        Err(Stop::Identity(error)) => Err(error),
-        Err(Stop::Refused(reason)) => return Ok(Some(Decision::refuse(reason))),
-        Err(Stop::Ask(question)) => return Err(question),
+        Err(IdentificationStop::Identity(error)) => Err(error),
+        Err(IdentificationStop::Refused(reason)) => return Ok(Some(Decision::refuse(reason))),
+        Err(IdentificationStop::Ask(question)) => return Err(question),
     };
     let nobody = Subject::anonymous();
     let caller = exchange.caller.clone();
     let subject = identified.map(|()| caller.as_ref().map_or(&nobody, |verified| &verified.subject));
     let websocket = read::is_websocket(header);
-    let asked = Asked {
+    let asked = Inquiry {
         method: request.method,
         path: &request.path,
         query: request.query,
@@ -142,7 +142,7 @@ fn judge_by(
         approvals: &approvals,
         now,
     };
-    let decision = weigh(&asked, &request.overrides, policy, &mut exchange.uses);
+    let decision = evaluate_inquiry(&asked, &request.overrides, policy, &mut exchange.uses);
     exchange.overrides.clone_from(&request.overrides);
     let scope = match (&placed, subject) {
         (Ok(placed), Ok(subject)) => scope_of(&placed.access, &policy.standings.of(subject), policy),
@@ -222,7 +222,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
     {
         let methods = methods.iter().map(String::as_str);
         let own = exchange.audit;
-        exchange.audit = strictest(policy, &path, exchange.query.as_deref(), methods, own, own);
+        exchange.audit = strictest_audit_mode(policy, &path, exchange.query.as_deref(), methods, own, own);
     }
     let again = |policy: &Snapshot, decision: Decision, uses: &mut UsageTrace| {
         let path = exchange.path.as_deref().unwrap_or_default();
@@ -230,7 +230,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
             Ok(path) => path,
             Err(rejected) => return Decision::refuse(Reason::BadRequest(rejected)),
         };
-        let asked = Asked {
+        let asked = Inquiry {
             method: &exchange.method,
             path: &path,
             query: exchange.query.as_deref(),
@@ -242,7 +242,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
             approvals: &approvals,
             now,
         };
-        weigh_overrides(decision, &asked, methods, policy, uses)
+        evaluate_overrides(decision, &asked, methods, policy, uses)
     };
     let decided = exchange.snapshot().zip(exchange.decision.clone());
     let decision = decided.map(|(policy, decision)| again(policy, decision, &mut uses));

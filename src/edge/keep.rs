@@ -1,4 +1,4 @@
-//! Kept: decisions that are on disk before anybody sees them.
+//! AuditDurability: decisions that are on disk before anybody sees them.
 
 use crate::audit::{PendingDecision, RecordKind};
 use crate::decision::{Decision, Reason};
@@ -10,9 +10,9 @@ use crate::vocabulary::AuditMode;
 use super::Edge;
 use super::exchange::Exchange;
 
-/// Kept: what is on disk of an exchange's decision.
+/// AuditDurability: what is on disk of an exchange's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum AuditDurability {
     /// Nothing yet.
     Nothing,
     /// The decision.
@@ -23,7 +23,7 @@ pub(super) enum Kept {
     Failed,
 }
 
-impl Kept {
+impl AuditDurability {
     /// What is left to write when the exchange ends.
     pub(super) fn rest(self) -> RecordKind {
         match self {
@@ -37,15 +37,17 @@ impl Edge {
     /// Returns when the decision is on disk, where it has to be before anybody sees it. Where it cannot be kept it
     /// becomes a refusal, unless the settings let it go on.
     pub(super) async fn keep(&self, exchange: &mut Exchange) {
-        if exchange.audit == AuditMode::Fast || matches!(exchange.kept, Kept::Decision | Kept::Failed) {
+        if exchange.audit == AuditMode::Fast
+            || matches!(exchange.kept, AuditDurability::Decision | AuditDurability::Failed)
+        {
             return;
         }
         let pending: PendingDecision = exchange.decide();
         if pending.kept().await {
-            exchange.kept = Kept::Decision;
+            exchange.kept = AuditDurability::Decision;
             return;
         }
-        exchange.kept = Kept::Failed;
+        exchange.kept = AuditDurability::Failed;
         if self.on_audit_failure == OnFailure::Refuse {
             exchange.candidate = None;
             exchange.preflight = false;
@@ -57,7 +59,7 @@ impl Edge {
 
 /// How the decision on a request is kept that asks for these methods besides its own, which is kept as `own` says: as the
 /// strictest of all, `default` where a method says nothing.
-pub(super) fn strictest<'m>(
+pub(super) fn strictest_audit_mode<'m>(
     policy: &Snapshot,
     path: &CanonicalPath<'_>,
     query: Option<&str>,

@@ -39,7 +39,7 @@ impl Default for RuntimePlan {
 impl RuntimePlan {
     /// A Pingora configuration: in the foreground, without a pid file and without an upgrade socket.
     ///
-    /// The grace period is zero because [`Ending`] has drained before Pingora hears of the end, and Pingora would only
+    /// The grace period is zero because [`ShutdownCoordinator`] has drained before Pingora hears of the end, and Pingora would only
     /// sleep through it. Work stealing stays on: without it a task stays on the thread that accepted it.
     pub fn server_conf(&self) -> ServerConf {
         ServerConf {
@@ -65,10 +65,10 @@ impl RuntimePlan {
 
 /// InFlight: a count of what is under way, which can be waited on to become zero.
 #[derive(Debug, Clone, Default)]
-pub struct InFlight(Arc<Count>);
+pub struct InFlight(Arc<InFlightCount>);
 
 #[derive(Debug, Default)]
-struct Count {
+struct InFlightCount {
     now: AtomicUsize,
     zero: Notify,
 }
@@ -109,7 +109,7 @@ impl InFlight {
 
 /// InFlightGuard: one thing under way, over when dropped.
 #[derive(Debug)]
-pub struct InFlightGuard(Arc<Count>);
+pub struct InFlightGuard(Arc<InFlightCount>);
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
@@ -121,10 +121,10 @@ impl Drop for InFlightGuard {
 
 /// Draining: the one-way change from serving to leaving, shared by `/ready` and by every listener.
 #[derive(Debug, Clone, Default)]
-pub struct Draining(Arc<Stages>);
+pub struct Draining(Arc<DrainState>);
 
 #[derive(Debug, Default)]
-struct Stages {
+struct DrainState {
     leaving: AtomicBool,
     closed: watch::Sender<bool>,
     hung_up: watch::Sender<bool>,
@@ -176,11 +176,11 @@ impl Draining {
     }
 }
 
-/// Stop: a trigger by which the program ends a server without a signal.
+/// StopTrigger: a trigger by which the program ends a server without a signal.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<Notify>);
+pub struct StopTrigger(Arc<Notify>);
 
-impl Stop {
+impl StopTrigger {
     /// Asks for the end, as SIGTERM does; the second call ends at once.
     pub fn request(&self) {
         self.0.notify_one();
@@ -205,39 +205,39 @@ impl Default for DrainPlan {
     }
 }
 
-/// HandOver: the way in which the listening sockets go to another process.
+/// SocketHandOver: the way in which the listening sockets go to another process.
 #[async_trait]
-pub trait HandOver: Send + Sync {
+pub trait SocketHandOver: Send + Sync {
     /// Waits a bounded time for the other process; whether it serves now.
     async fn hand_over(&self) -> bool;
 }
 
-/// Ending: what makes a Pingora server stop, in place of Pingora's own signals.
+/// ShutdownCoordinator: what makes a Pingora server stop, in place of Pingora's own signals.
 ///
-/// SIGTERM, SIGINT or [`Stop`] drain and then end; a second one ends at once. SIGQUIT drains once another process has the
+/// SIGTERM, SIGINT or [`StopTrigger`] drain and then end; a second one ends at once. SIGQUIT drains once another process has the
 /// listening sockets, and SIGHUP calls the reload.
-pub struct Ending {
+pub struct ShutdownCoordinator {
     plan: DrainPlan,
     draining: Draining,
     exchanges: InFlight,
     connections: Vec<InFlight>,
-    stop: Stop,
-    reload: Option<Reload>,
-    sockets: Mutex<Option<Arc<dyn HandOver>>>,
+    stop: StopTrigger,
+    reload: Option<ReloadCallback>,
+    sockets: Mutex<Option<Arc<dyn SocketHandOver>>>,
     signals: bool,
 }
 
-type Reload = Arc<dyn Fn() + Send + Sync>;
+type ReloadCallback = Arc<dyn Fn() + Send + Sync>;
 
-impl fmt::Debug for Ending {
+impl fmt::Debug for ShutdownCoordinator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ending").field("plan", &self.plan).field("signals", &self.signals).finish_non_exhaustive()
     }
 }
 
-impl Ending {
+impl ShutdownCoordinator {
     /// An ending that hears only `stop`, waits for `exchanges` and tells `draining`.
-    pub fn new(plan: DrainPlan, draining: Draining, exchanges: InFlight, stop: Stop) -> Self {
+    pub fn new(plan: DrainPlan, draining: Draining, exchanges: InFlight, stop: StopTrigger) -> Self {
         let (connections, sockets) = (Vec::new(), Mutex::new(None));
         Self { plan, draining, exchanges, connections, stop, reload: None, sockets, signals: false }
     }
@@ -259,7 +259,7 @@ impl Ending {
 
     /// The same ending, which hands the listening sockets over on SIGQUIT.
     #[must_use]
-    pub fn handing_over(mut self, sockets: Option<Arc<dyn HandOver>>) -> Self {
+    pub fn handing_over(mut self, sockets: Option<Arc<dyn SocketHandOver>>) -> Self {
         self.sockets = Mutex::new(sockets);
         self
     }
@@ -293,29 +293,29 @@ impl Ending {
     }
 
     /// The next request to end; a SIGHUP in between reloads, and a SIGQUIT begins to hand the sockets over.
-    async fn requested(&self, heard: &mut Option<Heard>) -> End {
-        let mut handing: Option<Handing> = None;
+    async fn requested(&self, heard: &mut Option<ProcessSignals>) -> EndRequest {
+        let mut handing: Option<HandOverFuture> = None;
         loop {
             let asked = tokio::select! {
-                () = self.stop.0.notified() => Asked::End,
+                () = self.stop.0.notified() => SignalRequest::End,
                 asked = next(heard) => asked,
                 served = handed_over(&mut handing) => {
                     handing = None;
                     if served {
-                        return End::HandedOver;
+                        return EndRequest::HandedOver;
                     }
                     continue;
                 }
             };
             match asked {
-                Asked::End => return End::Stops,
-                Asked::Reload => {
+                SignalRequest::End => return EndRequest::Stops,
+                SignalRequest::Reload => {
                     if let Some(reload) = self.reload.clone() {
                         tokio::task::spawn_blocking(move || reload());
                     }
                 }
-                Asked::HandOver if handing.is_some() => {}
-                Asked::HandOver => {
+                SignalRequest::HandOver if handing.is_some() => {}
+                SignalRequest::HandOver => {
                     let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     match sockets {
                         Some(sockets) => handing = Some(Box::pin(async move { sockets.hand_over().await })),
@@ -328,16 +328,16 @@ impl Ending {
 }
 
 #[async_trait]
-impl ShutdownSignalWatch for Ending {
+impl ShutdownSignalWatch for ShutdownCoordinator {
     async fn recv(&self) -> ShutdownSignal {
-        let mut heard = match self.signals.then(Heard::listen).transpose() {
+        let mut heard = match self.signals.then(ProcessSignals::listen).transpose() {
             Ok(heard) => heard,
             Err(error) => {
                 tracing::error!(%error, "cannot listen to signals, ending");
                 return ShutdownSignal::FastShutdown;
             }
         };
-        let handed_over = self.requested(&mut heard).await == End::HandedOver;
+        let handed_over = self.requested(&mut heard).await == EndRequest::HandedOver;
         tracing::info!(in_flight = self.exchanges.count(), "draining");
         let hurried = async {
             if handed_over {
@@ -354,28 +354,28 @@ impl ShutdownSignalWatch for Ending {
 }
 
 #[derive(PartialEq, Eq)]
-enum End {
+enum EndRequest {
     Stops,
     HandedOver,
 }
 
-/// Handing: the wait for another process, and whether it serves.
-type Handing = Pin<Box<dyn Future<Output = bool> + Send>>;
+/// HandOverFuture: the wait for another process, and whether it serves.
+type HandOverFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-async fn handed_over(handing: &mut Option<Handing>) -> bool {
+async fn handed_over(handing: &mut Option<HandOverFuture>) -> bool {
     match handing {
         Some(handing) => handing.await,
         None => std::future::pending().await,
     }
 }
 
-enum Asked {
+enum SignalRequest {
     End,
     Reload,
     HandOver,
 }
 
-struct Heard {
+struct ProcessSignals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -399,7 +399,7 @@ pub fn survive_file_limits() -> std::io::Result<()> {
 /// SIGXFSZ, as Linux counts.
 const FILE_TOO_LONG: i32 = 25;
 
-impl Heard {
+impl ProcessSignals {
     fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -411,12 +411,12 @@ impl Heard {
 }
 
 /// What the next signal asks for; never, where none are heard.
-async fn next(heard: &mut Option<Heard>) -> Asked {
+async fn next(heard: &mut Option<ProcessSignals>) -> SignalRequest {
     let Some(heard) = heard else { return std::future::pending().await };
     tokio::select! {
-        _ = heard.terminate.recv() => Asked::End,
-        _ = heard.interrupt.recv() => Asked::End,
-        _ = heard.hang_up.recv() => Asked::Reload,
-        _ = heard.quit.recv() => Asked::HandOver,
+        _ = heard.terminate.recv() => SignalRequest::End,
+        _ = heard.interrupt.recv() => SignalRequest::End,
+        _ = heard.hang_up.recv() => SignalRequest::Reload,
+        _ = heard.quit.recv() => SignalRequest::HandOver,
     }
 }

@@ -19,17 +19,17 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::addresses::{AddressGuard, Addresses};
-use super::connection::{Budget, Connection, H2_PREFACE, Rules, Wire};
+use super::addresses::{AddressGuard, ConnectionsByAddress};
+use super::connection::{BufferedSocket, Connection, ConnectionRules, FrameBudget, H2_PREFACE};
 use super::lifecycle::{Draining, InFlightGuard};
-use super::reached::Reached;
+use super::reached::LimitCounters;
 use super::read;
-use super::tls::{Tls, TlsPlan};
+use super::tls::{LiveCertificates, TlsPlan};
 use crate::metrics::Limit;
 use crate::settings::Network;
 
 pub use bind_error::BindError;
-pub use traffic::Traffic;
+pub use traffic::ConnectionCounters;
 
 mod bind_error;
 mod traffic;
@@ -60,12 +60,12 @@ pub struct ListenerPlan {
     /// The application's own option must be on for every listener, as [`http_options`] has it: this one decides.
     pub h2c: bool,
     /// Bounds on what clients may hold.
-    pub limits: Limits,
+    pub limits: ListenerLimits,
 }
 
-/// Limits: how many connections a listener holds and how long one may take to become useful.
+/// ListenerLimits: how many connections a listener holds and how long one may take to become useful.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// Connections at one time; one more is closed at once.
     pub connections: usize,
     /// Connections of one address at one time, `None` for as many as there are; one more is closed at once.
@@ -78,10 +78,10 @@ pub struct Limits {
     /// header on a kept connection, the time from its first byte on.
     pub opening: Duration,
     /// What one connection may send.
-    pub budget: Budget,
+    pub budget: FrameBudget,
 }
 
-impl Default for Limits {
+impl Default for ListenerLimits {
     fn default() -> Self {
         Self {
             connections: 4096,
@@ -89,12 +89,12 @@ impl Default for Limits {
             trusted: Vec::new(),
             handshake: Duration::from_secs(10),
             opening: Duration::from_secs(10),
-            budget: Budget::default(),
+            budget: FrameBudget::default(),
         }
     }
 }
 
-/// The options of an `HttpProxy` behind a [`Front`]: HTTP/2 connections end after `idle` without a request, which Pingora
+/// The options of an `HttpProxy` behind a [`ListenerService`]: HTTP/2 connections end after `idle` without a request, which Pingora
 /// leaves open for ever, and CONNECT is refused by a decision like everything else, which Pingora would answer itself.
 pub fn http_options(idle: Duration) -> HttpServerOptions {
     let mut options = HttpServerOptions::default();
@@ -104,31 +104,31 @@ pub fn http_options(idle: Duration) -> HttpServerOptions {
     options
 }
 
-/// Bound: a listening socket that nobody accepts from yet.
-pub struct Bound {
+/// BoundListener: a listening socket that nobody accepts from yet.
+pub struct BoundListener {
     socket: StdTcpListener,
     address: SocketAddr,
-    tls: Option<Arc<Tls>>,
+    tls: Option<Arc<LiveCertificates>>,
     h2c: bool,
-    limits: Limits,
-    reached: Arc<Reached>,
-    traffic: Arc<Traffic>,
+    limits: ListenerLimits,
+    reached: Arc<LimitCounters>,
+    traffic: Arc<ConnectionCounters>,
 }
 
-impl fmt::Debug for Bound {
+impl fmt::Debug for BoundListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bound").field("address", &self.address).field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
-impl Bound {
+impl BoundListener {
     /// A socket bound as `plan` says, with its certificates loaded; `reached` counts whom its limits cut off.
-    pub fn bind(plan: &ListenerPlan, reached: Arc<Reached>) -> Result<Self, BindError> {
+    pub fn bind(plan: &ListenerPlan, reached: Arc<LimitCounters>) -> Result<Self, BindError> {
         Self::on(plan, reached, || listen(plan.address))
     }
 
     /// A socket that another process has bound as `plan` says, and hands over.
-    pub fn adopt(plan: &ListenerPlan, reached: Arc<Reached>, socket: OwnedFd) -> Result<Self, BindError> {
+    pub fn adopt(plan: &ListenerPlan, reached: Arc<LimitCounters>, socket: OwnedFd) -> Result<Self, BindError> {
         Self::on(plan, reached, || {
             let socket = StdTcpListener::from(socket);
             socket.set_nonblocking(true)?;
@@ -138,10 +138,10 @@ impl Bound {
 
     fn on(
         plan: &ListenerPlan,
-        reached: Arc<Reached>,
+        reached: Arc<LimitCounters>,
         socket: impl FnOnce() -> io::Result<StdTcpListener>,
     ) -> Result<Self, BindError> {
-        let tls = plan.tls.as_ref().map(Tls::load).transpose();
+        let tls = plan.tls.as_ref().map(LiveCertificates::load).transpose();
         let tls = tls.map_err(|error| BindError::Tls(plan.address, error))?.map(Arc::new);
         let refused = |error| BindError::Address(plan.address, error);
         let socket = socket().map_err(refused)?;
@@ -161,12 +161,12 @@ impl Bound {
     }
 
     /// The live certificates, for whoever reloads them.
-    pub fn tls(&self) -> Option<Arc<Tls>> {
+    pub fn tls(&self) -> Option<Arc<LiveCertificates>> {
         self.tls.clone()
     }
 
     /// The counters of this listener.
-    pub fn traffic(&self) -> Arc<Traffic> {
+    pub fn traffic(&self) -> Arc<ConnectionCounters> {
         self.traffic.clone()
     }
 }
@@ -185,24 +185,24 @@ fn listen(address: SocketAddr) -> io::Result<StdTcpListener> {
     bound
 }
 
-/// Front: a Pingora service that accepts on bound sockets for one application.
-pub struct Front<A> {
+/// ListenerService: a Pingora service that accepts on bound sockets for one application.
+pub struct ListenerService<A> {
     name: String,
     app: Arc<A>,
-    doors: Vec<Bound>,
+    doors: Vec<BoundListener>,
     draining: Draining,
     on_open: Option<OnOpen>,
 }
 
 type OnOpen = Box<dyn FnOnce() + Send + Sync>;
 
-impl<A> fmt::Debug for Front<A> {
+impl<A> fmt::Debug for ListenerService<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Front").field("name", &self.name).field("doors", &self.doors).finish_non_exhaustive()
     }
 }
 
-impl<A> Front<A> {
+impl<A> ListenerService<A> {
     /// A front of `app`, which closes when `draining` does or the server shuts down.
     pub fn new(name: impl Into<String>, app: A, draining: Draining) -> Self {
         Self { name: name.into(), app: Arc::new(app), doors: Vec::new(), draining, on_open: None }
@@ -217,14 +217,14 @@ impl<A> Front<A> {
 
     /// The same front, which also accepts on `bound`.
     #[must_use]
-    pub fn listening(mut self, bound: Bound) -> Self {
+    pub fn listening(mut self, bound: BoundListener) -> Self {
         self.doors.push(bound);
         self
     }
 }
 
 #[async_trait]
-impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
+impl<A: ServerApp + Send + Sync + 'static> Service for ListenerService<A> {
     async fn start_service(&mut self, _fds: Option<ListenFds>, mut shutdown: ShutdownWatch, _listeners_per_fd: usize) {
         let draining = self.draining.clone();
         tokio::spawn(async move {
@@ -235,7 +235,7 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
         let mut traffic = Vec::new();
         for bound in self.doors.drain(..) {
             traffic.push(bound.traffic());
-            match Door::open(bound) {
+            match AcceptLoop::open(bound) {
                 Ok((door, socket)) => {
                     accepting.push(tokio::spawn(door.accept(socket, self.app.clone(), self.draining.watch())));
                 }
@@ -265,26 +265,26 @@ impl<A: ServerApp + Send + Sync + 'static> Service for Front<A> {
     }
 }
 
-/// Door: one listener at work, without its socket: connections keep the door, and must not keep the socket open.
-struct Door {
+/// AcceptLoop: one listener at work, without its socket: connections keep the door, and must not keep the socket open.
+struct AcceptLoop {
     address: SocketAddr,
-    tls: Option<Arc<Tls>>,
+    tls: Option<Arc<LiveCertificates>>,
     h2c: bool,
-    limits: Limits,
-    reached: Arc<Reached>,
-    traffic: Arc<Traffic>,
-    addresses: Addresses,
+    limits: ListenerLimits,
+    reached: Arc<LimitCounters>,
+    traffic: Arc<ConnectionCounters>,
+    addresses: ConnectionsByAddress,
 }
 
-/// Admitted: a connection's place among all, and among those of its address.
-type Admitted = (InFlightGuard, Option<AddressGuard>);
+/// ConnectionAdmission: a connection's place among all, and among those of its address.
+type ConnectionAdmission = (InFlightGuard, Option<AddressGuard>);
 
-impl Door {
+impl AcceptLoop {
     /// A door and its socket on this event loop.
-    fn open(bound: Bound) -> io::Result<(Arc<Self>, TcpListener)> {
-        let Bound { socket, address, tls, h2c, limits, reached, traffic } = bound;
+    fn open(bound: BoundListener) -> io::Result<(Arc<Self>, TcpListener)> {
+        let BoundListener { socket, address, tls, h2c, limits, reached, traffic } = bound;
         let socket = TcpListener::from_std(socket)?;
-        let addresses = Addresses::default();
+        let addresses = ConnectionsByAddress::default();
         Ok((Arc::new(Self { address, tls, h2c, limits, reached, traffic, addresses }), socket))
     }
 
@@ -350,7 +350,7 @@ impl Door {
     }
 
     /// A place for a connection of `address`, or the limit that leaves none.
-    fn place(&self, address: IpAddr) -> Result<Admitted, Limit> {
+    fn place(&self, address: IpAddr) -> Result<ConnectionAdmission, Limit> {
         let open = self.traffic.open.enter_below(self.limits.connections).ok_or(Limit::Connections)?;
         let counted = self.limits.per_address.filter(|_| !read::is_trusted(address, &self.limits.trusted));
         let of_address = counted
@@ -365,7 +365,7 @@ impl Door {
         peer: SocketAddr,
         app: Arc<A>,
         closed: ShutdownWatch,
-        _admitted: Admitted,
+        _admitted: ConnectionAdmission,
     ) where
         A: ServerApp + Send + Sync + 'static,
     {
@@ -387,7 +387,7 @@ impl Door {
             self.reached.count(limit, Some(peer.ip()));
             pingora::Error::explain(pingora::ErrorType::HandshakeError, limit.key())
         };
-        let rules = Rules {
+        let rules = ConnectionRules {
             header_time: self.limits.opening,
             budget: self.limits.budget,
             reached: Arc::clone(&self.reached),
@@ -404,10 +404,10 @@ impl Door {
             };
             let mut socket = known(socket, peer)?;
             socket.rewind(&begun);
-            return Ok(Box::new(Connection::new(Wire::plain(socket), deadline, rules, begun == H2_PREFACE)));
+            return Ok(Box::new(Connection::new(BufferedSocket::plain(socket), deadline, rules, begun == H2_PREFACE)));
         };
         let acceptor = tls.acceptor();
-        let handshake = acceptor.tls_handshake(Wire::for_tls(known(socket, peer)?));
+        let handshake = acceptor.tls_handshake(BufferedSocket::for_tls(known(socket, peer)?));
         let shaken = timeout_at(Instant::now() + self.limits.handshake, handshake)
             .await
             .map_err(|_| late(Limit::TlsHandshake))??;

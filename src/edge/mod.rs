@@ -39,11 +39,11 @@ use crate::settings::{Limits, Network, OnFailure};
 use crate::vocabulary::AuditMode;
 
 use api::Apis;
-use failures::Failures;
+use failures::FailedCredentials;
 use lifecycle::{Draining, InFlight};
 
-pub use reached::Reached;
-pub use told::Told;
+pub use reached::LimitCounters;
+pub use told::LogThrottle;
 
 /// Edge: what all requests of the process share; Pingora's `ProxyHttp`.
 #[derive(Debug)]
@@ -59,9 +59,9 @@ pub struct Edge {
     /// Approvals beside those that policies grant.
     pub approvals: Arc<Live<ApprovalSet>>,
     /// Invalid credentials by address.
-    pub failures: Failures,
+    pub failures: FailedCredentials,
     /// Where limits are counted that cut or refuse a client.
-    pub reached: Arc<Reached>,
+    pub reached: Arc<LimitCounters>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// Where they are audited.

@@ -10,12 +10,12 @@ use pingora::modules::http::HttpModules;
 use pingora::prelude::{Error, ErrorType, HttpPeer, Result};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 
-use super::connection::Pace;
+use super::connection::ConnectionDeadlines;
 use super::exchange::Exchange;
-use super::fault::explain;
-use super::keep::Kept;
-use super::rate::{LeastRate, Rate};
-use super::standing::Standing;
+use super::fault::map_error;
+use super::keep::AuditDurability;
+use super::rate::{MinimumRate, TransferRate};
+use super::standing::StreamAuthorization;
 use super::{Edge, cors, forward, judge, respond};
 
 /// From this age on an exchange is a stream: it ends with its token, and when a new policy refuses it.
@@ -182,14 +182,14 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         if judge::judge_answer(exchange, answer) {
             exchange.failure = exchange.decision.as_ref().map(|decision| decision.reason.code());
-            if exchange.kept == Kept::Decision {
-                exchange.kept = Kept::Former;
+            if exchange.kept == AuditDurability::Decision {
+                exchange.kept = AuditDurability::Former;
             }
             return Error::e_explain(ErrorType::HTTPStatus(403), "the answer is not for this caller");
         }
         if is_often_silent(answer)
             && let Some(pace) = pace(session)
-            && let Some(mut standing) = Standing::of(self, exchange)
+            && let Some(mut standing) = StreamAuthorization::of(self, exchange)
         {
             pace.watch(move || standing.check());
         }
@@ -228,7 +228,7 @@ impl ProxyHttp for Edge {
         // own time.
         if let Some(waited) = session.as_downstream().stream().map(|stream| stream.get_write_pending_time()) {
             let sent = exchange.sent;
-            let rate = exchange.answer_rate.get_or_insert_with(|| Rate::from(waited, sent));
+            let rate = exchange.answer_rate.get_or_insert_with(|| TransferRate::from(waited, sent));
             if rate.is_too_low(self.least_rate(), waited, sent) {
                 exchange.failure = Some("client-slow");
                 return Error::e_explain(ErrorType::HTTPStatus(408), "the answer is taken too slowly");
@@ -239,11 +239,11 @@ impl ProxyHttp for Edge {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
-        let ended = pace(session).and_then(Pace::ended);
+        let ended = pace(session).and_then(ConnectionDeadlines::ended);
         let (status, failure) = match ended {
             // Not the client's fault, which still waits.
             Some("upstream-timeout") => (504, "upstream-timeout"),
-            _ => explain(error),
+            _ => map_error(error),
         };
         exchange.failure = exchange.failure.or(ended).or(Some(failure));
         if failure.starts_with("upstream-")
@@ -289,7 +289,7 @@ impl ProxyHttp for Edge {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         exchange.status = session.response_written().map(|answer| answer.status.as_u16());
         if let Some(error) = error {
-            exchange.failure = exchange.failure.or(Some(explain(error).1));
+            exchange.failure = exchange.failure.or(Some(map_error(error).1));
         }
         exchange.finish();
         if let Some(pace) = pace(session) {
@@ -310,8 +310,8 @@ impl ProxyHttp for Edge {
 }
 
 impl Edge {
-    fn least_rate(&self) -> LeastRate {
-        LeastRate { bytes: self.limits.least_rate, window: self.limits.client_timeout }
+    fn least_rate(&self) -> MinimumRate {
+        MinimumRate { bytes: self.limits.least_rate, window: self.limits.client_timeout }
     }
 
     /// Decides about the request, where need be behind a question to the token's issuer.
@@ -328,9 +328,9 @@ impl Edge {
         let long = exchange.websocket || exchange.started.elapsed() >= STREAM;
         let checked = if long {
             if exchange.standing.is_none() {
-                exchange.standing = Standing::of(self, exchange);
+                exchange.standing = StreamAuthorization::of(self, exchange);
             }
-            exchange.standing.as_mut().map_or(Err("stream-ended"), Standing::check)
+            exchange.standing.as_mut().map_or(Err("stream-ended"), StreamAuthorization::check)
         } else if exchange.ends.is_some_and(|end| Instant::now() > end) {
             Err(exchange.overdue())
         } else {
@@ -346,8 +346,8 @@ impl Edge {
 }
 
 /// The pace of an HTTP/1.1 connection; streams of HTTP/2 have none of their own.
-fn pace(session: &Session) -> Option<&Pace> {
-    session.as_downstream().stream().and_then(Pace::of)
+fn pace(session: &Session) -> Option<&ConnectionDeadlines> {
+    session.as_downstream().stream().and_then(ConnectionDeadlines::of)
 }
 
 /// Whether nothing may flow for long after such an answer, so that its permission must be looked at meanwhile.
@@ -368,7 +368,7 @@ fn expect_another(session: &mut Session) {
     // this holds it to that.
     if !downstream.is_body_done() {
         downstream.set_keepalive(None);
-    } else if let Some(pace) = downstream.stream().and_then(Pace::of) {
+    } else if let Some(pace) = downstream.stream().and_then(ConnectionDeadlines::of) {
         pace.expect_header();
     }
 }

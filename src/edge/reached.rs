@@ -1,4 +1,4 @@
-//! Reached: each time that a client ran into a limit is counted, and once a minute a limit told in the log.
+//! LimitCounters: each time that a client ran into a limit is counted, and once a minute a limit told in the log.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use crate::metrics::{Limit, Metrics};
 
-/// Reached: where limits are counted that cut or refuse a client.
-pub struct Reached {
+/// LimitCounters: where limits are counted that cut or refuse a client.
+pub struct LimitCounters {
     metrics: Arc<Metrics>,
     since: Instant,
     /// The minute after `since` in which each limit was told last, counted from 1.
     told: [AtomicU64; Limit::ALL.len()],
 }
 
-impl Reached {
+impl LimitCounters {
     /// A count into `metrics`.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, since: Instant::now(), told: Default::default() }
@@ -38,13 +38,13 @@ impl Reached {
     }
 }
 
-impl Default for Reached {
+impl Default for LimitCounters {
     fn default() -> Self {
         Self::new(Arc::default())
     }
 }
 
-impl std::fmt::Debug for Reached {
+impl std::fmt::Debug for LimitCounters {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Reached").finish_non_exhaustive()
     }

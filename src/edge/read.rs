@@ -11,13 +11,13 @@ use crate::reload::api_keys::ApiKeys;
 use crate::request::{HeaderView, RejectedRequest, framing};
 use crate::settings::{Limits, Network};
 
-use super::tls::TlsPeer;
+use super::tls::HandshakeFacts;
 use super::tls::peer::PeerCertificate;
 
-/// Fields: a request's header fields as the pure layers read them.
-pub(super) struct Fields<'a>(pub(super) &'a RequestHeader);
+/// RequestHeaderView: a request's header fields as the pure layers read them.
+pub(super) struct RequestHeaderView<'a>(pub(super) &'a RequestHeader);
 
-impl HeaderView for Fields<'_> {
+impl HeaderView for RequestHeaderView<'_> {
     fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
         for (name, value) in &self.0.headers {
             see(name.as_str(), value.as_bytes());
@@ -53,7 +53,7 @@ pub(super) fn credentials<'a>(header: &'a RequestHeader, keys: &'a ApiKeys) -> C
 
 /// What the client has shown in its TLS handshake; `None` where it was not asked, or has shown nothing.
 pub(super) fn certificate(session: &Session) -> Option<&Arc<PeerCertificate>> {
-    session.digest()?.ssl_digest.as_ref()?.extension.get::<TlsPeer>()?.certificate.as_ref()
+    session.digest()?.ssl_digest.as_ref()?.extension.get::<HandshakeFacts>()?.certificate.as_ref()
 }
 
 /// Judges the header block: its framing as received, and its size.

@@ -1,4 +1,4 @@
-//! Standing: what a long exchange was permitted for, so that it is judged again while it lasts.
+//! StreamAuthorization: what a long exchange was permitted for, so that it is judged again while it lasts.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use super::api::Api;
 use super::exchange::Exchange;
 use super::judge::now;
 use super::tls::peer::PeerCertificate;
-use super::weigh::{Asked, refused, weigh};
+use super::weigh::{Inquiry, evaluate_inquiry, refused};
 
-/// Standing: who was permitted what by which policy, and until when.
-pub(super) struct Standing {
+/// StreamAuthorization: who was permitted what by which policy, and until when.
+pub(super) struct StreamAuthorization {
     api: Arc<Api>,
     approvals: Arc<Live<ApprovalSet>>,
     /// The newest policy that permits it.
@@ -43,7 +43,7 @@ pub(super) struct Standing {
 /// How long the word of a policy that looks at the time is believed.
 const BELIEVED: Duration = Duration::from_secs(1);
 
-impl Standing {
+impl StreamAuthorization {
     /// The standing of an exchange that was permitted; `None` where nothing was decided.
     pub(super) fn of(edge: &Edge, exchange: &Exchange) -> Option<Self> {
         Some(Self {
@@ -103,7 +103,7 @@ impl Standing {
         let placed = policy.routes.place(&self.method, &path, query);
         let nobody = Subject::anonymous();
         let approvals = self.approvals.load();
-        let asked = Asked {
+        let asked = Inquiry {
             method: &self.method,
             path: &path,
             query,
@@ -118,6 +118,6 @@ impl Standing {
             approvals: &approvals,
             now: now(),
         };
-        weigh(&asked, &self.overrides, policy, &mut NoTrace).is_permit()
+        evaluate_inquiry(&asked, &self.overrides, policy, &mut NoTrace).is_permit()
     }
 }

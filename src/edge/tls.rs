@@ -28,7 +28,7 @@ use crate::reload::client_certs::ClientCas;
 use crate::settings;
 
 use super::judge::now;
-use peer::{Asking, PeerCertificate};
+use peer::{ClientCertificateVerifier, PeerCertificate};
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -41,7 +41,7 @@ pub struct TlsPlan {
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub h2: bool,
     /// Whose certificates clients are asked for; `None` asks for none.
-    pub clients: Option<ClientsPlan>,
+    pub clients: Option<ClientCertificatePlan>,
 }
 
 impl TlsPlan {
@@ -53,9 +53,9 @@ impl TlsPlan {
     }
 }
 
-/// ClientsPlan: the client certificates that a listener asks for.
+/// ClientCertificatePlan: the client certificates that a listener asks for.
 #[derive(Debug, Clone)]
-pub struct ClientsPlan {
+pub struct ClientCertificatePlan {
     /// Whose certificates count.
     pub authorities: Arc<ClientCas>,
     /// Whether a client without one is turned away.
@@ -71,52 +71,52 @@ pub struct CertificatePlan {
     pub key: PathBuf,
 }
 
-/// Tls: the certificates of a listener, live.
-pub struct Tls {
+/// LiveCertificates: the certificates of a listener, live.
+pub struct LiveCertificates {
     plan: TlsPlan,
     live: Live<Acceptor>,
-    state: Live<TlsState>,
+    state: Live<CertificateState>,
     /// What is live; whoever holds it is the one who reads.
     seen: Mutex<Vec<u8>>,
 }
 
-/// TlsState: what `/ready` says about the certificates of a listener.
+/// CertificateState: what `/ready` says about the certificates of a listener.
 #[derive(Debug, Clone)]
-pub struct TlsState {
+pub struct CertificateState {
     /// How many certificates are live.
     pub certificates: usize,
     /// Since when.
     pub since: SystemTime,
     /// Why what the files hold now is not live.
-    pub refused: Option<TlsError>,
+    pub refused: Option<CertificateError>,
 }
 
-/// Reloaded: what a reload has found.
+/// CertificateReload: what a reload has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reloaded {
+pub enum CertificateReload {
     /// The files are what they were.
     Unchanged,
     /// The next handshake shows what the files now hold.
     Published,
 }
 
-/// TlsPeer: what a TLS client has said of itself, kept as the extension of Pingora's `SslDigest`.
+/// HandshakeFacts: what a TLS client has said of itself, kept as the extension of Pingora's `SslDigest`.
 #[derive(Debug)]
-pub struct TlsPeer {
+pub struct HandshakeFacts {
     /// The server name that the client has asked for.
     pub server_name: Option<String>,
     /// The client's certificate, where it was asked for one and has shown one.
     pub certificate: Option<Arc<PeerCertificate>>,
 }
 
-/// TlsError: a certificate that cannot be used, with the file to blame.
+/// CertificateError: a certificate that cannot be used, with the file to blame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsError {
+pub struct CertificateError {
     file: Option<PathBuf>,
     reason: String,
 }
 
-impl fmt::Display for TlsError {
+impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {
             Some(file) => write!(f, "`{}`: {}", file.display(), self.reason),
@@ -125,7 +125,7 @@ impl fmt::Display for TlsError {
     }
 }
 
-impl std::error::Error for TlsError {}
+impl std::error::Error for CertificateError {}
 
 /// Makes aws-lc the cryptography of this process; before anything of Pingora, which would install ring.
 pub fn install_crypto_provider() {
@@ -133,13 +133,13 @@ pub fn install_crypto_provider() {
     let _ = provider::default_provider().install_default();
 }
 
-impl Tls {
+impl LiveCertificates {
     /// Certificates from the files of `plan`, all of them good.
-    pub fn load(plan: &TlsPlan) -> Result<Self, TlsError> {
+    pub fn load(plan: &TlsPlan) -> Result<Self, CertificateError> {
         install_crypto_provider();
         let provider = Arc::new(provider::default_provider());
-        let certificates = Certificates::read(plan, &provider)?;
-        let state = TlsState { certificates: certificates.all.len(), since: SystemTime::now(), refused: None };
+        let certificates = CertificateSet::read(plan, &provider)?;
+        let state = CertificateState { certificates: certificates.all.len(), since: SystemTime::now(), refused: None };
         let (seen, acceptor) = (certificates.fingerprint.clone(), acceptor(plan, certificates, provider)?);
         Ok(Self { plan: plan.clone(), live: Live::new(acceptor), state: Live::new(state), seen: Mutex::new(seen) })
     }
@@ -147,10 +147,10 @@ impl Tls {
     /// Reads the files again and publishes them where they have changed and are good; otherwise the last good stay.
     ///
     /// Sessions of before are resumed no more: each handshake sees the certificates and authorities of its time.
-    pub fn reload(&self) -> Result<Reloaded, TlsError> {
+    pub fn reload(&self) -> Result<CertificateReload, CertificateError> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let provider = Arc::new(provider::default_provider());
-        let read = Certificates::read(&self.plan, &provider).and_then(|next| {
+        let read = CertificateSet::read(&self.plan, &provider).and_then(|next| {
             if next.fingerprint == *seen {
                 return Ok(None);
             }
@@ -162,67 +162,72 @@ impl Tls {
             Ok(Some((certificates, mark, acceptor))) => {
                 self.live.publish(acceptor);
                 *seen = mark;
-                self.state.publish(TlsState { certificates, since: SystemTime::now(), refused: None });
-                Ok(Reloaded::Published)
+                self.state.publish(CertificateState { certificates, since: SystemTime::now(), refused: None });
+                Ok(CertificateReload::Published)
             }
             Ok(None) => {
                 if state.refused.is_some() {
-                    self.state.publish(TlsState { refused: None, ..TlsState::clone(&state) });
+                    self.state.publish(CertificateState { refused: None, ..CertificateState::clone(&state) });
                 }
-                Ok(Reloaded::Unchanged)
+                Ok(CertificateReload::Unchanged)
             }
             Err(error) => {
-                self.state.publish(TlsState { refused: Some(error.clone()), ..TlsState::clone(&state) });
+                self.state
+                    .publish(CertificateState { refused: Some(error.clone()), ..CertificateState::clone(&state) });
                 Err(error)
             }
         }
     }
 
-    /// The files that [`Tls::reload`] reads, for a watcher.
+    /// The files that [`LiveCertificates::reload`] reads, for a watcher.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.plan.certificates.iter().flat_map(|plan| [plan.chain.as_path(), plan.key.as_path()])
     }
 
     /// What is live and what was refused.
-    pub fn state(&self) -> Arc<TlsState> {
+    pub fn state(&self) -> Arc<CertificateState> {
         self.state.load()
     }
 
-    /// The acceptor of the next handshake; it leaves a [`TlsPeer`].
+    /// The acceptor of the next handshake; it leaves a [`HandshakeFacts`].
     pub fn acceptor(&self) -> Arc<Acceptor> {
         self.live.load()
     }
 }
 
-impl fmt::Debug for Tls {
+impl fmt::Debug for LiveCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("plan", &self.plan).finish_non_exhaustive()
     }
 }
 
 /// Everything that handshakes need, sessions to resume included: it is replaced whole.
-fn acceptor(plan: &TlsPlan, certificates: Certificates, provider: Arc<CryptoProvider>) -> Result<Acceptor, TlsError> {
+fn acceptor(
+    plan: &TlsPlan,
+    certificates: CertificateSet,
+    provider: Arc<CryptoProvider>,
+) -> Result<Acceptor, CertificateError> {
     let algorithms = provider.signature_verification_algorithms;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| TlsError { file: None, reason: error.to_string() })?;
+        .map_err(|error| CertificateError { file: None, reason: error.to_string() })?;
     let builder = match &plan.clients {
-        Some(clients) => builder.with_client_cert_verifier(Arc::new(Asking::new(
+        Some(clients) => builder.with_client_cert_verifier(Arc::new(ClientCertificateVerifier::new(
             Arc::clone(&clients.authorities),
             clients.required,
             algorithms,
         ))),
         None => builder.with_no_client_auth(),
     };
-    let certificates = Arc::new(ByName(certificates));
-    let mut config = builder.with_cert_resolver(Arc::<ByName>::clone(&certificates));
+    let certificates = Arc::new(CertificateResolver(certificates));
+    let mut config = builder.with_cert_resolver(Arc::<CertificateResolver>::clone(&certificates));
     config.alpn_protocols = if plan.h2 { vec![b"h2".to_vec()] } else { Vec::new() };
     config.alpn_protocols.push(b"http/1.1".to_vec());
-    let failed = |error: Box<pingora::Error>| TlsError { file: None, reason: error.to_string() };
+    let failed = |error: Box<pingora::Error>| CertificateError { file: None, reason: error.to_string() };
     // Only these settings take a callback, and only a configuration of ours the rest: the one's acceptor is put into
     // the other's. With a resolver `build` reads no files, on which it would panic.
     let authorities = plan.clients.as_ref().map(|clients| Arc::clone(&clients.authorities));
-    let mut settings = TlsSettings::with_callbacks(Box::new(Remember(authorities))).map_err(failed)?;
+    let mut settings = TlsSettings::with_callbacks(Box::new(HandshakeRecorder(authorities))).map_err(failed)?;
     settings.set_cert_resolver(certificates);
     let mut acceptor = settings.build();
     acceptor.acceptor = TlsAcceptor::from(Arc::new(config));
@@ -230,15 +235,15 @@ fn acceptor(plan: &TlsPlan, certificates: Certificates, provider: Arc<CryptoProv
 }
 
 #[derive(Debug)]
-struct Certificates {
+struct CertificateSet {
     all: Vec<Arc<CertifiedKey>>,
     fingerprint: Vec<u8>,
 }
 
-impl Certificates {
-    fn read(plan: &TlsPlan, provider: &CryptoProvider) -> Result<Self, TlsError> {
+impl CertificateSet {
+    fn read(plan: &TlsPlan, provider: &CryptoProvider) -> Result<Self, CertificateError> {
         if plan.certificates.is_empty() {
-            return Err(TlsError { file: None, reason: "tls without a certificate".to_owned() });
+            return Err(CertificateError { file: None, reason: "tls without a certificate".to_owned() });
         }
         let mut fingerprint = Context::new(&SHA256);
         if let Some(clients) = &plan.clients {
@@ -260,7 +265,7 @@ impl Certificates {
     }
 }
 
-fn read_file(path: &Path, fingerprint: &mut Context) -> Result<Vec<u8>, TlsError> {
+fn read_file(path: &Path, fingerprint: &mut Context) -> Result<Vec<u8>, CertificateError> {
     let bytes = fs::read(path).map_err(|error| blame(path, format!("cannot read: {error}")))?;
     fingerprint.update(&(bytes.len() as u64).to_be_bytes());
     fingerprint.update(&bytes);
@@ -272,7 +277,7 @@ fn certified(
     chain: &[u8],
     key: &[u8],
     provider: &CryptoProvider,
-) -> Result<CertifiedKey, TlsError> {
+) -> Result<CertifiedKey, CertificateError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
         .collect::<Result<_, _>>()
         .map_err(|error| blame(&files.chain, format!("not a PEM certificate chain: {error}")))?;
@@ -289,8 +294,8 @@ fn certified(
     })
 }
 
-fn blame(file: &Path, reason: String) -> TlsError {
-    TlsError { file: Some(file.to_owned()), reason }
+fn blame(file: &Path, reason: String) -> CertificateError {
+    CertificateError { file: Some(file.to_owned()), reason }
 }
 
 fn is_for(held: &CertifiedKey, name: &ServerName<'_>) -> bool {
@@ -299,23 +304,23 @@ fn is_for(held: &CertifiedKey, name: &ServerName<'_>) -> bool {
 }
 
 #[derive(Debug)]
-struct ByName(Certificates);
+struct CertificateResolver(CertificateSet);
 
-impl ResolvesServerCert for ByName {
+impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.0.for_name(hello.server_name())
     }
 }
 
-/// Remember: keeps what a handshake has shown, and by which authorities it is judged.
-struct Remember(Option<Arc<ClientCas>>);
+/// HandshakeRecorder: keeps what a handshake has shown, and by which authorities it is judged.
+struct HandshakeRecorder(Option<Arc<ClientCas>>);
 
 #[async_trait]
-impl TlsAccept for Remember {
+impl TlsAccept for HandshakeRecorder {
     async fn handshake_complete_callback(&self, tls: &TlsRef) -> Option<Arc<dyn Any + Send + Sync>> {
         let chain = tls.peer_cert_chain_der().map(<[_]>::to_vec).filter(|chain| !chain.is_empty());
         let certificate = chain.zip(self.0.clone());
         let certificate = certificate.map(|(chain, by)| Arc::new(PeerCertificate::new(chain, by, now())));
-        Some(Arc::new(TlsPeer { server_name: tls.server_name().map(str::to_owned), certificate }))
+        Some(Arc::new(HandshakeFacts { server_name: tls.server_name().map(str::to_owned), certificate }))
     }
 }

@@ -1,18 +1,18 @@
-//! Told: what can happen with every request is told in the log once a second, with how often it was not.
+//! LogThrottle: what can happen with every request is told in the log once a second, with how often it was not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Told: when something was told last, and how often it has happened since.
+/// LogThrottle: when something was told last, and how often it has happened since.
 #[derive(Debug)]
-pub struct Told {
+pub struct LogThrottle {
     since: Instant,
     /// The second after `since` in which it was told last, counted from 1.
     second: AtomicU64,
     left_out: AtomicU64,
 }
 
-impl Told {
+impl LogThrottle {
     /// How often it was left out before, where it may be told now.
     pub(super) fn admit(&self) -> Option<u64> {
         self.admit_in(self.since.elapsed().as_secs() + 1)
@@ -27,7 +27,7 @@ impl Told {
     }
 }
 
-impl Default for Told {
+impl Default for LogThrottle {
     fn default() -> Self {
         Self { since: Instant::now(), second: AtomicU64::new(0), left_out: AtomicU64::new(0) }
     }
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn one_is_told_each_second_with_the_number_of_those_that_were_not() {
-        let told = Told::default();
+        let told = LogThrottle::default();
         let lines: Vec<_> = [1, 1, 1, 2, 4, 4, 3, 5].map(|second| told.admit_in(second)).into();
         assert_eq!(lines, [Some(0), None, None, Some(2), Some(0), None, None, Some(2)]);
     }

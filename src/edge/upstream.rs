@@ -219,12 +219,12 @@ impl Upstream {
     }
 }
 
-/// Resolver: a background service that keeps upstreams resolved.
+/// UpstreamResolver: a background service that keeps upstreams resolved.
 #[derive(Debug)]
-pub struct Resolver(pub Vec<Arc<Upstream>>);
+pub struct UpstreamResolver(pub Vec<Arc<Upstream>>);
 
 #[async_trait]
-impl BackgroundService for Resolver {
+impl BackgroundService for UpstreamResolver {
     async fn start(&self, shutdown: ShutdownWatch) {
         let mut kept: JoinSet<()> = self
             .0

@@ -8,9 +8,9 @@ use crate::policy::{NoMatch, RouteMatch, Snapshot, access_of};
 use crate::request::CanonicalPath;
 use crate::vocabulary::{CellId, RequestFacts, Subject, Timestamp};
 
-/// Asked: one request as a policy is asked about it.
+/// Inquiry: one request as a policy is asked about it.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Inquiry<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a CanonicalPath<'a>,
     pub(super) query: Option<&'a str>,
@@ -26,34 +26,39 @@ pub(super) struct Asked<'a> {
 }
 
 /// What `policy` says: the heaviest word about all that is asked, as its mode lets it stand.
-pub(super) fn weigh<W: Trace>(asked: &Asked<'_>, overrides: &[String], policy: &Snapshot, uses: &mut W) -> Decision {
-    let decision = decide_one(asked, policy, uses);
+pub(super) fn evaluate_inquiry<W: Trace>(
+    asked: &Inquiry<'_>,
+    overrides: &[String],
+    policy: &Snapshot,
+    uses: &mut W,
+) -> Decision {
+    let decision = decide_inquiry(asked, policy, uses);
     let unmasked = decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some());
-    let decision = weigh_overrides(decision, asked, overrides, policy, uses);
+    let decision = evaluate_overrides(decision, asked, overrides, policy, uses);
     let cell = || policy.telling(asked.placed.iter().flat_map(|placed| placed.access.cells.ids()));
-    let decision = heavier(decision, || unmasked.then(|| refused(Reason::CannotMask, cell(), policy)));
+    let decision = stricter(decision, || unmasked.then(|| refused(Reason::CannotMask, cell(), policy)));
     let opens = asked.placed.as_ref().is_ok_and(|placed| placed.method.websocket);
-    heavier(decision, || (asked.websocket && !opens).then(|| refused(Reason::NoUpgrade, cell(), policy)))
+    stricter(decision, || (asked.websocket && !opens).then(|| refused(Reason::NoUpgrade, cell(), policy)))
 }
 
 /// The heaviest of `decision` and what `policy` says of each method that the request asks for besides its own.
-pub(super) fn weigh_overrides<W: Trace>(
+pub(super) fn evaluate_overrides<W: Trace>(
     decision: Decision,
-    asked: &Asked<'_>,
+    asked: &Inquiry<'_>,
     overrides: &[String],
     policy: &Snapshot,
     uses: &mut W,
 ) -> Decision {
     overrides.iter().fold(decision, |decision, method| {
-        heavier(decision, || {
+        stricter(decision, || {
             let placed = policy.routes.place(method, asked.path, asked.query);
             // The answer is judged as one to the method that was sent: of another one every type must be permitted,
             // and none may have to be masked.
             let stage = Phase::Answer(None);
-            let decision = decide_one(&Asked { method, placed: &placed, stage, ..*asked }, policy, uses);
+            let decision = decide_inquiry(&Inquiry { method, placed: &placed, stage, ..*asked }, policy, uses);
             let unmasked = decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some());
             let cell = decision.cell;
-            Some(heavier(decision, || unmasked.then(|| refused(Reason::CannotMask, cell, policy))))
+            Some(stricter(decision, || unmasked.then(|| refused(Reason::CannotMask, cell, policy))))
         })
     })
 }
@@ -63,7 +68,7 @@ pub(super) fn refused(reason: Reason, cell: Option<CellId>, policy: &Snapshot) -
     mode::apply(Decision { cell, ..Decision::refuse(reason) }, policy)
 }
 
-fn decide_one<W: Trace>(asked: &Asked<'_>, policy: &Snapshot, uses: &mut W) -> Decision {
+fn decide_inquiry<W: Trace>(asked: &Inquiry<'_>, policy: &Snapshot, uses: &mut W) -> Decision {
     // Conditions see the path that is forwarded, however the client spelt it.
     let printed = asked.placed.as_ref().ok().filter(|_| !policy.model.conditions.is_empty());
     let printed = printed.map(|placed| placed.printed(asked.path));
@@ -74,7 +79,7 @@ fn decide_one<W: Trace>(asked: &Asked<'_>, policy: &Snapshot, uses: &mut W) -> D
 }
 
 /// The second decision where it is a refusal and the first is none, or where it stops what the first lets pass.
-fn heavier(first: Decision, second: impl FnOnce() -> Option<Decision>) -> Decision {
+fn stricter(first: Decision, second: impl FnOnce() -> Option<Decision>) -> Decision {
     if !first.is_permit() {
         return first;
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::{Admin, Status};
 use crate::edge::lifecycle::Draining;
-use crate::edge::tls::{Reloaded as Certificates, Tls};
+use crate::edge::tls::{CertificateReload, LiveCertificates};
 use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
 use crate::reload::RefreshResult;
 use crate::reload::api_keys::KeyFile;
@@ -91,13 +91,13 @@ pub(super) fn reload_keys(file: &KeyFile, metrics: &Metrics) {
 }
 
 /// Reads certificates again; broken ones leave the last good ones live.
-pub(super) fn reload_certificates(tls: &Tls, metrics: &Metrics) {
+pub(super) fn reload_certificates(tls: &LiveCertificates, metrics: &Metrics) {
     match tls.reload() {
-        Ok(Certificates::Published) => {
+        Ok(CertificateReload::Published) => {
             tracing::info!("certificates are live");
             metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Published);
         }
-        Ok(Certificates::Unchanged) => {}
+        Ok(CertificateReload::Unchanged) => {}
         Err(error) => {
             tracing::error!(%error, "certificates are refused, the last good ones stay");
             metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Refused);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::edge::tls::Tls;
+use crate::edge::tls::LiveCertificates;
 use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
 use crate::reload::RefreshResult;
 use crate::reload::client_certs::{self, ClientCa, ClientCas};
@@ -34,7 +34,7 @@ impl ClientCaFiles {
     }
 
     /// Their files, each with what a change of it does: the next handshake asks for what is live then.
-    pub(super) fn watched(&self, tls: &[Arc<Tls>], metrics: &Arc<Metrics>) -> Vec<WatchedPath> {
+    pub(super) fn watched(&self, tls: &[Arc<LiveCertificates>], metrics: &Arc<Metrics>) -> Vec<WatchedPath> {
         let files = self.all.iter().flat_map(|source| source.files().map(move |path| (source, path)));
         let watched = files.map(|(source, path)| {
             let (source, tls, metrics) = (Arc::clone(source), tls.to_vec(), Arc::clone(metrics));

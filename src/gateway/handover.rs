@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::admin::listen::bind_unix;
 use crate::audit::Sink;
-use crate::edge::lifecycle::HandOver;
+use crate::edge::lifecycle::SocketHandOver;
 
 /// How long either process waits for the other one.
 const WAIT: Duration = Duration::from_secs(30);
@@ -107,7 +107,7 @@ impl Shared {
 }
 
 #[async_trait]
-impl HandOver for Shared {
+impl SocketHandOver for Shared {
     async fn hand_over(&self) -> bool {
         let path = self.path.display();
         let bound = bind_unix(&self.path).and_then(|(listener, name)| Ok((UnixListener::from_std(listener)?, name)));

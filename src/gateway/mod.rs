@@ -19,12 +19,12 @@ use pingora::services::background::background_service;
 use crate::audit::Sink;
 use crate::decision::ApprovalSet;
 use crate::edge::api::{Api, Apis};
-use crate::edge::failures::Failures;
-use crate::edge::lifecycle::{DrainPlan, Draining, Ending, InFlight, RuntimePlan, Stop};
-use crate::edge::listener::{Bound, Front, http_options};
-use crate::edge::tls::{Tls, install_crypto_provider};
-use crate::edge::upstream::{Resolver, Upstream};
-use crate::edge::{DecisionIds, Edge, Reached, Told};
+use crate::edge::failures::FailedCredentials;
+use crate::edge::lifecycle::{DrainPlan, Draining, InFlight, RuntimePlan, ShutdownCoordinator, StopTrigger};
+use crate::edge::listener::{BoundListener, ListenerService, http_options};
+use crate::edge::tls::{LiveCertificates, install_crypto_provider};
+use crate::edge::upstream::{Upstream, UpstreamResolver};
+use crate::edge::{DecisionIds, Edge, LimitCounters, LogThrottle};
 use crate::identity::Issuer;
 use crate::metrics::Metrics;
 use crate::reload::Live;
@@ -46,7 +46,7 @@ use succession::Sockets;
 /// Gateway: a process that has bound everything and serves nothing yet.
 pub struct Gateway {
     server: Server,
-    ending: Ending,
+    ending: ShutdownCoordinator,
     sink: Arc<Sink>,
     listeners: Vec<(Box<str>, SocketAddr)>,
     admin: Option<SocketAddr>,
@@ -111,7 +111,7 @@ impl Gateway {
             return Err(format!("`audit: lossless` needs a file on a disk, and {place} is none"));
         }
         let client_cas = ClientCaFiles::open(settings)?;
-        let reached = Arc::new(Reached::new(Arc::clone(&metrics)));
+        let reached = Arc::new(LimitCounters::new(Arc::clone(&metrics)));
         let mut sockets = sockets(&apis, feeds)?;
         // The process before this one has made room by now; where something fails below, this file ends before that one
         // hears of it.
@@ -127,8 +127,8 @@ impl Gateway {
             .collect();
 
         let (draining, in_flight) = (Draining::default(), InFlight::default());
-        let tls = bounds.iter().filter_map(Bound::tls).collect::<Vec<_>>();
-        let traffic = bounds.iter().map(Bound::traffic).collect::<Vec<_>>();
+        let tls = bounds.iter().filter_map(BoundListener::tls).collect::<Vec<_>>();
+        let traffic = bounds.iter().map(BoundListener::traffic).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> =
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
         let mut files = watched(&stores, key_files, &tls, &metrics);
@@ -142,7 +142,7 @@ impl Gateway {
             trusted: settings.trusted_proxies.clone(),
             limits: settings.limits.clone(),
             approvals: Arc::new(Live::new(ApprovalSet::default())),
-            failures: Failures::new(settings.limits.failed_credentials),
+            failures: FailedCredentials::new(settings.limits.failed_credentials),
             reached,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
@@ -161,10 +161,12 @@ impl Gateway {
         options.keepalive_request_limit = settings.limits.requests_per_connection.map(|most| most.saturating_sub(1));
         proxy.server_options = Some(options);
         proxy.h2_options = Some(plans::http2(&settings.limits));
-        let front = bounds.into_iter().fold(Front::new("gateway", proxy, draining.clone()), Front::listening);
+        let front = bounds
+            .into_iter()
+            .fold(ListenerService::new("gateway", proxy, draining.clone()), ListenerService::listening);
         let front = front.telling(sockets.settled());
         server.add_service(front);
-        server.add_service(background_service("upstreams", Resolver(upstreams)));
+        server.add_service(background_service("upstreams", UpstreamResolver(upstreams)));
         let reload = Arc::new(Reload {
             watcher: watcher.poker(),
             feeds: feeds.clone(),
@@ -189,7 +191,7 @@ impl Gateway {
         server.add_service(background_service("keys", Keys { feeds: believed.feeds, status: Arc::clone(&status) }));
         server.add_service(background_service("admin", Administration::new(admin, status, draining.clone())));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
-        let ending = Ending::new(plan, draining, in_flight, Stop::default())
+        let ending = ShutdownCoordinator::new(plan, draining, in_flight, StopTrigger::default())
             .settling(traffic.iter().map(|traffic| traffic.open().clone()))
             .on_signals(move || reload.everything())
             .handing_over(shared);
@@ -240,7 +242,7 @@ impl Reload {
 }
 
 /// The listeners that speak TLS, by name; `tls` holds them in the order of the settings.
-fn names_of(settings: &Settings, tls: &[Arc<Tls>]) -> Vec<(Box<str>, Arc<Tls>)> {
+fn names_of(settings: &Settings, tls: &[Arc<LiveCertificates>]) -> Vec<(Box<str>, Arc<LiveCertificates>)> {
     let names = settings.listeners.iter().filter(|listener| listener.tls.is_some()).map(|listener| &listener.name);
     names.cloned().zip(tls.iter().cloned()).collect()
 }
@@ -319,7 +321,7 @@ fn open_api(
         caller: api.caller,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
         upstream: Arc::new(upstream),
-        failed: Told::default(),
+        failed: LogThrottle::default(),
         host: api.host.clone(),
         authority: api.upstream.url.authority().into(),
         credential: api.credential.clone(),
@@ -335,7 +337,7 @@ fn open_api(
 fn watched(
     stores: &[Arc<PolicyStore>],
     key_files: &[Arc<KeyFile>],
-    tls: &[Arc<Tls>],
+    tls: &[Arc<LiveCertificates>],
     metrics: &Arc<Metrics>,
 ) -> Vec<WatchedPath> {
     let policies = stores.iter().flat_map(|store| {

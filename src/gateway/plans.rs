@@ -7,9 +7,9 @@ use pingora::protocols::http::v2::server::H2Options;
 
 use crate::admin::{AdminPlan, Listen};
 use crate::audit::{Rotation, SinkPlan, SinkTarget, WhenFull};
-use crate::edge::connection::Budget;
-use crate::edge::listener::{Limits as ListenerLimits, ListenerPlan};
-use crate::edge::tls::{ClientsPlan, TlsPlan};
+use crate::edge::connection::FrameBudget;
+use crate::edge::listener::{ListenerLimits, ListenerPlan};
+use crate::edge::tls::{ClientCertificatePlan, TlsPlan};
 use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::introspection::{ClientAuth, IntrospectionPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
@@ -63,10 +63,10 @@ pub(super) fn listener(
     cas: &ClientCaFiles,
 ) -> ListenerPlan {
     let tls = listener.tls.as_ref().map(|tls| TlsPlan {
-        clients: tls
-            .client_certificates
-            .as_ref()
-            .map(|asked| ClientsPlan { authorities: Arc::new(cas.of(&asked.from)), required: asked.required }),
+        clients: tls.client_certificates.as_ref().map(|asked| ClientCertificatePlan {
+            authorities: Arc::new(cas.of(&asked.from)),
+            required: asked.required,
+        }),
         ..TlsPlan::of_server(tls)
     });
     ListenerPlan {
@@ -79,7 +79,7 @@ pub(super) fn listener(
             trusted: trusted.to_vec(),
             handshake: limits.tls_handshake,
             opening: limits.header_timeout,
-            budget: Budget {
+            budget: FrameBudget {
                 resets: limits.http2_resets,
                 control_frames: limits.http2_control_frames,
                 header_bytes: hard_header_bytes(limits),

@@ -10,8 +10,8 @@ use crate::admin::{
 use crate::audit::{Rfc3339Time, Sink, log};
 use crate::edge::api::Api;
 use crate::edge::lifecycle::{Draining, InFlight};
-use crate::edge::listener::Traffic;
-use crate::edge::tls::Tls;
+use crate::edge::listener::ConnectionCounters;
+use crate::edge::tls::LiveCertificates;
 use crate::metrics::{ComparisonReport, CoverageReport, IntrospectionResult, Metrics};
 use crate::policy::model::Shadow;
 use crate::reload::api_keys::KeyFile;
@@ -30,12 +30,12 @@ pub(super) struct GatewayStatus {
     pub(super) asked: Vec<Arc<Introspector>>,
     pub(super) key_files: Vec<Arc<KeyFile>>,
     pub(super) client_cas: Vec<Arc<ClientCa>>,
-    pub(super) tls: Vec<(Box<str>, Arc<Tls>)>,
+    pub(super) tls: Vec<(Box<str>, Arc<LiveCertificates>)>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) sink: Arc<Sink>,
     /// Whether lossless requests are refused while their decisions cannot be kept.
     pub(super) audit_refuses: bool,
-    pub(super) traffic: Vec<Arc<Traffic>>,
+    pub(super) traffic: Vec<Arc<ConnectionCounters>>,
     pub(super) in_flight: InFlight,
     pub(super) reload: Arc<Reload>,
 }
@@ -210,7 +210,7 @@ fn client_ca(source: &ClientCa) -> IssuerStatus {
     held(source.name(), state.authorities, state.since, state.refused.clone())
 }
 
-fn certificates(listener: &str, tls: &Tls) -> IssuerStatus {
+fn certificates(listener: &str, tls: &LiveCertificates) -> IssuerStatus {
     let state = tls.state();
     let refused = state.refused.as_ref().map(|error| error.to_string().into());
     held(listener, state.certificates, state.since, refused)

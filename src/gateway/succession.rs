@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::admin::Admin;
 use crate::audit::Sink;
-use crate::edge::Reached;
+use crate::edge::LimitCounters;
 use crate::edge::api::Api;
-use crate::edge::lifecycle::HandOver;
-use crate::edge::listener::Bound;
+use crate::edge::lifecycle::SocketHandOver;
+use crate::edge::listener::BoundListener;
 use crate::reload::keys::KeyFeed;
 use crate::settings::{AdminAddress, Settings};
 
@@ -44,13 +44,13 @@ impl Sockets {
         &mut self,
         settings: &Settings,
         cas: &ClientCaFiles,
-        reached: &Arc<Reached>,
-    ) -> Result<Vec<Bound>, String> {
+        reached: &Arc<LimitCounters>,
+    ) -> Result<Vec<BoundListener>, String> {
         let listeners = settings.listeners.iter().map(|listener| {
             let plan = plans::listener(listener, &settings.limits, &settings.trusted_proxies, cas);
             match self.take(&listener_name(&listener.address.to_string())) {
-                Some(socket) => Bound::adopt(&plan, Arc::clone(reached), socket),
-                None => Bound::bind(&plan, Arc::clone(reached)),
+                Some(socket) => BoundListener::adopt(&plan, Arc::clone(reached), socket),
+                None => BoundListener::bind(&plan, Arc::clone(reached)),
             }
             .map_err(|error| error.to_string())
         });
@@ -81,10 +81,10 @@ impl Sockets {
 /// What SIGQUIT hands over, where the settings say through which socket.
 pub(super) fn shared(
     settings: &Settings,
-    bounds: &[Bound],
+    bounds: &[BoundListener],
     admin: &Admin,
     audit: &Arc<Sink>,
-) -> Result<Option<Arc<dyn HandOver>>, String> {
+) -> Result<Option<Arc<dyn SocketHandOver>>, String> {
     let Some(path) = &settings.upgrade_socket else { return Ok(None) };
     let failed = |error| format!("the listeners cannot be shared: {error}");
     let mut sockets = Vec::with_capacity(bounds.len() + 1);

@@ -8,7 +8,7 @@ fn address(text: &str) -> IpAddr {
 
 #[test]
 fn an_address_has_so_many_connections_and_no_more_and_others_have_theirs() {
-    let addresses = Addresses::default();
+    let addresses = ConnectionsByAddress::default();
     let first = addresses.enter_below(address("192.0.2.1"), 2).unwrap();
     let _second = addresses.enter_below(address("::ffff:192.0.2.1"), 2).unwrap();
     assert!(addresses.enter_below(address("192.0.2.1"), 2).is_none());
@@ -19,7 +19,7 @@ fn an_address_has_so_many_connections_and_no_more_and_others_have_theirs() {
 
 #[test]
 fn a_subnet_of_ipv6_is_one_client() {
-    let addresses = Addresses::default();
+    let addresses = ConnectionsByAddress::default();
     let _open = addresses.enter_below(address("2001:db8::1"), 1).unwrap();
     assert!(addresses.enter_below(address("2001:db8::2"), 1).is_none());
     assert!(addresses.enter_below(address("2001:db8:0:1::1"), 1).is_some());
@@ -27,7 +27,7 @@ fn a_subnet_of_ipv6_is_one_client() {
 
 #[test]
 fn what_is_closed_takes_no_room() {
-    let addresses = Addresses::default();
+    let addresses = ConnectionsByAddress::default();
     for number in 0..1000_u32 {
         let address = IpAddr::V4(number.into());
         drop(addresses.enter_below(address, 1).unwrap());

@@ -30,9 +30,9 @@ const END_HEADERS: u8 = 4;
 const REFUSED_STREAM: u32 = 7;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// Budget: how much of what an HTTP/2 client may send before its connection ends.
+/// FrameBudget: how much of what an HTTP/2 client may send before its connection ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget {
+pub struct FrameBudget {
     /// Streams that it resets, in ten seconds.
     pub resets: u32,
     /// Frames that carry nothing, in ten seconds.
@@ -41,17 +41,17 @@ pub struct Budget {
     pub header_bytes: usize,
 }
 
-impl Default for Budget {
+impl Default for FrameBudget {
     fn default() -> Self {
         Self { resets: 500, control_frames: 2000, header_bytes: 128 << 10 }
     }
 }
 
-/// Inbound: the frames of a client, counted.
+/// InboundFrames: the frames of a client, counted.
 #[derive(Debug)]
-pub(super) struct Inbound {
-    reader: Reader,
-    budget: Budget,
+pub(super) struct InboundFrames {
+    reader: FrameReader,
+    budget: FrameBudget,
     since: Instant,
     resets: u32,
     control_frames: u32,
@@ -59,9 +59,9 @@ pub(super) struct Inbound {
     block: usize,
 }
 
-impl Inbound {
-    pub(super) fn new(budget: Budget) -> Self {
-        let reader = Reader { left: super::H2_PREFACE.len(), ..Reader::default() };
+impl InboundFrames {
+    pub(super) fn new(budget: FrameBudget) -> Self {
+        let reader = FrameReader { left: super::H2_PREFACE.len(), ..FrameReader::default() };
         Self { reader, budget, since: Instant::now(), resets: 0, control_frames: 0, block: 0 }
     }
 
@@ -92,11 +92,11 @@ impl Inbound {
     }
 }
 
-/// Outbound: the frames that leave, of which some say that a limit was reached.
+/// OutboundFrames: the frames that leave, of which some say that a limit was reached.
 #[derive(Debug, Default)]
-pub(super) struct Outbound(Reader);
+pub(super) struct OutboundFrames(FrameReader);
 
-impl Outbound {
+impl OutboundFrames {
     /// Tells `reached` each limit that these bytes are about.
     pub(super) fn read(&mut self, bytes: &[u8], mut reached: impl FnMut(Limit)) {
         self.0.read(bytes, |frame| match (frame.kind(), frame.code()) {
@@ -113,15 +113,15 @@ impl Outbound {
     }
 }
 
-/// Reader: finds the frames in a stream of bytes (RFC 9113, section 4.1) and keeps the beginning of the one it is at.
+/// FrameReader: finds the frames in a stream of bytes (RFC 9113, section 4.1) and keeps the beginning of the one it is at.
 #[derive(Debug, Default)]
-struct Reader {
+struct FrameReader {
     seen: Frame,
     /// Bytes that belong to no frame, or to one that has been told already.
     left: usize,
 }
 
-impl Reader {
+impl FrameReader {
     fn read(&mut self, mut bytes: &[u8], mut see: impl FnMut(&Frame)) {
         while !bytes.is_empty() {
             let skipped = self.left.min(bytes.len());

@@ -1,4 +1,4 @@
-//! Pace: what the edge tells a connection about the time that its client has.
+//! ConnectionDeadlines: what the edge tells a connection about the time that its client has.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,34 +7,36 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use pingora::protocols::Stream;
 use pingora::protocols::tls::TlsStream;
 
-use super::{Connection, Wire};
+use super::{BufferedSocket, Connection};
 
-type Watch = Box<dyn FnMut() -> Result<(), &'static str> + Send>;
+type StreamCheck = Box<dyn FnMut() -> Result<(), &'static str> + Send>;
 
-/// Pace: whether the next byte begins a header, and who is to be asked while nothing flows.
+/// ConnectionDeadlines: whether the next byte begins a header, and who is to be asked while nothing flows.
 ///
 /// The edge speaks and the connection listens, both in the task of the one session that they share.
 #[derive(Default)]
-pub struct Pace {
+pub struct ConnectionDeadlines {
     expects_header: AtomicBool,
     has_header: AtomicBool,
-    watch: Mutex<Option<Watch>>,
+    watch: Mutex<Option<StreamCheck>>,
     ended: OnceLock<&'static str>,
 }
 
-impl fmt::Debug for Pace {
+impl fmt::Debug for ConnectionDeadlines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pace").field("ended", &self.ended).finish_non_exhaustive()
     }
 }
 
-impl Pace {
+impl ConnectionDeadlines {
     /// The pace of a stream, where a listener of this process has made it.
     pub fn of(stream: &Stream) -> Option<&Self> {
         // A box of a stream is a stream as well: what is asked for stands inside.
         let stream = (**stream).as_any();
-        let plain = stream.downcast_ref::<Connection<Wire>>().map(|connection| &connection.pace);
-        plain.or_else(|| stream.downcast_ref::<Connection<TlsStream<Wire>>>().map(|connection| &connection.pace))
+        let plain = stream.downcast_ref::<Connection<BufferedSocket>>().map(|connection| &connection.pace);
+        plain.or_else(|| {
+            stream.downcast_ref::<Connection<TlsStream<BufferedSocket>>>().map(|connection| &connection.pace)
+        })
     }
 
     /// Says that the next byte begins the header of another request.
@@ -84,7 +86,7 @@ impl Pace {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Watch>> {
+    fn lock(&self) -> MutexGuard<'_, Option<StreamCheck>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

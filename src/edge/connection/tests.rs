@@ -11,7 +11,15 @@ const SOON: Duration = Duration::from_millis(150);
 
 fn connection(h2c: bool) -> (Connection<DuplexStream>, DuplexStream) {
     let (server, client) = duplex(1024);
-    (Connection::new(server, Instant::now() + SOON, Rules { header_time: SOON, ..Rules::default() }, h2c), client)
+    (
+        Connection::new(
+            server,
+            Instant::now() + SOON,
+            ConnectionRules { header_time: SOON, ..ConnectionRules::default() },
+            h2c,
+        ),
+        client,
+    )
 }
 
 async fn read(connection: &mut Connection<DuplexStream>) -> io::Result<Vec<u8>> {
@@ -142,7 +150,7 @@ async fn bytes_that_were_written_leave_even_when_the_wire_is_dropped() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (socket, _) = listener.accept().await.unwrap();
-    let mut wire = Wire::plain(L4Stream::from(socket));
+    let mut wire = BufferedSocket::plain(L4Stream::from(socket));
     wire.write_all(b"answer").await.unwrap();
     drop(wire);
     let mut received = Vec::new();

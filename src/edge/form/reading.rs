@@ -4,7 +4,7 @@ use pingora::OrErr;
 use pingora::prelude::{Error, ErrorType, Result};
 use pingora::proxy::Session;
 
-use super::{FormKind, Scan, Unreadable};
+use super::{FormKind, OverrideScanner, UnreadableForm};
 use crate::edge::exchange::Exchange;
 use crate::edge::{Edge, judge, read};
 use crate::request::{OverrideMode, RejectedRequest, query};
@@ -29,17 +29,17 @@ impl Edge {
         let keyed = header.method == http::Method::POST
             && exchange.snapshot().is_some_and(|policy| policy.model.dialect.traits().reads_json);
         match super::kind(&header.headers) {
-            Ok(None) if keyed && super::is_json(&header.headers) => exchange.scan = Some(Scan::of_keys()),
+            Ok(None) if keyed && super::is_json(&header.headers) => exchange.scan = Some(OverrideScanner::of_keys()),
             Ok(None) => {}
             // Frameworks read a scope from a form as gladly as from the query, and some look there first.
             Ok(Some(FormKind::Multipart)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
             Ok(Some(FormKind::Untyped)) if empty => {}
             Ok(Some(FormKind::Untyped)) if !scoped.is_empty() => exchange.reject(RejectedRequest::AmbiguousScope),
-            Err(Unreadable) => {
+            Err(UnreadableForm) => {
                 exchange.reject(RejectedRequest::MethodOverride);
             }
-            Ok(Some(FormKind::Multipart)) => exchange.scan = Some(Scan::of_parts()),
-            Ok(Some(FormKind::Untyped)) => exchange.scan = Some(Scan::of_fields()),
+            Ok(Some(FormKind::Multipart)) => exchange.scan = Some(OverrideScanner::of_parts()),
+            Ok(Some(FormKind::Untyped)) => exchange.scan = Some(OverrideScanner::of_fields()),
             Ok(Some(FormKind::UrlEncoded)) => {
                 let expects = header.headers.contains_key(http::header::EXPECT);
                 let announced = read::content_length(header).and_then(|length| usize::try_from(length).ok());

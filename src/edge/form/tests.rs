@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{FormKind, Scan, Unreadable, kind};
+use super::{FormKind, OverrideScanner, UnreadableForm, kind};
 
 #[test]
 fn a_form_is_known_by_its_media_type() {
@@ -43,7 +43,7 @@ fn a_form_that_may_be_read_otherwise_is_unreadable() {
         for (name, value) in &fields {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        assert_eq!(kind(&headers), Err(Unreadable), "{fields:?}");
+        assert_eq!(kind(&headers), Err(UnreadableForm), "{fields:?}");
     }
 }
 
@@ -51,10 +51,10 @@ fn a_form_that_may_be_read_otherwise_is_unreadable() {
 fn a_part_named_like_an_override_shows_wherever_the_chunks_end() {
     let body = b"--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--";
     for size in 1..body.len() {
-        let mut scan = Scan::of_parts();
+        let mut scan = OverrideScanner::of_parts();
         assert!(body.chunks(size).any(|chunk| scan.finds_override(chunk)), "{size}");
     }
-    let mut scan = Scan::of_parts();
+    let mut scan = OverrideScanner::of_parts();
     assert!(!scan.finds_override(b"--x\r\nContent-Disposition: form-data; name=\"payment_method\"\r\n\r\ncash"));
 }
 
@@ -78,7 +78,7 @@ fn a_body_without_a_type_is_scanned_like_a_form() {
     ];
     for (body, expected) in table {
         for size in 1..=body.len() {
-            let mut scan = Scan::of_fields();
+            let mut scan = OverrideScanner::of_fields();
             let found = body.chunks(size).any(|chunk| scan.finds_override(chunk));
             assert_eq!(found, expected, "{} by {size}", String::from_utf8_lossy(body));
         }
@@ -112,7 +112,7 @@ fn a_part_named_by_another_spelling_shows_too() {
         "xname='; name=\"_method\"",
         "filename=\"a\\\"; name=\"_method\"",
     ] {
-        assert!(Scan::of_parts().finds_override(part.as_bytes()), "{part}");
+        assert!(OverrideScanner::of_parts().finds_override(part.as_bytes()), "{part}");
     }
     for part in [
         "name=\"some_method\"",
@@ -122,7 +122,7 @@ fn a_part_named_by_another_spelling_shows_too() {
         "; filename*=utf-8''a",
         "name*=2",
     ] {
-        assert!(!Scan::of_parts().finds_override(part.as_bytes()), "{part}");
+        assert!(!OverrideScanner::of_parts().finds_override(part.as_bytes()), "{part}");
     }
 }
 
@@ -132,20 +132,23 @@ fn blanks_do_not_push_a_name_out_of_sight() {
         for part in ["name{}=\"_method\"", "name={}\"_method\"", "name=\"{}_method\"", "name=\"{}[_method]\""] {
             let part = part.replace("{}", &" ".repeat(blanks));
             for size in [1, 7, 300, part.len()] {
-                let mut scan = Scan::of_parts();
+                let mut scan = OverrideScanner::of_parts();
                 let found = part.as_bytes().chunks(size).any(|chunk| scan.finds_override(chunk));
                 assert!(found, "{blanks} blanks by {size}");
             }
         }
         for piece in ["%5B", "%5b+%20[", "%09", "\t%5D", "\\[", "%C2%A0"] {
-            let mut scan = Scan::of_fields();
+            let mut scan = OverrideScanner::of_fields();
             let name = piece.repeat(blanks);
             assert!(scan.finds_override(format!("{name}_method=DELETE").as_bytes()), "{blanks} times {piece}");
             let part = format!("name=\"{name}_method\"");
-            assert!(Scan::of_parts().finds_override(part.as_bytes()), "{blanks} times {piece} before a part's name");
+            assert!(
+                OverrideScanner::of_parts().finds_override(part.as_bytes()),
+                "{blanks} times {piece} before a part's name"
+            );
         }
     }
-    let mut scan = Scan::of_parts();
+    let mut scan = OverrideScanner::of_parts();
     let table = format!("name{}value\r\nname of a thing\r\n", " ".repeat(200)).repeat(1000);
     assert!(!table.as_bytes().chunks(333).any(|chunk| scan.finds_override(chunk)));
 }
@@ -153,7 +156,7 @@ fn blanks_do_not_push_a_name_out_of_sight() {
 #[test]
 fn where_a_chunk_ends_changes_nothing() {
     for padding in 0..600 {
-        let mut scan = Scan::of_parts();
+        let mut scan = OverrideScanner::of_parts();
         let first = format!("call some_method{}", "x".repeat(padding));
         assert!(!scan.finds_override(first.as_bytes()) && !scan.finds_override(b"the rest"), "{padding}");
     }
@@ -174,7 +177,7 @@ fn a_part_header_of_broken_lines_shows_wherever_the_chunks_end() {
         &late,
     ] {
         for size in [1, 2, 7, 64, part.len()] {
-            let mut scan = Scan::of_parts();
+            let mut scan = OverrideScanner::of_parts();
             assert!(part.as_bytes().chunks(size).any(|chunk| scan.finds_override(chunk)), "{part} by {size}");
         }
     }
@@ -183,13 +186,13 @@ fn a_part_header_of_broken_lines_shows_wherever_the_chunks_end() {
         "--x\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\nContent-Type: text/plain\r\n\r\n\0\0\r\n--x--",
         "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nThe content-disposition: of this\nis text\r\n--x--",
     ] {
-        let mut scan = Scan::of_parts();
+        let mut scan = OverrideScanner::of_parts();
         assert!(!scan.finds_override(part.as_bytes()), "{part}");
     }
 }
 
 #[test]
 fn a_name_in_utf_16_escapes_shows() {
-    assert!(Scan::of_fields().finds_override(b"a=1&%u0058-HTTP-Method-Override=DELETE"));
-    assert!(!Scan::of_fields().finds_override(b"{\"a\": \"50% up\", \"b\": \"=\"}"));
+    assert!(OverrideScanner::of_fields().finds_override(b"a=1&%u0058-HTTP-Method-Override=DELETE"));
+    assert!(!OverrideScanner::of_fields().finds_override(b"{\"a\": \"50% up\", \"b\": \"=\"}"));
 }

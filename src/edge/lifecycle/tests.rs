@@ -38,10 +38,10 @@ fn no_more_enter_than_the_limit() {
 
 #[tokio::test]
 async fn a_stop_waits_for_what_is_in_flight() {
-    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), Stop::default());
+    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), StopTrigger::default());
     let guard = exchanges.enter();
     let plan = DrainPlan { deadline: Duration::from_secs(30), ..brief() };
-    let ending = Ending::new(plan, draining.clone(), exchanges, stop.clone());
+    let ending = ShutdownCoordinator::new(plan, draining.clone(), exchanges, stop.clone());
     let closed = draining.watch();
     let ended = tokio::spawn(async move { ending.recv().await });
     tokio::task::yield_now().await;
@@ -56,21 +56,21 @@ async fn a_stop_waits_for_what_is_in_flight() {
 
 #[tokio::test]
 async fn the_deadline_ends_what_does_not_finish() {
-    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), Stop::default());
+    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), StopTrigger::default());
     let _for_ever = exchanges.enter();
     stop.request();
     let before = Instant::now();
-    let signal = Ending::new(brief(), draining, exchanges, stop).recv().await;
+    let signal = ShutdownCoordinator::new(brief(), draining, exchanges, stop).recv().await;
     assert!(matches!(signal, ShutdownSignal::GracefulTerminate));
     assert!(before.elapsed() >= brief().deadline && before.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test]
 async fn a_second_stop_ends_at_once() {
-    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), Stop::default());
+    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), StopTrigger::default());
     let _for_ever = exchanges.enter();
     let plan = DrainPlan { deadline: Duration::from_secs(30), ..brief() };
-    let ending = Ending::new(plan, draining.clone(), exchanges, stop.clone());
+    let ending = ShutdownCoordinator::new(plan, draining.clone(), exchanges, stop.clone());
     let ended = tokio::spawn(async move { ending.recv().await });
     stop.request();
     draining.watch().wait_for(|closed| *closed).await.unwrap();
@@ -80,9 +80,9 @@ async fn a_second_stop_ends_at_once() {
 
 #[tokio::test]
 async fn notice_is_given_before_the_listeners_close() {
-    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), Stop::default());
+    let (draining, exchanges, stop) = (Draining::default(), InFlight::default(), StopTrigger::default());
     let plan = DrainPlan { notice: Duration::from_millis(200), ..brief() };
-    let ending = Ending::new(plan, draining.clone(), exchanges, stop.clone());
+    let ending = ShutdownCoordinator::new(plan, draining.clone(), exchanges, stop.clone());
     let ended = tokio::spawn(async move { ending.recv().await });
     stop.request();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -96,11 +96,12 @@ async fn notice_is_given_before_the_listeners_close() {
 async fn hang_up_reloads_and_terminate_drains() {
     let (reloaded, reloads) = mpsc::channel();
     let draining = Draining::default();
-    let ending = Ending::new(brief(), draining.clone(), InFlight::default(), Stop::default()).on_signals(move || {
-        reloaded.send(()).unwrap();
-    });
+    let ending = ShutdownCoordinator::new(brief(), draining.clone(), InFlight::default(), StopTrigger::default())
+        .on_signals(move || {
+            reloaded.send(()).unwrap();
+        });
     // Installs the handlers before the first signal, which would otherwise end the test.
-    let _installed = Heard::listen().unwrap();
+    let _installed = ProcessSignals::listen().unwrap();
     let ended = tokio::spawn(async move { ending.recv().await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     let send = |signal: &str| {

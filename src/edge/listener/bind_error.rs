@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::edge::tls::TlsError;
+use crate::edge::tls::CertificateError;
 
 /// BindError: why a listener cannot begin, in one line.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub enum BindError {
     /// The address cannot be bound.
     Address(SocketAddr, io::Error),
     /// The certificates cannot be used.
-    Tls(SocketAddr, TlsError),
+    Tls(SocketAddr, CertificateError),
 }
 
 impl fmt::Display for BindError {

@@ -14,9 +14,9 @@ use rustls::pki_types::ServerName;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
-use crate::edge::connection::Pace;
-use crate::edge::lifecycle::{DrainPlan, Ending, InFlight, RuntimePlan, Stop};
-use crate::edge::tls::TlsPeer;
+use crate::edge::connection::ConnectionDeadlines;
+use crate::edge::lifecycle::{DrainPlan, InFlight, RuntimePlan, ShutdownCoordinator, StopTrigger};
+use crate::edge::tls::HandshakeFacts;
 use crate::edge::tls::tests::{certificate, client};
 
 const SOON: Duration = Duration::from_millis(200);
@@ -47,9 +47,12 @@ impl ProxyHttp for Answering {
             sleep(SOON * 2).await;
         }
         // The edge speaks to the connection, whether TLS stands in between or not.
-        assert_eq!(session.as_downstream().stream().map(|stream| Pace::of(stream).is_some()), Some(true));
+        assert_eq!(
+            session.as_downstream().stream().map(|stream| ConnectionDeadlines::of(stream).is_some()),
+            Some(true)
+        );
         let tls = session.digest().and_then(|digest| digest.ssl_digest.clone());
-        let name = tls.and_then(|tls| tls.extension.get::<TlsPeer>().and_then(|peer| peer.server_name.clone()));
+        let name = tls.and_then(|tls| tls.extension.get::<HandshakeFacts>().and_then(|peer| peer.server_name.clone()));
         let (peer, local) = (session.client_addr().cloned(), session.server_addr().cloned());
         let mut body = format!("{} {} {}", peer.unwrap(), local.unwrap(), name.unwrap_or_default());
         if session.req_header().uri.path() == "/large" {
@@ -65,21 +68,22 @@ impl ProxyHttp for Answering {
 
 struct Running {
     address: SocketAddr,
-    traffic: Arc<Traffic>,
-    stop: Stop,
+    traffic: Arc<ConnectionCounters>,
+    stop: StopTrigger,
     server: Option<JoinHandle<()>>,
 }
 
 impl Running {
     fn start(plan: &ListenerPlan, drain: DrainPlan) -> Self {
-        let bound = Bound::bind(plan, Arc::default()).unwrap();
+        let bound = BoundListener::bind(plan, Arc::default()).unwrap();
         let (address, traffic) = (bound.local_addr(), bound.traffic());
-        let (exchanges, draining, stop) = (InFlight::default(), Draining::default(), Stop::default());
+        let (exchanges, draining, stop) = (InFlight::default(), Draining::default(), StopTrigger::default());
         let mut server = RuntimePlan { threads: 1, ..RuntimePlan::default() }.server();
         let mut app = http_proxy(&server.configuration, Answering(exchanges.clone()));
         app.server_options = Some(http_options(SOON));
-        server.add_service(Front::new("front", app, draining.clone()).listening(bound));
-        let ending = Ending::new(drain, draining, exchanges, stop.clone()).settling([traffic.open().clone()]);
+        server.add_service(ListenerService::new("front", app, draining.clone()).listening(bound));
+        let ending =
+            ShutdownCoordinator::new(drain, draining, exchanges, stop.clone()).settling([traffic.open().clone()]);
         let server = thread::spawn(move || server.run(RunArgs { shutdown_signal: Box::new(ending) }));
         Self { address, traffic, stop, server: Some(server) }
     }
@@ -125,7 +129,7 @@ impl Drop for Running {
 }
 
 fn plan() -> ListenerPlan {
-    let limits = Limits { handshake: SOON, opening: SOON, ..Limits::default() };
+    let limits = ListenerLimits { handshake: SOON, opening: SOON, ..ListenerLimits::default() };
     ListenerPlan { address: "127.0.0.1:0".parse().unwrap(), tls: None, h2c: false, limits }
 }
 
@@ -165,22 +169,22 @@ fn closed(client: &mut Client) -> Duration {
 
 #[test]
 fn a_taken_address_is_refused_in_one_line() {
-    let taken = Bound::bind(&plan(), Arc::default()).unwrap();
+    let taken = BoundListener::bind(&plan(), Arc::default()).unwrap();
     let address = taken.local_addr();
-    let error = Bound::bind(&ListenerPlan { address, ..plan() }, Arc::default()).unwrap_err().to_string();
+    let error = BoundListener::bind(&ListenerPlan { address, ..plan() }, Arc::default()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot listen on `{address}`: ")) && !error.contains('\n'), "{error}");
 }
 
 #[test]
 fn certificates_that_cannot_be_used_are_refused_before_anything_starts() {
     let tls = Some(TlsPlan { certificates: Vec::new(), h2: true, clients: None });
-    let error = Bound::bind(&ListenerPlan { tls, ..plan() }, Arc::default()).unwrap_err().to_string();
+    let error = BoundListener::bind(&ListenerPlan { tls, ..plan() }, Arc::default()).unwrap_err().to_string();
     assert_eq!(error, "cannot listen on `127.0.0.1:0` with tls: tls without a certificate");
 }
 
 #[tokio::test]
 async fn binding_works_inside_an_event_loop_too() {
-    assert_ne!(Bound::bind(&plan(), Arc::default()).unwrap().local_addr().port(), 0);
+    assert_ne!(BoundListener::bind(&plan(), Arc::default()).unwrap().local_addr().port(), 0);
 }
 
 #[test]
@@ -244,10 +248,11 @@ fn an_idle_http2_connection_is_closed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_front_with_a_draining_of_its_own_closes_with_the_server() {
-    let bound = Bound::bind(&plan(), Arc::default()).unwrap();
+    let bound = BoundListener::bind(&plan(), Arc::default()).unwrap();
     let address = bound.local_addr();
     let conf = Arc::new(RuntimePlan::default().server_conf());
-    let mut front = Front::new("front", http_proxy(&conf, Answering(InFlight::default())), Draining::default());
+    let mut front =
+        ListenerService::new("front", http_proxy(&conf, Answering(InFlight::default())), Draining::default());
     front = front.listening(bound);
     let (end, shutdown) = tokio::sync::watch::channel(false);
     let ended = tokio::spawn(async move { Service::start_service(&mut front, None, shutdown, 1).await });

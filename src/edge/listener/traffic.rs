@@ -1,19 +1,19 @@
-//! Traffic: the counters of one listener.
+//! ConnectionCounters: the counters of one listener.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::edge::lifecycle::InFlight;
 
-/// Traffic: what a listener has seen, for the metrics.
+/// ConnectionCounters: what a listener has seen, for the metrics.
 #[derive(Debug, Default)]
-pub struct Traffic {
+pub struct ConnectionCounters {
     pub(super) open: InFlight,
     pub(super) accepted: AtomicU64,
     pub(super) handshakes_failed: AtomicU64,
     pub(super) accepts_failed: AtomicU64,
 }
 
-impl Traffic {
+impl ConnectionCounters {
     /// Connections that are open now.
     pub fn open(&self) -> &InFlight {
         &self.open

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_limit_is_told_once_a_minute_and_counted_each_time() {
     let metrics = Arc::new(Metrics::new());
-    let mut reached = Reached::new(Arc::clone(&metrics));
+    let mut reached = LimitCounters::new(Arc::clone(&metrics));
     for _ in 0..1000 {
         reached.count(Limit::Connections, None);
     }

@@ -62,23 +62,23 @@ impl PeerCertificate {
     }
 }
 
-/// Asking: asks for certificates in the handshake, and refuses those that nobody vouches for.
+/// ClientCertificateVerifier: asks for certificates in the handshake, and refuses those that nobody vouches for.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(super) struct ClientCertificateVerifier {
     authorities: Arc<ClientCas>,
     subjects: Vec<DistinguishedName>,
     required: bool,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Asking {
+impl ClientCertificateVerifier {
     pub(super) fn new(authorities: Arc<ClientCas>, required: bool, algorithms: WebPkiSupportedAlgorithms) -> Self {
         let subjects = authorities.subjects();
         Self { authorities, subjects, required, algorithms }
     }
 }
 
-impl ClientCertVerifier for Asking {
+impl ClientCertVerifier for ClientCertificateVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.required
     }

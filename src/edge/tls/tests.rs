@@ -40,7 +40,7 @@ pub(in crate::edge) fn client(trusted: &[&CertificatePlan], alpn: &[&str]) -> Tl
 
 /// One handshake: the certificate that the client has seen, the protocol, and what the server has kept of the client.
 async fn handshake(
-    tls: &Tls,
+    tls: &LiveCertificates,
     client: TlsConnector,
     name: &str,
 ) -> Result<(Vec<u8>, Option<Vec<u8>>, Option<String>), String> {
@@ -50,7 +50,7 @@ async fn handshake(
     let server = tokio::spawn(async move {
         let (socket, _) = listener.accept().await.unwrap();
         let stream = acceptor.tls_handshake(L4Stream::from(socket)).await.ok()?;
-        stream.get_ssl_digest()?.extension.get::<TlsPeer>().map(|peer| peer.server_name.clone())
+        stream.get_ssl_digest()?.extension.get::<HandshakeFacts>().map(|peer| peer.server_name.clone())
     });
     let socket = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from(name.to_owned()).unwrap();
@@ -72,8 +72,12 @@ async fn each_client_sees_the_certificate_of_the_name_it_asks_for() {
     let folder = tempfile::tempdir().unwrap();
     let first = certificate(folder.path(), "first", &["first.test", "other.test"]);
     let second = certificate(folder.path(), "second", &["*.second.test"]);
-    let tls =
-        Tls::load(&TlsPlan { certificates: vec![first.clone(), second.clone()], h2: false, clients: None }).unwrap();
+    let tls = LiveCertificates::load(&TlsPlan {
+        certificates: vec![first.clone(), second.clone()],
+        h2: false,
+        clients: None,
+    })
+    .unwrap();
     let trusting = || client(&[&first, &second], &[]);
     assert_eq!(handshake(&tls, trusting(), "first.test").await.unwrap().0, der(&first));
     let (shown, _, asked) = handshake(&tls, trusting(), "api.second.test").await.unwrap();
@@ -87,7 +91,8 @@ async fn each_client_sees_the_certificate_of_the_name_it_asks_for() {
 async fn http2_is_chosen_where_offered_and_http11_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let plan = certificate(folder.path(), "one", &["one.test"]);
-    let offering = |h2| Tls::load(&TlsPlan { certificates: vec![plan.clone()], h2, clients: None }).unwrap();
+    let offering =
+        |h2| LiveCertificates::load(&TlsPlan { certificates: vec![plan.clone()], h2, clients: None }).unwrap();
     let asking = || client(&[&plan], &["h2", "http/1.1"]);
     assert_eq!(handshake(&offering(true), asking(), "one.test").await.unwrap().1.unwrap(), b"h2");
     assert_eq!(handshake(&offering(false), asking(), "one.test").await.unwrap().1.unwrap(), b"http/1.1");
@@ -98,13 +103,13 @@ async fn http2_is_chosen_where_offered_and_http11_elsewhere() {
 async fn a_reload_changes_what_the_next_handshake_shows() {
     let folder = tempfile::tempdir().unwrap();
     let before = certificate(folder.path(), "one", &["one.test"]);
-    let tls = Tls::load(&TlsPlan { certificates: vec![before.clone()], h2: true, clients: None }).unwrap();
+    let tls = LiveCertificates::load(&TlsPlan { certificates: vec![before.clone()], h2: true, clients: None }).unwrap();
     let old = der(&before);
-    assert_eq!(tls.reload(), Ok(Reloaded::Unchanged));
+    assert_eq!(tls.reload(), Ok(CertificateReload::Unchanged));
     let old_client = client(&[&before], &[]);
     let after = certificate(folder.path(), "one", &["one.test"]);
     assert_eq!(handshake(&tls, old_client.clone(), "one.test").await.unwrap().0, old);
-    assert_eq!(tls.reload(), Ok(Reloaded::Published));
+    assert_eq!(tls.reload(), Ok(CertificateReload::Published));
     assert!(handshake(&tls, old_client, "one.test").await.is_err());
     assert_eq!(handshake(&tls, client(&[&after], &[]), "one.test").await.unwrap().0, der(&after));
 }
@@ -113,7 +118,7 @@ async fn a_reload_changes_what_the_next_handshake_shows() {
 async fn a_broken_file_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let plan = certificate(folder.path(), "one", &["one.test"]);
-    let tls = Tls::load(&TlsPlan { certificates: vec![plan.clone()], h2: true, clients: None }).unwrap();
+    let tls = LiveCertificates::load(&TlsPlan { certificates: vec![plan.clone()], h2: true, clients: None }).unwrap();
     let old = der(&plan);
     let trusting = client(&[&plan], &[]);
     let other = certificate(folder.path(), "other", &["one.test"]);
@@ -136,7 +141,7 @@ fn what_cannot_be_used_is_refused_with_the_file_to_blame() {
     let two = certificate(folder.path(), "two", &["two.test"]);
     let refused = |chain: &Path, key: &Path| {
         let certificates = vec![CertificatePlan { chain: chain.to_owned(), key: key.to_owned() }];
-        Tls::load(&TlsPlan { certificates, h2: true, clients: None }).unwrap_err().to_string()
+        LiveCertificates::load(&TlsPlan { certificates, h2: true, clients: None }).unwrap_err().to_string()
     };
     let (one_key, two_key) = (one.key.display(), two.key.display());
     let mismatch = format!("`{two_key}`: not the key of the first certificate in `{}`", one.chain.display());
@@ -147,6 +152,6 @@ fn what_cannot_be_used_is_refused_with_the_file_to_blame() {
     );
     let absent = folder.path().join("absent");
     assert!(refused(&absent, &one.key).starts_with(&format!("`{}`: cannot read: ", absent.display())));
-    let none = Tls::load(&TlsPlan { certificates: Vec::new(), h2: true, clients: None }).unwrap_err();
+    let none = LiveCertificates::load(&TlsPlan { certificates: Vec::new(), h2: true, clients: None }).unwrap_err();
     assert_eq!(none.to_string(), "tls without a certificate");
 }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::edge::tls::tests::certificate;
-use crate::edge::tls::{Tls, TlsPlan};
+use crate::edge::tls::{LiveCertificates, TlsPlan};
 
 fn plan(scheme: Scheme, host: &str, port: u16) -> UpstreamPlan {
     let timeouts = Timeouts { connect: Duration::from_millis(500), ..Timeouts::default() };
@@ -81,7 +81,7 @@ async fn resolving_ends_with_the_server() {
     let upstream = Arc::new(Upstream::new(&plan(Scheme::Http, "localhost", 81)).unwrap());
     let (end, shutdown) = tokio::sync::watch::channel(false);
     let resolver = tokio::spawn({
-        let resolver = Resolver(vec![upstream.clone()]);
+        let resolver = UpstreamResolver(vec![upstream.clone()]);
         async move { resolver.start(shutdown).await }
     });
     let resolved = async {
@@ -99,7 +99,7 @@ async fn a_private_authority_and_the_right_name_are_both_needed() {
     let folder = tempfile::tempdir().unwrap();
     let served = certificate(folder.path(), "served", &["noah.test"]);
     let other = certificate(folder.path(), "other", &["noah.test"]);
-    let tls = Tls::load(&TlsPlan { certificates: vec![served.clone()], h2: true, clients: None }).unwrap();
+    let tls = LiveCertificates::load(&TlsPlan { certificates: vec![served.clone()], h2: true, clients: None }).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let acceptor = tls.acceptor();

@@ -9,10 +9,10 @@ fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
 
 /// The first limit that these bytes reach after a preface, in pieces of each of some sizes.
 fn reached(bytes: &[u8]) -> Option<Limit> {
-    let budget = Budget { resets: 10, control_frames: 20, header_bytes: 1000 };
+    let budget = FrameBudget { resets: 10, control_frames: 20, header_bytes: 1000 };
     let all = [&super::super::H2_PREFACE[..], bytes].concat();
     let found = [1, 2, 7, 10_000].map(|size| {
-        let mut inbound = Inbound::new(budget);
+        let mut inbound = InboundFrames::new(budget);
         all.chunks(size).find_map(|chunk| inbound.reaches(chunk))
     });
     assert!(found.iter().all(|limit| *limit == found[0]), "{found:?}");
@@ -67,7 +67,7 @@ fn what_the_library_refuses_is_told() {
     ];
     for (bytes, expected) in cases {
         for size in [1, 3, 10_000] {
-            let (mut outbound, mut told) = (Outbound::default(), Vec::new());
+            let (mut outbound, mut told) = (OutboundFrames::default(), Vec::new());
             bytes.chunks(size).for_each(|chunk| outbound.read(chunk, |limit| told.push(limit)));
             assert_eq!(told, expected, "{bytes:?}");
         }

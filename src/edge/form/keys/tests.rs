@@ -1,9 +1,9 @@
 //! Which JSON asks for another method.
 
-use super::Keys;
+use super::JsonKeyScanner;
 
 fn finds(text: &str, size: usize) -> bool {
-    let mut keys = Keys::default();
+    let mut keys = JsonKeyScanner::default();
     text.as_bytes().chunks(size).any(|chunk| chunk.iter().any(|&byte| keys.ends_override(byte)))
 }
 
