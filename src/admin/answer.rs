@@ -13,11 +13,11 @@ use serde_json::json;
 
 use super::status::{Rollback, Status, StatusReport};
 
-/// Token: what a caller has to know, kept as a digest.
+/// AdminToken: what a caller has to know, kept as a digest.
 #[derive(Clone)]
-pub(super) struct Token(digest::Digest);
+pub(super) struct AdminToken(digest::Digest);
 
-impl Token {
+impl AdminToken {
     pub(super) fn new(text: &str) -> Self {
         Self(digest::digest(&digest::SHA256, text.as_bytes()))
     }
@@ -33,7 +33,7 @@ impl Token {
     }
 }
 
-impl std::fmt::Debug for Token {
+impl std::fmt::Debug for AdminToken {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Token")
     }
@@ -44,7 +44,7 @@ pub(super) fn answer(
     method: &Method,
     path: &str,
     headers: &HeaderMap,
-    token: Option<&Token>,
+    token: Option<&AdminToken>,
     status: &dyn Status,
 ) -> Response<Full<Bytes>> {
     // Browsers name the page behind every POST: whoever wrote it must not act with the reach of who reads it.

@@ -1,4 +1,4 @@
-//! Listen: the address of the admin listener, bound before anything starts.
+//! ListenAddress: the address of the admin listener, bound before anything starts.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Listen: where the admin listener listens.
+/// ListenAddress: where the admin listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listen {
+pub enum ListenAddress {
     /// On a TCP address.
     Tcp(SocketAddr),
     /// On a Unix socket of mode 0600.
     Unix(PathBuf),
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(out, "{address}"),
@@ -29,26 +29,26 @@ impl fmt::Display for Listen {
     }
 }
 
-/// Bound: a listener that already accepts.
+/// BoundSocket: a listener that already accepts.
 #[derive(Debug)]
-pub(super) enum Bound {
+pub(super) enum BoundSocket {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
 }
 
-impl Bound {
-    pub(super) fn bind(listen: &Listen) -> io::Result<Self> {
+impl BoundSocket {
+    pub(super) fn bind(listen: &ListenAddress) -> io::Result<Self> {
         match listen {
-            Listen::Tcp(address) => Self::tcp(TcpListener::bind(address)?),
-            Listen::Unix(path) => bind_unix(path).map(|(listener, file)| Self::Unix(listener, file)),
+            ListenAddress::Tcp(address) => Self::tcp(TcpListener::bind(address)?),
+            ListenAddress::Unix(path) => bind_unix(path).map(|(listener, file)| Self::Unix(listener, file)),
         }
     }
 
     /// A socket that another process has bound as `listen` says, and hands over.
-    pub(super) fn adopt(listen: &Listen, socket: OwnedFd) -> io::Result<Self> {
+    pub(super) fn adopt(listen: &ListenAddress, socket: OwnedFd) -> io::Result<Self> {
         match listen {
-            Listen::Tcp(_) => Self::tcp(TcpListener::from(socket)),
-            Listen::Unix(path) => {
+            ListenAddress::Tcp(_) => Self::tcp(TcpListener::from(socket)),
+            ListenAddress::Unix(path) => {
                 let listener = UnixListener::from(socket);
                 listener.set_nonblocking(true)?;
                 Ok(Self::Unix(listener, SocketFile::of(path)?))

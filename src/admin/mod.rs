@@ -5,8 +5,8 @@ pub mod listen;
 pub mod server;
 pub mod status;
 
-pub use listen::Listen;
-pub use server::{Admin, AdminPlan};
+pub use listen::ListenAddress;
+pub use server::{AdminListener, AdminPlan};
 pub use status::{
     ApiStatus, AuditState, AuditStatus, CandidateStatus, IssuerStatus, KeysState, LivePolicy, RefusedReload, Rollback,
     ShadowMode, Status, StatusReport,

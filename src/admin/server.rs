@@ -1,4 +1,4 @@
-//! Admin: the admin listener's server, one request a connection.
+//! AdminListener: the admin listener's server, one request a connection.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,15 +19,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::answer::{Token, answer};
-use super::listen::{Bound, Listen, SocketFile};
+use super::answer::{AdminToken, answer};
+use super::listen::{BoundSocket, ListenAddress, SocketFile};
 use super::status::Status;
 
 /// AdminPlan: where the admin listener listens and who may ask it.
 #[derive(Clone)]
 pub struct AdminPlan {
     /// Where.
-    pub listen: Listen,
+    pub listen: ListenAddress,
     /// The bearer token that callers need; `None` lets everybody in who can connect.
     pub token: Option<Box<str>>,
     /// How long one connection may take, from its first byte to its last.
@@ -38,7 +38,7 @@ pub struct AdminPlan {
 
 impl AdminPlan {
     /// A plan with the safe defaults: no token, 10 seconds, 32 connections.
-    pub fn new(listen: Listen) -> Self {
+    pub fn new(listen: ListenAddress) -> Self {
         Self { listen, token: None, time: Duration::from_secs(10), connections: 32 }
     }
 }
@@ -49,39 +49,39 @@ impl std::fmt::Debug for AdminPlan {
     }
 }
 
-/// Admin: the admin listener, bound and not yet serving.
+/// AdminListener: the admin listener, bound and not yet serving.
 #[derive(Debug)]
-pub struct Admin {
-    bound: Bound,
-    token: Option<Token>,
+pub struct AdminListener {
+    bound: BoundSocket,
+    token: Option<AdminToken>,
     time: Duration,
     connections: usize,
 }
 
-impl Admin {
+impl AdminListener {
     /// Binds the address; the error is one line for the operator.
     pub fn bind(plan: AdminPlan) -> Result<Self, String> {
-        Self::on(plan, Bound::bind)
+        Self::on(plan, BoundSocket::bind)
     }
 
     /// The same on a socket that another process has bound, and hands over.
     pub fn adopt(plan: AdminPlan, socket: OwnedFd) -> Result<Self, String> {
-        Self::on(plan, |listen| Bound::adopt(listen, socket))
+        Self::on(plan, |listen| BoundSocket::adopt(listen, socket))
     }
 
-    fn on(plan: AdminPlan, bound: impl FnOnce(&Listen) -> io::Result<Bound>) -> Result<Self, String> {
+    fn on(plan: AdminPlan, bound: impl FnOnce(&ListenAddress) -> io::Result<BoundSocket>) -> Result<Self, String> {
         let listen = &plan.listen;
         if plan.token.as_deref().is_some_and(str::is_empty) {
             return Err(format!("the admin listener `{listen}` has an empty token"));
         }
-        if let (Listen::Tcp(address), None) = (listen, &plan.token)
+        if let (ListenAddress::Tcp(address), None) = (listen, &plan.token)
             && !address.ip().to_canonical().is_loopback()
         {
             return Err(format!("the admin listener `{listen}` can be reached from elsewhere and needs a token"));
         }
         let bound =
             bound(listen).map_err(|error| format!("the admin listener cannot listen on `{listen}`: {error}"))?;
-        let token = plan.token.as_deref().map(Token::new);
+        let token = plan.token.as_deref().map(AdminToken::new);
         Ok(Self { bound, token, time: plan.time, connections: plan.connections.clamp(1, Semaphore::MAX_PERMITS) })
     }
 
@@ -94,14 +94,14 @@ impl Admin {
     /// The TCP address that was bound, which tells the port where 0 was asked for.
     pub fn address(&self) -> Option<SocketAddr> {
         match &self.bound {
-            Bound::Tcp(listener) => listener.local_addr().ok(),
-            Bound::Unix(..) => None,
+            BoundSocket::Tcp(listener) => listener.local_addr().ok(),
+            BoundSocket::Unix(..) => None,
         }
     }
 
     /// Serves until `shutdown` is ready and what is being answered then is answered.
     pub async fn serve(self, status: Arc<dyn Status>, shutdown: impl Future<Output = ()>) {
-        let (listener, _file) = match Listener::of(self.bound) {
+        let (listener, _file) = match SocketListener::of(self.bound) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::error!(%error, "the admin listener cannot be served");
@@ -109,7 +109,7 @@ impl Admin {
             }
         };
         let permits = Arc::new(Semaphore::new(self.connections));
-        let unheard = Arc::new(Unheard::default());
+        let unheard = Arc::new(PendingConnections::default());
         let mut count = 0;
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
@@ -129,7 +129,7 @@ impl Admin {
                 (Ok(permit), Ok(stream)) => {
                     let (status, token) = (Arc::clone(&status), self.token.clone());
                     count += 1;
-                    let place = Place { number: count, unheard: Arc::clone(&unheard), _permit: permit };
+                    let place = ConnectionSlot { number: count, unheard: Arc::clone(&unheard), _permit: permit };
                     unheard.enter(count, || tasks.spawn(converse(stream, status, token, self.time, place)));
                 }
                 // Out of descriptors, most often: a loop without a pause would only make it worse.
@@ -156,11 +156,11 @@ const HEADER_TIME: Duration = Duration::from_secs(2);
 
 /// Serves one connection: one request, within `time`.
 async fn converse(
-    stream: Box<dyn Stream>,
+    stream: Box<dyn ClientStream>,
     status: Arc<dyn Status>,
-    token: Option<Token>,
+    token: Option<AdminToken>,
     time: Duration,
-    place: Place,
+    place: ConnectionSlot,
 ) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         place.unheard.leave(place.number);
@@ -182,11 +182,11 @@ async fn converse(
     }
 }
 
-/// Unheard: the connections whose header is not whole yet, by age; clients that stall here keep nobody else out.
+/// PendingConnections: the connections whose header is not whole yet, by age; clients that stall here keep nobody else out.
 #[derive(Default)]
-struct Unheard(Mutex<BTreeMap<u64, AbortHandle>>);
+struct PendingConnections(Mutex<BTreeMap<u64, AbortHandle>>);
 
-impl Unheard {
+impl PendingConnections {
     fn all(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,39 +210,39 @@ impl Unheard {
     }
 }
 
-/// Place: one of the connections that are served at a time.
-struct Place {
+/// ConnectionSlot: one of the connections that are served at a time.
+struct ConnectionSlot {
     number: u64,
-    unheard: Arc<Unheard>,
+    unheard: Arc<PendingConnections>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.unheard.leave(self.number);
     }
 }
 
-/// Stream: the bytes of a connection, TCP or Unix.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+/// ClientStream: the bytes of a connection, TCP or Unix.
+trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ClientStream for T {}
 
-/// Listener: a bound listener in the runtime's hands.
-enum Listener {
+/// SocketListener: a bound listener in the runtime's hands.
+enum SocketListener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-impl Listener {
-    fn of(bound: Bound) -> std::io::Result<(Self, Option<SocketFile>)> {
+impl SocketListener {
+    fn of(bound: BoundSocket) -> std::io::Result<(Self, Option<SocketFile>)> {
         Ok(match bound {
-            Bound::Tcp(listener) => (Self::Tcp(TcpListener::from_std(listener)?), None),
-            Bound::Unix(listener, file) => (Self::Unix(UnixListener::from_std(listener)?), Some(file)),
+            BoundSocket::Tcp(listener) => (Self::Tcp(TcpListener::from_std(listener)?), None),
+            BoundSocket::Unix(listener, file) => (Self::Unix(UnixListener::from_std(listener)?), Some(file)),
         })
     }
 
-    async fn accept(&self) -> std::io::Result<Box<dyn Stream>> {
+    async fn accept(&self) -> std::io::Result<Box<dyn ClientStream>> {
         Ok(match self {
             Self::Tcp(listener) => Box::new(listener.accept().await?.0),
             Self::Unix(listener) => Box::new(listener.accept().await?.0),

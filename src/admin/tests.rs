@@ -95,7 +95,7 @@ struct Running {
 
 impl Running {
     fn start(plan: AdminPlan) -> Self {
-        let admin = Admin::bind(plan).unwrap();
+        let admin = AdminListener::bind(plan).unwrap();
         let address = admin.address();
         let status = Arc::new(Still { report: Mutex::new(healthy()), ..Still::default() });
         let (stop, stopped) = oneshot::channel();
@@ -148,7 +148,7 @@ impl Answer {
 }
 
 fn loopback() -> AdminPlan {
-    AdminPlan::new(Listen::Tcp(([127, 0, 0, 1], 0).into()))
+    AdminPlan::new(ListenAddress::Tcp(([127, 0, 0, 1], 0).into()))
 }
 
 #[test]
@@ -374,14 +374,14 @@ fn with_a_token_only_the_bare_health_is_told_to_others() {
 fn a_unix_socket_is_its_owners_alone_and_goes_with_the_listener() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.sock");
-    let plan = AdminPlan::new(Listen::Unix(path.clone()));
+    let plan = AdminPlan::new(ListenAddress::Unix(path.clone()));
     let admin = Running::start(plan.clone());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert_eq!(Answer::read(stream).status, 200);
-    let error = Admin::bind(plan.clone()).unwrap_err();
+    let error = AdminListener::bind(plan.clone()).unwrap_err();
     assert!(error.contains("admin.sock") && error.lines().count() == 1, "{error}");
     assert!(UnixStream::connect(&path).is_ok(), "the running listener keeps its socket");
     drop(admin);
@@ -396,9 +396,9 @@ fn a_socket_that_was_left_behind_is_replaced_and_anything_else_is_not() {
     let half = path.with_extension(std::process::id().to_string());
     fs::create_dir(&half).unwrap();
     drop(UnixListener::bind(half.join("s")).unwrap());
-    drop(Running::start(AdminPlan::new(Listen::Unix(path.clone()))));
+    drop(Running::start(AdminPlan::new(ListenAddress::Unix(path.clone()))));
     fs::write(&path, "a file").unwrap();
-    assert!(Admin::bind(AdminPlan::new(Listen::Unix(path.clone()))).is_err());
+    assert!(AdminListener::bind(AdminPlan::new(ListenAddress::Unix(path.clone()))).is_err());
     assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
 }
 
@@ -406,7 +406,7 @@ fn a_socket_that_was_left_behind_is_replaced_and_anything_else_is_not() {
 fn a_socket_that_another_process_has_taken_over_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.sock");
-    let admin = Running::start(AdminPlan::new(Listen::Unix(path.clone())));
+    let admin = Running::start(AdminPlan::new(ListenAddress::Unix(path.clone())));
     fs::remove_file(&path).unwrap();
     let _next = UnixListener::bind(&path).unwrap();
     drop(admin);
@@ -417,12 +417,12 @@ fn a_socket_that_another_process_has_taken_over_is_left_alone() {
 fn an_address_in_use_and_an_open_one_without_a_token_are_one_line_each() {
     let admin = Running::start(loopback());
     let address = admin.address.unwrap();
-    let error = Admin::bind(AdminPlan::new(Listen::Tcp(address))).unwrap_err();
+    let error = AdminListener::bind(AdminPlan::new(ListenAddress::Tcp(address))).unwrap_err();
     assert!(error.contains(&address.to_string()) && error.lines().count() == 1, "{error}");
     for open in ["0.0.0.0:0", "[::]:0", "[::ffff:192.0.2.1]:0"] {
-        let plan = AdminPlan::new(Listen::Tcp(open.parse().unwrap()));
-        assert!(Admin::bind(plan.clone()).unwrap_err().contains("needs a token"), "{open}");
-        assert!(Admin::bind(AdminPlan { token: Some("".into()), ..plan }).unwrap_err().contains("empty token"));
+        let plan = AdminPlan::new(ListenAddress::Tcp(open.parse().unwrap()));
+        assert!(AdminListener::bind(plan.clone()).unwrap_err().contains("needs a token"), "{open}");
+        assert!(AdminListener::bind(AdminPlan { token: Some("".into()), ..plan }).unwrap_err().contains("empty token"));
     }
     assert!(!format!("{:?}", AdminPlan { token: Some("s3cret".into()), ..loopback() }).contains("s3cret"));
 }

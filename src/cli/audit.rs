@@ -12,7 +12,7 @@ use crate::audit::DecisionId;
 use crate::audit::chain::Hash;
 use crate::audit::verify::{ChainVerification, LineLocation, VerificationReport, first_segment};
 
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 
 pub(super) const EXAMPLE: &str = "Example: portcullis audit verify /var/log/portcullis";
 
@@ -70,13 +70,13 @@ fn chain_value(text: &str) -> Result<Hash, String> {
     Hash::read(text.as_bytes()).ok_or_else(|| "a chain value is 64 of 0-9 and a-f".to_owned())
 }
 
-pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let AuditCommand::Verify(args) = &args.command;
     let mut verification = ChainVerification::new(args.since, args.expect);
     let told = std::io::stderr().is_terminal();
     let mut read = 0;
     let found = find(&args.paths)?;
-    for Numbered { path, file, .. } in found.files {
+    for SegmentFile { path, file, .. } in found.files {
         let file = file.map_or_else(|| open(&path), Ok)?;
         let mut progress = |bytes: usize| {
             let before = read / STEP;
@@ -105,14 +105,14 @@ pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) ->
 /// Bytes between two signs of life.
 const STEP: usize = 64 << 20;
 
-/// Found: the files of an audit in the order of their first segments, and those that nobody can read as they are.
+/// AuditFiles: the files of an audit in the order of their first segments, and those that nobody can read as they are.
 #[derive(Default)]
-struct Found {
-    files: Vec<Numbered>,
+struct AuditFiles {
+    files: Vec<SegmentFile>,
     packed: Vec<PathBuf>,
 }
 
-struct Numbered {
+struct SegmentFile {
     number: u64,
     path: PathBuf,
     /// The device and the inode: a file that is renamed meanwhile is the same.
@@ -127,7 +127,7 @@ const LOOKS: usize = 50;
 /// The most files that are held open.
 const HELD: usize = 64;
 
-fn find(paths: &[PathBuf]) -> Result<Found, Trouble> {
+fn find(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
     let mut result = look(paths);
     for _ in 1..LOOKS {
         let again = look(paths);
@@ -138,7 +138,7 @@ fn find(paths: &[PathBuf]) -> Result<Found, Trouble> {
             result = again;
             continue;
         };
-        let names = |found: &Found| -> Vec<_> {
+        let names = |found: &AuditFiles| -> Vec<_> {
             found.files.iter().map(|of| (of.number, of.path.clone(), of.identity)).collect()
         };
         if names(before) == names(after) {
@@ -149,8 +149,8 @@ fn find(paths: &[PathBuf]) -> Result<Found, Trouble> {
     result
 }
 
-fn look(paths: &[PathBuf]) -> Result<Found, Trouble> {
-    let (mut files, mut found) = (Vec::new(), Found::default());
+fn look(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
+    let (mut files, mut found) = (Vec::new(), AuditFiles::default());
     for path in paths {
         if path.is_dir() {
             let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
@@ -167,7 +167,7 @@ fn look(paths: &[PathBuf]) -> Result<Found, Trouble> {
         }
     }
     if files.is_empty() {
-        return Err(Trouble::failure("there is no audit file: their names hold `.jsonl`"));
+        return Err(CommandError::failure("there is no audit file: their names hold `.jsonl`"));
     }
     files.sort();
     found.packed.sort();
@@ -180,7 +180,7 @@ fn look(paths: &[PathBuf]) -> Result<Found, Trouble> {
             file.rewind().map_err(|error| unreadable(&path, &error))?;
         }
         let numbered =
-            Numbered { number: number.unwrap_or(u64::MAX), identity: (of.dev(), of.ino()), path, file: Some(file) };
+            SegmentFile { number: number.unwrap_or(u64::MAX), identity: (of.dev(), of.ino()), path, file: Some(file) };
         // A file that is being finished has two names for a moment.
         if found.files.iter().any(|other| other.identity == numbered.identity) {
             continue;
@@ -193,12 +193,12 @@ fn look(paths: &[PathBuf]) -> Result<Found, Trouble> {
     Ok(found)
 }
 
-fn open(path: &Path) -> Result<File, Trouble> {
+fn open(path: &Path) -> Result<File, CommandError> {
     File::open(path).map_err(|error| unreadable(path, &error))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
-    Trouble::failure(format!("`{}` cannot be read: {error}", path.display()))
+fn unreadable(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::failure(format!("`{}` cannot be read: {error}", path.display()))
 }
 
 fn at(place: LineLocation, files: &[Box<str>]) -> String {

@@ -13,22 +13,22 @@ pub(super) fn now() -> Timestamp {
     Timestamp(since.map_or(0, |since| since.as_secs()))
 }
 
-/// Stated: a caller as JSON; an object only, since a list would be read by position.
+/// CallerJson: a caller as JSON; an object only, since a list would be read by position.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Stated(pub(super) Subject);
+pub(super) struct CallerJson(pub(super) Subject);
 
-impl<'de> Deserialize<'de> for Stated {
+impl<'de> Deserialize<'de> for CallerJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
         impl<'de> Visitor<'de> for Object {
-            type Value = Stated;
+            type Value = CallerJson;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a caller: `{ id, kind, client, tenant, roles, permissions, … }`")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Stated, A::Error> {
-                Subject::deserialize(MapAccessDeserializer::new(map)).map(Stated)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CallerJson, A::Error> {
+                Subject::deserialize(MapAccessDeserializer::new(map)).map(CallerJson)
             }
         }
         deserializer.deserialize_map(Object)
@@ -38,7 +38,9 @@ impl<'de> Deserialize<'de> for Stated {
 /// The caller that `--as` states: JSON, or `@` and the name of a file with it.
 pub(super) fn subject(written: &str) -> Result<Subject, String> {
     let stated = |text: &str, name: &str| {
-        serde_json::from_str(text).map(|Stated(subject)| subject).map_err(|error| format!("{name}: {}", told(&error)))
+        serde_json::from_str(text)
+            .map(|CallerJson(subject)| subject)
+            .map_err(|error| format!("{name}: {}", told(&error)))
     };
     match written.strip_prefix('@') {
         Some(file) => match std::fs::read_to_string(file) {

@@ -14,7 +14,7 @@ use crate::reload::{api_keys, cases, client_certs, file};
 use crate::settings::{self, AuditDestination, Settings};
 use crate::vocabulary::AuditMode;
 
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 use super::policy_file;
 
 #[derive(Debug, Args)]
@@ -41,15 +41,15 @@ enum Format {
     Json,
 }
 
-/// Checked: the findings about one policy or one settings file, and the texts that their places are in.
-struct Checked {
+/// CheckResult: the findings about one policy or one settings file, and the texts that their places are in.
+struct CheckResult {
     findings: Findings,
     sources: Sources,
     /// Whether the texts may be shown: somebody may have pasted a secret into a file of API keys.
     quotable: bool,
 }
 
-impl Checked {
+impl CheckResult {
     fn text(&self) -> String {
         if self.quotable {
             return report::human(&self.findings, &self.sources) + "\n";
@@ -59,9 +59,9 @@ impl Checked {
     }
 }
 
-/// Config: the findings about a settings file, and the policies and files of API keys that it names.
-struct Config {
-    checked: Checked,
+/// ConfigCheck: the findings about a settings file, and the policies and files of API keys that it names.
+struct ConfigCheck {
+    checked: CheckResult,
     /// Each policy, and the sources of identity that its API believes.
     policies: Vec<(PathBuf, Vec<Box<str>>)>,
     keys: Vec<PathBuf>,
@@ -71,13 +71,13 @@ struct Config {
     keeps: bool,
 }
 
-pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     if args.against.is_some() && args.policies.len() > 1 {
-        return Err(Trouble::usage("`--against` compares one policy with another: name one POLICY"));
+        return Err(CommandError::usage("`--against` compares one policy with another: name one POLICY"));
     }
     let live = args.against.as_deref().map(policy_file::load).transpose()?;
     let live = live.as_ref().map(|(live, _)| live);
-    let mut all: Vec<Checked> = args.policies.iter().map(|path| check_policy(path, None, live, true)).collect();
+    let mut all: Vec<CheckResult> = args.policies.iter().map(|path| check_policy(path, None, live, true)).collect();
     if let Some(path) = &args.config {
         let config = check_config(path);
         all.push(config.checked);
@@ -93,7 +93,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     match args.format {
         Format::Text => {
             let reports = all.iter().filter(|checked| !checked.findings.is_empty());
-            let reports: String = reports.map(Checked::text).collect();
+            let reports: String = reports.map(CheckResult::text).collect();
             print(out, &format!("{reports}{summary}\n"), exit)
         }
         Format::Json => {
@@ -110,7 +110,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
 
 /// The findings about the policy at `path`; `live` is the one that it would replace, and `keeps` says whether decisions
 /// can be kept.
-fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapshot>, keeps: bool) -> Checked {
+fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapshot>, keeps: bool) -> CheckResult {
     let mut sources = match file::read(path) {
         Ok(sources) => sources,
         Err(finding) => return unreadable(finding),
@@ -127,7 +127,7 @@ fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapsho
             findings.extend(cases::judge(&candidate, &mut sources, cases::read(path), path, issuers));
         }
     }
-    Checked { findings, sources, quotable: true }
+    CheckResult { findings, sources, quotable: true }
 }
 
 /// Routes whose decisions must be kept, where the settings name no file for them.
@@ -142,20 +142,20 @@ fn unkept(policy: &Snapshot) -> Findings {
     findings
 }
 
-fn check_keys(path: &Path) -> Checked {
+fn check_keys(path: &Path) -> CheckResult {
     let (findings, sources) = api_keys::read(path).err().unwrap_or_default();
-    Checked { findings, sources, quotable: false }
+    CheckResult { findings, sources, quotable: false }
 }
 
 /// The findings about the settings at `path`, and the policies to check with them.
-fn check_config(path: &Path) -> Config {
+fn check_config(path: &Path) -> ConfigCheck {
     let name = path.display().to_string();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
             let finding = Finding::error(FindingCode::Unreadable, None, format!("`{name}` cannot be read: {error}"));
             let (checked, keeps) = (unreadable(finding), true);
-            return Config { checked, policies: Vec::new(), keys: Vec::new(), certificates: Vec::new(), keeps };
+            return ConfigCheck { checked, policies: Vec::new(), keys: Vec::new(), certificates: Vec::new(), keeps };
         }
     };
     let mut sources = Sources::default();
@@ -170,7 +170,7 @@ fn check_config(path: &Path) -> Config {
     });
     let policies = policies.collect();
     let certificates = settings.as_ref().map(check_certificates).unwrap_or_default();
-    Config { checked: Checked { findings, sources, quotable: true }, policies, keys, certificates, keeps }
+    ConfigCheck { checked: CheckResult { findings, sources, quotable: true }, policies, keys, certificates, keeps }
 }
 
 /// Reads what the gateway would read at its start, as it does.
@@ -184,10 +184,10 @@ fn check_certificates(settings: &Settings) -> Vec<String> {
     authorities.into_iter().chain(listeners).collect()
 }
 
-fn unreadable(finding: Finding) -> Checked {
+fn unreadable(finding: Finding) -> CheckResult {
     let mut findings = Findings::default();
     findings.push(finding);
-    Checked { findings, sources: Sources::default(), quotable: true }
+    CheckResult { findings, sources: Sources::default(), quotable: true }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, CommandFactory};
 
 use super::Cli;
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
@@ -13,7 +13,7 @@ pub(super) struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
     // Into memory first: the generator panics where it cannot write.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "portcullis", &mut script);

@@ -10,8 +10,8 @@ use crate::decision::{NoTrace, Phase};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
-use super::caller::{self, Stated};
-use super::exit::{Exit, Trouble, written};
+use super::caller::{self, CallerJson};
+use super::exit::{CommandError, Exit, written};
 use super::policy_file;
 use crate::decision::query::{RequestQuery, answer};
 
@@ -36,11 +36,11 @@ pub(super) struct DecideArgs {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line<'a> {
+struct InputLine<'a> {
     #[serde(default)]
     id: serde_json::Value,
     #[serde(rename = "as", default)]
-    subject: Option<Stated>,
+    subject: Option<CallerJson>,
     #[serde(borrow)]
     method: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
@@ -48,7 +48,7 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct DecisionOutput<'a> {
     id: &'a serde_json::Value,
     decision: &'static str,
     reason: &'a str,
@@ -57,7 +57,7 @@ struct Answer<'a> {
 }
 
 #[derive(Serialize)]
-struct Unreadable<'a> {
+struct InputError<'a> {
     line: u64,
     error: &'a str,
 }
@@ -65,14 +65,14 @@ struct Unreadable<'a> {
 /// The longest line that is read: no honest request comes near.
 const LONGEST: u64 = 1 << 20;
 
-pub(super) fn run(args: &DecideArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &DecideArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let (policy, _) = policy_file::load(&args.policy)?;
     if args.requests.as_os_str() == "-" {
         return replay(&policy, BufReader::with_capacity(1 << 16, io::stdin().lock()), out, err);
     }
     match std::fs::File::open(&args.requests) {
         Ok(file) => replay(&policy, BufReader::with_capacity(1 << 16, file), out, err),
-        Err(error) => Err(Trouble::failure(format!("`{}` cannot be read: {error}", args.requests.display()))),
+        Err(error) => Err(CommandError::failure(format!("`{}` cannot be read: {error}", args.requests.display()))),
     }
 }
 
@@ -81,7 +81,7 @@ fn replay<R: Read>(
     mut requests: BufReader<R>,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let (now, anonymous) = (caller::now(), Subject::anonymous());
     let mut exit = Exit::Done;
@@ -98,7 +98,7 @@ fn replay<R: Read>(
         if let Err(error) = read.as_ref() {
             // What was decided so far has been answered.
             let _ = out.flush();
-            return Err(Trouble::failure(format!("line {number}: the requests cannot be read: {error}")));
+            return Err(CommandError::failure(format!("line {number}: the requests cannot be read: {error}")));
         }
         if line.is_empty() {
             break;
@@ -117,7 +117,7 @@ fn replay<R: Read>(
             exit = Exit::Findings;
             // Where nobody reads the error stream the line in the output still tells.
             let _ = writeln!(err, "line {number}: {error}");
-            write_json(&mut out, &Unreadable { line: number, error: &error })
+            write_json(&mut out, &InputError { line: number, error: &error })
         });
         if result.is_err() {
             return written(result, exit);
@@ -126,7 +126,7 @@ fn replay<R: Read>(
     written(out.flush(), exit)
 }
 
-fn read_line(text: &[u8]) -> Result<Line<'_>, String> {
+fn read_line(text: &[u8]) -> Result<InputLine<'_>, String> {
     if !text.starts_with(b"{") {
         return Err("a request is an object: `{ id, as, method, path }`".to_owned());
     }
@@ -139,16 +139,16 @@ fn read_line(text: &[u8]) -> Result<Line<'_>, String> {
 
 fn write_answer(
     policy: &Snapshot,
-    line: &Line<'_>,
+    line: &InputLine<'_>,
     anonymous: &Subject,
     now: Timestamp,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let subject = line.subject.as_ref().map_or(anonymous, |Stated(subject)| subject);
+    let subject = line.subject.as_ref().map_or(anonymous, |CallerJson(subject)| subject);
     let asked = RequestQuery { subject, method: &line.method, target: &line.path, host: None, stage: Phase::Request };
     answer(policy, asked, now, &mut NoTrace, |road, _| {
         let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
-        let answer = Answer {
+        let answer = DecisionOutput {
             id: &line.id,
             decision: if road.decision.is_permit() { "permit" } else { "refuse" },
             reason: road.decision.reason.full_code(Some(policy)),

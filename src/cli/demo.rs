@@ -9,7 +9,7 @@ use crate::audit::log;
 use crate::demo::{self, Demo};
 use crate::settings::{LogFormat, LogLevel};
 
-use super::exit::{Exit, Trouble};
+use super::exit::{CommandError, Exit};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -19,14 +19,14 @@ pub(super) struct DemoArgs {
 }
 
 /// Runs until Ctrl-C.
-pub(super) fn run_demo(args: &DemoArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run_demo(args: &DemoArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
     let policy = match &args.policy {
         Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Trouble::failure(format!("`{}` cannot be read: {error}", path.display())))?,
+            .map_err(|error| CommandError::failure(format!("`{}` cannot be read: {error}", path.display())))?,
         None => demo::POLICY.to_owned(),
     };
-    let _flush = log::init(LogFormat::Text, LogLevel::Warn).map_err(Trouble::failure)?;
-    let demo = Demo::start(&policy).map_err(Trouble::failure)?;
+    let _flush = log::init(LogFormat::Text, LogLevel::Warn).map_err(CommandError::failure)?;
+    let demo = Demo::start(&policy).map_err(CommandError::failure)?;
     super::exit::print(out, &demo.tour(), Exit::Done)?;
     let _ = out.flush();
     demo.run();

@@ -9,7 +9,7 @@ use crate::decision::diff::{Change, Diff, Direction, diff};
 use crate::policy::Snapshot;
 
 use super::caller;
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 use super::policy_file;
 
 pub(super) const EXAMPLE: &str = "\
@@ -36,7 +36,7 @@ pub(super) struct DiffArgs {
     quiet: bool,
     /// Leave out what only lost, or what only gained; what may be either, and settings, stay
     #[arg(long, value_enum, value_name = "DIRECTION")]
-    only: Option<Only>,
+    only: Option<DiffFilter>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,16 +48,16 @@ enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Only {
+enum DiffFilter {
     Gained,
     Lost,
 }
 
-pub(super) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
     let (old, new) = (load(&args.old)?, load(&args.new)?);
     let mut found = diff(&old, &new, caller::now());
     if let Some(only) = args.only {
-        let wanted = if only == Only::Gained { Direction::Gained } else { Direction::Lost };
+        let wanted = if only == DiffFilter::Gained { Direction::Gained } else { Direction::Lost };
         // What may be either is shown in any case: silence would read as «nothing of the kind».
         found.changes.retain(|change| change.direction == wanted || change.direction == Direction::Changed);
     }
@@ -73,8 +73,8 @@ pub(super) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Exit, Trouble>
 }
 
 /// Findings mean a difference here, so a policy that cannot be read is wrong usage.
-fn load(path: &Path) -> Result<Snapshot, Trouble> {
-    let loaded = policy_file::load(path).map_err(|trouble| Trouble::usage(trouble.message))?;
+fn load(path: &Path) -> Result<Snapshot, CommandError> {
+    let loaded = policy_file::load(path).map_err(|trouble| CommandError::usage(trouble.message))?;
     Ok(loaded.0)
 }
 

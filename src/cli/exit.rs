@@ -33,14 +33,14 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// Trouble: why a command came to no result; its message goes to the error stream.
+/// CommandError: why a command came to no result; its message goes to the error stream.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct CommandError {
     pub(super) exit: Exit,
     pub(super) message: String,
 }
 
-impl Trouble {
+impl CommandError {
     /// The command cannot mean what was written.
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
@@ -53,16 +53,16 @@ impl Trouble {
 }
 
 /// The result of a command that has written: `exit`, also when the reader of the output went away (`| head`).
-pub(super) fn written(result: io::Result<()>, exit: Exit) -> Result<Exit, Trouble> {
+pub(super) fn written(result: io::Result<()>, exit: Exit) -> Result<Exit, CommandError> {
     match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Trouble::failure(format!("the output cannot be written: {error}")))
+            Err(CommandError::failure(format!("the output cannot be written: {error}")))
         }
         _ => Ok(exit),
     }
 }
 
 /// Writes a command's whole text.
-pub(super) fn print(out: &mut dyn Write, text: &str, exit: Exit) -> Result<Exit, Trouble> {
+pub(super) fn print(out: &mut dyn Write, text: &str, exit: Exit) -> Result<Exit, CommandError> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()), exit)
 }

@@ -1,6 +1,6 @@
 //! `explain`: the whole way of one decision, as text or JSON.
 
-mod account;
+mod explanation;
 mod advice;
 mod caller;
 mod levels;
@@ -21,7 +21,7 @@ use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{CellId, Scope, Subject, Timestamp};
 
 use super::caller::{now, subject};
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 use super::policy_file;
 
 pub(super) const EXAMPLE: &str = "\
@@ -67,15 +67,15 @@ enum Format {
     Json,
 }
 
-/// Recorder: a witness that keeps what it is shown.
+/// TraceRecorder: a witness that keeps what it is shown.
 #[derive(Debug, Default)]
-struct Recorder {
+struct TraceRecorder {
     scope: Option<Scope<'static>>,
     granted: Vec<(CellId, RowId)>,
     lacking: Vec<(CellId, Reason)>,
 }
 
-impl Trace for Recorder {
+impl Trace for TraceRecorder {
     fn see(&mut self, step: TraceStep<'_>) {
         match step {
             TraceStep::Scope(scope) => {
@@ -91,23 +91,23 @@ impl Trace for Recorder {
     }
 }
 
-pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
     let subject = args.subject.as_deref().map_or_else(|| Ok(Subject::anonymous()), subject);
-    let subject = subject.map_err(Trouble::usage)?;
+    let subject = subject.map_err(CommandError::usage)?;
     let (policy, sources) = policy_file::load(&args.policy)?;
     let host = args.host.as_deref();
     let stage = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Answer(Some(answer)));
     let asked = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, stage };
     let (now, outline) = (now(), PolicyOutline::read(&sources));
-    let mut account = answer(&policy, asked, now, &mut Recorder::default(), |road, seen| {
-        account::of(&policy, &outline, &sources, asked, road, seen)
+    let mut account = answer(&policy, asked, now, &mut TraceRecorder::default(), |road, seen| {
+        explanation::of(&policy, &outline, &sources, asked, road, seen)
     });
     account.changes = changes(&policy, &outline, &sources, asked, now);
     let exit = if account.is_permit() { Exit::Done } else { Exit::Refused };
     let printed = match args.format {
         Format::Text => text::page(&account),
         Format::Json => {
-            serde_json::to_string_pretty(&account).map_err(|error| Trouble::failure(error.to_string()))? + "\n"
+            serde_json::to_string_pretty(&account).map_err(|error| CommandError::failure(error.to_string()))? + "\n"
         }
     };
     print(out, &printed, exit)
@@ -120,11 +120,13 @@ fn changes(
     sources: &Sources,
     asked: RequestQuery<'_>,
     now: Timestamp,
-) -> Vec<account::Changes> {
+) -> Vec<explanation::SuggestedChanges> {
     let place = |change: &PolicyEdit| Some(sources.locate(outline.place_of(change)?)?.to_string());
-    let step = |change: &PolicyEdit| account::Step { text: change.to_string(), place: place(change) };
+    let step = |change: &PolicyEdit| explanation::SuggestedStep { text: change.to_string(), place: place(change) };
     let found = remediations(outline, policy, asked, now).into_iter();
-    found.map(|one| account::Changes { steps: one.changes.iter().map(step).collect(), opens: one.opens }).collect()
+    found
+        .map(|one| explanation::SuggestedChanges { steps: one.changes.iter().map(step).collect(), opens: one.opens })
+        .collect()
 }
 
 #[cfg(test)]

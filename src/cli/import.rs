@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use crate::document::{Sources, report};
 use crate::policy::import::ImportResult;
 
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 
 pub(super) const EXAMPLE: &str = "Example: portcullis import openapi api.yaml > policy.yaml\n\n\
     A folder of both is one policy:\n  \
@@ -23,11 +23,11 @@ pub(super) const EXAMPLE: &str = "Example: portcullis import openapi api.yaml > 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     #[command(subcommand)]
-    from: From,
+    from: ImportFormat,
 }
 
 #[derive(Debug, Subcommand)]
-enum From {
+enum ImportFormat {
     /// Write the routes of an OpenAPI 3 or Swagger 2.0 document, with a guess of what each request does
     #[command(after_help = openapi::EXAMPLE)]
     Openapi(openapi::OpenapiArgs),
@@ -36,9 +36,9 @@ enum From {
     Matrix(matrix::MatrixArgs),
 }
 
-/// To: where the policy goes.
+/// ImportDestination: where the policy goes.
 #[derive(Debug, Args)]
-struct To {
+struct ImportDestination {
     /// Write to this file instead of the output
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     out: Option<PathBuf>,
@@ -47,10 +47,10 @@ struct To {
     force: bool,
 }
 
-pub(super) fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     match &args.from {
-        From::Openapi(args) => openapi::run(args, out, err),
-        From::Matrix(args) => matrix::run(args, out, err),
+        ImportFormat::Openapi(args) => openapi::run(args, out, err),
+        ImportFormat::Matrix(args) => matrix::run(args, out, err),
     }
 }
 
@@ -58,10 +58,10 @@ pub(super) fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -
 fn finish(
     imported: &ImportResult,
     sources: &Sources,
-    to: &To,
+    to: &ImportDestination,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CommandError> {
     // Where nobody reads the error stream the code still tells.
     for line in &imported.understood {
         let _ = writeln!(err, "{line}");
@@ -78,7 +78,7 @@ fn finish(
     }
 }
 
-fn save(path: &Path, force: bool, text: &str) -> Result<(), Trouble> {
+fn save(path: &Path, force: bool, text: &str) -> Result<(), CommandError> {
     let mut options = OpenOptions::new();
     options.write(true);
     if force {
@@ -89,7 +89,7 @@ fn save(path: &Path, force: bool, text: &str) -> Result<(), Trouble> {
     let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
         let path = path.display();
-        Trouble::failure(match error.kind() {
+        CommandError::failure(match error.kind() {
             ErrorKind::AlreadyExists => format!("`{path}` is there already; --force replaces it"),
             kind => format!("`{path}` cannot be written: {kind}"),
         })
@@ -97,21 +97,21 @@ fn save(path: &Path, force: bool, text: &str) -> Result<(), Trouble> {
 }
 
 /// Adds the text at `path`, which holds at most `most` bytes.
-fn read(path: &Path, most: u64, sources: &mut Sources) -> Result<u32, Trouble> {
+fn read(path: &Path, most: u64, sources: &mut Sources) -> Result<u32, CommandError> {
     let shown = path.display();
-    let failed = |error: std::io::Error| Trouble::failure(format!("`{shown}` cannot be read: {error}"));
+    let failed = |error: std::io::Error| CommandError::failure(format!("`{shown}` cannot be read: {error}"));
     // Opening a pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Trouble::failure(format!("`{shown}` is no file")));
+        return Err(CommandError::failure(format!("`{shown}` is no file")));
     }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes)).map_err(failed)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > most) {
-        return Err(Trouble::failure(format!("`{shown}` is larger than {} MiB", most / (1024 * 1024))));
+        return Err(CommandError::failure(format!("`{shown}` is larger than {} MiB", most / (1024 * 1024))));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Trouble::failure(format!("`{shown}` is not UTF-8 at byte offset {at}; save it as UTF-8"))
+        CommandError::failure(format!("`{shown}` is not UTF-8 at byte offset {at}; save it as UTF-8"))
     })?;
     Ok(sources.add(shown.to_string(), &text))
 }

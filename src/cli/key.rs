@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 use crate::identity::key_file::edit;
 
 use super::caller::now;
-use super::exit::{Exit, Trouble, print};
-use file::KeyText;
+use super::exit::{CommandError, Exit, print};
+use file::KeyFileDocument;
 
 pub(super) const EXAMPLE: &str = "Example: portcullis key create --file keys.yaml --id lab --role Technician --tenant t1\n\n\
     The file is named in gateway.yaml under `api-keys:`. It holds digests only, so that nobody who reads it can use a \
@@ -50,7 +50,7 @@ struct RevokeArgs {
     id: String,
 }
 
-pub(super) fn run(args: &KeyArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &KeyArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     match &args.command {
         KeyCommand::Create(args) => create::run(args, out, err),
         KeyCommand::Revoke(args) => revoke(args, out),
@@ -58,8 +58,8 @@ pub(super) fn run(args: &KeyArgs, out: &mut dyn Write, err: &mut dyn Write) -> R
     }
 }
 
-fn revoke(args: &RevokeArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
-    let file = KeyText::open_to_change(&args.file, false)?;
+fn revoke(args: &RevokeArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
+    let file = KeyFileDocument::open_to_change(&args.file, false)?;
     let entry = file.entry(&args.id)?;
     if entry.revoked.is_some() {
         return print(out, &format!("`{}` was revoked before\n", entry.id), Exit::Done);

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 use crate::policy::matrix::{self, Matrix};
 
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 use super::policy_file;
 use view::Selection;
 
@@ -56,7 +56,7 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let (policy, _) = policy_file::load(&args.policy)?;
     let (mut tables, notes) = match args.selection.is_empty() {
         true => (matrix::tables(&policy), Vec::new()),
@@ -66,7 +66,7 @@ pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -
         let known: Vec<String> = tables.iter().filter_map(|table| table.title.clone()).collect();
         tables.retain(|table| table.title.as_ref() == Some(name));
         if tables.is_empty() {
-            return Err(Trouble::usage(unknown_table(name, &known)));
+            return Err(CommandError::usage(unknown_table(name, &known)));
         }
     }
     let above = notes.iter().map(|note| format!("{note}\n")).collect::<String>();

@@ -25,8 +25,8 @@ use std::io::Write;
 
 use clap::{Parser, Subcommand};
 
+use exit::CommandError;
 pub use exit::Exit;
-use exit::Trouble;
 
 /// A reverse-proxy authorization gateway whose policy is the vendor's permission matrix.
 #[derive(Debug, Parser)]
@@ -98,14 +98,14 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut dyn Write, err: &mut 
         }
         Err(help) => exit::print(out, &help.to_string(), Exit::Done),
     };
-    ended.unwrap_or_else(|trouble: Trouble| {
+    ended.unwrap_or_else(|trouble: CommandError| {
         let end = if trouble.message.ends_with('\n') { "" } else { "\n" };
         let _ = write!(err, "{}{end}", trouble.message);
         trouble.exit
     })
 }
 
-fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     match command {
         Command::Check(args) => check::run(&args, out, err),
         Command::Test(args) => test::run(&args, out),

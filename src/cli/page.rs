@@ -1,10 +1,10 @@
-//! Page: lines with a label each, for terminals.
+//! TextPage: lines with a label each, for terminals.
 
-/// Page: text to read, a label before the first line of what belongs together.
+/// TextPage: text to read, a label before the first line of what belongs together.
 #[derive(Debug, Default)]
-pub(super) struct Page(String);
+pub(super) struct TextPage(String);
 
-impl Page {
+impl TextPage {
     /// A line; control characters are shown, not sent to the terminal.
     pub(super) fn line(&mut self, label: &str, text: &str) {
         let mut shown = String::with_capacity(text.len());

@@ -9,7 +9,7 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 
 /// What `schema --help` shows below the options.
 pub(super) const EXAMPLE: &str = "Example: portcullis schema policy > policy.schema.json\n\n\
@@ -21,11 +21,11 @@ pub(super) const EXAMPLE: &str = "Example: portcullis schema policy > policy.sch
 pub(super) struct SchemaArgs {
     /// The sort of file
     #[arg(value_enum)]
-    file: File,
+    file: SchemaFile,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum File {
+enum SchemaFile {
     /// A policy, or one file of a policy's folder
     Policy,
     /// The cases that prove a policy
@@ -34,16 +34,16 @@ enum File {
     Gateway,
 }
 
-pub(super) fn run(args: &SchemaArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &SchemaArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
     print(out, &text(args.file), Exit::Done)
 }
 
 /// The schema as it is committed: indented, with a line feed at its end.
-fn text(file: File) -> String {
+fn text(file: SchemaFile) -> String {
     let schema = match file {
-        File::Policy => policy::schema(),
-        File::Cases => cases::schema(),
-        File::Gateway => gateway::schema(),
+        SchemaFile::Policy => policy::schema(),
+        SchemaFile::Cases => cases::schema(),
+        SchemaFile::Gateway => gateway::schema(),
     };
     format!("{schema:#}\n")
 }

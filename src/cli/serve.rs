@@ -10,7 +10,7 @@ use crate::edge::lifecycle;
 use crate::gateway::Gateway;
 use crate::settings::Settings;
 
-use super::exit::{Exit, Trouble};
+use super::exit::{CommandError, Exit};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -23,17 +23,18 @@ pub(super) struct ServeArgs {
 }
 
 /// Runs until a signal ends it.
-pub(super) fn run_serve(args: &ServeArgs) -> Result<Exit, Trouble> {
+pub(super) fn run_serve(args: &ServeArgs) -> Result<Exit, CommandError> {
     let settings = Settings::load(&args.config).map_err(|(findings, sources)| {
-        Trouble::failure(format!("{}\n{}", report::human(&findings, &sources), report::summary(&findings)))
+        CommandError::failure(format!("{}\n{}", report::human(&findings, &sources), report::summary(&findings)))
     })?;
-    lifecycle::survive_file_limits().map_err(|error| Trouble::failure(format!("signals cannot be heard: {error}")))?;
-    let _flush = log::init(settings.log.format, settings.log.level).map_err(Trouble::failure)?;
+    lifecycle::survive_file_limits()
+        .map_err(|error| CommandError::failure(format!("signals cannot be heard: {error}")))?;
+    let _flush = log::init(settings.log.format, settings.log.level).map_err(CommandError::failure)?;
     for note in &settings.notes {
         tracing::warn!("{note}");
     }
     let opened = if args.upgrade { Gateway::succeed(&settings) } else { Gateway::open(&settings) };
-    let gateway = opened.map_err(Trouble::failure)?;
+    let gateway = opened.map_err(CommandError::failure)?;
     gateway.run();
     Ok(Exit::Done)
 }

@@ -16,7 +16,7 @@ use crate::policy;
 use crate::reload::cases as beside;
 use crate::reload::file;
 
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis test policies/noah-es.yaml policies/proknow.yaml --format junit > cases.xml
@@ -53,18 +53,18 @@ enum Format {
     Junit,
 }
 
-/// Tested: what came of the cases of one policy.
-struct Tested {
+/// TestResult: what came of the cases of one policy.
+struct TestResult {
     path: String,
     sources: Sources,
     findings: Findings,
-    results: Vec<Outcome>,
+    results: Vec<CaseReport>,
     coverage: CaseCoverage,
     took: Duration,
 }
 
-/// Outcome: one case as reports show it.
-struct Outcome {
+/// CaseReport: one case as reports show it.
+struct CaseReport {
     title: String,
     place: Span,
     proves: Vec<Box<str>>,
@@ -72,14 +72,14 @@ struct Outcome {
     ended: CaseStatus,
 }
 
-pub(super) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
     if args.cases.is_some() && args.policies.len() > 1 {
-        return Err(Trouble::usage("`--cases` names the cases of one policy: name one POLICY"));
+        return Err(CommandError::usage("`--cases` names the cases of one policy: name one POLICY"));
     }
-    let tested: Vec<Tested> = args.policies.iter().map(|path| test(path, args)).collect();
-    let is_wanted = |tested: &Tested| !tested.results.is_empty() || tested.findings.has_errors();
+    let tested: Vec<TestResult> = args.policies.iter().map(|path| test(path, args)).collect();
+    let is_wanted = |tested: &TestResult| !tested.results.is_empty() || tested.findings.has_errors();
     if let Some(only) = args.only.as_deref().filter(|_| !tested.iter().any(is_wanted)) {
-        return Err(Trouble::usage(format!("no case names `{only}`")));
+        return Err(CommandError::usage(format!("no case names `{only}`")));
     }
     let text = match args.format {
         Format::Human => human::text(&tested, args.coverage, args.only.is_some()),
@@ -90,9 +90,9 @@ pub(super) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Exit, Trouble>
     print(out, &text, if failed { Exit::Findings } else { Exit::Done })
 }
 
-fn test(path: &Path, args: &TestArgs) -> Tested {
+fn test(path: &Path, args: &TestArgs) -> TestResult {
     let began = Instant::now();
-    let mut tested = Tested {
+    let mut tested = TestResult {
         path: path.display().to_string(),
         sources: Sources::default(),
         findings: Findings::default(),
@@ -107,7 +107,7 @@ fn test(path: &Path, args: &TestArgs) -> Tested {
     tested
 }
 
-fn try_all(path: &Path, args: &TestArgs, tested: &mut Tested) -> Result<(), Finding> {
+fn try_all(path: &Path, args: &TestArgs, tested: &mut TestResult) -> Result<(), Finding> {
     tested.sources = file::read(path)?;
     let loaded = policy::load(&tested.sources, None);
     let Some(policy) = loaded.snapshot else {
@@ -139,7 +139,7 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut Tested) -> Result<(), Find
     for suite in &suites {
         let tried =
             cases::run(suite, &bench, &wanted, &mut tested.coverage, &mut tested.findings, &mut || progress.step());
-        tested.results.extend(tried.into_iter().map(|tried| Outcome {
+        tested.results.extend(tried.into_iter().map(|tried| CaseReport {
             title: tried.case.title(),
             place: tried.case.place,
             proves: tried.case.proves.clone(),
@@ -182,7 +182,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Tested {
+impl TestResult {
     fn count(&self, wanted: fn(&CaseStatus) -> bool) -> usize {
         self.results.iter().filter(|outcome| wanted(&outcome.ended)).count()
     }

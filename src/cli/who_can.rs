@@ -13,7 +13,7 @@ use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{OverrideMode, RawRequest, read};
 use crate::vocabulary::{CellId, Cells};
 
-use super::exit::{Exit, Trouble, print};
+use super::exit::{CommandError, Exit, print};
 use super::policy_file;
 
 pub(super) const EXAMPLE: &str = "\
@@ -46,9 +46,9 @@ enum Format {
     Json,
 }
 
-/// Census: who may; its fields are the keys of the JSON output.
+/// WhoCanReport: who may; its fields are the keys of the JSON output.
 #[derive(Debug, Serialize)]
-pub(super) struct Census {
+pub(super) struct WhoCanReport {
     policy: String,
     method: String,
     target: String,
@@ -58,30 +58,30 @@ pub(super) struct Census {
     public: bool,
     /// The route's condition, which everybody has to fulfil.
     condition: Option<String>,
-    scope: Vec<Bound>,
+    scope: Vec<ScopeEntry>,
     /// Lists of cells, of which one is enough where the answer's media type says which.
-    needs: Vec<Need>,
+    needs: Vec<NeedEntry>,
     /// Whether callers have exactly one role.
     one_role: bool,
-    may: Vec<Entry>,
+    may: Vec<CallersEntry>,
     /// Those who hold it and are kept out.
-    kept_out: Vec<Entry>,
+    kept_out: Vec<CallersEntry>,
 }
 
 #[derive(Debug, Serialize)]
-struct Bound {
+struct ScopeEntry {
     name: String,
     value: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Need {
+struct NeedEntry {
     answered_as: Option<String>,
     cells: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Entry {
+struct CallersEntry {
     /// `everyone`, `service-apps`, `group`, `role` or `users`.
     who: &'static str,
     /// The role, or the users' ids.
@@ -90,12 +90,12 @@ struct Entry {
     group: Option<String>,
     /// Where the role must be assigned at least; empty: it may be everywhere.
     within: Vec<String>,
-    through: Vec<Through>,
+    through: Vec<GrantedThrough>,
     reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Through {
+struct GrantedThrough {
     answered_as: Option<String>,
     /// The rows that open the cells, in the order of the cells; none for a service app with full grants.
     permissions: Vec<String>,
@@ -108,7 +108,7 @@ struct Through {
 /// From so many entries on somebody who waits is told why.
 const MANY: usize = 10_000;
 
-pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let (policy, _) = policy_file::load(&args.policy)?;
     let users = policy.standings.users().count();
     if users >= MANY {
@@ -125,20 +125,20 @@ pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -
     let printed = match args.format {
         Format::Text => text::page(&census),
         Format::Json => {
-            serde_json::to_string_pretty(&census).map_err(|error| Trouble::failure(error.to_string()))? + "\n"
+            serde_json::to_string_pretty(&census).map_err(|error| CommandError::failure(error.to_string()))? + "\n"
         }
     };
     print(out, &printed, exit)
 }
 
-fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, NoMatch>) -> Census {
+fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, NoMatch>) -> WhoCanReport {
     let refused = match placed {
         Ok(placed) => (*placed.access.cells == Cells::Nobody).then(|| "nobody".to_owned()),
         Err(NoMatch::Rejected(rejected)) => Some(format!("bad-request ({})", rejected.code())),
         Err(NoMatch::NoRoute) => Some("no-route".to_owned()),
         Err(NoMatch::NoMethod(_)) => Some("no-method".to_owned()),
     };
-    let mut census = Census {
+    let mut census = WhoCanReport {
         policy: policy.version.name.to_string(),
         method: args.method.clone(),
         target: args.target.clone(),
@@ -154,12 +154,12 @@ fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, 
     };
     let Ok(placed) = placed else { return census };
     let scopes = policy.model.scopes.iter().zip(&placed.access.scope);
-    let bound =
-        scopes.map(|(scope, value)| Bound { name: scope.name.to_string(), value: value.as_deref().map(str::to_owned) });
+    let bound = scopes
+        .map(|(scope, value)| ScopeEntry { name: scope.name.to_string(), value: value.as_deref().map(str::to_owned) });
     census.scope = bound.collect();
     census.condition =
         placed.method.when.and_then(|when| policy.condition(when)).map(|condition| condition.text().to_owned());
-    let told = Told { policy, placed };
+    let told = SubjectNames { policy, placed };
     let lists = needs(placed.access.cells);
     census.needs = lists.iter().enumerate().map(|(at, cells)| told.need(at, cells)).collect();
     for holder in holders(policy, &placed.access) {
@@ -169,16 +169,16 @@ fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, 
     census
 }
 
-/// Told: ids become names here.
-struct Told<'a> {
+/// SubjectNames: ids become names here.
+struct SubjectNames<'a> {
     policy: &'a Snapshot,
     placed: &'a RouteMatch<'a>,
 }
 
-impl Told<'_> {
-    fn need(&self, at: usize, cells: &[CellId]) -> Need {
+impl SubjectNames<'_> {
+    fn need(&self, at: usize, cells: &[CellId]) -> NeedEntry {
         let cells = cells.iter().filter_map(|cell| self.policy.cell(*cell)).map(ToString::to_string);
-        Need { answered_as: self.range(at), cells: cells.collect() }
+        NeedEntry { answered_as: self.range(at), cells: cells.collect() }
     }
 
     fn range(&self, at: usize) -> Option<String> {
@@ -188,7 +188,7 @@ impl Told<'_> {
         }
     }
 
-    fn entry(&self, holder: &EligibleCallers<'_>) -> Entry {
+    fn entry(&self, holder: &EligibleCallers<'_>) -> CallersEntry {
         let model = &self.policy.model;
         let group = holder.group.and_then(|at| model.groups.get(usize::try_from(at).ok()?));
         let group = group.map(|group| group.name.to_string());
@@ -209,10 +209,10 @@ impl Told<'_> {
         };
         let through = holder.passages.iter().map(|passage| self.through(passage)).collect();
         let reason = holder.refused.map(|reason| reason.full_code(Some(self.policy)).to_owned());
-        Entry { who, names, group, within, through, reason }
+        CallersEntry { who, names, group, within, through, reason }
     }
 
-    fn through(&self, passage: &GrantPath) -> Through {
+    fn through(&self, passage: &GrantPath) -> GrantedThrough {
         let mut permissions: Vec<String> = Vec::new();
         for row in passage.rows.iter().filter_map(|(_, row)| self.policy.row((*row)?)) {
             if !permissions.iter().any(|known| **known == *row.name) {
@@ -220,7 +220,7 @@ impl Told<'_> {
             }
         }
         let gates = (0..64).filter(|at| passage.gates >> at & 1 == 1).filter_map(|at| self.policy.gate(at));
-        Through {
+        GrantedThrough {
             answered_as: self.range(passage.need),
             permissions,
             gates: gates.map(|gate| gate.name.to_string()).collect(),

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::vocabulary::time::Timestamp;
 
-/// Caller: somebody whose token the demo hands out.
+/// DemoCaller: somebody whose token the demo hands out.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Caller {
+pub struct DemoCaller {
     /// The shell variable that holds the token.
     pub variable: &'static str,
     /// Who it is, in one line.
@@ -21,13 +21,13 @@ pub const AUDIENCE: &str = "noah-es";
 pub const LIFETIME: u64 = 3600;
 
 /// The five callers, with tokens of issuer `iss` that begin at `now`.
-pub fn all(iss: &str, now: Timestamp) -> [Caller; 5] {
+pub fn all(iss: &str, now: Timestamp) -> [DemoCaller; 5] {
     [clinician(iss, now), records_manager(iss, now), newcomer(iss, now), bystander(iss, now), service(iss, now)]
 }
 
 /// The user of a connected app who works with patients.
-pub fn clinician(iss: &str, now: Timestamp) -> Caller {
-    Caller {
+pub fn clinician(iss: &str, now: Timestamp) -> DemoCaller {
+    DemoCaller {
         variable: "CLINICIAN",
         about: "a clinician: role Level 2, in a connected app",
         claims: user(iss, now, "clinician", "connected-app", &["Level 2"]),
@@ -35,8 +35,8 @@ pub fn clinician(iss: &str, now: Timestamp) -> Caller {
 }
 
 /// The user of a connected app who may merge patients too.
-pub fn records_manager(iss: &str, now: Timestamp) -> Caller {
-    Caller {
+pub fn records_manager(iss: &str, now: Timestamp) -> DemoCaller {
+    DemoCaller {
         variable: "RECORDS_MANAGER",
         about: "a records manager: may merge patients too",
         claims: user(iss, now, "records-manager", "connected-app", &["Records manager"]),
@@ -44,8 +44,8 @@ pub fn records_manager(iss: &str, now: Timestamp) -> Caller {
 }
 
 /// The user of an app that nobody has approved.
-pub fn newcomer(iss: &str, now: Timestamp) -> Caller {
-    Caller {
+pub fn newcomer(iss: &str, now: Timestamp) -> DemoCaller {
+    DemoCaller {
         variable: "UNCONNECTED",
         about: "a clinician in an app that is not connected",
         claims: user(iss, now, "newcomer", "new-app", &["Level 2"]),
@@ -53,8 +53,8 @@ pub fn newcomer(iss: &str, now: Timestamp) -> Caller {
 }
 
 /// The user of a connected app without any role.
-pub fn bystander(iss: &str, now: Timestamp) -> Caller {
-    Caller {
+pub fn bystander(iss: &str, now: Timestamp) -> DemoCaller {
+    DemoCaller {
         variable: "NO_PERMISSIONS",
         about: "a user without permissions, in a connected app",
         claims: user(iss, now, "bystander", "connected-app", &[]),
@@ -62,10 +62,10 @@ pub fn bystander(iss: &str, now: Timestamp) -> Caller {
 }
 
 /// The app that acts for itself: its token has no `sub`, as client credentials of .NET identity servers have none.
-pub fn service(iss: &str, now: Timestamp) -> Caller {
+pub fn service(iss: &str, now: Timestamp) -> DemoCaller {
     let mut claims = common(iss, now, "noah-sync");
     claims.insert("tenants".to_owned(), json!(["t1"]));
-    Caller { variable: "SERVICE_APP", about: "a service app: no user behind it", claims: Value::Object(claims) }
+    DemoCaller { variable: "SERVICE_APP", about: "a service app: no user behind it", claims: Value::Object(claims) }
 }
 
 fn user(iss: &str, now: Timestamp, sub: &str, client: &str, roles: &[&str]) -> Value {

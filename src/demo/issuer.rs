@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::server::{Reply, Server};
-use key::Key;
+use key::SigningKey;
 
 /// How many keys are published at most: the oldest give way.
 const PUBLISHED: usize = 8;
@@ -26,16 +26,16 @@ const KEYS: &str = "/jwks.json";
 #[derive(Debug)]
 pub struct Issuer {
     server: Server,
-    shared: Arc<Shared>,
+    shared: Arc<IssuerState>,
 }
 
 impl Issuer {
     /// Issuer at `address`, with one key.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(IssuerState {
             url: format!("http://{}", listener.local_addr()?),
-            keys: RwLock::new(Keys { newest: Key::generate()?, older: Vec::new() }),
+            keys: RwLock::new(IssuerKeys { newest: SigningKey::generate()?, older: Vec::new() }),
             asked: AtomicU64::new(0),
         });
         let serving = Arc::clone(&shared);
@@ -68,7 +68,7 @@ impl Issuer {
 
     /// Change to a new key; the old one stays published.
     pub fn rotate(&self) -> io::Result<()> {
-        let fresh = Key::generate()?;
+        let fresh = SigningKey::generate()?;
         let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut keys.newest, fresh);
         keys.older.insert(0, old);
@@ -93,20 +93,20 @@ impl Issuer {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct IssuerState {
     url: String,
-    keys: RwLock<Keys>,
+    keys: RwLock<IssuerKeys>,
     asked: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Keys {
-    newest: Key,
+struct IssuerKeys {
+    newest: SigningKey,
     /// Newest first.
-    older: Vec<Key>,
+    older: Vec<SigningKey>,
 }
 
-impl Shared {
+impl IssuerState {
     fn answer<B>(&self, request: &Request<B>) -> Reply {
         let path = request.uri().path();
         if path != DISCOVERY && path != KEYS {
@@ -120,7 +120,7 @@ impl Shared {
         if path == KEYS {
             self.asked.fetch_add(1, Ordering::Relaxed);
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            let set: Vec<Value> = std::iter::once(&keys.newest).chain(&keys.older).map(Key::published).collect();
+            let set: Vec<Value> = std::iter::once(&keys.newest).chain(&keys.older).map(SigningKey::published).collect();
             return reply(StatusCode::OK, &json!({ "keys": set }));
         }
         reply(StatusCode::OK, &discovery(&self.url))

@@ -20,7 +20,7 @@ use crate::gateway::Gateway;
 use crate::settings::{self, Settings};
 use crate::vocabulary::Timestamp;
 
-use tour::{Token, Tour};
+use tour::{DemoToken, Tour};
 
 /// The policy that the demo begins with.
 pub const POLICY: &str = include_str!("../../policies/noah-es.yaml");
@@ -34,7 +34,7 @@ pub struct Demo {
     issuer: Issuer,
     _upstream: Upstream,
     _runtime: tokio::runtime::Runtime,
-    folder: Folder,
+    folder: PolicyFolder,
 }
 
 impl Demo {
@@ -43,7 +43,7 @@ impl Demo {
     /// # Errors
     /// One line for the person at the terminal.
     pub fn start(policy: &str) -> Result<Self, String> {
-        let folder = Folder::create()?;
+        let folder = PolicyFolder::create()?;
         let copy = folder.policy();
         std::fs::write(&copy, policy).map_err(|error| format!("`{}` cannot be written: {error}", copy.display()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -67,10 +67,10 @@ impl Demo {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let callers = callers::all(&self.issuer.url(), Timestamp(now));
         let texts: Vec<String> = callers.iter().map(|caller| self.issuer.token(&caller.claims)).collect();
-        let tokens: Vec<Token<'_>> = callers
+        let tokens: Vec<DemoToken<'_>> = callers
             .iter()
             .zip(&texts)
-            .map(|(caller, text)| Token { variable: caller.variable, about: caller.about, text })
+            .map(|(caller, text)| DemoToken { variable: caller.variable, about: caller.about, text })
             .collect();
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         tour::text(&Tour {
@@ -108,10 +108,10 @@ fn free(port: u16) -> SocketAddr {
     }
 }
 
-/// Folder: where the demo's copy of the policy stands, readable by its owner only; gone when it ends.
-struct Folder(PathBuf);
+/// PolicyFolder: where the demo's copy of the policy stands, readable by its owner only; gone when it ends.
+struct PolicyFolder(PathBuf);
 
-impl Folder {
+impl PolicyFolder {
     fn create() -> Result<Self, String> {
         use std::os::unix::fs::DirBuilderExt;
         let path = std::env::temp_dir().join(format!("portcullis-demo-{}", std::process::id()));
@@ -125,7 +125,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for PolicyFolder {
     fn drop(&mut self) {
         // What is left behind is a copy of a public policy in the temporary folder.
         let _ = std::fs::remove_dir_all(&self.0);

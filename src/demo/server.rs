@@ -41,12 +41,12 @@ impl Server {
     /// A server on `listener` that answers each request through `serve`.
     pub(super) fn start<S, F>(listener: TcpListener, serve: S) -> io::Result<Self>
     where
-        S: Fn(Request<Incoming>, Stopped) -> F + Clone + Send + Sync + 'static,
+        S: Fn(Request<Incoming>, ServerEnd) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
         let address = listener.local_addr()?;
         let (running, stopped) = watch::channel(());
-        let accepting = tokio::spawn(accept(listener, serve, Stopped(stopped)));
+        let accepting = tokio::spawn(accept(listener, serve, ServerEnd(stopped)));
         Ok(Self { address, running, accepting })
     }
 
@@ -64,20 +64,20 @@ impl Server {
     }
 }
 
-/// Stopped: the news that a server has ended.
+/// ServerEnd: the news that a server has ended.
 #[derive(Debug, Clone)]
-pub(super) struct Stopped(watch::Receiver<()>);
+pub(super) struct ServerEnd(watch::Receiver<()>);
 
-impl Stopped {
+impl ServerEnd {
     /// Returns when the server has ended.
     pub(super) async fn wait(&mut self) {
         while self.0.changed().await.is_ok() {}
     }
 }
 
-async fn accept<S, F>(listener: TcpListener, serve: S, mut stopped: Stopped)
+async fn accept<S, F>(listener: TcpListener, serve: S, mut stopped: ServerEnd)
 where
-    S: Fn(Request<Incoming>, Stopped) -> F + Clone + Send + Sync + 'static,
+    S: Fn(Request<Incoming>, ServerEnd) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
@@ -103,9 +103,9 @@ where
     }
 }
 
-async fn connection<S, F>(stream: TcpStream, serve: S, mut stopped: Stopped)
+async fn connection<S, F>(stream: TcpStream, serve: S, mut stopped: ServerEnd)
 where
-    S: Fn(Request<Incoming>, Stopped) -> F + Send + Sync + 'static,
+    S: Fn(Request<Incoming>, ServerEnd) -> F + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     stream.set_nodelay(true).ok();

@@ -14,12 +14,12 @@ pub struct Tour<'a> {
     /// The demo's own copy of the policy, which the tour edits.
     pub policy: &'a Path,
     /// Shell variables, what to say of each, and the tokens that they hold.
-    pub tokens: &'a [Token<'a>],
+    pub tokens: &'a [DemoToken<'a>],
 }
 
-/// Token: one ready caller's.
+/// DemoToken: one ready caller's.
 #[derive(Debug, Clone, Copy)]
-pub struct Token<'a> {
+pub struct DemoToken<'a> {
     /// The shell variable.
     pub variable: &'a str,
     /// Whose it is, in one line.
@@ -44,7 +44,7 @@ fn write(out: &mut String, tour: &Tour<'_>) -> std::fmt::Result {
     writeln!(out, "# It obeys {}: edit that file as you like.", tour.policy.to_string_lossy().replace('\n', " "))?;
     writeln!(out, "# Paste what follows into another shell. Ctrl-C here ends everything.")?;
     section(out, "Five callers of tenant t1, for an hour")?;
-    for Token { variable, about, text } in tour.tokens {
+    for DemoToken { variable, about, text } in tour.tokens {
         writeln!(out, "# {about}")?;
         writeln!(out, "{variable}={}", quoted(text))?;
     }

@@ -21,12 +21,12 @@ use hyper::{Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::server::{Reply, Server, Stopped};
-use api::Answer;
-use place::Place;
+use super::server::{Reply, Server, ServerEnd};
+use api::ApiResponse;
+use place::ResourcePath;
 use store::Store;
 
-pub use journal::{Journal, Seen};
+pub use journal::{Journal, JournalEntry};
 
 /// The longest request body, in bytes.
 const BODY: usize = 1024 * 1024;
@@ -54,7 +54,7 @@ impl Upstream {
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let journal = Journal::default();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(UpstreamState {
             store: Mutex::new(seed::store()),
             journal: journal.clone(),
             sockets: Arc::new(Semaphore::new(SOCKETS)),
@@ -79,25 +79,25 @@ impl Upstream {
     }
 }
 
-struct Shared {
+struct UpstreamState {
     store: Mutex<Store>,
     journal: Journal,
     sockets: Arc<Semaphore>,
 }
 
-async fn serve(shared: Arc<Shared>, mut request: Request<Incoming>, stopped: Stopped) -> Reply {
+async fn serve(shared: Arc<UpstreamState>, mut request: Request<Incoming>, stopped: ServerEnd) -> Reply {
     // First of all, and whatever becomes of it: the journal proves what never arrived.
-    shared.journal.record(Seen::of(&request));
+    shared.journal.record(JournalEntry::of(&request));
     let shown = shown(request.headers());
-    let mut reply = match Place::of(request.uri().path()) {
-        Place::Hub => socket::open(&mut request, &shared.sockets, stopped),
+    let mut reply = match ResourcePath::of(request.uri().path()) {
+        ResourcePath::Hub => socket::open(&mut request, &shared.sockets, stopped),
         place => reply(records(&shared, request, &place).await),
     };
     reply.headers_mut().extend(shown);
     reply
 }
 
-async fn records(shared: &Shared, request: Request<Incoming>, place: &Place) -> Answer {
+async fn records(shared: &UpstreamState, request: Request<Incoming>, place: &ResourcePath) -> ApiResponse {
     let (head, body) = request.into_parts();
     match read(body).await {
         Ok(body) => {
@@ -108,21 +108,21 @@ async fn records(shared: &Shared, request: Request<Incoming>, place: &Place) -> 
     }
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Answer> {
-    let too_large = || Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB");
+async fn read(body: Incoming) -> Result<Bytes, ApiResponse> {
+    let too_large = || ApiResponse::error(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB");
     if body.size_hint().lower() > BODY as u64 {
         return Err(too_large());
     }
     match tokio::time::timeout(BODY_TIME, Limited::new(body, BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Answer::error(StatusCode::BAD_REQUEST, "the body broke off")),
-        Err(_) => Err(Answer::error(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
+        Ok(Err(_)) => Err(ApiResponse::error(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(_) => Err(ApiResponse::error(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
     }
 }
 
-fn reply(answer: Answer) -> Reply {
-    let Answer { status, allow, location, body } = answer;
+fn reply(answer: ApiResponse) -> Reply {
+    let ApiResponse { status, allow, location, body } = answer;
     let mut reply = Reply::new(Full::new(Bytes::new()));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();

@@ -10,15 +10,15 @@ use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Answer: a response, its header lines as they came.
+/// RawResponse: a response, its header lines as they came.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct RawResponse {
     pub(super) status: u16,
     head: String,
     pub(super) body: String,
 }
 
-impl Answer {
+impl RawResponse {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
@@ -30,7 +30,7 @@ impl Answer {
 }
 
 /// The answer to one request on a connection of its own.
-pub(super) async fn send(at: SocketAddr, line: &str, headers: &[&str], body: &str) -> Answer {
+pub(super) async fn send(at: SocketAddr, line: &str, headers: &[&str], body: &str) -> RawResponse {
     let mut stream = TcpStream::connect(at).await.unwrap();
     let mut request = format!("{line} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n");
     headers.iter().for_each(|header| request.push_str(&format!("{header}\r\n")));
@@ -41,11 +41,11 @@ pub(super) async fn send(at: SocketAddr, line: &str, headers: &[&str], body: &st
     timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the server answers in time").ok();
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no whole header in {text:?}"));
-    Answer { status: status(head), head: head.to_owned(), body: body.to_owned() }
+    RawResponse { status: status(head), head: head.to_owned(), body: body.to_owned() }
 }
 
 /// The header of the answer to `request`, and the stream behind it.
-pub(super) async fn upgrade(at: SocketAddr, request: &str) -> (Answer, TcpStream) {
+pub(super) async fn upgrade(at: SocketAddr, request: &str) -> (RawResponse, TcpStream) {
     let mut stream = TcpStream::connect(at).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
@@ -53,7 +53,7 @@ pub(super) async fn upgrade(at: SocketAddr, request: &str) -> (Answer, TcpStream
         head.push(timeout(PATIENCE, stream.read_u8()).await.expect("the server answers in time").unwrap());
     }
     let head = String::from_utf8(head).unwrap();
-    (Answer { status: status(&head), head, body: String::new() }, stream)
+    (RawResponse { status: status(&head), head, body: String::new() }, stream)
 }
 
 /// Exactly `count` bytes.

@@ -8,7 +8,7 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::task::JoinSet;
 
-use crate::admin::{Admin, Status};
+use crate::admin::{AdminListener, Status};
 use crate::edge::lifecycle::Draining;
 use crate::edge::tls::{CertificateReload, LiveCertificates};
 use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
@@ -21,14 +21,14 @@ use super::status::GatewayStatus;
 /// How often the keys' state is looked at while the process starts.
 const START_POLL: Duration = Duration::from_millis(20);
 
-/// Keys: all feeds, kept fresh until the process ends.
-pub(super) struct Keys {
+/// KeyRefreshService: all feeds, kept fresh until the process ends.
+pub(super) struct KeyRefreshService {
     pub(super) feeds: Vec<Arc<KeyFeed>>,
     pub(super) status: Arc<GatewayStatus>,
 }
 
 #[async_trait]
-impl BackgroundService for Keys {
+impl BackgroundService for KeyRefreshService {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let mut kept: JoinSet<()> =
             self.feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
@@ -52,21 +52,21 @@ impl BackgroundService for Keys {
     }
 }
 
-/// Administration: the admin listener, served until the process ends.
-pub(super) struct Administration {
-    admin: Mutex<Option<Admin>>,
+/// AdminService: the admin listener, served until the process ends.
+pub(super) struct AdminService {
+    admin: Mutex<Option<AdminListener>>,
     status: Arc<GatewayStatus>,
     draining: Draining,
 }
 
-impl Administration {
-    pub(super) fn new(admin: Admin, status: Arc<GatewayStatus>, draining: Draining) -> Self {
+impl AdminService {
+    pub(super) fn new(admin: AdminListener, status: Arc<GatewayStatus>, draining: Draining) -> Self {
         Self { admin: Mutex::new(Some(admin)), status, draining }
     }
 }
 
 #[async_trait]
-impl BackgroundService for Administration {
+impl BackgroundService for AdminService {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(admin) = admin {

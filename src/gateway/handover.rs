@@ -38,8 +38,8 @@ const NAMES: usize = 64 * 1024;
 /// What the new process says once it accepts.
 const SERVING: &[u8] = b"serving\n";
 
-/// Shared: handles of the listening sockets, by the names that the settings have for them.
-pub(super) struct Shared {
+/// SharedSockets: handles of the listening sockets, by the names that the settings have for them.
+pub(super) struct SharedSockets {
     path: PathBuf,
     names: Vec<String>,
     sockets: Vec<OwnedFd>,
@@ -49,7 +49,7 @@ pub(super) struct Shared {
     wait: Duration,
 }
 
-impl Shared {
+impl SharedSockets {
     /// What SIGQUIT hands over through a socket at `path`.
     pub(super) fn new(
         path: &Path,
@@ -107,7 +107,7 @@ impl Shared {
 }
 
 #[async_trait]
-impl SocketHandOver for Shared {
+impl SocketHandOver for SharedSockets {
     async fn hand_over(&self) -> bool {
         let path = self.path.display();
         let bound = bind_unix(&self.path).and_then(|(listener, name)| Ok((UnixListener::from_std(listener)?, name)));
@@ -130,14 +130,14 @@ impl SocketHandOver for Shared {
     }
 }
 
-/// Inherited: listening sockets of the process before this one, which serves until it is told otherwise.
+/// InheritedSockets: listening sockets of the process before this one, which serves until it is told otherwise.
 #[derive(Debug)]
-pub(super) struct Inherited {
+pub(super) struct InheritedSockets {
     sockets: Vec<(String, OwnedFd)>,
     giver: Blocking,
 }
 
-impl Inherited {
+impl InheritedSockets {
     /// Waits for the running process to hear SIGQUIT, and takes its sockets from `path`.
     pub(super) fn receive(path: &Path) -> Result<Self, String> {
         Self::within(path, WAIT)

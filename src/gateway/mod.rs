@@ -38,10 +38,10 @@ use crate::request::headers::HeaderRules;
 use crate::settings::{self, OnFailure, Settings};
 use crate::vocabulary::AuditMode;
 
-use background::{Administration, Keys};
+use background::{AdminService, KeyRefreshService};
 use client_certs::ClientCaFiles;
 use status::GatewayStatus;
-use succession::Sockets;
+use succession::ListeningSockets;
 
 /// Gateway: a process that has bound everything and serves nothing yet.
 pub struct Gateway {
@@ -69,7 +69,7 @@ impl Gateway {
     /// One line for the operator: what cannot be bound, read or started, and why. A policy that does not load is no
     /// such error: the API refuses everything until it does.
     pub fn open(settings: &Settings) -> Result<Self, String> {
-        Self::with(settings, |_, _| Ok(Sockets::default()))
+        Self::with(settings, |_, _| Ok(ListeningSockets::default()))
     }
 
     /// Loads everything that `settings` name, and takes the listeners of the running process over; blocks until SIGQUIT
@@ -82,12 +82,12 @@ impl Gateway {
         let path = settings.upgrade_socket.as_deref();
         let path =
             path.ok_or("`--upgrade` needs `upgrade-socket` in the settings, of this process and the running one")?;
-        Self::with(settings, |apis, feeds| Sockets::inherited(path, apis, feeds))
+        Self::with(settings, |apis, feeds| ListeningSockets::inherited(path, apis, feeds))
     }
 
     fn with(
         settings: &Settings,
-        sockets: impl FnOnce(&[Arc<Api>], &[Arc<KeyFeed>]) -> Result<Sockets, String>,
+        sockets: impl FnOnce(&[Arc<Api>], &[Arc<KeyFeed>]) -> Result<ListeningSockets, String>,
     ) -> Result<Self, String> {
         install_crypto_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
@@ -100,8 +100,8 @@ impl Gateway {
         let no_audit = |error| format!("the audit records cannot be written to {place}: {error}");
         Sink::check(&audit).map_err(no_audit)?;
         let generation = Arc::new(Generation::default());
-        let believed = Believed::open(settings, &generation)?;
-        let Believed { feeds, asked, key_files } = &believed;
+        let believed = CredentialVerifiers::open(settings, &generation)?;
+        let CredentialVerifiers { feeds, asked, key_files } = &believed;
         let apis = settings
             .apis
             .iter()
@@ -167,7 +167,7 @@ impl Gateway {
         let front = front.telling(sockets.settled());
         server.add_service(front);
         server.add_service(background_service("upstreams", UpstreamResolver(upstreams)));
-        let reload = Arc::new(Reload {
+        let reload = Arc::new(Reloader {
             watcher: watcher.poker(),
             feeds: feeds.clone(),
             asked: asked.clone(),
@@ -188,8 +188,11 @@ impl Gateway {
             in_flight: in_flight.clone(),
             reload: Arc::clone(&reload),
         });
-        server.add_service(background_service("keys", Keys { feeds: believed.feeds, status: Arc::clone(&status) }));
-        server.add_service(background_service("admin", Administration::new(admin, status, draining.clone())));
+        server.add_service(background_service(
+            "keys",
+            KeyRefreshService { feeds: believed.feeds, status: Arc::clone(&status) },
+        ));
+        server.add_service(background_service("admin", AdminService::new(admin, status, draining.clone())));
         let plan = DrainPlan { deadline: settings.limits.drain, ..DrainPlan::default() };
         let ending = ShutdownCoordinator::new(plan, draining, in_flight, StopTrigger::default())
             .settling(traffic.iter().map(|traffic| traffic.open().clone()))
@@ -222,15 +225,15 @@ impl Gateway {
     }
 }
 
-/// Reload: what SIGHUP and the administration ask for.
-pub(crate) struct Reload {
+/// Reloader: what SIGHUP and the administration ask for.
+pub(crate) struct Reloader {
     watcher: crate::reload::watch::ReloadTrigger,
     feeds: Vec<Arc<KeyFeed>>,
     asked: Vec<Arc<Introspector>>,
     sink: Arc<Sink>,
 }
 
-impl Reload {
+impl Reloader {
     /// Looks at policies, certificates and keys again, and opens the audit file anew; returns at once.
     fn everything(&self) {
         tracing::info!("reload asked for");
@@ -247,14 +250,14 @@ fn names_of(settings: &Settings, tls: &[Arc<LiveCertificates>]) -> Vec<(Box<str>
     names.cloned().zip(tls.iter().cloned()).collect()
 }
 
-/// Believed: all that can prove a caller, each for the APIs that name it.
-struct Believed {
+/// CredentialVerifiers: all that can prove a caller, each for the APIs that name it.
+struct CredentialVerifiers {
     feeds: Vec<Arc<KeyFeed>>,
     asked: Vec<Arc<Introspector>>,
     key_files: Vec<Arc<KeyFile>>,
 }
 
-impl Believed {
+impl CredentialVerifiers {
     fn open(settings: &Settings, generation: &Arc<Generation>) -> Result<Self, String> {
         let (mut feeds, mut asked) = (Vec::new(), Vec::new());
         for issuer in &settings.issuers {
@@ -290,7 +293,7 @@ impl Believed {
 fn open_api(
     api: &settings::ApiSettings,
     settings: &Settings,
-    believed: &Believed,
+    believed: &CredentialVerifiers,
     generation: &Arc<Generation>,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<Api>, String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pingora::protocols::http::v2::server::H2Options;
 
-use crate::admin::{AdminPlan, Listen};
+use crate::admin::{AdminPlan, ListenAddress};
 use crate::audit::{Rotation, SinkPlan, SinkTarget, WhenFull};
 use crate::edge::connection::FrameBudget;
 use crate::edge::listener::{ListenerLimits, ListenerPlan};
@@ -49,8 +49,8 @@ pub(super) fn sink(audit: &AuditSettings) -> SinkPlan {
 
 pub(super) fn admin(admin: &AdminSettings) -> AdminPlan {
     let listen = match &admin.address {
-        AdminAddress::Tcp(address) => Listen::Tcp(*address),
-        AdminAddress::Unix(path) => Listen::Unix(path.clone()),
+        AdminAddress::Tcp(address) => ListenAddress::Tcp(*address),
+        AdminAddress::Unix(path) => ListenAddress::Unix(path.clone()),
     };
     let token = admin.token.as_ref().map(|token| String::from_utf8_lossy(token.expose()).into_owned().into_boxed_str());
     AdminPlan { token, ..AdminPlan::new(listen) }

@@ -21,7 +21,7 @@ use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::vocabulary::{AuditMode, Timestamp};
 
-use super::Reload;
+use super::Reloader;
 
 pub(super) struct GatewayStatus {
     pub(super) draining: Draining,
@@ -37,7 +37,7 @@ pub(super) struct GatewayStatus {
     pub(super) audit_refuses: bool,
     pub(super) traffic: Vec<Arc<ConnectionCounters>>,
     pub(super) in_flight: InFlight,
-    pub(super) reload: Arc<Reload>,
+    pub(super) reload: Arc<Reloader>,
 }
 
 /// How questions end, in the words of the metrics.

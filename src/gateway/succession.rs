@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::admin::Admin;
+use crate::admin::AdminListener;
 use crate::audit::Sink;
 use crate::edge::LimitCounters;
 use crate::edge::api::Api;
@@ -15,7 +15,7 @@ use crate::reload::keys::KeyFeed;
 use crate::settings::{AdminAddress, Settings};
 
 use super::client_certs::ClientCaFiles;
-use super::handover::{Inherited, Shared};
+use super::handover::{InheritedSockets, SharedSockets};
 use super::plans;
 
 /// How long a new process tries to have what the running one may have.
@@ -23,11 +23,11 @@ const PREPARATION: Duration = Duration::from_secs(20);
 /// How often the keys' state is looked at meanwhile.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Sockets: new ones, or where the settings name the same those of the process before.
+/// ListeningSockets: new ones, or where the settings name the same those of the process before.
 #[derive(Default)]
-pub(super) struct Sockets(Option<Inherited>);
+pub(super) struct ListeningSockets(Option<InheritedSockets>);
 
-impl Sockets {
+impl ListeningSockets {
     /// The sockets of the process that serves now, asked for when nothing else is missing.
     pub(super) fn inherited(path: &Path, apis: &[Arc<Api>], feeds: &[Arc<KeyFeed>]) -> Result<Self, String> {
         for api in apis {
@@ -37,7 +37,7 @@ impl Sockets {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| format!("no event loop: {error}"))?.block_on(prepare(apis, feeds))?;
-        Inherited::receive(path).map(|inherited| Self(Some(inherited)))
+        InheritedSockets::receive(path).map(|inherited| Self(Some(inherited)))
     }
 
     pub(super) fn listeners(
@@ -57,11 +57,11 @@ impl Sockets {
         listeners.collect()
     }
 
-    pub(super) fn admin(&mut self, settings: &Settings) -> Result<Admin, String> {
+    pub(super) fn admin(&mut self, settings: &Settings) -> Result<AdminListener, String> {
         let plan = plans::admin(&settings.admin);
         match self.take(&admin_name(settings)) {
-            Some(socket) => Admin::adopt(plan, socket),
-            None => Admin::bind(plan),
+            Some(socket) => AdminListener::adopt(plan, socket),
+            None => AdminListener::bind(plan),
         }
     }
 
@@ -82,7 +82,7 @@ impl Sockets {
 pub(super) fn shared(
     settings: &Settings,
     bounds: &[BoundListener],
-    admin: &Admin,
+    admin: &AdminListener,
     audit: &Arc<Sink>,
 ) -> Result<Option<Arc<dyn SocketHandOver>>, String> {
     let Some(path) = &settings.upgrade_socket else { return Ok(None) };
@@ -93,7 +93,7 @@ pub(super) fn shared(
     }
     let (socket, left) = admin.share().map_err(failed)?;
     sockets.push((admin_name(settings), socket));
-    Ok(Some(Arc::new(Shared::new(path, sockets, left, Arc::clone(audit))?)))
+    Ok(Some(Arc::new(SharedSockets::new(path, sockets, left, Arc::clone(audit))?)))
 }
 
 /// The issuers' keys and the upstreams' addresses, which services of the process fetch later else.

@@ -4,10 +4,10 @@ use crate::decision::Reason;
 use crate::policy::grants::rows_of;
 use crate::vocabulary::name::nearest;
 
-use super::account::Scene;
+use super::explanation::ExplanationContext;
 
 /// Sentences, the nearest cure first; none for a permit.
-pub(super) fn of(scene: &Scene<'_>) -> Vec<String> {
+pub(super) fn of(scene: &ExplanationContext<'_>) -> Vec<String> {
     match scene.decision.reason {
         Reason::Unauthenticated(_) => vec!["only public routes answer a caller without a credential".to_owned()],
         Reason::NoRoute => vec![no_route(scene)],
@@ -19,7 +19,7 @@ pub(super) fn of(scene: &Scene<'_>) -> Vec<String> {
     }
 }
 
-fn no_route(scene: &Scene<'_>) -> String {
+fn no_route(scene: &ExplanationContext<'_>) -> String {
     let near = scene.path.and_then(|path| {
         let texts = scene.policy.routes.routes().iter().map(|route| route.template.text());
         texts.into_iter().find(|template| differs_in_one(template, path))
@@ -44,12 +44,12 @@ fn differs_in_one(template: &str, path: &str) -> bool {
     }
 }
 
-fn no_method(scene: &Scene<'_>) -> Vec<String> {
+fn no_method(scene: &ExplanationContext<'_>) -> Vec<String> {
     let methods = scene.route.map(|route| route.methods.iter().map(|method| &*method.name).collect::<Vec<_>>());
     methods.map(|methods| format!("the route lists {}", methods.join(", "))).into_iter().collect()
 }
 
-fn not_a_member(scene: &Scene<'_>) -> String {
+fn not_a_member(scene: &ExplanationContext<'_>) -> String {
     let tenants = scene.policy.standings.of(scene.subject).tenants();
     if tenants.is_empty() {
         return "the caller belongs to no tenant".to_owned();
@@ -60,7 +60,7 @@ fn not_a_member(scene: &Scene<'_>) -> String {
     )
 }
 
-fn not_granted(scene: &Scene<'_>) -> Vec<String> {
+fn not_granted(scene: &ExplanationContext<'_>) -> Vec<String> {
     let Some(id) = scene.decision.cell else { return Vec::new() };
     let cell = scene.policy.cell(id).map(ToString::to_string).unwrap_or_default();
     let nowhere = rows_of(scene.policy.grants.rows_with(id)).next().is_none();
@@ -68,7 +68,7 @@ fn not_granted(scene: &Scene<'_>) -> Vec<String> {
     nowhere.then_some(told).into_iter().collect()
 }
 
-fn gate(scene: &Scene<'_>, at: usize) -> Vec<String> {
+fn gate(scene: &ExplanationContext<'_>, at: usize) -> Vec<String> {
     let Some(gate) = scene.policy.gate(at) else { return Vec::new() };
     let Some(approval) = gate.approval() else { return Vec::new() };
     let keys: Vec<(String, Option<String>)> =

@@ -1,4 +1,4 @@
-//! Caller: who the caller is to the policy, and which of its words count.
+//! ExplainedCaller: who the caller is to the policy, and which of its words count.
 
 use serde::Serialize;
 
@@ -9,12 +9,12 @@ use crate::policy::{RowId, ServiceApps};
 use crate::vocabulary::Assignment;
 use crate::vocabulary::name::nearest;
 
-use super::account::Scene;
+use super::explanation::ExplanationContext;
 use super::levels::bounds;
 
-/// Caller: the subject, as the policy takes it.
+/// ExplainedCaller: the subject, as the policy takes it.
 #[derive(Debug, Serialize)]
-pub(super) struct Caller {
+pub(super) struct ExplainedCaller {
     pub(super) kind: &'static str,
     pub(super) id: Option<String>,
     pub(super) client: Option<String>,
@@ -24,19 +24,19 @@ pub(super) struct Caller {
     pub(super) listed: Option<String>,
     pub(super) listed_at: Option<String>,
     /// The group, where it comes from and its profile; `None` where there is not exactly one.
-    pub(super) group: Option<GroupOf>,
+    pub(super) group: Option<ExplainedGroup>,
     pub(super) roles: Vec<String>,
     pub(super) permissions: Vec<String>,
     pub(super) approved: Vec<String>,
     /// What was claimed and does not count, each with the reason.
-    pub(super) ignored: Vec<Ignored>,
+    pub(super) ignored: Vec<IgnoredClaim>,
     /// The rows held in the request's scope, gates apart; `None` where the decision never asked.
     pub(super) holds: Option<Vec<String>>,
 }
 
-/// GroupOf: the group that a caller is in.
+/// ExplainedGroup: the group that a caller is in.
 #[derive(Debug, Serialize)]
-pub(super) struct GroupOf {
+pub(super) struct ExplainedGroup {
     pub(super) name: String,
     pub(super) from: &'static str,
     pub(super) profile: Option<String>,
@@ -44,23 +44,23 @@ pub(super) struct GroupOf {
     pub(super) place: Option<String>,
 }
 
-/// Ignored: a claim that does not count.
+/// IgnoredClaim: a claim that does not count.
 #[derive(Debug, Serialize)]
-pub(super) struct Ignored {
+pub(super) struct IgnoredClaim {
     pub(super) claim: &'static str,
     pub(super) name: String,
     pub(super) why: String,
 }
 
 /// The caller of a scene; `judged` where the decision came as far as rows.
-pub(super) fn of(scene: &Scene<'_>, judged: bool) -> Caller {
+pub(super) fn of(scene: &ExplanationContext<'_>, judged: bool) -> ExplainedCaller {
     let (subject, policy) = (scene.subject, scene.policy);
     let standing = policy.standings.of(subject);
     let entry = standing.entry();
     let owned = |names: &[Box<str>]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let listed = entry.map(|entry| entry.id().to_string());
     let permissions = standing.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
-    Caller {
+    ExplainedCaller {
         kind: subject.kind.word(),
         id: subject.id.as_ref().map(|id| id.to_string()),
         client: subject.client.as_deref().map(str::to_owned),
@@ -83,13 +83,13 @@ pub(super) fn printed(role: &Assignment) -> String {
     if bounds.is_empty() { role.role.to_string() } else { format!("{} ({bounds})", role.role) }
 }
 
-fn group(scene: &Scene<'_>) -> Option<GroupOf> {
+fn group(scene: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
     let model = &scene.policy.model;
     let standing = scene.policy.standings.of(scene.subject);
     let group = model.groups.get(usize::try_from(standing.group()?).ok()?)?;
     let named = standing.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
     let profile = group.profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
-    Some(GroupOf {
+    Some(ExplainedGroup {
         name: group.name.to_string(),
         from: if named.is_some() { "the user entry" } else { "the caller's claim" },
         profile: profile.map(|profile| profile.name.to_string()),
@@ -101,7 +101,7 @@ fn group(scene: &Scene<'_>) -> Option<GroupOf> {
 }
 
 /// The roles that count, each with its scope; those of the policy with their line.
-fn roles(scene: &Scene<'_>) -> Vec<String> {
+fn roles(scene: &ExplanationContext<'_>) -> Vec<String> {
     let standing = scene.policy.standings.of(scene.subject);
     let Some((entry, bound)) = standing.entry().and_then(|entry| Some((entry, entry.roles?))) else {
         let counted = scene.subject.roles.iter().filter(|role| scene.policy.standings.counted(role).is_ok());
@@ -115,7 +115,7 @@ fn roles(scene: &Scene<'_>) -> Vec<String> {
     told.collect()
 }
 
-fn assigned(scene: &Scene<'_>, bound: &ScopedRole) -> String {
+fn assigned(scene: &ExplanationContext<'_>, bound: &ScopedRole) -> String {
     let role = usize::try_from(bound.role).ok().and_then(|at| scene.policy.model.roles.get(at));
     let name = role.map_or("", |role| &role.name);
     let scope = bounds(scene.policy, &bound.scope);
@@ -124,7 +124,7 @@ fn assigned(scene: &Scene<'_>, bound: &ScopedRole) -> String {
     if scope.is_empty() { format!("{name}{when}") } else { format!("{name} {scope}{when}") }
 }
 
-fn ignored(scene: &Scene<'_>) -> Vec<Ignored> {
+fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
     let (policy, subject) = (scene.policy, scene.subject);
     let model = &policy.model;
     let standing = policy.standings.of(subject);
@@ -142,7 +142,7 @@ fn ignored(scene: &Scene<'_>) -> Vec<Ignored> {
             }
             Ok(_) => continue,
         };
-        found.push(Ignored { claim: "role", name: printed(claimed), why });
+        found.push(IgnoredClaim { claim: "role", name: printed(claimed), why });
     }
     for claimed in &subject.permissions {
         let why = match (standing.claims().is_none(), scene.has_row(claimed)) {
@@ -150,7 +150,7 @@ fn ignored(scene: &Scene<'_>) -> Vec<Ignored> {
             (false, false) => unknown("permission", claimed, model.rows.iter().map(|row| &*row.name)),
             (false, true) => continue,
         };
-        found.push(Ignored { claim: "permission", name: claimed.to_string(), why });
+        found.push(IgnoredClaim { claim: "permission", name: claimed.to_string(), why });
     }
     for claimed in &subject.groups {
         let known = model.groups.iter().any(|group| group.name == *claimed);
@@ -160,11 +160,11 @@ fn ignored(scene: &Scene<'_>) -> Vec<Ignored> {
             (false, true) if standing.group().is_none() => "the caller claims more than one group".to_owned(),
             (false, true) => continue,
         };
-        found.push(Ignored { claim: "group", name: claimed.to_string(), why });
+        found.push(IgnoredClaim { claim: "group", name: claimed.to_string(), why });
     }
     if standing.entry().is_some_and(|entry| entry.tenants.is_some()) {
         let other = subject.tenants.iter().filter(|tenant| !standing.tenants().contains(tenant));
-        found.extend(other.map(|name| Ignored { claim: "tenant", name: name.to_string(), why: replaced() }));
+        found.extend(other.map(|name| IgnoredClaim { claim: "tenant", name: name.to_string(), why: replaced() }));
     }
     found
 }
@@ -177,7 +177,7 @@ fn unknown<'n>(sort: &str, name: &str, known: impl Iterator<Item = &'n str>) -> 
 }
 
 /// The rows that the formula gives; all of them to a service app whose grants are every row.
-fn held(scene: &Scene<'_>) -> Vec<String> {
+fn held(scene: &ExplanationContext<'_>) -> Vec<String> {
     let standings = &scene.policy.standings;
     let standing = standings.of(scene.subject).where_holds(|condition| scene.holds(condition));
     let every = standing.is_unlisted_service() && scene.policy.model.service_apps == Some(ServiceApps::EveryPermission);

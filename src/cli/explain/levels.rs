@@ -1,4 +1,4 @@
-//! Levels: for one permission each word that is said of it, with its line, and what the judge makes of them.
+//! LevelEvaluator: for one permission each word that is said of it, with its line, and what the judge makes of them.
 
 use serde::Serialize;
 
@@ -11,22 +11,22 @@ use crate::policy::{RowId, Snapshot};
 
 use super::caller::printed;
 
-/// RowAccount: one permission that has a needed cell.
+/// RowExplanation: one permission that has a needed cell.
 #[derive(Debug, Serialize)]
-pub(super) struct RowAccount {
+pub(super) struct RowExplanation {
     pub(super) permission: String,
     pub(super) place: Option<String>,
     /// `usable`, or the reason that it would be refused for.
     pub(super) result: String,
     /// What is said of it, from everyone to the user.
-    pub(super) words: Vec<Word>,
+    pub(super) words: Vec<LevelVerdict>,
     /// The gates on it.
-    pub(super) gates: Vec<GateWord>,
+    pub(super) gates: Vec<GateVerdict>,
 }
 
-/// Word: what one level says of a permission.
+/// LevelVerdict: what one level says of a permission.
 #[derive(Debug, Serialize)]
-pub(super) struct Word {
+pub(super) struct LevelVerdict {
     /// `service-apps`, `everyone`, `group`, `role`, `claim` or `user`.
     pub(super) level: &'static str,
     /// Whether it gives the permission, or takes it away.
@@ -37,26 +37,26 @@ pub(super) struct Word {
     pub(super) place: Option<String>,
 }
 
-/// GateWord: a gate on a permission, and what opens it.
+/// GateVerdict: a gate on a permission, and what opens it.
 #[derive(Debug, Serialize)]
-pub(super) struct GateWord {
+pub(super) struct GateVerdict {
     pub(super) gate: String,
     pub(super) open: bool,
     pub(super) text: String,
     pub(super) place: Option<String>,
 }
 
-/// Levels: everything that words are read from.
-pub(super) struct Levels<'a> {
+/// LevelEvaluator: everything that words are read from.
+pub(super) struct LevelEvaluator<'a> {
     pub(super) seat: &'a EvaluationContext<'a>,
     pub(super) judge: &'a Evaluator<'a>,
     pub(super) outline: &'a PolicyOutline,
     pub(super) sources: &'a Sources,
 }
 
-impl Levels<'_> {
+impl LevelEvaluator<'_> {
     /// The account of one permission.
-    pub(super) fn row(&self, row: RowId) -> RowAccount {
+    pub(super) fn row(&self, row: RowId) -> RowExplanation {
         let policy = self.seat.policy;
         let name = policy.row(row).map(|row| row.name.to_string()).unwrap_or_default();
         let state = self.judge.row(row);
@@ -70,7 +70,7 @@ impl Levels<'_> {
             _ => Reason::NotGranted,
         };
         let result = if state.is_usable() { "usable" } else { reason.full_code(Some(policy)) };
-        RowAccount {
+        RowExplanation {
             place: self.at(self.outline.row(&name)),
             result: result.to_owned(),
             words: self.words(row, &name),
@@ -80,7 +80,7 @@ impl Levels<'_> {
     }
 
     /// The words in the order of the formula.
-    fn words(&self, row: RowId, name: &str) -> Vec<Word> {
+    fn words(&self, row: RowId, name: &str) -> Vec<LevelVerdict> {
         if self.judge.has_every_row() {
             return vec![word("service-apps", true, "`service-apps: every-permission` gives it", None)];
         }
@@ -123,7 +123,7 @@ impl Levels<'_> {
     }
 
     /// What one assignment of a role says.
-    fn grant(&self, grant: &ScopedGrant<'_>, row: &str) -> Word {
+    fn grant(&self, grant: &ScopedGrant<'_>, row: &str) -> LevelVerdict {
         let (seat, policy) = (self.seat, self.seat.policy);
         let model = &policy.model;
         let role = usize::try_from(grant.role).ok().and_then(|at| model.roles.get(at));
@@ -161,7 +161,7 @@ impl Levels<'_> {
             }
             (true, true) => {}
         }
-        Word {
+        LevelVerdict {
             level: "role",
             gives: true,
             counts: grant.assigned && inside && grant.there,
@@ -170,7 +170,7 @@ impl Levels<'_> {
         }
     }
 
-    fn gates(&self, row: RowId, closed: u64) -> Vec<GateWord> {
+    fn gates(&self, row: RowId, closed: u64) -> Vec<GateVerdict> {
         let gates = self.seat.policy.model.gates.iter().enumerate();
         let here = gates.filter(|(_, gate)| gate.closes.contains(&row));
         let words = here.map(|(at, gate)| {
@@ -183,7 +183,7 @@ impl Levels<'_> {
                 }
                 GateOpener::Feature => self.feature(at, &gate.name),
             };
-            GateWord { gate: gate.name.to_string(), open, text, place: self.at(self.outline.gate(&gate.name)) }
+            GateVerdict { gate: gate.name.to_string(), open, text, place: self.at(self.outline.gate(&gate.name)) }
         });
         words.collect()
     }
@@ -224,8 +224,8 @@ impl Levels<'_> {
     }
 }
 
-fn word(level: &'static str, gives: bool, text: impl Into<String>, place: Option<String>) -> Word {
-    Word { level, gives, counts: true, text: text.into(), place }
+fn word(level: &'static str, gives: bool, text: impl Into<String>, place: Option<String>) -> LevelVerdict {
+    LevelVerdict { level, gives, counts: true, text: text.into(), place }
 }
 
 /// `(tenant: t1; pacs: p7, p8)`, and nothing for no bound.

@@ -1,13 +1,13 @@
 //! The account as a page to read, a line for each thing.
 
-use crate::cli::page::Page;
+use crate::cli::page::TextPage;
 
-use super::account::{Account, Changes, Need};
-use super::levels::RowAccount;
+use super::explanation::{ExplainedCell, Explanation, SuggestedChanges};
+use super::levels::RowExplanation;
 
 /// The page.
-pub(super) fn page(account: &Account) -> String {
-    let mut page = Page::default();
+pub(super) fn page(account: &Explanation) -> String {
+    let mut page = TextPage::default();
     let answer = account.status.map(|status| format!(", answered {status}")).unwrap_or_default();
     let detail = account.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
     page.line(account.decision, &format!("{}{detail}{answer}", account.reason));
@@ -48,7 +48,7 @@ pub(super) fn page(account: &Account) -> String {
     page.into_text()
 }
 
-fn caller(page: &mut Page, account: &Account) {
+fn caller(page: &mut TextPage, account: &Explanation) {
     let caller = &account.caller;
     let mut words = vec![caller.kind.to_owned()];
     words.extend(caller.id.iter().map(|id| format!("id {id}")));
@@ -76,7 +76,7 @@ fn caller(page: &mut Page, account: &Account) {
 }
 
 /// A cell and what became of it; below it each permission that has it, and below that what each level says.
-fn need(need: &Need) -> Vec<String> {
+fn need(need: &ExplainedCell) -> Vec<String> {
     let answered = need.answered_as.as_ref().map(|range| format!(" if answered as {range}")).unwrap_or_default();
     let cell = format!("{} {}{answered}", need.operation, need.resource);
     let verdict = match (need.verdict, &need.granted_by, &need.reason) {
@@ -88,7 +88,7 @@ fn need(need: &Need) -> Vec<String> {
     std::iter::once(verdict).chain(need.rows.iter().flat_map(row)).collect()
 }
 
-fn row(row: &RowAccount) -> Vec<String> {
+fn row(row: &RowExplanation) -> Vec<String> {
     let mut lines = vec![format!("  {}: {}{}", row.permission, row.result, behind(&row.place))];
     if row.words.is_empty() {
         lines.push("    nothing gives it".to_owned());
@@ -101,7 +101,7 @@ fn row(row: &RowAccount) -> Vec<String> {
     lines
 }
 
-fn changes(changes: &Changes) -> String {
+fn changes(changes: &SuggestedChanges) -> String {
     let steps = changes.steps.iter().map(|step| format!("{}{}", step.text, behind(&step.place)));
     steps.collect::<Vec<_>>().join(", and ")
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::document::Sources;
 use crate::policy::import::matrix::{MatrixOptions, import};
 
-use super::{To, finish, read};
+use super::{ImportDestination, finish, read};
 
 pub(super) const EXAMPLE: &str = "Example: portcullis import matrix table.csv roles.csv > table.yaml\n\n\
     Three shapes are told apart by their header, whatever parts the columns (`,` `;` tab `|`):\n  \
@@ -35,10 +35,10 @@ pub(super) struct MatrixArgs {
     #[arg(long, value_name = "NAME", value_parser = super::name)]
     name: Option<String>,
     #[command(flatten)]
-    to: To,
+    to: ImportDestination,
 }
 
-pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let mut sources = Sources::default();
     for path in &args.files {
         read(path, MOST_BYTES, &mut sources)?;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::document::Sources;
 use crate::policy::import::openapi::{OpenapiOptions, import};
 
-use super::{To, finish, read};
+use super::{ImportDestination, finish, read};
 
 pub(super) const EXAMPLE: &str = "Example: portcullis import openapi api.yaml --scope tenant > policy.yaml\n\n\
     Every path and method becomes a line; what it does to which resource is a guess, marked `guessed`, from the\n\
@@ -40,10 +40,10 @@ pub(super) struct OpenapiArgs {
     #[arg(long)]
     resources_elsewhere: bool,
     #[command(flatten)]
-    to: To,
+    to: ImportDestination,
 }
 
-pub(super) fn run(args: &OpenapiArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &OpenapiArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let mut sources = Sources::default();
     let file = read(&args.file, MOST_BYTES, &mut sources)?;
     let wanted = OpenapiOptions {

@@ -8,14 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, ValueEnum};
 
 use crate::cli::caller::now;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{CommandError, Exit};
 use crate::identity::SecretDigest;
 use crate::identity::api_key::{LONGEST_ID, is_id};
 use crate::identity::key_file::{KeyEntry, edit};
 use crate::settings::units::parse_duration;
 use crate::vocabulary::{Assignment, Proof, Subject, SubjectKind, Timestamp};
 
-use super::file::{self, KeyText};
+use super::file::{self, KeyFileDocument};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis key create --file keys.yaml --id lab --kind service --role Technician --tenant t1 --expires 90d
@@ -40,8 +40,8 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "ID", value_parser = parse_id)]
     id: String,
     /// Whether a person or a service app holds it
-    #[arg(long, value_enum, default_value_t = KindWord::User)]
-    kind: KindWord,
+    #[arg(long, value_enum, default_value_t = KindArgument::User)]
+    kind: KindArgument,
     /// A role of the policy; may be given several times
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<Box<str>>,
@@ -59,39 +59,39 @@ pub(super) struct CreateArgs {
     client: Option<Box<str>>,
     /// From when on it is refused: after a time such as 90d or 12h, at a moment such as 2030-01-31T12:00:00Z, or `never`
     #[arg(long, value_name = "WHEN", default_value = "365d", value_parser = parse_expiry)]
-    expires: Expiry,
+    expires: KeyExpiry,
     /// What to remember about it; not a secret
     #[arg(long, value_name = "TEXT")]
     comment: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum KindWord {
+enum KindArgument {
     User,
     Service,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Expiry {
+enum KeyExpiry {
     After(u64),
     At(Timestamp),
     Never,
 }
 
-pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let now = now();
     let expires = match args.expires {
-        Expiry::After(seconds) => Some(now.plus(seconds)),
-        Expiry::At(moment) => Some(moment),
-        Expiry::Never => None,
+        KeyExpiry::After(seconds) => Some(now.plus(seconds)),
+        KeyExpiry::At(moment) => Some(moment),
+        KeyExpiry::Never => None,
     };
     if expires.is_some_and(|expires| expires <= now) {
-        return Err(Trouble::usage("`--expires` lies in the past"));
+        return Err(CommandError::usage("`--expires` lies in the past"));
     }
-    let file = KeyText::open_to_change(&args.file, true)?;
+    let file = KeyFileDocument::open_to_change(&args.file, true)?;
     if file.entries.iter().any(|entry| *entry.id == *args.id) {
         let message = format!("`{}` has a key `{}` already: choose another id", args.file.display(), args.id);
-        return Err(Trouble::failure(message));
+        return Err(CommandError::failure(message));
     }
     let secret = secret()?;
     let entry = entry(args, SecretDigest::of(secret.as_bytes()), now, expires);
@@ -99,7 +99,7 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
     file.replace(edited.ok_or_else(|| file::not_editable(&args.file))?)?;
     // A key that nobody has read is of no use: here a reader that went away is a failure too.
     writeln!(out, "{}:{secret}", args.id).and_then(|()| out.flush()).map_err(|error| {
-        Trouble::failure(format!("the key cannot be shown: {error}; revoke `{}` and make another one", args.id))
+        CommandError::failure(format!("the key cannot be shown: {error}; revoke `{}` and make another one", args.id))
     })?;
     let until = expires.map_or("it does not expire".to_owned(), |at| format!("it expires at {at}"));
     // Where nobody reads the error stream the key is made all the same.
@@ -109,7 +109,7 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
 
 fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Option<Timestamp>) -> KeyEntry {
     let subject = Subject {
-        kind: if args.kind == KindWord::Service { SubjectKind::Service } else { SubjectKind::User },
+        kind: if args.kind == KindArgument::Service { SubjectKind::Service } else { SubjectKind::User },
         client: args.client.clone(),
         tenants: args.tenants.clone(),
         roles: args.roles.iter().map(|role| Assignment::unbound(role)).collect(),
@@ -122,9 +122,9 @@ fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Optio
     KeyEntry { id, digest, subject, created: Some(now), expires, revoked: None, comment }
 }
 
-fn secret() -> Result<String, Trouble> {
+fn secret() -> Result<String, CommandError> {
     let mut bytes = [0; RANDOM];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Trouble::failure("the system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| CommandError::failure("the system gives no random numbers"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
@@ -136,14 +136,14 @@ fn parse_id(written: &str) -> Result<String, String> {
 /// A hundred years, in seconds.
 const LONGEST: u64 = 36_525 * 86_400;
 
-fn parse_expiry(written: &str) -> Result<Expiry, String> {
+fn parse_expiry(written: &str) -> Result<KeyExpiry, String> {
     if written == "never" {
-        return Ok(Expiry::Never);
+        return Ok(KeyExpiry::Never);
     }
     let after = parse_duration(written).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
     if after.is_some_and(|after| after > LONGEST) {
         return Err("that is more than a hundred years away: write `never`".to_owned());
     }
-    let found = after.map(Expiry::After).or_else(|| Timestamp::parse(written).map(Expiry::At));
+    let found = after.map(KeyExpiry::After).or_else(|| Timestamp::parse(written).map(KeyExpiry::At));
     found.ok_or_else(|| "a time such as 90d or 12h, a moment such as 2030-01-31T12:00:00Z, or never".to_owned())
 }

@@ -1,36 +1,36 @@
-//! KeyText: a file of keys as a text, and the way in which a new text takes its place whole.
+//! KeyFileDocument: a file of keys as a text, and the way in which a new text takes its place whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use crate::cli::exit::Trouble;
+use crate::cli::exit::CommandError;
 use crate::document::{Findings, Sources, report};
 use crate::identity::key_file::{self, KeyEntry, edit};
 use crate::reload::api_keys::MOST_BYTES;
 use crate::reload::file;
 use crate::vocabulary::name::nearest;
 
-/// KeyText: a file of keys that was read and is sound.
-pub(super) struct KeyText {
+/// KeyFileDocument: a file of keys that was read and is sound.
+pub(super) struct KeyFileDocument {
     path: PathBuf,
     pub(super) text: String,
     pub(super) entries: Vec<KeyEntry>,
-    beside: Option<Beside>,
+    beside: Option<ReplacementFile>,
 }
 
-impl KeyText {
+impl KeyFileDocument {
     /// The file at `path`, for reading.
-    pub(super) fn open(path: &Path) -> Result<Self, Trouble> {
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let sources = file::read_one_file(path, MOST_BYTES)
-            .map_err(|finding| Trouble::failure(report::line(&finding, &Sources::default())))?;
+            .map_err(|finding| CommandError::failure(report::line(&finding, &Sources::default())))?;
         let mut findings = Findings::default();
         let entries = key_file::read(&sources, 0, &mut findings).ok_or_else(|| {
             // Without the lines themselves: somebody may have pasted a secret into one.
             let lines = findings.sorted().into_iter().map(|finding| report::line(finding, &sources));
             let lines = lines.collect::<Vec<_>>().join("\n");
-            Trouble::failure(format!("{lines}\n`{}` is no file of API keys", path.display()))
+            CommandError::failure(format!("{lines}\n`{}` is no file of API keys", path.display()))
         })?;
         let text = sources.iter().map(|(_, source)| source.text.as_str()).collect();
         Ok(Self { path: path.to_owned(), text, entries, beside: None })
@@ -38,14 +38,14 @@ impl KeyText {
 
     /// The file at `path`, for a change that nobody else makes meanwhile; where there is none yet, an empty one if a
     /// new one is wanted.
-    pub(super) fn open_to_change(path: &Path, new: bool) -> Result<Self, Trouble> {
+    pub(super) fn open_to_change(path: &Path, new: bool) -> Result<Self, CommandError> {
         // What a symlink leads to is replaced, not the symlink.
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
             Err(error) if error.kind() == ErrorKind::NotFound && new => path.to_owned(),
             Err(error) => return Err(failed("read", path, &error)),
         };
-        let beside = Beside::create(&path)?;
+        let beside = ReplacementFile::create(&path)?;
         let opened = if path.exists() {
             Self::open(&path)?
         } else {
@@ -55,49 +55,49 @@ impl KeyText {
     }
 
     /// The key with this id.
-    pub(super) fn entry(&self, id: &str) -> Result<&KeyEntry, Trouble> {
+    pub(super) fn entry(&self, id: &str) -> Result<&KeyEntry, CommandError> {
         self.entries.iter().find(|entry| *entry.id == *id).ok_or_else(|| {
             let near = nearest(id, self.entries.iter().map(|entry| &*entry.id));
             let help = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-            Trouble::failure(format!("`{}` has no key `{id}`{help}", self.path.display()))
+            CommandError::failure(format!("`{}` has no key `{id}`{help}", self.path.display()))
         })
     }
 
     /// Puts `text` in the file's place, with its owner and mode; who reads meanwhile sees the old one or the new one.
-    pub(super) fn replace(self, text: String) -> Result<(), Trouble> {
+    pub(super) fn replace(self, text: String) -> Result<(), CommandError> {
         let Some(mut beside) = self.beside else {
-            return Err(Trouble::failure(format!("`{}` was opened for reading", self.path.display())));
+            return Err(CommandError::failure(format!("`{}` was opened for reading", self.path.display())));
         };
         beside.take_place_of(&self.path, &text).map_err(|error| failed("written", &self.path, &error))
     }
 }
 
 /// The trouble of a file that only a person can edit.
-pub(super) fn not_editable(path: &Path) -> Trouble {
-    Trouble::failure(format!(
+pub(super) fn not_editable(path: &Path) -> CommandError {
+    CommandError::failure(format!(
         "`{}` is laid out so that only you can edit it: write each key on lines of its own, as in\nkeys:\n  lab:\n    digest: …",
         path.display()
     ))
 }
 
-fn failed(what: &str, path: &Path, error: &io::Error) -> Trouble {
-    Trouble::failure(format!("`{}` cannot be {what}: {error}", path.display()))
+fn failed(what: &str, path: &Path, error: &io::Error) -> CommandError {
+    CommandError::failure(format!("`{}` cannot be {what}: {error}", path.display()))
 }
 
-/// Beside: the file that the new text is written to, in the same folder; while it is there nobody else changes the keys.
-struct Beside {
+/// ReplacementFile: the file that the new text is written to, in the same folder; while it is there nobody else changes the keys.
+struct ReplacementFile {
     path: PathBuf,
     file: File,
     placed: bool,
 }
 
-impl Beside {
-    fn create(target: &Path) -> Result<Self, Trouble> {
+impl ReplacementFile {
+    fn create(target: &Path) -> Result<Self, CommandError> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.new"));
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Ok(file) => Ok(Self { path, file, placed: false }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Trouble::failure(format!(
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(CommandError::failure(format!(
                 "somebody else is changing `{}`; where nobody is, delete `{}`",
                 target.display(),
                 path.display()
@@ -129,7 +129,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for ReplacementFile {
     fn drop(&mut self) {
         if !self.placed {
             // It stays where it cannot be deleted, and the next run says so.

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::caller::now;
-use crate::cli::exit::{Exit, Trouble, print};
+use crate::cli::exit::{CommandError, Exit, print};
 use crate::identity::key_file::KeyEntry;
 use crate::vocabulary::Timestamp;
 
-use super::file::KeyText;
+use super::file::KeyFileDocument;
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
@@ -19,8 +19,8 @@ pub(super) struct ListArgs {
     file: PathBuf,
 }
 
-pub(super) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<Exit, Trouble> {
-    let file = KeyText::open(&args.file)?;
+pub(super) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
+    let file = KeyFileDocument::open(&args.file)?;
     let now = now();
     let mut rows = vec![["id", "state", "kind", "expires", "tenants", "roles", "comment"].map(str::to_owned)];
     rows.extend(file.entries.iter().map(|entry| row(entry, now)));

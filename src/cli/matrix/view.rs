@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::caller::{now, subject};
-use crate::cli::exit::Trouble;
+use crate::cli::exit::CommandError;
 use crate::decision::view::MatrixView;
 use crate::decision::{ApprovalSet, EvaluationContext, Reason, scope_of};
 use crate::policy::Snapshot;
@@ -46,10 +46,10 @@ impl Selection {
 }
 
 /// The tables of what is selected, and sentences about what they do not show.
-pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Matrix>, Vec<String>), Trouble> {
+pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Matrix>, Vec<String>), CommandError> {
     let scope = stated_scope(policy, &selection.scope)?;
     let (caller, mut notes) = match &selection.subject {
-        Some(written) => (subject(written).map_err(Trouble::usage)?, Vec::new()),
+        Some(written) => (subject(written).map_err(CommandError::usage)?, Vec::new()),
         None => imagined(policy, selection, &scope)?,
     };
     let bound = selection.role.as_deref().map(|role| role_entry(policy, role, &scope)).transpose()?;
@@ -95,7 +95,7 @@ fn imagined(
     policy: &Snapshot,
     selection: &Selection,
     scope: &Scope<'static>,
-) -> Result<(Subject, Vec<String>), Trouble> {
+) -> Result<(Subject, Vec<String>), CommandError> {
     let model = &policy.model;
     if let Some(group) = &selection.group {
         known("group", group, model.groups.iter().map(|group| &*group.name))?;
@@ -105,7 +105,7 @@ fn imagined(
     }
     let id = selection.user.as_deref().map(SubjectId::parse);
     if let Some(id) = id.as_ref().filter(|id| policy.standings.users().find(id).is_none()) {
-        return Err(Trouble::usage(format!("`users:` of the policy does not list `{id}`")));
+        return Err(CommandError::usage(format!("`users:` of the policy does not list `{id}`")));
     }
     let tenants = model.scopes.iter().zip(scope).filter(|(declared, _)| declared.caller);
     let approvals: Vec<Box<str>> =
@@ -127,11 +127,11 @@ fn imagined(
 }
 
 /// The assignment of a role, bound to the stated scope where it must be bound.
-fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[ScopedRole; 1], Trouble> {
+fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[ScopedRole; 1], CommandError> {
     known("role", name, policy.model.roles.iter().map(|role| &*role.name))?;
     let roles = (0..).zip(&policy.model.roles);
     let Some((role, found)) = roles.into_iter().find(|(_, role)| &*role.name == name) else {
-        return Err(Trouble::usage(format!("the policy has no role `{name}`")));
+        return Err(CommandError::usage(format!("the policy has no role `{name}`")));
     };
     let mut bounds: Vec<(u8, Box<[Box<str>]>)> = Vec::new();
     for ((at, declared), value) in (0_u8..).zip(&policy.model.scopes).zip(scope) {
@@ -140,7 +140,7 @@ fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[Scope
             Some(value) => bounds.push((at, Box::new([(&**value).into()]))),
             None => {
                 let scope = &declared.name;
-                return Err(Trouble::usage(format!(
+                return Err(CommandError::usage(format!(
                     "the role `{name}` is assigned within a {scope}: add `--scope {scope}=…`"
                 )));
             }
@@ -150,16 +150,18 @@ fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[Scope
 }
 
 /// The values of `--scope`, in the order of the declared scopes.
-fn stated_scope(policy: &Snapshot, written: &[String]) -> Result<Scope<'static>, Trouble> {
+fn stated_scope(policy: &Snapshot, written: &[String]) -> Result<Scope<'static>, CommandError> {
     let mut scope: Scope<'static> = Default::default();
     for pair in written {
         let Some((name, value)) = pair.split_once('=').filter(|(_, value)| !value.is_empty()) else {
-            return Err(Trouble::usage(format!("`--scope {pair}` is no name and value: write `--scope tenant=t1`")));
+            return Err(CommandError::usage(format!(
+                "`--scope {pair}` is no name and value: write `--scope tenant=t1`"
+            )));
         };
         known("scope", name, policy.model.scopes.iter().map(|scope| &*scope.name))?;
         let at = policy.model.scopes.iter().position(|scope| &*scope.name == name);
         match at.and_then(|at| scope.get_mut(at)) {
-            Some(Some(_)) => return Err(Trouble::usage(format!("`--scope {name}=…` stands twice"))),
+            Some(Some(_)) => return Err(CommandError::usage(format!("`--scope {name}=…` stands twice"))),
             Some(slot) => *slot = Some(value.to_owned().into()),
             None => {}
         }
@@ -167,17 +169,17 @@ fn stated_scope(policy: &Snapshot, written: &[String]) -> Result<Scope<'static>,
     Ok(scope)
 }
 
-fn known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str> + Clone) -> Result<(), Trouble> {
+fn known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str> + Clone) -> Result<(), CommandError> {
     let names = all.clone();
     if all.any(|known| known == name) {
         return Ok(());
     }
     let near = nearest(name, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Err(Trouble::usage(format!("the policy has no {sort} `{name}`{near}")))
+    Err(CommandError::usage(format!("the policy has no {sort} `{name}`{near}")))
 }
 
 /// Where a caller needs a group or a role besides, an empty table would tell nothing.
-fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &MatrixView) -> Result<(), Trouble> {
+fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &MatrixView) -> Result<(), CommandError> {
     let missing = match view.nothing {
         _ if selection.subject.is_some() => return Ok(()),
         Some(Reason::NoGroup) => "every caller is in one of the policy's groups: add `--group`",
@@ -188,7 +190,7 @@ fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &MatrixV
         Some(Reason::NoGroup) => policy.model.groups.iter().map(|group| &*group.name).collect::<Vec<_>>(),
         _ => policy.model.roles.iter().map(|role| &*role.name).collect(),
     };
-    Err(Trouble::usage(format!("{missing}, one of `{}`", names.join("`, `"))))
+    Err(CommandError::usage(format!("{missing}, one of `{}`", names.join("`, `"))))
 }
 
 /// What the tables leave out.

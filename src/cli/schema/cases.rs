@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::policy;
-use super::shape::{Shape, any, defined, list, map, matching, names, number, record, text, texts, word};
+use super::shape::{SchemaBuilder, any, defined, list, map, matching, names, number, record, text, texts, word};
 use crate::vocabulary::SubjectKind;
 
 /// The reasons with which a policy refuses; that of a gate has its name behind a colon.
@@ -30,7 +30,7 @@ pub(super) fn schema() -> Value {
     file().document("cases", "The cases of a policy", [("policy", whole), cells, method])
 }
 
-fn file() -> Shape {
+fn file() -> SchemaBuilder {
     record([
         (
             "callers",
@@ -44,7 +44,7 @@ fn file() -> Shape {
 }
 
 /// A subject, as `--as` and recorded requests spell it too.
-fn caller() -> Shape {
+fn caller() -> SchemaBuilder {
     let bounds = names(text(), any([text(), texts()])).says("For each scope a value or a list of them");
     let role = any([text(), names(text(), bounds).such_as(json!({ "Level 2": { "tenant": "t1" } }))]);
     record([
@@ -68,7 +68,7 @@ fn caller() -> Shape {
     .with("not", json!({ "anyOf": [{ "required": ["tenant", "tenants"] }, { "required": ["group", "groups"] }] }))
 }
 
-fn variant() -> Shape {
+fn variant() -> SchemaBuilder {
     let path = any([text(), texts().filled()]);
     let changes = record([
         (
@@ -82,7 +82,7 @@ fn variant() -> Shape {
     any([changes.filled().called("what is dropped and added"), defined("policy")])
 }
 
-fn case() -> Shape {
+fn case() -> SchemaBuilder {
     let request = || matching(r"^[A-Z-]+ \S").such_as("GET /t1/api/Patients/p1");
     record([
         ("as", text().says("Who asks: a name under `callers`")),
@@ -120,7 +120,7 @@ fn case() -> Shape {
     ])
 }
 
-fn reason() -> Shape {
+fn reason() -> SchemaBuilder {
     any([word(REFUSALS), matching("^gate:.+$").such_as("gate:app-connection")])
         .says("Why it must be refused, by the reason's code")
 }

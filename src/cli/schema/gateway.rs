@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use issuer::issuer;
 use spelling::{ADDRESS, bytes, duration, file_name, header_name, label, lasting, secret, size, size_or_unlimited};
 
-use super::shape::{Shape, any, flag, list, matching, names, number, only, record, text, texts, word};
+use super::shape::{SchemaBuilder, any, flag, list, matching, names, number, only, record, text, texts, word};
 use crate::settings::units::show_size;
 use crate::settings::{IdentityHeaders, Limits, LogLevel};
 
@@ -19,7 +19,7 @@ pub(super) fn schema() -> Value {
     file().document("gateway", "The settings of a Portcullis gateway", [])
 }
 
-fn file() -> Shape {
+fn file() -> SchemaBuilder {
     record([
         ("version", only(1).says("The version of this file's language")),
         ("threads", number(1, 1024).says("Threads that serve requests; one for each core where the key is absent")),
@@ -60,7 +60,7 @@ fn file() -> Shape {
 
 // ── Where requests come from ──
 
-fn listener() -> Shape {
+fn listener() -> SchemaBuilder {
     let certificate = record([
         ("chain", file_name().says("The certificate and those above it, as PEM; the server's own comes first")),
         ("key", file_name().says("The private key, as PEM")),
@@ -100,7 +100,7 @@ fn listener() -> Shape {
     .needs(["address"])
 }
 
-fn admin() -> Shape {
+fn admin() -> SchemaBuilder {
     record([
         (
             "address",
@@ -114,7 +114,7 @@ fn admin() -> Shape {
     .says("Where you look: /live, /ready, /metrics, /policy")
 }
 
-fn limits() -> Shape {
+fn limits() -> SchemaBuilder {
     let default = Limits::default();
     record([
         (
@@ -201,7 +201,7 @@ fn limits() -> Shape {
 
 // ── What is guarded ──
 
-fn api() -> Shape {
+fn api() -> SchemaBuilder {
     let headers = IdentityHeaders::default();
     let header = |sentence: &str, default: &str| header_name().says(sentence).otherwise(default);
     record([
@@ -281,7 +281,7 @@ fn api() -> Shape {
     .needs(["policy", "upstream"])
 }
 
-fn matches() -> Shape {
+fn matches() -> SchemaBuilder {
     record([
         (
             "path",
@@ -300,7 +300,7 @@ fn matches() -> Shape {
     .says("Which requests belong to the API; every request where the key is absent")
 }
 
-fn upstream() -> Shape {
+fn upstream() -> SchemaBuilder {
     let seconds = Duration::from_secs;
     record([
         (
@@ -322,7 +322,7 @@ fn upstream() -> Shape {
     .says("Where permitted requests go")
 }
 
-fn credential() -> Shape {
+fn credential() -> SchemaBuilder {
     let basic =
         record([("user", matching("^[^:]+$").says("The user's name")), ("password", secret().says("The password"))])
             .needs(["user", "password"]);
@@ -341,7 +341,7 @@ fn credential() -> Shape {
 
 // ── What is remembered and written ──
 
-fn token_cache() -> Shape {
+fn token_cache() -> SchemaBuilder {
     record([
         (
             "entries",
@@ -352,7 +352,7 @@ fn token_cache() -> Shape {
     .says("How verified tokens are remembered")
 }
 
-fn audit() -> Shape {
+fn audit() -> SchemaBuilder {
     record([
         (
             "to",
@@ -382,7 +382,7 @@ fn audit() -> Shape {
     .says("Where what was decided goes")
 }
 
-fn rotate() -> Shape {
+fn rotate() -> SchemaBuilder {
     record([
         ("size", size_or_unlimited().says("A file of so many bytes is finished, or `unlimited`").otherwise("100MiB")),
         (
@@ -401,7 +401,7 @@ fn rotate() -> Shape {
     .says("When an audit file is finished under the name audit-NUMBER.jsonl and the next one begun")
 }
 
-fn log() -> Shape {
+fn log() -> SchemaBuilder {
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
     record([
         ("format", word(["json", "text"]).says("One JSON object a line, or text for people").otherwise("json")),
@@ -410,7 +410,7 @@ fn log() -> Shape {
     .says("How the log is written to standard error")
 }
 
-fn reload() -> Shape {
+fn reload() -> SchemaBuilder {
     let poll =
         lasting("How often files are looked at where the system does not tell of a change", Duration::from_secs(1));
     record([("poll", poll)]).says("How changed files are noticed")

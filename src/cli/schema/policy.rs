@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{Shape, any, defined, flag, list, matching, names, number, only, record, text, texts, word};
+use super::shape::{SchemaBuilder, any, defined, flag, list, matching, names, number, only, record, text, texts, word};
 use crate::request::Dialect;
 use crate::vocabulary::{Operation, access::MAX_SCOPES};
 
@@ -12,12 +12,12 @@ pub(super) fn schema() -> Value {
 }
 
 /// What `policy` refers to.
-pub(super) fn definitions() -> [(&'static str, Shape); 2] {
+pub(super) fn definitions() -> [(&'static str, SchemaBuilder); 2] {
     [("cells", cells()), ("method", method())]
 }
 
 /// The map that a policy is. Nothing has to be there: in a folder each file holds a part.
-pub(super) fn policy() -> Shape {
+pub(super) fn policy() -> SchemaBuilder {
     record([
         ("version", only(1).says("The version of the policy language; it stands once in a policy")),
         ("name", text().says("What logs, metrics and `/policy` call the policy; it stands once").such_as("noah-es")),
@@ -44,13 +44,13 @@ pub(super) fn policy() -> Shape {
     ])
 }
 
-fn dialect() -> Shape {
+fn dialect() -> SchemaBuilder {
     word(Dialect::WORDS.map(|(word, _)| word))
         .says("How the server behind reads paths; `strict` where it is not known")
         .otherwise(Dialect::default().word())
 }
 
-fn scopes() -> Shape {
+fn scopes() -> SchemaBuilder {
     let scope = word(["caller", "grant"])
         .says("`caller`: a request's value must be one of the caller's own. `grant`: it only bounds what roles give");
     names(text(), scope)
@@ -61,7 +61,7 @@ fn scopes() -> Shape {
 
 // ── What requests need ──
 
-fn routes() -> Shape {
+fn routes() -> SchemaBuilder {
     const PARAMETER: &str = "[A-Za-z][A-Za-z0-9_-]*";
     // A segment is `{name}` or text without what means something else; the last one may be empty or `{*rest}`.
     let segment = format!(r"(\{{{PARAMETER}\}}|[^/{{}}*%?:\s][^/{{}}*%?\s]*)");
@@ -83,7 +83,7 @@ fn routes() -> Shape {
 }
 
 /// What a method needs, bare or with options.
-fn method() -> Shape {
+fn method() -> SchemaBuilder {
     let options = record([
         (
             "need",
@@ -125,7 +125,7 @@ fn method() -> Shape {
     .says("An operation on a resource, a list of which all is needed, `public`, `nobody`, or a map with options")
 }
 
-fn by_type() -> Shape {
+fn by_type() -> SchemaBuilder {
     const TOKEN: &str = "[A-Za-z0-9!#$&^_.+-]+";
     let range = matching(&format!(r"^({TOKEN}/({TOKEN}|\*)|otherwise)$")).such_as("image/*");
     names(range, defined("cells"))
@@ -134,12 +134,12 @@ fn by_type() -> Shape {
         .filled()
 }
 
-fn cells() -> Shape {
+fn cells() -> SchemaBuilder {
     any([cell(), list(cell()).filled()]).says("An operation on a resource, or a list of which all is needed")
 }
 
 /// `read Patients`: the operation ends at the first blank.
-pub(super) fn cell() -> Shape {
+pub(super) fn cell() -> SchemaBuilder {
     matching(r"^[a-z][a-z0-9-]* +\S")
         .such_as("read Patients")
         .or_else("Write an operation in small letters, a blank and a resource: `read Patients`")
@@ -147,20 +147,20 @@ pub(super) fn cell() -> Shape {
 
 // ── The table ──
 
-fn resources() -> Shape {
+fn resources() -> SchemaBuilder {
     let table = || texts().such_as(json!(["Patients", "Patient Sessions"]));
     any([table(), names(text(), table())])
         .says("The columns of the vendor's table in their order, as one list or as one list for each table")
 }
 
-fn fields() -> Shape {
+fn fields() -> SchemaBuilder {
     let paths = list(matching(r"^\$").such_as("$..name")).says("Where the fields stand in a response, as JSON paths");
     names(text(), names(text(), paths).says("For each resource the fields in its responses"))
         .says("Sets of fields that are masked unless a permission may read the set; each is a column too")
         .such_as(json!({ "PHI": { "Patients": ["$..mrn", "$..name"] } }))
 }
 
-fn permissions() -> Shape {
+fn permissions() -> SchemaBuilder {
     let letters: String = Operation::LETTERED.iter().filter_map(Operation::letter).collect();
     let operation = || any([matching(&format!("^[{letters}]+$")), matching("^[a-z][a-z0-9-]*$")]);
     let operations = any([
@@ -179,7 +179,7 @@ fn permissions() -> Shape {
     .such_as(json!({ "View stock": { "Stock": "R" } }))
 }
 
-fn service_apps() -> Shape {
+fn service_apps() -> SchemaBuilder {
     word(["all", "every-permission"]).says(
         "Service apps that `users` does not list: `all` lets them pass wherever a route is, \
          `every-permission` gives them every row. Without this key they are judged like users",
@@ -188,13 +188,13 @@ fn service_apps() -> Shape {
 
 // ── Gates ──
 
-fn gates() -> Shape {
+fn gates() -> SchemaBuilder {
     let name = matching(r"^\S+$").or_else("A gate's name holds no blank: write `-`");
     names(name, any([by_approval(), by_feature(), by_condition()]))
         .says("What closes permissions, whoever holds them; the name is part of the refusal's code `gate:NAME`")
 }
 
-fn by_approval() -> Shape {
+fn by_approval() -> SchemaBuilder {
     let granted = names(text(), text()).says("One approval: a value for each of `keys`");
     let [by, except, closed] = closing("approval");
     record([
@@ -225,11 +225,11 @@ fn by_approval() -> Shape {
     .needs_one_of([&["except"], &["permissions"]])
 }
 
-fn by_feature() -> Shape {
+fn by_feature() -> SchemaBuilder {
     record(closing("feature")).called("a gate by feature").needs(["by"]).needs_one_of([&["except"], &["permissions"]])
 }
 
-fn by_condition() -> Shape {
+fn by_condition() -> SchemaBuilder {
     let [by, except, closed] = closing("condition");
     let when = condition().says("The condition in CEL, quoted; the gate is open while it is true");
     let keys = record([by, except, closed, ("when", when)]).called("a gate by condition");
@@ -237,7 +237,7 @@ fn by_condition() -> Shape {
 }
 
 /// The keys of every gate.
-fn closing(by: &str) -> [(&'static str, Shape); 3] {
+fn closing(by: &str) -> [(&'static str, SchemaBuilder); 3] {
     [
         ("by", word([by]).says("What opens the gate: an approval, a feature that a profile lists, or a condition")),
         ("except", texts().says("Closes every permission but these")),
@@ -247,7 +247,7 @@ fn closing(by: &str) -> [(&'static str, Shape); 3] {
 
 // ── Who holds what ──
 
-fn roles() -> Shape {
+fn roles() -> SchemaBuilder {
     let role = record([
         ("includes", texts().says("Roles whose permissions this one has as well")),
         ("permissions", granted()),
@@ -265,13 +265,13 @@ fn roles() -> Shape {
 }
 
 /// Scopes, each with the values that fit, and the permissions that are given there.
-fn within() -> Shape {
+fn within() -> SchemaBuilder {
     let bounds =
         names(text(), values()).keys([("permissions", granted())]).needs(["permissions"]).with("minProperties", 2);
     bounds.such_as(json!({ "workspace": "w1", "permissions": ["View PHI"] }))
 }
 
-fn profiles() -> Shape {
+fn profiles() -> SchemaBuilder {
     let bounds = names(text(), values()).filled();
     let profile = record([
         ("features", texts().says("The gates `by: feature` that the profile opens").such_as(json!(["mpr"]))),
@@ -282,7 +282,7 @@ fn profiles() -> Shape {
         .says("What was bought or installed: a gate by feature is open where a profile that applies lists it")
 }
 
-fn groups() -> Shape {
+fn groups() -> SchemaBuilder {
     let group = record([
         ("profile", text().says("The profile of the group")),
         ("permissions", granted()),
@@ -291,7 +291,7 @@ fn groups() -> Shape {
     names(text(), group).says("Groups as tokens name them; where there are any, each caller must be in exactly one")
 }
 
-fn users() -> Shape {
+fn users() -> SchemaBuilder {
     let bounds = names(text(), values())
         .keys([("when", condition().says("A condition in CEL, quoted: the assignment counts while it is true"))]);
     let bound =
@@ -312,29 +312,29 @@ fn users() -> Shape {
         .such_as(json!({ "hospital/smith": { "without": ["Print Images"] } }))
 }
 
-fn granted() -> Shape {
+fn granted() -> SchemaBuilder {
     texts().says("The permissions that are given, by their names")
 }
 
-fn without() -> Shape {
+fn without() -> SchemaBuilder {
     texts().says("The permissions that are taken away, whoever else gives them")
 }
 
-fn locked() -> Shape {
+fn locked() -> SchemaBuilder {
     flag().says("Refuses a reload that changes or drops it").otherwise(false)
 }
 
-fn values() -> Shape {
+fn values() -> SchemaBuilder {
     any([text(), texts().filled()]).says("The value of the scope, or a list of which any fits")
 }
 
-fn condition() -> Shape {
+fn condition() -> SchemaBuilder {
     text().such_as("caller.claims.acr == 'mfa'")
 }
 
 // ── The edges ──
 
-fn cors() -> Shape {
+fn cors() -> SchemaBuilder {
     record([
         (
             "origins",
@@ -349,7 +349,7 @@ fn cors() -> Shape {
     .needs(["origins"])
 }
 
-fn shadow() -> Shape {
+fn shadow() -> SchemaBuilder {
     any([word(["all"]), texts()])
         .says("Forwards what would be refused and counts it: `all`, or what is about one of these resources")
         .such_as("all")

@@ -1,77 +1,77 @@
-//! Shape: what may stand in one place of a file, as JSON Schema (draft-07, which every yaml-language-server reads).
+//! SchemaBuilder: what may stand in one place of a file, as JSON Schema (draft-07, which every yaml-language-server reads).
 
 use serde_json::{Map, Value, json};
 
-/// Shape: a schema that is put together word by word.
+/// SchemaBuilder: a schema that is put together word by word.
 #[derive(Debug, Clone)]
-pub(super) struct Shape(Map<String, Value>);
+pub(super) struct SchemaBuilder(Map<String, Value>);
 
 /// A text that says something.
-pub(super) fn text() -> Shape {
+pub(super) fn text() -> SchemaBuilder {
     matching(r"\S")
 }
 
 /// A text that the regular expression finds itself in.
-pub(super) fn matching(pattern: &str) -> Shape {
-    Shape::new("string").with("pattern", pattern)
+pub(super) fn matching(pattern: &str) -> SchemaBuilder {
+    SchemaBuilder::new("string").with("pattern", pattern)
 }
 
 /// One of these words.
-pub(super) fn word<'a>(words: impl IntoIterator<Item = &'a str>) -> Shape {
-    Shape::new("string").with("enum", words.into_iter().collect::<Vec<_>>())
+pub(super) fn word<'a>(words: impl IntoIterator<Item = &'a str>) -> SchemaBuilder {
+    SchemaBuilder::new("string").with("enum", words.into_iter().collect::<Vec<_>>())
 }
 
 /// A whole number, both bounds included.
-pub(super) fn number(least: u64, most: u64) -> Shape {
-    Shape::new("integer").with("minimum", least).with("maximum", most)
+pub(super) fn number(least: u64, most: u64) -> SchemaBuilder {
+    SchemaBuilder::new("integer").with("minimum", least).with("maximum", most)
 }
 
 /// This number and no other.
-pub(super) fn only(value: u64) -> Shape {
-    Shape::new("integer").with("const", value)
+pub(super) fn only(value: u64) -> SchemaBuilder {
+    SchemaBuilder::new("integer").with("const", value)
 }
 
 /// `true` or `false`.
-pub(super) fn flag() -> Shape {
-    Shape::new("boolean")
+pub(super) fn flag() -> SchemaBuilder {
+    SchemaBuilder::new("boolean")
 }
 
 /// A list of such items.
-pub(super) fn list(item: Shape) -> Shape {
-    Shape::new("array").with("items", item.0)
+pub(super) fn list(item: SchemaBuilder) -> SchemaBuilder {
+    SchemaBuilder::new("array").with("items", item.0)
 }
 
 /// A list of names or texts.
-pub(super) fn texts() -> Shape {
+pub(super) fn texts() -> SchemaBuilder {
     list(text())
 }
 
 /// A map whose keys are names of the writer's own.
-pub(super) fn names(name: Shape, value: Shape) -> Shape {
-    Shape::new("object").with("propertyNames", name.0).with("additionalProperties", value.0)
+pub(super) fn names(name: SchemaBuilder, value: SchemaBuilder) -> SchemaBuilder {
+    SchemaBuilder::new("object").with("propertyNames", name.0).with("additionalProperties", value.0)
 }
 
 /// A map with these keys and no other.
-pub(super) fn record<const N: usize>(keys: [(&str, Shape); N]) -> Shape {
-    Shape::new("object").with("additionalProperties", false).keys(keys)
+pub(super) fn record<const N: usize>(keys: [(&str, SchemaBuilder); N]) -> SchemaBuilder {
+    SchemaBuilder::new("object").with("additionalProperties", false).keys(keys)
 }
 
 /// A map of anything.
-pub(super) fn map() -> Shape {
-    Shape::new("object")
+pub(super) fn map() -> SchemaBuilder {
+    SchemaBuilder::new("object")
 }
 
 /// One of several sorts of value.
-pub(super) fn any<const N: usize>(shapes: [Shape; N]) -> Shape {
-    Shape(Map::new()).with("anyOf", shapes.map(|shape| Value::Object(shape.0)).to_vec())
+pub(super) fn any<const N: usize>(shapes: [SchemaBuilder; N]) -> SchemaBuilder {
+    SchemaBuilder(Map::new()).with("anyOf", shapes.map(|shape| Value::Object(shape.0)).to_vec())
 }
 
 /// The shape that the schema defines under this name.
-pub(super) fn defined(name: &str) -> Shape {
-    Shape(Map::new()).with("$ref", format!("#/definitions/{name}"))
+pub(super) fn defined(name: &str) -> SchemaBuilder {
+    SchemaBuilder(Map::new()).with("$ref", format!("#/definitions/{name}"))
 }
 
-impl Shape {
+impl SchemaBuilder {
     fn new(sort: &str) -> Self {
         Self(Map::new()).with("type", sort)
     }
@@ -108,7 +108,7 @@ impl Shape {
     }
 
     /// Keys of their own meaning.
-    pub(super) fn keys<const N: usize>(self, keys: [(&str, Shape); N]) -> Self {
+    pub(super) fn keys<const N: usize>(self, keys: [(&str, SchemaBuilder); N]) -> Self {
         let keys = keys.into_iter().map(|(key, shape)| (key.to_owned(), Value::Object(shape.0)));
         self.with("properties", keys.collect::<Map<_, _>>())
     }
@@ -142,7 +142,12 @@ impl Shape {
     }
 
     /// The whole schema of a file, which says how to print it again, with the shapes that it refers to.
-    pub(super) fn document<const N: usize>(self, word: &str, title: &str, definitions: [(&str, Shape); N]) -> Value {
+    pub(super) fn document<const N: usize>(
+        self,
+        word: &str,
+        title: &str,
+        definitions: [(&str, SchemaBuilder); N],
+    ) -> Value {
         let mut schema = json!({
             "$schema": "http://json-schema.org/draft-07/schema#",
             "$comment": format!("printed by `portcullis schema {word}`: renew it rather than edit it"),

@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::{File, cases, gateway, policy, text};
+use super::{SchemaFile, cases, gateway, policy, text};
 use crate::cli::Exit;
 use crate::cli::tests::portcullis;
 use crate::decision::Reason;
@@ -25,13 +25,13 @@ const RENEW: &str =
 /// A key and a word that are near to none.
 const STRANGE: &str = "qqqqqqqqqqqqqqqq";
 
-fn word(file: File) -> String {
+fn word(file: SchemaFile) -> String {
     file.to_possible_value().unwrap().get_name().to_owned()
 }
 
 #[test]
 fn what_is_committed_is_what_is_printed() {
-    for file in File::value_variants() {
+    for file in SchemaFile::value_variants() {
         let word = word(*file);
         let (exit, printed, err) = portcullis(&["schema", &word]);
         assert_eq!((exit, err.as_str()), (Exit::Done, ""));

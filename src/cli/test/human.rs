@@ -3,10 +3,10 @@
 use crate::decision::cases::CellCoverage;
 use crate::document::{Findings, Severity, report};
 
-use super::Tested;
+use super::TestResult;
 
 /// `partly` leaves out notes, which are about all cases.
-pub(super) fn text(tested: &[Tested], coverage: bool, partly: bool) -> String {
+pub(super) fn text(tested: &[TestResult], coverage: bool, partly: bool) -> String {
     let mut out = String::new();
     for tested in tested {
         let mut shown = Findings::default();
@@ -24,7 +24,7 @@ pub(super) fn text(tested: &[Tested], coverage: bool, partly: bool) -> String {
     out
 }
 
-fn total(out: &mut String, tested: &Tested) {
+fn total(out: &mut String, tested: &TestResult) {
     let all = tested.results.len();
     let (permitted, refused) = tested.coverage.counts();
     let lost = match (tested.failed(), all - tested.passed() - tested.failed()) {
@@ -41,7 +41,7 @@ fn total(out: &mut String, tested: &Tested) {
     ));
 }
 
-fn table(out: &mut String, tested: &Tested) {
+fn table(out: &mut String, tested: &TestResult) {
     let coverage = &tested.coverage;
     let mut lines = |title: &str, wanted: fn(&CellCoverage) -> bool| {
         let cells: Vec<String> =

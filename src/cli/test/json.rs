@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::decision::cases::{CaseStatus, CellCoverage, RuleEvidence};
 use crate::document::report;
 
-use super::{Outcome, Tested};
+use super::{CaseReport, TestResult};
 
-pub(super) fn object(tested: &[Tested]) -> Value {
-    let passed: usize = tested.iter().map(Tested::passed).sum();
-    let failed: usize = tested.iter().map(Tested::failed).sum();
+pub(super) fn object(tested: &[TestResult]) -> Value {
+    let passed: usize = tested.iter().map(TestResult::passed).sum();
+    let failed: usize = tested.iter().map(TestResult::failed).sum();
     let all: usize = tested.iter().map(|tested| tested.results.len()).sum();
     json!({
         "cases": all,
@@ -20,7 +20,7 @@ pub(super) fn object(tested: &[Tested]) -> Value {
     })
 }
 
-fn policy(tested: &Tested) -> Value {
+fn policy(tested: &TestResult) -> Value {
     json!({
         "policy": tested.path,
         "cases": tested.results.iter().map(|outcome| case(outcome, tested)).collect::<Vec<_>>(),
@@ -33,7 +33,7 @@ fn policy(tested: &Tested) -> Value {
     })
 }
 
-fn case(outcome: &Outcome, tested: &Tested) -> Value {
+fn case(outcome: &CaseReport, tested: &TestResult) -> Value {
     let at = tested.sources.locate(outcome.place);
     let (message, help) = match &outcome.ended {
         CaseStatus::Failed(finding) => (Some(&finding.message), finding.help.as_ref()),

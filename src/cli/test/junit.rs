@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use crate::decision::cases::CaseStatus;
 
-use super::Tested;
+use super::TestResult;
 
-pub(super) fn xml(tested: &[Tested]) -> String {
+pub(super) fn xml(tested: &[TestResult]) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for tested in tested {
         // A text takes what is written to it.
@@ -16,7 +16,7 @@ pub(super) fn xml(tested: &[Tested]) -> String {
     out
 }
 
-fn suite(out: &mut String, tested: &Tested) -> std::fmt::Result {
+fn suite(out: &mut String, tested: &TestResult) -> std::fmt::Result {
     let errors = tested.errors();
     let untried = tested.results.len() - tested.passed() - tested.failed();
     writeln!(

@@ -1,15 +1,15 @@
 //! The census as a page to read.
 
-use crate::cli::page::Page;
+use crate::cli::page::TextPage;
 
-use super::{Census, Entry, Through};
+use super::{CallersEntry, GrantedThrough, WhoCanReport};
 
 /// So many ids are printed; JSON has all of them.
 const MOST_IDS: usize = 20;
 
 /// The page.
-pub(super) fn page(census: &Census) -> String {
-    let mut page = Page::default();
+pub(super) fn page(census: &WhoCanReport) -> String {
+    let mut page = TextPage::default();
     page.line("policy", &census.policy);
     page.line("request", &format!("{} {}", census.method, census.target));
     if let Some(route) = &census.route {
@@ -46,12 +46,12 @@ pub(super) fn page(census: &Census) -> String {
     page.into_text()
 }
 
-fn may(entry: &Entry) -> String {
+fn may(entry: &CallersEntry) -> String {
     let through: Vec<String> = entry.through.iter().map(through).filter(|text| !text.is_empty()).collect();
     if through.is_empty() { who(entry) } else { format!("{}, {}", who(entry), through.join("; ")) }
 }
 
-fn who(entry: &Entry) -> String {
+fn who(entry: &CallersEntry) -> String {
     let names = entry.names.join(", ");
     let within = if entry.within.is_empty() {
         String::new()
@@ -75,7 +75,7 @@ fn who(entry: &Entry) -> String {
     }
 }
 
-fn through(through: &Through) -> String {
+fn through(through: &GrantedThrough) -> String {
     let mut parts = Vec::new();
     if !through.permissions.is_empty() {
         parts.push(format!("through `{}`", through.permissions.join("` and `")));

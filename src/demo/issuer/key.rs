@@ -1,4 +1,4 @@
-//! Key: an Ed25519 key that signs tokens and is published as a JWK.
+//! SigningKey: an Ed25519 key that signs tokens and is published as a JWK.
 
 use std::io;
 
@@ -8,14 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// Key: a key pair and the name that it is published under.
+/// SigningKey: a key pair and the name that it is published under.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct SigningKey {
     pair: Ed25519KeyPair,
     kid: String,
 }
 
-impl Key {
+impl SigningKey {
     /// A key that nobody has had before.
     pub(super) fn generate() -> io::Result<Self> {
         let pair = Ed25519KeyPair::generate().map_err(|_| io::Error::other("no key could be made"))?;

@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
-use super::{Token, Tour, text};
+use super::{DemoToken, Tour, text};
 
 fn printed(policy: &Path) -> String {
     let tokens = [
-        Token { variable: "CLINICIAN", about: "a clinician", text: "head.body.signature" },
-        Token { variable: "RECORDS_MANAGER", about: "a records manager", text: "h.b.s" },
+        DemoToken { variable: "CLINICIAN", about: "a clinician", text: "head.body.signature" },
+        DemoToken { variable: "RECORDS_MANAGER", about: "a records manager", text: "h.b.s" },
     ];
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     text(&Tour { gateway: at(8080), admin: at(9090), policy, tokens: &tokens })

@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::place::Place;
-use super::store::{Store, Unstored};
+use super::place::ResourcePath;
+use super::store::{Store, StoreError};
 
 /// What Noah updates without naming a record in the path, as in `PUT EventSubscriptions`.
 const UPDATED_WHOLE: [&str; 6] =
@@ -12,9 +12,9 @@ const UPDATED_WHOLE: [&str; 6] =
 /// What is removed so.
 const REMOVED_WHOLE: [&str; 2] = ["preview", "tenantconfiguration"];
 
-/// Answer: a response before it is HTTP.
+/// ApiResponse: a response before it is HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     /// The status.
     pub(super) status: StatusCode,
     /// The methods that would have been answered.
@@ -25,7 +25,7 @@ pub(super) struct Answer {
     pub(super) body: Option<String>,
 }
 
-impl Answer {
+impl ApiResponse {
     /// An answer that says what was wrong.
     pub(super) fn error(status: StatusCode, text: &str) -> Self {
         Self::json(status, json!({ "error": text }).to_string())
@@ -45,53 +45,61 @@ impl Answer {
     }
 }
 
-impl From<Unstored> for Answer {
-    fn from(unstored: Unstored) -> Self {
+impl From<StoreError> for ApiResponse {
+    fn from(unstored: StoreError) -> Self {
         match unstored {
-            Unstored::Missing => Self::error(StatusCode::NOT_FOUND, "no such record"),
-            Unstored::Taken => Self::error(StatusCode::CONFLICT, "the id is in use"),
-            Unstored::Full => Self::error(StatusCode::INSUFFICIENT_STORAGE, "the demo's memory is full"),
+            StoreError::Missing => Self::error(StatusCode::NOT_FOUND, "no such record"),
+            StoreError::Taken => Self::error(StatusCode::CONFLICT, "the id is in use"),
+            StoreError::Full => Self::error(StatusCode::INSUFFICIENT_STORAGE, "the demo's memory is full"),
         }
     }
 }
 
 /// The answer to `method` at `place`, which was spelled `path`.
-pub(super) fn answer(store: &mut Store, method: &Method, place: &Place, path: &str, body: &[u8]) -> Answer {
+pub(super) fn answer(store: &mut Store, method: &Method, place: &ResourcePath, path: &str, body: &[u8]) -> ApiResponse {
     // HEAD is GET without the content, which the server leaves out (RFC 9110, section 9.3.2).
     let method = if method == Method::HEAD { &Method::GET } else { method };
     let answered = match place {
-        Place::Collection(key) => collection(store, method, key, path, body),
-        Place::Item(key) => item(store, method, key, body),
-        Place::Merge(tenant) if method == Method::POST => merge(store, tenant, body),
-        Place::Merge(_) => Ok(Answer::not_allowed("POST")),
-        Place::DataAccess(tenant) if method == Method::GET => Ok(data_access(tenant)),
-        Place::DataAccess(_) => Ok(Answer::not_allowed("GET, HEAD")),
-        Place::Negotiate if method == Method::POST => Ok(negotiated()),
-        Place::Negotiate => Ok(Answer::not_allowed("POST")),
-        Place::Hub | Place::Nothing => Ok(Answer::error(StatusCode::NOT_FOUND, "there is nothing at this path")),
+        ResourcePath::Collection(key) => collection(store, method, key, path, body),
+        ResourcePath::Item(key) => item(store, method, key, body),
+        ResourcePath::Merge(tenant) if method == Method::POST => merge(store, tenant, body),
+        ResourcePath::Merge(_) => Ok(ApiResponse::not_allowed("POST")),
+        ResourcePath::DataAccess(tenant) if method == Method::GET => Ok(data_access(tenant)),
+        ResourcePath::DataAccess(_) => Ok(ApiResponse::not_allowed("GET, HEAD")),
+        ResourcePath::Negotiate if method == Method::POST => Ok(negotiated()),
+        ResourcePath::Negotiate => Ok(ApiResponse::not_allowed("POST")),
+        ResourcePath::Hub | ResourcePath::Nothing => {
+            Ok(ApiResponse::error(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        }
     };
     answered.unwrap_or_else(|refused| refused)
 }
 
-fn collection(store: &mut Store, method: &Method, key: &[String], path: &str, body: &[u8]) -> Result<Answer, Answer> {
+fn collection(
+    store: &mut Store,
+    method: &Method,
+    key: &[String],
+    path: &str,
+    body: &[u8],
+) -> Result<ApiResponse, ApiResponse> {
     match *method {
         Method::GET => {
-            let records = store.list(key).ok_or(Unstored::Missing)?;
-            Ok(Answer::json(StatusCode::OK, format!("[{}]", records.join(","))))
+            let records = store.list(key).ok_or(StoreError::Missing)?;
+            Ok(ApiResponse::json(StatusCode::OK, format!("[{}]", records.join(","))))
         }
         Method::POST => {
             let (id, text) = store.create(key, object(body)?)?;
             let location = format!("{}/{}", path.trim_end_matches('/'), encoded(&id));
-            Ok(Answer { location: Some(location), ..Answer::json(StatusCode::CREATED, text) })
+            Ok(ApiResponse { location: Some(location), ..ApiResponse::json(StatusCode::CREATED, text) })
         }
         Method::PUT if is_one_of(key, &UPDATED_WHOLE) => whole(store, key, object(body)?),
         Method::DELETE if is_one_of(key, &REMOVED_WHOLE) => match store.clear(key) {
-            true => Ok(Answer::empty()),
-            false => Err(Unstored::Missing.into()),
+            true => Ok(ApiResponse::empty()),
+            false => Err(StoreError::Missing.into()),
         },
-        _ if is_one_of(key, &REMOVED_WHOLE) => Ok(Answer::not_allowed("GET, HEAD, POST, PUT, DELETE")),
-        _ if is_one_of(key, &UPDATED_WHOLE) => Ok(Answer::not_allowed("GET, HEAD, POST, PUT")),
-        _ => Ok(Answer::not_allowed("GET, HEAD, POST")),
+        _ if is_one_of(key, &REMOVED_WHOLE) => Ok(ApiResponse::not_allowed("GET, HEAD, POST, PUT, DELETE")),
+        _ if is_one_of(key, &UPDATED_WHOLE) => Ok(ApiResponse::not_allowed("GET, HEAD, POST, PUT")),
+        _ => Ok(ApiResponse::not_allowed("GET, HEAD, POST")),
     }
 }
 
@@ -100,7 +108,7 @@ fn is_one_of(key: &[String], names: &[&str]) -> bool {
 }
 
 /// The record that a PUT on a whole collection means: the one that the body names, else the first.
-fn whole(store: &mut Store, collection: &[String], record: Map<String, Value>) -> Result<Answer, Answer> {
+fn whole(store: &mut Store, collection: &[String], record: Map<String, Value>) -> Result<ApiResponse, ApiResponse> {
     let first = || {
         let text = store.list(collection)?.first().copied()?;
         serde_json::from_str::<Value>(text).ok()?.get("id")?.as_str().map(str::to_owned)
@@ -110,54 +118,54 @@ fn whole(store: &mut Store, collection: &[String], record: Map<String, Value>) -
     let key: Vec<_> = collection.iter().cloned().chain([id]).collect();
     let text =
         if store.record(&key).is_some() { store.put(&key, record)?.0 } else { store.create(collection, record)?.1 };
-    Ok(Answer::json(StatusCode::OK, text))
+    Ok(ApiResponse::json(StatusCode::OK, text))
 }
 
-fn item(store: &mut Store, method: &Method, key: &[String], body: &[u8]) -> Result<Answer, Answer> {
+fn item(store: &mut Store, method: &Method, key: &[String], body: &[u8]) -> Result<ApiResponse, ApiResponse> {
     match *method {
         Method::GET => {
-            let text = store.record(key).ok_or(Unstored::Missing)?;
-            Ok(Answer::json(StatusCode::OK, text.to_owned()))
+            let text = store.record(key).ok_or(StoreError::Missing)?;
+            Ok(ApiResponse::json(StatusCode::OK, text.to_owned()))
         }
         Method::PUT => {
             let (text, new) = store.put(key, object(body)?)?;
-            Ok(Answer::json(if new { StatusCode::CREATED } else { StatusCode::OK }, text))
+            Ok(ApiResponse::json(if new { StatusCode::CREATED } else { StatusCode::OK }, text))
         }
-        Method::DELETE if store.remove(key) => Ok(Answer::empty()),
-        Method::DELETE => Err(Unstored::Missing.into()),
-        _ => Ok(Answer::not_allowed("GET, HEAD, PUT, DELETE")),
+        Method::DELETE if store.remove(key) => Ok(ApiResponse::empty()),
+        Method::DELETE => Err(StoreError::Missing.into()),
+        _ => Ok(ApiResponse::not_allowed("GET, HEAD, PUT, DELETE")),
     }
 }
 
-fn merge(store: &mut Store, tenant: &str, body: &[u8]) -> Result<Answer, Answer> {
+fn merge(store: &mut Store, tenant: &str, body: &[u8]) -> Result<ApiResponse, ApiResponse> {
     let body = object(body)?;
     let named = |name: &str| body.get(name).and_then(Value::as_str);
     let (Some(from), Some(into)) = (named("from"), named("into")) else {
-        return Err(Answer::error(StatusCode::BAD_REQUEST, "a merge names two patients: `from` and `into`"));
+        return Err(ApiResponse::error(StatusCode::BAD_REQUEST, "a merge names two patients: `from` and `into`"));
     };
-    Ok(Answer::json(StatusCode::OK, store.merge(tenant, from, into)?))
+    Ok(ApiResponse::json(StatusCode::OK, store.merge(tenant, from, into)?))
 }
 
-fn data_access(tenant: &str) -> Answer {
+fn data_access(tenant: &str) -> ApiResponse {
     let access = json!({ "tenant": tenant, "dataAccess": ["Patients", "Sessions", "Actions"] });
-    Answer::json(StatusCode::OK, access.to_string())
+    ApiResponse::json(StatusCode::OK, access.to_string())
 }
 
 /// What a SignalR hub answers, version 0 of its handshake: an id, and WebSocket as the only transport.
-fn negotiated() -> Answer {
+fn negotiated() -> ApiResponse {
     let transports = json!([{ "transport": "WebSockets", "transferFormats": ["Text", "Binary"] }]);
     let answer = json!({ "negotiateVersion": 0, "connectionId": "demo", "availableTransports": transports });
-    Answer::json(StatusCode::OK, answer.to_string())
+    ApiResponse::json(StatusCode::OK, answer.to_string())
 }
 
 /// The object that a body holds; an empty body is an empty object, as clients send it with assignments.
-fn object(body: &[u8]) -> Result<Map<String, Value>, Answer> {
+fn object(body: &[u8]) -> Result<Map<String, Value>, ApiResponse> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
-        _ => Err(Answer::error(StatusCode::BAD_REQUEST, "the body is not a JSON object")),
+        _ => Err(ApiResponse::error(StatusCode::BAD_REQUEST, "the body is not a JSON object")),
     }
 }
 

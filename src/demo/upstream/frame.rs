@@ -50,9 +50,9 @@ impl Opcode {
     }
 }
 
-/// Malformed: why a frame is not read; its number is the close code of RFC 6455, section 7.4.1.
+/// FrameError: why a frame is not read; its number is the close code of RFC 6455, section 7.4.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(super) enum FrameError {
     /// It breaks the protocol.
     Protocol = 1002,
     /// It is longer than [`PAYLOAD`].
@@ -72,20 +72,20 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The first frame in `bytes` from a client, and how many bytes it took; `None` while it is not all there.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, Malformed> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
         // Section 5.1: a client masks every frame; no extension was agreed on, so the reserved bits are zero.
         if first & 0x70 != 0 || second & 0x80 == 0 {
-            return Err(Malformed::Protocol);
+            return Err(FrameError::Protocol);
         }
         let last = first & 0x80 != 0;
-        let opcode = Opcode::of(first & 0x0f).ok_or(Malformed::Protocol)?;
+        let opcode = Opcode::of(first & 0x0f).ok_or(FrameError::Protocol)?;
         let Some((length, rest)) = length(second & 0x7f, rest) else { return Ok(None) };
         // Section 5.5: control frames are short and whole.
         if opcode.controls() && (!last || length > 125) {
-            return Err(Malformed::Protocol);
+            return Err(FrameError::Protocol);
         }
-        let length = usize::try_from(length).ok().filter(|length| *length <= PAYLOAD).ok_or(Malformed::TooLarge)?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= PAYLOAD).ok_or(FrameError::TooLarge)?;
         let Some((mask, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
         let Some(masked) = rest.get(..length) else { return Ok(None) };
         let payload = masked.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();

@@ -10,12 +10,12 @@ const LENGTH: usize = 1000;
 
 /// Journal: the count of all requests and the last 1,000 of them; a clone reads the same journal.
 #[derive(Debug, Clone, Default)]
-pub struct Journal(Arc<Mutex<Pages>>);
+pub struct Journal(Arc<Mutex<JournalPages>>);
 
 #[derive(Debug, Default)]
-struct Pages {
+struct JournalPages {
     total: u64,
-    last: VecDeque<Seen>,
+    last: VecDeque<JournalEntry>,
 }
 
 impl Journal {
@@ -25,16 +25,16 @@ impl Journal {
     }
 
     /// Requests that are remembered, oldest first.
-    pub fn requests(&self) -> Vec<Seen> {
+    pub fn requests(&self) -> Vec<JournalEntry> {
         self.pages().last.iter().cloned().collect()
     }
 
     /// Newest request.
-    pub fn last(&self) -> Option<Seen> {
+    pub fn last(&self) -> Option<JournalEntry> {
         self.pages().last.back().cloned()
     }
 
-    pub(super) fn record(&self, seen: Seen) {
+    pub(super) fn record(&self, seen: JournalEntry) {
         let mut pages = self.pages();
         pages.total = pages.total.saturating_add(1);
         if pages.last.len() == LENGTH {
@@ -43,14 +43,14 @@ impl Journal {
         pages.last.push_back(seen);
     }
 
-    fn pages(&self) -> MutexGuard<'_, Pages> {
+    fn pages(&self) -> MutexGuard<'_, JournalPages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Seen: one request as it arrived.
+/// JournalEntry: one request as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct JournalEntry {
     /// The method.
     pub method: String,
     /// The request target, query included, in the spelling that arrived.
@@ -59,7 +59,7 @@ pub struct Seen {
     pub headers: Vec<(String, String)>,
 }
 
-impl Seen {
+impl JournalEntry {
     /// First value of the header `name`, in lower case or not.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

@@ -1,13 +1,13 @@
-//! Place: what a path of the upstream names.
+//! ResourcePath: what a path of the upstream names.
 
 /// The deepest path, in segments below the tenant.
 const DEPTH: usize = 16;
 
-/// Place: what a path names; keys begin with the tenant, then collections and ids take turns.
+/// ResourcePath: what a path names; keys begin with the tenant, then collections and ids take turns.
 ///
 /// As in ASP.NET the literals ignore case: collections are folded here, tenants and ids never are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ResourcePath {
     /// A WebSocket hub: `/rtm` or `/clientrtm`.
     Hub,
     /// The POST by which a SignalR client asks a hub for its transports.
@@ -24,7 +24,7 @@ pub(super) enum Place {
     Nothing,
 }
 
-impl Place {
+impl ResourcePath {
     /// The place that `path` names, decoded once.
     pub(super) fn of(path: &str) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path);

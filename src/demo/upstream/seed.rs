@@ -19,13 +19,13 @@ pub(super) fn store() -> Store {
     store
 }
 
-type Record = (&'static str, Value);
+type SeedRecord = (&'static str, Value);
 
-fn patient(id: &str, first: &str, last: &str, born: &str) -> Record {
+fn patient(id: &str, first: &str, last: &str, born: &str) -> SeedRecord {
     ("patients", json!({ "id": id, "firstName": first, "lastName": last, "dateOfBirth": born }))
 }
 
-fn t1() -> Vec<Record> {
+fn t1() -> Vec<SeedRecord> {
     vec![
         patient("p1", "Maren", "Oldenkamp", "1948-03-17"),
         patient("p2", "Maren", "Oldenkamp", "1948-03-17"),
@@ -52,7 +52,7 @@ fn t1() -> Vec<Record> {
     ]
 }
 
-fn t2() -> Vec<Record> {
+fn t2() -> Vec<SeedRecord> {
     vec![
         patient("p1", "Caspian", "Wrenfield", "1972-09-05"),
         patient("p9", "Odile", "Marchbanks", "1955-01-23"),
@@ -62,7 +62,7 @@ fn t2() -> Vec<Record> {
     ]
 }
 
-fn settings() -> Vec<Record> {
+fn settings() -> Vec<SeedRecord> {
     vec![
         ("modules", json!({ "id": "mo1", "name": "Audiometry" })),
         ("manufacturers", json!({ "id": "m1", "name": "Lyra Hearing" })),

@@ -16,8 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
-use super::frame::{Frame, Malformed, Opcode, PAYLOAD};
-use crate::demo::server::{Reply, Stopped};
+use super::frame::{Frame, FrameError, Opcode, PAYLOAD};
+use crate::demo::server::{Reply, ServerEnd};
 
 /// The text that RFC 6455, section 1.3, appends to the client's key.
 const SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -25,7 +25,7 @@ const SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const SILENCE: Duration = Duration::from_secs(600);
 
 /// The answer to a request at a hub; where it is 101, an echo runs behind it until either side ends.
-pub(super) fn open<B>(request: &mut Request<B>, sockets: &Arc<Semaphore>, mut stopped: Stopped) -> Reply {
+pub(super) fn open<B>(request: &mut Request<B>, sockets: &Arc<Semaphore>, mut stopped: ServerEnd) -> Reply {
     if request.method() != Method::GET {
         return plain(StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, "GET")]);
     }
@@ -92,12 +92,12 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()
 }
 
 /// RFC 6455, section 5.4: only a message that was begun is continued, and none begins inside another.
-fn in_order(read: Option<(Frame, usize)>, inside: &mut bool) -> Result<Option<(Frame, usize)>, Malformed> {
+fn in_order(read: Option<(Frame, usize)>, inside: &mut bool) -> Result<Option<(Frame, usize)>, FrameError> {
     if let Some((frame, _)) = &read
         && !frame.opcode.controls()
     {
         if *inside != (frame.opcode == Opcode::Continuation) {
-            return Err(Malformed::Protocol);
+            return Err(FrameError::Protocol);
         }
         *inside = !frame.last;
     }

@@ -10,9 +10,9 @@ const RECORDS: usize = 20_000;
 /// The most bytes of keys and records.
 const BYTES: usize = 64 * 1024 * 1024;
 
-/// Unstored: why a record was not written.
+/// StoreError: why a record was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unstored {
+pub(super) enum StoreError {
     /// The record, or the one it would stand under, does not exist.
     Missing,
     /// Its id is in use.
@@ -54,9 +54,9 @@ impl Store {
         &mut self,
         collection: &[String],
         record: Map<String, Value>,
-    ) -> Result<(String, String), Unstored> {
+    ) -> Result<(String, String), StoreError> {
         if !self.has_room_under(collection) {
-            return Err(Unstored::Missing);
+            return Err(StoreError::Missing);
         }
         let id = match record.get("id") {
             Some(Value::String(id)) if !id.is_empty() => id.clone(),
@@ -64,7 +64,7 @@ impl Store {
         };
         let key = child(collection, &id);
         if self.records.contains_key(&key) {
-            return Err(Unstored::Taken);
+            return Err(StoreError::Taken);
         }
         let text = self.write(key, record)?;
         Ok((id, text))
@@ -73,11 +73,11 @@ impl Store {
     /// The text of the record that now stands at `key`, and whether it is new there.
     ///
     /// Only a record under another one may be new, as assignments are: the others are created in their collection.
-    pub(super) fn put(&mut self, key: &[String], record: Map<String, Value>) -> Result<(String, bool), Unstored> {
+    pub(super) fn put(&mut self, key: &[String], record: Map<String, Value>) -> Result<(String, bool), StoreError> {
         let known = self.records.contains_key(key);
         let collection = key.split_last().map(|(_, collection)| collection).unwrap_or_default();
         if !known && (collection.len() < 3 || !self.has_room_under(collection)) {
-            return Err(Unstored::Missing);
+            return Err(StoreError::Missing);
         }
         let text = self.write(key.to_vec(), record)?;
         Ok((text, !known))
@@ -96,12 +96,12 @@ impl Store {
     }
 
     /// The text of the patient `into`, who now has what stood under `from`; `from` is gone.
-    pub(super) fn merge(&mut self, tenant: &str, from: &str, into: &str) -> Result<String, Unstored> {
+    pub(super) fn merge(&mut self, tenant: &str, from: &str, into: &str) -> Result<String, StoreError> {
         let patients = [tenant.to_owned(), "patients".to_owned()];
         let (old, new) = (child(&patients, from), child(&patients, into));
-        let merged = self.records.get(&new).cloned().ok_or(Unstored::Missing)?;
+        let merged = self.records.get(&new).cloned().ok_or(StoreError::Missing)?;
         if from == into || !self.records.contains_key(&old) {
-            return Err(Unstored::Missing);
+            return Err(StoreError::Missing);
         }
         let moving: Vec<_> = self.below(&old).map(|(key, _)| key.clone()).filter(|key| *key != old).collect();
         let children: BTreeSet<_> =
@@ -171,12 +171,12 @@ impl Store {
         }
     }
 
-    fn write(&mut self, key: Vec<String>, record: Map<String, Value>) -> Result<String, Unstored> {
+    fn write(&mut self, key: Vec<String>, record: Map<String, Value>) -> Result<String, StoreError> {
         let text = identified(record, &key);
         let gone = self.records.get(&key).map_or(0, |old| size(&key, old));
         let grown = usize::from(gone == 0);
         if self.records.len() + grown > self.limit || self.bytes - gone + size(&key, &text) > BYTES {
-            return Err(Unstored::Full);
+            return Err(StoreError::Full);
         }
         self.take(&key);
         self.place(key, text.clone());

@@ -10,14 +10,14 @@ use crate::audit::{SinkPlan, SinkTarget};
 const SOON: Duration = Duration::from_secs(10);
 const BRIEF: Duration = Duration::from_millis(300);
 
-fn shared(path: &Path, listeners: &[TcpListener], wait: Duration) -> Shared {
+fn shared(path: &Path, listeners: &[TcpListener], wait: Duration) -> SharedSockets {
     let sockets = listeners.iter().enumerate();
     let sockets = sockets.map(|(at, one)| (format!("listener {at}"), OwnedFd::from(one.try_clone().unwrap())));
-    Shared { wait, ..Shared::new(path, sockets.collect(), Arc::default(), nowhere()).unwrap() }
+    SharedSockets { wait, ..SharedSockets::new(path, sockets.collect(), Arc::default(), nowhere()).unwrap() }
 }
 
 /// Runs the giving end in a thread.
-fn giving(shared: Shared) -> thread::JoinHandle<bool> {
+fn giving(shared: SharedSockets) -> thread::JoinHandle<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     thread::spawn(move || runtime.block_on(shared.hand_over()))
 }
@@ -31,7 +31,7 @@ fn sockets_go_over_by_name_and_both_ends_know() {
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let giving = giving(shared(&path, &listeners, SOON));
     drop(listeners);
-    let mut inherited = Inherited::within(&path, SOON).unwrap();
+    let mut inherited = InheritedSockets::within(&path, SOON).unwrap();
     assert!(inherited.take("listener 100").is_none());
     let taken = TcpListener::from(inherited.take("listener 7").unwrap());
     assert!(inherited.take("listener 7").is_none());
@@ -52,11 +52,11 @@ fn a_process_that_dies_or_says_something_else_leaves_the_place_to_the_next() {
     let path = folder.path().join("upgrade.sock");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let giving = giving(shared(&path, &[listener], SOON));
-    drop(Inherited::within(&path, SOON).unwrap());
-    let mut other = Inherited::within(&path, SOON).unwrap();
+    drop(InheritedSockets::within(&path, SOON).unwrap());
+    let mut other = InheritedSockets::within(&path, SOON).unwrap();
     other.giver.write_all(b"whatever").unwrap();
     assert!(!giving.is_finished());
-    Inherited::within(&path, SOON).unwrap().settled()();
+    InheritedSockets::within(&path, SOON).unwrap().settled()();
     assert!(giving.join().unwrap());
 }
 
@@ -66,14 +66,14 @@ fn of_two_that_come_at_once_one_takes_over_and_the_other_is_told() {
     let path = folder.path().join("upgrade.sock");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let giving = giving(shared(&path, &[listener], SOON));
-    let first = Inherited::within(&path, SOON).unwrap();
+    let first = InheritedSockets::within(&path, SOON).unwrap();
     let second = thread::spawn({
         let path = path.clone();
-        move || Inherited::within(&path, BRIEF)
+        move || InheritedSockets::within(&path, BRIEF)
     });
     first.settled()();
     assert!(giving.join().unwrap());
-    let told = Inherited::within(&path, BRIEF).unwrap_err();
+    let told = InheritedSockets::within(&path, BRIEF).unwrap_err();
     assert!(told.contains("SIGQUIT"), "{told}");
     // It was in the queue, or came too late.
     let told = second.join().unwrap().map(|_| ()).unwrap_err();
@@ -99,7 +99,7 @@ fn a_successor_that_says_nothing_is_waited_for_within_bounds() {
     let path = folder.path().join("upgrade.sock");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let giving = giving(shared(&path, &[listener], BRIEF));
-    let silent = Inherited::within(&path, SOON).unwrap();
+    let silent = InheritedSockets::within(&path, SOON).unwrap();
     assert!(!giving.join().unwrap());
     drop(silent);
 }
@@ -108,7 +108,8 @@ fn a_successor_that_says_nothing_is_waited_for_within_bounds() {
 fn more_listeners_than_a_message_carries_are_refused_at_the_start() {
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let many = (0..=MOST).map(|at| (format!("{at}"), OwnedFd::from(listener.try_clone().unwrap())));
-    let refused = Shared::new(Path::new("s"), many.collect(), Arc::default(), nowhere()).map(|_| ()).unwrap_err();
+    let refused =
+        SharedSockets::new(Path::new("s"), many.collect(), Arc::default(), nowhere()).map(|_| ()).unwrap_err();
     assert!(refused.contains("upgrade-socket"));
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::spelling::{bytes, file_name, header_name, lasting, secret, size};
-use crate::cli::schema::shape::{Shape, any, flag, list, matching, number, record, text, texts, word};
+use crate::cli::schema::shape::{SchemaBuilder, any, flag, list, matching, number, record, text, texts, word};
 use crate::vocabulary::SubjectKind;
 
-pub(super) fn issuer() -> Shape {
+pub(super) fn issuer() -> SchemaBuilder {
     record([
         ("issuer", text().says("The exact value of `iss` in its tokens").such_as("https://login.example.com")),
         (
@@ -26,7 +26,7 @@ pub(super) fn issuer() -> Shape {
     .needs(["issuer", "audiences", "keys"])
 }
 
-fn keys() -> Shape {
+fn keys() -> SchemaBuilder {
     const FETCHED: &[&str] = &["jwks", "discovery"];
     record([
         (
@@ -63,7 +63,7 @@ fn keys() -> Shape {
     .says("Where the keys come from: exactly one of `discovery`, `jwks`, `file`, `secret`, `introspection`")
 }
 
-fn introspection() -> Shape {
+fn introspection() -> SchemaBuilder {
     let second = Duration::from_secs(1);
     record([
         (
@@ -102,7 +102,7 @@ fn introspection() -> Shape {
 
 const URL: &str = r"^https?://[^\s#]+$";
 
-fn claims() -> Shape {
+fn claims() -> SchemaBuilder {
     record([
         ("id", claim_path().says("The user").otherwise("sub")),
         (
@@ -135,11 +135,11 @@ fn claims() -> Shape {
     .says("Where a token says what: a path with dots, or a list of names")
 }
 
-fn claim_path() -> Shape {
+fn claim_path() -> SchemaBuilder {
     any([matching(r"^[^.\s]+(\.[^.\s]+)*$"), texts().filled()])
 }
 
-fn service_apps() -> Shape {
+fn service_apps() -> SchemaBuilder {
     record([
         ("clients", texts().filled().distinct().says("OAuth clients whose tokens are service apps")),
         ("claim", claim_path().says("A claim that tells service apps, beside `values`").such_as("token_use")),
@@ -151,7 +151,7 @@ fn service_apps() -> Shape {
 }
 
 /// A file of API keys.
-pub(super) fn key_source() -> Shape {
+pub(super) fn key_source() -> SchemaBuilder {
     record([
         ("file", file_name().says("The file that `portcullis key` keeps").such_as("secrets/keys.yaml")),
         ("header", header_name().says("The header that carries `id:secret`").such_as("X-Api-Key")),
@@ -162,7 +162,7 @@ pub(super) fn key_source() -> Shape {
 }
 
 /// A source of client certificates.
-pub(super) fn certificate_source() -> Shape {
+pub(super) fn certificate_source() -> SchemaBuilder {
     record([
         ("ca", file_name().says("The authorities, as PEM; read again when they change").such_as("tls/machines-ca.pem")),
         ("crl", list(file_name()).says("Their revocation lists, PEM or DER; read again when they change")),
@@ -184,7 +184,7 @@ pub(super) fn certificate_source() -> Shape {
     .needs(["ca"])
 }
 
-fn may_claim() -> Shape {
+fn may_claim() -> SchemaBuilder {
     let kinds = list(word([SubjectKind::User, SubjectKind::Service].map(SubjectKind::word)));
     record([
         ("roles", texts().distinct().says("The roles that count; with this key claimed permissions are ignored too")),

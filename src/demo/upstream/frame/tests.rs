@@ -1,6 +1,6 @@
 //! Frames, byte by byte.
 
-use super::{Frame, Malformed, Opcode, PAYLOAD};
+use super::{Frame, FrameError, Opcode, PAYLOAD};
 
 #[test]
 fn the_masked_hello_of_rfc_6455_section_5_7_is_read() {
@@ -35,7 +35,7 @@ fn frames_that_break_the_protocol_are_refused() {
     let split_ping = [0x09, 0x80, 0, 0, 0, 0];
     let long_ping = [0x89, 0xfe, 0, 126, 0, 0];
     for bytes in [&unmasked[..], &reserved_bit, &unknown_opcode, &split_ping, &long_ping] {
-        assert_eq!(Frame::decode(bytes), Err(Malformed::Protocol), "{bytes:x?}");
+        assert_eq!(Frame::decode(bytes), Err(FrameError::Protocol), "{bytes:x?}");
     }
 }
 
@@ -43,5 +43,5 @@ fn frames_that_break_the_protocol_are_refused() {
 fn a_frame_above_the_limit_is_refused_before_its_payload_arrives() {
     let mut bytes = vec![0x82, 0xff];
     bytes.extend((PAYLOAD as u64 + 1).to_be_bytes());
-    assert_eq!(Frame::decode(&bytes), Err(Malformed::TooLarge));
+    assert_eq!(Frame::decode(&bytes), Err(FrameError::TooLarge));
 }

@@ -1,6 +1,6 @@
 //! Paths and what they name.
 
-use super::Place;
+use super::ResourcePath;
 
 fn key(parts: &[&str]) -> Vec<String> {
     parts.iter().map(|part| (*part).to_owned()).collect()
@@ -8,32 +8,35 @@ fn key(parts: &[&str]) -> Vec<String> {
 
 #[test]
 fn collections_and_items_take_turns_at_any_depth() {
-    assert_eq!(Place::of("/t1/api/Patients"), Place::Collection(key(&["t1", "patients"])));
-    assert_eq!(Place::of("/t1/api/Patients/p1"), Place::Item(key(&["t1", "patients", "p1"])));
+    assert_eq!(ResourcePath::of("/t1/api/Patients"), ResourcePath::Collection(key(&["t1", "patients"])));
+    assert_eq!(ResourcePath::of("/t1/api/Patients/p1"), ResourcePath::Item(key(&["t1", "patients", "p1"])));
     let deep = key(&["t1", "patients", "p1", "sessions", "s1", "notes"]);
-    assert_eq!(Place::of("/t1/api/Patients/p1/Sessions/s1/Notes"), Place::Collection(deep));
+    assert_eq!(ResourcePath::of("/t1/api/Patients/p1/Sessions/s1/Notes"), ResourcePath::Collection(deep));
 }
 
 #[test]
 fn literals_ignore_case_and_values_keep_it() {
-    assert_eq!(Place::of("/T1/API/pAtIeNtS/P1/"), Place::Item(key(&["T1", "patients", "P1"])));
-    assert_eq!(Place::of("/t1/api/patients/MERGE"), Place::Merge("t1".to_owned()));
-    assert_eq!(Place::of("/t1/api/appconnection/getcurrentdataaccess"), Place::DataAccess("t1".to_owned()));
-    assert_eq!(Place::of("/RTM"), Place::Hub);
-    assert_eq!(Place::of("/ClientRtm/negotiate"), Place::Negotiate);
+    assert_eq!(ResourcePath::of("/T1/API/pAtIeNtS/P1/"), ResourcePath::Item(key(&["T1", "patients", "P1"])));
+    assert_eq!(ResourcePath::of("/t1/api/patients/MERGE"), ResourcePath::Merge("t1".to_owned()));
+    assert_eq!(
+        ResourcePath::of("/t1/api/appconnection/getcurrentdataaccess"),
+        ResourcePath::DataAccess("t1".to_owned())
+    );
+    assert_eq!(ResourcePath::of("/RTM"), ResourcePath::Hub);
+    assert_eq!(ResourcePath::of("/ClientRtm/negotiate"), ResourcePath::Negotiate);
 }
 
 #[test]
 fn the_actions_of_a_session_are_written_without_the_word_sessions() {
     let action = key(&["t1", "patients", "p1", "sessions", "s1", "actions", "a1"]);
-    assert_eq!(Place::of("/t1/api/Patients/p1/s1/action/a1"), Place::Item(action.clone()));
-    assert_eq!(Place::of("/t1/api/Patients/p1/Sessions/s1/Actions/a1"), Place::Item(action));
+    assert_eq!(ResourcePath::of("/t1/api/Patients/p1/s1/action/a1"), ResourcePath::Item(action.clone()));
+    assert_eq!(ResourcePath::of("/t1/api/Patients/p1/Sessions/s1/Actions/a1"), ResourcePath::Item(action));
 }
 
 #[test]
 fn a_value_is_decoded_once() {
-    assert_eq!(Place::of("/t1/api/Users/a%20b"), Place::Item(key(&["t1", "users", "a b"])));
-    assert_eq!(Place::of("/t1/api/Users/%2541"), Place::Item(key(&["t1", "users", "%41"])));
+    assert_eq!(ResourcePath::of("/t1/api/Users/a%20b"), ResourcePath::Item(key(&["t1", "users", "a b"])));
+    assert_eq!(ResourcePath::of("/t1/api/Users/%2541"), ResourcePath::Item(key(&["t1", "users", "%41"])));
 }
 
 #[test]
@@ -41,7 +44,7 @@ fn what_is_spelled_badly_or_too_deep_is_nothing() {
     for path in
         ["/", "*", "/t1", "/t1/api", "/t1/api//p1", "/t1/api/Users/%4", "/t1/api/Users/%ff", "/rtm/x", "/t1/x/y"]
     {
-        assert_eq!(Place::of(path), Place::Nothing, "{path}");
+        assert_eq!(ResourcePath::of(path), ResourcePath::Nothing, "{path}");
     }
-    assert_eq!(Place::of(&format!("/t1/api{}", "/a".repeat(15))), Place::Nothing);
+    assert_eq!(ResourcePath::of(&format!("/t1/api{}", "/a".repeat(15))), ResourcePath::Nothing);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Store, Unstored};
+use super::{Store, StoreError};
 
 fn key(path: &str) -> Vec<String> {
     path.split('/').map(str::to_owned).collect()
@@ -96,7 +96,7 @@ fn a_merge_moves_the_places_in_groups_once() {
 fn a_merge_needs_two_patients_of_the_same_tenant() {
     let mut store = with(&["t1/patients/p1", "t2/patients/p2"]);
     for (from, into) in [("p1", "p1"), ("p2", "p1"), ("p1", "p2")] {
-        assert_eq!(store.merge("t1", from, into), Err(Unstored::Missing), "{from} into {into}");
+        assert_eq!(store.merge("t1", from, into), Err(StoreError::Missing), "{from} into {into}");
     }
     assert_eq!(store.records.len(), 2);
 }
@@ -105,7 +105,7 @@ fn a_merge_needs_two_patients_of_the_same_tenant() {
 fn a_full_store_takes_changes_but_nothing_new() {
     let mut store = with(&["t1/patients/p1"]);
     store.limit = 1;
-    assert_eq!(store.create(&key("t1/patients"), Map::new()), Err(Unstored::Full));
+    assert_eq!(store.create(&key("t1/patients"), Map::new()), Err(StoreError::Full));
     assert!(store.put(&key("t1/patients/p1"), Map::new()).is_ok());
     store.remove(&key("t1/patients/p1"));
     assert!(store.create(&key("t1/patients"), Map::new()).is_ok());

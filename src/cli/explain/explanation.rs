@@ -1,4 +1,4 @@
-//! Account: what a decision looked at, by names; its fields are the keys of the JSON output.
+//! Explanation: what a decision looked at, by names; its fields are the keys of the JSON output.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,20 +15,20 @@ use crate::policy::routes::Route;
 use crate::policy::{NoMatch, RowId, Snapshot};
 use crate::vocabulary::{CellId, Cells, Scope, Subject};
 
-use super::caller::{self, Caller};
-use super::levels::{Levels, RowAccount};
-use super::{Recorder, advice};
+use super::caller::{self, ExplainedCaller};
+use super::levels::{LevelEvaluator, RowExplanation};
+use super::{TraceRecorder, advice};
 
-/// Account: one decision and its whole way.
+/// Explanation: one decision and its whole way.
 #[derive(Debug, Serialize)]
-pub(super) struct Account {
+pub(super) struct Explanation {
     pub(super) decision: &'static str,
     pub(super) reason: String,
     pub(super) detail: Option<&'static str>,
     /// What the gateway answers; `None` where it forwards.
     pub(super) status: Option<u16>,
     pub(super) meaning: &'static str,
-    pub(super) policy: Version,
+    pub(super) policy: ExplainedVersion,
     pub(super) method: String,
     pub(super) target: String,
     pub(super) canonical_path: Option<String>,
@@ -36,43 +36,43 @@ pub(super) struct Account {
     /// `file:line:column` of the method's entry, else of the route.
     pub(super) place: Option<String>,
     /// The route's condition.
-    pub(super) when: Option<When>,
+    pub(super) when: Option<ExplainedCondition>,
     pub(super) resource: Option<String>,
     pub(super) operation: Option<String>,
     pub(super) granted_by: Option<String>,
     pub(super) scope: Map<String, Value>,
     /// The scopes that a grant need not name on this route.
     pub(super) across: Vec<String>,
-    pub(super) needs: Vec<Need>,
+    pub(super) needs: Vec<ExplainedCell>,
     /// The gates by approval on rows that have a needed cell.
-    pub(super) gates: Vec<GateState>,
+    pub(super) gates: Vec<ExplainedGate>,
     /// Field sets that are masked in the answer.
     pub(super) masks: Vec<String>,
     /// Gates whose approval the request asks for.
     pub(super) asks: Vec<String>,
-    pub(super) caller: Caller,
+    pub(super) caller: ExplainedCaller,
     pub(super) help: Vec<String>,
     /// For a refusal the smallest changes that would permit, those that open least first.
-    pub(super) changes: Vec<Changes>,
+    pub(super) changes: Vec<SuggestedChanges>,
 }
 
-/// Version: the policy's name and the hash of its files.
+/// ExplainedVersion: the policy's name and the hash of its files.
 #[derive(Debug, Serialize)]
-pub(super) struct Version {
+pub(super) struct ExplainedVersion {
     pub(super) name: String,
     pub(super) hash: String,
 }
 
-/// When: a condition, and whether it holds.
+/// ExplainedCondition: a condition, and whether it holds.
 #[derive(Debug, Serialize)]
-pub(super) struct When {
+pub(super) struct ExplainedCondition {
     pub(super) condition: String,
     pub(super) holds: bool,
 }
 
-/// Need: one cell that the route needs, and who gives it.
+/// ExplainedCell: one cell that the route needs, and who gives it.
 #[derive(Debug, Serialize)]
-pub(super) struct Need {
+pub(super) struct ExplainedCell {
     /// The media types for which it is needed; `None` where it always is.
     pub(super) answered_as: Option<String>,
     pub(super) operation: String,
@@ -82,41 +82,41 @@ pub(super) struct Need {
     pub(super) granted_by: Option<String>,
     pub(super) reason: Option<String>,
     /// Every permission that has the cell.
-    pub(super) rows: Vec<RowAccount>,
+    pub(super) rows: Vec<RowExplanation>,
 }
 
-/// GateState: a gate by approval on a row that has a needed cell.
+/// ExplainedGate: a gate by approval on a row that has a needed cell.
 #[derive(Debug, Serialize)]
-pub(super) struct GateState {
+pub(super) struct ExplainedGate {
     pub(super) gate: String,
     pub(super) open: bool,
     /// What an approval would be for; null where the request does not say.
     pub(super) keys: Map<String, Value>,
 }
 
-/// Changes: what would permit together.
+/// SuggestedChanges: what would permit together.
 #[derive(Debug, Serialize)]
-pub(super) struct Changes {
-    pub(super) steps: Vec<Step>,
+pub(super) struct SuggestedChanges {
+    pub(super) steps: Vec<SuggestedStep>,
     /// How much they open; more is more.
     pub(super) opens: u32,
 }
 
-/// Step: one change, and where it would be written.
+/// SuggestedStep: one change, and where it would be written.
 #[derive(Debug, Serialize)]
-pub(super) struct Step {
+pub(super) struct SuggestedStep {
     pub(super) text: String,
     pub(super) place: Option<String>,
 }
 
-impl Account {
+impl Explanation {
     pub(super) fn is_permit(&self) -> bool {
         self.decision == "permit"
     }
 }
 
-/// Scene: everything that the parts of an account are read from.
-pub(super) struct Scene<'a> {
+/// ExplanationContext: everything that the parts of an account are read from.
+pub(super) struct ExplanationContext<'a> {
     pub(super) policy: &'a Snapshot,
     pub(super) outline: &'a PolicyOutline,
     pub(super) sources: &'a Sources,
@@ -136,8 +136,8 @@ pub(super) fn of(
     sources: &Sources,
     asked: RequestQuery<'_>,
     road: &QueryTrace<'_>,
-    seen: &Recorder,
-) -> Account {
+    seen: &TraceRecorder,
+) -> Explanation {
     let decision = road.decision;
     let placed = road.placed.ok();
     let route = match road.placed {
@@ -148,7 +148,18 @@ pub(super) fn of(
     let scope = seen.scope.clone().or_else(|| placed.map(|placed| placed.access.scope.clone())).unwrap_or_default();
     let across = placed.map_or(0, |placed| placed.access.across);
     let path = road.request.ok().map(|request| request.path.as_str());
-    let scene = Scene { policy, outline, sources, subject: asked.subject, road, decision, route, path, scope, across };
+    let scene = ExplanationContext {
+        policy,
+        outline,
+        sources,
+        subject: asked.subject,
+        road,
+        decision,
+        route,
+        path,
+        scope,
+        across,
+    };
     let cell = decision.cell.and_then(|cell| policy.cell(cell));
     let method =
         placed.zip(route).and_then(|(placed, route)| outline.method(route.template.text(), &placed.method.name));
@@ -157,13 +168,13 @@ pub(super) fn of(
     let permit = decision.verdict.as_ref().ok();
     let set = |at: usize| policy.model.fields.get(at).map(|set| set.name.to_string());
     let gate = |at: usize| policy.gate(at).map(|gate| gate.name.to_string());
-    Account {
+    Explanation {
         decision: if decision.is_permit() { "permit" } else { "refuse" },
         reason: decision.reason.full_code(Some(policy)).to_owned(),
         detail: decision.reason.detail(),
         status: decision.verdict.as_ref().err().map(|refusal| refusal.status),
         meaning: decision.reason.sentence(),
-        policy: Version { name: policy.version.name.to_string(), hash: policy.version.hash.to_string() },
+        policy: ExplainedVersion { name: policy.version.name.to_string(), hash: policy.version.hash.to_string() },
         method: asked.method.to_owned(),
         target: asked.target.to_owned(),
         // What a route matches goes on in the policy's spelling, and that is also what the records name.
@@ -186,7 +197,7 @@ pub(super) fn of(
     }
 }
 
-impl Scene<'_> {
+impl ExplanationContext<'_> {
     pub(super) fn row_name(&self, row: RowId) -> String {
         self.policy.row(row).map(|row| row.name.to_string()).unwrap_or_default()
     }
@@ -204,11 +215,11 @@ impl Scene<'_> {
         self.road.holds(condition, self.policy, self.subject, &self.scope)
     }
 
-    fn when(&self) -> Option<When> {
+    fn when(&self) -> Option<ExplainedCondition> {
         let placed = self.road.placed.ok()?;
         let when = placed.method.when?;
         let holds = self.road.holds(when, self.policy, self.subject, &placed.access.scope);
-        Some(When { condition: self.policy.condition(when)?.text().to_owned(), holds })
+        Some(ExplainedCondition { condition: self.policy.condition(when)?.text().to_owned(), holds })
     }
 
     /// The declared scopes and the request's values; null where it has none.
@@ -223,7 +234,7 @@ impl Scene<'_> {
     }
 
     /// Every needed cell, those of each candidate where the answer's type says which are needed.
-    fn needs(&self, seen: &Recorder) -> Vec<Need> {
+    fn needs(&self, seen: &TraceRecorder) -> Vec<ExplainedCell> {
         match self.road.placed.ok().map(|placed| placed.access.cells) {
             Some(Cells::All(needed)) => needed.iter().filter_map(|cell| self.need(*cell, None, seen)).collect(),
             Some(Cells::ByType(candidates)) => candidates
@@ -235,7 +246,7 @@ impl Scene<'_> {
         }
     }
 
-    fn need(&self, id: CellId, answered_as: Option<String>, seen: &Recorder) -> Option<Need> {
+    fn need(&self, id: CellId, answered_as: Option<String>, seen: &TraceRecorder) -> Option<ExplainedCell> {
         let cell = self.policy.cell(id)?;
         let row = seen.granted.iter().find(|(granted, _)| *granted == id).map(|(_, row)| *row);
         let lacking = seen.lacking.iter().find(|(lacking, _)| *lacking == id).map(|(_, reason)| *reason);
@@ -244,7 +255,7 @@ impl Scene<'_> {
             turned.then_some(self.decision.reason)
         });
         let service = self.decision.reason == Reason::ServiceApp;
-        Some(Need {
+        Some(ExplainedCell {
             answered_as,
             operation: cell.operation.to_string(),
             resource: cell.resource.to_string(),
@@ -260,14 +271,14 @@ impl Scene<'_> {
     }
 
     /// Every row that has the cell, as the judge of this question sees it.
-    fn rows(&self, cell: CellId) -> Vec<RowAccount> {
+    fn rows(&self, cell: CellId) -> Vec<RowExplanation> {
         let before_the_scope = matches!(self.decision.reason, Reason::Nobody | Reason::Unauthenticated(_));
         if before_the_scope {
             return Vec::new();
         }
         let accounts = self.road.judged(self.policy, self.subject, |seat, ruling| match ruling {
             Precheck::Rows(judge) => {
-                let levels = Levels { seat, judge: &judge, outline: self.outline, sources: self.sources };
+                let levels = LevelEvaluator { seat, judge: &judge, outline: self.outline, sources: self.sources };
                 rows_of(self.policy.grants.rows_with(cell)).map(|row| levels.row(row)).collect()
             }
             Precheck::Everything | Precheck::Nothing(_) => Vec::new(),
@@ -276,7 +287,7 @@ impl Scene<'_> {
     }
 
     /// The gates by approval on rows that have a needed cell, as the decision found them.
-    fn gates(&self) -> Vec<GateState> {
+    fn gates(&self) -> Vec<ExplainedGate> {
         let keys = ApprovalKeys { subject: self.subject, scope: &self.scope };
         let cells = self.road.placed.ok().map(|placed| crate::decision::who::needs(placed.access.cells));
         let cells = cells.unwrap_or_default().into_iter().flatten();
@@ -284,7 +295,7 @@ impl Scene<'_> {
         let here = self.policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));
         let states = here.filter_map(|gate| gate.approval().map(|approval| (gate, approval)));
         states
-            .map(|(gate, approval)| GateState {
+            .map(|(gate, approval)| ExplainedGate {
                 gate: gate.name.to_string(),
                 open: self.road.approvals.opens(&gate.name, approval, &keys, self.road.now),
                 keys: approval.keys.iter().map(|key| (self.key_name(*key), self.key_value(*key).into())).collect(),
