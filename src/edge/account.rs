@@ -10,8 +10,7 @@ pub(super) fn record_usage(exchange: &Exchange) {
     let (Some(api), Some(policy), Some(decision)) = (&exchange.api, &exchange.policy, &exchange.decision) else {
         return;
     };
-    let Some(snapshot) = policy.as_ref() else { return };
-    let route = exchange.route.and_then(|route| snapshot.template(route));
+    let route = exchange.route.and_then(|route| policy.template(route));
     let tally = api.coverage.tally();
     // A request that began under another version would be counted for other rows.
     if tally.is_of(policy) {
@@ -24,11 +23,11 @@ pub(super) fn record_usage(exchange: &Exchange) {
             tally.unmapped(&exchange.method, path, exchange.time);
         }
         if decision.is_shadowed() && tally.samples(decision.cell, exchange.time) {
-            let cell = decision.cell.and_then(|cell| snapshot.cell(cell));
+            let cell = decision.cell.and_then(|cell| policy.cell(cell));
             tracing::warn!(
                 api = %api.name,
                 decision = %exchange.id,
-                reason = decision.reason.full_code(Some(snapshot)),
+                reason = decision.reason.full_code(Some(policy)),
                 operation = cell.map_or("", |cell| cell.operation.word()),
                 resource = cell.map_or("", |cell| &*cell.resource),
                 method = exchange.method,
@@ -39,7 +38,7 @@ pub(super) fn record_usage(exchange: &Exchange) {
     }
     if let (Some(comparison), Some((candidate, word))) = (&api.comparison, &exchange.candidate) {
         let permitted = word.verdict.as_ref().ok().and_then(|permit| permit.route());
-        let other = || candidate.as_ref().as_ref()?.template(permitted?);
+        let other = || candidate.template(permitted?);
         let request = RequestSample {
             id: exchange.id,
             time: exchange.time,

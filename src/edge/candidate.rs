@@ -19,7 +19,7 @@ use super::read;
 use super::weigh::{Inquiry, evaluate_inquiry};
 
 /// CandidateDecision: the candidate that was asked, and its word.
-pub(super) type CandidateDecision = (Arc<Option<Snapshot>>, Decision);
+pub(super) type CandidateDecision = (Arc<Snapshot>, Decision);
 
 /// CandidateEvaluation: what the candidate's judgement shares with the live policy's.
 #[derive(Clone, Copy)]
@@ -47,15 +47,14 @@ impl CandidateEvaluation<'_> {
         read: LiveReading<'_>,
         subject: Option<Result<&Subject, IdentityError>>,
     ) -> Option<CandidateDecision> {
-        let loaded = self.api.candidate.as_ref()?.load();
-        let policy = loaded.as_ref().as_ref()?;
+        let policy = self.api.candidate.as_ref()?.load()?;
         let again = (policy.model.dialect != dialect)
             .then(|| request::read(&self.raw, policy.model.dialect, self.api.overrides));
         let request = match (&again, read) {
             (Some(Ok(request)), _) | (None, Ok((request, _))) => request,
             (Some(Err(rejected)), _) => {
                 let decision = Decision::refuse(Reason::BadRequest(*rejected));
-                return Some((Arc::clone(&loaded), decision));
+                return Some((policy, decision));
             }
             (None, Err(_)) => return None,
         };
@@ -94,7 +93,7 @@ impl CandidateEvaluation<'_> {
             approvals: self.approvals,
             now: self.now,
         };
-        let decision = evaluate_inquiry(&asked, &request.overrides, policy, &mut NoTrace);
-        Some((Arc::clone(&loaded), decision))
+        let decision = evaluate_inquiry(&asked, &request.overrides, &policy, &mut NoTrace);
+        Some((policy, decision))
     }
 }

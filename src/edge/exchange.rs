@@ -30,7 +30,7 @@ pub struct Exchange {
     pub(super) time: SystemTime,
     pub(super) started: Instant,
     pub(super) api: Option<Arc<Api>>,
-    pub(super) policy: Option<Arc<Option<Snapshot>>>,
+    pub(super) policy: Option<Arc<Snapshot>>,
     /// What a long exchange goes on by; the records name the policy that it began under.
     pub(super) standing: Option<StreamAuthorization>,
     pub(super) caller: Option<Arc<VerifiedCaller>>,
@@ -170,7 +170,7 @@ impl Exchange {
 
     /// The policy that decided.
     pub(super) fn snapshot(&self) -> Option<&Snapshot> {
-        self.policy.as_deref()?.as_ref()
+        self.policy.as_deref()
     }
 
     /// The caller, or nobody.

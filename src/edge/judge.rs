@@ -36,8 +36,8 @@ pub(super) fn judge(
     answered: Option<&IssuerAnswer>,
 ) -> Result<(), IssuerQuery> {
     let decision = match prepare(edge, session, exchange) {
-        Ok((api, policy)) => match policy.as_ref() {
-            Some(snapshot) => judge_by(edge, session, exchange, &api, snapshot, answered)?,
+        Ok((api, policy)) => match policy {
+            Some(policy) => judge_by(edge, session, exchange, &api, &policy, answered)?,
             None => Some(Decision::refuse(Reason::NoPolicy)),
         },
         Err(reason) => Some(Decision::refuse(reason)),
@@ -53,7 +53,7 @@ fn prepare(
     edge: &Edge,
     session: &Session,
     exchange: &mut Exchange,
-) -> Result<(Arc<Api>, Arc<Option<Snapshot>>), Reason> {
+) -> Result<(Arc<Api>, Option<Arc<Snapshot>>), Reason> {
     let header = session.req_header();
     exchange.method = header.method.as_str().chars().take(32).collect();
     exchange.peer = read::peer(session);
@@ -72,7 +72,7 @@ fn prepare(
     let policy = api.policy.load();
     exchange.audit = api.audit;
     exchange.api = Some(Arc::clone(api));
-    exchange.policy = Some(Arc::clone(&policy));
+    exchange.policy.clone_from(&policy);
     Ok((Arc::clone(api), policy))
 }
 
@@ -247,10 +247,7 @@ pub(super) fn judge_form(edge: &Edge, exchange: &mut Exchange, methods: &[String
     let decided = exchange.snapshot().zip(exchange.decision.clone());
     let decision = decided.map(|(policy, decision)| again(policy, decision, &mut uses));
     let candidate = candidate.map(|(policy, decision)| {
-        let decision = match policy.as_ref() {
-            Some(snapshot) => again(snapshot, decision, &mut UsageTrace::default()),
-            None => decision,
-        };
+        let decision = again(&policy, decision, &mut UsageTrace::default());
         (policy, decision)
     });
     (exchange.decision, exchange.candidate, exchange.uses) = (decision, candidate, uses);
@@ -268,7 +265,6 @@ pub(super) fn judge_answer(exchange: &mut Exchange, answer: &ResponseHeader) -> 
     let content_type = single.and_then(|value| value.to_str().ok());
     exchange.content_type = Some(single.cloned());
     if let Some((policy, decision)) = &exchange.candidate
-        && let Some(policy) = policy.as_ref()
         && let Some(refused) = refused_answer(policy, decision, &exchange.method, content_type)
     {
         exchange.candidate = exchange.candidate.take().map(|(policy, _)| (policy, refused));

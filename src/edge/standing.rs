@@ -25,7 +25,7 @@ pub(super) struct StreamAuthorization {
     api: Arc<Api>,
     approvals: Arc<Live<ApprovalSet>>,
     /// The newest policy that permits it.
-    policy: Arc<Option<Snapshot>>,
+    policy: Arc<Snapshot>,
     caller: Option<Arc<VerifiedCaller>>,
     certificate: Option<Arc<PeerCertificate>>,
     method: String,
@@ -73,24 +73,24 @@ impl StreamAuthorization {
         if self.ends.is_some_and(|end| Instant::now() > end) {
             return Err(self.overdue);
         }
-        let live = self.api.policy.load();
+        let live = self.api.policy.load().ok_or("stream-ended")?;
         let now = now();
         let ended = |caller: &Arc<VerifiedCaller>| now >= caller.expires || !self.api.keys.stand_by(caller);
         // A connection whose certificate was revoked carries nothing more, whoever is named by what it carries.
         let cut = self.certificate.as_ref().is_some_and(|shown| !shown.stands_by(self.caller.as_ref(), now));
         if cut || self.caller.as_ref().is_some_and(ended) {
             let expired = |policy| refused(Reason::Unauthenticated(Some(IdentityError::Expired)), None, policy);
-            if !live.as_ref().as_ref().is_some_and(|policy| expired(policy).is_permit()) {
+            if !expired(&live).is_permit() {
                 return Err("stream-ended");
             }
             // Only a policy that forwards its refusals lets it go on; under the next one nobody stands behind it.
             (self.caller, self.certificate) = (None, None);
         }
-        let by_time = live.as_ref().as_ref().is_some_and(|policy| !policy.model.conditions.is_empty());
+        let by_time = !live.model.conditions.is_empty();
         if Arc::ptr_eq(&self.policy, &live) && !(by_time && self.judged.elapsed() >= BELIEVED) {
             return Ok(());
         }
-        if !live.as_ref().as_ref().is_some_and(|policy| self.is_permitted_by(policy)) {
+        if !self.is_permitted_by(&live) {
             return Err("stream-ended");
         }
         (self.policy, self.judged) = (live, Instant::now());

@@ -20,7 +20,7 @@ pub(super) fn open(
     let coverage = Arc::new(Coverage::default());
     let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
     let (covered, compared) = (Arc::clone(&coverage), comparison.cloned());
-    let on_change = move |event: &PolicyEvent, live: &Arc<Option<Snapshot>>| {
+    let on_change = move |event: &PolicyEvent, live: Option<&Arc<Snapshot>>| {
         let published = |version: &PolicyVersion| {
             metrics.policy_published(&name, &version.name, &version.hash, SystemTime::now());
             metrics.policy_refused(&name, false);
@@ -38,7 +38,7 @@ pub(super) fn open(
                 let rolled_back = matches!(event, PolicyEvent::RolledBack(_));
                 let result = if rolled_back { ReloadResult::RolledBack } else { ReloadResult::Published };
                 metrics.reload(ReloadSubject::Policy, &name, result);
-                tell_mode(&name, live.as_ref().as_ref(), &metrics);
+                tell_mode(&name, live.map(|live| &**live), &metrics);
             }
             PolicyEvent::Restored(version) => {
                 published(version);
@@ -62,7 +62,7 @@ pub(super) fn open_candidate(
 ) -> Option<PolicyStore> {
     let (path, comparison) = (api.candidate.clone()?, Arc::clone(comparison?));
     let (name, metrics) = (api.name.clone(), Arc::clone(metrics));
-    let on_change = move |event: &PolicyEvent, candidate: &Arc<Option<Snapshot>>| {
+    let on_change = move |event: &PolicyEvent, candidate: Option<&Arc<Snapshot>>| {
         let result = match event {
             PolicyEvent::Published(_) | PolicyEvent::RolledBack(_) => {
                 comparison.publish_candidate(candidate, SystemTime::now());

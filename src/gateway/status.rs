@@ -154,7 +154,7 @@ fn api(of: &Api) -> ApiStatus {
 fn policy(store: &PolicyStore) -> (Option<LivePolicy>, Option<RefusedReload>) {
     let state = store.state();
     let live = store.load();
-    let shadow = live.as_ref().as_ref().map_or(ShadowMode::Off, |policy| shadow_mode(&policy.model.shadow));
+    let shadow = live.as_ref().map_or(ShadowMode::Off, |policy| shadow_mode(&policy.model.shadow));
     let policy = state.version.as_ref().map(|version| LivePolicy {
         name: version.name.clone(),
         hash: version.hash.clone(),

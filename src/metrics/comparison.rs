@@ -52,7 +52,7 @@ struct PolicyPair {
 }
 
 /// A policy as a request holds it.
-type PolicyHandle = Arc<Option<Snapshot>>;
+type PolicyHandle = Option<Arc<Snapshot>>;
 
 impl PolicyPair {
     fn of(live: PolicyHandle, candidate: PolicyHandle, since: SystemTime) -> Self {
@@ -85,22 +85,18 @@ impl OutcomeChange {
 #[derive(Clone, Copy)]
 pub struct PolicyDecision<'a> {
     /// The policy.
-    pub policy: &'a Arc<Option<Snapshot>>,
+    pub policy: &'a Arc<Snapshot>,
     /// Its decision.
     pub decision: &'a Decision,
 }
 
 impl<'a> PolicyDecision<'a> {
-    fn snapshot(&self) -> Option<&'a Snapshot> {
-        self.policy.as_ref().as_ref()
-    }
-
     fn reason(&self) -> &'a str {
-        self.decision.reason.full_code(self.snapshot())
+        self.decision.reason.full_code(Some(self.policy))
     }
 
     fn cell(&self) -> Option<&'a Cell> {
-        self.snapshot()?.cell(self.decision.cell?)
+        self.policy.cell(self.decision.cell?)
     }
 }
 
@@ -131,27 +127,28 @@ struct Difference {
 
 impl Comparison {
     pub(super) fn new(api: &str, counters: IntCounterVec) -> Self {
-        let pair = Live::new(PolicyPair::of(Arc::new(None), Arc::new(None), UNIX_EPOCH));
+        let pair = Live::new(PolicyPair::of(None, None, UNIX_EPOCH));
         Self { api: api.into(), counters, pair }
     }
 
     /// Begins anew with another live policy.
-    pub fn publish_live(&self, live: &Arc<Option<Snapshot>>, now: SystemTime) {
-        let candidate = Arc::clone(&self.pair.load().candidate);
-        self.pair.publish(PolicyPair::of(Arc::clone(live), candidate, now));
+    pub fn publish_live(&self, live: Option<&Arc<Snapshot>>, now: SystemTime) {
+        let candidate = self.pair.load().candidate.clone();
+        self.pair.publish(PolicyPair::of(live.cloned(), candidate, now));
     }
 
     /// Begins anew with another candidate.
-    pub fn publish_candidate(&self, candidate: &Arc<Option<Snapshot>>, now: SystemTime) {
-        let live = Arc::clone(&self.pair.load().live);
-        self.pair.publish(PolicyPair::of(live, Arc::clone(candidate), now));
+    pub fn publish_candidate(&self, candidate: Option<&Arc<Snapshot>>, now: SystemTime) {
+        let live = self.pair.load().live.clone();
+        self.pair.publish(PolicyPair::of(live, candidate.cloned(), now));
     }
 
     /// Compares two words about one request. A word of shadow mode counts as the refusal that it is.
     pub fn observe(&self, live: PolicyDecision<'_>, candidate: PolicyDecision<'_>, request: RequestSample<'_>) {
         let pair = self.pair.load();
         // A request that began under older versions says nothing about these.
-        if !Arc::ptr_eq(live.policy, &pair.live) || !Arc::ptr_eq(candidate.policy, &pair.candidate) {
+        let is = |own: &PolicyHandle, policy: &Arc<Snapshot>| own.as_ref().is_some_and(|own| Arc::ptr_eq(own, policy));
+        if !is(&pair.live, live.policy) || !is(&pair.candidate, candidate.policy) {
             return;
         }
         pair.compared.fetch_add(1, Ordering::Relaxed);
@@ -206,8 +203,8 @@ impl Comparison {
     /// All of it, as the admin listener shows it.
     pub fn report(&self) -> ComparisonReport {
         let pair = self.pair.load();
-        let name = |policy: &PolicyHandle| policy.as_ref().as_ref().map(|policy| policy.version.name.clone());
-        let hash = |policy: &PolicyHandle| policy.as_ref().as_ref().map(|policy| policy.version.hash.clone());
+        let name = |policy: &PolicyHandle| policy.as_ref().map(|policy| policy.version.name.clone());
+        let hash = |policy: &PolicyHandle| policy.as_ref().map(|policy| policy.version.hash.clone());
         let mut differences: Vec<DifferenceReport> = pair.differences.iter().map(Difference::report).collect();
         differences.sort_by(|one, two| {
             let key =

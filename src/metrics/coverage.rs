@@ -34,7 +34,7 @@ pub struct Coverage(Live<UsageTally>);
 impl Default for Coverage {
     /// A coverage of no policy.
     fn default() -> Self {
-        Self(Live::new(UsageTally::of(&Arc::new(None), None, UNIX_EPOCH)))
+        Self(Live::new(UsageTally::of(None, None, UNIX_EPOCH)))
     }
 }
 
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Coverage {
 impl Coverage {
     /// Goes on with `policy`, which is live since `now`: what was counted stays with the rows, cells and templates of
     /// the same names.
-    pub fn publish(&self, policy: &Arc<Option<Snapshot>>, now: SystemTime) {
+    pub fn publish(&self, policy: Option<&Arc<Snapshot>>, now: SystemTime) {
         self.0.publish(UsageTally::of(policy, Some(&self.0.load()), now));
     }
 
@@ -59,7 +59,7 @@ impl Coverage {
 
 /// UsageTally: what has been counted about one version of a policy; counting takes no lock.
 pub struct UsageTally {
-    policy: Arc<Option<Snapshot>>,
+    policy: Option<Arc<Snapshot>>,
     /// For each cell where its grants begin; one more for the end.
     starts: Box<[usize]>,
     grants: Box<[WatchedGrant]>,
@@ -86,11 +86,11 @@ struct UnmappedRequests {
 }
 
 impl UsageTally {
-    fn of(policy: &Arc<Option<Snapshot>>, before: Option<&Self>, now: SystemTime) -> Self {
-        let cells = policy.as_ref().as_ref().map_or(&[][..], |policy| &policy.model.cells);
+    fn of(policy: Option<&Arc<Snapshot>>, before: Option<&Self>, now: SystemTime) -> Self {
+        let cells = policy.map_or(&[][..], |policy| &policy.model.cells);
         let (mut starts, mut grants) = (vec![0], Vec::new());
         for (at, _) in (0..).zip(cells) {
-            let rows = policy.as_ref().as_ref().map(|policy| policy.grants.rows_with(CellId(at)));
+            let rows = policy.map(|policy| policy.grants.rows_with(CellId(at)));
             grants.extend(
                 rows.into_iter().flat_map(crate::policy::grants::rows_of).map(|row| WatchedGrant { row, since: now }),
             );
@@ -99,7 +99,7 @@ impl UsageTally {
         let words = grants.len().div_ceil(64);
         let counters = |count: usize| std::iter::repeat_with(AtomicU64::default).take(count).collect::<Box<[_]>>();
         let mut tally = Self {
-            policy: Arc::clone(policy),
+            policy: policy.cloned(),
             starts: starts.into(),
             grants: grants.into(),
             used: counters(words),
@@ -117,7 +117,7 @@ impl UsageTally {
     /// Takes over what was counted about grants, cells and templates that are still the same by their names.
     fn take_over(&mut self, before: &Self) {
         let name = |tally: &Self, row: RowId| {
-            tally.policy.as_ref().as_ref().and_then(|policy| policy.row(row)).map(|row| row.name.clone())
+            tally.policy.as_ref().and_then(|policy| policy.row(row)).map(|row| row.name.clone())
         };
         let known: std::collections::HashMap<(&Cell, Box<str>), (SystemTime, bool)> = before
             .each_grant()
@@ -149,8 +149,8 @@ impl UsageTally {
     }
 
     /// Whether it counts for this version of the policy.
-    pub fn is_of(&self, policy: &Arc<Option<Snapshot>>) -> bool {
-        Arc::ptr_eq(&self.policy, policy)
+    pub fn is_of(&self, policy: &Arc<Snapshot>) -> bool {
+        self.policy.as_ref().is_some_and(|own| Arc::ptr_eq(own, policy))
     }
 
     /// Marks the grants that a permit has used.
@@ -201,7 +201,7 @@ impl UsageTally {
 
     /// All of it, as the admin listener shows it.
     pub fn report(&self) -> CoverageReport {
-        let policy = self.policy.as_ref().as_ref();
+        let policy = self.policy.as_ref();
         let row = |row: RowId| policy.and_then(|policy| policy.row(row)).map_or("", |row| &*row.name).into();
         let unused = self.each_grant().filter(|(at, ..)| !self.is_used(*at)).map(|(_, cell, grant)| UnusedGrant {
             permission: row(grant.row),
@@ -245,7 +245,7 @@ impl UsageTally {
     }
 
     fn cells(&self) -> &[Cell] {
-        self.policy.as_ref().as_ref().map_or(&[], |policy| &policy.model.cells)
+        self.policy.as_ref().map_or(&[], |policy| &policy.model.cells)
     }
 
     fn grants_of(&self, cell: CellId) -> Option<(usize, &[WatchedGrant])> {

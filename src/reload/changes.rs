@@ -49,12 +49,10 @@ impl LastComparison {
     pub(super) fn compare(
         self: &Arc<Self>,
         api: &str,
-        old: Arc<Option<Snapshot>>,
-        new: Arc<Option<Snapshot>>,
-    ) -> Option<Arc<Option<Snapshot>>> {
-        if old.is_none() || new.is_none() {
-            return Some(old);
-        }
+        old: Option<Arc<Snapshot>>,
+        new: Option<Arc<Snapshot>>,
+    ) -> Option<Arc<Snapshot>> {
+        let (Some(old), Some(new)) = (old.clone(), new) else { return old };
         if self.busy.swap(true, Ordering::AcqRel) {
             tracing::info!(api, "the last reload is still being compared; this one is not");
             return Some(old);
@@ -75,8 +73,7 @@ impl LastComparison {
         }
     }
 
-    fn run(&self, api: &str, old: &Option<Snapshot>, new: &Option<Snapshot>) {
-        let (Some(old), Some(new)) = (old, new) else { return };
+    fn run(&self, api: &str, old: &Snapshot, new: &Snapshot) {
         let at = SystemTime::now();
         let now = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         let mut found = diff(old, new, Timestamp(now));

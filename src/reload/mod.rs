@@ -15,6 +15,6 @@ pub mod refresh;
 pub mod verified;
 pub mod watch;
 
-pub use live::Live;
+pub use live::{Live, LiveOption};
 pub use policy::{PolicyEvent, PolicyStore};
 pub use refresh::RefreshResult;

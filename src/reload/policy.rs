@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::document::{Findings, Severity, Sources, report};
 use crate::policy::{self, PolicyVersion, Snapshot, locked};
 
-use super::Live;
 use super::cases;
 use super::changes::{self, LastComparison};
 use super::file::{self, ReadFailure};
 use super::fingerprint::{FileObservation, Fingerprint};
+use super::{Live, LiveOption};
 
 /// How long requests that began under the old version are waited for, so that it is freed here and not by them.
 const RETIREMENT: Duration = Duration::from_millis(250);
@@ -28,7 +28,7 @@ pub struct PolicyStore {
     api: Box<str>,
     path: PathBuf,
     issuers: Box<[Box<str>]>,
-    live: Live<Option<Snapshot>>,
+    live: LiveOption<Snapshot>,
     state: Live<PolicyState>,
     changes: Arc<LastComparison>,
     seen: Mutex<ObservedVersions>,
@@ -37,7 +37,7 @@ pub struct PolicyStore {
 }
 
 /// OnChange: what is told of a change, with the snapshot that is live behind it.
-pub type OnChange = dyn Fn(&PolicyEvent, &Arc<Option<Snapshot>>) + Send + Sync;
+pub type OnChange = dyn Fn(&PolicyEvent, Option<&Arc<Snapshot>>) + Send + Sync;
 
 /// PolicyRole: what a policy is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl PolicyStore {
             api: api.into(),
             path: path.into(),
             issuers,
-            live: Live::new(None),
+            live: LiveOption::empty(),
             state: Live::new(PolicyState { version: None, since: SystemTime::now(), refused: None, withdrawn: None }),
             changes: Arc::default(),
             seen: Mutex::new(ObservedVersions::default()),
@@ -137,7 +137,7 @@ impl PolicyStore {
     }
 
     /// The snapshot that is live; one request asks once.
-    pub fn load(&self) -> Arc<Option<Snapshot>> {
+    pub fn load(&self) -> Option<Arc<Snapshot>> {
         self.live.load()
     }
 
@@ -183,7 +183,7 @@ impl PolicyStore {
     pub fn rollback(&self) -> Option<PolicyVersion> {
         let mut seen = self.turn();
         let before = seen.before.take()?;
-        let snapshot = Option::clone(&before.snapshot)?;
+        let snapshot = before.snapshot;
         if let (Some(last), Some(live)) = (&seen.last, &seen.live)
             && last.is_same_policy(live)
         {
@@ -198,7 +198,7 @@ impl PolicyStore {
             "policy is rolled back: the version before is live until the files change"
         );
         let old = self.live.load();
-        self.live.publish(Some(snapshot));
+        self.live.publish(snapshot);
         let refused = self.state().refused.clone();
         self.state.publish(PolicyState {
             version: Some(version.clone()),
@@ -239,7 +239,7 @@ impl PolicyStore {
         seen.withdrawn = None;
         let live = self.live.load();
         let is_live = seen.live.as_ref().is_some_and(|mark| mark.is_same_policy(&look.mark));
-        if is_live && !live.as_ref().as_ref().is_some_and(|live| live.model.cases_must_pass) {
+        if is_live && !live.as_ref().is_some_and(|live| live.model.cases_must_pass) {
             // Only cases changed, which this policy does not ask for.
             seen.live = Some(look.mark);
             self.restore();
@@ -247,11 +247,11 @@ impl PolicyStore {
         }
         let mut loaded = policy::load(&sources, Some(&self.issuers));
         if let Some(candidate) = &loaded.snapshot {
-            if let Some(live) = live.as_ref() {
+            if let Some(live) = &live {
                 loaded.findings.extend(locked::changes(live, candidate));
             }
             // The live policy's word counts too: no edit takes it back and breaks a case at once.
-            let asked = live.as_ref().as_ref().is_some_and(|live| live.model.cases_must_pass);
+            let asked = live.as_ref().is_some_and(|live| live.model.cases_must_pass);
             if asked || candidate.model.cases_must_pass {
                 let found = cases::judge(candidate, &mut sources, look.cases, &self.path, Some(&self.issuers));
                 loaded.findings.extend(found);
@@ -271,17 +271,16 @@ impl PolicyStore {
         }
         let mark = seen.live.replace(look.mark);
         // Only what decides can be taken back; the version before the one that is kept for that is free now.
-        if self.duty == PolicyRole::Decides && live.is_some() {
-            seen.before = Some(PreviousVersion { snapshot: Arc::clone(&live), mark });
+        if let (PolicyRole::Decides, Some(snapshot)) = (self.duty, live) {
+            seen.before = Some(PreviousVersion { snapshot, mark });
         }
-        drop(live);
-        self.publish(snapshot)
+        self.publish(Arc::new(snapshot))
     }
 
-    fn publish(&self, snapshot: Snapshot) -> PolicyRefresh {
+    fn publish(&self, snapshot: Arc<Snapshot>) -> PolicyRefresh {
         let version = snapshot.version.clone();
         let old = self.live.load();
-        self.live.publish(Some(snapshot));
+        self.live.publish(snapshot);
         self.state.publish(PolicyState {
             version: Some(version.clone()),
             since: SystemTime::now(),
@@ -298,7 +297,7 @@ impl PolicyStore {
             PolicyRole::Decides => {
                 self.changes.compare(&self.api, old, self.live.load());
             }
-            PolicyRole::Compared => retire(&old),
+            PolicyRole::Compared => retire(old.as_ref()),
         }
         PolicyRefresh::Published(version)
     }
@@ -344,7 +343,7 @@ impl PolicyStore {
     }
 
     fn tell(&self, event: &PolicyEvent) {
-        (self.on_change)(event, &self.live.load());
+        (self.on_change)(event, self.live.load().as_ref());
     }
 }
 
@@ -360,7 +359,7 @@ struct ObservedVersions {
 
 /// PreviousVersion: the version before the live one, and what it was made from.
 struct PreviousVersion {
-    snapshot: Arc<Option<Snapshot>>,
+    snapshot: Arc<Snapshot>,
     mark: Option<Fingerprint>,
 }
 
@@ -399,7 +398,8 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Frees an old version, here if the requests that still read it end soon.
-fn retire(old: &Arc<Option<Snapshot>>) {
+fn retire(old: Option<&Arc<Snapshot>>) {
+    let Some(old) = old else { return };
     let end = Instant::now() + RETIREMENT;
     while Arc::strong_count(old) > 1 && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(5));

@@ -34,7 +34,7 @@ impl Bench {
 
     fn open(&self, name: &str) -> PolicyStore {
         let events = Arc::clone(&self.events);
-        let note = move |event: &PolicyEvent, _: &Arc<Option<Snapshot>>| events.lock().unwrap().push(event.clone());
+        let note = move |event: &PolicyEvent, _: Option<&Arc<Snapshot>>| events.lock().unwrap().push(event.clone());
         PolicyStore::open("noah", self.path(name), [].into(), PolicyRole::Decides, Box::new(note))
     }
 
@@ -44,7 +44,7 @@ impl Bench {
 }
 
 fn live(store: &PolicyStore) -> Option<String> {
-    store.load().as_ref().as_ref().map(|snapshot| snapshot.version.name.to_string())
+    store.load().map(|snapshot| snapshot.version.name.to_string())
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_request_keeps_the_snapshot_that_it_began_with() {
     let request = store.load();
     bench.write("p.yaml", &policy("b", ""));
     assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
-    assert_eq!(request.as_ref().as_ref().map(|snapshot| &*snapshot.version.name), Some("a"));
+    assert_eq!(request.as_ref().map(|snapshot| &*snapshot.version.name), Some("a"));
     assert_eq!(live(&store).as_deref(), Some("b"));
 }
 

@@ -30,7 +30,7 @@ impl Guarded {
         let events = Arc::new(Mutex::new(Vec::new()));
         let note = {
             let events = Arc::clone(&events);
-            move |event: &PolicyEvent, _: &Arc<Option<crate::policy::Snapshot>>| {
+            move |event: &PolicyEvent, _: Option<&Arc<crate::policy::Snapshot>>| {
                 events.lock().unwrap().push(event.clone())
             }
         };
@@ -51,7 +51,7 @@ impl Guarded {
     }
 
     fn name(&self) -> Option<String> {
-        self.store.load().as_ref().as_ref().map(|snapshot| snapshot.version.name.to_string())
+        self.store.load().map(|snapshot| snapshot.version.name.to_string())
     }
 
     /// Waits until the policy of that name is live.
