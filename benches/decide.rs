@@ -250,7 +250,7 @@ fn path<'t>(target: &'t str, policy: &Snapshot) -> CanonicalPath<'t> {
 }
 
 fn place<'r>(policy: &'r Snapshot, method: &str, path: &'r CanonicalPath<'_>) -> RouteMatch<'r> {
-    policy.routes.place(method, path, None).unwrap_or_else(|error| panic!("{}: {error:?}", path.as_str()))
+    policy.routes.match_route(method, path, None).unwrap_or_else(|error| panic!("{}: {error:?}", path.as_str()))
 }
 
 fn judge(policy: &Snapshot, placed: &RouteMatch<'_>, subject: &Subject) -> Decision {

@@ -27,7 +27,9 @@ pub mod audit;
 #[cfg(feature = "gateway")]
 pub mod metrics;
 #[cfg(feature = "gateway")]
-pub mod edge;
+pub mod guard;
+#[cfg(feature = "gateway")]
+pub mod proxy;
 #[cfg(feature = "gateway")]
 pub mod admin;
 #[cfg(feature = "gateway")]

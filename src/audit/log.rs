@@ -1,6 +1,7 @@
 //! The program's own log: to standard error, as text or JSON lines, without what requests carry.
 
 mod queue;
+mod throttle;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use crate::settings::{LogFormat, LogLevel};
 use queue::LogQueue;
 
 pub use queue::FlushGuard;
+pub use throttle::LogThrottle;
 
 /// Lines of this process that were dropped since its start.
 static DROPPED: AtomicU64 = AtomicU64::new(0);

@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::audit::log;
 use crate::document::report;
-use crate::edge::lifecycle;
 use crate::gateway::Gateway;
+use crate::proxy::lifecycle;
 use crate::settings::Settings;
 
 use super::exit::{CommandError, Exit};

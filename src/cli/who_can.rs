@@ -119,7 +119,7 @@ pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -
     let raw = RawRequest { method: &args.method, target: args.target.as_bytes(), host: None, headers: &headers };
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let request = request.as_ref().map_err(|rejected| NoMatch::Rejected(*rejected));
-    let placed = request.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
+    let placed = request.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
     let census = census(&policy, args, placed.as_ref().map_err(|unplaced| *unplaced));
     let exit = if census.public || !census.may.is_empty() { Exit::Done } else { Exit::Refused };
     let printed = match args.format {

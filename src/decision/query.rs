@@ -83,7 +83,7 @@ pub fn answer<W: Trace, T>(
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let request = request.as_ref().map_err(|rejected| *rejected);
     let placed = request.map_err(NoMatch::Rejected);
-    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
+    let placed = placed.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
     let placed = placed.as_ref().map_err(|unplaced| *unplaced);
     // Conditions see the path that is forwarded, however the question spells it.
     let forwarded = placed.ok().zip(request.ok()).map(|(placed, request)| placed.printed(&request.path));

@@ -23,7 +23,7 @@ fn ask(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> 
     let subject: Subject = subject.map_or_else(Subject::anonymous, |json| serde_json::from_str(json).unwrap());
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let placed = request.as_ref().map_err(|error| policy::NoMatch::Rejected(*error));
-    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
+    let placed = placed.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
     let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
     let facts = RequestFacts { method, ..RequestFacts::default() };
     let question = Question { access, subject: Ok(&subject), facts, stage: Phase::Request };

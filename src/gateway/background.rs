@@ -9,9 +9,9 @@ use pingora::services::background::BackgroundService;
 use tokio::task::JoinSet;
 
 use crate::admin::{AdminListener, Status};
-use crate::edge::lifecycle::Draining;
-use crate::edge::tls::{CertificateReload, LiveCertificates};
 use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
+use crate::proxy::downstream::tls::{CertificateReload, LiveCertificates};
+use crate::proxy::lifecycle::Draining;
 use crate::reload::RefreshResult;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;

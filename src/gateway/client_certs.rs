@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::edge::tls::LiveCertificates;
 use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
+use crate::proxy::downstream::tls::LiveCertificates;
 use crate::reload::RefreshResult;
 use crate::reload::client_certs::{self, ClientCa, ClientCas};
 use crate::reload::verified::Generation;

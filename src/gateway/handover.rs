@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::admin::listen::bind_unix;
 use crate::audit::Sink;
-use crate::edge::lifecycle::SocketHandOver;
+use crate::proxy::lifecycle::SocketHandOver;
 
 /// How long either process waits for the other one.
 const WAIT: Duration = Duration::from_secs(30);

@@ -18,15 +18,17 @@ use pingora::services::background::background_service;
 
 use crate::audit::Sink;
 use crate::decision::ApprovalSet;
-use crate::edge::api::{Api, Apis};
-use crate::edge::failures::FailedCredentials;
-use crate::edge::lifecycle::{DrainPlan, Draining, InFlight, RuntimePlan, ShutdownCoordinator, StopTrigger};
-use crate::edge::listener::{BoundListener, ListenerService, http_options};
-use crate::edge::tls::{LiveCertificates, install_crypto_provider};
-use crate::edge::upstream::{Upstream, UpstreamResolver};
-use crate::edge::{DecisionIds, Edge, LimitCounters, LogThrottle};
+use crate::guard::address_limits::FailedCredentials;
+use crate::guard::api::{Api, ApiId, Apis};
+use crate::guard::in_flight::InFlight;
+use crate::guard::{DecisionIds, Guard, LimitCounters};
 use crate::identity::Issuer;
 use crate::metrics::Metrics;
+use crate::proxy::downstream::listener::{BoundListener, ListenerService, http_options};
+use crate::proxy::downstream::tls::LiveCertificates;
+use crate::proxy::lifecycle::{DrainPlan, Draining, RuntimePlan, ShutdownCoordinator, StopTrigger};
+use crate::proxy::upstream::{Upstream, UpstreamResolver, UpstreamTarget};
+use crate::proxy::{Proxy, crypto};
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
 use crate::reload::introspection::Introspector;
@@ -69,7 +71,7 @@ impl Gateway {
     /// One line for the operator: what cannot be bound, read or started, and why. A policy that does not load is no
     /// such error: the API refuses everything until it does.
     pub fn open(settings: &Settings) -> Result<Self, String> {
-        Self::with(settings, |_, _| Ok(ListeningSockets::default()))
+        Self::with(settings, |_, _, _| Ok(ListeningSockets::default()))
     }
 
     /// Loads everything that `settings` name, and takes the listeners of the running process over; blocks until SIGQUIT
@@ -82,14 +84,14 @@ impl Gateway {
         let path = settings.upgrade_socket.as_deref();
         let path =
             path.ok_or("`--upgrade` needs `upgrade-socket` in the settings, of this process and the running one")?;
-        Self::with(settings, |apis, feeds| ListeningSockets::inherited(path, apis, feeds))
+        Self::with(settings, |apis, upstreams, feeds| ListeningSockets::inherited(path, apis, upstreams, feeds))
     }
 
     fn with(
         settings: &Settings,
-        sockets: impl FnOnce(&[Arc<Api>], &[Arc<KeyFeed>]) -> Result<ListeningSockets, String>,
+        sockets: impl FnOnce(&[Arc<Api>], &[Arc<Upstream>], &[Arc<KeyFeed>]) -> Result<ListeningSockets, String>,
     ) -> Result<Self, String> {
-        install_crypto_provider();
+        crypto::install_provider();
         crate::identity::self_test().map_err(|error| format!("the cryptographic self-test failed: {error}"))?;
         if let Some(shortage) = descriptors::shortage(settings) {
             tracing::warn!("{shortage}");
@@ -105,18 +107,20 @@ impl Gateway {
         let apis = settings
             .apis
             .iter()
-            .map(|api| open_api(api, settings, &believed, &generation, &metrics))
+            .enumerate()
+            .map(|(at, api)| open_api(ApiId(at), api, settings, &believed, &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
+        let upstreams = settings.apis.iter().map(open_upstream).collect::<Result<Vec<Arc<Upstream>>, String>>()?;
         if !audit.target.can_last() && apis.iter().any(|api| status::is_lossless(api)) {
             return Err(format!("`audit: lossless` needs a file on a disk, and {place} is none"));
         }
         let client_cas = ClientCaFiles::open(settings)?;
-        let reached = Arc::new(LimitCounters::new(Arc::clone(&metrics)));
-        let mut sockets = sockets(&apis, feeds)?;
+        let limit_counters = Arc::new(LimitCounters::new(Arc::clone(&metrics)));
+        let mut sockets = sockets(&apis, &upstreams, feeds)?;
         // The process before this one has made room by now; where something fails below, this file ends before that one
         // hears of it.
         let sink = Arc::new(Sink::open(audit).map_err(no_audit)?);
-        let bounds = sockets.listeners(settings, &client_cas, &reached)?;
+        let bounds = sockets.listeners(settings, &client_cas, &limit_counters)?;
         let admin = sockets.admin(settings)?;
         let shared = succession::shared(settings, &bounds, &admin, &sink)?;
         let admin_address = admin.address();
@@ -135,27 +139,30 @@ impl Gateway {
         files.extend(client_cas.watched(&tls, &metrics));
         let watcher =
             Watcher::start(files, settings.reload.poll).map_err(|error| format!("files cannot be watched: {error}"))?;
-        let upstreams = apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
-        let edge = Edge {
+        let guard = Guard {
             apis: Apis::new(apis.clone()),
-            listeners: listeners.iter().map(|(name, address)| (*address, name.clone())).collect(),
             trusted: settings.trusted_proxies.clone(),
             limits: settings.limits.clone(),
             approvals: Arc::new(Live::new(ApprovalSet::default())),
-            failures: FailedCredentials::new(settings.limits.failed_credentials),
-            reached,
+            failed_credentials: FailedCredentials::new(settings.limits.failed_credentials),
+            limit_counters,
             metrics: Arc::clone(&metrics),
             audit: Arc::clone(&sink),
             audit_mode: settings.apis.iter().map(|api| api.audit).max().unwrap_or(AuditMode::Fast),
             on_audit_failure: settings.audit.on_failure,
             in_flight: in_flight.clone(),
-            draining: draining.clone(),
             ids: DecisionIds::new()?,
+        };
+        let door = Proxy {
+            guard: Arc::new(guard),
+            upstreams: upstreams.iter().cloned().map(UpstreamTarget::new).collect(),
+            listeners: listeners.iter().map(|(name, address)| (*address, name.clone())).collect(),
+            draining: draining.clone(),
         };
 
         let runtime = RuntimePlan { threads: settings.threads, ..RuntimePlan::default() };
         let mut server = runtime.server();
-        let mut proxy = http_proxy(&server.configuration, edge);
+        let mut proxy = http_proxy(&server.configuration, door);
         let mut options = http_options(settings.limits.keep_alive);
         // Pingora counts how often a connection is used again.
         options.keepalive_request_limit = settings.limits.requests_per_connection.map(|most| most.saturating_sub(1));
@@ -291,6 +298,7 @@ impl CredentialVerifiers {
 }
 
 fn open_api(
+    id: ApiId,
     api: &settings::ApiSettings,
     settings: &Settings,
     believed: &CredentialVerifiers,
@@ -305,13 +313,12 @@ fn open_api(
     let every = ApiKeys::new(key_files.to_vec());
     let own = api.identity_headers.all().into_iter().chain(every.headers());
     let headers = HeaderRules::new(own, api.pass_headers.iter().map(|name| &**name));
-    let upstream = Upstream::new(&plans::upstream(&api.upstream))
-        .map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))?;
     let comparison = api.candidate.as_ref().map(|_| Arc::new(metrics.comparison(&api.name)));
     let (policy, coverage) = policies::open(api, generation, metrics, comparison.as_ref());
     let candidate = policies::open_candidate(api, metrics, comparison.as_ref());
     let max_age = settings.token_cache.max_age.as_secs();
     Ok(Arc::new(Api {
+        id,
         name: api.name.clone(),
         matches: api.matches.clone(),
         policy: Arc::new(policy),
@@ -323,8 +330,6 @@ fn open_api(
         certificates: api.client_certificates.clone(),
         caller: api.caller,
         tokens: VerifiedTokens::new(settings.token_cache.entries, max_age, Arc::clone(generation)),
-        upstream: Arc::new(upstream),
-        failed: LogThrottle::default(),
         host: api.host.clone(),
         authority: api.upstream.url.authority().into(),
         credential: api.credential.clone(),
@@ -335,6 +340,11 @@ fn open_api(
         total: api.upstream.total_timeout,
         audit: api.audit,
     }))
+}
+
+fn open_upstream(api: &settings::ApiSettings) -> Result<Arc<Upstream>, String> {
+    let upstream = Upstream::new(&plans::upstream(&api.upstream));
+    upstream.map(Arc::new).map_err(|error| format!("the upstream of the API `{}` cannot be used: {error}", api.name))
 }
 
 fn watched(

@@ -7,10 +7,10 @@ use pingora::protocols::http::v2::server::H2Options;
 
 use crate::admin::{AdminPlan, ListenAddress};
 use crate::audit::{Rotation, SinkPlan, SinkTarget, WhenFull};
-use crate::edge::connection::FrameBudget;
-use crate::edge::listener::{ListenerLimits, ListenerPlan};
-use crate::edge::tls::{ClientCertificatePlan, TlsPlan};
-use crate::edge::upstream::{Scheme, Timeouts, UpstreamPlan};
+use crate::proxy::downstream::connection::FrameBudget;
+use crate::proxy::downstream::listener::{ListenerLimits, ListenerPlan};
+use crate::proxy::downstream::tls::{ClientCertificatePlan, TlsPlan};
+use crate::proxy::upstream::{Scheme, Timeouts, UpstreamPlan};
 use crate::reload::introspection::{ClientAuth, IntrospectionPlan};
 use crate::reload::keys::{KeyPlan, KeySource};
 use crate::settings::{

@@ -8,12 +8,13 @@ use crate::admin::{
     ShadowMode, Status, StatusReport,
 };
 use crate::audit::{Rfc3339Time, Sink, log};
-use crate::edge::api::Api;
-use crate::edge::lifecycle::{Draining, InFlight};
-use crate::edge::listener::ConnectionCounters;
-use crate::edge::tls::LiveCertificates;
+use crate::guard::api::Api;
+use crate::guard::in_flight::InFlight;
 use crate::metrics::{ComparisonReport, CoverageReport, IntrospectionResult, Metrics};
 use crate::policy::model::Shadow;
+use crate::proxy::downstream::listener::ConnectionCounters;
+use crate::proxy::downstream::tls::LiveCertificates;
+use crate::proxy::lifecycle::Draining;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::client_certs::ClientCa;
 use crate::reload::introspection::{IntrospectionOutcome, Introspector};

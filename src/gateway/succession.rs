@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::admin::AdminListener;
 use crate::audit::Sink;
-use crate::edge::LimitCounters;
-use crate::edge::api::Api;
-use crate::edge::lifecycle::SocketHandOver;
-use crate::edge::listener::BoundListener;
+use crate::guard::LimitCounters;
+use crate::guard::api::Api;
+use crate::proxy::downstream::listener::BoundListener;
+use crate::proxy::lifecycle::SocketHandOver;
+use crate::proxy::upstream::Upstream;
 use crate::reload::keys::KeyFeed;
 use crate::settings::{AdminAddress, Settings};
 
@@ -29,14 +30,19 @@ pub(super) struct ListeningSockets(Option<InheritedSockets>);
 
 impl ListeningSockets {
     /// The sockets of the process that serves now, asked for when nothing else is missing.
-    pub(super) fn inherited(path: &Path, apis: &[Arc<Api>], feeds: &[Arc<KeyFeed>]) -> Result<Self, String> {
+    pub(super) fn inherited(
+        path: &Path,
+        apis: &[Arc<Api>],
+        upstreams: &[Arc<Upstream>],
+        feeds: &[Arc<KeyFeed>],
+    ) -> Result<Self, String> {
         for api in apis {
             if api.policy.state().version.is_none() {
                 return Err(format!("the policy of the API `{}` does not load: nothing is taken over", api.name));
             }
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|error| format!("no event loop: {error}"))?.block_on(prepare(apis, feeds))?;
+        runtime.map_err(|error| format!("no event loop: {error}"))?.block_on(prepare(apis, upstreams, feeds))?;
         InheritedSockets::receive(path).map(|inherited| Self(Some(inherited)))
     }
 
@@ -97,7 +103,7 @@ pub(super) fn shared(
 }
 
 /// The issuers' keys and the upstreams' addresses, which services of the process fetch later else.
-async fn prepare(apis: &[Arc<Api>], feeds: &[Arc<KeyFeed>]) -> Result<(), String> {
+async fn prepare(apis: &[Arc<Api>], upstreams: &[Arc<Upstream>], feeds: &[Arc<KeyFeed>]) -> Result<(), String> {
     let missing = || feeds.iter().find(|feed| !feed.status().available);
     let kept: tokio::task::JoinSet<()> =
         feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
@@ -116,10 +122,10 @@ async fn prepare(apis: &[Arc<Api>], feeds: &[Arc<KeyFeed>]) -> Result<(), String
             status.issuer
         ));
     }
-    for api in apis {
-        if api.upstream.address().is_none() {
+    for (api, upstream) in apis.iter().zip(upstreams) {
+        if upstream.address().is_none() {
             let failed = |error| format!("the upstream of the API `{}` has no address: {error}", api.name);
-            api.upstream.resolve().await.map_err(failed)?;
+            upstream.resolve().await.map_err(failed)?;
         }
     }
     Ok(())

@@ -309,7 +309,7 @@ impl UsageTally {
         let Some(policy) = self.policy.as_ref() else { return true };
         let example = entry.template.replace(guess::ID, "0");
         let path = CanonicalPath::read(example.as_bytes(), policy.model.dialect);
-        !path.is_ok_and(|path| policy.routes.place(&entry.method, &path, None).is_ok())
+        !path.is_ok_and(|path| policy.routes.match_route(&entry.method, &path, None).is_ok())
     }
 }
 

@@ -159,7 +159,7 @@ impl RouteTable {
     ///
     /// # Errors
     /// No template, no method, or a path or scope that the upstream could take for another one.
-    pub fn place<'r>(
+    pub fn match_route<'r>(
         &'r self,
         method: &str,
         path: &'r CanonicalPath<'_>,

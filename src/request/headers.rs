@@ -61,7 +61,7 @@ impl HeaderRules {
     }
 
     /// What becomes of a field by its name alone.
-    pub fn fate(&self, name: &str) -> HeaderAction {
+    pub fn action(&self, name: &str) -> HeaderAction {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let reserved = |kept: &str| same(kept, name);
         let of = |family: &&str| name.get(..family.len()).is_some_and(|start| same(family, start));

@@ -102,7 +102,7 @@ fn ask<T>(
     let raw = RawRequest { method: asked.method, target: target.as_bytes(), host: None, headers: &headers };
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let placed = request.as_ref().map_err(|error| NoMatch::Rejected(*error));
-    let placed = placed.and_then(|request| policy.routes.place(request.method, &request.path, request.query));
+    let placed = placed.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
     let access = policy::access_of(&placed);
     let approvals = ApprovalSet::default();
     let path = request.as_ref().map_or("", |request| request.path.as_str());

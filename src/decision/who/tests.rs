@@ -18,7 +18,7 @@ fn told(policy: &Snapshot, method: &str, target: &str) -> Vec<String> {
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method, target: target.as_bytes(), host: None, headers: &headers };
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject).unwrap();
-    let placed = policy.routes.place(request.method, &request.path, request.query).unwrap();
+    let placed = policy.routes.match_route(request.method, &request.path, request.query).unwrap();
     holders(policy, &placed.access).iter().map(|holder| line(policy, holder)).collect()
 }
 

@@ -30,7 +30,7 @@ fn policy(dialect: &str) -> Snapshot {
 /// The template and the path that would be forwarded, or why there is none.
 fn place(policy: &Snapshot, method: &str, path: &str) -> String {
     let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect) else { return "unreadable".to_owned() };
-    match policy.routes.place(method, &path, None) {
+    match policy.routes.match_route(method, &path, None) {
         Ok(placed) => {
             let mut out = String::new();
             placed.route.template.print(path.as_str(), &mut out);

@@ -29,7 +29,7 @@ fn a_field_is_forwarded_only_if_no_server_takes_it_for_the_gateways() {
         ("X-Original-Method", HeaderAction::Drop),
     ];
     for (name, fate) in table {
-        assert_eq!(rules.fate(name), fate, "{name}");
+        assert_eq!(rules.action(name), fate, "{name}");
     }
 }
 
@@ -64,14 +64,14 @@ fn no_field_speaks_of_another_url_or_client() {
         "X-Original-URL",
         "X-Original-Host",
     ] {
-        assert_eq!(rules.fate(name), HeaderAction::Drop, "{name}");
-        assert_eq!(rules.fate(&name.replace('-', "_")), HeaderAction::Drop, "{name}");
+        assert_eq!(rules.action(name), HeaderAction::Drop, "{name}");
+        assert_eq!(rules.action(&name.replace('-', "_")), HeaderAction::Drop, "{name}");
     }
     for name in ["X-Tunneled-Method", "X-Goog-Method-Override", "X-HTTP-Method-Overrides", "X-Method-Override"] {
-        assert_eq!(rules.fate(name), HeaderAction::MethodOverride, "{name}");
-        assert_eq!(rules.fate(&name.replace('-', "_")), HeaderAction::MethodOverride, "{name}");
+        assert_eq!(rules.action(name), HeaderAction::MethodOverride, "{name}");
+        assert_eq!(rules.action(&name.replace('-', "_")), HeaderAction::MethodOverride, "{name}");
     }
     for name in ["X-Origin", "X-Remote", "Path", "Host", "X-Azure-FDID", "Method"] {
-        assert_eq!(rules.fate(name), HeaderAction::Forward, "{name}");
+        assert_eq!(rules.action(name), HeaderAction::Forward, "{name}");
     }
 }

@@ -58,11 +58,11 @@ pub fn run(data: &[u8]) {
         }
     }
 
-    let Ok(placed) = policy.routes.place("GET", &request.path, request.query) else { return };
+    let Ok(placed) = policy.routes.match_route("GET", &request.path, request.query) else { return };
     let printed = placed.printed(&request.path);
     has_one_spelling(&printed, request.path.has_encoded_slash());
     let path = CanonicalPath::read(printed.as_bytes(), *dialect).expect("what is forwarded can be read");
-    let forwarded = policy.routes.place("GET", &path, None).expect("what is forwarded has a place");
+    let forwarded = policy.routes.match_route("GET", &path, None).expect("what is forwarded has a place");
     assert_eq!(forwarded.access.route, placed.access.route, "{printed:?}");
     assert_eq!(forwarded.printed(&path), printed, "what is forwarded is forwarded as it is");
 

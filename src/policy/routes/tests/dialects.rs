@@ -129,7 +129,7 @@ fn policies(all_the_same: bool) -> Vec<(Dialect, Snapshot)> {
 /// The template that a path is decided by, and the path that is forwarded.
 fn decided(policy: &Snapshot, raw: &str) -> Option<(String, String)> {
     let path = CanonicalPath::read(raw.as_bytes(), policy.model.dialect).ok()?;
-    let placed = policy.routes.place("GET", &path, None).ok()?;
+    let placed = policy.routes.match_route("GET", &path, None).ok()?;
     Some((placed.route.template.text().to_owned(), placed.printed(&path)))
 }
 
