@@ -257,7 +257,7 @@ fn judge(policy: &Snapshot, placed: &RouteMatch<'_>, subject: &Subject) -> Decis
     // No approval is stored beside the policy; an empty set owns no memory.
     let approvals = ApprovalSet::default();
     let facts = RequestFacts { method: "GET", path: "/", address: None };
-    let question = Question { access: Ok(&placed.access), subject: Ok(subject), facts, stage: Phase::Request };
+    let question = Question { access: Ok(&placed.access), subject: Ok(subject), facts, phase: Phase::Request };
     decide(question, policy, &approvals, NOW)
 }
 

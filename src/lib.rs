@@ -1,7 +1,20 @@
 //! Portcullis: a reverse-proxy authorization gateway whose policy is the vendor's permission matrix.
 //!
-//! > A request is **read** into one spelling, **placed** on a resource, **joined** to a subject, **decided** by a
-//! > pure function, and only a **permit** leaves the building.
+//! > A request is **read** into one spelling, **matched** to a resource, **joined** to a subject, **decided** by a
+//! > pure function, and only a **permit** is forwarded.
+//!
+//! ```text
+//!    doors           proxy (Pingora)
+//!                          │ Arrival                         ▲ Judgement
+//!                          ▼                                 │
+//!    guard           choose API ─► read ─► identify ─► match route ─► decide ─► persist (audit)
+//!                          │         │         │            │            │
+//!    pure                  │   request::read  identity  policy::RouteTable  decision::decide ─► Permit | Refusal
+//!                          │                   ▲            ▲
+//!    live state      Live<Certificates>   Live<KeySet>   LiveOption<Snapshot>
+//!                          ▲                   ▲            ▲
+//!    sources         reload: files, JWKS, introspection
+//! ```
 //!
 //! Each layer may name itself and those above it in this list; `tests/architecture.rs` holds the order.
 

@@ -38,9 +38,7 @@ impl<'de> Deserialize<'de> for CallerJson {
 /// The caller that `--as` states: JSON, or `@` and the name of a file with it.
 pub(super) fn subject(written: &str) -> Result<Subject, String> {
     let stated = |text: &str, name: &str| {
-        serde_json::from_str(text)
-            .map(|CallerJson(subject)| subject)
-            .map_err(|error| format!("{name}: {}", told(&error)))
+        serde_json::from_str(text).map(|CallerJson(subject)| subject).map_err(|error| format!("{name}: {}", error))
     };
     match written.strip_prefix('@') {
         Some(file) => match std::fs::read_to_string(file) {
@@ -49,15 +47,6 @@ pub(super) fn subject(written: &str) -> Result<Subject, String> {
         },
         None => stated(written, "`--as`"),
     }
-}
-
-/// An error of the JSON reader, with its line and column, in the words of the subject's page.
-pub(super) fn told(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let role = "data did not match any variant of untagged enum WrittenRole";
-    let values = "data did not match any variant of untagged enum WrittenValues";
-    text.replace(role, "a role is a name, or `{ name: { scope: value or list } }`")
-        .replace(values, "a role's scope is a value or a list of values")
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ fn unkept(policy: &Snapshot) -> Findings {
     let lossless = |route: &&Route| route.methods.iter().any(|method| method.audit == Some(AuditMode::Lossless));
     for route in policy.routes.routes().iter().filter(lossless) {
         let message = "`audit: lossless` needs a file, and the settings name none under `audit`";
-        let finding = Finding::error(FindingCode::BadValue, Some(route.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(route.span), message);
         findings.push(finding.help("without one every such request is refused"));
     }
     findings

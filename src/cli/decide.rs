@@ -131,7 +131,7 @@ fn read_line(text: &[u8]) -> Result<InputLine<'_>, String> {
         return Err("a request is an object: `{ id, as, method, path }`".to_owned());
     }
     serde_json::from_slice(text).map_err(|error| {
-        let told = caller::told(&error);
+        let told = error.to_string();
         // Every text here is one line: its number is the file's, only the column says more.
         told.replace(&format!(" at line {} column", error.line()), " at column")
     })
@@ -145,7 +145,7 @@ fn write_answer(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let subject = line.subject.as_ref().map_or(anonymous, |CallerJson(subject)| subject);
-    let asked = RequestQuery { subject, method: &line.method, target: &line.path, host: None, stage: Phase::Request };
+    let asked = RequestQuery { subject, method: &line.method, target: &line.path, host: None, phase: Phase::Request };
     answer(policy, asked, now, &mut NoTrace, |road, _| {
         let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
         let answer = DecisionOutput {

@@ -96,8 +96,8 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Comma
     let subject = subject.map_err(CommandError::usage)?;
     let (policy, sources) = policy_file::load(&args.policy)?;
     let host = args.host.as_deref();
-    let stage = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Answer(Some(answer)));
-    let asked = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, stage };
+    let phase = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Answer(Some(answer)));
+    let asked = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, phase };
     let (now, outline) = (now(), PolicyOutline::read(&sources));
     let mut account = answer(&policy, asked, now, &mut TraceRecorder::default(), |road, seen| {
         explanation::of(&policy, &outline, &sources, asked, road, seen)

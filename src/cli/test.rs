@@ -141,7 +141,7 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut TestResult) -> Result<(), 
             cases::run(suite, &bench, &wanted, &mut tested.coverage, &mut tested.findings, &mut || progress.step());
         tested.results.extend(tried.into_iter().map(|tried| CaseReport {
             title: tried.case.title(),
-            place: tried.case.place,
+            place: tried.case.span,
             proves: tried.case.proves.clone(),
             decision: tried.case.decision,
             ended: tried.ended,

@@ -110,7 +110,7 @@ const MANY: usize = 10_000;
 
 pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let (policy, _) = policy_file::load(&args.policy)?;
-    let users = policy.standings.users().count();
+    let users = policy.entitlements.users().count();
     if users >= MANY {
         // Where nobody reads the error stream there is nobody to wait.
         let _ = writeln!(err, "asking about {users} users");

@@ -20,7 +20,7 @@ pub struct EvaluationContext<'a> {
     /// The caller.
     pub subject: &'a Subject,
     /// What the policy says of the caller, conditions apart.
-    pub standing: Entitlements<'a>,
+    pub entitlements: Entitlements<'a>,
     /// The scope.
     pub scope: &'a Scope<'a>,
     /// Declared scopes that a grant need not name, a bit each.
@@ -44,21 +44,21 @@ impl<'a> EvaluationContext<'a> {
     /// Steps 8 and 9 of a decision.
     pub fn ruling(&self) -> Precheck<'a> {
         let model = &self.policy.model;
-        if self.standing.is_unlisted_service() {
+        if self.entitlements.is_unlisted_service() {
             match model.service_apps {
                 Some(ServiceApps::All) => return Precheck::Everything,
                 Some(ServiceApps::EveryPermission) => return Precheck::Rows(Evaluator::new(*self, true)),
                 None => {}
             }
         }
-        if !model.groups.is_empty() && self.standing.group().is_none() {
+        if !model.groups.is_empty() && self.entitlements.group().is_none() {
             return Precheck::Nothing(Reason::NoGroup);
         }
         // An assignment whose condition does not hold is not there.
-        let standing = self.standing.where_holds(self.holds);
-        if model.one_role && !standing.has_one_role() {
+        let entitlements = self.entitlements.where_holds(self.holds);
+        if model.one_role && !entitlements.has_one_role() {
             return Precheck::Nothing(Reason::NotOneRole);
         }
-        Precheck::Rows(Evaluator::new(EvaluationContext { standing, ..*self }, false))
+        Precheck::Rows(Evaluator::new(EvaluationContext { entitlements, ..*self }, false))
     }
 }

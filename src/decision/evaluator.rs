@@ -88,7 +88,7 @@ impl<'a> Evaluator<'a> {
         &self,
         candidates: &[MediaTypeCells],
         route: RouteId,
-        stage: Phase<'_>,
+        phase: Phase<'_>,
         witness: &mut W,
     ) -> Decision {
         let (mut usable, mut granted_by, mut first_refusal) = (0_u64, [None; 64], None);
@@ -106,7 +106,7 @@ impl<'a> Evaluator<'a> {
         if usable == 0 {
             return first_refusal.unwrap_or_else(|| Decision::refuse(Reason::NotGranted));
         }
-        let counted = match stage {
+        let counted = match phase {
             Phase::Request => usable,
             Phase::Answer(content_type) => {
                 let wanted = chosen(candidates, content_type);
@@ -192,10 +192,10 @@ impl<'a> Evaluator<'a> {
 
     fn held(&self, word: usize) -> RowBits {
         if self.every_row {
-            let all = self.seat.policy.standings.every_row().get(word).copied().unwrap_or(0);
+            let all = self.seat.policy.entitlements.every_row().get(word).copied().unwrap_or(0);
             return RowBits { held: all, given: all, conditional: all, anywhere: all };
         }
-        self.seat.standing.word(word, self.seat.scope, self.seat.across)
+        self.seat.entitlements.word(word, self.seat.scope, self.seat.across)
     }
 
     /// Which of the rows `held` some closed gate closes.
@@ -236,7 +236,7 @@ impl<'a> Evaluator<'a> {
     fn has_feature(&self, at: usize) -> bool {
         let model = &self.seat.policy.model;
         // A service app that holds every row is asked for no group, and so has none.
-        let group = self.seat.standing.group().filter(|_| !self.every_row);
+        let group = self.seat.entitlements.group().filter(|_| !self.every_row);
         let group = group.and_then(|group| model.groups.get(usize::try_from(group).ok()?));
         let own = group.and_then(|group| group.profile).and_then(|profile| usize::try_from(profile).ok());
         let mut profiles = model.profiles.iter().zip(&self.seat.policy.features).enumerate();

@@ -40,7 +40,7 @@ pub struct Question<'a> {
     /// What conditions may know besides.
     pub facts: RequestFacts<'a>,
     /// How far the exchange has come.
-    pub stage: Phase<'a>,
+    pub phase: Phase<'a>,
 }
 
 /// Phase: how far the exchange has come; an answer may say more about what was asked for than the request did.
@@ -68,7 +68,7 @@ pub fn decide_traced<W: Trace>(
     now: Timestamp,
     witness: &mut W,
 ) -> Decision {
-    let Question { access, subject, facts, stage } = question;
+    let Question { access, subject, facts, phase } = question;
     if let Err(NoMatch::Rejected(rejected)) = access
         && !depends_on_routes(rejected)
     {
@@ -95,9 +95,9 @@ pub fn decide_traced<W: Trace>(
         return Decision::refuse(Reason::Nobody);
     }
     let first = policy.telling(access.cells.ids());
-    let standing = policy.standings.of(subject);
+    let entitlements = policy.entitlements.of(subject);
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
-        let at = ConditionContext { now, subject, facts, scope, standing: &standing, policy };
+        let at = ConditionContext { now, subject, facts, scope, entitlements: &entitlements, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&at))
     };
     let Some(method) = policy.routes.method(access.route, access.method) else {
@@ -106,7 +106,7 @@ pub fn decide_traced<W: Trace>(
     if method.when.is_some_and(|when| !holds(when, &access.scope)) {
         return Decision::refuse_at(Reason::Condition, first);
     }
-    let Some(scope) = scope_of(access, &standing, policy) else {
+    let Some(scope) = scope_of(access, &entitlements, policy) else {
         return Decision::refuse_at(Reason::NotAMember, first);
     };
     witness.see(TraceStep::Scope(&scope));
@@ -116,7 +116,7 @@ pub fn decide_traced<W: Trace>(
         approvals,
         now,
         subject,
-        standing,
+        entitlements,
         scope: &scope,
         across: access.across,
         holds: &holds,
@@ -130,7 +130,7 @@ pub fn decide_traced<W: Trace>(
     };
     match access.cells {
         Cells::All(needed) => judge.all(needed, access.route, witness),
-        Cells::ByType(candidates) => judge.by_type(candidates, access.route, stage, witness),
+        Cells::ByType(candidates) => judge.by_type(candidates, access.route, phase, witness),
         // Both are decided above; doubt is a refusal.
         Cells::Public | Cells::Nobody => Decision::refuse(Reason::Nobody),
     }
@@ -143,14 +143,14 @@ fn depends_on_routes(rejected: RejectedRequest) -> bool {
 
 /// The scope that a request is decided in: the caller's only tenant where the route has none; `None` where the
 /// route names a tenant that is not one of the caller's.
-pub fn scope_of<'a>(access: &'a Access<'_>, standing: &Entitlements<'a>, policy: &Snapshot) -> Option<Scope<'a>> {
+pub fn scope_of<'a>(access: &'a Access<'_>, entitlements: &Entitlements<'a>, policy: &Snapshot) -> Option<Scope<'a>> {
     let mut scope: Scope<'a> = Default::default();
     for ((slot, value), declared) in scope.iter_mut().zip(&access.scope).zip(&policy.model.scopes) {
         *slot = value.as_deref().map(Into::into);
         if !declared.caller {
             continue;
         }
-        match (&slot, standing.tenants()) {
+        match (&slot, entitlements.tenants()) {
             (Some(value), tenants) if !tenants.iter().any(|tenant| **tenant == **value) => return None,
             (None, [only]) => *slot = Some((&**only).into()),
             _ => {}

@@ -19,7 +19,7 @@ pub struct RequestQuery<'a> {
     /// The `Host`, where the target is absolute.
     pub host: Option<&'a str>,
     /// How far the exchange has come.
-    pub stage: Phase<'a>,
+    pub phase: Phase<'a>,
 }
 
 /// QueryTrace: what became of a question on its way to the decision.
@@ -48,19 +48,19 @@ impl QueryTrace<'_> {
         then: impl FnOnce(&EvaluationContext<'_>, Precheck<'_>) -> T,
     ) -> Option<T> {
         let access = &self.placed.ok()?.access;
-        let standing = policy.standings.of(subject);
-        let scope = scope_of(access, &standing, policy)?;
+        let entitlements = policy.entitlements.of(subject);
+        let scope = scope_of(access, &entitlements, policy)?;
         let holds = |condition: ConditionId| self.holds(condition, policy, subject, &scope);
         let (approvals, now, across) = (self.approvals, self.now, access.across);
         let seat =
-            EvaluationContext { policy, approvals, now, subject, standing, scope: &scope, across, holds: &holds };
+            EvaluationContext { policy, approvals, now, subject, entitlements, scope: &scope, across, holds: &holds };
         Some(then(&seat, seat.ruling()))
     }
 
     /// Whether a condition holds for this question.
     pub fn holds(&self, condition: ConditionId, policy: &Snapshot, subject: &Subject, scope: &Scope<'_>) -> bool {
-        let standing = &policy.standings.of(subject);
-        let at = ConditionContext { now: self.now, subject, facts: self.facts, scope, standing, policy };
+        let entitlements = &policy.entitlements.of(subject);
+        let at = ConditionContext { now: self.now, subject, facts: self.facts, scope, entitlements, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&at))
     }
 }
@@ -90,7 +90,7 @@ pub fn answer<W: Trace, T>(
     let read = request.map_or("", |request| request.path.as_str());
     let facts = RequestFacts { method: asked.method, path: forwarded.as_deref().unwrap_or(read), address: None };
     let access = placed.map(|placed| &placed.access);
-    let question = Question { access, subject: Ok(asked.subject), facts, stage: asked.stage };
+    let question = Question { access, subject: Ok(asked.subject), facts, phase: asked.phase };
     // No store here: what stands in for it is the policy's `granted:` and the caller's `approved`.
     let approvals = ApprovalSet::default();
     let decision = decide_traced(question, policy, &approvals, now, witness);

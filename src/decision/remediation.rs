@@ -42,7 +42,7 @@ pub fn remediations(
     asked: RequestQuery<'_>,
     now: Timestamp,
 ) -> Vec<Remediation> {
-    let entry = policy.standings.of(asked.subject).entry();
+    let entry = policy.entitlements.of(asked.subject).entry();
     let user = entry.map(|entry| entry.id()).or_else(|| asked.subject.id.clone()).map(|id| id.to_string());
     let mut found: Vec<Remediation> = Vec::new();
     let mut seen: BTreeSet<BTreeSet<PolicyEdit>> = BTreeSet::new();
@@ -142,7 +142,7 @@ impl RefusalAnalysis<'_> {
         let scopes = self.policy.model.scopes.iter().zip(&self.road.placed.ok()?.access.scope);
         let (_, value) = scopes.into_iter().find(|(scope, value)| scope.caller && value.is_some())?;
         let tenant: Box<str> = value.as_deref()?.into();
-        let entry = self.policy.standings.of(self.subject).entry();
+        let entry = self.policy.entitlements.of(self.subject).entry();
         Some(match (entry.and_then(|entry| entry.tenants), self.user) {
             (Some(_), Some(user)) => (PolicyEdit::Joined { user: user.into(), tenant }, 0),
             _ => (PolicyEdit::ClaimsTenant { tenant }, 0),
@@ -151,9 +151,9 @@ impl RefusalAnalysis<'_> {
 
     /// Every group that is `wanted` and that the caller is not in.
     fn groups(&self, wanted: impl Fn(usize) -> bool) -> EditCandidates {
-        let standing = self.policy.standings.of(self.subject);
-        let own = standing.group().and_then(|group| usize::try_from(group).ok());
-        let by_policy = standing.entry().is_some_and(|entry| entry.group.is_some());
+        let entitlements = self.policy.entitlements.of(self.subject);
+        let own = entitlements.group().and_then(|group| usize::try_from(group).ok());
+        let by_policy = entitlements.entry().is_some_and(|entry| entry.group.is_some());
         let model = &self.policy.model;
         let others = model.groups.iter().enumerate().filter(|(at, _)| own != Some(*at) && wanted(*at));
         let changes = others.map(|(_, group)| {
@@ -184,7 +184,7 @@ impl RefusalAnalysis<'_> {
                 _ => {}
             }
         }
-        let entry = self.policy.standings.of(self.subject).entry();
+        let entry = self.policy.entitlements.of(self.subject).entry();
         let by_policy = role.policy_only || entry.is_some_and(|entry| entry.roles.is_some());
         let name = role.name.clone();
         match (by_policy, self.user) {
@@ -217,7 +217,7 @@ impl RefusalAnalysis<'_> {
                 found.extend(self.role(role, Some(seat)));
             }
         }
-        for bound in seat.standing.entry().and_then(|entry| entry.roles).unwrap_or_default() {
+        for bound in seat.entitlements.entry().and_then(|entry| entry.roles).unwrap_or_default() {
             let role = usize::try_from(bound.role).ok().and_then(|at| model.roles.get(at));
             let gives = role.is_some_and(|role| role.rows().any(|row| rows.contains(&row)));
             if let Some(when) = bound.when.filter(|when| gives && !(seat.holds)(*when)) {
@@ -232,8 +232,8 @@ impl RefusalAnalysis<'_> {
         let model = &self.policy.model;
         let Some(known) = self.policy.row(row) else { return };
         let (name, cells) = (&known.name, cells_of(model, [row].into_iter()));
-        let entry = seat.standing.entry();
-        let group = seat.standing.group().and_then(|at| model.groups.get(usize::try_from(at).ok()?));
+        let entry = seat.entitlements.entry();
+        let group = seat.entitlements.group().and_then(|at| model.groups.get(usize::try_from(at).ok()?));
         let taken = entry.is_some_and(|entry| entry.without.contains(&row));
         if let Some(user) = self.user {
             let user: Box<str> = user.into();
@@ -254,7 +254,7 @@ impl RefusalAnalysis<'_> {
             }
         }
         if !given {
-            for role in seat.standing.role_names(model) {
+            for role in seat.entitlements.role_names(model) {
                 let locked = model.roles.iter().any(|known| *known.name == *role && known.locked);
                 if !locked {
                     found.push((PolicyEdit::RoleGets { role: role.into(), row: name.clone() }, TO_MANY * cells));
@@ -281,7 +281,7 @@ impl RefusalAnalysis<'_> {
                     profile.is_some_and(|profile| profile.features.iter().any(|known| usize::from(*known) == at))
                 };
                 let profile_of = |group: usize| model.groups.get(group).and_then(|group| group.profile);
-                let own = seat.standing.group().and_then(|at| profile_of(usize::try_from(at).ok()?));
+                let own = seat.entitlements.group().and_then(|at| profile_of(usize::try_from(at).ok()?));
                 for (number, profile) in (0_u32..).zip(&model.profiles) {
                     let here = profile.within.iter().any(|within| fits(within, seat.scope, seat.across));
                     if !profile.locked && (own == Some(number) || here) {

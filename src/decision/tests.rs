@@ -26,7 +26,7 @@ fn ask(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> 
     let placed = placed.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
     let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
     let facts = RequestFacts { method, ..RequestFacts::default() };
-    let question = Question { access, subject: Ok(&subject), facts, stage: Phase::Request };
+    let question = Question { access, subject: Ok(&subject), facts, phase: Phase::Request };
     decide(question, policy, &ApprovalSet::default(), Timestamp(0))
 }
 
@@ -163,7 +163,7 @@ fn a_stated_question_is_judged_by_the_path_that_is_forwarded() {
     let policy = load(text);
     let subject: Subject = serde_json::from_str("{}").unwrap();
     for target in ["/Burn", "/burn", "/BURN/"] {
-        let asked = RequestQuery { subject: &subject, method: "GET", target, host: None, stage: Phase::Request };
+        let asked = RequestQuery { subject: &subject, method: "GET", target, host: None, phase: Phase::Request };
         answer(&policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
             assert_eq!((road.decision.reason, road.facts.path), (Reason::Condition, "/Burn"), "{target}");
         });

@@ -130,7 +130,7 @@ impl<'p> EligibilityScan<'p, '_> {
     fn alike(&self) -> Vec<Vec<UserEntry<'p>>> {
         let mut places = HashMap::new();
         let mut alike: Vec<Vec<UserEntry<'p>>> = Vec::new();
-        for entry in self.policy.standings.users().iter() {
+        for entry in self.policy.entitlements.users().iter() {
             let said = (entry.group, entry.roles, entry.tenants, entry.permissions, entry.without);
             let at = *places.entry(said).or_insert(alike.len());
             match alike.get_mut(at) {
@@ -233,8 +233,8 @@ impl<'p> EligibilityScan<'p, '_> {
         holds: bool,
         then: impl FnOnce(Precheck<'_>) -> T,
     ) -> Option<T> {
-        let standing = self.policy.standings.with(subject, entry);
-        let scope = scope_of(self.access, &standing, self.policy)?;
+        let entitlements = self.policy.entitlements.with(subject, entry);
+        let scope = scope_of(self.access, &entitlements, self.policy)?;
         let (approvals, now, across) = (&ApprovalSet::default(), Timestamp(0), self.access.across);
         let holds = |_| holds;
         let seat = EvaluationContext {
@@ -242,7 +242,7 @@ impl<'p> EligibilityScan<'p, '_> {
             approvals,
             now,
             subject,
-            standing,
+            entitlements,
             scope: &scope,
             across,
             holds: &holds,

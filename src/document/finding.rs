@@ -167,7 +167,7 @@ pub struct Finding {
     /// Whether it stops the load.
     pub severity: Severity,
     /// Where; `None` if it is about a file as a whole.
-    pub place: Option<Span>,
+    pub span: Option<Span>,
     /// What, in one sentence without a full stop.
     pub message: String,
     /// Other places that belong to it, each with its role.
@@ -178,13 +178,13 @@ pub struct Finding {
 
 impl Finding {
     /// A finding that stops the load.
-    pub fn error(code: FindingCode, place: Option<Span>, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, place, message: message.into(), also: Vec::new(), help: None }
+    pub fn error(code: FindingCode, span: Option<Span>, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, span, message: message.into(), also: Vec::new(), help: None }
     }
 
     /// A finding that is only worth knowing.
-    pub fn note(code: FindingCode, place: Option<Span>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Note, ..Self::error(code, place, message) }
+    pub fn note(code: FindingCode, span: Option<Span>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(code, span, message) }
     }
 
     /// The same with a cure.
@@ -202,8 +202,8 @@ impl Finding {
     }
 
     /// The same with another place.
-    pub fn also(mut self, place: Span, role: impl Into<String>) -> Self {
-        self.also.push((place, role.into()));
+    pub fn also(mut self, span: Span, role: impl Into<String>) -> Self {
+        self.also.push((span, role.into()));
         self
     }
 }
@@ -241,7 +241,7 @@ impl Findings {
     /// All findings in file order; those without a place come first.
     pub fn sorted(&self) -> Vec<&Finding> {
         let mut all: Vec<&Finding> = self.0.iter().collect();
-        all.sort_by_key(|finding| (finding.place, finding.severity == Severity::Note));
+        all.sort_by_key(|finding| (finding.span, finding.severity == Severity::Note));
         all
     }
 }

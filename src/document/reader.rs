@@ -6,7 +6,7 @@ use super::tree::{Node, Span, Value};
 /// MapReader: a map whose keys are asked for by name; what nobody asked for is an error.
 pub struct MapReader<'n> {
     what: &'static str,
-    place: Span,
+    span: Span,
     entries: &'n [(Node, Node)],
     known: Vec<&'static str>,
 }
@@ -14,7 +14,7 @@ pub struct MapReader<'n> {
 impl<'n> MapReader<'n> {
     /// The fields of `node`, which messages call `what`; a finding where it is no map.
     pub fn open(node: &'n Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
-        entries(node, what, findings).map(|entries| Self { what, place: node.place, entries, known: Vec::new() })
+        entries(node, what, findings).map(|entries| Self { what, span: node.span, entries, known: Vec::new() })
     }
 
     /// The value of `key`, if it stands there.
@@ -28,14 +28,14 @@ impl<'n> MapReader<'n> {
         let value = self.optional(key);
         if value.is_none() {
             let message = format!("{} needs `{key}`", self.what);
-            findings.push(Finding::error(FindingCode::MissingKey, Some(first_byte(self.place)), message));
+            findings.push(Finding::error(FindingCode::MissingKey, Some(first_byte(self.span)), message));
         }
         value
     }
 
     /// Where the map stands.
-    pub fn place(&self) -> Span {
-        self.place
+    pub fn span(&self) -> Span {
+        self.span
     }
 
     /// Ends the reading: every key that was not asked for is an error.
@@ -45,7 +45,7 @@ impl<'n> MapReader<'n> {
             if !self.known.contains(&written) {
                 let finding = Finding::error(
                     FindingCode::UnknownKey,
-                    Some(key.place),
+                    Some(key.span),
                     format!("{} has no key `{written}`", self.what),
                 );
                 findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
@@ -93,20 +93,20 @@ pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
 pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
     match &node.value {
         Value::Scalar { text, plain: true } if text.is_empty() => {
-            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), format!("{what} is empty")));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), format!("{what} is empty")));
             None
         }
         Value::Scalar { text, plain: true } if not_text(text) => {
             let finding = Finding::error(
                 FindingCode::NeedsQuotes,
-                Some(node.place),
+                Some(node.span),
                 format!("{what} is a text, but an unquoted `{text}` is something else in YAML"),
             );
             findings.push(finding.help(format!("write \"{text}\"")));
             None
         }
         Value::Scalar { text, .. } if text.trim().is_empty() => {
-            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), format!("{what} is empty")));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), format!("{what} is empty")));
             None
         }
         Value::Scalar { text, .. } => Some(text),
@@ -122,12 +122,12 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
 /// The texts of a list, each of them `what`.
 pub fn texts<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Vec<(&'n str, Span)> {
     let items = list(node, what, findings).unwrap_or_default();
-    items.iter().filter_map(|item| text(item, what, findings).map(|found| (found, item.place))).collect()
+    items.iter().filter_map(|item| text(item, what, findings).map(|found| (found, item.span))).collect()
 }
 
 /// A whole number between `least` and `most`, both included.
 pub fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
-    let wrong = |message: String| Finding::error(FindingCode::BadValue, Some(node.place), message);
+    let wrong = |message: String| Finding::error(FindingCode::BadValue, Some(node.span), message);
     let written = match &node.value {
         Value::Scalar { text, plain: true } => text,
         other => {
@@ -168,7 +168,7 @@ pub fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], findings: &mu
     let found = words.iter().find(|(word, _)| *word == written).map(|(_, value)| *value);
     if found.is_none() {
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let finding = Finding::error(FindingCode::BadValue, Some(node.place), format!("{what} cannot be `{written}`"));
+        let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("{what} cannot be `{written}`"));
         findings.push(match crate::vocabulary::name::nearest(written, known.iter().copied()) {
             Some(name) => finding.help(format!("did you mean `{name}`?")),
             None => finding.help(format!("one of: {}", known.join(", "))),
@@ -195,11 +195,11 @@ fn wrong_sort(node: &Node, expected: &str, found: &Value) -> Finding {
         Value::Scalar { text, .. } if !text.is_empty() => format!("`{text}`"),
         other => other.sort().to_owned(),
     };
-    Finding::error(code, Some(node.place), format!("{expected}, not {written}"))
+    Finding::error(code, Some(node.span), format!("{expected}, not {written}"))
 }
 
-fn first_byte(place: Span) -> Span {
-    Span { end: place.start.saturating_add(1), ..place }
+fn first_byte(span: Span) -> Span {
+    Span { end: span.start.saturating_add(1), ..span }
 }
 
 /// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.

@@ -10,14 +10,14 @@ pub fn human(findings: &Findings, sources: &Sources) -> String {
 
 /// A finding on one line: `file:line:column: error[code]: message (help)`.
 pub fn line(finding: &Finding, sources: &Sources) -> String {
-    let at = finding.place.and_then(|place| sources.locate(place)).map(|at| format!("{at}: ")).unwrap_or_default();
+    let at = finding.span.and_then(|span| sources.locate(span)).map(|at| format!("{at}: ")).unwrap_or_default();
     let help = finding.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
     format!("{at}{}[{}]: {}{help}", finding.severity.word(), finding.code.word(), finding.message)
 }
 
 /// All findings as JSON: an array of objects with `code`, `severity`, `file`, `line`, `column`, `message`, `also`, `help`.
 pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
-    let place = |place: Option<Span>| match place.and_then(|place| sources.locate(place)) {
+    let span = |span: Option<Span>| match span.and_then(|span| sources.locate(span)) {
         Some(at) => serde_json::json!({ "file": at.file, "line": at.line, "column": at.column }),
         None => serde_json::json!({}),
     };
@@ -28,14 +28,14 @@ pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
             "message": finding.message,
             "help": finding.help,
             "also": finding.also.iter().map(|(at, role)| {
-                let mut also = place(Some(*at));
+                let mut also = span(Some(*at));
                 if let Some(map) = also.as_object_mut() {
                     map.insert("role".into(), role.as_str().into());
                 }
                 also
             }).collect::<Vec<_>>(),
         });
-        if let (Some(object), Some(at)) = (object.as_object_mut(), place(finding.place).as_object()) {
+        if let (Some(object), Some(at)) = (object.as_object_mut(), span(finding.span).as_object()) {
             object.extend(at.clone());
         }
         object
@@ -58,11 +58,11 @@ pub fn summary(findings: &Findings) -> String {
 
 fn one(finding: &Finding, sources: &Sources) -> String {
     let mut out = format!("{}[{}]: {}\n", finding.severity.word(), finding.code.word(), finding.message);
-    if let Some(place) = finding.place {
-        snippet(&mut out, place, "", sources);
+    if let Some(span) = finding.span {
+        snippet(&mut out, span, "", sources);
     }
-    for (place, role) in &finding.also {
-        snippet(&mut out, *place, role, sources);
+    for (span, role) in &finding.also {
+        snippet(&mut out, *span, role, sources);
     }
     if let Some(help) = &finding.help {
         out.push_str(&format!("  = help: {help}\n"));
@@ -70,14 +70,14 @@ fn one(finding: &Finding, sources: &Sources) -> String {
     out
 }
 
-fn snippet(out: &mut String, place: Span, role: &str, sources: &Sources) {
-    let (Some(at), Some(source)) = (sources.locate(place), sources.source(place.file)) else { return };
+fn snippet(out: &mut String, span: Span, role: &str, sources: &Sources) {
+    let (Some(at), Some(source)) = (sources.locate(span), sources.source(span.file)) else { return };
     let text = source.text.lines().nth(at.line - 1).unwrap_or_default();
     let number = at.line.to_string();
     let margin = " ".repeat(number.len());
     let room = text.chars().count().saturating_sub(at.column - 1).max(1);
-    let length = usize::try_from(place.end.saturating_sub(place.start)).unwrap_or(1);
-    let bytes = usize::try_from(place.start).ok().and_then(|start| source.text.get(start..)).unwrap_or_default();
+    let length = usize::try_from(span.end.saturating_sub(span.start)).unwrap_or(1);
+    let bytes = usize::try_from(span.start).ok().and_then(|start| source.text.get(start..)).unwrap_or_default();
     let carets = bytes.char_indices().take_while(|(at, c)| *at < length && *c != '\n').count().clamp(1, room);
     let pad: String = text.chars().take(at.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     out.push_str(&format!(

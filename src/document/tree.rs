@@ -40,9 +40,9 @@ impl Sources {
     }
 
     /// `file:line:column` of a place, counted from one, columns in characters.
-    pub fn locate(&self, place: Span) -> Option<Location<'_>> {
-        let source = self.source(place.file)?;
-        let start = usize::try_from(place.start).ok()?.min(source.text.len());
+    pub fn locate(&self, span: Span) -> Option<Location<'_>> {
+        let source = self.source(span.file)?;
+        let start = usize::try_from(span.start).ok()?.min(source.text.len());
         let before = source.text.get(..start)?;
         let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
@@ -82,7 +82,7 @@ pub struct Span {
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where it stands.
-    pub place: Span,
+    pub span: Span,
     /// What stands there.
     pub value: Value,
 }
@@ -146,87 +146,87 @@ impl<'t> TreeBuilder<'t, '_> {
     fn document(&mut self) -> Option<Node> {
         let mut root = None;
         loop {
-            let (event, span) = self.event()?;
+            let (event, parsed) = self.event()?;
             match event {
                 Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
-                    let place = self.place(span);
-                    let finding = Finding::error(FindingCode::YamlSyntax, Some(place), "a second document begins here");
+                    let span = self.span(parsed);
+                    let finding = Finding::error(FindingCode::YamlSyntax, Some(span), "a second document begins here");
                     self.refuse(finding.help("put it into a file of its own, or join the two and take the `---` out"));
                     return None;
                 }
                 Event::DocumentStart(..) => {}
                 Event::StreamEnd => break,
-                other => root = Some(self.node(other, span, 0)?),
+                other => root = Some(self.node(other, parsed, 0)?),
             }
         }
         if root.is_none() {
-            let place = Span { file: self.file, start: 0, end: 0 };
-            self.refuse(Finding::error(FindingCode::YamlSyntax, Some(place), "the file is empty"));
+            let span = Span { file: self.file, start: 0, end: 0 };
+            self.refuse(Finding::error(FindingCode::YamlSyntax, Some(span), "the file is empty"));
         }
         root
     }
 
-    fn node(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Option<Node> {
-        let place = self.place(span);
+    fn node(&mut self, event: Event<'t>, parsed: ParserSpan, depth: usize) -> Option<Node> {
+        let span = self.span(parsed);
         if depth > MAX_DEPTH {
-            self.refuse(Finding::error(FindingCode::YamlSyntax, Some(place), "values are nested too deeply"));
+            self.refuse(Finding::error(FindingCode::YamlSyntax, Some(span), "values are nested too deeply"));
             return None;
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));
+                self.check_properties(span, parsed, anchor, tag.map(|tag| tag.original()));
                 let plain = matches!(style, ScalarStyle::Plain);
                 // The parser spells a missing value `~`; only its empty place tells it from one that was written.
-                let text = if plain && place.start == place.end { "".into() } else { text.into() };
-                Some(Node { place, value: Value::Scalar { text, plain } })
+                let text = if plain && span.start == span.end { "".into() } else { text.into() };
+                Some(Node { span, value: Value::Scalar { text, plain } })
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));
+                self.check_properties(span, parsed, anchor, tag.map(|tag| tag.original()));
                 let mut items = Vec::new();
                 loop {
-                    let (event, span) = self.event()?;
+                    let (event, parsed) = self.event()?;
                     if matches!(event, Event::SequenceEnd) {
-                        let place = Span { end: self.place(span).end, ..place };
-                        return Some(Node { place, value: Value::List(items) });
+                        let span = Span { end: self.span(parsed).end, ..span };
+                        return Some(Node { span, value: Value::List(items) });
                     }
-                    items.push(self.node(event, span, depth + 1)?);
+                    items.push(self.node(event, parsed, depth + 1)?);
                 }
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.check_properties(place, span, anchor, tag.map(|tag| tag.original()));
-                self.mapping(place, depth)
+                self.check_properties(span, parsed, anchor, tag.map(|tag| tag.original()));
+                self.mapping(span, depth)
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                let written = self.text.get(self.range(place)).unwrap_or_default();
+                let written = self.text.get(self.range(span)).unwrap_or_default();
                 let finding =
-                    Finding::error(FindingCode::YamlAnchor, Some(place), format!("`{written}` is a YAML alias"));
+                    Finding::error(FindingCode::YamlAnchor, Some(span), format!("`{written}` is a YAML alias"));
                 self.refuse(finding.help("aliases are not read here; a text that begins with `*` needs quotes"));
-                Some(Node { place, value: Value::Scalar { text: written.into(), plain: false } })
+                Some(Node { span, value: Value::Scalar { text: written.into(), plain: false } })
             }
             _ => {
-                self.refuse(Finding::error(FindingCode::YamlSyntax, Some(place), "a value is missing here"));
+                self.refuse(Finding::error(FindingCode::YamlSyntax, Some(span), "a value is missing here"));
                 None
             }
         }
     }
 
-    fn mapping(&mut self, place: Span, depth: usize) -> Option<Node> {
+    fn mapping(&mut self, span: Span, depth: usize) -> Option<Node> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
         let mut seen = std::collections::HashMap::<Box<str>, Span>::new();
         loop {
-            let (event, span) = self.event()?;
+            let (event, parsed) = self.event()?;
             if matches!(event, Event::MappingEnd) {
-                let place = Span { end: self.place(span).end.max(place.end), ..place };
-                return Some(Node { place, value: Value::Map(entries) });
+                let span = Span { end: self.span(parsed).end.max(span.end), ..span };
+                return Some(Node { span, value: Value::Map(entries) });
             }
-            let key = self.node(event, span, depth + 1)?;
-            let (event, span) = self.event()?;
-            let value = self.node(event, span, depth + 1)?;
+            let key = self.node(event, parsed, depth + 1)?;
+            let (event, parsed) = self.event()?;
+            let value = self.node(event, parsed, depth + 1)?;
             let Value::Scalar { text, plain } = &key.value else {
                 let finding = Finding::error(
                     FindingCode::YamlSyntax,
-                    Some(key.place),
+                    Some(key.span),
                     format!("{} stands where a name belongs", key.value.sort()),
                 );
                 self.refuse(finding.help("a path with `{` in a one-line map needs quotes"));
@@ -234,7 +234,7 @@ impl<'t> TreeBuilder<'t, '_> {
             };
             if *plain && &**text == "<<" {
                 self.refuse(
-                    Finding::error(FindingCode::YamlAnchor, Some(key.place), "`<<` is a YAML merge key")
+                    Finding::error(FindingCode::YamlAnchor, Some(key.span), "`<<` is a YAML merge key")
                         .help("merge keys are not read here; write the entries out"),
                 );
                 continue;
@@ -242,27 +242,27 @@ impl<'t> TreeBuilder<'t, '_> {
             if let Some(first) = seen.get(text) {
                 let finding = Finding::error(
                     FindingCode::DuplicateKey,
-                    Some(key.place),
+                    Some(key.span),
                     format!("`{text}` stands twice in this map"),
                 );
                 self.refuse(finding.also(*first, "first here").help("join the two, or give one of them another name"));
                 continue;
             }
-            seen.insert(text.clone(), key.place);
+            seen.insert(text.clone(), key.span);
             entries.push((key, value));
         }
     }
 
-    fn check_properties(&mut self, place: Span, span: ParserSpan, anchor: usize, tag: Option<String>) {
+    fn check_properties(&mut self, span: Span, parsed: ParserSpan, anchor: usize, tag: Option<String>) {
         if anchor != 0 {
-            let finding = Finding::error(FindingCode::YamlAnchor, Some(place), "this value has a YAML anchor (`&…`)");
+            let finding = Finding::error(FindingCode::YamlAnchor, Some(span), "this value has a YAML anchor (`&…`)");
             self.refuse(finding.help("anchors are not read here; a text that begins with `&` needs quotes"));
         }
         if let Some(tag) = tag {
-            let start = span.tag_start.map_or(place.start, |mark| self.offset(mark)).min(place.start);
-            let place = Span { start, ..place };
+            let start = parsed.tag_start.map_or(span.start, |mark| self.offset(mark)).min(span.start);
+            let span = Span { start, ..span };
             let finding =
-                Finding::error(FindingCode::YamlTag, Some(place), format!("`{tag}` is a YAML tag and would vanish"));
+                Finding::error(FindingCode::YamlTag, Some(span), format!("`{tag}` is a YAML tag and would vanish"));
             self.refuse(finding.help("a text that begins with `!` needs quotes"));
         }
     }
@@ -281,9 +281,9 @@ impl<'t> TreeBuilder<'t, '_> {
     fn syntax_error(&mut self, error: &ScanError) {
         let start = self.offset(*error.marker());
         let line = self.line_around(start).to_owned();
-        let place = Span { file: self.file, start, end: start.saturating_add(1) };
+        let span = Span { file: self.file, start, end: start.saturating_add(1) };
         let mut finding =
-            Finding::error(FindingCode::YamlSyntax, Some(place), format!("this is not YAML: {}", error.info()));
+            Finding::error(FindingCode::YamlSyntax, Some(span), format!("this is not YAML: {}", error.info()));
         if line.contains('\t') {
             finding = finding.help("the line holds a tab: YAML is indented with blanks");
         } else if line.contains('{') && line.contains('/') {
@@ -314,13 +314,13 @@ impl<'t> TreeBuilder<'t, '_> {
         self.findings.push(finding);
     }
 
-    fn place(&self, span: ParserSpan) -> Span {
-        Span { file: self.file, start: self.offset(span.start), end: self.offset(span.end) }
+    fn span(&self, parsed: ParserSpan) -> Span {
+        Span { file: self.file, start: self.offset(parsed.start), end: self.offset(parsed.end) }
     }
 
-    fn range(&self, place: Span) -> std::ops::Range<usize> {
+    fn range(&self, span: Span) -> std::ops::Range<usize> {
         let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
-        at(place.start)..at(place.end)
+        at(span.start)..at(span.end)
     }
 
     fn offset(&self, mark: Marker) -> u32 {

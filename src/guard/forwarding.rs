@@ -116,8 +116,8 @@ pub(super) fn roles(
     scope: &Scope<'_>,
     now: Timestamp,
 ) -> Vec<Box<str>> {
-    let entitlements = policy.standings.of(subject);
-    let context = ConditionContext { now, subject, facts, scope, standing: &entitlements, policy };
+    let entitlements = policy.entitlements.of(subject);
+    let context = ConditionContext { now, subject, facts, scope, entitlements: &entitlements, policy };
     let holding =
         entitlements.where_holds(|id| policy.condition(id).is_some_and(|condition| condition.holds(&context)));
     holding.roles_within(scope, route.access.across, &policy.model).into_iter().map(Into::into).collect()

@@ -75,8 +75,8 @@ fn decide_inquiry<T: Trace>(inquiry: &Inquiry<'_>, policy: &Snapshot, trace: &mu
     let printed = printed.map(|route| route.printed(inquiry.path));
     let path = printed.as_deref().unwrap_or(inquiry.path.as_str());
     let facts = RequestFacts { method: inquiry.method, path, address: inquiry.address };
-    let (access, stage) = (access_of(inquiry.route), inquiry.phase);
-    let question = Question { access, subject: inquiry.subject, facts, stage };
+    let (access, phase) = (access_of(inquiry.route), inquiry.phase);
+    let question = Question { access, subject: inquiry.subject, facts, phase };
     mode::apply(decide_traced(question, policy, inquiry.approvals, inquiry.now, trace), policy)
 }
 

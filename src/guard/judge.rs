@@ -171,7 +171,7 @@ fn judge_by_policy(
     let mut usage = UsageTrace::default();
     let decision = evaluate_inquiry(&inquiry, &request.overrides, policy, &mut usage);
     let scope = match (&route, subject) {
-        (Ok(route), Ok(subject)) => scope_of(&route.access, &policy.standings.of(subject), policy),
+        (Ok(route), Ok(subject)) => scope_of(&route.access, &policy.entitlements.of(subject), policy),
         _ => None,
     };
     let is_unmapped =

@@ -83,7 +83,7 @@ fn entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<KeyEnt
     let id = id(id_node, findings);
     if !matches!(value.value, Value::Map(_)) {
         let message = "a key is a map of `digest` and whose key it is";
-        findings.push(Finding::error(FindingCode::WrongSort, Some(value.place), message));
+        findings.push(Finding::error(FindingCode::WrongSort, Some(value.span), message));
         return None;
     }
     let mut fields = MapReader::open(value, "a key", findings)?;
@@ -106,7 +106,7 @@ fn entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<KeyEnt
         && expires <= created
     {
         let message = "`expires` lies before `created`";
-        findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
     }
     let subject = Subject {
         kind: kind.unwrap_or(SubjectKind::User),
@@ -134,7 +134,7 @@ fn id(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
     let id = match &node.value {
         Value::Scalar { text, .. } if !is_id(text) => {
             let message = format!("an id is at most {LONGEST_ID} letters, digits and `.`, `_`, `@`, `+`, `-`");
-            findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
+            findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
             return None;
         }
         _ => reader::key(node, "an id", findings)?,
@@ -149,7 +149,7 @@ fn digest(node: &Node, findings: &mut Findings) -> Option<SecretDigest> {
     };
     if found.is_none() {
         let message = "`digest` is `sha256:` and 64 digits 0-9 and a-f";
-        let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.span), message);
         findings.push(finding.help("`portcullis key create` makes a key and writes its digest"));
     }
     found
@@ -160,7 +160,7 @@ fn one_or_many(nodes: [Option<&Node>; 2], what: [&str; 2], findings: &mut Findin
     match nodes {
         [Some(_), Some(many)] => {
             let message = format!("{} and {} both stand there: write one of them", what[0], what[1]);
-            findings.push(Finding::error(FindingCode::BadValue, Some(many.place), message));
+            findings.push(Finding::error(FindingCode::BadValue, Some(many.span), message));
             Vec::new()
         }
         [Some(one), None] => reader::text(one, what[0], findings).map(Into::into).into_iter().collect(),
@@ -209,7 +209,7 @@ fn moment(node: &Node, key: &str, findings: &mut Findings) -> Option<Timestamp> 
     };
     if found.is_none() {
         let message = format!("`{key}` is a moment in UTC such as `2030-01-31T12:00:00Z`");
-        findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
     }
     found
 }
@@ -221,7 +221,7 @@ fn revoked(node: &Node, findings: &mut Findings) -> Option<Option<Timestamp>> {
         Value::Scalar { text, .. } if utc(text).is_some() => Some(utc(text)),
         _ => {
             let message = "`revoked` is `true` or the moment at which that happened";
-            let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
+            let finding = Finding::error(FindingCode::BadValue, Some(node.span), message);
             findings.push(finding.help("take the line out where the key is not revoked"));
             None
         }

@@ -221,7 +221,7 @@ fn hold(written: &mut PolicySource, condition: &str) {
 const NOWHERE: Span = Span { file: 0, start: 0, end: 0 };
 
 fn new(text: &str) -> Spanned {
-    Spanned { text: text.into(), place: NOWHERE }
+    Spanned { text: text.into(), span: NOWHERE }
 }
 
 #[cfg(test)]

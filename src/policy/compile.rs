@@ -25,9 +25,9 @@ pub(super) fn compile(
                 };
                 let (Some(first), Some(second)) = (find(conflict.first.0), find(conflict.second.0)) else { continue };
                 let message = format!("`{}` matches the same paths as `{}`", second.text, first.text);
-                let finding = Finding::error(FindingCode::RouteConflict, Some(second.place), message);
+                let finding = Finding::error(FindingCode::RouteConflict, Some(second.span), message);
                 findings.push(
-                    finding.also(first.place, "first here").help("join the two: write all methods under one of them"),
+                    finding.also(first.span, "first here").help("join the two: write all methods under one of them"),
                 );
             }
             return None;
@@ -45,7 +45,7 @@ pub(super) fn compile(
         version: PolicyVersion { name: model.name.clone(), hash: hash(sources).into() },
         routes,
         grants: Grants::build(model.cells.len(), &model.rows),
-        standings: EntitlementTable::build(&model, users),
+        entitlements: EntitlementTable::build(&model, users),
         gates: gates.collect(),
         gate_codes: model.gates.iter().map(|gate| format!("gate:{}", gate.name).into()).collect(),
         features: model.profiles.iter().map(|profile| bits(&profile.features)).collect(),

@@ -41,7 +41,7 @@ pub struct ConditionContext<'a> {
     /// The values of the declared scopes, as the request carries them.
     pub scope: &'a Scope<'a>,
     /// What of the caller's roles, groups and tenants counts.
-    pub standing: &'a Entitlements<'a>,
+    pub entitlements: &'a Entitlements<'a>,
     /// The policy, for names.
     pub policy: &'a Snapshot,
 }
@@ -132,8 +132,8 @@ impl Default for ConditionEnvironment {
 /// The caller as the policy takes it: what a `users:` entry replaces is replaced, what does not count is left out.
 fn caller(at: &ConditionContext<'_>) -> HashMap<String, Value> {
     let (subject, model) = (at.subject, &at.policy.model);
-    let group = at.standing.group().and_then(|group| model.groups.get(usize::try_from(group).ok()?));
-    let claimed = at.standing.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+    let group = at.entitlements.group().and_then(|group| model.groups.get(usize::try_from(group).ok()?));
+    let claimed = at.entitlements.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
     let known = claimed.iter().filter(|name| model.rows.iter().any(|row| row.name == **name));
     let text = |text: &str| Value::String(Arc::new(text.to_owned()));
     let texts = |list: &mut dyn Iterator<Item = &str>| Value::List(Arc::new(list.map(text).collect()));
@@ -144,8 +144,8 @@ fn caller(at: &ConditionContext<'_>) -> HashMap<String, Value> {
         ("source", id.map_or(Value::Null, |id| text(&id.source))),
         ("kind", text(subject.kind.word())),
         ("client", subject.client.as_deref().map_or(Value::Null, text)),
-        ("tenants", named(at.standing.tenants())),
-        ("roles", texts(&mut at.standing.role_names(model).into_iter())),
+        ("tenants", named(at.entitlements.tenants())),
+        ("roles", texts(&mut at.entitlements.role_names(model).into_iter())),
         ("groups", texts(&mut group.iter().map(|group| &*group.name))),
         ("permissions", texts(&mut known.map(|name| &**name))),
         ("claims", map(subject.claims.iter().map(|(name, value)| (name.clone(), json(value))))),
@@ -156,7 +156,7 @@ fn caller(at: &ConditionContext<'_>) -> HashMap<String, Value> {
 
 fn request(at: &ConditionContext<'_>) -> HashMap<String, Value> {
     let text = |text: &str| Value::String(Arc::new(text.to_owned()));
-    let scope = at.policy.standings.scope_names().iter().zip(at.scope.iter());
+    let scope = at.policy.entitlements.scope_names().iter().zip(at.scope.iter());
     let scope = scope.filter_map(|(name, value)| Some((name.to_string(), text(value.as_deref()?))));
     [
         ("method", text(at.facts.method)),

@@ -13,13 +13,13 @@ pub fn changes(live: &Snapshot, candidate: &Snapshot) -> Findings {
     let mut findings = Findings::default();
     for role in live.model.roles.iter().filter(|role| role.locked) {
         let now = candidate.model.roles.iter().find(|other| other.name == role.name);
-        let what = now.map(|now| (differences(&role_terms(role, live), &role_terms(now, candidate)), now.place));
+        let what = now.map(|now| (differences(&role_terms(role, live), &role_terms(now, candidate)), now.span));
         findings.extend(report("role", &role.name, what));
     }
     for profile in live.model.profiles.iter().filter(|profile| profile.locked) {
         let now = candidate.model.profiles.iter().find(|other| other.name == profile.name);
         let what =
-            now.map(|now| (differences(&profile_terms(profile, live), &profile_terms(now, candidate)), now.place));
+            now.map(|now| (differences(&profile_terms(profile, live), &profile_terms(now, candidate)), now.span));
         findings.extend(report("profile", &profile.name, what));
     }
     findings
@@ -28,15 +28,15 @@ pub fn changes(live: &Snapshot, candidate: &Snapshot) -> Findings {
 /// The finding about one locked thing; `what` is how it differs in the candidate, `None` where it is not there.
 fn report(sort: &str, name: &str, what: Option<(Vec<String>, Span)>) -> Findings {
     let mut findings = Findings::default();
-    let (message, place) = match what {
+    let (message, span) = match what {
         None => (format!("the live policy locks the {sort} `{name}`, which is gone or renamed here"), None),
-        Some((differences, place)) if !differences.is_empty() => {
+        Some((differences, span)) if !differences.is_empty() => {
             let message = format!("the live policy locks the {sort} `{name}`: {}", differences.join("; "));
-            (message, Some(place))
+            (message, Some(span))
         }
         Some(_) => return findings,
     };
-    let finding = Finding::error(FindingCode::Locked, place, message);
+    let finding = Finding::error(FindingCode::Locked, span, message);
     findings.push(finding.help("a reload cannot change it; a restart with this policy can"));
     findings
 }

@@ -109,7 +109,7 @@ pub struct Role {
     /// Whether a reload may not change it.
     pub locked: bool,
     /// Where its name stands.
-    pub place: Span,
+    pub span: Span,
 }
 
 /// Profile: the features that there are for a group, or within a scope.
@@ -124,7 +124,7 @@ pub struct Profile {
     /// Whether a reload may not change it.
     pub locked: bool,
     /// Where its name stands.
-    pub place: Span,
+    pub span: Span,
 }
 
 /// Group: what the policy says of everybody in a group.

@@ -28,12 +28,12 @@ impl PolicyOutline {
     pub fn method(&self, template: &str, method: &str) -> Option<Span> {
         let route = self.written.routes.iter().find(|route| *route.template.text == *template)?;
         let method = route.methods.iter().find(|entry| *entry.method.text == *method)?;
-        Some(method.method.place)
+        Some(method.method.span)
     }
 
     /// Where a permission stands.
     pub fn row(&self, row: &str) -> Option<Span> {
-        self.written.rows.iter().find(|known| *known.name.text == *row).map(|row| row.name.place)
+        self.written.rows.iter().find(|known| *known.name.text == *row).map(|row| row.name.span)
     }
 
     /// Where `everyone` is given a permission.
@@ -43,7 +43,7 @@ impl PolicyOutline {
 
     /// Where a group stands.
     pub fn group(&self, name: &str) -> Option<Span> {
-        self.group_source(name).map(|group| group.name.place)
+        self.group_source(name).map(|group| group.name.span)
     }
 
     /// Where a group is given a permission.
@@ -58,7 +58,7 @@ impl PolicyOutline {
 
     /// Where a role stands.
     pub fn role(&self, name: &str) -> Option<Span> {
-        self.role_source(name).map(|role| role.name.place)
+        self.role_source(name).map(|role| role.name.span)
     }
 
     /// Where a role itself is given a permission, everywhere or, if `bounded`, within a scope.
@@ -79,19 +79,19 @@ impl PolicyOutline {
     pub fn role_way(&self, role: &str, row: &str, bounded: bool) -> Option<(Vec<&str>, Span)> {
         let role = self.role_source(role)?;
         let name = &*role.name.text;
-        if let Some(place) = self.role_gives(name, row, bounded) {
-            return Some((vec![name], place));
+        if let Some(span) = self.role_gives(name, row, bounded) {
+            return Some((vec![name], span));
         }
         // A policy that was loaded has no circles.
         role.includes.iter().find_map(|included| {
-            let (way, place) = self.role_way(&included.text, row, bounded)?;
-            Some((std::iter::once(name).chain(way).collect(), place))
+            let (way, span) = self.role_way(&included.text, row, bounded)?;
+            Some((std::iter::once(name).chain(way).collect(), span))
         })
     }
 
     /// Where an entry under `users:` stands.
     pub fn user(&self, id: &str) -> Option<Span> {
-        self.user_source(id).map(|user| user.id.place)
+        self.user_source(id).map(|user| user.id.span)
     }
 
     /// Where a user is given a permission.
@@ -106,22 +106,22 @@ impl PolicyOutline {
 
     /// Where the role with that place in a user's list is assigned.
     pub fn user_role(&self, id: &str, at: usize) -> Option<Span> {
-        self.user_source(id)?.roles.as_ref()?.get(at).map(|assignment| assignment.role.place)
+        self.user_source(id)?.roles.as_ref()?.get(at).map(|assignment| assignment.role.span)
     }
 
     /// Where a user's group is named.
     pub fn user_group(&self, id: &str) -> Option<Span> {
-        self.user_source(id)?.group.as_ref().map(|group| group.place)
+        self.user_source(id)?.group.as_ref().map(|group| group.span)
     }
 
     /// Where a gate stands.
     pub fn gate(&self, name: &str) -> Option<Span> {
-        self.gate_source(name).map(|gate| gate.name.place)
+        self.gate_source(name).map(|gate| gate.name.span)
     }
 
     /// Where a profile stands.
     pub fn profile(&self, name: &str) -> Option<Span> {
-        self.profile_source(name).map(|profile| profile.name.place)
+        self.profile_source(name).map(|profile| profile.name.span)
     }
 
     /// Where a profile lists a feature.
@@ -151,7 +151,7 @@ impl PolicyOutline {
 }
 
 fn place_of(names: &[Spanned], wanted: &str) -> Option<Span> {
-    names.iter().find(|name| *name.text == *wanted).map(|name| name.place)
+    names.iter().find(|name| *name.text == *wanted).map(|name| name.span)
 }
 
 #[cfg(test)]

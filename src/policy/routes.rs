@@ -34,7 +34,7 @@ pub struct Route {
     /// For each declared scope what carries it.
     pub scopes: [Option<ScopeLocation>; MAX_SCOPES],
     /// The line of the template, and the file's number among the sources.
-    pub place: crate::document::Span,
+    pub span: crate::document::Span,
 }
 
 /// ScopeLocation: the part of a request that a scope's value is read from.

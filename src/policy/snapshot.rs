@@ -20,7 +20,7 @@ pub struct Snapshot {
     /// Which rows have a cell.
     pub grants: Grants,
     /// Which rows a subject holds.
-    pub standings: EntitlementTable,
+    pub entitlements: EntitlementTable,
     /// For each gate the rows that it closes.
     pub gates: Box<[Box<[u64]>]>,
     /// For each profile the feature gates that it opens, a bit each.

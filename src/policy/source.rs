@@ -18,7 +18,7 @@ use crate::request::Dialect;
 #[derive(Debug, Clone)]
 pub(crate) struct Spanned {
     pub(crate) text: Box<str>,
-    pub(crate) place: Span,
+    pub(crate) span: Span,
 }
 
 /// PolicySource: all files of one policy, joined.
@@ -117,7 +117,7 @@ impl PolicySource {
 
     /// Where the policy says whose refusals forward.
     pub(crate) fn shadow_place(&self) -> Option<Span> {
-        self.once.iter().find(|(key, _)| *key == "shadow").map(|(_, place)| *place)
+        self.once.iter().find(|(key, _)| *key == "shadow").map(|(_, span)| *span)
     }
 
     /// The keys that stand once in all files together.
@@ -164,10 +164,10 @@ impl PolicySource {
         match self.once.iter().find(|(known, _)| *known == key) {
             Some((_, first)) => {
                 let message = format!("`{key}` stands in two files of the policy");
-                let finding = Finding::error(FindingCode::DuplicateKey, Some(node.place), message);
+                let finding = Finding::error(FindingCode::DuplicateKey, Some(node.span), message);
                 findings.push(finding.also(*first, "first here"));
             }
-            None => self.once.push((key, node.place)),
+            None => self.once.push((key, node.span)),
         }
         Some(node)
     }
@@ -197,10 +197,10 @@ fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Spanned> 
     let text = text(node, what, findings)?;
     if text.chars().any(is_unseen) {
         let message = format!("{what} holds a character that does not show, or that turns the text around it");
-        findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
         return None;
     }
-    Some(Spanned { text: text.into(), place: node.place })
+    Some(Spanned { text: text.into(), span: node.span })
 }
 
 fn names(node: &Node, what: &str, findings: &mut Findings) -> Vec<Spanned> {
@@ -224,7 +224,7 @@ fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> 
         let fitting = match &values.value {
             Value::List(items) if items.is_empty() => {
                 let finding =
-                    Finding::error(FindingCode::EmptyValue, Some(values.place), "a scope without a value fits nothing");
+                    Finding::error(FindingCode::EmptyValue, Some(values.span), "a scope without a value fits nothing");
                 findings.push(finding.help("leave the scope out if every value fits"));
                 Vec::new()
             }
@@ -243,7 +243,7 @@ fn condition(node: &Node, findings: &mut Findings) -> Option<Spanned> {
     if let Value::Scalar { text, plain: true } = &node.value
         && !text.is_empty()
     {
-        let finding = Finding::error(FindingCode::NeedsQuotes, Some(node.place), "a condition stands in quotes");
+        let finding = Finding::error(FindingCode::NeedsQuotes, Some(node.span), "a condition stands in quotes");
         findings.push(finding.help(format!("write \"{text}\"")));
         return None;
     }

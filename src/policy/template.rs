@@ -33,7 +33,7 @@ impl Template {
     /// # Errors
     /// A finding where the text would not match what it seems to match.
     pub(super) fn read(written: &Spanned, dialect: Dialect) -> Result<Self, Finding> {
-        let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(written.place), message);
+        let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(written.span), message);
         let whole = &*written.text;
         let (text, behind) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
         let Some(inner) = text.strip_prefix('/') else {

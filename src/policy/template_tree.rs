@@ -45,9 +45,9 @@ fn unreachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, fin
         Ok(None) => None,
     };
     let message = format!("no request reaches `{}`", route.template.text());
-    let finding = Finding::error(FindingCode::Unreachable, Some(route.place), message);
+    let finding = Finding::error(FindingCode::Unreachable, Some(route.span), message);
     findings.push(match other {
-        Some(other) => finding.also(other.place, "some servers take its paths for this route").help(format!(
+        Some(other) => finding.also(other.span, "some servers take its paths for this route").help(format!(
             "a path of the one could be read as `{}`, and is refused; keep one of the two",
             other.template.text()
         )),
@@ -61,8 +61,8 @@ fn overlap(route: &Route, other: &Route, findings: &mut Findings) {
         route.template.text(),
         other.template.text()
     );
-    let finding = Finding::note(FindingCode::Overlap, Some(route.place), message);
-    findings.push(finding.also(other.place, "the wider template"));
+    let finding = Finding::note(FindingCode::Overlap, Some(route.span), message);
+    findings.push(finding.also(other.span, "the wider template"));
 }
 
 /// Whether the two say different things of a method that both list.

@@ -118,13 +118,13 @@ fn scopes(written: &PolicySource, findings: &mut Findings) -> Vec<ScopeName> {
     DefinedNames::define("scope", written.scopes.iter().map(|scope| &scope.name), findings);
     if let Some(beyond) = written.scopes.get(MAX_SCOPES) {
         let message = format!("a policy has at most {MAX_SCOPES} scopes");
-        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.span), message));
     }
     let mut callers = written.scopes.iter().filter(|scope| scope.caller);
     if let (Some(first), Some(second)) = (callers.next(), callers.next()) {
         let message = "only one scope can be `caller`: a caller has one list of tenants";
-        let finding = Finding::error(FindingCode::BadValue, Some(second.name.place), message);
-        findings.push(finding.also(first.name.place, "the first").help("make one of them `grant`"));
+        let finding = Finding::error(FindingCode::BadValue, Some(second.name.span), message);
+        findings.push(finding.also(first.name.span, "the first").help("make one of them `grant`"));
     }
     let scopes = written.scopes.iter().take(MAX_SCOPES);
     scopes.map(|scope| ScopeName { name: scope.name.text.clone(), caller: scope.caller }).collect()
@@ -150,11 +150,11 @@ fn model_rows(written: &PolicySource, cells: &mut CellIndex<'_>, used: usize, fi
     for row in &written.rows {
         let mut found: Vec<CellId> = Vec::new();
         for (resource, operations) in &row.cells {
-            for (operation, place) in operations {
+            for (operation, span) in operations {
                 let Some(id) = cells.cell(operation, resource, findings) else { break };
                 if found.contains(&id) {
                     let message = format!("`{}` stands twice in the permission `{}`", operation, row.name.text);
-                    findings.push(Finding::error(FindingCode::DuplicateName, Some(*place), message));
+                    findings.push(Finding::error(FindingCode::DuplicateName, Some(*span), message));
                     continue;
                 }
                 found.push(id);
@@ -162,7 +162,7 @@ fn model_rows(written: &PolicySource, cells: &mut CellIndex<'_>, used: usize, fi
                 let masked =
                     *operation == Operation::Read && written.fields.iter().any(|set| set.name.text == resource.text);
                 if !masked && usize::try_from(id.0).is_ok_and(|id| id >= used) {
-                    let unused = unused_cell(operation, resource, *place, cells, used);
+                    let unused = unused_cell(operation, resource, *span, cells, used);
                     // A route that could not be read may need it.
                     if unused.severity == Severity::Error || !findings.has_errors() {
                         findings.push(unused);
@@ -172,7 +172,7 @@ fn model_rows(written: &PolicySource, cells: &mut CellIndex<'_>, used: usize, fi
         }
         if row.cells.is_empty() {
             let message = format!("the permission `{}` gives nothing", row.name.text);
-            findings.push(Finding::note(FindingCode::EmptyRow, Some(row.name.place), message));
+            findings.push(Finding::note(FindingCode::EmptyRow, Some(row.name.span), message));
         }
         rows.push(Row { name: row.name.text.clone(), cells: found });
     }
@@ -183,14 +183,14 @@ fn model_rows(written: &PolicySource, cells: &mut CellIndex<'_>, used: usize, fi
 fn unused_cell(
     operation: &Operation,
     resource: &Spanned,
-    place: crate::document::Span,
+    span: crate::document::Span,
     cells: &CellIndex<'_>,
     used: usize,
 ) -> Finding {
     let message = format!("no route needs `{operation} {}`", resource.text);
     if operation.letter().is_some() {
-        return Finding::note(FindingCode::UnusedCell, Some(place), message);
+        return Finding::note(FindingCode::UnusedCell, Some(span), message);
     }
     let words = cells.cells.iter().take(used).map(|cell| cell.operation.word());
-    Finding::error(FindingCode::UnknownName, Some(place), message).suggest(operation.word(), words)
+    Finding::error(FindingCode::UnknownName, Some(span), message).suggest(operation.word(), words)
 }

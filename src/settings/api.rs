@@ -127,7 +127,7 @@ pub(super) fn apis(
     let Some(entries) = entries(node, "`apis`", reading.findings) else { return Vec::new() };
     if entries.is_empty() {
         let message = "`apis` is an empty map: nothing would be guarded";
-        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
     }
     let mut claimed: Vec<(&str, ApiMatch, &Node)> = Vec::new();
     let mut apis = Vec::with_capacity(entries.len());
@@ -135,15 +135,15 @@ pub(super) fn apis(
         let name = reading.label(key, "an API's name").unwrap_or_default();
         let Some(mut fields) = MapReader::open(value, "an API", reading.findings) else { continue };
         let found = fields.optional("match");
-        let place = found.unwrap_or(key);
+        let span = found.unwrap_or(key);
         if let Some(matches) = read_match(found, known, reading) {
             if let Some((other, _, first)) = claimed.iter().find(|(_, other, _)| other.collides(&matches)) {
                 let message = format!("`{other}` would claim the same requests as `{name}`");
-                let finding = Finding::error(FindingCode::RouteConflict, Some(place.place), message);
+                let finding = Finding::error(FindingCode::RouteConflict, Some(span.span), message);
                 let help = "give them different hosts, paths or listeners; where one path is longer, it goes first";
-                reading.finding(finding.also(first.place, "the other one").help(help));
+                reading.finding(finding.also(first.span, "the other one").help(help));
             }
-            claimed.push((name, matches.clone(), place));
+            claimed.push((name, matches.clone(), span));
             apis.extend(api(name, matches, fields, known, limits, reading));
         } else {
             let stand_in = ApiMatch { hosts: Vec::new(), path: "".into(), listeners: Vec::new() };
@@ -166,7 +166,7 @@ fn api(
     // What only watches must not keep the gateway from its start: it is read, and found wanting, like a reload.
     let candidate = fields.optional("candidate").and_then(|node| reading.path(node, "`candidate`"));
     let issuers = fields.optional("issuers");
-    let issuers = read_issuers(issuers, fields.place(), known, reading);
+    let issuers = read_issuers(issuers, fields.span(), known, reading);
     let api_keys = fields.optional("api-keys");
     let client_certificates = match fields.optional("client-certificates") {
         Some(node) if matches!(&node.value, Value::List(items) if items.is_empty()) => Vec::new(),
@@ -182,7 +182,7 @@ fn api(
     let upstream = upstream.and_then(|node| upstream::upstream(node, reading));
     let host = fields.optional("host").map_or(Some(HostHeader::AsReceived), |node| host_header(node, reading));
     let identity_headers = headers::identity_headers(fields.optional("identity-headers"), reading);
-    let api_keys = read_api_keys(api_keys, fields.place(), known, &identity_headers, reading);
+    let api_keys = read_api_keys(api_keys, fields.span(), known, &identity_headers, reading);
     let credential = upstream::credential(fields.optional("credential"), &identity_headers, reading);
     let words =
         [("reject", OverrideMode::Reject), ("strip", OverrideMode::Strip), ("evaluate", OverrideMode::Evaluate)];
@@ -231,7 +231,7 @@ fn read_issuers(
     let mut asked = chosen.iter().filter(|name| known.asked.contains(name));
     if let (Some(one), Some(other)) = (asked.next(), asked.next()) {
         let message = format!("a token that is no JSON Web Token could be from `{one}` or from `{other}`");
-        let finding = Finding::error(FindingCode::BadValue, Some(node.map_or(api, |node| node.place)), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.map_or(api, |node| node.span)), message);
         reading.finding(finding.help("name one of them under `issuers` of this API, the other under another API's"));
     }
     chosen
@@ -249,17 +249,17 @@ fn read_api_keys(
         Some(node) => reading.known(node, "`api-keys`", "file of API keys", &known.key_names),
         None => known.key_names.clone(),
     };
-    let place = node.map_or(api, |node| node.place);
+    let span = node.map_or(api, |node| node.span);
     let mut before: Vec<&ApiKeySource> = Vec::new();
     for source in known.key_sources.iter().filter(|source| chosen.contains(&source.name)) {
         if let Some(other) = before.iter().find(|other| other.collides(source)) {
             let message = format!("a key could be from `{}` or from `{}`", other.name, source.name);
-            let finding = Finding::error(FindingCode::BadValue, Some(place), message);
+            let finding = Finding::error(FindingCode::BadValue, Some(span), message);
             reading.finding(finding.help("give each its own `header`, and `basic` to one of them at most"));
         }
         if let Some(header) = source.header.as_deref().filter(|name| own.all().map(fold).contains(&fold(name))) {
             let message = format!("the keys of `{}` come in `{header}`, which is an identity header here", source.name);
-            reading.finding(Finding::error(FindingCode::BadValue, Some(place), message));
+            reading.finding(Finding::error(FindingCode::BadValue, Some(span), message));
         }
         before.push(source);
     }
@@ -291,7 +291,7 @@ fn read_hosts(node: &Node, reading: &mut SettingsReader<'_>) -> Option<Vec<Box<s
     let mut sound = true;
     if items.is_empty() {
         let message = "`hosts` is an empty list: leave it out to match every host";
-        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
     }
     for item in items {
         let Some(written) = reading.text(item, "a host") else {
@@ -306,7 +306,7 @@ fn read_hosts(node: &Node, reading: &mut SettingsReader<'_>) -> Option<Vec<Box<s
         match found {
             Ok(host) if hosts.contains(&host.to_string().into()) => {
                 let message = format!("`{host}` stands twice in `hosts`");
-                reading.finding(Finding::error(FindingCode::DuplicateName, Some(item.place), message));
+                reading.finding(Finding::error(FindingCode::DuplicateName, Some(item.span), message));
             }
             Ok(host) => hosts.push(host.to_string().into()),
             Err(message) => {

@@ -44,7 +44,7 @@ pub(super) fn key_sources(
         let name = name.unwrap_or_default();
         if known.issuers.iter().any(|issuer| **issuer == *name) {
             let message = format!("an issuer is called `{name}` too: one could speak for the other one's users");
-            reading.finding(Finding::error(FindingCode::DuplicateName, Some(key.place), message));
+            reading.finding(Finding::error(FindingCode::DuplicateName, Some(key.span), message));
         }
         known.key_sources.extend(key_source(name, value, reading));
     }
@@ -62,7 +62,7 @@ fn key_source(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Opti
     if header.is_none() && !basic {
         let message = "API keys need `header`, `basic: true` or both: nobody could present one";
         reading
-            .finding(Finding::error(FindingCode::MissingKey, Some(node.place), message))
+            .finding(Finding::error(FindingCode::MissingKey, Some(node.span), message))
             .help("write `header: X-Api-Key`");
     }
     let header = match header {

@@ -70,7 +70,7 @@ pub(super) fn may_claim(node: &Node, reading: &mut SettingsReader<'_>) -> Option
         }
         if matches!(&node.value, Value::List(items) if items.is_empty()) {
             let message = "`kinds` is an empty list: no token could pass";
-            reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
+            reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
         }
     }
     Some(ClaimLimits { roles, tenants, users_refused, services_refused })
@@ -82,7 +82,7 @@ fn claim_path(node: &Node, what: &str, reading: &mut SettingsReader<'_>) -> Opti
         let names: Vec<Box<str>> =
             items.iter().filter_map(|item| reading.text(item, "a claim's name")).map(Into::into).collect();
         if items.is_empty() {
-            let finding = Finding::error(FindingCode::EmptyValue, Some(node.place), format!("{what} is an empty path"));
+            let finding = Finding::error(FindingCode::EmptyValue, Some(node.span), format!("{what} is an empty path"));
             reading.finding(finding);
         }
         return (!names.is_empty()).then(|| ClaimPath(names.into()));
@@ -101,5 +101,5 @@ fn claim_path(node: &Node, what: &str, reading: &mut SettingsReader<'_>) -> Opti
 }
 
 fn missing(node: &Node, message: &str, reading: &mut SettingsReader<'_>) {
-    reading.finding(Finding::error(FindingCode::MissingKey, Some(node.place), message));
+    reading.finding(Finding::error(FindingCode::MissingKey, Some(node.span), message));
 }

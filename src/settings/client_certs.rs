@@ -31,7 +31,7 @@ pub(super) fn certificate_sources(
         let name = reading.label(key, "the name of a source of client certificates");
         if let Some(name) = name {
             known.certificates.push(name.into());
-            known.certificate_places.push(key.place);
+            known.certificate_places.push(key.span);
         }
         found.extend(certificate_source(name.unwrap_or_default(), value, reading));
     }
@@ -40,12 +40,12 @@ pub(super) fn certificate_sources(
 
 /// Judges the names of the sources against those of the others, which are read after them.
 pub(super) fn distinct(known: &DeclaredNames, reading: &mut SettingsReader<'_>) {
-    for (name, place) in known.certificates.iter().zip(&known.certificate_places) {
+    for (name, span) in known.certificates.iter().zip(&known.certificate_places) {
         if known.issuers.contains(name) || known.key_names.contains(name) {
             let message = format!(
                 "an issuer or a file of API keys is called `{name}` too: one could speak for the other one's users"
             );
-            reading.finding(Finding::error(FindingCode::DuplicateName, Some(*place), message));
+            reading.finding(Finding::error(FindingCode::DuplicateName, Some(*span), message));
         }
     }
 }

@@ -138,9 +138,9 @@ pub(super) fn identity_headers(node: Option<&Node>, reading: &mut SettingsReader
     if let Some(twice) = folded.iter().find(|name| folded.iter().filter(|other| other == name).count() > 1) {
         let spelled =
             |node: &&&Node| matches!(&node.value, crate::document::Value::Scalar { text, .. } if fold(text) == *twice);
-        let place = written.iter().rfind(spelled).map(|node| node.place);
+        let span = written.iter().rfind(spelled).map(|node| node.span);
         let message = format!("two identity headers are named `{twice}`");
-        reading.finding(Finding::error(FindingCode::DuplicateName, place, message));
+        reading.finding(Finding::error(FindingCode::DuplicateName, span, message));
     }
     headers
 }

@@ -68,10 +68,9 @@ pub(super) fn issuers(node: &Node, known: &mut DeclaredNames, reading: &mut Sett
         if let Some((other, first)) = found.iter().find(|(other, _)| overlaps(&other.issuer)) {
             let message =
                 format!("a token for `{}` could be from `{}` or from this issuer", other.issuer.iss, other.issuer.name);
-            let finding = Finding::error(FindingCode::DuplicateName, Some(key.place), message);
-            reading.finding(
-                finding.also(first.place, "the other one").help("give each its own audience, or join the two"),
-            );
+            let finding = Finding::error(FindingCode::DuplicateName, Some(key.span), message);
+            reading
+                .finding(finding.also(first.span, "the other one").help("give each its own audience, or join the two"));
         }
         found.push((issuer, key));
     }

@@ -131,8 +131,8 @@ pub(super) fn limits(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> L
     let drain = reading.duration(fields.optional("drain"), "`drain`", default.drain, second / 10, hour);
     if target_length > header_bytes {
         let message = "`target-length` is larger than `header-bytes`, which the path is part of";
-        let place = target.map_or(fields.place(), |node| node.place);
-        reading.finding(Finding::error(FindingCode::BadValue, Some(place), message));
+        let span = target.map_or(fields.span(), |node| node.span);
+        reading.finding(Finding::error(FindingCode::BadValue, Some(span), message));
     }
     fields.finish(reading.findings);
     Limits {

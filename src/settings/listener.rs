@@ -83,7 +83,7 @@ pub(super) fn listeners(
     let Some(items) = list(node, "`listeners`", reading.findings) else { return Vec::new() };
     if items.is_empty() {
         let message = "`listeners` is an empty list: nothing could be received";
-        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
     }
     let mut found: Vec<(ListenerSettings, &Node)> = Vec::with_capacity(items.len());
     for item in items {
@@ -95,8 +95,8 @@ pub(super) fn listeners(
             } else {
                 format!("two listeners are named `{}`", listener.name)
             };
-            let finding = Finding::error(FindingCode::DuplicateName, Some(item.place), message);
-            reading.finding(finding.also(first.place, "first here"));
+            let finding = Finding::error(FindingCode::DuplicateName, Some(item.span), message);
+            reading.finding(finding.also(first.span, "first here"));
         }
         found.push((listener, item));
     }
@@ -132,7 +132,7 @@ pub(super) fn admin(
         }
         if at.port() != 0 && listeners.iter().any(|listener| listener.address == *at) {
             let message = format!("`{at}` is a listener's address too");
-            reading.finding(Finding::error(FindingCode::DuplicateName, Some(node.place), message));
+            reading.finding(Finding::error(FindingCode::DuplicateName, Some(node.span), message));
         }
     }
     admin.address = found;
@@ -147,7 +147,7 @@ pub(super) fn upgrade_socket(node: &Node, admin: &AdminSettings, reading: &mut S
     }
     if admin.address == AdminAddress::Unix(path.clone()) {
         let message = "`upgrade-socket` is the admin listener's socket too";
-        reading.finding(Finding::error(FindingCode::DuplicateName, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::DuplicateName, Some(node.span), message));
     }
     Some(path)
 }
@@ -186,7 +186,7 @@ fn read_tls(node: &Node, known: &DeclaredNames, reading: &mut SettingsReader<'_>
     let items = list(node, "`certificates`", reading.findings)?;
     if items.is_empty() {
         let message = "`certificates` is an empty list: TLS needs one";
-        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
+        reading.finding(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
     }
     let certificates = items.iter().filter_map(|item| certificate(item, reading)).collect();
     Some(ListenerTls { certificates, http2, client_certificates })

@@ -88,7 +88,7 @@ impl SettingsReader<'_> {
         {
             // The value stays out of the message: messages end in logs.
             let message = format!("{what} is a secret and never stands in this file");
-            self.finding(Finding::error(FindingCode::WrongSort, Some(node.place), message)).help(HELP);
+            self.finding(Finding::error(FindingCode::WrongSort, Some(node.span), message)).help(HELP);
             return None;
         }
         let mut fields = MapReader::open(node, what, self.findings)?;
@@ -107,7 +107,7 @@ impl SettingsReader<'_> {
         let trimmed = bytes.strip_suffix(b"\n").map_or(&*bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
         if trimmed.is_empty() {
             let message = format!("{what} is empty there");
-            self.finding(Finding::error(FindingCode::EmptyValue, Some(from.place), message));
+            self.finding(Finding::error(FindingCode::EmptyValue, Some(from.span), message));
             return None;
         }
         Some(Secret::new(trimmed))
@@ -138,7 +138,7 @@ impl SettingsReader<'_> {
             }
             Err(error) => {
                 let message = format!("{what} cannot be read from `{}`: {error}", path.display());
-                self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
+                self.finding(Finding::error(FindingCode::Unreadable, Some(node.span), message));
                 None
             }
         }
@@ -151,7 +151,7 @@ impl SettingsReader<'_> {
             Ok(file) => self.note_exposed(node, &path, &file),
             Err(error) => {
                 let message = format!("{what} `{}` cannot be read: {error}", path.display());
-                self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
+                self.finding(Finding::error(FindingCode::Unreadable, Some(node.span), message));
             }
         }
         Some(path)
@@ -160,7 +160,7 @@ impl SettingsReader<'_> {
     fn note_exposed(&mut self, node: &Node, path: &Path, file: &SecretFile) {
         if file.exposed {
             let message = format!("`{}` can be read by others than its owner", path.display());
-            let note = Finding::note(FindingCode::BadValue, Some(node.place), message);
+            let note = Finding::note(FindingCode::BadValue, Some(node.span), message);
             self.finding(note).help(format!("chmod 600 {}", path.display()));
         }
     }
@@ -175,7 +175,7 @@ impl SettingsReader<'_> {
         let value = self.secrets.variable(name);
         if value.is_none() {
             let message = format!("{what} is read from the environment variable `{name}`, which is not set");
-            self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
+            self.finding(Finding::error(FindingCode::Unreadable, Some(node.span), message));
         }
         value
     }

@@ -84,7 +84,7 @@ fn what_gateway_yaml_shows_is_the_default_where_it_does_not_say_otherwise() {
             Err(lines) if lines.iter().all(|line| line.contains(" missing-key ")) => "required",
             _ => "here",
         };
-        let at = sources.locate(key.place).unwrap();
+        let at = sources.locate(key.span).unwrap();
         let line = GATEWAY.lines().nth(at.line - 1).unwrap();
         let comment = line.split_once(" # ").map_or("", |(_, comment)| comment);
         let said = ["required", "here"].into_iter().find(|word| comment.starts_with(word)).unwrap_or("");
@@ -200,7 +200,7 @@ fn print(node: &Node, without: Option<&Node>) -> String {
         Value::Scalar { text, .. } => serde_json::Value::from(&**text).to_string(),
         Value::List(items) => format!("[{}]", join(items.iter().map(|item| print(item, without)).collect())),
         Value::Map(entries) => {
-            let kept = entries.iter().filter(|(key, _)| without.is_none_or(|gone| gone.place != key.place));
+            let kept = entries.iter().filter(|(key, _)| without.is_none_or(|gone| gone.span != key.span));
             let entry = |(key, value): &(Node, Node)| format!("{}: {}", print(key, without), print(value, without));
             format!("{{ {} }}", join(kept.map(entry).collect()))
         }

@@ -118,7 +118,7 @@ pub(super) fn credential(
         (None, None, Some(basic)) => basic_credential(basic, reading),
         _ => {
             let message = "`credential` needs `header` and `value`, or `basic`";
-            reading.finding(Finding::error(FindingCode::MissingKey, Some(node.place), message));
+            reading.finding(Finding::error(FindingCode::MissingKey, Some(node.span), message));
             None
         }
     }
@@ -179,7 +179,7 @@ fn tls(
         (None, UrlHost::Name(name)) => (url_node, &**name),
         (None, UrlHost::Address(address)) => {
             let message = format!("an https upstream at `{address}` needs `server-name`: the name in its certificate");
-            reading.finding(Finding::error(FindingCode::MissingKey, Some(url_node.place), message));
+            reading.finding(Finding::error(FindingCode::MissingKey, Some(url_node.span), message));
             return None;
         }
     };

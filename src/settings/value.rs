@@ -26,7 +26,7 @@ impl<'r> SettingsReader<'r> {
 
     /// A value that is not allowed; the finding is kept when the draft is dropped.
     pub fn bad(&mut self, node: &Node, message: impl Into<String>) -> FindingDraft<'_> {
-        self.finding(Finding::error(FindingCode::BadValue, Some(node.place), message))
+        self.finding(Finding::error(FindingCode::BadValue, Some(node.span), message))
     }
 
     /// Any finding, kept when the draft is dropped.
@@ -141,7 +141,7 @@ impl<'r> SettingsReader<'r> {
         let texts = self.names(node, what);
         if texts.is_empty() && matches!(&node.value, Value::List(items) if items.is_empty()) {
             let message = format!("{what} is an empty list");
-            self.finding(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
+            self.finding(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
         }
         texts
     }
@@ -150,10 +150,10 @@ impl<'r> SettingsReader<'r> {
     pub fn names(&mut self, node: &Node, what: &str) -> Vec<Box<str>> {
         let found = crate::document::reader::texts(node, what, self.findings);
         let mut names: Vec<Box<str>> = Vec::with_capacity(found.len());
-        for (name, place) in found {
+        for (name, span) in found {
             if names.iter().any(|other| **other == *name) {
                 let message = format!("`{name}` stands twice in {what}");
-                self.finding(Finding::error(FindingCode::DuplicateName, Some(place), message));
+                self.finding(Finding::error(FindingCode::DuplicateName, Some(span), message));
             } else {
                 names.push(name.into());
             }
@@ -171,7 +171,7 @@ impl<'r> SettingsReader<'r> {
                 && !known.contains(text)
             {
                 let message = format!("no {sort} is named `{text}`");
-                let finding = Finding::error(FindingCode::UnknownName, Some(item.place), message);
+                let finding = Finding::error(FindingCode::UnknownName, Some(item.span), message);
                 self.finding(finding.suggest(text, known.iter().map(|name| &**name)));
             }
         }
@@ -193,7 +193,7 @@ impl<'r> SettingsReader<'r> {
         let path = self.path(node, what)?;
         if let Err(error) = self.secrets.open(&path) {
             let message = format!("{what} `{}` cannot be read: {error}", path.display());
-            self.finding(Finding::error(FindingCode::Unreadable, Some(node.place), message));
+            self.finding(Finding::error(FindingCode::Unreadable, Some(node.span), message));
         }
         Some(path)
     }
@@ -224,7 +224,7 @@ impl<'r> SettingsReader<'r> {
             Value::Scalar { .. } => (FindingCode::EmptyValue, "nothing"),
             other => (FindingCode::WrongSort, other.sort()),
         };
-        self.finding(Finding::error(code, Some(node.place), format!("{what} is {sort}, not {found}")));
+        self.finding(Finding::error(code, Some(node.span), format!("{what} is {sort}, not {found}")));
         None
     }
 }

@@ -160,14 +160,14 @@ struct SubjectJson {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a role is a name, or `{ name: { scope: value or list } }`")]
 enum RoleJson {
     Name(Box<str>),
     Bound(std::collections::BTreeMap<Box<str>, std::collections::BTreeMap<Box<str>, ScopeValuesJson>>),
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a role's scope is a value or a list of values")]
 enum ScopeValuesJson {
     One(Box<str>),
     Any(Vec<Box<str>>),

@@ -93,7 +93,7 @@ impl Book {
     fn stated(&self, case: &Case) -> (String, bool) {
         let subject = &self.callers[&*case.caller];
         let asked =
-            RequestQuery { subject, method: &case.method, target: &case.target, host: None, stage: Phase::Request };
+            RequestQuery { subject, method: &case.method, target: &case.target, host: None, phase: Phase::Request };
         answer(&self.policy, asked, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
             let path = match (road.request, road.placed) {

@@ -109,7 +109,7 @@ fn ask<T>(
     let facts = RequestFacts { method: asked.method, path, address: None };
     let one = |subject: &Result<Subject, IdentityError>| {
         let subject = subject.as_ref().map_err(|error| *error);
-        tell(decide(Question { access, subject, facts, stage }, policy, &approvals, Timestamp(now)), access)
+        tell(decide(Question { access, subject, facts, phase }, policy, &approvals, Timestamp(now)), access)
     };
     callers.iter().map(one).collect()
 }

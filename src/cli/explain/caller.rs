@@ -55,16 +55,16 @@ pub(super) struct IgnoredClaim {
 /// The caller of a scene; `judged` where the decision came as far as rows.
 pub(super) fn of(scene: &ExplanationContext<'_>, judged: bool) -> ExplainedCaller {
     let (subject, policy) = (scene.subject, scene.policy);
-    let standing = policy.standings.of(subject);
-    let entry = standing.entry();
+    let entitlements = policy.entitlements.of(subject);
+    let entry = entitlements.entry();
     let owned = |names: &[Box<str>]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let listed = entry.map(|entry| entry.id().to_string());
-    let permissions = standing.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+    let permissions = entitlements.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
     ExplainedCaller {
         kind: subject.kind.word(),
         id: subject.id.as_ref().map(|id| id.to_string()),
         client: subject.client.as_deref().map(str::to_owned),
-        tenants: owned(standing.tenants()),
+        tenants: owned(entitlements.tenants()),
         listed_at: listed.as_ref().and_then(|id| scene.at(scene.outline.user(id))),
         listed,
         group: group(scene),
@@ -85,9 +85,9 @@ pub(super) fn printed(role: &Assignment) -> String {
 
 fn group(scene: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
     let model = &scene.policy.model;
-    let standing = scene.policy.standings.of(scene.subject);
-    let group = model.groups.get(usize::try_from(standing.group()?).ok()?)?;
-    let named = standing.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
+    let entitlements = scene.policy.entitlements.of(scene.subject);
+    let group = model.groups.get(usize::try_from(entitlements.group()?).ok()?)?;
+    let named = entitlements.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
     let profile = group.profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
     Some(ExplainedGroup {
         name: group.name.to_string(),
@@ -102,9 +102,9 @@ fn group(scene: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
 
 /// The roles that count, each with its scope; those of the policy with their line.
 fn roles(scene: &ExplanationContext<'_>) -> Vec<String> {
-    let standing = scene.policy.standings.of(scene.subject);
-    let Some((entry, bound)) = standing.entry().and_then(|entry| Some((entry, entry.roles?))) else {
-        let counted = scene.subject.roles.iter().filter(|role| scene.policy.standings.counted(role).is_ok());
+    let entitlements = scene.policy.entitlements.of(scene.subject);
+    let Some((entry, bound)) = entitlements.entry().and_then(|entry| Some((entry, entry.roles?))) else {
+        let counted = scene.subject.roles.iter().filter(|role| scene.policy.entitlements.counted(role).is_ok());
         return counted.map(printed).collect();
     };
     let id = entry.id().to_string();
@@ -127,13 +127,13 @@ fn assigned(scene: &ExplanationContext<'_>, bound: &ScopedRole) -> String {
 fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
     let (policy, subject) = (scene.policy, scene.subject);
     let model = &policy.model;
-    let standing = policy.standings.of(subject);
-    let entry = standing.entry().map(|entry| entry.id().to_string()).unwrap_or_default();
+    let entitlements = policy.entitlements.of(subject);
+    let entry = entitlements.entry().map(|entry| entry.id().to_string()).unwrap_or_default();
     let replaced = || format!("the user entry `{entry}` replaces it");
     let mut found = Vec::new();
     for claimed in &subject.roles {
-        let why = match policy.standings.counted(claimed) {
-            _ if standing.claims().is_none() => replaced(),
+        let why = match policy.entitlements.counted(claimed) {
+            _ if entitlements.claims().is_none() => replaced(),
             Err(IgnoredRole::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
             Err(IgnoredRole::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
             Err(IgnoredRole::NotWithin(at)) => {
@@ -145,7 +145,7 @@ fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
         found.push(IgnoredClaim { claim: "role", name: printed(claimed), why });
     }
     for claimed in &subject.permissions {
-        let why = match (standing.claims().is_none(), scene.has_row(claimed)) {
+        let why = match (entitlements.claims().is_none(), scene.has_row(claimed)) {
             (true, _) => replaced(),
             (false, false) => unknown("permission", claimed, model.rows.iter().map(|row| &*row.name)),
             (false, true) => continue,
@@ -154,16 +154,16 @@ fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
     }
     for claimed in &subject.groups {
         let known = model.groups.iter().any(|group| group.name == *claimed);
-        let why = match (standing.entry().is_some_and(|entry| entry.group.is_some()), known) {
+        let why = match (entitlements.entry().is_some_and(|entry| entry.group.is_some()), known) {
             (true, _) => replaced(),
             (false, false) => unknown("group", claimed, model.groups.iter().map(|group| &*group.name)),
-            (false, true) if standing.group().is_none() => "the caller claims more than one group".to_owned(),
+            (false, true) if entitlements.group().is_none() => "the caller claims more than one group".to_owned(),
             (false, true) => continue,
         };
         found.push(IgnoredClaim { claim: "group", name: claimed.to_string(), why });
     }
-    if standing.entry().is_some_and(|entry| entry.tenants.is_some()) {
-        let other = subject.tenants.iter().filter(|tenant| !standing.tenants().contains(tenant));
+    if entitlements.entry().is_some_and(|entry| entry.tenants.is_some()) {
+        let other = subject.tenants.iter().filter(|tenant| !entitlements.tenants().contains(tenant));
         found.extend(other.map(|name| IgnoredClaim { claim: "tenant", name: name.to_string(), why: replaced() }));
     }
     found
@@ -178,13 +178,14 @@ fn unknown<'n>(sort: &str, name: &str, known: impl Iterator<Item = &'n str>) -> 
 
 /// The rows that the formula gives; all of them to a service app whose grants are every row.
 fn held(scene: &ExplanationContext<'_>) -> Vec<String> {
-    let standings = &scene.policy.standings;
-    let standing = standings.of(scene.subject).where_holds(|condition| scene.holds(condition));
-    let every = standing.is_unlisted_service() && scene.policy.model.service_apps == Some(ServiceApps::EveryPermission);
+    let table = &scene.policy.entitlements;
+    let entitlements = table.of(scene.subject).where_holds(|condition| scene.holds(condition));
+    let every =
+        entitlements.is_unlisted_service() && scene.policy.model.service_apps == Some(ServiceApps::EveryPermission);
     let words: Vec<u64> = if every {
-        standings.every_row().to_vec()
+        table.every_row().to_vec()
     } else {
-        (0..standings.words()).map(|word| standing.word(word, &scene.scope, scene.across).held).collect()
+        (0..table.words()).map(|word| entitlements.word(word, &scene.scope, scene.across).held).collect()
     };
     rows_of(&words).map(|row: RowId| scene.row_name(row)).collect()
 }

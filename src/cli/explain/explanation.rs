@@ -180,7 +180,7 @@ pub(super) fn of(
         // What a route matches goes on in the policy's spelling, and that is also what the records name.
         canonical_path: scene.path.map(|_| road.facts.path.to_owned()),
         route: route.map(|route| route.template.text().to_owned()),
-        place: scene.at(method.or_else(|| route.map(|route| route.place))),
+        place: scene.at(method.or_else(|| route.map(|route| route.span))),
         when: scene.when(),
         resource: cell.map(|cell| cell.resource.to_string()),
         operation: cell.map(|cell| cell.operation.to_string()),

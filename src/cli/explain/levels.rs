@@ -94,13 +94,13 @@ impl LevelEvaluator<'_> {
             let place = self.at(self.outline.group_gives(&group.name, name));
             found.push(word("group", true, format!("the group `{}` gives it", group.name), place));
         }
-        let standing = self.seat.standing.where_holds(self.seat.holds);
-        standing.each_grant(self.seat.scope, self.seat.across, |grant| {
+        let entitlements = self.seat.entitlements.where_holds(self.seat.holds);
+        entitlements.each_grant(self.seat.scope, self.seat.across, |grant| {
             if has(grant.rows, row) {
                 found.push(self.grant(&grant, name));
             }
         });
-        let claims = standing.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+        let claims = entitlements.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
         if claims.iter().any(|claimed| **claimed == *name) {
             found.push(word("claim", true, "the caller claims it", None));
         }
@@ -108,7 +108,7 @@ impl LevelEvaluator<'_> {
             let place = self.at(self.outline.group_takes(&group.name, name));
             found.push(word("group", false, format!("the group `{}` takes it away", group.name), place));
         }
-        if let Some(entry) = standing.entry() {
+        if let Some(entry) = entitlements.entry() {
             let id = entry.id().to_string();
             if entry.without.contains(&row) {
                 let place = self.at(self.outline.user_takes(&id, name));
@@ -128,7 +128,7 @@ impl LevelEvaluator<'_> {
         let model = &policy.model;
         let role = usize::try_from(grant.role).ok().and_then(|at| model.roles.get(at));
         let name = role.map_or("", |role| &role.name);
-        let entry = seat.standing.entry();
+        let entry = seat.entitlements.entry();
         let bound = entry.and_then(|entry| entry.roles?.get(grant.at));
         let id = entry.map(|entry| entry.id().to_string());
         let given = match (bound, seat.subject.roles.get(grant.at)) {
@@ -215,7 +215,7 @@ impl LevelEvaluator<'_> {
 
     fn group(&self) -> Option<&Group> {
         // A service app that holds every row is asked for no group, and so has none.
-        let at = self.seat.standing.group().filter(|_| !self.judge.has_every_row())?;
+        let at = self.seat.entitlements.group().filter(|_| !self.judge.has_every_row())?;
         self.seat.policy.model.groups.get(usize::try_from(at).ok()?)
     }
 

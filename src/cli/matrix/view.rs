@@ -55,12 +55,12 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
     let bound = selection.role.as_deref().map(|role| role_entry(policy, role, &scope)).transpose()?;
     let entry = match &bound {
         Some(bound) => Some(UserEntry { roles: Some(bound), ..UserEntry::NOTHING }),
-        None => caller.id.as_ref().and_then(|id| policy.standings.users().find(id)),
+        None => caller.id.as_ref().and_then(|id| policy.entitlements.users().find(id)),
     };
-    let standing = policy.standings.with(&caller, entry);
+    let entitlements = policy.entitlements.with(&caller, entry);
     let cells = Cells::All(Box::new([]));
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
-    let view = match scope_of(&access, &standing, policy) {
+    let view = match scope_of(&access, &entitlements, policy) {
         None => MatrixView { nothing: Some(Reason::NotAMember), ..MatrixView::default() },
         Some(_) if caller.kind == SubjectKind::Anonymous => {
             MatrixView { nothing: Some(Reason::Unauthenticated(None)), ..MatrixView::default() }
@@ -68,7 +68,7 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());
             let (facts, subject) = (RequestFacts::default(), &caller);
-            let at = ConditionContext { now, subject, facts, scope: &scope, standing: &standing, policy };
+            let at = ConditionContext { now, subject, facts, scope: &scope, entitlements: &entitlements, policy };
             // Only a caller who was stated can be judged by one.
             let stated = selection.subject.is_some();
             let holds = |id| stated && policy.condition(id).is_some_and(|condition| condition.holds(&at));
@@ -78,7 +78,7 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
                 approvals,
                 now,
                 subject,
-                standing,
+                entitlements,
                 scope,
                 across: 0,
                 holds: &holds,
@@ -104,7 +104,7 @@ fn imagined(
         known("permission", row, model.rows.iter().map(|row| &*row.name))?;
     }
     let id = selection.user.as_deref().map(SubjectId::parse);
-    if let Some(id) = id.as_ref().filter(|id| policy.standings.users().find(id).is_none()) {
+    if let Some(id) = id.as_ref().filter(|id| policy.entitlements.users().find(id).is_none()) {
         return Err(CommandError::usage(format!("`users:` of the policy does not list `{id}`")));
     }
     let tenants = model.scopes.iter().zip(scope).filter(|(declared, _)| declared.caller);

@@ -178,7 +178,7 @@ fn the_defaults_of_the_schema_are_those_that_gateway_yaml_shows() {
     let schema = gateway::schema();
     let mut count = 0;
     compare(&schema, &tree, &mut |key: &Node, value: &Node, shape: &Value| {
-        let at = sources.locate(key.place).unwrap();
+        let at = sources.locate(key.span).unwrap();
         let line = text.lines().nth(at.line - 1).unwrap();
         let comment = line.split_once(" # ").map_or("", |(_, comment)| comment);
         if comment.starts_with("required") || comment.starts_with("here") || matches!(value.value, YamlValue::Map(_)) {

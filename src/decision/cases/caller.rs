@@ -12,7 +12,7 @@ use super::suite::ExpectedName;
 #[derive(Debug)]
 pub(super) struct CaseCaller {
     pub(super) name: Box<str>,
-    pub(super) place: Span,
+    pub(super) span: Span,
     pub(super) subject: Subject,
     /// The gates that are open for it, as written.
     pub(super) approved: Vec<ExpectedName>,
@@ -47,7 +47,7 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
         approved: approved.iter().map(|word| word.text.clone()).collect(),
         proof: if kind == SubjectKind::Anonymous { Proof::None } else { Proof::Stated },
     };
-    Some(CaseCaller { name: name.into(), place: key.place, subject, approved })
+    Some(CaseCaller { name: name.into(), span: key.span, subject, approved })
 }
 
 /// The caller as `--as` takes it; what it does not have is left out.
@@ -99,9 +99,8 @@ fn one_or_many(
 ) -> Vec<Box<str>> {
     if let (Some(first), Some(second)) = (fields.optional(single), fields.optional(list)) {
         let message = format!("`{single}` and `{list}` both stand here: write one of them");
-        findings.push(
-            Finding::error(FindingCode::Contradiction, Some(second.place), message).also(first.place, "the other"),
-        );
+        findings
+            .push(Finding::error(FindingCode::Contradiction, Some(second.span), message).also(first.span, "the other"));
     }
     one(fields, single, findings).into_iter().chain(many(fields, list, findings)).collect()
 }

@@ -64,12 +64,12 @@ impl CaseCoverage {
         case: &Case,
         decision: &Decision,
         access: Option<&Access<'_>>,
-        stage: Phase<'_>,
+        phase: Phase<'_>,
         policy: &Snapshot,
     ) {
         let permit = decision.is_permit();
         let shown: Vec<CellId> = match access.filter(|_| permit) {
-            Some(access) => permitted(access.cells, decision, stage),
+            Some(access) => permitted(access.cells, decision, phase),
             None => decision.cell.into_iter().collect(),
         };
         for cell in shown.into_iter().filter_map(|id| policy.cell(id)) {
@@ -93,9 +93,9 @@ impl CaseCoverage {
 }
 
 /// The cells that a permit is about.
-fn permitted(cells: &Cells, decision: &Decision, stage: Phase<'_>) -> Vec<CellId> {
+fn permitted(cells: &Cells, decision: &Decision, phase: Phase<'_>) -> Vec<CellId> {
     let Cells::ByType(candidates) = cells else { return needed(cells).collect() };
-    let counted = match (stage, &decision.verdict) {
+    let counted = match (phase, &decision.verdict) {
         (Phase::Answer(kind), _) => chosen(candidates, kind),
         (Phase::Request, Ok(permit)) => permit.candidates(),
         (Phase::Request, Err(_)) => 0,

@@ -21,7 +21,7 @@ pub struct Suite {
 #[derive(Debug)]
 pub struct Case {
     /// Where the request stands.
-    pub place: Span,
+    pub span: Span,
     /// Who asks: the caller's name.
     pub caller: Box<str>,
     /// Under which variant of the policy.
@@ -66,7 +66,7 @@ pub struct ExpectedName {
     /// The text.
     pub text: Box<str>,
     /// Where it stands.
-    pub place: Span,
+    pub span: Span,
 }
 
 /// The latest row of a table of decisions that a case may name.
@@ -99,18 +99,18 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
     let cases = cases.and_then(|node| {
         let items = reader::list(node, "`cases`", findings)?;
         if items.is_empty() {
-            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), "no case stands here"));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), "no case stands here"));
         }
         Some(items)
     })?;
     let mut used = Vec::new();
     let mut reader = CaseReader { suite: &suite, unread: &unread, used: &mut used };
     let cases = cases.iter().filter_map(|node| reader.case(node, findings)).collect();
-    let named = suite.callers.iter().map(|caller| ("caller", &caller.name, caller.place));
-    for (sort, name, place) in named.chain(suite.variants.iter().map(|one| ("variant", &one.name, one.place))) {
+    let named = suite.callers.iter().map(|caller| ("caller", &caller.name, caller.span));
+    for (sort, name, span) in named.chain(suite.variants.iter().map(|one| ("variant", &one.name, one.span))) {
         if !used.contains(&(sort, name.clone())) {
             let message = format!("no case uses the {sort} `{name}`");
-            findings.push(Finding::note(FindingCode::Unused, Some(place), message));
+            findings.push(Finding::note(FindingCode::Unused, Some(span), message));
         }
     }
     suite.cases = cases;
@@ -156,26 +156,26 @@ impl CaseReader<'_> {
         let decision = fields.optional("decision");
         let decision = decision.and_then(|node| reader::integer(node, "`decision`", 1, MOST_DECISIONS, findings));
         let note = fields.optional("note").and_then(|node| text(node, "`note`", findings));
-        let place = fields.place();
+        let span = fields.span();
         fields.finish(findings);
         let asked = match asked {
             (Some(node), None) | (None, Some(node)) => node,
             (Some(permit), Some(refuse)) => {
                 let message = "a case has either `permit` or `refuse`";
-                let finding = Finding::error(FindingCode::Contradiction, Some(refuse.place), message);
-                findings.push(finding.also(permit.place, "the other"));
+                let finding = Finding::error(FindingCode::Contradiction, Some(refuse.span), message);
+                findings.push(finding.also(permit.span, "the other"));
                 return None;
             }
             (None, None) => {
-                let place = Span { end: place.start.saturating_add(1), ..place };
-                let finding = Finding::error(FindingCode::MissingKey, Some(place), "a case needs `permit` or `refuse`");
+                let span = Span { end: span.start.saturating_add(1), ..span };
+                let finding = Finding::error(FindingCode::MissingKey, Some(span), "a case needs `permit` or `refuse`");
                 findings.push(finding.help("write what is asked, `permit: GET /patients`"));
                 return None;
             }
         };
         let (method, target) = request(asked, findings)?;
         Some(Case {
-            place: asked.place,
+            span: asked.span,
             caller: caller?,
             variant: match variant {
                 Some(known) => Some(known?),
@@ -209,7 +209,7 @@ impl CaseReader<'_> {
             |node: &&Node| matches!(&node.value, crate::document::Value::Scalar { text, .. } if **text == *name);
         if !self.unread.iter().any(is_unread) {
             let message = format!("no {sort} is called `{name}`");
-            let finding = Finding::error(FindingCode::UnknownName, Some(node.place), message);
+            let finding = Finding::error(FindingCode::UnknownName, Some(node.span), message);
             findings.push(finding.suggest(name, known.by_ref()));
         }
         None
@@ -222,7 +222,7 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
     let reason = fields.optional("reason");
     if permit {
         if let Some(node) = reason {
-            let finding = Finding::error(FindingCode::Contradiction, Some(node.place), "a permit has no `reason`");
+            let finding = Finding::error(FindingCode::Contradiction, Some(node.span), "a permit has no `reason`");
             findings.push(finding.help("`by: …` names the permission that grants"));
         }
         let [(_, by), (_, masks), (_, asks)] = permits;
@@ -235,15 +235,15 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
     for (key, node) in permits {
         if let Some(node) = node {
             let message = format!("a refusal has no `{key}`");
-            findings.push(Finding::error(FindingCode::Contradiction, Some(node.place), message));
+            findings.push(Finding::error(FindingCode::Contradiction, Some(node.span), message));
         }
     }
     match reason {
         Some(node) => reason_of(node, findings).map(Expectation::Refuse),
         None => {
-            let place = fields.place();
-            let place = Span { end: place.start.saturating_add(1), ..place };
-            let finding = Finding::error(FindingCode::MissingKey, Some(place), "a refusal needs its `reason`");
+            let span = fields.span();
+            let span = Span { end: span.start.saturating_add(1), ..span };
+            let finding = Finding::error(FindingCode::MissingKey, Some(span), "a refusal needs its `reason`");
             findings.push(finding.help("`reason: not-granted`, or another of the codes that `explain` prints"));
             None
         }
@@ -273,7 +273,7 @@ fn reason_of(node: &Node, findings: &mut Findings) -> Option<ExpectedName> {
         return Some(word);
     }
     let message = format!("`{}` is no reason for which a request is refused", word.text);
-    let finding = Finding::error(FindingCode::BadValue, Some(word.place), message);
+    let finding = Finding::error(FindingCode::BadValue, Some(word.span), message);
     findings.push(match nearest(&word.text, codes.iter().copied()) {
         _ if word.text.starts_with("gate") => finding.help("a closed gate is named: `gate:NAME`"),
         Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -290,7 +290,7 @@ fn request(node: &Node, findings: &mut Findings) -> Option<(Box<str>, Box<str>)>
             Some((method.into(), target.into()))
         }
         _ => {
-            let finding = Finding::error(FindingCode::BadValue, Some(node.place), format!("`{written}` is no request"));
+            let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("`{written}` is no request"));
             findings.push(finding.help("write a method, a blank and a path: `GET /patients`"));
             None
         }
@@ -301,7 +301,7 @@ fn media_type(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
     let written = text(node, "`answered-as`", findings)?;
     if media::essence(written).is_none() {
         let message = format!("`{written}` is no media type");
-        let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.span), message);
         findings.push(finding.help("write what the answer's `Content-Type` says: `image/png`"));
         return None;
     }
@@ -313,7 +313,7 @@ fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
     let moment = Timestamp::parse(written);
     if moment.is_none() {
         let message = format!("`{written}` is no moment since 1970");
-        let finding = Finding::error(FindingCode::BadValue, Some(node.place), message);
+        let finding = Finding::error(FindingCode::BadValue, Some(node.span), message);
         findings.push(finding.help("write it as \"2026-11-22T10:00:00Z\""));
     }
     moment
@@ -321,12 +321,12 @@ fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
 
 impl ExpectedName {
     pub(super) fn read(node: &Node, what: &str, findings: &mut Findings) -> Option<Self> {
-        text(node, what, findings).map(|text| Self { text: text.into(), place: node.place })
+        text(node, what, findings).map(|text| Self { text: text.into(), span: node.span })
     }
 
     pub(super) fn list(node: &Node, what: &str, findings: &mut Findings) -> Vec<Self> {
         let found = reader::texts(node, what, findings);
-        found.into_iter().map(|(text, place)| Self { text: text.into(), place }).collect()
+        found.into_iter().map(|(text, span)| Self { text: text.into(), span }).collect()
     }
 }
 

@@ -124,21 +124,21 @@ fn try_one(
         findings.extend(strange);
         return CaseStatus::NotTried;
     }
-    let stage = case.answered_as.as_deref().map_or(Phase::Request, |kind| Phase::Answer(Some(kind)));
+    let phase = case.answered_as.as_deref().map_or(Phase::Request, |kind| Phase::Answer(Some(kind)));
     let asked =
-        RequestQuery { subject: &caller.subject, method: &case.method, target: &case.target, host: None, stage };
+        RequestQuery { subject: &caller.subject, method: &case.method, target: &case.target, host: None, phase };
     let now = case.at.unwrap_or(bench.now);
     let wrong = answer(policy, asked, now, &mut NoTrace, |road, _| {
         let wrong = difference(&case.expected, road.decision, policy);
         if wrong.is_none() {
             let access = road.placed.ok().map(|placed| &placed.access);
-            coverage.count(case, road.decision, access, stage, policy);
+            coverage.count(case, road.decision, access, phase, policy);
         }
         wrong
     });
     let Some(wrong) = wrong else { return CaseStatus::Passed };
     let who = format!("`{}`: `{} {}`", case.caller, case.method, case.target);
-    let finding = Finding::error(FindingCode::CaseFailed, Some(case.place), format!("{who} {wrong}"));
+    let finding = Finding::error(FindingCode::CaseFailed, Some(case.span), format!("{who} {wrong}"));
     let finding = finding.help(command(case, &caller.subject, bench));
     findings.push(finding.clone());
     CaseStatus::Failed(finding)
@@ -163,7 +163,7 @@ fn strangers(case: &Case, policy: &Snapshot) -> Findings {
         }
         Expectation::Refuse(reason) => {
             let gate = reason.text.strip_prefix("gate:");
-            let gate = gate.map(|gate| ExpectedName { text: gate.into(), place: reason.place });
+            let gate = gate.map(|gate| ExpectedName { text: gate.into(), span: reason.span });
             check("gate", gate.as_slice(), &gates);
         }
     }
@@ -172,7 +172,7 @@ fn strangers(case: &Case, policy: &Snapshot) -> Findings {
 
 fn unknown<'a>(sort: &str, word: &ExpectedName, known: impl Iterator<Item = &'a str>) -> Finding {
     let message = format!("no {sort} of the policy is called `{}`", word.text);
-    Finding::error(FindingCode::UnknownName, Some(word.place), message).suggest(&word.text, known)
+    Finding::error(FindingCode::UnknownName, Some(word.span), message).suggest(&word.text, known)
 }
 
 /// What was expected and what was found, where that is not the same.
@@ -261,7 +261,7 @@ impl CaseStatus {
 
 impl CaseResult<'_> {
     /// Where the case stands.
-    pub fn place(&self) -> Span {
-        self.case.place
+    pub fn span(&self) -> Span {
+        self.case.span
     }
 }

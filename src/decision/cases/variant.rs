@@ -11,7 +11,7 @@ use super::trial::TrialContext;
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) name: Box<str>,
-    pub(super) place: Span,
+    pub(super) span: Span,
     /// Each the way to an entry, from the top.
     drops: Vec<Vec<ExpectedName>>,
     add: Option<Node>,
@@ -21,14 +21,14 @@ pub(super) struct Variant {
 pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Option<Variant> {
     let name = text(key, "a variant's name", findings)?.into();
     let entries = reader::entries(value, "a variant", findings)?;
-    let place = key.place;
+    let span = key.span;
     if entries.is_empty() {
-        findings.push(Finding::error(FindingCode::EmptyValue, Some(place), "a variant that changes nothing is none"));
+        findings.push(Finding::error(FindingCode::EmptyValue, Some(span), "a variant that changes nothing is none"));
         return None;
     }
     let is_long = entries.iter().any(|(key, _)| ["drop", "add"].contains(&scalar(key)));
     if !is_long {
-        return Some(Variant { name, place, drops: Vec::new(), add: Some(value.clone()) });
+        return Some(Variant { name, span, drops: Vec::new(), add: Some(value.clone()) });
     }
     let mut fields = MapReader::open(value, "a variant with `drop` or `add`", findings)?;
     let mut drops = Vec::new();
@@ -39,18 +39,14 @@ pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Opti
                 _ => ExpectedName::read(item, "what is dropped", findings).into_iter().collect(),
             };
             if way.is_empty() {
-                findings.push(Finding::error(
-                    FindingCode::EmptyValue,
-                    Some(item.place),
-                    "what is dropped is not named",
-                ));
+                findings.push(Finding::error(FindingCode::EmptyValue, Some(item.span), "what is dropped is not named"));
             }
             drops.push(way);
         }
     }
     let add = fields.optional("add").cloned();
     fields.finish(findings);
-    Some(Variant { name, place, drops, add })
+    Some(Variant { name, span, drops, add })
 }
 
 impl Variant {
@@ -80,10 +76,10 @@ impl Variant {
         };
         for mut finding in own.iter().cloned() {
             finding.message = format!("in the variant `{}`: {}", self.name, finding.message);
-            match finding.place {
-                Some(place) if place.file == self.place.file => {}
-                Some(_) => finding = finding.also(self.place, "the variant"),
-                None => finding.place = Some(self.place),
+            match finding.span {
+                Some(span) if span.file == self.span.file => {}
+                Some(_) => finding = finding.also(self.span, "the variant"),
+                None => finding.span = Some(self.span),
             }
             findings.push(finding);
         }
@@ -104,7 +100,7 @@ impl Variant {
             }
             let under = if passed.is_empty() { String::new() } else { format!(" under `{}`", passed.join("`, `")) };
             let message = format!("the policy has no `{}`{under} to drop", word.text);
-            let finding = Finding::error(FindingCode::UnknownName, Some(word.place), message);
+            let finding = Finding::error(FindingCode::UnknownName, Some(word.span), message);
             let inside = |section: &&str| {
                 policy.iter().filter_map(|tree| entry(tree, section)).any(|node| entry(node, &word.text).is_some())
             };

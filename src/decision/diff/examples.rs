@@ -367,8 +367,8 @@ pub(super) fn example_of(range: &MediaRange) -> String {
 }
 
 fn outcome(side: &IndexedPolicy<'_>, subject: &Subject, target: &ProbeRequest, now: Timestamp) -> DecisionSignature {
-    let stage = target.content_type.as_deref().map_or(Phase::Request, |answered| Phase::Answer(Some(answered)));
-    let asked = RequestQuery { subject, method: &target.method, target: &target.path, host: None, stage };
+    let phase = target.content_type.as_deref().map_or(Phase::Request, |answered| Phase::Answer(Some(answered)));
+    let asked = RequestQuery { subject, method: &target.method, target: &target.path, host: None, phase };
     let policy = side.policy;
     answer(policy, asked, now, &mut NoTrace, |road, _| {
         let permit = road.decision.verdict.as_ref().ok();

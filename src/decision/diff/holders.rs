@@ -260,7 +260,7 @@ fn assigned<'p>(finder: &ExampleFinder<'_, 'p>) -> BTreeMap<&'p str, SubjectId> 
     let mut found = BTreeMap::new();
     for side in [finder.old, finder.new] {
         let (mut lists, model) = (HashSet::new(), &side.policy.model);
-        for entry in side.policy.standings.users().iter() {
+        for entry in side.policy.entitlements.users().iter() {
             let bounds: &[ScopedRole] = entry.roles.unwrap_or_default();
             if bounds.is_empty() || !lists.insert(bounds.as_ptr()) {
                 continue;

@@ -70,12 +70,12 @@ pub(super) fn changes<'p>(finder: &ExampleFinder<'_, 'p>, explained: &ReportedCe
         }
         pairs.entry(pair).or_default().add(id);
     };
-    for entry in new.standings.users().iter() {
+    for entry in new.entitlements.users().iter() {
         let id = id(&entry);
         let before = find_exact(old, &id);
         note(id, before, Some(entry));
     }
-    for entry in old.standings.users().iter() {
+    for entry in old.entitlements.users().iter() {
         let id = id(&entry);
         if find_exact(new, &id).is_none() {
             note(id, Some(entry), None);
@@ -101,7 +101,7 @@ fn id(entry: &UserEntry<'_>) -> SubjectId {
 }
 
 fn find_exact<'p>(policy: &'p Snapshot, id: &SubjectId) -> Option<UserEntry<'p>> {
-    policy.standings.users().find(id).filter(|entry| entry.source == &*id.source)
+    policy.entitlements.users().find(id).filter(|entry| entry.source == &*id.source)
 }
 
 impl ChangeGroup {

@@ -68,9 +68,9 @@ fn asked(rest: &str, path: &str, content_type: Option<&str>) -> (bool, Reason, O
         roles: vec![crate::vocabulary::Assignment { role: "r".into(), scope: Vec::new() }],
         ..Default::default()
     };
-    let stage = content_type.map_or(crate::decision::Phase::Request, |of| crate::decision::Phase::Answer(Some(of)));
+    let phase = content_type.map_or(crate::decision::Phase::Request, |of| crate::decision::Phase::Answer(Some(of)));
     let asked =
-        crate::decision::query::RequestQuery { subject: &subject, method: "GET", target: path, host: None, stage };
+        crate::decision::query::RequestQuery { subject: &subject, method: "GET", target: path, host: None, phase };
     let now = crate::vocabulary::Timestamp(0);
     crate::decision::query::answer(&policy, asked, now, &mut crate::decision::NoTrace, |road, _| {
         let applied = apply(road.decision.clone(), &policy);

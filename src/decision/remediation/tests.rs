@@ -13,7 +13,7 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediati
     let loaded = policy::load(&sources, None);
     let policy = loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)));
     let subject: Subject = serde_json::from_str(subject).unwrap();
-    let asked = RequestQuery { subject: &subject, method, target, host: None, stage: Phase::Request };
+    let asked = RequestQuery { subject: &subject, method, target, host: None, phase: Phase::Request };
     let outline = PolicyOutline::read(&sources);
     let found = remediations(&outline, &policy, asked, Timestamp(0));
     // What is named permits, and with one change less it does not.
@@ -21,7 +21,7 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediati
         for left_out in (0..remedy.changes.len()).map(Some).chain([None]) {
             let mut changes = remedy.changes.clone();
             left_out.map(|at| changes.remove(at));
-            let user = policy.standings.of(&subject).entry().map(|entry| entry.id()).or(subject.id.clone());
+            let user = policy.entitlements.of(&subject).entry().map(|entry| entry.id()).or(subject.id.clone());
             let Some(amended) = outline.amended(&changes, user.map(|id| id.to_string()).as_deref()) else { continue };
             let mut caller = subject.clone();
             changes.iter().for_each(|change| change.apply_to(&mut caller));

@@ -44,7 +44,7 @@ fn callers(policy: &Snapshot) -> Vec<Subject> {
     for group in &policy.model.groups {
         callers.push(Subject { groups: vec![group.name.clone()], ..user() });
     }
-    for entry in policy.standings.users().iter() {
+    for entry in policy.entitlements.users().iter() {
         callers.push(Subject { id: Some(SubjectId::parse(&entry.id().to_string())), ..user() });
     }
     callers
@@ -73,7 +73,7 @@ fn a_view_says_of_every_cell_what_exhaustive_decisions_say_of_every_route() {
                             method: &method.name,
                             target: &target,
                             host: None,
-                            stage: Phase::Request,
+                            phase: Phase::Request,
                         };
                         let (reason, view) = answer(&policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
                             let view = road.judged(&policy, &subject, |seat, _| MatrixView::of(seat));
@@ -104,7 +104,7 @@ fn view_of(policy: &Snapshot, group: &str) -> MatrixView {
         approvals: &approvals,
         now: Timestamp(0),
         subject: &subject,
-        standing: policy.standings.of(&subject),
+        entitlements: policy.entitlements.of(&subject),
         scope: &scope,
         across: 0,
         holds: &|_| false,

@@ -7,10 +7,10 @@ fn example() -> (Findings, Sources) {
     let mut sources = Sources::default();
     let file = sources.add("p.yaml", "name: x\nrolles: {}\n");
     let mut findings = Findings::default();
-    let place = Span { file, start: 8, end: 14 };
-    findings.push(Finding::note(FindingCode::EmptyRow, Some(place), "later"));
+    let span = Span { file, start: 8, end: 14 };
+    findings.push(Finding::note(FindingCode::EmptyRow, Some(span), "later"));
     findings.push(
-        Finding::error(FindingCode::UnknownKey, Some(place), "a policy has no key `rolles`")
+        Finding::error(FindingCode::UnknownKey, Some(span), "a policy has no key `rolles`")
             .help("did you mean `roles`?"),
     );
     (findings, sources)

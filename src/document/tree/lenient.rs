@@ -35,70 +35,70 @@ struct LenientTreeBuilder<'t, 'f> {
 impl<'t> LenientTreeBuilder<'t, '_> {
     fn document(&mut self) -> Option<Node> {
         loop {
-            let (event, span) = self.event()?;
+            let (event, parsed) = self.event()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(..) => {}
                 Event::StreamEnd | Event::DocumentEnd => {
                     return self.refuse(Span { file: self.file, start: 0, end: 0 }, "the file is empty");
                 }
-                other => return self.node(other, span, 0),
+                other => return self.node(other, parsed, 0),
             }
         }
     }
 
-    fn node(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Option<Node> {
-        let place = self.place(span);
-        self.count(1, depth, place)?;
+    fn node(&mut self, event: Event<'t>, parsed: ParserSpan, depth: usize) -> Option<Node> {
+        let span = self.span(parsed);
+        self.count(1, depth, span)?;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = matches!(style, ScalarStyle::Plain);
-                let text = if plain && place.start == place.end { "".into() } else { text.into() };
-                (Node { place, value: Value::Scalar { text, plain } }, anchor)
+                let text = if plain && span.start == span.end { "".into() } else { text.into() };
+                (Node { span, value: Value::Scalar { text, plain } }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => (self.sequence(place, depth)?, anchor),
-            Event::MappingStart(_, anchor, _) => (self.mapping(place, depth)?, anchor),
+            Event::SequenceStart(_, anchor, _) => (self.sequence(span, depth)?, anchor),
+            Event::MappingStart(_, anchor, _) => (self.mapping(span, depth)?, anchor),
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor) else {
-                    return self.refuse(place, "this alias stands inside what it names");
+                    return self.refuse(span, "this alias stands inside what it names");
                 };
                 let (values, height) = extent(node);
                 let copy = node.clone();
-                self.count(values, depth + height, place)?;
+                self.count(values, depth + height, span)?;
                 return Some(copy);
             }
-            _ => return self.refuse(place, "this alias names nothing"),
+            _ => return self.refuse(span, "this alias names nothing"),
         };
         if anchor != 0 {
             let (values, _) = extent(&node);
-            self.count(values, depth, place)?;
+            self.count(values, depth, span)?;
             self.anchors.insert(anchor, node.clone());
         }
         Some(node)
     }
 
-    fn sequence(&mut self, place: Span, depth: usize) -> Option<Node> {
+    fn sequence(&mut self, span: Span, depth: usize) -> Option<Node> {
         let mut items = Vec::new();
         loop {
-            let (event, span) = self.event()?;
+            let (event, parsed) = self.event()?;
             if matches!(event, Event::SequenceEnd) {
-                return Some(Node { place, value: Value::List(items) });
+                return Some(Node { span, value: Value::List(items) });
             }
-            items.push(self.node(event, span, depth + 1)?);
+            items.push(self.node(event, parsed, depth + 1)?);
         }
     }
 
-    fn mapping(&mut self, place: Span, depth: usize) -> Option<Node> {
+    fn mapping(&mut self, span: Span, depth: usize) -> Option<Node> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
         let mut known: HashMap<Box<str>, usize> = HashMap::new();
         let mut merged = Vec::new();
         loop {
-            let (event, span) = self.event()?;
+            let (event, parsed) = self.event()?;
             if matches!(event, Event::MappingEnd) {
                 break;
             }
-            let key = self.node(event, span, depth + 1)?;
-            let (event, span) = self.event()?;
-            let value = self.node(event, span, depth + 1)?;
+            let key = self.node(event, parsed, depth + 1)?;
+            let (event, parsed) = self.event()?;
+            let value = self.node(event, parsed, depth + 1)?;
             // A key that is no text names nothing that is looked for here.
             let Value::Scalar { text, plain } = &key.value else { continue };
             if *plain && &**text == "<<" {
@@ -108,8 +108,8 @@ impl<'t> LenientTreeBuilder<'t, '_> {
             match known.get(text).and_then(|at| entries.get_mut(*at)) {
                 Some(entry) => {
                     let message = format!("`{text}` stands twice in this map, the last counts");
-                    let finding = Finding::note(FindingCode::DuplicateKey, Some(key.place), message);
-                    self.findings.push(finding.also(entry.0.place, "first here"));
+                    let finding = Finding::note(FindingCode::DuplicateKey, Some(key.span), message);
+                    self.findings.push(finding.also(entry.0.span, "first here"));
                     *entry = (key, value);
                 }
                 None => {
@@ -124,16 +124,16 @@ impl<'t> LenientTreeBuilder<'t, '_> {
                 entries.push((key, value));
             }
         }
-        Some(Node { place, value: Value::Map(entries) })
+        Some(Node { span, value: Value::Map(entries) })
     }
 
-    fn count(&mut self, values: usize, depth: usize, place: Span) -> Option<()> {
+    fn count(&mut self, values: usize, depth: usize, span: Span) -> Option<()> {
         self.values = self.values.saturating_add(values);
         if depth > MAX_DEPTH {
-            return self.refuse(place, "values are nested too deeply");
+            return self.refuse(span, "values are nested too deeply");
         }
         if self.values > MAX_VALUES {
-            return self.refuse(place, "the document holds too many values");
+            return self.refuse(span, "the document holds too many values");
         }
         Some(())
     }
@@ -143,19 +143,19 @@ impl<'t> LenientTreeBuilder<'t, '_> {
             Ok(event) => Some(event),
             Err(error) => {
                 let start = offset(error.marker().byte_offset());
-                let place = Span { file: self.file, start, end: start.saturating_add(1) };
-                self.refuse(place, &format!("this is neither YAML nor JSON: {}", error.info()))
+                let span = Span { file: self.file, start, end: start.saturating_add(1) };
+                self.refuse(span, &format!("this is neither YAML nor JSON: {}", error.info()))
             }
         }
     }
 
-    fn refuse<T>(&mut self, place: Span, message: &str) -> Option<T> {
-        self.findings.push(Finding::error(FindingCode::YamlSyntax, Some(place), message));
+    fn refuse<T>(&mut self, span: Span, message: &str) -> Option<T> {
+        self.findings.push(Finding::error(FindingCode::YamlSyntax, Some(span), message));
         None
     }
 
-    fn place(&self, span: ParserSpan) -> Span {
-        Span { file: self.file, start: offset(span.start.byte_offset()), end: offset(span.end.byte_offset()) }
+    fn span(&self, parsed: ParserSpan) -> Span {
+        Span { file: self.file, start: offset(parsed.start.byte_offset()), end: offset(parsed.end.byte_offset()) }
     }
 }
 

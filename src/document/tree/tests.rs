@@ -42,7 +42,7 @@ fn a_byte_order_mark_and_windows_line_ends_pass() {
     assert!(findings.is_empty());
     let Value::Map(entries) = tree.value else { panic!("no map") };
     assert_eq!(entries.len(), 2);
-    assert_eq!(sources.locate(entries[1].0.place).unwrap().to_string(), "p.yaml:2:1");
+    assert_eq!(sources.locate(entries[1].0.span).unwrap().to_string(), "p.yaml:2:1");
 }
 
 #[test]

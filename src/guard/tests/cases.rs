@@ -71,7 +71,7 @@ impl PolicyCases {
     fn is_masked(&self, case: &Case, setup: &Setup) -> bool {
         let policy = setup.api().policy.load().unwrap();
         let (subject, method, target) = (self.caller(case), &*case.method, &*case.target);
-        let query = RequestQuery { subject, method, target, host: None, stage: Phase::Request };
+        let query = RequestQuery { subject, method, target, host: None, phase: Phase::Request };
         answer(&policy, query, now(), &mut NoTrace, |trace, _| {
             trace.decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some())
         })

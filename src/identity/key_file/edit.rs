@@ -143,11 +143,11 @@ fn is_text(node: &Node, wanted: &str) -> bool {
 }
 
 fn start(node: &Node) -> usize {
-    usize::try_from(node.place.start).unwrap_or(usize::MAX)
+    usize::try_from(node.span.start).unwrap_or(usize::MAX)
 }
 
 fn end(node: &Node) -> usize {
-    usize::try_from(node.place.end).unwrap_or(usize::MAX)
+    usize::try_from(node.span.end).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

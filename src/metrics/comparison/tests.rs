@@ -19,7 +19,7 @@ fn policy(letters: &str, shadow: &str) -> Arc<Snapshot> {
 
 fn decided(policy: &Arc<Snapshot>, method: &str, path: &str) -> Decision {
     let subject = Subject { kind: SubjectKind::User, ..Subject::default() };
-    let asked = RequestQuery { subject: &subject, method, target: path, host: None, stage: Phase::Request };
+    let asked = RequestQuery { subject: &subject, method, target: path, host: None, phase: Phase::Request };
     answer(policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
         crate::decision::mode::apply(road.decision.clone(), policy)
     })

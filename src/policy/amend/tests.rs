@@ -29,12 +29,12 @@ fn a_change_of_the_policy_counts_for_the_one_user_that_is_asked_about() {
     let keeps = PolicyEdit::UserKeeps { user: "kim".into(), row: "Look".into() };
     let assigned = PolicyEdit::Assigned { user: "kim".into(), role: "Editor".into(), scope: Vec::new() };
     let amended = outline().amended(&[keeps, assigned], Some("kim")).unwrap();
-    let kim = amended.standings.users().iter().next().unwrap();
-    assert_eq!((amended.standings.users().count(), kim.without.len(), kim.roles.unwrap().len()), (1, 0, 1));
+    let kim = amended.entitlements.users().iter().next().unwrap();
+    assert_eq!((amended.entitlements.users().count(), kim.without.len(), kim.roles.unwrap().len()), (1, 0, 1));
     let gets = PolicyEdit::GroupKeeps { group: "Staff".into(), row: "Edit".into() };
     let amended = outline().amended(&[gets], None).unwrap();
     assert!(amended.model.groups[0].without.is_empty());
-    assert_eq!(amended.standings.users().count(), 0);
+    assert_eq!(amended.entitlements.users().count(), 0);
 }
 
 #[test]

@@ -26,9 +26,9 @@ fn holds(text: &str) -> bool {
     let mut sources = crate::document::Sources::default();
     sources.add("p.yaml", POLICY);
     let policy = &crate::policy::load(&sources, None).snapshot.unwrap();
-    let standing = &policy.standings.of(&subject);
+    let entitlements = &policy.entitlements.of(&subject);
     let now = Timestamp(1_798_761_600);
-    condition.holds(&ConditionContext { now, subject: &subject, facts, scope: &scope, standing, policy })
+    condition.holds(&ConditionContext { now, subject: &subject, facts, scope: &scope, entitlements, policy })
 }
 
 fn refused(text: &str) -> String {

@@ -38,7 +38,7 @@ struct RouteDraft {
     /// The document's spelling, where it is another.
     was: Option<String>,
     methods: Vec<MethodDraft>,
-    place: Span,
+    span: Span,
 }
 
 /// MethodDraft: one line below a route; without a cell it is a comment.
@@ -123,19 +123,19 @@ impl RouteDrafts<'_> {
             let message = format!("`{}` is not read: who may do what is for rows and roles to say", extension.0);
             collected.tally.count(message, extension.1);
         }
-        let fitted = match fit::path(&operation.full_path(), operation.place) {
+        let fitted = match fit::path(&operation.full_path(), operation.span) {
             Ok(fitted) => fitted,
             Err(finding) => return self.leave_out(operation, *finding),
         };
         let at = match self.known.get(&fitted.pattern) {
             Some(at) => *at,
             None => {
-                if let Some(finding) = self.conflict(&fitted, operation.place) {
+                if let Some(finding) = self.conflict(&fitted, operation.span) {
                     return self.leave_out(operation, finding);
                 }
                 let was = (fitted.template != operation.full_path()).then(|| operation.full_path());
                 let route =
-                    RouteDraft { template: fitted.template.clone(), was, methods: Vec::new(), place: operation.place };
+                    RouteDraft { template: fitted.template.clone(), was, methods: Vec::new(), span: operation.span };
                 self.entries.push(PathDraft::Route(route));
                 self.known.insert(fitted.pattern, self.entries.len() - 1);
                 self.entries.len() - 1
@@ -144,24 +144,24 @@ impl RouteDrafts<'_> {
         let Some(PathDraft::Route(route)) = self.entries.get_mut(at) else { return };
         if route.template != fitted.template {
             let message = format!("`{}` and `{}` match the same requests", fitted.template, route.template);
-            let finding = Finding::error(FindingCode::RouteConflict, Some(operation.place), message);
-            let finding = finding.also(route.place, "the first");
+            let finding = Finding::error(FindingCode::RouteConflict, Some(operation.span), message);
+            let finding = finding.also(route.span, "the first");
             return self.leave_out(operation, finding.help("add its methods to the first by hand, if they are meant"));
         }
         if route.methods.iter().any(|method| method.name == operation.method) {
             let message = format!("`{} {}` stands twice, the first counts", operation.method, route.template);
-            self.findings.push(Finding::note(FindingCode::DuplicateKey, Some(operation.place), message));
+            self.findings.push(Finding::note(FindingCode::DuplicateKey, Some(operation.span), message));
             return;
         }
         route.methods.extend(method(operation, collected, self.findings));
     }
 
     /// Why a new template cannot stand beside those before: some servers would take the one's paths for the other.
-    fn conflict(&mut self, fitted: &fit::FittedPath, place: Span) -> Option<Finding> {
+    fn conflict(&mut self, fitted: &fit::FittedPath, span: Span) -> Option<Finding> {
         let loose = loosest(&fitted.pattern).to_owned();
         if let Some(other) = self.loose.get(&loose) {
             let message = format!("`{}` and `{other}` are one path to some servers", fitted.template);
-            return Some(Finding::error(FindingCode::RouteConflict, Some(place), message));
+            return Some(Finding::error(FindingCode::RouteConflict, Some(span), message));
         }
         self.loose.insert(loose, fitted.template.clone());
         None
@@ -192,16 +192,16 @@ fn method(
         "HEAD" if operation.beside_get => return None,
         "HEAD" => {
             let message = format!("`HEAD {}` is decided as GET, which this path does not list", operation.full_path());
-            let finding = Finding::error(FindingCode::BadRoute, Some(operation.place), message);
+            let finding = Finding::error(FindingCode::BadRoute, Some(operation.span), message);
             findings.push(finding.help("add GET by hand, if it may be asked too"));
             return remark("decided as GET, which is not listed here");
         }
         "OPTIONS" => {
-            collected.tally.count("OPTIONS left out: preflights are for `cors:`".to_owned(), operation.place);
+            collected.tally.count("OPTIONS left out: preflights are for `cors:`".to_owned(), operation.span);
             return remark("a preflight is answered by `cors:`");
         }
         "TRACE" | "CONNECT" => {
-            collected.tally.count(format!("{name} left out: it is never forwarded"), operation.place);
+            collected.tally.count(format!("{name} left out: it is never forwarded"), operation.span);
             return remark("never forwarded");
         }
         _ => {}

@@ -40,7 +40,7 @@ fn changed(from: &str, to: &str) -> Vec<String> {
     let findings = changes(&snapshot(LIVE), &snapshot(&text));
     assert!(findings.iter().all(|finding| finding.code == FindingCode::Locked));
     let line = |finding: &crate::document::Finding| {
-        let line = finding.place.and_then(|place| sources.locate(place)).map_or(0, |at| at.line);
+        let line = finding.span.and_then(|span| sources.locate(span)).map_or(0, |at| at.line);
         format!("{line}: {}", finding.message)
     };
     findings.sorted().into_iter().map(line).collect()

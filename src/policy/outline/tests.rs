@@ -44,7 +44,7 @@ fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
     let mut sources = Sources::default();
     sources.add("p.yaml", POLICY);
     let outline = PolicyOutline::read(&sources);
-    let line = |place: Option<Span>| place.and_then(|place| sources.locate(place)).map(|at| at.line);
+    let line = |span: Option<Span>| span.and_then(|span| sources.locate(span)).map(|at| at.line);
     let table = [
         (outline.method("/a", "PUT"), Some(5)),
         (outline.method("/a", "DELETE"), None),
@@ -69,10 +69,10 @@ fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
         (outline.user_takes("kim", "Edit"), Some(33)),
         (outline.user("pat"), None),
     ];
-    for (at, (place, expected)) in table.into_iter().enumerate() {
-        assert_eq!(line(place), expected, "number {at}");
+    for (at, (span, expected)) in table.into_iter().enumerate() {
+        assert_eq!(line(span), expected, "number {at}");
     }
-    let (way, place) = outline.role_way("Chief", "Edit", false).unwrap();
-    assert_eq!((way, line(Some(place))), (vec!["Chief", "Editor"], Some(22)));
+    let (way, span) = outline.role_way("Chief", "Edit", false).unwrap();
+    assert_eq!((way, line(Some(span))), (vec!["Chief", "Editor"], Some(22)));
     assert_eq!(outline.role_way("Chief", "Nothing", false), None);
 }

@@ -59,7 +59,7 @@ pub(super) fn gate(key: &Node, value: &Node, findings: &mut Findings) -> Option<
     let permissions = fields.optional("permissions").map(|node| names(node, "`permissions`", findings));
     if except.is_some() == permissions.is_some() {
         let message = "a gate closes either all rows `except` some, or the `permissions` it lists";
-        findings.push(Finding::error(FindingCode::MissingKey, Some(key.place), message));
+        findings.push(Finding::error(FindingCode::MissingKey, Some(key.span), message));
     }
     // Without the word nobody knows which other keys belong here.
     let by = match by? {
@@ -92,7 +92,7 @@ fn approval(fields: &mut MapReader<'_>, findings: &mut Findings) -> ApprovalSour
             let pairs = pairs.iter().filter_map(|(key, value)| {
                 Some((written(key, "a key", findings)?, written(value, "an approval's value", findings)?))
             });
-            granted.push((item.place, pairs.collect()));
+            granted.push((item.span, pairs.collect()));
         }
     }
     ApprovalSource { keys, asked_by, approvers, granted }

@@ -144,7 +144,7 @@ fn rows_within(node: &Node, findings: &mut Findings) -> Option<WithinSource> {
     let Some(rows) = value_of(node, "permissions") else {
         if matches!(node.value, Value::Map(_)) {
             let message = "an entry of `within` needs `permissions`, the rows that are given there";
-            findings.push(Finding::error(FindingCode::MissingKey, Some(first_byte(node.place)), message));
+            findings.push(Finding::error(FindingCode::MissingKey, Some(first_byte(node.span)), message));
         }
         return None;
     };
@@ -156,7 +156,7 @@ fn scope_of(node: &Node, others: &[&str], findings: &mut Findings) -> BoundsSour
     let found = bounds(node, "an entry of `within`", others, findings);
     if found.is_empty() && matches!(node.value, Value::Map(_)) {
         let message = "an entry of `within` names no scope";
-        let finding = Finding::error(FindingCode::EmptyValue, Some(first_byte(node.place)), message);
+        let finding = Finding::error(FindingCode::EmptyValue, Some(first_byte(node.span)), message);
         findings.push(finding.help("write the scope it holds in, `{ tenant: t1, … }`"));
     }
     found
@@ -180,12 +180,12 @@ fn locked(fields: &mut MapReader<'_>, findings: &mut Findings) -> bool {
 /// A single name; a list of them breaks the `rule`.
 fn one(node: &Node, rule: &str, findings: &mut Findings) -> Option<Spanned> {
     if let Value::List(_) = node.value {
-        findings.push(Finding::error(FindingCode::WrongSort, Some(node.place), format!("{rule}, not a list of them")));
+        findings.push(Finding::error(FindingCode::WrongSort, Some(node.span), format!("{rule}, not a list of them")));
         return None;
     }
     written(node, "a name", findings)
 }
 
-fn first_byte(place: Span) -> Span {
-    Span { end: place.start + 1, ..place }
+fn first_byte(span: Span) -> Span {
+    Span { end: span.start + 1, ..span }
 }

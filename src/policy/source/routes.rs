@@ -61,7 +61,7 @@ pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option
 /// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.
 fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     let bare = |need| MethodSource {
-        method: Spanned { text: "".into(), place: node.place },
+        method: Spanned { text: "".into(), span: node.span },
         need,
         websocket: false,
         token_from: None,
@@ -79,10 +79,10 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
         (None, Some(node)) => by_type(node, findings),
         (need, _) => {
             let message = "a route's method has either a `need` or a `by-type`";
-            let place = Span { end: node.place.start + 1, ..node.place };
+            let span = Span { end: node.span.start + 1, ..node.span };
             findings.push(Finding::error(
                 if need.is_some() { FindingCode::Contradiction } else { FindingCode::MissingKey },
-                Some(place),
+                Some(span),
                 message,
             ));
             None
@@ -112,7 +112,7 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     let entries = reader::entries(node, "`by-type`", findings)?;
     if entries.is_empty() {
         let message = "`by-type` names no media type";
-        findings.push(Finding::error(FindingCode::EmptyValue, Some(node.place), message));
+        findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
     }
     for (range, cells) in entries {
         let range = written(range, "a media type", findings);
@@ -120,7 +120,7 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
             Some(NeedSource::Cells(cells)) => cells,
             Some(_) => {
                 let message = "a media type needs cells: neither `public` nor `nobody`";
-                findings.push(Finding::error(FindingCode::BadValue, Some(cells.place), message));
+                findings.push(Finding::error(FindingCode::BadValue, Some(cells.span), message));
                 continue;
             }
             None => continue,
@@ -135,7 +135,7 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
 fn need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     if let Value::List(items) = &node.value {
         if items.is_empty() {
-            let finding = Finding::error(FindingCode::EmptyValue, Some(node.place), "a route needs at least one cell");
+            let finding = Finding::error(FindingCode::EmptyValue, Some(node.span), "a route needs at least one cell");
             findings.push(finding.help("write `public` if nobody has to prove anything, `nobody` to close the route"));
         }
         return Some(NeedSource::Cells(items.iter().filter_map(|item| cell(item, findings)).collect()));
@@ -153,21 +153,21 @@ pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, S
     let Some((word, resource)) = written.split_once(' ') else {
         let finding = Finding::error(
             FindingCode::BadValue,
-            Some(node.place),
+            Some(node.span),
             format!("`{written}` is not an operation on a resource"),
         );
         findings.push(finding.help("write an operation, a blank and a resource: `read Patients`"));
         return None;
     };
-    let operation = operation(word, node.place, findings)?;
-    Some((operation, Spanned { text: resource.trim().into(), place: node.place }))
+    let operation = operation(word, node.span, findings)?;
+    Some((operation, Spanned { text: resource.trim().into(), span: node.span }))
 }
 
-fn operation(word: &str, place: Span, findings: &mut Findings) -> Option<Operation> {
+fn operation(word: &str, span: Span, findings: &mut Findings) -> Option<Operation> {
     let fine = word.starts_with(|c: char| c.is_ascii_lowercase())
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !fine {
-        let finding = Finding::error(FindingCode::BadValue, Some(place), format!("`{word}` is not an operation"));
+        let finding = Finding::error(FindingCode::BadValue, Some(span), format!("`{word}` is not an operation"));
         findings.push(finding.suggest(&word.to_lowercase(), ["create", "read", "update", "delete", "merge"]));
         return None;
     }
@@ -180,7 +180,7 @@ pub(super) fn row(key: &Node, value: &Node, findings: &mut Findings) -> Option<R
         && text.is_empty()
     {
         let finding =
-            Finding::error(FindingCode::EmptyValue, Some(key.place), "a permission without a value is unclear");
+            Finding::error(FindingCode::EmptyValue, Some(key.span), "a permission without a value is unclear");
         findings.push(finding.help("write `{}` behind it if it gives nothing in this API"));
         return None;
     }
@@ -202,22 +202,20 @@ fn operations_of(node: &Node, findings: &mut Findings) -> Vec<(Operation, Span)>
     }
     let Some(written) = text(node, "what a permission gives", findings) else { return Vec::new() };
     if !written.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return operation(written, node.place, findings).map(|operation| (operation, node.place)).into_iter().collect();
+        return operation(written, node.span, findings).map(|operation| (operation, node.span)).into_iter().collect();
     }
     let mut found: Vec<(Operation, Span)> = Vec::new();
     for letter in written.chars() {
         match Operation::from_letter(letter) {
-            Some(operation) if found.iter().all(|(known, _)| *known != operation) => {
-                found.push((operation, node.place))
-            }
+            Some(operation) if found.iter().all(|(known, _)| *known != operation) => found.push((operation, node.span)),
             Some(_) => {
                 let message = format!("`{letter}` stands twice in `{written}`");
-                findings.push(Finding::error(FindingCode::BadValue, Some(node.place), message));
+                findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
             }
             None => {
                 let message = format!("`{letter}` in `{written}` is none of the letters C, R, U, D, M");
                 findings.push(
-                    Finding::error(FindingCode::BadValue, Some(node.place), message)
+                    Finding::error(FindingCode::BadValue, Some(node.span), message)
                         .help("other operations are words in small letters"),
                 );
             }

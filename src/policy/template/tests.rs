@@ -6,7 +6,7 @@ use crate::policy::source::Spanned;
 use crate::request::Dialect;
 
 fn read(text: &str) -> Template {
-    let written = Spanned { text: text.into(), place: Span { file: 0, start: 0, end: 0 } };
+    let written = Spanned { text: text.into(), span: Span { file: 0, start: 0, end: 0 } };
     Template::read(&written, Dialect::Strict).unwrap()
 }
 

@@ -33,7 +33,7 @@ impl ConditionRegistry {
             Err(message) => {
                 let finding = Finding::error(
                     FindingCode::BadCondition,
-                    Some(written.place),
+                    Some(written.span),
                     format!("`{}` is not a condition: {message}", written.text),
                 );
                 findings.push(

@@ -14,11 +14,8 @@ pub(super) fn cors(written: &CorsSource, findings: &mut Findings) -> Cors {
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte))
         });
         if !fine {
-            let finding = Finding::error(
-                FindingCode::BadValue,
-                Some(origin.place),
-                format!("`{}` is not an origin", origin.text),
-            );
+            let finding =
+                Finding::error(FindingCode::BadValue, Some(origin.span), format!("`{}` is not an origin", origin.text));
             findings.push(finding.help("an origin is scheme and host in small letters, with a port if it has one, and no slash behind: `https://portal.example`"));
         }
     }
@@ -26,7 +23,7 @@ pub(super) fn cors(written: &CorsSource, findings: &mut Findings) -> Cors {
         if !header.text.bytes().all(crate::request::headers::is_token_byte) {
             findings.push(Finding::error(
                 FindingCode::BadValue,
-                Some(header.place),
+                Some(header.span),
                 format!("`{}` is not a header's name", header.text),
             ));
         }

@@ -18,7 +18,7 @@ pub(super) fn field_sets(
 ) -> Vec<FieldSet> {
     if let Some(beyond) = written.fields.get(MAX_FIELD_SETS) {
         let message = format!("a policy has at most {MAX_FIELD_SETS} field sets");
-        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.span), message));
     }
     let mut sets = Vec::with_capacity(written.fields.len());
     for set in &written.fields {
@@ -27,12 +27,12 @@ pub(super) fn field_sets(
             resources.resolve(&paths.resource, findings);
             if paths.paths.is_empty() {
                 let message = format!("no field of `{}` is named", paths.resource.text);
-                findings.push(Finding::error(FindingCode::EmptyValue, Some(paths.resource.place), message));
+                findings.push(Finding::error(FindingCode::EmptyValue, Some(paths.resource.span), message));
             }
             for path in &paths.paths {
                 if let Err(message) = check_path(&path.text) {
                     let message = format!("`{}` is not a field's path: {message}", path.text);
-                    let finding = Finding::error(FindingCode::BadValue, Some(path.place), message);
+                    let finding = Finding::error(FindingCode::BadValue, Some(path.span), message);
                     findings.push(finding.help("`$.patient.name` is one place, `$..name` every field of that name"));
                 }
             }
@@ -79,9 +79,9 @@ pub(super) fn shadow(written: &PolicySource, resources: &DefinedNames<'_>, findi
             (Shadow::Resources(names), what)
         }
     };
-    let place = written.shadow_place();
+    let span = written.shadow_place();
     let finding =
-        Finding::note(FindingCode::ShadowMode, place, format!("shadow mode: {what} are counted, and forwarded"));
+        Finding::note(FindingCode::ShadowMode, span, format!("shadow mode: {what} are counted, and forwarded"));
     findings.push(finding.help("take `shadow:` out to enforce"));
     shadow
 }

@@ -23,7 +23,7 @@ pub(super) fn gates(
     DefinedNames::define("gate", written.gates.iter().map(|gate| &gate.name), findings);
     if let Some(beyond) = written.gates.get(MAX_GATES) {
         let message = format!("a policy has at most {MAX_GATES} gates");
-        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.place), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.span), message));
     }
     let mut gates = Vec::with_capacity(written.gates.len());
     for source in &written.gates {
@@ -49,8 +49,7 @@ fn closed_rows(
 ) -> Vec<RowId> {
     if source.name.text.contains(char::is_whitespace) {
         let message = format!("the gate `{}` holds a blank, but it is part of a reason's code", source.name.text);
-        findings
-            .push(Finding::error(FindingCode::BadValue, Some(source.name.place), message).help("write it with `-`"));
+        findings.push(Finding::error(FindingCode::BadValue, Some(source.name.span), message).help("write it with `-`"));
     }
     let every = (0..).zip(&written.rows).map(|(at, _)| at);
     let closes: Vec<u32> = match (&source.except, &source.permissions) {
@@ -76,11 +75,11 @@ fn approval(
     let keys: Vec<Option<ApprovalKey>> = source.keys.iter().map(|name| key(name, scopes, findings)).collect();
     if keys.is_empty() {
         let finding =
-            Finding::error(FindingCode::EmptyValue, Some(gate.name.place), "an approval needs at least one of `keys`");
+            Finding::error(FindingCode::EmptyValue, Some(gate.name.span), "an approval needs at least one of `keys`");
         findings.push(finding.help("`client`, `caller` or a scope's name, or several of them"));
     }
     let granted =
-        source.granted.iter().filter_map(|(place, pairs)| granted(*place, pairs, source, sources, findings)).collect();
+        source.granted.iter().filter_map(|(span, pairs)| granted(*span, pairs, source, sources, findings)).collect();
     let asked_by = source.asked_by.iter();
     Approval {
         keys: keys.into_iter().flatten().collect(),
@@ -100,14 +99,14 @@ fn key(name: &Spanned, scopes: &[ScopeName], findings: &mut Findings) -> Option<
     if found.is_none() {
         let message = format!("`{}` is no key: neither `client`, nor `caller`, nor a scope", name.text);
         let known = scopes.iter().map(|scope| &*scope.name).chain(["client", "caller"]);
-        findings.push(Finding::error(FindingCode::UnknownName, Some(name.place), message).suggest(&name.text, known));
+        findings.push(Finding::error(FindingCode::UnknownName, Some(name.span), message).suggest(&name.text, known));
     }
     found.map(ApprovalKey::Scope)
 }
 
 /// The values of one granted approval in the order of the gate's keys.
 fn granted(
-    place: Span,
+    span: Span,
     pairs: &[(Spanned, Spanned)],
     gate: &ApprovalSource,
     sources: IdentitySources<'_>,
@@ -117,7 +116,7 @@ fn granted(
         if !gate.keys.iter().any(|key| key.text == name.text) {
             let finding = Finding::error(
                 FindingCode::UnknownName,
-                Some(name.place),
+                Some(name.span),
                 format!("the gate has no key `{}`", name.text),
             );
             findings.push(finding.suggest(&name.text, gate.keys.iter().map(|key| &*key.text)));
@@ -132,7 +131,7 @@ fn granted(
             None => {
                 findings.push(Finding::error(
                     FindingCode::MissingKey,
-                    Some(place),
+                    Some(span),
                     format!("the approval needs `{}`", key.text),
                 ));
                 return None;

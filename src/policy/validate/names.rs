@@ -26,17 +26,16 @@ impl<'s> DefinedNames<'s> {
             if let Some((_, first)) = known.get(&*name.text) {
                 let message = format!("the {sort} `{}` is defined twice", name.text);
                 findings.push(
-                    Finding::error(FindingCode::DuplicateName, Some(name.place), message).also(*first, "first here"),
+                    Finding::error(FindingCode::DuplicateName, Some(name.span), message).also(*first, "first here"),
                 );
                 continue;
             }
-            known.insert(&name.text, (at, name.place));
+            known.insert(&name.text, (at, name.span));
             if let Some(other) = like.insert(folded(&name.text), name) {
                 let message =
                     format!("the {sort}s `{}` and `{}` differ only in case or white space", other.text, name.text);
                 findings.push(
-                    Finding::error(FindingCode::DuplicateName, Some(name.place), message)
-                        .also(other.place, "the other"),
+                    Finding::error(FindingCode::DuplicateName, Some(name.span), message).also(other.span, "the other"),
                 );
             }
         }
@@ -59,7 +58,7 @@ impl<'s> DefinedNames<'s> {
             match self.resolve(name, findings) {
                 Some(id) if found.contains(&id) => {
                     let message = format!("the {} `{}` stands twice in this list", self.sort, name.text);
-                    findings.push(Finding::error(FindingCode::DuplicateName, Some(name.place), message));
+                    findings.push(Finding::error(FindingCode::DuplicateName, Some(name.span), message));
                 }
                 Some(id) => found.push(id),
                 None => {}
@@ -71,7 +70,7 @@ impl<'s> DefinedNames<'s> {
     fn unknown(&self, name: &Spanned) -> Finding {
         let finding = Finding::error(
             FindingCode::UnknownName,
-            Some(name.place),
+            Some(name.span),
             format!("no {} is called `{}`", self.sort, name.text),
         );
         // `[Manage Users, Roles, and Workspaces]` is three names: look for one that holds this piece and a comma.

@@ -19,7 +19,7 @@ pub(super) fn empty_columns(written: &PolicySource, rows: &[Row], cells: &CellIn
     for resource in columns.chain(written.fields.iter().map(|set| &set.name)) {
         if !filled.contains(&*resource.text) {
             let message = format!("no permission has anything in `{}`", resource.text);
-            findings.push(Finding::note(FindingCode::EmptyColumn, Some(resource.place), message));
+            findings.push(Finding::note(FindingCode::EmptyColumn, Some(resource.span), message));
         }
     }
 }
@@ -42,7 +42,7 @@ pub(super) fn words_that_nobody_has(
             if !held(&Cell { operation: operation.clone(), resource: resource.text.clone() }) {
                 let message = format!("no permission has `{operation} {}`", resource.text);
                 let known = Operation::LETTERED;
-                let finding = Finding::note(FindingCode::UnusedCell, Some(resource.place), message);
+                let finding = Finding::note(FindingCode::UnusedCell, Some(resource.span), message);
                 findings.push(finding.suggest(operation.word(), known.iter().map(Operation::word)));
             }
         }
@@ -89,7 +89,7 @@ fn still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: &Mode
             let shared: Vec<String> = shared.map(|cell| format!("`{cell}`")).collect();
             let message =
                 format!("`{}` is taken away, but `{}` still gives {}", name.text, other.name, shared.join(", "));
-            findings.push(Finding::note(FindingCode::StillGiven, Some(name.place), message));
+            findings.push(Finding::note(FindingCode::StillGiven, Some(name.span), message));
         }
     }
 }
@@ -110,7 +110,7 @@ fn feature_missing(names: &[Spanned], given: &[RowId], profile: Option<u32>, mod
                 format!("the group's profile `{}` does not list it", profile.name)
             });
             let message = format!("`{}` needs the feature `{}`, and {whose}", name.text, gate.name);
-            findings.push(Finding::note(FindingCode::FeatureMissing, Some(name.place), message));
+            findings.push(Finding::note(FindingCode::FeatureMissing, Some(name.span), message));
         }
     }
 }

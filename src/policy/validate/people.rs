@@ -37,12 +37,12 @@ pub(super) fn profiles(written: &PolicySource, scopes: DeclaredScopes<'_>, findi
                 Some((at, gate)) if matches!(gate.by, BySource::Feature) => opens.push(at),
                 Some((_, gate)) => {
                     let message = format!("the gate `{}` is not by feature, so no profile opens it", name.text);
-                    let finding = Finding::error(FindingCode::BadValue, Some(name.place), message);
-                    findings.push(finding.also(gate.name.place, "the gate"));
+                    let finding = Finding::error(FindingCode::BadValue, Some(name.span), message);
+                    findings.push(finding.also(gate.name.span, "the gate"));
                 }
                 None => {
                     let message = format!("no gate by feature is called `{}`", name.text);
-                    let finding = Finding::error(FindingCode::UnknownName, Some(name.place), message);
+                    let finding = Finding::error(FindingCode::UnknownName, Some(name.span), message);
                     findings.push(match features.as_slice() {
                         [] => finding.help("a feature is a gate with `by: feature`"),
                         known => finding.suggest(&name.text, known.iter().copied()),
@@ -55,7 +55,7 @@ pub(super) fn profiles(written: &PolicySource, scopes: DeclaredScopes<'_>, findi
             features: opens,
             within: profile.within.iter().map(|within| scopes.bounds(within, findings)).collect(),
             locked: profile.locked,
-            place: profile.name.place,
+            span: profile.name.span,
         });
     }
     profiles
@@ -91,8 +91,8 @@ impl PeopleNames<'_> {
             if let Some(first) = seen.insert(id.clone(), &user.id) {
                 let message = format!("the user `{id}` is defined twice");
                 findings.push(
-                    Finding::error(FindingCode::DuplicateName, Some(user.id.place), message)
-                        .also(first.place, "first here"),
+                    Finding::error(FindingCode::DuplicateName, Some(user.id.span), message)
+                        .also(first.span, "first here"),
                 );
             }
             users.push(self.user(id, user, conditions, findings));
@@ -135,7 +135,7 @@ impl PeopleNames<'_> {
             let bound = self.bound(source, conditions, findings);
             if source.when.is_some() && at >= MAX_CONDITIONAL {
                 let message = format!("only the first {MAX_CONDITIONAL} roles of a user may have conditions");
-                findings.push(Finding::error(FindingCode::BadValue, Some(source.role.place), message));
+                findings.push(Finding::error(FindingCode::BadValue, Some(source.role.span), message));
             }
             bound
         });
@@ -157,7 +157,7 @@ impl PeopleNames<'_> {
             .find(|(at, _)| wanted >> at & 1 == 1 && !scope.iter().any(|(named, _)| named == at));
         if let Some((_, name)) = missing {
             let message = format!("the role `{}` must be assigned within a `{}`", source.role.text, name.name);
-            let finding = Finding::error(FindingCode::MissingKey, Some(source.role.place), message);
+            let finding = Finding::error(FindingCode::MissingKey, Some(source.role.span), message);
             findings.push(finding.help(format!("write `{}: {{ {}: … }}`", source.role.text, name.name)));
         }
         // A condition that cannot be read must not read as none.
@@ -169,8 +169,8 @@ impl PeopleNames<'_> {
         let Some(first) = list.first().filter(|_| self.written.one_role) else { return };
         if let Some(second) = list.iter().find(|other| other.role.text != first.role.text) {
             let message = "under `one-role` a user has one role";
-            let finding = Finding::error(FindingCode::Contradiction, Some(second.role.place), message);
-            findings.push(finding.also(first.role.place, "the first"));
+            let finding = Finding::error(FindingCode::Contradiction, Some(second.role.span), message);
+            findings.push(finding.also(first.role.span, "the first"));
         }
     }
 }
@@ -180,7 +180,7 @@ fn refuse_given_and_taken(given: &[Spanned], taken: &[Spanned], who: &str, findi
         if let Some(before) = given.iter().find(|given| given.text == row.text) {
             let message = format!("`{}` is given to {who} and taken away in the same entry", row.text);
             findings.push(
-                Finding::error(FindingCode::Contradiction, Some(row.place), message).also(before.place, "given here"),
+                Finding::error(FindingCode::Contradiction, Some(row.span), message).also(before.span, "given here"),
             );
         }
     }

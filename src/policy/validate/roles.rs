@@ -29,7 +29,7 @@ pub(super) fn roles(
         policy_only: role.policy_only,
         assign_within: scopes.bits(&role.assign_within, findings),
         locked: role.locked,
-        place: role.name.place,
+        span: role.name.span,
     });
     roles.collect()
 }
@@ -106,9 +106,9 @@ impl Flattening<'_> {
     fn report_circle(&self, start: usize, at: usize, findings: &mut Findings) {
         let circle = self.path.iter().skip(start).chain([&at]).filter_map(|at| self.written.roles.get(*at));
         let names: Vec<&str> = circle.map(|role| &*role.name.text).collect();
-        let place = self.written.roles.get(at).map(|role| role.name.place);
+        let span = self.written.roles.get(at).map(|role| role.name.span);
         let message = format!("roles include each other in a circle: {}", names.join(" → "));
-        findings.push(Finding::error(FindingCode::Cycle, place, message));
+        findings.push(Finding::error(FindingCode::Cycle, span, message));
     }
 
     /// What only the policy assigns would otherwise be had through a role that a token may claim.
@@ -120,9 +120,9 @@ impl Flattening<'_> {
                     "the role `{}` includes `{}`, which is `assign: policy-only`, but is not so itself",
                     role.name.text, inner.name.text
                 );
-                let finding = Finding::error(FindingCode::Contradiction, Some(role.name.place), message);
+                let finding = Finding::error(FindingCode::Contradiction, Some(role.name.span), message);
                 findings.push(
-                    finding.also(inner.name.place, "the included role").help("write `assign: policy-only` here too"),
+                    finding.also(inner.name.span, "the included role").help("write `assign: policy-only` here too"),
                 );
             }
         }

@@ -44,11 +44,11 @@ impl RouteResolver<'_, '_> {
         };
         if source.is_empty {
             let message = format!("the route `{}` lists no method", template.text());
-            findings.push(Finding::error(FindingCode::EmptyValue, Some(source.template.place), message));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(source.template.span), message));
         }
         let scopes = carriers(source, &template, self.scopes, findings);
         let methods = source.methods.iter().filter_map(|method| self.method(method, &template, findings));
-        Some(Route { methods: methods.collect(), scopes, place: source.template.place, template })
+        Some(Route { methods: methods.collect(), scopes, span: source.template.span, template })
     }
 
     fn method(&mut self, source: &MethodSource, template: &Template, findings: &mut Findings) -> Option<Method> {
@@ -62,7 +62,7 @@ impl RouteResolver<'_, '_> {
                 NeedSource::ByType(candidates) => {
                     if name != "GET" {
                         let message = "`by-type` tells answers apart, so it stands at GET only";
-                        let finding = Finding::error(FindingCode::BadRoute, Some(source.method.place), message);
+                        let finding = Finding::error(FindingCode::BadRoute, Some(source.method.span), message);
                         findings.push(finding.help(
                             "list the cells of every candidate: what is written must be permitted whatever it is",
                         ));
@@ -100,17 +100,17 @@ impl RouteResolver<'_, '_> {
             let cells = self.needed(needed, findings);
             let Some(range_read) = MediaRange::parse(&range.text) else {
                 let message = format!("`{}` is not a media type", range.text);
-                let finding = Finding::error(FindingCode::BadValue, Some(range.place), message);
+                let finding = Finding::error(FindingCode::BadValue, Some(range.span), message);
                 findings.push(finding.help("write `image/png`, `image/*`, or `otherwise` for all that remains"));
                 continue;
             };
             if found.iter().any(|known| known.range == range_read) {
                 let message = format!("the media type `{range_read}` stands twice");
-                findings.push(Finding::error(FindingCode::DuplicateName, Some(range.place), message));
+                findings.push(Finding::error(FindingCode::DuplicateName, Some(range.span), message));
             }
             if found.len() == MAX_CANDIDATES {
                 let message = format!("a route tells at most {MAX_CANDIDATES} media types apart");
-                findings.push(Finding::error(FindingCode::BadValue, Some(range.place), message));
+                findings.push(Finding::error(FindingCode::BadValue, Some(range.span), message));
             }
             found.push(MediaTypeCells { range: range_read, cells: cells? });
         }
@@ -135,16 +135,16 @@ fn carriers(
             .any(|segment| matches!(segment, TemplateSegment::Rest(name) if *name == scope.name));
         if rest {
             let message = format!("the scope `{}` cannot be the rest of a path", scope.name);
-            findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.place), message));
+            findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.span), message));
         }
     }
     for (at, (_, name)) in (0..).zip(template.query()) {
-        let written = Spanned { text: name.clone(), place: source.template.place };
+        let written = Spanned { text: name.clone(), span: source.template.span };
         let Some(scope) = scopes.resolve(&written, findings) else { continue };
         let Some(carrier) = carriers.get_mut(usize::from(scope)) else { continue };
         if carrier.replace(ScopeLocation::Query(at)).is_some() {
             let message = format!("the scope `{name}` stands in the path and in the query");
-            findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.place), message));
+            findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.span), message));
         }
     }
     carriers
@@ -152,7 +152,7 @@ fn carriers(
 
 fn check_method(source: &MethodSource, findings: &mut Findings) {
     let name = &*source.method.text;
-    let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(source.method.place), message);
+    let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(source.method.span), message);
     if let Some((_, why)) = NEVER_LISTED.iter().find(|(known, _)| *known == name) {
         findings.push(bad(format!("`{name}` is never listed: {why}")));
     } else if !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
@@ -176,7 +176,7 @@ fn slash_segment(name: &Spanned, template: &Template, scopes: &[ScopeName], find
     if found.is_none() || scopes.iter().any(|scope| scope.name == name.text) {
         let message = format!("`{}` is not a parameter of this route that may hold an encoded slash", name.text);
         findings.push(
-            Finding::error(FindingCode::UnknownName, Some(name.place), message)
+            Finding::error(FindingCode::UnknownName, Some(name.span), message)
                 .help("name a parameter that is no scope"),
         );
     }

@@ -16,7 +16,7 @@ impl DeclaredScopes<'_> {
         if found.is_none() {
             let finding = Finding::error(
                 FindingCode::UnknownName,
-                Some(name.place),
+                Some(name.span),
                 format!("no scope is called `{}`", name.text),
             );
             findings.push(match nearest(&name.text, self.0.iter().map(|scope| &*scope.name)) {

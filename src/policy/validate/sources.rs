@@ -19,7 +19,7 @@ impl IdentitySources<'_> {
             ([only], None) => return format!("{only}/{}", id.text).into(),
             (_, None) => {
                 let message = format!("the id `{}` does not say which source of identity vouches for it", id.text);
-                let finding = Finding::error(FindingCode::BadValue, Some(id.place), message);
+                let finding = Finding::error(FindingCode::BadValue, Some(id.span), message);
                 findings.push(
                     finding
                         .help("this API believes several: write `issuer/id` with the issuer's name from gateway.yaml"),
@@ -27,7 +27,7 @@ impl IdentitySources<'_> {
             }
             ([first, ..], Some((source, _))) => {
                 let message = format!("this API believes no source of identity that is called `{source}`");
-                let finding = Finding::error(FindingCode::UnknownName, Some(id.place), message);
+                let finding = Finding::error(FindingCode::UnknownName, Some(id.span), message);
                 let near = crate::vocabulary::name::nearest(source, known.iter().map(|name| &**name));
                 findings.push(match near {
                     Some(near) => finding.help(format!("did you mean `{near}`?")),

@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
     let loaded = policy::load(&sources, None);
     for finding in loaded.findings.iter() {
         assert!(!finding.message.is_empty(), "a finding without a word");
-        if let Some(place) = finding.place {
+        if let Some(place) = finding.span {
             let found = sources.locate(place).expect("a finding points into a file");
             assert!(found.line >= 1 && found.column >= 1);
         }
@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
         let target = route.template.text().replace(['{', '}', '*'], "");
         for method in route.methods.iter().take(4) {
             let asked =
-                RequestQuery { subject, method: &method.name, target: &target, host: None, stage: Phase::Request };
+                RequestQuery { subject, method: &method.name, target: &target, host: None, phase: Phase::Request };
             query::answer(&snapshot, asked, Timestamp(1_700_000_000), &mut NoTrace, |road, _| {
                 let (decision, public) = (road.decision, road.decision.reason == Reason::Public);
                 assert_eq!(decision.is_permit(), public || decision.is_shadowed(), "nobody is permitted {target}");

@@ -29,22 +29,22 @@ pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<SheetLayout> 
     let header = sheet.lines.iter().position(|line| filled(line) > 1);
     let first = sheet.lines.first()?.first()?;
     let Some((header, heads)) = header.and_then(|at| Some((at, sheet.lines.get(at)?))) else {
-        let finding = Finding::error(FindingCode::BadValue, Some(first.place), "no line of this table has two columns");
+        let finding = Finding::error(FindingCode::BadValue, Some(first.span), "no line of this table has two columns");
         findings.push(finding.help("save it with commas, semicolons or tabs between the columns"));
         return None;
     };
     if header > 0 {
         findings.push(Finding::note(
             FindingCode::UnknownKey,
-            Some(first.place),
+            Some(first.span),
             "what stands above the header is not read",
         ));
     }
     let names: Vec<String> = heads.iter().map(|field| folded(&field.text)).collect();
     let find = |known: &[&str]| names.iter().position(|name| known.contains(&name.as_str()));
     if find(&["method", "verb"]).is_some() && find(&["path", "url", "route"]).is_some() {
-        let place = heads.first().map(|field| field.place);
-        let finding = Finding::error(FindingCode::BadValue, place, "this table lists requests, not permissions");
+        let span = heads.first().map(|field| field.span);
+        let finding = Finding::error(FindingCode::BadValue, span, "this table lists requests, not permissions");
         findings.push(finding.help("write its lines under `routes:`, or import the API's OpenAPI document"));
         return None;
     }

@@ -55,20 +55,20 @@ impl PolicyParts {
 
     /// The place where a name of this sort was met before.
     pub(super) fn met(&self, sort: NameKind, name: &str) -> Option<Span> {
-        self.known.get(&(sort, folded(name))).map(|(_, place)| *place)
+        self.known.get(&(sort, folded(name))).map(|(_, span)| *span)
     }
 
     /// Adds a column to the table that was added last.
-    pub(super) fn add_resource(&mut self, name: &str, place: Span) {
+    pub(super) fn add_resource(&mut self, name: &str, span: Span) {
         let Some(table) = self.tables.last_mut() else { return };
-        self.known.insert((NameKind::Resource, folded(name)), (table.resources.len(), place));
+        self.known.insert((NameKind::Resource, folded(name)), (table.resources.len(), span));
         table.resources.push(name.to_owned());
     }
 
     /// The row of that name, new where there is none; a note where it is the same but for case or white space.
     pub(super) fn row(&mut self, name: &SheetField, findings: &mut Findings) -> Option<&mut RowDraft> {
         let next = self.rows.len();
-        let at = self.known.entry((NameKind::Row, folded(&name.text))).or_insert((next, name.place)).0;
+        let at = self.known.entry((NameKind::Row, folded(&name.text))).or_insert((next, name.span)).0;
         if at == next {
             self.rows.push(RowDraft { name: name.text.clone(), cells: Vec::new() });
         }
@@ -80,7 +80,7 @@ impl PolicyParts {
     /// The role of that name, new where there is none.
     pub(super) fn role(&mut self, name: &SheetField, findings: &mut Findings) -> Option<&mut RoleDraft> {
         let next = self.roles.len();
-        let at = self.known.entry((NameKind::Role, folded(&name.text))).or_insert((next, name.place)).0;
+        let at = self.known.entry((NameKind::Role, folded(&name.text))).or_insert((next, name.span)).0;
         if at == next {
             self.roles.push(RoleDraft { name: name.text.clone(), includes: Vec::new(), permissions: Vec::new() });
         }
@@ -93,13 +93,13 @@ impl PolicyParts {
     pub(super) fn define_rows_of_roles(&mut self, tables: bool, findings: &mut Findings) {
         let mut roles = std::mem::take(&mut self.roles);
         let defined: Vec<String> = self.rows.iter().map(|row| row.name.clone()).collect();
-        for (name, place) in roles.iter_mut().flat_map(|role| role.permissions.iter_mut()) {
+        for (name, span) in roles.iter_mut().flat_map(|role| role.permissions.iter_mut()) {
             if tables && self.met(NameKind::Row, name).is_none() {
                 let message = format!("no table has a row `{name}`: it is written as one that gives nothing");
-                let finding = Finding::note(FindingCode::UnknownName, Some(*place), message);
+                let finding = Finding::note(FindingCode::UnknownName, Some(*span), message);
                 findings.push(finding.suggest(name, defined.iter().map(String::as_str)));
             }
-            let field = SheetField { text: name.clone(), place: *place };
+            let field = SheetField { text: name.clone(), span: *span };
             if let Some(row) = self.row(&field, findings) {
                 name.clone_from(&row.name);
             }
@@ -126,7 +126,7 @@ impl RowDraft {
 pub(super) fn is_name(field: &SheetField, findings: &mut Findings) -> bool {
     let fits = field.text.len() <= LONGEST_NAME;
     if !fits {
-        let finding = Finding::error(FindingCode::BadValue, Some(field.place), "this name is too long: left out");
+        let finding = Finding::error(FindingCode::BadValue, Some(field.span), "this name is too long: left out");
         findings.push(finding);
     }
     fits && !field.text.is_empty()
@@ -135,6 +135,6 @@ pub(super) fn is_name(field: &SheetField, findings: &mut Findings) -> bool {
 fn note_other_spelling(known: &str, name: &SheetField, findings: &mut Findings) {
     if known != name.text {
         let message = format!("`{}` is taken for `{known}`, from which it differs only in case", name.text);
-        findings.push(Finding::note(FindingCode::DuplicateName, Some(name.place), message));
+        findings.push(Finding::note(FindingCode::DuplicateName, Some(name.span), message));
     }
 }

@@ -29,10 +29,10 @@ pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts,
         let (Some(name), Some(row), false) =
             (line.get(role), line.get(permission), blank(line.get(role)) || blank(line.get(permission)))
         else {
-            let place = line.iter().find(|field| !field.text.is_empty()).map(|field| field.place);
+            let span = line.iter().find(|field| !field.text.is_empty()).map(|field| field.span);
             findings.push(Finding::error(
                 FindingCode::MissingKey,
-                place,
+                span,
                 "this line lacks a role or a permission: left out",
             ));
             continue;
@@ -50,13 +50,13 @@ pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts,
         };
         if !held.all.insert(folded(&row.text)) {
             let message = format!("`{}` has `{}` already", role.name, row.text);
-            findings.push(Finding::note(FindingCode::DuplicateName, Some(row.place), message));
+            findings.push(Finding::note(FindingCode::DuplicateName, Some(row.span), message));
             continue;
         }
         let from = source.and_then(|at| line.get(at)).and_then(|field| field.text.strip_prefix("inherited:"));
         match from {
-            Some(from) => held.inherited.entry(from.trim().to_owned()).or_default().push((row.text.clone(), row.place)),
-            None => role.permissions.push((row.text.clone(), row.place)),
+            Some(from) => held.inherited.entry(from.trim().to_owned()).or_default().push((row.text.clone(), row.span)),
+            None => role.permissions.push((row.text.clone(), row.span)),
         }
     }
     let included = include(&held, parts, findings);
@@ -88,9 +88,9 @@ fn include(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &
                     included.push((upper, lower));
                 }
                 _ => {
-                    let place = rows.first().map(|(_, place)| *place);
+                    let span = rows.first().map(|(_, span)| *span);
                     let message = format!("what `{}` inherits is not what `{from}` has: written row by row", name.text);
-                    findings.push(Finding::note(FindingCode::UnknownName, place, message));
+                    findings.push(Finding::note(FindingCode::UnknownName, span, message));
                     role.permissions.extend(rows.iter().cloned());
                 }
             }

@@ -26,8 +26,8 @@ pub(super) fn wide(
     for line in sheet.lines.iter().skip(shape.header() + 1) {
         let Some((name, cells)) = line.split_first() else { continue };
         if name.text.is_empty() {
-            let place = cells.iter().find(|cell| !cell.text.is_empty()).map(|cell| cell.place);
-            findings.push(Finding::error(FindingCode::MissingKey, place, "this row has no name: left out"));
+            let span = cells.iter().find(|cell| !cell.text.is_empty()).map(|cell| cell.span);
+            findings.push(Finding::error(FindingCode::MissingKey, span, "this row has no name: left out"));
             continue;
         }
         if !is_name(name, findings) {
@@ -35,7 +35,7 @@ pub(super) fn wide(
         }
         if rows.contains(&folded(&name.text)) {
             let message = format!("a row `{}` stands in this table already: left out", name.text);
-            findings.push(Finding::error(FindingCode::DuplicateName, Some(name.place), message));
+            findings.push(Finding::error(FindingCode::DuplicateName, Some(name.span), message));
             continue;
         }
         rows.push(folded(&name.text));
@@ -49,7 +49,7 @@ pub(super) fn wide(
                 }
                 None => {
                     let message = format!("`{}` stands in a column without a resource: left out", cell.text);
-                    findings.push(Finding::error(FindingCode::UnknownName, Some(cell.place), message));
+                    findings.push(Finding::error(FindingCode::UnknownName, Some(cell.span), message));
                 }
             }
         }
@@ -84,12 +84,12 @@ pub(super) fn cells(
     let mut filled = 0;
     for line in lines() {
         let (Some(name), Some(resources)) = (line.get(permission), line.get(resource)) else {
-            let place = line.first().map(|field| field.place);
-            findings.push(Finding::error(FindingCode::MissingKey, place, "this line is too short: left out"));
+            let span = line.first().map(|field| field.span);
+            findings.push(Finding::error(FindingCode::MissingKey, span, "this line is too short: left out"));
             continue;
         };
         if name.text.is_empty() || !is_name(name, findings) || !is_name(resources, findings) {
-            let finding = Finding::error(FindingCode::MissingKey, Some(name.place), "this line lacks a name: left out");
+            let finding = Finding::error(FindingCode::MissingKey, Some(name.span), "this line lacks a name: left out");
             findings.push(finding);
             continue;
         }
@@ -101,18 +101,18 @@ pub(super) fn cells(
         let identity = (folded(&own), folded(&name.text));
         if *meant.entry(folded(&text)).or_insert_with(|| identity.clone()) != identity {
             let message = format!("another permission would be called `{text}` too: left out");
-            findings.push(Finding::error(FindingCode::DuplicateName, Some(name.place), message));
+            findings.push(Finding::error(FindingCode::DuplicateName, Some(name.span), message));
             continue;
         }
         let letters = line.get(operations).and_then(|cell| given(cell, findings));
         for resource in resources.text.split('+').map(str::trim).filter(|resource| !resource.is_empty()) {
             if parts.met(NameKind::Resource, resource).is_none() {
-                parts.add_resource(resource, resources.place);
+                parts.add_resource(resource, resources.span);
             }
             let resource =
                 parts.tables.iter().flat_map(|table| &table.resources).find(|known| folded(known) == folded(resource));
             let resource = resource.cloned().unwrap_or_default();
-            let Some(row) = parts.row(&SheetField { text: text.clone(), place: name.place }, findings) else {
+            let Some(row) = parts.row(&SheetField { text: text.clone(), span: name.span }, findings) else {
                 continue;
             };
             if let Some(given) = letters.clone() {
@@ -133,7 +133,7 @@ pub(super) fn note_unread_columns(sheet: &Sheet, shape: &SheetLayout, used: &[Op
         let lines = sheet.lines.iter().skip(shape.header() + 1).filter_map(|line| line.get(at));
         let filled = lines.filter(|field| !field.text.is_empty()).count();
         let message = format!("the column `{}` is not read, which says something {filled} times", head.text);
-        findings.push(Finding::note(FindingCode::UnknownKey, Some(head.place), message));
+        findings.push(Finding::note(FindingCode::UnknownKey, Some(head.span), message));
     }
 }
 
@@ -144,10 +144,10 @@ fn column<'s>(head: &'s SheetField, parts: &mut PolicyParts, findings: &mut Find
     }
     if let Some(first) = parts.met(NameKind::Resource, &head.text) {
         let message = format!("a column `{}` was there already: left out", head.text);
-        findings.push(Finding::error(FindingCode::DuplicateName, Some(head.place), message).also(first, "the first"));
+        findings.push(Finding::error(FindingCode::DuplicateName, Some(head.span), message).also(first, "the first"));
         return None;
     }
-    parts.add_resource(&head.text, head.place);
+    parts.add_resource(&head.text, head.span);
     Some(&head.text)
 }
 
@@ -158,13 +158,13 @@ fn given(cell: &SheetField, findings: &mut Findings) -> Option<CellContent> {
         Ok(given) => {
             if given.approval {
                 let finding =
-                    Finding::note(FindingCode::UnknownKey, Some(cell.place), "approval is for a gate to ask for");
+                    Finding::note(FindingCode::UnknownKey, Some(cell.span), "approval is for a gate to ask for");
                 findings.push(finding.help("the end of what was written shows one"));
             }
             Some(given)
         }
         Err(why) => {
-            let finding = Finding::error(FindingCode::BadValue, Some(cell.place), format!("{why}: left out"));
+            let finding = Finding::error(FindingCode::BadValue, Some(cell.span), format!("{why}: left out"));
             findings.push(finding.help("write letters such as R or CRUD, or words such as `check-in`"));
             None
         }

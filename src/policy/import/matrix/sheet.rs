@@ -18,7 +18,7 @@ pub(super) struct Sheet {
 #[derive(Debug, Clone)]
 pub(super) struct SheetField {
     pub(super) text: String,
-    pub(super) place: Span,
+    pub(super) span: Span,
 }
 
 const DELIMITERS: [(u8, &str); 4] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
@@ -32,7 +32,7 @@ const SAMPLE: usize = 64 * 1024;
 impl Sheet {
     /// The sheet in `text`; a finding where there is none.
     pub(super) fn read(file: u32, text: &str, findings: &mut Findings) -> Option<Self> {
-        let refuse = |place: Option<Span>, message: &str| Finding::error(FindingCode::BadValue, place, message);
+        let refuse = |span: Option<Span>, message: &str| Finding::error(FindingCode::BadValue, span, message);
         // Excel writes and reads a first line that names the delimiter.
         let named = text.lines().next().and_then(|line| line.strip_prefix("sep=")).and_then(|rest| rest.bytes().next());
         let skipped = if named.is_some() { text.find('\n').map_or(text.len(), |at| at + 1) } else { 0 };
@@ -44,7 +44,7 @@ impl Sheet {
         while let Some((field, ends)) = fields.next_field() {
             count += 1;
             if count > MAX_FIELDS {
-                findings.push(refuse(Some(field.place), "the table has too many cells"));
+                findings.push(refuse(Some(field.span), "the table has too many cells"));
                 return None;
             }
             line.push(field);
@@ -52,8 +52,8 @@ impl Sheet {
                 lines.push(std::mem::take(&mut line));
             }
         }
-        if let Some(place) = fields.open_quote {
-            let finding = refuse(Some(place), "this quote is not closed, so that the rest of the file is one cell");
+        if let Some(span) = fields.open_quote {
+            let finding = refuse(Some(span), "this quote is not closed, so that the rest of the file is one cell");
             findings.push(finding);
             return None;
         }
@@ -127,27 +127,27 @@ impl<'t> FieldSplitter<'t> {
                 ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
                 ReadFieldResult::End => return None,
                 ReadFieldResult::Field { record_end } => {
-                    let place = self.place(start);
+                    let span = self.span(start);
                     let text = one_line(&String::from_utf8_lossy(&bytes));
-                    return Some((SheetField { text, place }, record_end));
+                    return Some((SheetField { text, span }, record_end));
                 }
             }
         }
     }
 
     /// Where the field that began at `start` stands, without what parts it from others.
-    fn place(&mut self, start: usize) -> Span {
+    fn span(&mut self, start: usize) -> Span {
         let raw = self.text.get(start..self.at).unwrap_or_default();
         let from = start + (raw.len() - raw.trim_start_matches(['\r', '\n']).len());
         let raw = self.text.get(from..self.at).unwrap_or_default().trim_end_matches(['\r', '\n']);
         let ends_early = self.at < self.text.len();
         let raw = raw.strip_suffix(char::from(self.delimiter)).unwrap_or(raw);
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let place = Span { file: self.file, start: offset(from), end: offset(from + raw.len()) };
+        let span = Span { file: self.file, start: offset(from), end: offset(from + raw.len()) };
         if !ends_early && raw.starts_with('"') && (raw.len() == 1 || !raw.trim_end().ends_with('"')) {
-            self.open_quote = Some(Span { end: place.start.saturating_add(1), ..place });
+            self.open_quote = Some(Span { end: span.start.saturating_add(1), ..span });
         }
-        place
+        span
     }
 }
 

@@ -121,7 +121,7 @@ fn what_is_not_understood_gives_nothing_and_is_found_at_its_place() {
         .findings
         .sorted()
         .into_iter()
-        .map(|finding| format!("{} {}", sources.locate(finding.place.unwrap()).unwrap(), finding.message))
+        .map(|finding| format!("{} {}", sources.locate(finding.span.unwrap()).unwrap(), finding.message))
         .collect();
     assert_eq!(
         found,

@@ -15,8 +15,8 @@ pub(super) struct FittedPath {
 }
 
 /// The template for `path`; parameters get names that the policy language allows.
-pub(super) fn path(path: &str, place: Span) -> Result<FittedPath, Box<Finding>> {
-    let bad = |message: String| Box::new(Finding::error(FindingCode::BadRoute, Some(place), message));
+pub(super) fn path(path: &str, span: Span) -> Result<FittedPath, Box<Finding>> {
+    let bad = |message: String| Box::new(Finding::error(FindingCode::BadRoute, Some(span), message));
     if path.len() > LONGEST_NAME {
         return Err(bad("the path is longer than a route can be".to_owned()));
     }
@@ -37,7 +37,7 @@ pub(super) fn path(path: &str, place: Span) -> Result<FittedPath, Box<Finding>> 
         })
         .collect();
     let text = parts.join("/");
-    let written = Spanned { text: text.as_str().into(), place };
+    let written = Spanned { text: text.as_str().into(), span };
     let template = Template::read(&written, Dialect::Strict).map_err(Box::new)?;
     Ok(FittedPath { pattern: template.pattern(true), template: text })
 }

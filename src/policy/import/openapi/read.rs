@@ -19,7 +19,7 @@ pub(super) struct OperationDescription<'n> {
     pub(super) base: String,
     pub(super) path: &'n str,
     pub(super) method: String,
-    pub(super) place: Span,
+    pub(super) span: Span,
     /// Whether its path lists GET too.
     pub(super) beside_get: bool,
     pub(super) tags: Vec<&'n str>,
@@ -57,7 +57,7 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
         if let Some(node) = child(root, key) {
             findings.push(Finding::note(
                 FindingCode::UnknownKey,
-                Some(node.place),
+                Some(node.span),
                 format!("`{key}` is {what}: not read"),
             ));
         }
@@ -68,7 +68,7 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
             for (key, item) in entries(paths) {
                 match text(key) {
                     Some(path) if !path.starts_with("x-") => {
-                        operations.extend(reader.path(path, key.place, item, findings));
+                        operations.extend(reader.path(path, key.span, item, findings));
                     }
                     _ => {}
                 }
@@ -76,7 +76,7 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
         }
         Some(paths) => {
             let message = format!("`paths` is a map, not {}", paths.value.sort());
-            findings.push(Finding::error(FindingCode::WrongSort, Some(paths.place), message));
+            findings.push(Finding::error(FindingCode::WrongSort, Some(paths.span), message));
         }
         None => {
             findings.push(Finding::error(FindingCode::MissingKey, Some(begin(root)), "the document has no `paths`"))
@@ -124,7 +124,7 @@ impl<'n> OpenapiReader<'n> {
     fn path(
         &self,
         path: &'n str,
-        place: Span,
+        span: Span,
         item: &'n Node,
         findings: &mut Findings,
     ) -> Vec<OperationDescription<'n>> {
@@ -139,7 +139,7 @@ impl<'n> OpenapiReader<'n> {
             }
             if !matches!(operation.value, Value::Map(_)) {
                 let message = format!("`{method} {path}` is a map, not {}", operation.value.sort());
-                findings.push(Finding::error(FindingCode::WrongSort, Some(key.place), message));
+                findings.push(Finding::error(FindingCode::WrongSort, Some(key.span), message));
                 continue;
             }
             let tags = child(operation, "tags").and_then(items).unwrap_or_default();
@@ -147,7 +147,7 @@ impl<'n> OpenapiReader<'n> {
                 base: self.nearer(std::iter::once(operation), &base),
                 path,
                 method,
-                place,
+                span,
                 beside_get: false,
                 tags: tags.iter().filter_map(text).collect(),
                 open: self.is_open(operation),
@@ -157,7 +157,7 @@ impl<'n> OpenapiReader<'n> {
         }
         if found.is_empty() {
             let message = format!("`{path}` has no method that is read");
-            findings.push(Finding::note(FindingCode::EmptyValue, Some(place), message));
+            findings.push(Finding::note(FindingCode::EmptyValue, Some(span), message));
         }
         let gets = found.iter().any(|operation| operation.method == "GET");
         found.iter_mut().for_each(|operation| operation.beside_get = gets);
@@ -175,7 +175,7 @@ impl<'n> OpenapiReader<'n> {
         let mut parts = vec![item];
         while let Some(reference) = parts.last().and_then(|last| child(last, "$ref")) {
             let mut refuse = |message: String| {
-                findings.push(Finding::error(FindingCode::UnknownName, Some(reference.place), message));
+                findings.push(Finding::error(FindingCode::UnknownName, Some(reference.span), message));
             };
             let Some(pointer) = text(reference) else {
                 refuse("`$ref` is a text".to_owned());
@@ -222,7 +222,7 @@ impl<'n> OpenapiReader<'n> {
 }
 
 fn extensions(operation: &Node) -> Vec<(&str, Span)> {
-    let named = entries(operation).iter().filter_map(|(key, _)| Some((text(key)?, key.place)));
+    let named = entries(operation).iter().filter_map(|(key, _)| Some((text(key)?, key.span)));
     named
         .filter(|(name, _)| {
             let name = name.to_ascii_lowercase();
@@ -252,5 +252,5 @@ fn unescape(part: &str) -> String {
 }
 
 fn begin(root: &Node) -> Span {
-    Span { end: root.place.start.saturating_add(1), ..root.place }
+    Span { end: root.span.start.saturating_add(1), ..root.span }
 }

@@ -7,17 +7,17 @@ use crate::document::{Finding, FindingCode, Findings, Span};
 pub(super) struct NoteTally(Vec<(String, Span, usize)>);
 
 impl NoteTally {
-    pub(super) fn count(&mut self, message: String, place: Span) {
+    pub(super) fn count(&mut self, message: String, span: Span) {
         match self.0.iter_mut().find(|(known, ..)| *known == message) {
             Some((.., count)) => *count += 1,
-            None => self.0.push((message, place, 1)),
+            None => self.0.push((message, span, 1)),
         }
     }
 
     pub(super) fn report(self, findings: &mut Findings) {
-        for (message, place, count) in self.0 {
+        for (message, span, count) in self.0 {
             let times = if count == 1 { String::new() } else { format!(" (in {count} places)") };
-            findings.push(Finding::note(FindingCode::UnknownKey, Some(place), format!("{message}{times}")));
+            findings.push(Finding::note(FindingCode::UnknownKey, Some(span), format!("{message}{times}")));
         }
     }
 }

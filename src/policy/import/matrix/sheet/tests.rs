@@ -31,7 +31,7 @@ fn every_field_knows_its_line_and_column() {
     let text = &sources.source(file).unwrap().text;
     let sheet = Sheet::read(file, text, &mut Findings::default()).unwrap();
     let places: Vec<String> =
-        sheet.lines.iter().flatten().map(|field| sources.locate(field.place).unwrap().to_string()).collect();
+        sheet.lines.iter().flatten().map(|field| sources.locate(field.span).unwrap().to_string()).collect();
     assert_eq!(places, ["t.csv:1:1", "t.csv:1:3", "t.csv:2:4", "t.csv:4:1", "t.csv:4:3", "t.csv:4:4"]);
 }
 
