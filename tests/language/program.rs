@@ -68,11 +68,11 @@ pub(crate) fn answers(
     callers: &[Result<Subject, IdentityError>],
     now: u64,
 ) -> Vec<Answer> {
-    let stage = match asked.answered {
+    let phase = match asked.answered {
         Answered::NotYet => Phase::Request,
         Answered::As(content_type) => Phase::Answer(content_type),
     };
-    ask(policy, asked, stage, callers, now, |decision, _| answer(&decision, policy))
+    ask(policy, asked, phase, callers, now, |decision, _| answer(&decision, policy))
 }
 
 /// Whether the permit that the request alone gets, if it gets one, admits an answer of that `Content-Type`.
@@ -92,7 +92,7 @@ pub(crate) fn admitted(
 fn ask<T>(
     policy: &Snapshot,
     asked: &Request,
-    stage: Phase<'_>,
+    phase: Phase<'_>,
     callers: &[Result<Subject, IdentityError>],
     now: u64,
     tell: impl Fn(Decision, Result<&Access<'_>, NoMatch>) -> T,
