@@ -12,9 +12,8 @@ use crate::vocabulary::{Subject, Timestamp};
 use super::Guard;
 use super::api::Api;
 use super::arrival::Arrival;
-use super::identify::{IdentificationInput, IdentificationStop, identify};
+use super::identify::{IdentificationInput, IdentificationStop, identify, token_parameter};
 use super::inquiry::{Inquiry, evaluate_inquiry};
-use super::judge::token_parameter;
 
 /// CandidateDecision: a candidate policy, and its decision.
 pub(super) type CandidateDecision = (Arc<Snapshot>, Decision);

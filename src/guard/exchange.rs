@@ -16,7 +16,7 @@ use crate::vocabulary::{AuditMode, Subject};
 use super::Guard;
 use super::api::Api;
 use super::arrival::Client;
-use super::durability::{AuditDurability, AuditState, strictest_audit_mode};
+use super::audit_state::{AuditDurability, AuditState, strictest_audit_mode};
 use super::forwarding::ForwardingPlan;
 use super::in_flight::InFlightGuard;
 use super::judgement::{Governed, Judgement};
@@ -73,11 +73,6 @@ impl Exchange {
     /// The id of the decision, also in the response.
     pub fn id(&self) -> DecisionId {
         self.id
-    }
-
-    /// When the exchange was opened, by the wall clock.
-    pub(super) fn time(&self) -> SystemTime {
-        self.time
     }
 
     /// When the exchange was opened, by the monotonic clock.
@@ -271,7 +266,7 @@ impl Exchange {
         if let Some(limit) = self.limit() {
             limit_counters.count(limit, self.client.address());
         }
-        usage::record_usage(self);
+        usage::record_usage(&self.judgement, self.id, self.time, self.client.method());
     }
 }
 

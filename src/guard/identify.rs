@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::decision::Reason;
 use crate::identity::{IdentityError, PresentedCredential, VerifiedCaller};
 use crate::metrics::CacheResult;
+use crate::policy::{NoMatch, RouteMatch};
 use crate::reload::introspection::{IntrospectionAnswer, Introspector};
 use crate::reload::keys::VerificationFailure;
 use crate::reload::verified::{CacheSlot, Lookup, TokenDigest};
@@ -70,6 +71,11 @@ pub(super) struct IdentificationInput<'a> {
     pub(super) answer: Option<&'a IssuerAnswer>,
     /// Whether failures and look-ups are counted: once a request.
     pub(super) counts: bool,
+}
+
+/// The query parameter that may carry the token of a request on this route.
+pub(super) fn token_parameter<'p>(route: &Result<RouteMatch<'p>, NoMatch>) -> Option<&'p str> {
+    route.as_ref().ok().and_then(|route| route.method.token_from.as_deref())
 }
 
 /// Identifies the caller; `None` where no credential was presented.

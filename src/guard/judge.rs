@@ -1,30 +1,25 @@
 //! Judging: an arrival is read, matched, identified and decided under one version of the API's policy.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
 
 use crate::decision::{Decision, Phase, Reason, UsageTrace, scope_of};
-use crate::policy::{NoMatch, RouteMatch, Snapshot};
+use crate::policy::{NoMatch, Snapshot};
 use crate::request::{self, CanonicalPath, RawRequest, RejectedRequest};
-use crate::vocabulary::{Cells, RequestFacts, Subject, Timestamp};
+use crate::vocabulary::{Cells, RequestFacts, Subject};
 
 use super::api::{Api, host_name};
 use super::arrival::{Arrival, Client, RequestFields, content_length};
+use super::audit_state::strictest_audit_mode;
 use super::candidate::CandidateEvaluation;
-use super::durability::strictest_audit_mode;
+use super::clock::now;
 use super::exchange::Exchange;
 use super::forwarding::{self, ForwardingPlan};
-use super::identify::{IdentificationInput, IdentificationStop, IssuerAnswer, IssuerQuery, identify};
+use super::identify::{IdentificationInput, IdentificationStop, IssuerAnswer, IssuerQuery, identify, token_parameter};
 use super::inquiry::{Inquiry, evaluate_inquiry, evaluate_overrides, refused};
 use super::judgement::{Evaluation, Governed, Judgement};
 use super::{Guard, cors};
-
-/// The current time, as the pure layers take it.
-pub fn now() -> Timestamp {
-    Timestamp(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
-}
 
 impl Guard {
     /// Judges an arrival; the result is the judgement of `exchange`.
@@ -198,11 +193,6 @@ fn judge_by_policy(
 /// Whether a request announces a longer body than its API allows.
 fn is_too_long(headers: &HeaderMap, api: &Api) -> bool {
     content_length(headers).zip(api.body).is_some_and(|(length, most)| length > most)
-}
-
-/// The query parameter that may carry the token of a request on this route.
-pub(super) fn token_parameter<'p>(route: &Result<RouteMatch<'p>, NoMatch>) -> Option<&'p str> {
-    route.as_ref().ok().and_then(|route| route.method.token_from.as_deref())
 }
 
 impl Exchange {

@@ -6,9 +6,10 @@
 pub mod address_limits;
 pub mod api;
 pub mod arrival;
+mod audit_state;
 mod candidate;
+mod clock;
 pub mod cors;
-mod durability;
 pub mod exchange;
 pub mod forwarding;
 mod identify;
@@ -18,7 +19,9 @@ mod judge;
 pub mod judgement;
 pub mod limit_counters;
 pub mod peer_certificate;
+mod persist;
 pub mod problem;
+mod reauthorize;
 pub mod stream;
 pub mod transfer;
 mod usage;
@@ -38,8 +41,8 @@ use api::Apis;
 use in_flight::InFlight;
 
 pub use arrival::{Arrival, Client, Protocol, TlsFacts};
+pub use clock::now;
 pub use exchange::Exchange;
-pub use judge::now;
 pub use judgement::Judgement;
 pub use limit_counters::LimitCounters;
 

@@ -1,4 +1,4 @@
-//! Re-authorization of long exchanges: their deadline, and the decision of newer policies while they last.
+//! StreamAuthorization: the deadline of an exchange, and what it was permitted for while it lasts.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,16 +13,12 @@ use crate::reload::Live;
 use crate::request::CanonicalPath;
 use crate::vocabulary::Subject;
 
-use super::Guard;
 use super::api::Api;
-use super::exchange::Exchange;
+use super::arrival::Client;
+use super::clock::now;
 use super::inquiry::{Inquiry, evaluate_inquiry, refused};
-use super::judge::now;
 use super::judgement::Judgement;
 use super::peer_certificate::PeerCertificate;
-
-/// The age from which an exchange is a stream: it ends with its token, and when a new policy refuses it.
-const STREAM: Duration = Duration::from_secs(5);
 
 /// How long the decision of a policy with conditions holds, since conditions may read the time.
 const RECHECK: Duration = Duration::from_secs(1);
@@ -61,7 +57,7 @@ impl Deadline {
     pub(super) const NONE: Self = Self { ends: None, end: StreamEnd::StreamAge };
 
     /// The earlier of the age of streams and the API's total time, from `started` on.
-    fn new(started: Instant, stream_age: Duration, total: Option<Duration>) -> Self {
+    pub(super) fn new(started: Instant, stream_age: Duration, total: Option<Duration>) -> Self {
         let total = total.unwrap_or(Duration::MAX);
         let end = if total < stream_age { StreamEnd::TotalTime } else { StreamEnd::StreamAge };
         Self { ends: started.checked_add(stream_age.min(total)), end }
@@ -100,55 +96,30 @@ pub struct StreamAuthorization {
     decided: Instant,
 }
 
-impl Guard {
-    /// Sets the deadline of a permitted exchange.
-    pub fn set_deadline(&self, exchange: &mut Exchange) -> Deadline {
-        let total = exchange.judgement().api().and_then(|api| api.total);
-        let deadline = Deadline::new(exchange.started(), self.limits.stream_age, total);
-        exchange.set_deadline(deadline);
-        deadline
-    }
-
-    /// Returns the authorization of an exchange, to be checked while nothing flows; `None` where nothing was decided.
-    pub fn authorize_stream(&self, exchange: &Exchange) -> Option<StreamAuthorization> {
-        StreamAuthorization::of(self, exchange)
-    }
-
-    /// Checks whether an exchange may continue: its deadline, and from a certain age on its authorization.
-    ///
-    /// # Errors
-    /// The exchange must end.
-    pub fn check_stream(&self, exchange: &mut Exchange) -> Result<(), StreamEnd> {
-        let is_stream = exchange.is_websocket() || exchange.started().elapsed() >= STREAM;
-        if !is_stream {
-            return exchange.deadline().check();
-        }
-        if exchange.stream().is_none() {
-            let authorization = self.authorize_stream(exchange);
-            exchange.set_stream(authorization);
-        }
-        exchange.stream().as_mut().map_or(Err(StreamEnd::Unauthorized), StreamAuthorization::check)
-    }
-}
-
 impl StreamAuthorization {
-    fn of(guard: &Guard, exchange: &Exchange) -> Option<Self> {
-        let Judgement::Decided(governed, evaluation) = exchange.judgement() else { return None };
+    /// The authorization of an exchange that a policy decided; `None` where there is nothing to forward.
+    pub(super) fn new(
+        judgement: &Judgement,
+        client: &Client,
+        deadline: Deadline,
+        approvals: &Arc<Live<ApprovalSet>>,
+    ) -> Option<Self> {
+        let Judgement::Decided(governed, evaluation) = judgement else { return None };
         let plan = evaluation.plan()?;
         Some(Self {
             api: Arc::clone(governed.api()),
-            approvals: Arc::clone(&guard.approvals),
+            approvals: Arc::clone(approvals),
             policy: Arc::clone(governed.policy()),
             caller: evaluation.caller().cloned(),
-            certificate: exchange.client().certificate().cloned(),
-            method: exchange.client().method().to_owned(),
+            certificate: client.certificate().cloned(),
+            method: client.method().to_owned(),
             path: plan.path().to_owned(),
             query: plan.query().map(str::to_owned),
-            address: exchange.client().address(),
+            address: client.address(),
             websocket: plan.is_websocket(),
             overrides: plan.overrides().to_vec(),
             response_type: evaluation.response_type().cloned(),
-            deadline: exchange.deadline(),
+            deadline,
             decided: Instant::now(),
         })
     }

@@ -1,16 +1,18 @@
 //! Usage: what an exchange adds to the coverage of its policy and to the comparison with the candidate.
 
+use std::time::SystemTime;
+
+use crate::audit::DecisionId;
 use crate::decision::Reason;
 use crate::metrics::comparison::{PolicyDecision, RequestSample};
 
-use super::exchange::Exchange;
 use super::judgement::Judgement;
 
 /// Counts the grants that an ended exchange used, the cell that it lacked, and how the candidate decides.
 ///
 /// Nothing here waits. No value of the request is kept or logged.
-pub(super) fn record_usage(exchange: &Exchange) {
-    let Judgement::Decided(governed, evaluation) = exchange.judgement() else { return };
+pub(super) fn record_usage(judgement: &Judgement, id: DecisionId, time: SystemTime, method: &str) {
+    let Judgement::Decided(governed, evaluation) = judgement else { return };
     let (api, policy, decision) = (governed.api(), governed.policy(), evaluation.decision());
     let route = governed.route().and_then(|route| policy.template(route));
     let tally = api.coverage.tally();
@@ -22,17 +24,17 @@ pub(super) fn record_usage(exchange: &Exchange) {
             tally.refused(decision.cell);
         }
         if let (true, Some(plan)) = (evaluation.is_unmapped(), evaluation.plan()) {
-            tally.unmapped(exchange.client().method(), plan.path(), exchange.time());
+            tally.unmapped(method, plan.path(), time);
         }
-        if decision.is_shadowed() && tally.samples(decision.cell, exchange.time()) {
+        if decision.is_shadowed() && tally.samples(decision.cell, time) {
             let cell = decision.cell.and_then(|cell| policy.cell(cell));
             tracing::warn!(
                 api = %api.name,
-                decision = %exchange.id(),
+                decision = %id,
                 reason = decision.reason.full_code(Some(policy)),
                 operation = cell.map_or("", |cell| cell.operation.word()),
                 resource = cell.map_or("", |cell| &*cell.resource),
-                method = exchange.client().method(),
+                method,
                 route,
                 "shadow mode has forwarded what would be refused"
             );
@@ -41,12 +43,7 @@ pub(super) fn record_usage(exchange: &Exchange) {
     if let (Some(comparison), Some((candidate, decided))) = (&api.comparison, evaluation.candidate()) {
         let permitted = decided.verdict.as_ref().ok().and_then(|permit| permit.route());
         let other = || candidate.template(permitted?);
-        let request = RequestSample {
-            id: exchange.id(),
-            time: exchange.time(),
-            method: exchange.client().method(),
-            route: route.or_else(other),
-        };
+        let request = RequestSample { id, time, method, route: route.or_else(other) };
         let live = PolicyDecision { policy, decision };
         comparison.observe(live, PolicyDecision { policy: candidate, decision: decided }, request);
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::client_network;
+use super::network::client_network;
 
 /// ConnectionsByAddress: counts of open connections; an address without one takes no memory.
 #[derive(Debug, Clone, Default)]

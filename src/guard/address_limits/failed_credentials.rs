@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use super::client_network;
+use super::network::client_network;
 use crate::vocabulary::Timestamp;
 
 /// The most addresses that are kept; the least used are evicted.

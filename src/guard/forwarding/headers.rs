@@ -3,8 +3,9 @@
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderName, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::guard::api::Api;
 use crate::guard::arrival::Arrival;
-use crate::guard::{Exchange, api::Api};
+use crate::guard::exchange::Exchange;
 use crate::request::OverrideMode;
 use crate::request::headers::HeaderAction;
 use crate::settings::{HostHeader, UpstreamCredential};

@@ -14,10 +14,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
+use pingora::protocols::tls::{SslDigest, TlsRef, TlsStream};
 use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
-    UniqueID, UniqueIDType,
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, Stream,
+    TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufStream, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
@@ -28,13 +28,10 @@ use crate::metrics::Limit;
 use frames::{InboundFrames, OutboundFrames};
 
 pub use deadlines::ConnectionDeadlines;
-pub use frames::FrameBudget;
+pub use frames::{FrameBudget, H2_PREFACE};
 
 #[cfg(test)]
 mod tests;
-
-/// The first bytes of an HTTP/2 client (RFC 9113, section 3.4).
-pub const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A TLS record is at most 16 KiB, and rustls reads in small steps: one read of the socket for a record.
 const TLS_READ_BUFFER: usize = 16 * 1024;
@@ -78,6 +75,16 @@ impl Drop for BufferedSocket {
     }
 }
 
+/// The deadlines of the connection below a stream, where a listener of this process has made it.
+pub fn deadlines_of(stream: &Stream) -> Option<&ConnectionDeadlines> {
+    // A box of a stream is a stream as well: the connection is inside.
+    let stream = (**stream).as_any();
+    let plain = stream.downcast_ref::<Connection<BufferedSocket>>().map(|connection| &connection.deadlines);
+    plain.or_else(|| {
+        stream.downcast_ref::<Connection<TlsStream<BufferedSocket>>>().map(|connection| &connection.deadlines)
+    })
+}
+
 /// ConnectionRules: what a client may do on its connection, and where it is counted that it may do no more.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionRules {
@@ -101,7 +108,7 @@ pub struct Connection<S> {
     opening: Option<RequestHead>,
     rules: ConnectionRules,
     frames: Option<Box<(InboundFrames, OutboundFrames)>>,
-    pace: ConnectionDeadlines,
+    deadlines: ConnectionDeadlines,
     tick: Option<Pin<Box<Sleep>>>,
     h2c: bool,
 }
@@ -130,7 +137,7 @@ impl<S: IO> Connection<S> {
         let awaits = if h2 { HeadState::Preface { missing: H2_PREFACE.len() } } else { HeadState::header(&rules) };
         let opening = Some(RequestHead::new(deadline, awaits));
         let frames = h2.then(|| Box::new((InboundFrames::new(rules.budget), OutboundFrames::default())));
-        Self { io, opening, rules, frames, pace: ConnectionDeadlines::default(), tick: None, h2c }
+        Self { io, opening, rules, frames, deadlines: ConnectionDeadlines::default(), tick: None, h2c }
     }
 
     /// The end of the connection by `limit`.
@@ -143,7 +150,7 @@ impl<S: IO> Connection<S> {
     fn heed(&mut self, bytes: &[u8]) -> Option<Limit> {
         // Between two requests a client may rest for as long as connections are kept: time runs from the first
         // byte of the next header on.
-        if !bytes.is_empty() && self.pace.takes_header() {
+        if !bytes.is_empty() && self.deadlines.takes_header() {
             let deadline = Instant::now() + self.rules.header_time;
             self.opening = Some(RequestHead::new(deadline, HeadState::header(&self.rules)));
         }
@@ -167,13 +174,13 @@ impl<S: IO> Connection<S> {
         if self.opening.as_mut().is_some_and(|opening| opening.until.as_mut().poll(cx).is_ready()) {
             return self.cut(Limit::HeaderTimeout);
         }
-        while self.pace.is_watched() {
+        while self.deadlines.is_watched() {
             let tick = self.tick.get_or_insert_with(|| Box::pin(sleep(TICK)));
             if tick.as_mut().poll(cx).is_pending() {
                 break;
             }
             self.tick = None;
-            if let Err(word) = self.pace.check() {
+            if let Err(word) = self.deadlines.check() {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, word)));
             }
         }
@@ -252,7 +259,7 @@ impl HeaderEndScanner {
 impl<S: IO> AsyncRead for Connection<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.pace.takes_header_end() {
+        if this.deadlines.takes_header_end() {
             this.opening = None;
         }
         let before = buf.filled().len();

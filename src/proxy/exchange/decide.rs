@@ -7,7 +7,8 @@ use crate::guard::stream::StreamEnd;
 use crate::proxy::Proxy;
 
 use super::context::ProxyContext;
-use super::{deadlines, refusal};
+use super::deadlines::deadlines;
+use super::refusal;
 
 impl Proxy {
     /// Decides on a request, and answers it where it is not forwarded; returns whether it was answered.

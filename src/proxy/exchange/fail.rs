@@ -7,8 +7,9 @@ use crate::proxy::Proxy;
 use crate::proxy::downstream::connection::ConnectionDeadlines;
 
 use super::context::ProxyContext;
+use super::deadlines::deadlines;
 use super::error_mapping::map_error;
-use super::{deadlines, refusal};
+use super::refusal;
 
 impl Proxy {
     /// Answers an exchange that an error has ended, where the client can still read an answer.

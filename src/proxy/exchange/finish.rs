@@ -3,10 +3,10 @@
 use pingora::prelude::Error;
 use pingora::proxy::Session;
 
-use crate::proxy::downstream::connection::ConnectionDeadlines;
+use crate::proxy::downstream::connection::deadlines_of;
 
 use super::context::ProxyContext;
-use super::deadlines;
+use super::deadlines::deadlines;
 use super::error_mapping::map_error;
 
 /// Records an exchange that has ended.
@@ -35,7 +35,7 @@ fn expect_another(session: &mut Session) {
     // overtakes a body; this makes sure of it.
     if !downstream.is_body_done() {
         downstream.set_keepalive(None);
-    } else if let Some(deadlines) = downstream.stream().and_then(ConnectionDeadlines::of) {
+    } else if let Some(deadlines) = downstream.stream().and_then(deadlines_of) {
         deadlines.expect_header();
     }
 }

@@ -15,6 +15,7 @@ mod fail;
 mod finish;
 
 mod context;
+mod deadlines;
 mod error_mapping;
 mod rate;
 
@@ -28,7 +29,6 @@ use pingora::prelude::{Error, HttpPeer, Result};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 
 use super::Proxy;
-use super::downstream::connection::ConnectionDeadlines;
 use context::ProxyContext;
 
 #[async_trait]
@@ -118,9 +118,4 @@ impl ProxyHttp for Proxy {
     fn request_summary(&self, _: &Session, context: &ProxyContext) -> String {
         context.exchange.id().to_string()
     }
-}
-
-/// The deadlines of an HTTP/1.1 connection; streams of HTTP/2 have none of their own.
-fn deadlines(session: &Session) -> Option<&ConnectionDeadlines> {
-    session.as_downstream().stream().and_then(ConnectionDeadlines::of)
 }

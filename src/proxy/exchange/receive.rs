@@ -8,7 +8,7 @@ use crate::guard::{Arrival, Protocol, TlsFacts};
 use crate::proxy::Proxy;
 use crate::proxy::downstream::tls::HandshakeFacts;
 
-use super::deadlines;
+use super::deadlines::deadlines;
 
 /// How long a connection may take to be drained of a body that nothing reads.
 const UNREAD: Duration = Duration::from_secs(5);

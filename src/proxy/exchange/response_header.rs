@@ -12,7 +12,7 @@ use crate::policy::model::Cors;
 use crate::proxy::Proxy;
 
 use super::context::ProxyContext;
-use super::deadlines;
+use super::deadlines::deadlines;
 
 /// Checks a response's framing, and removes what concerns the upstream's own connection.
 ///

@@ -10,6 +10,9 @@ use crate::metrics::Limit;
 #[cfg(test)]
 mod tests;
 
+/// The first bytes of an HTTP/2 client (RFC 9113, section 3.4).
+pub const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// The time over which frames are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -61,7 +64,7 @@ pub(super) struct InboundFrames {
 
 impl InboundFrames {
     pub(super) fn new(budget: FrameBudget) -> Self {
-        let reader = FrameReader { left: super::H2_PREFACE.len(), ..FrameReader::default() };
+        let reader = FrameReader { left: H2_PREFACE.len(), ..FrameReader::default() };
         Self { reader, budget, since: Instant::now(), resets: 0, control_frames: 0, block: 0 }
     }
 

@@ -88,7 +88,7 @@ async fn begun() -> (Connection<DuplexStream>, DuplexStream) {
 #[tokio::test]
 async fn a_later_header_has_its_time_from_its_first_byte_on() {
     let (mut connection, mut client) = begun().await;
-    connection.pace.expect_header();
+    connection.deadlines.expect_header();
     assert!(timeout(SOON * 3, read(&mut connection)).await.is_err(), "a client may rest between requests");
     let trickle = tokio::spawn(async move {
         for byte in b"GET /a/long/path/without/any/end/at/all HTTP/1.1\r\n\r\n" {
@@ -104,7 +104,7 @@ async fn a_later_header_has_its_time_from_its_first_byte_on() {
 #[tokio::test]
 async fn a_later_body_has_all_the_time_that_it_takes() {
     let (mut connection, mut client) = begun().await;
-    connection.pace.expect_header();
+    connection.deadlines.expect_header();
     for part in [&b"P"[..], b"OST / HTTP/1.1\r\n\r\nbody", b"more"] {
         client.write_all(part).await.unwrap();
         assert_eq!(read(&mut connection).await.unwrap(), part);
@@ -116,23 +116,23 @@ async fn a_later_body_has_all_the_time_that_it_takes() {
 async fn a_silent_connection_ends_once_its_watch_says_so() {
     let (mut connection, _client) = begun().await;
     let mut asked = 0;
-    connection.pace.watch(move || {
+    connection.deadlines.watch(move || {
         asked += 1;
         if asked < 2 { Ok(()) } else { Err("stream-ended") }
     });
     assert!(timeout(TICK + SOON, read(&mut connection)).await.is_err(), "the first answer was yes");
     let cut = timeout(TICK * 2, read(&mut connection)).await.unwrap();
     assert_eq!(cut.unwrap_err().kind(), io::ErrorKind::TimedOut);
-    assert_eq!(connection.pace.ended(), Some("stream-ended"));
+    assert_eq!(connection.deadlines.ended(), Some("stream-ended"));
 }
 
 #[tokio::test]
 async fn nobody_is_asked_after_the_exchange() {
     let (mut connection, _client) = begun().await;
-    connection.pace.watch(|| Err("stream-ended"));
-    connection.pace.unwatch();
+    connection.deadlines.watch(|| Err("stream-ended"));
+    connection.deadlines.unwatch();
     assert!(timeout(TICK + SOON, read(&mut connection)).await.is_err());
-    assert_eq!(connection.pace.ended(), None);
+    assert_eq!(connection.deadlines.ended(), None);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::*;
 use crate::guard::in_flight::InFlight;
-use crate::proxy::downstream::connection::ConnectionDeadlines;
+use crate::proxy::downstream::connection::deadlines_of;
 use crate::proxy::downstream::tls::HandshakeFacts;
 use crate::proxy::downstream::tls::tests::{certificate, client};
 use crate::proxy::lifecycle::{DrainPlan, RuntimePlan, ShutdownCoordinator, StopTrigger};
@@ -48,10 +48,7 @@ impl ProxyHttp for Answering {
             sleep(SOON * 2).await;
         }
         // The edge speaks to the connection, whether TLS stands in between or not.
-        assert_eq!(
-            session.as_downstream().stream().map(|stream| ConnectionDeadlines::of(stream).is_some()),
-            Some(true)
-        );
+        assert_eq!(session.as_downstream().stream().map(|stream| deadlines_of(stream).is_some()), Some(true));
         let tls = session.digest().and_then(|digest| digest.ssl_digest.clone());
         let name = tls.and_then(|tls| tls.extension.get::<HandshakeFacts>().and_then(|peer| peer.server_name.clone()));
         let (peer, local) = (session.client_addr().cloned(), session.server_addr().cloned());

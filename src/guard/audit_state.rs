@@ -1,13 +1,9 @@
-//! Durability: audit records of decisions that are on disk before anyone can observe the decision.
+//! AuditState: how the decision on an exchange must be recorded, and which record of it is on disk.
 
-use crate::audit::{PendingDecision, RecordKind};
+use crate::audit::RecordKind;
 use crate::policy::Snapshot;
 use crate::request::CanonicalPath;
-use crate::settings::OnFailure;
 use crate::vocabulary::AuditMode;
-
-use super::Guard;
-use super::exchange::Exchange;
 
 /// AuditDurability: which record of an exchange's decision is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +27,7 @@ impl AuditDurability {
         }
     }
 
-    fn is_settled(self) -> bool {
+    pub(super) fn is_settled(self) -> bool {
         matches!(self, Self::Decision | Self::Failed)
     }
 }
@@ -68,26 +64,6 @@ impl AuditState {
     pub(super) fn supersede(&mut self) {
         if self.durability == AuditDurability::Decision {
             self.durability = AuditDurability::Superseded;
-        }
-    }
-}
-
-impl Guard {
-    /// Writes the decision to disk where the audit mode requires it before anyone observes the decision.
-    ///
-    /// A decision that cannot be written becomes a refusal, unless the settings let the request continue.
-    pub async fn persist_decision(&self, exchange: &mut Exchange) {
-        if exchange.audit().mode() == AuditMode::Fast || exchange.audit().durability().is_settled() {
-            return;
-        }
-        let pending: PendingDecision = exchange.record_decision();
-        if pending.kept().await {
-            exchange.settle_audit(AuditDurability::Decision);
-            return;
-        }
-        exchange.settle_audit(AuditDurability::Failed);
-        if self.on_audit_failure == OnFailure::Refuse {
-            exchange.refuse_unaudited();
         }
     }
 }
