@@ -131,8 +131,8 @@ impl Gateway {
             .collect();
 
         let (draining, in_flight) = (Draining::default(), InFlight::default());
-        let tls = bounds.iter().filter_map(BoundListener::tls).collect::<Vec<_>>();
-        let traffic = bounds.iter().map(BoundListener::traffic).collect::<Vec<_>>();
+        let tls = bounds.iter().filter_map(BoundListener::certificates).collect::<Vec<_>>();
+        let traffic = bounds.iter().map(BoundListener::counters).collect::<Vec<_>>();
         let stores: Vec<Arc<PolicyStore>> =
             apis.iter().flat_map(|api| std::iter::once(&api.policy).chain(&api.candidate).cloned()).collect();
         let mut files = watched(&stores, key_files, &tls, &metrics);
@@ -171,7 +171,7 @@ impl Gateway {
         let front = bounds
             .into_iter()
             .fold(ListenerService::new("gateway", proxy, draining.clone()), ListenerService::listening);
-        let front = front.telling(sockets.settled());
+        let front = front.on_open(sockets.settled());
         server.add_service(front);
         server.add_service(background_service("upstreams", UpstreamResolver(upstreams)));
         let reload = Arc::new(Reloader {

@@ -78,7 +78,7 @@ pub(super) fn listener(
             per_address: limits.connections_per_address,
             trusted: trusted.to_vec(),
             handshake: limits.tls_handshake,
-            opening: limits.header_timeout,
+            header: limits.header_timeout,
             budget: FrameBudget {
                 resets: limits.http2_resets,
                 control_frames: limits.http2_control_frames,

@@ -1,5 +1,4 @@
-//! Frames: what an HTTP/2 connection says beside its bytes: budgets for what a client may send without asking for
-//! anything, and the refusals that the HTTP/2 library writes by itself.
+//! The frames of an HTTP/2 connection: budgets for a client's, and the refusals that the HTTP/2 library sends itself.
 
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ pub const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const WINDOW: Duration = Duration::from_secs(10);
 
 const FRAME_HEADER: usize = 9;
-/// Of a GOAWAY frame: the last stream, the code, and the beginning of why.
-const SEEN: usize = FRAME_HEADER + 8 + 12;
+/// The bytes kept of a frame. Of a GOAWAY frame: the last stream, the code, and the beginning of the reason.
+const KEPT: usize = FRAME_HEADER + 8 + 12;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -33,14 +32,14 @@ const END_HEADERS: u8 = 4;
 const REFUSED_STREAM: u32 = 7;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// FrameBudget: how much of what an HTTP/2 client may send before its connection ends.
+/// FrameBudget: how many frames of a kind an HTTP/2 client may send before its connection ends.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameBudget {
-    /// Streams that it resets, in ten seconds.
+    /// Streams that the client resets, in ten seconds.
     pub resets: u32,
-    /// Frames that carry nothing, in ten seconds.
+    /// Frames without content, in ten seconds.
     pub control_frames: u32,
-    /// Bytes of one header block as sent.
+    /// Bytes of one header block as sent, in the compressed form.
     pub header_bytes: usize,
 }
 
@@ -64,12 +63,12 @@ pub(super) struct InboundFrames {
 
 impl InboundFrames {
     pub(super) fn new(budget: FrameBudget) -> Self {
-        let reader = FrameReader { left: H2_PREFACE.len(), ..FrameReader::default() };
+        let reader = FrameReader { skip: H2_PREFACE.len(), ..FrameReader::default() };
         Self { reader, budget, since: Instant::now(), resets: 0, control_frames: 0, block: 0 }
     }
 
-    /// The limit that the connection has reached with these bytes, if there is one.
-    pub(super) fn reaches(&mut self, bytes: &[u8]) -> Option<Limit> {
+    /// Counts the frames in these bytes; returns the limit that the connection has reached with them.
+    pub(super) fn count(&mut self, bytes: &[u8]) -> Option<Limit> {
         let Self { reader, budget, since, resets, control_frames, block } = self;
         let mut reached = None;
         reader.read(bytes, |frame| {
@@ -95,20 +94,20 @@ impl InboundFrames {
     }
 }
 
-/// OutboundFrames: the frames that leave, of which some say that a limit was reached.
+/// OutboundFrames: the frames to the client, some of which show that a limit was reached.
 #[derive(Debug, Default)]
 pub(super) struct OutboundFrames(FrameReader);
 
 impl OutboundFrames {
-    /// Tells `reached` each limit that these bytes are about.
+    /// Calls `reached` with each limit that these bytes show.
     pub(super) fn read(&mut self, bytes: &[u8], mut reached: impl FnMut(Limit)) {
         self.0.read(bytes, |frame| match (frame.kind(), frame.code()) {
             (RST_STREAM, Some(REFUSED_STREAM)) => reached(Limit::Http2Streams),
-            // The library's own measures: so many streams reset before they were served, a header block in too many
-            // pieces or too large when unpacked, too many bytes of nothing.
-            (GOAWAY, Some(ENHANCE_YOUR_CALM)) => reached(match frame.why() {
-                why if why.starts_with(b"too_many_res") => Limit::Http2Resets,
-                why if why.starts_with(b"too_many_con") || why.starts_with(b"header_list_") => Limit::HeaderBytes,
+            // The library's own limits: streams that were reset before they were served, a header block in too many
+            // pieces or too large when decompressed, too many bytes without content.
+            (GOAWAY, Some(ENHANCE_YOUR_CALM)) => reached(match frame.debug_data() {
+                data if data.starts_with(b"too_many_res") => Limit::Http2Resets,
+                data if data.starts_with(b"too_many_con") || data.starts_with(b"header_list_") => Limit::HeaderBytes,
                 _ => Limit::Http2ControlFrames,
             }),
             _ => {}
@@ -116,36 +115,36 @@ impl OutboundFrames {
     }
 }
 
-/// FrameReader: finds the frames in a stream of bytes (RFC 9113, section 4.1) and keeps the beginning of the one it is at.
+/// FrameReader: finds the frames in a stream of bytes (RFC 9113, section 4.1), and keeps the beginning of the current.
 #[derive(Debug, Default)]
 struct FrameReader {
-    seen: Frame,
-    /// Bytes that belong to no frame, or to one that has been told already.
-    left: usize,
+    current: Frame,
+    /// Bytes to skip: they belong to no frame, or to one that was shown already.
+    skip: usize,
 }
 
 impl FrameReader {
     fn read(&mut self, mut bytes: &[u8], mut see: impl FnMut(&Frame)) {
         while !bytes.is_empty() {
-            let skipped = self.left.min(bytes.len());
-            self.left -= skipped;
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
             bytes = bytes.split_at(skipped).1;
-            let (taken, rest) = bytes.split_at(self.seen.missing().min(bytes.len()));
-            self.seen.extend(taken);
+            let (taken, rest) = bytes.split_at(self.current.missing().min(bytes.len()));
+            self.current.extend(taken);
             bytes = rest;
-            if self.left == 0 && self.seen.missing() == 0 {
-                see(&self.seen);
-                self.left = (FRAME_HEADER + self.seen.length()).saturating_sub(self.seen.held);
-                self.seen.held = 0;
+            if self.skip == 0 && self.current.missing() == 0 {
+                see(&self.current);
+                self.skip = (FRAME_HEADER + self.current.length()).saturating_sub(self.current.held);
+                self.current.held = 0;
             }
         }
     }
 }
 
-/// Frame: the header of a frame, and the beginning of what follows where that matters.
+/// Frame: the header of a frame, and the beginning of its payload where that is read.
 #[derive(Debug, Default)]
 struct Frame {
-    bytes: [u8; SEEN],
+    bytes: [u8; KEPT],
     held: usize,
 }
 
@@ -175,8 +174,8 @@ impl Frame {
         self.held_bytes().get(at..)?.first_chunk().map(|code| u32::from_be_bytes(*code))
     }
 
-    /// The beginning of what a GOAWAY frame gives as its reason.
-    fn why(&self) -> &[u8] {
+    /// The beginning of the debug data of a GOAWAY frame (RFC 9113, section 6.8).
+    fn debug_data(&self) -> &[u8] {
         self.held_bytes().get(FRAME_HEADER + 8..).unwrap_or_default()
     }
 
@@ -184,10 +183,10 @@ impl Frame {
         self.bytes.get(..self.held).unwrap_or_default()
     }
 
-    /// How many bytes are still to come before the frame can be told.
+    /// The number of bytes that are missing before the frame can be shown.
     fn missing(&self) -> usize {
         let with_code = self.held >= FRAME_HEADER && matches!(self.kind(), RST_STREAM | GOAWAY);
-        let wanted = if with_code { (FRAME_HEADER + self.length()).min(SEEN) } else { FRAME_HEADER };
+        let wanted = if with_code { (FRAME_HEADER + self.length()).min(KEPT) } else { FRAME_HEADER };
         wanted.saturating_sub(self.held)
     }
 

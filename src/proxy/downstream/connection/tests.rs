@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pingora::protocols::l4::stream::Stream as L4Stream;
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::time::timeout;
 

@@ -1,23 +1,27 @@
 //! Tests of `listener`: whole servers on loopback, with a proxy application that answers by itself.
 
-use std::io::{Read, Write};
-use std::net::TcpStream as Client;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream as Client};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant as Clock;
 
 use pingora::http::ResponseHeader;
+use pingora::protocols::GetSocketDigest;
 use pingora::proxy::{ProxyHttp, Session, http_proxy};
 use pingora::server::RunArgs;
 use pingora::upstreams::peer::HttpPeer;
 use rustls::pki_types::ServerName;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
+use super::accept::pingora_stream;
 use super::*;
-use crate::guard::in_flight::InFlight;
-use crate::proxy::downstream::connection::deadlines_of;
-use crate::proxy::downstream::tls::HandshakeFacts;
+use crate::guard::in_flight::{InFlight, InFlightGuard};
+use crate::proxy::downstream::connection::{H2_PREFACE, deadlines_of};
 use crate::proxy::downstream::tls::tests::{certificate, client};
+use crate::proxy::downstream::tls::{HandshakeFacts, TlsPlan};
 use crate::proxy::lifecycle::{DrainPlan, RuntimePlan, ShutdownCoordinator, StopTrigger};
 
 const SOON: Duration = Duration::from_millis(200);
@@ -74,7 +78,7 @@ struct Running {
 impl Running {
     fn start(plan: &ListenerPlan, drain: DrainPlan) -> Self {
         let bound = BoundListener::bind(plan, Arc::default()).unwrap();
-        let (address, traffic) = (bound.local_addr(), bound.traffic());
+        let (address, traffic) = (bound.local_addr(), bound.counters());
         let (exchanges, draining, stop) = (InFlight::default(), Draining::default(), StopTrigger::default());
         let mut server = RuntimePlan { threads: 1, ..RuntimePlan::default() }.server();
         let mut app = http_proxy(&server.configuration, Answering(exchanges.clone()));
@@ -127,7 +131,7 @@ impl Drop for Running {
 }
 
 fn plan() -> ListenerPlan {
-    let limits = ListenerLimits { handshake: SOON, opening: SOON, ..ListenerLimits::default() };
+    let limits = ListenerLimits { handshake: SOON, header: SOON, ..ListenerLimits::default() };
     ListenerPlan { address: "127.0.0.1:0".parse().unwrap(), tls: None, h2c: false, limits }
 }
 
@@ -343,7 +347,7 @@ async fn a_large_answer_arrives_whole() {
 async fn an_ipv4_client_of_an_ipv6_listener_has_its_ipv4_address() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let stream = known(socket, "[::ffff:192.0.2.7]:5".parse().unwrap()).unwrap();
+    let stream = pingora_stream(socket, "[::ffff:192.0.2.7]:5".parse().unwrap()).unwrap();
     let digest = stream.get_socket_digest().unwrap();
     assert_eq!(digest.peer_addr().unwrap().to_string(), "192.0.2.7:5");
 }
@@ -388,15 +392,4 @@ fn a_request_slower_than_the_drain_is_cut() {
     thread::sleep(SOON / 4);
     assert!(server.end() < SOON * 2);
     assert_eq!(response(&mut slow), "");
-}
-
-#[test]
-fn want_of_descriptors_pauses_and_a_lost_client_does_not() {
-    // ENFILE, EMFILE, ENOMEM, ENOBUFS; then ECONNABORTED, EINTR.
-    for want in [libc::ENFILE, libc::EMFILE, libc::ENOMEM, libc::ENOBUFS] {
-        assert!(!is_of_one_connection(&io::Error::from_raw_os_error(want)));
-    }
-    for lost in [libc::ECONNABORTED, libc::EINTR] {
-        assert!(is_of_one_connection(&io::Error::from_raw_os_error(lost)));
-    }
 }

@@ -13,7 +13,7 @@ fn reached(bytes: &[u8]) -> Option<Limit> {
     let all = [&super::super::H2_PREFACE[..], bytes].concat();
     let found = [1, 2, 7, 10_000].map(|size| {
         let mut inbound = InboundFrames::new(budget);
-        all.chunks(size).find_map(|chunk| inbound.reaches(chunk))
+        all.chunks(size).find_map(|chunk| inbound.count(chunk))
     });
     assert!(found.iter().all(|limit| *limit == found[0]), "{found:?}");
     found[0]
