@@ -1,4 +1,4 @@
-//! TLS towards clients: certificates that reload, chosen by server name, and what a handshake leaves behind.
+//! TLS towards clients: live certificates chosen by server name, and the facts of a handshake.
 
 mod client_verifier;
 
@@ -36,19 +36,19 @@ use client_verifier::ClientCertificateVerifier;
 #[cfg(test)]
 pub(in crate::proxy) mod tests;
 
-/// TlsPlan: what a listener needs to speak TLS, as the settings say.
+/// TlsPlan: the TLS of a listener.
 #[derive(Debug, Clone)]
 pub struct TlsPlan {
-    /// Certificates; the first is shown to clients that name no server or one that no certificate is for.
+    /// The certificates; the first is the default for clients whose server name none of them covers.
     pub certificates: Vec<CertificatePlan>,
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub h2: bool,
-    /// Whose certificates clients are asked for; `None` asks for none.
+    /// The client certificates to ask for; `None` asks for none.
     pub clients: Option<ClientCertificatePlan>,
 }
 
 impl TlsPlan {
-    /// What `tls` says of the server's own certificates; clients are asked for none.
+    /// The plan of the server's own certificates; no client certificates are asked for.
     pub fn of_server(tls: &settings::ListenerTls) -> Self {
         let plan =
             |one: &settings::CertificateFiles| CertificatePlan { chain: one.chain.clone(), key: one.key.clone() };
@@ -59,13 +59,13 @@ impl TlsPlan {
 /// ClientCertificatePlan: the client certificates that a listener asks for.
 #[derive(Debug, Clone)]
 pub struct ClientCertificatePlan {
-    /// Whose certificates count.
+    /// The authorities that must have issued them.
     pub authorities: Arc<ClientCas>,
-    /// Whether a client without one is turned away.
+    /// Whether a client without one is rejected.
     pub required: bool,
 }
 
-/// CertificatePlan: where a certificate chain and its private key stand, both PEM.
+/// CertificatePlan: the files of a certificate chain and its private key, both PEM.
 #[derive(Debug, Clone)]
 pub struct CertificatePlan {
     /// The chain, the server's own certificate first.
@@ -79,40 +79,40 @@ pub struct LiveCertificates {
     plan: TlsPlan,
     live: Live<Acceptor>,
     state: Live<CertificateState>,
-    /// What is live; whoever holds it is the one who reads.
-    seen: Mutex<Vec<u8>>,
+    /// The fingerprint of the live files; its lock makes reloads sequential.
+    fingerprint: Mutex<Vec<u8>>,
 }
 
-/// CertificateState: what `/ready` says about the certificates of a listener.
+/// CertificateState: the state of a listener's certificates, for `/ready`.
 #[derive(Debug, Clone)]
 pub struct CertificateState {
-    /// How many certificates are live.
+    /// The number of live certificates.
     pub certificates: usize,
     /// Since when.
     pub since: SystemTime,
-    /// Why what the files hold now is not live.
+    /// Why the current content of the files is not live.
     pub refused: Option<CertificateError>,
 }
 
-/// CertificateReload: what a reload has found.
+/// CertificateReload: the result of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateReload {
-    /// The files are what they were.
+    /// The files have not changed.
     Unchanged,
-    /// The next handshake shows what the files now hold.
+    /// The next handshake uses the current content of the files.
     Published,
 }
 
-/// HandshakeFacts: what a TLS client has said of itself, kept as the extension of Pingora's `SslDigest`.
+/// HandshakeFacts: what a client has shown in its TLS handshake, kept as the extension of Pingora's `SslDigest`.
 #[derive(Debug)]
 pub struct HandshakeFacts {
-    /// The server name that the client has asked for.
+    /// The server name that the client has asked for (RFC 6066, section 3).
     pub server_name: Option<String>,
-    /// The client's certificate, where it was asked for one and has shown one.
+    /// The client's certificate, where it was asked for one and has sent one.
     pub certificate: Option<Arc<PeerCertificate>>,
 }
 
-/// CertificateError: a certificate that cannot be used, with the file to blame.
+/// CertificateError: why a certificate cannot be used, with the file at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateError {
     file: Option<PathBuf>,
@@ -131,34 +131,45 @@ impl fmt::Display for CertificateError {
 impl std::error::Error for CertificateError {}
 
 impl LiveCertificates {
-    /// Certificates from the files of `plan`, all of them good.
+    /// Loads the certificates of `plan`.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds no usable certificate or key.
     pub fn load(plan: &TlsPlan) -> Result<Self, CertificateError> {
         crypto::install_provider();
         let provider = Arc::new(provider::default_provider());
         let certificates = CertificateSet::read(plan, &provider)?;
         let state = CertificateState { certificates: certificates.all.len(), since: SystemTime::now(), refused: None };
-        let (seen, acceptor) = (certificates.fingerprint.clone(), acceptor(plan, certificates, provider)?);
-        Ok(Self { plan: plan.clone(), live: Live::new(acceptor), state: Live::new(state), seen: Mutex::new(seen) })
+        let (fingerprint, acceptor) = (certificates.fingerprint.clone(), acceptor(plan, certificates, provider)?);
+        Ok(Self {
+            plan: plan.clone(),
+            live: Live::new(acceptor),
+            state: Live::new(state),
+            fingerprint: Mutex::new(fingerprint),
+        })
     }
 
-    /// Reads the files again and publishes them where they have changed and are good; otherwise the last good stay.
+    /// Reads the files again, and publishes them where they have changed and are valid.
     ///
-    /// Sessions of before are resumed no more: each handshake sees the certificates and authorities of its time.
+    /// Earlier sessions are no longer resumed: each handshake uses the certificates and authorities of its time.
+    ///
+    /// # Errors
+    /// The files are not valid; the last valid certificates stay live.
     pub fn reload(&self) -> Result<CertificateReload, CertificateError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut live = self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner);
         let provider = Arc::new(provider::default_provider());
         let read = CertificateSet::read(&self.plan, &provider).and_then(|next| {
-            if next.fingerprint == *seen {
+            if next.fingerprint == *live {
                 return Ok(None);
             }
-            let (held, mark) = (next.all.len(), next.fingerprint.clone());
-            Ok(Some((held, mark, acceptor(&self.plan, next, provider)?)))
+            let (count, fingerprint) = (next.all.len(), next.fingerprint.clone());
+            Ok(Some((count, fingerprint, acceptor(&self.plan, next, provider)?)))
         });
         let state = self.state.load();
         match read {
-            Ok(Some((certificates, mark, acceptor))) => {
+            Ok(Some((certificates, fingerprint, acceptor))) => {
                 self.live.publish(acceptor);
-                *seen = mark;
+                *live = fingerprint;
                 self.state.publish(CertificateState { certificates, since: SystemTime::now(), refused: None });
                 Ok(CertificateReload::Published)
             }
@@ -176,17 +187,17 @@ impl LiveCertificates {
         }
     }
 
-    /// The files that [`LiveCertificates::reload`] reads, for a watcher.
+    /// The files that [`LiveCertificates::reload`] reads.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.plan.certificates.iter().flat_map(|plan| [plan.chain.as_path(), plan.key.as_path()])
     }
 
-    /// What is live and what was refused.
+    /// The current state.
     pub fn state(&self) -> Arc<CertificateState> {
         self.state.load()
     }
 
-    /// The acceptor of the next handshake; it leaves a [`HandshakeFacts`].
+    /// The acceptor of the next handshake, which leaves [`HandshakeFacts`].
     pub fn acceptor(&self) -> Arc<Acceptor> {
         self.live.load()
     }
@@ -194,11 +205,11 @@ impl LiveCertificates {
 
 impl fmt::Debug for LiveCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("plan", &self.plan).finish_non_exhaustive()
+        f.debug_struct("LiveCertificates").field("plan", &self.plan).finish_non_exhaustive()
     }
 }
 
-/// Everything that handshakes need, sessions to resume included: it is replaced whole.
+/// Everything that handshakes need, including the sessions to resume; it is replaced as a whole.
 fn acceptor(
     plan: &TlsPlan,
     certificates: CertificateSet,
@@ -221,8 +232,8 @@ fn acceptor(
     config.alpn_protocols = if plan.h2 { vec![b"h2".to_vec()] } else { Vec::new() };
     config.alpn_protocols.push(b"http/1.1".to_vec());
     let failed = |error: Box<pingora::Error>| CertificateError { file: None, reason: error.to_string() };
-    // Only these settings take a callback, and only a configuration of ours the rest: the one's acceptor is put into
-    // the other's. With a resolver `build` reads no files, on which it would panic.
+    // Only Pingora's settings take a callback, and only our own configuration takes the rest, so its acceptor replaces
+    // the one inside. With a resolver, `build` reads no files, on which it would panic.
     let authorities = plan.clients.as_ref().map(|clients| Arc::clone(&clients.authorities));
     let mut settings = TlsSettings::with_callbacks(Box::new(HandshakeRecorder(authorities))).map_err(failed)?;
     settings.set_cert_resolver(certificates);
@@ -309,7 +320,7 @@ impl ResolvesServerCert for CertificateResolver {
     }
 }
 
-/// HandshakeRecorder: keeps what a handshake has shown, and by which authorities it is judged.
+/// HandshakeRecorder: keeps the facts of a handshake, and the authorities that verify its certificate.
 struct HandshakeRecorder(Option<Arc<ClientCas>>);
 
 #[async_trait]

@@ -1,9 +1,9 @@
-//! Fault: an error behind a permit, as the client and the records are told of it.
+//! The mapping of Pingora's errors to a status for the client and a code for the records.
 
 use pingora::ErrorSource;
 use pingora::prelude::{Error, ErrorType};
 
-/// The status that the client sees of an error, 0 where nobody is there to see it, and the word for the records.
+/// The status that the client sees of an error, 0 where the client is gone, and the code for the records.
 pub(super) fn map_error(error: &Error) -> (u16, &'static str) {
     let status = match error.etype() {
         ErrorType::HTTPStatus(status) => Some(*status),
@@ -27,7 +27,7 @@ pub(super) fn map_error(error: &Error) -> (u16, &'static str) {
         (ErrorSource::Downstream, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed) => {
             (0, "client-gone")
         }
-        // Whoever takes nothing takes no answer about it.
+        // A client that takes nothing does not take an answer about it either.
         (ErrorSource::Downstream, ErrorType::WriteTimedout) => (0, "client-timeout"),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => (status.unwrap_or(408), "client-timeout"),
         (ErrorSource::Downstream, _) => (status.unwrap_or(400), "client-broken"),

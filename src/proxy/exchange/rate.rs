@@ -1,15 +1,15 @@
-//! TransferRate: whether a client sends a body, or takes an answer, as fast as it has to.
+//! TransferRate: whether a client sends a body, or takes a response, fast enough.
 
 use std::time::Duration;
 
-/// TransferRate: the bytes of one direction, weighed over windows of the time in which the client was waited for.
+/// TransferRate: the bytes of one direction, measured over windows of the time spent waiting for the client.
 #[derive(Debug, Default)]
 pub(super) struct TransferRate {
     time: Duration,
     bytes: u64,
 }
 
-/// MinimumRate: how many bytes a second are enough, and over how long a time that is measured.
+/// MinimumRate: the required bytes a second, and the length of a window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MinimumRate {
     pub(super) bytes: u64,
@@ -17,12 +17,12 @@ pub(super) struct MinimumRate {
 }
 
 impl TransferRate {
-    /// A rate whose first window begins here.
+    /// A rate whose first window begins at this time and byte count.
     pub(super) fn from(time: Duration, bytes: u64) -> Self {
         Self { time, bytes }
     }
 
-    /// Whether the window that ends now, if one does, had too few bytes; both counts are those since the beginning.
+    /// Whether a window ends now that had too few bytes; both arguments count from the beginning.
     pub(super) fn is_too_low(&mut self, least: MinimumRate, time: Duration, bytes: u64) -> bool {
         let (took, came) = (time.saturating_sub(self.time), bytes.saturating_sub(self.bytes));
         if took < least.window {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pingora::server::ShutdownWatch;
 use tokio::sync::watch;
 
-/// Draining: the one-way change from serving to leaving, shared by `/ready` and by every listener.
+/// Draining: the stage of a process that stops serving, shared by `/ready` and every listener; it only advances.
 #[derive(Debug, Clone, Default)]
 pub struct Draining(Arc<DrainState>);
 
@@ -19,45 +19,45 @@ struct DrainState {
 }
 
 impl Draining {
-    /// Makes the process not ready, while its listeners go on.
+    /// Makes the process not ready; its listeners continue to accept.
     pub fn leave(&self) {
         self.0.leaving.store(true, Ordering::Release);
     }
 
-    /// Closes the listeners; each connection that is kept open ends with the answer to its next request.
+    /// Closes the listeners; a connection that is kept open ends with the response to its next request.
     pub fn close(&self) {
         self.leave();
         self.0.closed.send_replace(true);
     }
 
-    /// Closes idle connections too; what is in flight goes on.
+    /// Closes idle connections too; open exchanges continue.
     pub fn hang_up(&self) {
         self.close();
         self.0.hung_up.send_replace(true);
     }
 
-    /// Says that another process has the listening sockets.
+    /// Marks the listening sockets as handed over to another process.
     pub fn hand_over(&self) {
         self.leave();
         self.0.handed_over.send_replace(true);
     }
 
-    /// The moment when idle connections are to close.
+    /// Waits until idle connections must close.
     pub async fn hung_up(&self) {
         let _ = self.0.hung_up.subscribe().wait_for(|begun| *begun).await;
     }
 
-    /// The moment when another process has the listening sockets.
+    /// Waits until another process has the listening sockets.
     pub async fn handed_over(&self) {
         let _ = self.0.handed_over.subscribe().wait_for(|begun| *begun).await;
     }
 
-    /// Whether the process has begun to leave, which is what `/ready` asks.
+    /// Whether the process has begun to stop serving, which `/ready` reports.
     pub fn is_leaving(&self) -> bool {
         self.0.leaving.load(Ordering::Acquire)
     }
 
-    /// A watch that turns true when listeners close, in the form that Pingora's applications take.
+    /// A watch that becomes true when listeners close, in the form that Pingora's applications take.
     pub fn watch(&self) -> ShutdownWatch {
         self.0.closed.subscribe()
     }

@@ -5,14 +5,14 @@ use pingora::server::configuration::ServerConf;
 
 use crate::proxy::crypto;
 
-/// RuntimePlan: how a Pingora server runs, as the settings say.
+/// RuntimePlan: how a Pingora server runs.
 #[derive(Debug, Clone)]
 pub struct RuntimePlan {
     /// Threads of each service.
     pub threads: usize,
-    /// Idle connections kept to upstreams, over all of them.
+    /// Idle connections to all upstreams together.
     pub upstream_pool: usize,
-    /// Attempts after the first one where an upstream cannot be reached.
+    /// Attempts after the first, where an upstream cannot be reached.
     pub retries: usize,
 }
 
@@ -25,8 +25,8 @@ impl Default for RuntimePlan {
 impl RuntimePlan {
     /// A Pingora configuration: in the foreground, without a pid file and without an upgrade socket.
     ///
-    /// The grace period is zero because [`ShutdownCoordinator`] has drained before Pingora hears of the end, and Pingora would only
-    /// sleep through it. Work stealing stays on: without it a task stays on the thread that accepted it.
+    /// The grace period is zero: [`ShutdownCoordinator`](super::ShutdownCoordinator) drains before Pingora is stopped, and
+    /// Pingora would only sleep. Work stealing is on: without it a task stays on the thread that accepted it.
     pub fn server_conf(&self) -> ServerConf {
         ServerConf {
             threads: self.threads,
@@ -42,7 +42,7 @@ impl RuntimePlan {
         }
     }
 
-    /// A Pingora server; `run` on it blocks its thread until the end.
+    /// A Pingora server, whose `run` blocks its thread until the end.
     pub fn server(&self) -> Server {
         crypto::install_provider();
         Server::new_with_opt_and_conf(None, self.server_conf())

@@ -1,4 +1,4 @@
-//! Shutdown: what asks a process to end, and how it drains before it does.
+//! Shutdown: the requests to end a process, and how it drains before it ends.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,29 +15,30 @@ use crate::guard::in_flight::InFlight;
 use super::draining::Draining;
 use super::signals::{ProcessSignals, SignalRequest, next};
 
-/// How long the last bytes of finished exchanges may take to leave once nothing is in flight.
+/// How long the last bytes of finished exchanges may take to be sent, once no exchange is open.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// StopTrigger: a trigger by which the program ends a server without a signal.
+/// StopTrigger: ends a server from within the program, without a signal.
 #[derive(Debug, Clone, Default)]
 pub struct StopTrigger(Arc<Notify>);
 
 impl StopTrigger {
-    /// Asks for the end, as SIGTERM does; the second call ends at once.
+    /// Requests the end, as SIGTERM does; a second call ends at once.
     pub fn request(&self) {
         self.0.notify_one();
     }
 }
 
-/// DrainPlan: how much time leaving may take.
+/// DrainPlan: the times of a shutdown.
 #[derive(Debug, Clone)]
 pub struct DrainPlan {
-    /// The time between not being ready and closing the listeners, for load balancers to notice.
+    /// The time between being not ready and closing the listeners, for load balancers to notice.
     pub notice: Duration,
-    /// How long connections that are kept open may then wait for a request that is on its way already: its answer tells
-    /// the client that the connection ends, which closing cannot.
+    /// How long open connections then wait for a request that is already on its way.
+    ///
+    /// The response to it says that the connection ends, which closing the connection would not.
     pub linger: Duration,
-    /// The time that exchanges in flight may take, from closing the listeners on.
+    /// The time that open exchanges have, from closing the listeners on.
     pub deadline: Duration,
 }
 
@@ -47,17 +48,17 @@ impl Default for DrainPlan {
     }
 }
 
-/// SocketHandOver: the way in which the listening sockets go to another process.
+/// SocketHandOver: hands the listening sockets over to another process.
 #[async_trait]
 pub trait SocketHandOver: Send + Sync {
-    /// Waits a bounded time for the other process; whether it serves now.
+    /// Waits a bounded time for the other process; returns whether it serves now.
     async fn hand_over(&self) -> bool;
 }
 
-/// ShutdownCoordinator: what makes a Pingora server stop, in place of Pingora's own signals.
+/// ShutdownCoordinator: stops a Pingora server, in place of Pingora's own signals.
 ///
-/// SIGTERM, SIGINT or [`StopTrigger`] drain and then end; a second one ends at once. SIGQUIT drains once another process has the
-/// listening sockets, and SIGHUP calls the reload.
+/// SIGTERM, SIGINT or [`StopTrigger`] drain and then end; a second one ends at once. SIGQUIT drains once another process
+/// has the listening sockets, and SIGHUP calls the reload.
 pub struct ShutdownCoordinator {
     plan: DrainPlan,
     draining: Draining,
@@ -78,20 +79,22 @@ impl fmt::Debug for ShutdownCoordinator {
 }
 
 impl ShutdownCoordinator {
-    /// An ending that hears only `stop`, waits for `exchanges` and tells `draining`.
+    /// A coordinator that reacts only to `stop`, waits for `exchanges` and advances `draining`.
     pub fn new(plan: DrainPlan, draining: Draining, exchanges: InFlight, stop: StopTrigger) -> Self {
         let (connections, sockets) = (Vec::new(), Mutex::new(None));
         Self { plan, draining, exchanges, connections, stop, reload: None, sockets, signals: false }
     }
 
-    /// The same ending, which also waits a moment for these connections to have said their last bytes.
+    /// The same coordinator, which also waits a moment for the last bytes of these connections.
     #[must_use]
     pub fn settling(mut self, connections: impl IntoIterator<Item = InFlight>) -> Self {
         self.connections.extend(connections);
         self
     }
 
-    /// The same ending, which also hears the signals of the process; `reload` is called for SIGHUP, off the event loop.
+    /// The same coordinator, which also reacts to the signals of the process.
+    ///
+    /// `reload` is called for SIGHUP, off the event loop.
     #[must_use]
     pub fn on_signals(mut self, reload: impl Fn() + Send + Sync + 'static) -> Self {
         self.signals = true;
@@ -99,7 +102,7 @@ impl ShutdownCoordinator {
         self
     }
 
-    /// The same ending, which hands the listening sockets over on SIGQUIT.
+    /// The same coordinator, which hands the listening sockets over on SIGQUIT.
     #[must_use]
     pub fn handing_over(mut self, sockets: Option<Arc<dyn SocketHandOver>>) -> Self {
         self.sockets = Mutex::new(sockets);
@@ -107,7 +110,7 @@ impl ShutdownCoordinator {
     }
 
     async fn drain(&self, handed_over: bool) {
-        // Its handles of the sockets would keep them open.
+        // The handles of the sockets would keep them open.
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner).take();
         if handed_over {
             self.draining.hand_over();
@@ -123,44 +126,44 @@ impl ShutdownCoordinator {
             tracing::warn!(in_flight = self.exchanges.count(), "drain deadline reached, cutting what is in flight");
             return;
         }
-        // An HTTP/2 connection still writes the frames of an exchange that is over.
+        // An HTTP/2 connection still writes the frames of a finished exchange.
         let _ = timeout(SETTLE, self.settled()).await;
     }
 
-    /// The moment when no connection is open.
+    /// Waits until no connection is open.
     async fn settled(&self) {
         for connections in &self.connections {
             connections.idle().await;
         }
     }
 
-    /// The next request to end; a SIGHUP in between reloads, and a SIGQUIT begins to hand the sockets over.
-    async fn requested(&self, heard: &mut Option<ProcessSignals>) -> EndRequest {
-        let mut handing: Option<HandOverFuture> = None;
+    /// Waits for the next request to end; a SIGHUP in between reloads, and a SIGQUIT begins the hand-over.
+    async fn requested(&self, signals: &mut Option<ProcessSignals>) -> EndRequest {
+        let mut hand_over: Option<HandOverFuture> = None;
         loop {
-            let asked = tokio::select! {
+            let request = tokio::select! {
                 () = self.stop.0.notified() => SignalRequest::End,
-                asked = next(heard) => asked,
-                served = handed_over(&mut handing) => {
-                    handing = None;
+                request = next(signals) => request,
+                served = await_hand_over(&mut hand_over) => {
+                    hand_over = None;
                     if served {
                         return EndRequest::HandedOver;
                     }
                     continue;
                 }
             };
-            match asked {
+            match request {
                 SignalRequest::End => return EndRequest::Stops,
                 SignalRequest::Reload => {
                     if let Some(reload) = self.reload.clone() {
                         tokio::task::spawn_blocking(move || reload());
                     }
                 }
-                SignalRequest::HandOver if handing.is_some() => {}
+                SignalRequest::HandOver if hand_over.is_some() => {}
                 SignalRequest::HandOver => {
                     let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     match sockets {
-                        Some(sockets) => handing = Some(Box::pin(async move { sockets.hand_over().await })),
+                        Some(sockets) => hand_over = Some(Box::pin(async move { sockets.hand_over().await })),
                         None => tracing::warn!("SIGQUIT changes nothing: there are no sockets to hand over"),
                     }
                 }
@@ -172,25 +175,25 @@ impl ShutdownCoordinator {
 #[async_trait]
 impl ShutdownSignalWatch for ShutdownCoordinator {
     async fn recv(&self) -> ShutdownSignal {
-        let mut heard = match self.signals.then(ProcessSignals::listen).transpose() {
-            Ok(heard) => heard,
+        let mut signals = match self.signals.then(ProcessSignals::listen).transpose() {
+            Ok(signals) => signals,
             Err(error) => {
                 tracing::error!(%error, "cannot listen to signals, ending");
                 return ShutdownSignal::FastShutdown;
             }
         };
-        let handed_over = self.requested(&mut heard).await == EndRequest::HandedOver;
+        let handed_over = self.requested(&mut signals).await == EndRequest::HandedOver;
         tracing::info!(in_flight = self.exchanges.count(), "draining");
-        let hurried = async {
+        let second_request = async {
             if handed_over {
-                // It drains without having been told to end: the first such word changes nothing.
-                self.requested(&mut heard).await;
+                // It drains without a request to end: the first such request changes nothing.
+                self.requested(&mut signals).await;
             }
-            self.requested(&mut heard).await;
+            self.requested(&mut signals).await;
         };
         tokio::select! {
             () = self.drain(handed_over) => ShutdownSignal::GracefulTerminate,
-            () = hurried => ShutdownSignal::FastShutdown,
+            () = second_request => ShutdownSignal::FastShutdown,
         }
     }
 }
@@ -201,12 +204,12 @@ enum EndRequest {
     HandedOver,
 }
 
-/// HandOverFuture: the wait for another process, and whether it serves.
+/// HandOverFuture: the wait for another process; its result is whether that process serves.
 type HandOverFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-async fn handed_over(handing: &mut Option<HandOverFuture>) -> bool {
-    match handing {
-        Some(handing) => handing.await,
+async fn await_hand_over(hand_over: &mut Option<HandOverFuture>) -> bool {
+    match hand_over {
+        Some(hand_over) => hand_over.await,
         None => std::future::pending().await,
     }
 }

@@ -17,21 +17,21 @@ pub(super) struct ProcessSignals {
     quit: Signal,
 }
 
-/// Makes a write beyond the limit on the size of files an error of that write; by itself it would end the process.
+/// Turns a write beyond the limit on file sizes into an error of that write; by default it ends the process.
 ///
 /// # Errors
-/// The signal cannot be heard.
+/// The signal cannot be listened to.
 pub fn survive_file_limits() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let context = runtime.enter();
-    // What hears it may go: the process does not go back to ending by it.
-    let heard = signal(SignalKind::from_raw(FILE_TOO_LONG)).map(drop);
+    // Dropping the listener does not restore the default action.
+    let listened = signal(SignalKind::from_raw(FILE_TOO_LONG)).map(drop);
     drop(context);
     runtime.shutdown_background();
-    heard
+    listened
 }
 
-/// SIGXFSZ, as Linux counts.
+/// SIGXFSZ, by its number on Linux.
 const FILE_TOO_LONG: i32 = 25;
 
 impl ProcessSignals {
@@ -45,13 +45,13 @@ impl ProcessSignals {
     }
 }
 
-/// What the next signal asks for; never, where none are heard.
-pub(super) async fn next(heard: &mut Option<ProcessSignals>) -> SignalRequest {
-    let Some(heard) = heard else { return std::future::pending().await };
+/// Waits for the next signal, and returns what it asks for; waits forever where no signals are listened to.
+pub(super) async fn next(signals: &mut Option<ProcessSignals>) -> SignalRequest {
+    let Some(signals) = signals else { return std::future::pending().await };
     tokio::select! {
-        _ = heard.terminate.recv() => SignalRequest::End,
-        _ = heard.interrupt.recv() => SignalRequest::End,
-        _ = heard.hang_up.recv() => SignalRequest::Reload,
-        _ = heard.quit.recv() => SignalRequest::HandOver,
+        _ = signals.terminate.recv() => SignalRequest::End,
+        _ = signals.interrupt.recv() => SignalRequest::End,
+        _ = signals.hang_up.recv() => SignalRequest::Reload,
+        _ = signals.quit.recv() => SignalRequest::HandOver,
     }
 }

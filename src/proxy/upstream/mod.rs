@@ -1,4 +1,4 @@
-//! Upstream: the one address of an API, resolved in the background and ready for Pingora to connect to.
+//! Upstream: the address of an API's server, resolved in the background and ready for Pingora to connect to.
 
 use std::fmt;
 use std::fs;
@@ -44,16 +44,16 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive {
     user_timeout: Duration::ZERO,
 };
 
-/// Scheme: how an upstream is spoken to.
+/// Scheme: the protocol to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// HTTP/1.1 in the clear.
+    /// HTTP/1.1 in cleartext.
     Http,
     /// HTTP/1.1 over TLS, with the certificate and its name verified.
     Https,
 }
 
-/// UpstreamPlan: where an API's server is and how to reach it, as the settings say.
+/// UpstreamPlan: where an API's server is, and how to reach it.
 #[derive(Debug, Clone)]
 pub struct UpstreamPlan {
     /// Cleartext or TLS.
@@ -62,28 +62,28 @@ pub struct UpstreamPlan {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// The name that the server's certificate must be for, where it is not `host`.
+    /// The name that the server's certificate must cover, where it is not `host`.
     pub server_name: Option<String>,
-    /// A PEM file of the authorities to trust in place of the system's.
+    /// A PEM file of the authorities to trust, in place of the system's.
     pub ca_file: Option<PathBuf>,
-    /// How long each step may take.
+    /// The time limits of each step.
     pub timeouts: Timeouts,
-    /// How often a name is looked up again.
+    /// How often a name is resolved again.
     pub refresh: Duration,
 }
 
-/// Timeouts: how long each step towards an upstream may take.
+/// Timeouts: the time limits of each step towards an upstream.
 #[derive(Debug, Clone)]
 pub struct Timeouts {
     /// The TCP connection; the same again for the TLS handshake.
     pub connect: Duration,
-    /// The connection with all that belongs to it.
+    /// The connection with its TLS handshake.
     pub total_connect: Duration,
-    /// Each read: the wait for the answer's first byte, then between two pieces of it.
+    /// Each read: until the first byte of the response, then between two pieces of it.
     pub read: Duration,
     /// Each write.
     pub write: Duration,
-    /// How long an unused connection is kept.
+    /// How long an idle connection is kept.
     pub idle: Duration,
 }
 
@@ -99,12 +99,12 @@ impl Default for Timeouts {
     }
 }
 
-/// UpstreamError: why an upstream cannot be used as planned.
+/// UpstreamError: why an upstream cannot be used.
 #[derive(Debug)]
 pub enum UpstreamError {
     /// The plan names no host.
     NoHost,
-    /// The name to verify is empty, which Pingora takes as verifying nothing, or is no name.
+    /// The name to verify is invalid, or empty: Pingora would verify nothing.
     ServerName(String),
     /// The file of authorities cannot be used.
     Ca(PathBuf, String),
@@ -139,7 +139,10 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// An upstream as planned; one with an IP address is ready at once, others after [`Upstream::resolve`].
+    /// The upstream of `plan`. One with an IP address is ready at once, others after [`Upstream::resolve`].
+    ///
+    /// # Errors
+    /// The server could not be verified.
     pub fn new(plan: &UpstreamPlan) -> Result<Self, UpstreamError> {
         let host = plan.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&plan.host);
         if host.is_empty() {
@@ -160,7 +163,7 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// The peer for Pingora, or nothing while the name has never been resolved.
+    /// The peer for Pingora; `None` until the name is resolved.
     pub fn peer(&self) -> Option<Box<HttpPeer>> {
         Option::clone(&self.live.load()).map(Box::new)
     }
@@ -170,19 +173,22 @@ impl Upstream {
         self.live.load().as_ref().as_ref().and_then(|peer| peer._address.as_inet().copied())
     }
 
-    /// Lookups that have failed since the start.
+    /// The number of failed lookups since the start.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Looks the name up once; on failure the address in use stays.
+    /// Resolves the name once; after a failure the address in use stays.
+    ///
+    /// # Errors
+    /// The lookup failed, or took too long.
     pub async fn resolve(&self) -> io::Result<SocketAddr> {
         let found = match timeout(LOOKUP, lookup_host((self.host.as_str(), self.port))).await {
             Ok(found) => found.map(Iterator::collect::<Vec<_>>),
             Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "lookup took too long")),
         };
         let chosen = found.and_then(|found| {
-            // A name of several addresses comes in changing order: moving at each lookup would empty the pool.
+            // Several addresses come in changing order: moving at each lookup would empty the connection pool.
             let used = self.address().filter(|used| found.contains(used));
             used.or_else(|| found.first().copied())
                 .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address"))
@@ -201,7 +207,7 @@ impl Upstream {
         chosen
     }
 
-    /// Resolves now and again until `shutdown`; returns at once for an IP address.
+    /// Resolves the name again and again until `shutdown`; returns at once for an IP address.
     pub async fn keep_resolved(&self, mut shutdown: ShutdownWatch) {
         if self.host.parse::<IpAddr>().is_ok() {
             return;
@@ -222,14 +228,14 @@ impl Upstream {
     }
 }
 
-/// UpstreamResolver: a background service that keeps upstreams resolved.
+/// UpstreamResolver: the background service that keeps upstreams resolved.
 #[derive(Debug)]
 pub struct UpstreamResolver(pub Vec<Arc<Upstream>>);
 
 #[async_trait]
 impl BackgroundService for UpstreamResolver {
     async fn start(&self, shutdown: ShutdownWatch) {
-        let mut kept: JoinSet<()> = self
+        let mut tasks: JoinSet<()> = self
             .0
             .iter()
             .cloned()
@@ -238,7 +244,7 @@ impl BackgroundService for UpstreamResolver {
                 async move { upstream.keep_resolved(shutdown).await }
             })
             .collect();
-        while kept.join_next().await.is_some() {}
+        while tasks.join_next().await.is_some() {}
     }
 }
 
@@ -263,8 +269,8 @@ fn prepare(plan: &UpstreamPlan, host: &str) -> Result<HttpPeer, UpstreamError> {
     match &plan.ca_file {
         Some(file) if tls => {
             let authorities = authorities(file)?;
-            // Pingora's pool does not look at the authorities: without a group of their own, connections that others
-            // have verified would serve here.
+            // Pingora's pool ignores the authorities: without a group of its own, this upstream would reuse connections
+            // that other authorities have verified.
             let mut group = DefaultHasher::new();
             authorities.iter().for_each(|authority| authority.borrow_raw_cert().hash(&mut group));
             peer.group_key = group.finish();
@@ -288,15 +294,16 @@ fn authorities(file: &Path) -> Result<Arc<CaType>, UpstreamError> {
     let mut store = RootCertStore::empty();
     let wrapped = certificates.into_iter().map(|certificate| {
         store.add(certificate.clone()).map_err(|error| blame(format!("not a usable authority: {error}")))?;
-        // Pingora's parser panics on what it cannot read, and may be stricter than the one above.
+        // Pingora's parser panics on errors, and may be stricter than the one above.
         catch_unwind(|| WrappedX509::new(certificate.to_vec(), parse_x509))
             .map_err(|_| blame("not a usable authority".to_owned()))
     });
     wrapped.collect()
 }
 
-/// Pingora panics at start where the system's authorities cannot be read, and fails each handshake where there are none:
-/// this says so first.
+/// Checks that the system has authorities.
+///
+/// Pingora panics at start where they cannot be read, and fails each handshake where there are none.
 fn system_authorities() -> Result<(), UpstreamError> {
     let mut store = RootCertStore::empty();
     load_platform_certs_incl_env_into_store(&mut store)

@@ -1,4 +1,4 @@
-//! BindError: why a listener cannot begin.
+//! BindError: why a listener cannot start.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::proxy::downstream::tls::CertificateError;
 
-/// BindError: why a listener cannot begin, in one line.
+/// BindError: why a listener cannot start, in one line.
 #[derive(Debug)]
 pub enum BindError {
     /// The address cannot be bound.

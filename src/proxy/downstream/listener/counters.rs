@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::guard::in_flight::InFlight;
 
-/// ConnectionCounters: what a listener has seen, for the metrics.
+/// ConnectionCounters: the connections of a listener, for the metrics.
 #[derive(Debug, Default)]
 pub struct ConnectionCounters {
     pub(super) open: InFlight,
@@ -14,22 +14,22 @@ pub struct ConnectionCounters {
 }
 
 impl ConnectionCounters {
-    /// Connections that are open now.
+    /// Open connections.
     pub fn open(&self) -> &InFlight {
         &self.open
     }
 
-    /// Connections taken in.
+    /// Accepted connections.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Connections closed because they did not get as far as a first request: TLS failed, or time ran out.
+    /// Connections that ended before a first request: TLS failed, or was too slow.
     pub fn handshakes_failed(&self) -> u64 {
         self.handshakes_failed.load(Ordering::Relaxed)
     }
 
-    /// Times that the system could not hand over a connection.
+    /// Failed accepts.
     pub fn accepts_failed(&self) -> u64 {
         self.accepts_failed.load(Ordering::Relaxed)
     }
