@@ -76,7 +76,7 @@ fn join_cookies<E: HeaderEditor>(upstream: &mut E) -> Result<(), E::Error> {
         return Ok(());
     }
     let joined = crumbs.join(&b"; "[..]);
-    upstream.set("Cookie", &joined)
+    upstream.set(COOKIE.as_str(), &joined)
 }
 
 fn set_host<E: HeaderEditor>(arrival: &Arrival<'_>, upstream: &mut E, api: &Api) -> Result<(), E::Error> {
