@@ -24,7 +24,7 @@ pub struct Api {
     pub id: ApiId,
     /// Its name in the settings.
     pub name: Box<str>,
-    /// Which requests are its own.
+    /// The requests that belong to it.
     pub matches: ApiMatch,
     /// The policy that decides; `None` until one could be loaded.
     pub policy: Arc<PolicyStore>,
@@ -44,7 +44,7 @@ pub struct Api {
     pub caller: Option<CallerPrecedence>,
     /// The cache of verified tokens.
     pub tokens: VerifiedTokens,
-    /// What the upstream gets as `Host`.
+    /// The `Host` that the upstream receives.
     pub host: HostHeader,
     /// The authority of the upstream's URL.
     pub authority: Box<str>,
@@ -52,15 +52,15 @@ pub struct Api {
     pub credential: UpstreamCredential,
     /// The header fields that name the caller to the upstream.
     pub identity: IdentityHeaders,
-    /// Which header fields pass.
+    /// The header fields that are forwarded.
     pub headers: HeaderRules,
-    /// What happens to method overrides.
+    /// How method overrides are handled.
     pub overrides: OverrideMode,
     /// Bytes of one request's body; `None` is no limit.
     pub body: Option<u64>,
-    /// How long a whole exchange may take; `None` is as long as a stream may.
+    /// The longest exchange; `None` is the age of streams.
     pub total: Option<Duration>,
-    /// How decisions are kept where the route does not say.
+    /// The audit mode of routes that state none.
     pub audit: AuditMode,
 }
 

@@ -1,4 +1,4 @@
-//! LimitCounters: each time that a client ran into a limit is counted, and once a minute a limit told in the log.
+//! LimitCounters: counts the clients that hit a limit, and logs each limit at most once a minute.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -76,7 +76,7 @@ impl Problem {
 
 /// The challenge of a 401 (RFC 6750, section 3): no error where no credential was presented.
 ///
-/// Where tokens are accepted, only they are asked for: a browser that reads `Basic` asks its user for a password.
+/// Where tokens are accepted, the challenge names only them: a browser that reads `Basic` prompts for a password.
 fn challenge(exchange: &Exchange, error: Option<IdentityError>) -> &'static str {
     if exchange.api().is_some_and(|api| api.issuers.is_empty() && api.keys.takes_basic()) {
         return "Basic realm=\"api\", charset=\"UTF-8\"";

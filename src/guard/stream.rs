@@ -133,7 +133,7 @@ impl StreamAuthorization {
         let live = self.api.policy.load().ok_or(StreamEnd::Unauthorized)?;
         let now = now();
         let ended = |caller: &Arc<VerifiedCaller>| now >= caller.expires || !self.api.keys.stand_by(caller);
-        // A connection whose certificate was revoked carries nothing more, whoever its requests name.
+        // A connection whose certificate was revoked carries nothing more, whichever caller its requests name.
         let cut = self.certificate.as_ref().is_some_and(|shown| !shown.stands_by(self.caller.as_ref(), now));
         if cut || self.caller.as_ref().is_some_and(ended) {
             if !refused(Reason::Unauthenticated(Some(IdentityError::Expired)), None, &live).is_permit() {

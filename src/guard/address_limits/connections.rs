@@ -1,4 +1,4 @@
-//! ConnectionsByAddress: how many connections each client address has open, so that one of them cannot take all.
+//! ConnectionsByAddress: open connections by client address, so that one client cannot hold them all.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

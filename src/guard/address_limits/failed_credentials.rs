@@ -1,4 +1,4 @@
-//! FailedCredentials: how many credentials of one address were not valid lately, so that nobody makes us verify without end.
+//! FailedCredentials: invalid credentials by client address, so that no client can make the gateway verify without end.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -86,7 +86,7 @@ impl Proxy {
     }
 }
 
-/// The whole body, kept for the upstream as well; `None` where it is longer than Pingora can keep.
+/// Reads the whole body, which Pingora keeps for the upstream; `None` where it is too long to keep.
 async fn read_short_body(session: &mut Session) -> Result<Option<Vec<u8>>> {
     let downstream = session.as_downstream_mut();
     downstream.enable_retry_buffering();
