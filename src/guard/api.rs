@@ -79,11 +79,6 @@ impl Apis {
         self.0.iter()
     }
 
-    #[cfg(test)]
-    pub(super) fn first_mut(&mut self) -> &mut Arc<Api> {
-        self.0.first_mut().expect("a test has an API")
-    }
-
     /// The API that a request belongs to: by listener, host and the longest path prefix, letter by letter.
     ///
     /// # Errors

@@ -69,11 +69,10 @@ async fn a_preflight_is_no_permit() {
 #[tokio::test]
 async fn a_decision_that_cannot_be_written_becomes_a_refusal() {
     let mut setup = Setup::of_text(POLICY);
-    // A file that cannot be opened again once its folder is gone: the disk confirms nothing.
     setup.audit_to(SinkTarget::Nowhere);
     let guard = setup.guard_mut();
     (guard.audit_mode, guard.on_audit_failure) = (AuditMode::Lossless, OnFailure::Refuse);
-    setup.api_mut().audit = AuditMode::Lossless;
+    setup.change_api(|api| api.audit = AuditMode::Lossless);
     let mut exchange = judged(&setup, "GET", "/open", &[]).await;
     assert!(exchange.permit().is_some());
     setup.guard.audit.close();

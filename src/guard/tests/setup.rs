@@ -116,8 +116,9 @@ impl Setup {
         let comparison = self.guard.metrics.comparison("api");
         comparison.publish_live(self.api().policy.load().as_ref(), SystemTime::now());
         comparison.publish_candidate(candidate.load().as_ref(), SystemTime::now());
-        let api = self.api_mut();
-        (api.candidate, api.comparison) = (Some(Arc::new(candidate)), Some(Arc::new(comparison)));
+        self.change_api(|api| {
+            (api.candidate, api.comparison) = (Some(Arc::new(candidate)), Some(Arc::new(comparison)));
+        });
     }
 
     pub(super) fn audit_to(&mut self, target: SinkTarget) {
@@ -132,8 +133,12 @@ impl Setup {
         self.guard.apis.iter().next().unwrap()
     }
 
-    pub(super) fn api_mut(&mut self) -> &mut Api {
-        Arc::get_mut(self.guard.apis.first_mut()).unwrap()
+    pub(super) fn change_api(&mut self, change: impl FnOnce(&mut Api)) {
+        let api = Arc::clone(self.api());
+        self.guard.apis = Apis::default();
+        let mut api = Arc::into_inner(api).unwrap();
+        change(&mut api);
+        self.guard.apis = Apis::new(vec![Arc::new(api)]);
     }
 
     /// A token with these claims, good for a minute.
