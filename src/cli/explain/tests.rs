@@ -1,4 +1,4 @@
-//! Explanations, word for word and key for key.
+//! Tests of explanations, as exact text and as exact JSON.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn explain(policy: &str, subject: &str, method: &str, target: &str) -> Value {
 }
 
 #[test]
-fn a_refusal_by_a_gate_tells_the_whole_way() {
+fn a_refusal_by_a_gate_is_explained_step_by_step() {
     let caller = r#"{"id":"u1","client":"app-9","tenant":"t1","roles":["Level 2","offline_access","Levl 1"]}"#;
     let (exit, out, err) = portcullis(&["explain", NOAH, "--as", caller, "GET", "/t1/API/patients/p%31"]);
     assert_eq!((exit, err.as_str()), (Exit::Refused, ""));
@@ -54,7 +54,7 @@ changes   add `{ client: app-9, tenant: t1 }` to `granted` of the gate `app-conn
 }
 
 #[test]
-fn a_permit_names_the_row_and_through_what_it_is_held() {
+fn a_permit_names_the_permission_and_the_way_it_is_held() {
     let caller =
         r#"{"permissions":["Merge Patient Records"],"client":"app-1","tenant":"t1","approved":["app-connection"]}"#;
     let account = explain(NOAH, caller, "POST", "/t1/api/Patients/Merge");
@@ -133,7 +133,7 @@ fn an_absolute_target_needs_its_host() {
 }
 
 #[test]
-fn what_the_policy_says_of_a_user_is_told_apart_from_the_tokens_word() {
+fn entitlements_from_the_policy_are_distinguished_from_claims() {
     let noah = std::fs::read_to_string(NOAH).unwrap();
     let (_folder, path) = file(
         "noah.yaml",
@@ -181,7 +181,7 @@ fn what_the_policy_says_of_a_user_is_told_apart_from_the_tokens_word() {
 }
 
 #[test]
-fn service_apps_pass_by_the_policys_word_about_them() {
+fn service_apps_are_permitted_as_the_policy_configures() {
     let service = r#"{"kind":"service","client":"app-1","tenant":"t1"}"#;
     let all = explain(NOAH, service, "GET", "/t1/api/Settings");
     assert_eq!((&all["reason"], &all["granted_by"]), (&"service-app".into(), &Value::Null));
@@ -197,7 +197,7 @@ fn service_apps_pass_by_the_policys_word_about_them() {
 }
 
 #[test]
-fn of_several_cells_the_first_that_lacks_is_named_and_the_rest_is_not_judged() {
+fn the_first_denied_cell_is_named_and_later_cells_are_not_evaluated() {
     let (_folder, path) = file(
         "three.yaml",
         "version: 1\nname: three\nroutes:\n  /x: { GET: [read A, read B, read C] }\nresources: [A, B, C]\n\
@@ -315,7 +315,7 @@ fn claims_that_do_not_count_say_why() {
 }
 
 #[test]
-fn inclusion_and_scope_are_part_of_a_roles_word() {
+fn the_verdict_of_a_role_includes_inclusion_and_scope() {
     let caller = r#"{"id":"u","roles":[{"TenantAdministrator":{"tenant":"t1"}}]}"#;
     let out = page(&[HID, "--as", caller, "GET", "/ais/v1/tenant/t1/pacs/p7"]);
     let word = "    the role `TenantAdministrator` (tenant: t1) gives it, through `PacsAdministrator`  (policies/hid-";
@@ -338,7 +338,7 @@ fn an_answers_media_type_is_judged_where_it_is_stated() {
 }
 
 #[test]
-fn what_a_permit_obliges_to_is_told() {
+fn the_obligations_of_a_permit_are_listed() {
     let masked = page(&[PROKNOW, "--as", r#"{"roles":["Physicist"]}"#, "GET", "/api/workspaces/w2/patients"]);
     assert!(masked.contains("\nmasks     PHI\n"), "{masked}");
     let asks = page(&[NOAH, "--as", r#"{"client":"app-9","tenant":"t1"}"#, "POST", "/t1/api/AppConnection"]);

@@ -1,4 +1,4 @@
-//! Who may, as a shell asks.
+//! Tests of `who-can` as a command line.
 
 use serde_json::{Value, json};
 
