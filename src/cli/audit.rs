@@ -265,10 +265,12 @@ fn report_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBu
         .map(|fault| json!({ "fault": fault.sort.word(), "place": print_location(fault.place, files), "message": fault.message, "help": fault.sort.help() }))
         .collect();
     let open = report.without_outcome.iter();
-    let open: Vec<Value> =
-        open.map(|(id, place)| json!({ "id": DecisionId(*id).to_string(), "place": print_location(*place, files) })).collect();
+    let open: Vec<Value> = open
+        .map(|(id, place)| json!({ "id": DecisionId(*id).to_string(), "place": print_location(*place, files) }))
+        .collect();
     let not_ended = report.not_ended.iter();
-    let not_ended = not_ended.map(|(segment, place)| json!({ "segment": segment, "place": print_location(*place, files) }));
+    let not_ended =
+        not_ended.map(|(segment, place)| json!({ "segment": segment, "place": print_location(*place, files) }));
     let mut value = json!({
         "sound": report.faults.is_empty(),
         "faults": faults,

@@ -173,7 +173,8 @@ fn check_config(path: &Path) -> ConfigCheck {
     let mut sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::ProcessSecrets);
-    let audits_to_file = settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditDestination::File(_)));
+    let audits_to_file =
+        settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditDestination::File(_)));
     let apis = settings.iter().flat_map(|settings| &settings.apis);
     let keys = settings.iter().flat_map(|settings| &settings.key_sources).map(|source| source.file.clone()).collect();
     let policies = apis.flat_map(|api| {

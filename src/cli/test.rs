@@ -116,14 +116,9 @@ fn run_cases(path: &Path, args: &TestArgs, result: &mut TestResult) -> Result<()
     };
     let mut progress = Progress::new(&result.path);
     for suite in &suites {
-        let trials = cases::run(
-            suite,
-            &context,
-            &is_selected,
-            &mut result.coverage,
-            &mut result.findings,
-            &mut || progress.step(),
-        );
+        let trials = cases::run(suite, &context, &is_selected, &mut result.coverage, &mut result.findings, &mut || {
+            progress.step()
+        });
         result.cases.extend(trials.into_iter().map(|trial| CaseReport {
             title: trial.case.title(),
             span: trial.case.span,

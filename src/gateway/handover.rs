@@ -60,7 +60,10 @@ impl SharedSockets {
     ) -> Result<Self, String> {
         let (names, sockets): (Vec<String>, Vec<OwnedFd>) = sockets.into_iter().unzip();
         if names.len() > MAX_SOCKETS {
-            return Err(format!("`upgrade-socket` can hand over {MAX_SOCKETS} listeners, and there are {}", names.len()));
+            return Err(format!(
+                "`upgrade-socket` can hand over {MAX_SOCKETS} listeners, and there are {}",
+                names.len()
+            ));
         }
         Ok(Self { path: path.to_owned(), names, sockets, handed_over, audit, wait: WAIT })
     }

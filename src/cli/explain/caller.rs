@@ -101,8 +101,10 @@ fn print_roles(context: &ExplanationContext<'_>) -> Vec<String> {
     };
     let id = entry.id().to_string();
     let lines = bound.iter().enumerate().map(|(index, bound)| {
-        let place =
-            context.locate(context.outline.user_role(&id, index)).map(|place| format!("  ({place})")).unwrap_or_default();
+        let place = context
+            .locate(context.outline.user_role(&id, index))
+            .map(|place| format!("  ({place})"))
+            .unwrap_or_default();
         format!("{}{place}", print_role(context, bound))
     });
     lines.collect()

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::decision::{EvaluationContext, Evaluator, Reason};
 use crate::document::{Sources, Span};
+use crate::policy::RowId;
 use crate::policy::entitlements::{ScopedGrant, fits};
 use crate::policy::model::{GateOpener, Group, ScopeBounds};
 use crate::policy::outline::PolicyOutline;
-use crate::policy::RowId;
 
 use super::bounds::{print_assignment, print_bounds};
 
@@ -133,9 +133,7 @@ impl LevelEvaluator<'_> {
         let id = entry.map(|entry| entry.id().to_string());
         let assigned_in = match (bound, context.subject.roles.get(grant.at)) {
             (Some(bound), _) => print_bounds(policy, &bound.scope),
-            (None, Some(claimed)) => {
-                print_assignment(claimed).strip_prefix(name).unwrap_or_default().trim().to_owned()
-            }
+            (None, Some(claimed)) => print_assignment(claimed).strip_prefix(name).unwrap_or_default().trim().to_owned(),
             (None, None) => String::new(),
         };
         let inclusion = self.outline.role_way(name, row, !grant.bounds.is_empty());
@@ -194,7 +192,8 @@ impl LevelEvaluator<'_> {
     fn describe_feature(&self, gate: usize, feature: &str) -> String {
         let context = self.context;
         let own = self.group().and_then(|group| group.profile).and_then(|index| usize::try_from(index).ok());
-        let fits_here = |within: &[ScopeBounds]| within.iter().any(|within| fits(within, context.scope, context.across));
+        let fits_here =
+            |within: &[ScopeBounds]| within.iter().any(|within| fits(within, context.scope, context.across));
         let profiles = context.policy.model.profiles.iter().enumerate();
         let applying = profiles.filter(|(index, profile)| own == Some(*index) || fits_here(&profile.within));
         let texts: Vec<String> = applying

@@ -17,10 +17,9 @@ pub(super) fn print_lists(tables: &[Matrix]) -> String {
 fn aligned_table(table: &Matrix) -> String {
     let header = std::iter::once(table.heading).chain(table.resources.iter().map(String::as_str));
     let header: Vec<String> = header.map(cell).collect();
-    let rows = table
-        .rows
-        .iter()
-        .map(|(name, fields)| std::iter::once(name).chain(fields).map(|text| escape_cell(text)).collect::<Vec<String>>());
+    let rows = table.rows.iter().map(|(name, fields)| {
+        std::iter::once(name).chain(fields).map(|text| escape_cell(text)).collect::<Vec<String>>()
+    });
     let rows: Vec<Vec<String>> = rows.collect();
     let mut widths: Vec<usize> = header.iter().map(|text| width(text)).collect();
     for row in &rows {

@@ -46,7 +46,10 @@ impl Selection {
 }
 
 /// The tables of the selection, and notes about the cells that they omit.
-pub(super) fn view_tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Matrix>, Vec<String>), CommandError> {
+pub(super) fn view_tables(
+    policy: &Snapshot,
+    selection: &Selection,
+) -> Result<(Vec<Matrix>, Vec<String>), CommandError> {
     let scope = parse_scope(policy, &selection.scope)?;
     let (caller, mut notes) = match &selection.subject {
         Some(argument) => (parse_subject(argument).map_err(CommandError::usage)?, Vec::new()),

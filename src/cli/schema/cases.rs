@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::builder::{
+    SchemaBuilder, any_map, any_of, integer, list, map_of, object, one_of, pattern, reference, text, texts,
+};
 use super::policy;
-use super::builder::{SchemaBuilder, any_of, reference, list, any_map, pattern, map_of, integer, object, text, texts, one_of};
 use crate::vocabulary::SubjectKind;
 
 /// The reason codes of a policy's refusals; the code of a gate also contains its name, after a colon.
@@ -26,7 +28,8 @@ pub(super) const REFUSALS: [&str; 13] = [
 /// The schema of `NAME.cases.yaml`.
 pub(super) fn schema() -> Value {
     let [cells, method] = policy::definitions();
-    let whole = policy::policy().description("Policy text that is joined to the policy, as one more file of its folder");
+    let whole =
+        policy::policy().description("Policy text that is joined to the policy, as one more file of its folder");
     file().document("cases", "The cases of a policy", [("policy", whole), cells, method])
 }
 
@@ -38,7 +41,10 @@ fn file() -> SchemaBuilder {
                 .description("The callers of the cases, by names that you choose")
                 .example(json!({ "nurse": { "roles": ["Level 2"], "client": "app-1", "tenant": "t1" } })),
         ),
-        ("variants", map_of(text(), variant()).description("Small changes to the policy for cases whose `in` names them")),
+        (
+            "variants",
+            map_of(text(), variant()).description("Small changes to the policy for cases whose `in` names them"),
+        ),
         ("cases", list(case()).description("One request each, and its expected decision")),
     ])
 }
@@ -105,8 +111,14 @@ fn case() -> SchemaBuilder {
                 .description("The time of the request, quoted; for conditions that depend on it")
                 .example("2026-11-22T10:00:00Z"),
         ),
-        ("proves", texts().description("The rules that the case proves, by names that you choose").example(json!(["N1"]))),
-        ("decision", integer(1, u64::from(u32::MAX)).description("The number of a decision that the case is taken from")),
+        (
+            "proves",
+            texts().description("The rules that the case proves, by names that you choose").example(json!(["N1"])),
+        ),
+        (
+            "decision",
+            integer(1, u64::from(u32::MAX)).description("The number of a decision that the case is taken from"),
+        ),
         ("note", text().description("A comment for readers")),
     ])
     .required(["as"])

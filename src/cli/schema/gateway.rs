@@ -27,7 +27,10 @@ pub(super) fn schema() -> Value {
 fn file() -> SchemaBuilder {
     object([
         ("version", constant(1).description("The version of this file's language")),
-        ("threads", integer(1, 1024).description("Threads that serve requests; one for each core where the key is absent")),
+        (
+            "threads",
+            integer(1, 1024).description("Threads that serve requests; one for each core where the key is absent"),
+        ),
         ("listeners", list(listener()).non_empty().description("The listeners that receive requests")),
         ("admin", admin()),
         (
@@ -43,7 +46,11 @@ fn file() -> SchemaBuilder {
                 .default_value(json!([])),
         ),
         ("limits", limits()),
-        ("issuers", map_of(label(), issuer()).description("The issuers whose tokens are accepted; the name is the first half of every id")),
+        (
+            "issuers",
+            map_of(label(), issuer())
+                .description("The issuers whose tokens are accepted; the name is the first half of every id"),
+        ),
         (
             "api-keys",
             map_of(label(), issuer::key_source())
@@ -54,7 +61,12 @@ fn file() -> SchemaBuilder {
             map_of(label(), issuer::certificate_source())
                 .description("The sources of client certificates; the name is the first half of every id"),
         ),
-        ("apis", map_of(label(), api()).non_empty().description("The protected APIs; the name appears in metrics and audit records")),
+        (
+            "apis",
+            map_of(label(), api())
+                .non_empty()
+                .description("The protected APIs; the name appears in metrics and audit records"),
+        ),
         ("token-cache", token_cache()),
         ("audit", audit()),
         ("log", log()),
@@ -67,9 +79,17 @@ fn token_cache() -> SchemaBuilder {
     object([
         (
             "entries",
-            integer(0, 10_000_000).description("How many verified tokens are cached; 0 switches the cache off").default_value(100_000),
+            integer(0, 10_000_000)
+                .description("How many verified tokens are cached; 0 switches the cache off")
+                .default_value(100_000),
         ),
-        ("max-age", duration_default("The longest time in the cache; never beyond the token's own expiry", Duration::from_secs(300))),
+        (
+            "max-age",
+            duration_default(
+                "The longest time in the cache; never beyond the token's own expiry",
+                Duration::from_secs(300),
+            ),
+        ),
     ])
     .description("The cache of verified tokens")
 }
@@ -92,12 +112,17 @@ fn audit() -> SchemaBuilder {
         (
             "on-failure",
             one_of(["refuse", "continue"])
-                .description("For a lossless request whose decision cannot be written: refuse it with 503, or forward it")
+                .description(
+                    "For a lossless request whose decision cannot be written: refuse it with 503, or forward it",
+                )
                 .default_value("refuse"),
         ),
         (
             "patience",
-            duration_default("How long a lossless request waits for its decision to be on disk", Duration::from_secs(5)),
+            duration_default(
+                "How long a lossless request waits for its decision to be on disk",
+                Duration::from_secs(5),
+            ),
         ),
         ("rotate", rotate()),
     ])
@@ -106,7 +131,12 @@ fn audit() -> SchemaBuilder {
 
 fn rotate() -> SchemaBuilder {
     object([
-        ("size", size_or_unlimited().description("The size at which a file is finished, or `unlimited`").default_value("100MiB")),
+        (
+            "size",
+            size_or_unlimited()
+                .description("The size at which a file is finished, or `unlimited`")
+                .default_value("100MiB"),
+        ),
         (
             "age",
             any_of([duration(), one_of(["unlimited"])])
@@ -126,14 +156,24 @@ fn rotate() -> SchemaBuilder {
 fn log() -> SchemaBuilder {
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
     object([
-        ("format", one_of(["json", "text"]).description("One JSON object per line, or text for people").default_value("json")),
-        ("level", one_of(levels.map(LogLevel::word)).description("The lowest severity that is written").default_value(LogLevel::Info.word())),
+        (
+            "format",
+            one_of(["json", "text"]).description("One JSON object per line, or text for people").default_value("json"),
+        ),
+        (
+            "level",
+            one_of(levels.map(LogLevel::word))
+                .description("The lowest severity that is written")
+                .default_value(LogLevel::Info.word()),
+        ),
     ])
     .description("How the log is written to standard error")
 }
 
 fn reload() -> SchemaBuilder {
-    let poll =
-        duration_default("How often files are checked where the system does not report changes", Duration::from_secs(1));
+    let poll = duration_default(
+        "How often files are checked where the system does not report changes",
+        Duration::from_secs(1),
+    );
     object([("poll", poll)]).description("How changed files are detected")
 }

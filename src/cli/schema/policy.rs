@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::builder::{SchemaBuilder, any_of, reference, boolean, list, pattern, map_of, integer, constant, object, text, texts, one_of};
+use super::builder::{
+    SchemaBuilder, any_of, boolean, constant, integer, list, map_of, object, one_of, pattern, reference, text, texts,
+};
 use crate::request::Dialect;
 use crate::vocabulary::{Operation, access::MAX_SCOPES};
 
@@ -20,7 +22,10 @@ pub(super) fn definitions() -> [(&'static str, SchemaBuilder); 2] {
 pub(super) fn policy() -> SchemaBuilder {
     object([
         ("version", constant(1).description("The version of the policy language; it occurs once in a policy")),
-        ("name", text().description("The policy's name in logs, metrics and `/policy`; it occurs once").example("noah-es")),
+        (
+            "name",
+            text().description("The policy's name in logs, metrics and `/policy`; it occurs once").example("noah-es"),
+        ),
         ("dialect", dialect()),
         ("scopes", scopes()),
         ("routes", routes()),
@@ -29,7 +34,9 @@ pub(super) fn policy() -> SchemaBuilder {
         ("permissions", permissions()),
         (
             "everyone",
-            texts().description("The permissions that every authenticated caller holds").example(json!(["Non-connected"])),
+            texts()
+                .description("The permissions that every authenticated caller holds")
+                .example(json!(["Non-connected"])),
         ),
         ("service-apps", service_apps()),
         ("gates", gates()),
@@ -51,8 +58,9 @@ fn dialect() -> SchemaBuilder {
 }
 
 fn scopes() -> SchemaBuilder {
-    let scope = one_of(["caller", "grant"])
-        .description("`caller`: a request's value must be one of the caller's own. `grant`: it only bounds what roles give");
+    let scope = one_of(["caller", "grant"]).description(
+        "`caller`: a request's value must be one of the caller's own. `grant`: it only bounds what roles give",
+    );
     map_of(text(), scope)
         .description("Parameters of paths or queries that bound what is granted, such as a tenant")
         .example(json!({ "tenant": "caller" }))
@@ -72,7 +80,9 @@ fn routes() -> SchemaBuilder {
         .with("not", json!({ "enum": ["HEAD", "CONNECT", "TRACE"] }));
     let methods = map_of(names_of_methods, reference("method"))
         .keys(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|method| (method, reference("method"))))
-        .description("The cells that each method needs; HEAD is evaluated as GET, and a method that is not listed is refused")
+        .description(
+            "The cells that each method needs; HEAD is evaluated as GET, and a method that is not listed is refused",
+        )
         .non_empty();
     let template = pattern(&template).example("/{tenant}/api/Patients").pattern_error(
         "A route is `/` and segments, each a text or `{name}`, the last perhaps `{*name}`; then perhaps `?name={name}`",
@@ -87,7 +97,8 @@ fn method() -> SchemaBuilder {
     let options = object([
         (
             "need",
-            any_of([reference("cells"), one_of(["public", "nobody"])]).description("The cells that the request needs: all of the list"),
+            any_of([reference("cells"), one_of(["public", "nobody"])])
+                .description("The cells that the request needs: all of the list"),
         ),
         ("by-type", by_type()),
         (
@@ -135,7 +146,8 @@ fn by_type() -> SchemaBuilder {
 }
 
 fn cells() -> SchemaBuilder {
-    any_of([cell(), list(cell()).non_empty()]).description("An operation on a resource, or a list of operations that are all needed")
+    any_of([cell(), list(cell()).non_empty()])
+        .description("An operation on a resource, or a list of operations that are all needed")
 }
 
 /// `read Patients`: the operation ends at the first space.
@@ -173,7 +185,8 @@ fn permissions() -> SchemaBuilder {
     .description("C create, R read, U update, D delete, M merge; or a word that a route uses; or a list of both");
     map_of(
         text(),
-        map_of(text(), operations).description("For each resource the operations that the permission grants; `{}` grants none"),
+        map_of(text(), operations)
+            .description("For each resource the operations that the permission grants; `{}` grants none"),
     )
     .description("The rows of the vendor's table, by the vendor's names")
     .example(json!({ "View stock": { "Stock": "R" } }))
@@ -210,7 +223,9 @@ fn by_approval() -> SchemaBuilder {
         ),
         (
             "asked-by",
-            list(cell()).description("The operations that ask for an approval").example(json!(["create App Connection"])),
+            list(cell())
+                .description("The operations that ask for an approval")
+                .example(json!(["create App Connection"])),
         ),
         ("approvers", texts().description("The permissions whose holders may approve")),
         (
@@ -226,7 +241,10 @@ fn by_approval() -> SchemaBuilder {
 }
 
 fn by_feature() -> SchemaBuilder {
-    object(closing("feature")).title("a gate by feature").required(["by"]).required_one_of([&["except"], &["permissions"]])
+    object(closing("feature"))
+        .title("a gate by feature")
+        .required(["by"])
+        .required_one_of([&["except"], &["permissions"]])
 }
 
 fn by_condition() -> SchemaBuilder {
@@ -239,7 +257,11 @@ fn by_condition() -> SchemaBuilder {
 /// The keys of every gate.
 fn closing(by: &str) -> [(&'static str, SchemaBuilder); 3] {
     [
-        ("by", one_of([by]).description("The way to open the gate: an approval, a feature that a profile lists, or a condition")),
+        (
+            "by",
+            one_of([by])
+                .description("The way to open the gate: an approval, a feature that a profile lists, or a condition"),
+        ),
         ("except", texts().description("Closes every permission except these")),
         ("permissions", texts().description("Closes these permissions")),
     ]
@@ -252,7 +274,11 @@ fn roles() -> SchemaBuilder {
         ("includes", texts().description("Roles whose permissions this one has as well")),
         ("permissions", granted()),
         ("within", list(within()).description("Permissions that the role grants only within a scope")),
-        ("assign", one_of(["policy-only"]).description("The role counts only where this policy assigns it, never from a token")),
+        (
+            "assign",
+            one_of(["policy-only"])
+                .description("The role counts only where this policy assigns it, never from a token"),
+        ),
         (
             "assign-within",
             texts().description("Scopes that every assignment of the role must name").example(json!(["tenant"])),
@@ -275,7 +301,10 @@ fn profiles() -> SchemaBuilder {
     let bounds = map_of(text(), values()).non_empty();
     let profile = object([
         ("features", texts().description("The gates `by: feature` that the profile opens").example(json!(["mpr"]))),
-        ("within", list(bounds).description("The scopes in which the profile applies").example(json!([{ "tenant": "t1" }]))),
+        (
+            "within",
+            list(bounds).description("The scopes in which the profile applies").example(json!([{ "tenant": "t1" }])),
+        ),
         ("locked", locked()),
     ]);
     map_of(text(), profile)
@@ -288,14 +317,18 @@ fn groups() -> SchemaBuilder {
         ("permissions", granted()),
         ("without", without()),
     ]);
-    map_of(text(), group).description("Groups as tokens name them; where there are any, each caller must be in exactly one")
+    map_of(text(), group)
+        .description("Groups as tokens name them; where there are any, each caller must be in exactly one")
 }
 
 fn users() -> SchemaBuilder {
-    let bounds = map_of(text(), values())
-        .keys([("when", condition().description("A condition in CEL, quoted: the assignment counts while it is true"))]);
+    let bounds = map_of(text(), values()).keys([(
+        "when",
+        condition().description("A condition in CEL, quoted: the assignment counts while it is true"),
+    )]);
     let bound =
-        map_of(text(), bounds.description("The scope of the assignment: for each name a value or a list of them")).non_empty();
+        map_of(text(), bounds.description("The scope of the assignment: for each name a value or a list of them"))
+            .non_empty();
     let user = object([
         ("group", text().description("The user's group, instead of the token's group")),
         (
@@ -308,7 +341,9 @@ fn users() -> SchemaBuilder {
         ("tenants", texts().description("The user's tenants, instead of the token's tenants")),
     ]);
     map_of(text(), user)
-        .description("Exceptions for single users and service apps, by id: `issuer/id`, or `id` where there is one issuer")
+        .description(
+            "Exceptions for single users and service apps, by id: `issuer/id`, or `id` where there is one issuer",
+        )
         .example(json!({ "hospital/smith": { "without": ["Print Images"] } }))
 }
 
@@ -342,8 +377,14 @@ fn cors() -> SchemaBuilder {
         ),
         ("headers", texts().description("Request headers that such pages may send")),
         ("expose", texts().description("Response headers that such pages may read")),
-        ("credentials", boolean().description("Whether browsers may send cookies and credentials along").default_value(false)),
-        ("max-age", integer(0, 86_400).description("For how many seconds a browser may cache the response").default_value(600)),
+        (
+            "credentials",
+            boolean().description("Whether browsers may send cookies and credentials along").default_value(false),
+        ),
+        (
+            "max-age",
+            integer(0, 86_400).description("For how many seconds a browser may cache the response").default_value(600),
+        ),
     ])
     .description("The web pages that may call the API; the gateway answers their preflight requests")
     .required(["origins"])

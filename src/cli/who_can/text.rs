@@ -37,8 +37,10 @@ pub(super) fn print_page(report: &WhoCanReport) -> String {
         page.line("may", "nobody of whom the policy speaks");
     }
     page.list("may", &report.may.iter().map(may).collect::<Vec<_>>());
-    let kept_out =
-        report.kept_out.iter().map(|entry| format!("{}: {}", describe_callers(entry), entry.reason.as_deref().unwrap_or_default()));
+    let kept_out = report
+        .kept_out
+        .iter()
+        .map(|entry| format!("{}: {}", describe_callers(entry), entry.reason.as_deref().unwrap_or_default()));
     page.list("kept out", &kept_out.collect::<Vec<_>>());
     if report.one_role && !report.public && report.refused.is_none() {
         page.line("and", "each with exactly one role");
@@ -48,7 +50,11 @@ pub(super) fn print_page(report: &WhoCanReport) -> String {
 
 fn describe_entry(entry: &CallersEntry) -> String {
     let through: Vec<String> = entry.through.iter().map(through).filter(|text| !text.is_empty()).collect();
-    if through.is_empty() { describe_callers(entry) } else { format!("{}, {}", describe_callers(entry), through.join("; ")) }
+    if through.is_empty() {
+        describe_callers(entry)
+    } else {
+        format!("{}, {}", describe_callers(entry), through.join("; "))
+    }
 }
 
 fn describe_callers(entry: &CallersEntry) -> String {

@@ -102,7 +102,10 @@ fn matches() -> SchemaBuilder {
                 .non_empty()
                 .description("Hosts without port; every host where the key is absent"),
         ),
-        ("listeners", texts().non_empty().unique().description("Listeners by name; every listener where the key is absent")),
+        (
+            "listeners",
+            texts().non_empty().unique().description("Listeners by name; every listener where the key is absent"),
+        ),
     ])
     .description("Which requests belong to the API; every request where the key is absent")
 }
@@ -117,24 +120,46 @@ fn upstream() -> SchemaBuilder {
                 .description("http or https, host and port, without a path")
                 .example("http://127.0.0.1:5080"),
         ),
-        ("server-name", text().description("The name in its certificate; required where an https URL has an IP address")),
-        ("ca", file_name().description("The authority (PEM) to trust for https; the public ones where the key is absent")),
-        ("connect-timeout", duration_default("The longest time until the connection is established; then 504", seconds(2))),
+        (
+            "server-name",
+            text().description("The name in its certificate; required where an https URL has an IP address"),
+        ),
+        (
+            "ca",
+            file_name().description("The authority (PEM) to trust for https; the public ones where the key is absent"),
+        ),
+        (
+            "connect-timeout",
+            duration_default("The longest time until the connection is established; then 504", seconds(2)),
+        ),
         ("read-timeout", duration_default("The longest time without a byte of the response; then 504", seconds(60))),
-        ("write-timeout", duration_default("The longest time in which no byte of the request can be sent", seconds(60))),
+        (
+            "write-timeout",
+            duration_default("The longest time in which no byte of the request can be sent", seconds(60)),
+        ),
         ("idle-timeout", duration_default("How long an idle connection stays open", seconds(60))),
-        ("total-timeout", duration().description("The longest time for a whole exchange; no limit where the key is absent").example("10m")),
+        (
+            "total-timeout",
+            duration()
+                .description("The longest time for a whole exchange; no limit where the key is absent")
+                .example("10m"),
+        ),
     ])
     .required(["url"])
     .description("The origin server that permitted requests are forwarded to")
 }
 
 fn credential() -> SchemaBuilder {
-    let basic =
-        object([("user", pattern("^[^:]+$").description("The user's name")), ("password", secret().description("The password"))])
-            .required(["user", "password"]);
+    let basic = object([
+        ("user", pattern("^[^:]+$").description("The user's name")),
+        ("password", secret().description("The password")),
+    ])
+    .required(["user", "password"]);
     let fixed = object([
-        ("header", header_name().description("The name of a header that is added to every request").example("X-Api-Key")),
+        (
+            "header",
+            header_name().description("The name of a header that is added to every request").example("X-Api-Key"),
+        ),
         ("value", secret().description("The value of that header")),
         ("basic", basic.description("A user and a password, sent as `Authorization: Basic …`")),
     ])
@@ -142,6 +167,8 @@ fn credential() -> SchemaBuilder {
     .required_one_of([&["header", "value"], &["basic"]])
     .dependencies([("header", &["value"]), ("value", &["header"])]);
     any_of([one_of(["forward-bearer", "none"]), fixed])
-        .description("The credential that the upstream receives: the caller's bearer token, none, or one for all callers")
+        .description(
+            "The credential that the upstream receives: the caller's bearer token, none, or one for all callers",
+        )
         .default_value("forward-bearer")
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::values::{bytes, file_name, header_name, duration_default, secret, size};
-use crate::cli::schema::builder::{SchemaBuilder, any_of, boolean, list, pattern, integer, object, text, texts, one_of};
+use super::values::{bytes, duration_default, file_name, header_name, secret, size};
+use crate::cli::schema::builder::{
+    SchemaBuilder, any_of, boolean, integer, list, object, one_of, pattern, text, texts,
+};
 use crate::vocabulary::SubjectKind;
 
 pub(super) fn issuer() -> SchemaBuilder {
@@ -13,15 +15,27 @@ pub(super) fn issuer() -> SchemaBuilder {
         ("issuer", text().description("The exact value of `iss` in its tokens").example("https://login.example.com")),
         (
             "audiences",
-            texts().non_empty().unique().description("A token must name one of these in `aud`").example(json!(["noah-es"])),
+            texts()
+                .non_empty()
+                .unique()
+                .description("A token must name one of these in `aud`")
+                .example(json!(["noah-es"])),
         ),
         ("keys", keys()),
         ("claims", claims()),
         ("service-apps", service_apps()),
         ("may-claim", may_claim()),
         ("leeway", duration_default("The accepted difference between clocks, up to 30s", Duration::from_secs(10))),
-        ("max-lifetime", duration_default("A token whose remaining lifetime is longer is refused", Duration::from_secs(86_400))),
-        ("max-length", size().description("A longer token is refused without being parsed, 256B to 8KiB").default_value(bytes(8 << 10))),
+        (
+            "max-lifetime",
+            duration_default("A token whose remaining lifetime is longer is refused", Duration::from_secs(86_400)),
+        ),
+        (
+            "max-length",
+            size()
+                .description("A longer token is refused without being parsed, 256B to 8KiB")
+                .default_value(bytes(8 << 10)),
+        ),
     ])
     .required(["issuer", "audiences", "keys"])
 }
@@ -31,7 +45,9 @@ fn keys() -> SchemaBuilder {
     object([
         (
             "discovery",
-            boolean().with("const", true).description("Fetches the URL of the keys from the issuer's /.well-known/openid-configuration"),
+            boolean()
+                .with("const", true)
+                .description("Fetches the URL of the keys from the issuer's /.well-known/openid-configuration"),
         ),
         (
             "jwks",
@@ -42,11 +58,16 @@ fn keys() -> SchemaBuilder {
         ),
         (
             "file",
-            file_name().description("PEM public keys, or a key set; read again when it changes").example("keys/hospital.pem"),
+            file_name()
+                .description("PEM public keys, or a key set; read again when it changes")
+                .example("keys/hospital.pem"),
         ),
         ("secret", secret().description("The key of HS256, at least 32 bytes")),
         ("introspection", introspection()),
-        ("refresh", duration_default("How often `discovery` and `jwks` are fetched, 1s to 1d", Duration::from_secs(600))),
+        (
+            "refresh",
+            duration_default("How often `discovery` and `jwks` are fetched, 1s to 1d", Duration::from_secs(600)),
+        ),
         (
             "insecure-http",
             boolean().description("Allows http:// beyond this machine for `discovery` and `jwks`").default_value(false),
@@ -77,12 +98,17 @@ fn introspection() -> SchemaBuilder {
         ("client-secret", secret().description("That client's secret")),
         (
             "auth",
-            one_of(["basic", "post"]).description("How id and secret are sent: with HTTP Basic, or in the form").default_value("basic"),
+            one_of(["basic", "post"])
+                .description("How id and secret are sent: with HTTP Basic, or in the form")
+                .default_value("basic"),
         ),
         ("timeout", duration_default("The longest time for one response, 100ms to 30s", second * 2)),
         (
             "cache",
-            duration_default("How long a positive response is cached, also for a token without `exp`, 1s to 1h", second * 60),
+            duration_default(
+                "How long a positive response is cached, also for a token without `exp`, 1s to 1h",
+                second * 60,
+            ),
         ),
         ("negative", duration_default("How long a negative response is cached, 1s to 10m", second * 10)),
         ("at-once", integer(1, 1024).description("The most concurrent calls").default_value(16)),
@@ -120,17 +146,16 @@ fn claims() -> SchemaBuilder {
         ("tenants", claim_path().description("The caller's tenants; without this key a token names none")),
         (
             "roles",
-            claim_path().description("The caller's roles; without this key a token names none").example("realm_access.roles"),
+            claim_path()
+                .description("The caller's roles; without this key a token names none")
+                .example("realm_access.roles"),
         ),
         ("groups", claim_path().description("The caller's groups; without this key a token names none")),
         (
             "permissions",
             claim_path().description("Names of permissions that are granted directly; without this key there are none"),
         ),
-        (
-            "split",
-            boolean().description("Splits a string into names at spaces, as in `scope`").default_value(false),
-        ),
+        ("split", boolean().description("Splits a string into names at spaces, as in `scope`").default_value(false)),
     ])
     .description("The claims to read: each a path with dots, or a list of names")
 }
@@ -142,8 +167,20 @@ fn claim_path() -> SchemaBuilder {
 fn service_apps() -> SchemaBuilder {
     object([
         ("clients", texts().non_empty().unique().description("OAuth clients whose tokens are service apps")),
-        ("claim", claim_path().description("A claim that identifies service apps, together with `values`").example("token_use")),
-        ("values", texts().non_empty().unique().description("The values of that claim, one of which it must equal or contain").example(json!(["service"]))),
+        (
+            "claim",
+            claim_path()
+                .description("A claim that identifies service apps, together with `values`")
+                .example("token_use"),
+        ),
+        (
+            "values",
+            texts()
+                .non_empty()
+                .unique()
+                .description("The values of that claim, one of which it must equal or contain")
+                .example(json!(["service"])),
+        ),
     ])
     .dependencies([("claim", &["values"]), ("values", &["claim"])])
     .non_empty()
@@ -164,7 +201,12 @@ pub(super) fn key_source() -> SchemaBuilder {
 /// A source of client certificates.
 pub(super) fn certificate_source() -> SchemaBuilder {
     object([
-        ("ca", file_name().description("The authorities, as PEM; read again when they change").example("tls/machines-ca.pem")),
+        (
+            "ca",
+            file_name()
+                .description("The authorities, as PEM; read again when they change")
+                .example("tls/machines-ca.pem"),
+        ),
         ("crl", list(file_name()).description("Their revocation lists, PEM or DER; read again when they change")),
         (
             "stale-crl",
@@ -178,7 +220,10 @@ pub(super) fn certificate_source() -> SchemaBuilder {
                 .description("The part of a certificate that is its holder's id, the second half")
                 .default_value("subject-cn"),
         ),
-        ("service-apps", texts().non_empty().unique().description("The ids that are service apps, without the name of the source")),
+        (
+            "service-apps",
+            texts().non_empty().unique().description("The ids that are service apps, without the name of the source"),
+        ),
     ])
     .dependencies([("stale-crl", &["crl"])])
     .required(["ca"])
@@ -187,7 +232,10 @@ pub(super) fn certificate_source() -> SchemaBuilder {
 fn may_claim() -> SchemaBuilder {
     let kinds = list(one_of([SubjectKind::User, SubjectKind::Service].map(SubjectKind::word)));
     object([
-        ("roles", texts().unique().description("The roles that count; with this key claimed permissions are ignored too")),
+        (
+            "roles",
+            texts().unique().description("The roles that count; with this key claimed permissions are ignored too"),
+        ),
         ("tenants", texts().unique().description("The tenants that count")),
         ("kinds", kinds.non_empty().description("Whether its tokens may be users, service apps, or both")),
     ])

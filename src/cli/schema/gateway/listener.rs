@@ -36,7 +36,11 @@ pub(super) fn listener() -> SchemaBuilder {
                 .description("IP address and port; `0.0.0.0` or `[::]` is every interface")
                 .example("127.0.0.1:8080"),
         ),
-        ("name", label().description("The name by which an API may select the listener; its address where the key is absent")),
+        (
+            "name",
+            label()
+                .description("The name by which an API may select the listener; its address where the key is absent"),
+        ),
         ("h2c", boolean().description("Whether connections without TLS may begin with HTTP/2").default_value(false)),
         ("tls", tls.description("Serves TLS with these certificates")),
     ])

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::schema::builder::{SchemaBuilder, any_of, pattern, object, text, one_of};
+use crate::cli::schema::builder::{SchemaBuilder, any_of, object, one_of, pattern, text};
 use crate::settings::units::{show_duration, show_size};
 
 /// An IP address and a port.
@@ -47,7 +47,10 @@ pub(super) fn file_name() -> SchemaBuilder {
 /// The source of a secret, which is never in the settings themselves.
 pub(super) fn secret() -> SchemaBuilder {
     object([
-        ("file", file_name().description("A file of one line that only its owner may read").example("secrets/admin-token")),
+        (
+            "file",
+            file_name().description("A file of one line that only its owner may read").example("secrets/admin-token"),
+        ),
         ("env", pattern("^[A-Za-z_][A-Za-z0-9_]*$").description("An environment variable").example("PORTCULLIS_TOKEN")),
     ])
     .required_one_of([&["file"], &["env"]])
