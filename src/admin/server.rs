@@ -32,7 +32,7 @@ pub struct AdminPlan {
     pub token: Option<Box<str>>,
     /// The longest duration of a connection, from its first byte to its last.
     pub time: Duration,
-    /// The most concurrent connections. A further one closes the oldest connection that has sent no complete header yet.
+    /// The most concurrent connections; a further one closes the oldest that has not sent a complete header.
     pub connections: usize,
 }
 

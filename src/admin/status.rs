@@ -47,8 +47,8 @@ pub struct StatusReport {
 impl StatusReport {
     /// Whether the gateway should receive traffic.
     ///
-    /// It is not ready while it drains, while an API has no policy, while no issuer has keys, before the first attempt
-    /// to fetch each issuer's keys, or while requests are refused because their decisions cannot be written.
+    /// It is not ready while it drains, or while requests are refused because their decisions cannot be written. It is
+    /// not ready while an API has no policy, or no issuer has keys, or an issuer's keys have not been tried yet.
     ///
     /// A refused policy leaves the last good one live, and with one unreachable issuer the callers of the others are
     /// served. Both are reported, and neither takes the whole gateway out of service.

@@ -262,7 +262,12 @@ fn report_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBu
     let faults: Vec<Value> = report
         .faults
         .iter()
-        .map(|fault| json!({ "fault": fault.sort.word(), "place": print_location(fault.place, files), "message": fault.message, "help": fault.sort.help() }))
+        .map(|fault| {
+            let place = print_location(fault.place, files);
+            json!({
+                "fault": fault.sort.word(), "place": place, "message": fault.message, "help": fault.sort.help()
+            })
+        })
         .collect();
     let open = report.without_outcome.iter();
     let open: Vec<Value> = open

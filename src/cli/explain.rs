@@ -75,30 +75,6 @@ enum Format {
     Json,
 }
 
-/// TraceRecorder: a witness that keeps what it is shown.
-#[derive(Debug, Default)]
-struct TraceRecorder {
-    scope: Option<Scope<'static>>,
-    granted: Vec<(CellId, RowId)>,
-    lacking: Vec<(CellId, Reason)>,
-}
-
-impl Trace for TraceRecorder {
-    fn see(&mut self, step: TraceStep<'_>) {
-        match step {
-            TraceStep::Scope(scope) => {
-                let mut kept: Scope<'static> = Default::default();
-                for (kept, value) in kept.iter_mut().zip(scope) {
-                    *kept = value.as_deref().map(|value| value.to_owned().into());
-                }
-                self.scope = Some(kept);
-            }
-            TraceStep::Granted { cell, row } => self.granted.push((cell, row)),
-            TraceStep::Lacking { cell, reason } => self.lacking.push((cell, reason)),
-        }
-    }
-}
-
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
     let subject = args.subject.as_deref().map_or_else(|| Ok(Subject::anonymous()), parse_subject);
     let subject = subject.map_err(CommandError::usage)?;

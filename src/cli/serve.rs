@@ -17,7 +17,7 @@ pub(super) struct ServeArgs {
     /// The settings: listeners, upstreams, issuers, policies
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: PathBuf,
-    /// Take over the listeners of the running process: load everything, wait until it receives SIGQUIT, serve, and let it drain
+    /// Take over the running process's listeners: load everything, wait until it receives SIGQUIT, serve, let it drain
     #[arg(long)]
     upgrade: bool,
 }

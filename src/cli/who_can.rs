@@ -55,7 +55,7 @@ pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -
     let users = policy.entitlements.users().count();
     if users >= SLOW_USER_COUNT {
         // A failure of the error stream only loses the message.
-        let _ = writeln!(err, "asking about {users} users");
+        let _ = writeln!(err, "evaluating {users} users");
     }
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method: &args.method, target: args.target.as_bytes(), host: None, headers: &headers };

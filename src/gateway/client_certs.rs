@@ -33,7 +33,7 @@ impl ClientCaFiles {
         ClientCas::new(named.cloned().collect(), Arc::clone(&self.generation))
     }
 
-    /// Lists the authorities' files, each with the reload that its change starts; the next handshake uses the new state.
+    /// Lists the authorities' files, each with the reload that its change starts; it applies to the next handshake.
     pub(super) fn watched_files(&self, tls: &[Arc<LiveCertificates>], metrics: &Arc<Metrics>) -> Vec<WatchedPath> {
         let paths = self.all.iter().flat_map(|source| source.files().map(move |path| (source, path)));
         let watched = paths.map(|(source, path)| {

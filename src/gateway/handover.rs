@@ -159,8 +159,8 @@ impl InheritedSockets {
                 Ok(stream) => break stream,
                 Err(error) if Instant::now() >= deadline => {
                     return Err(format!(
-                        "no process handed its listeners over at `{shown}` in {} s ({error}): the running one needs the \
-                         same `upgrade-socket`, and SIGQUIT",
+                        "no process handed its listeners over at `{shown}` in {} s ({error}): the running one needs \
+                         the same `upgrade-socket`, and SIGQUIT",
                         wait.as_secs()
                     ));
                 }

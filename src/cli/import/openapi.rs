@@ -27,10 +27,10 @@ pub(super) struct OpenapiArgs {
     /// The prefix of every path, instead of the document's server paths; `/` for none
     #[arg(long, value_name = "PATH", value_parser = parse_base)]
     base: Option<String>,
-    /// A parameter that is a scope; may be given several times: the first holds the caller's tenants, others bound grants
+    /// A parameter that is a scope; may be repeated: the first holds the caller's tenants, others bound grants
     #[arg(long = "scope", value_name = "PARAMETER")]
     scopes: Vec<String>,
-    /// Import only operations with this tag; may be given several times
+    /// Import only operations with this tag; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
     /// The policy's name, instead of the document's title

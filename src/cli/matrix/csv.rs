@@ -6,7 +6,7 @@ use super::sections::join_tables;
 
 /// The tables, with an empty line between.
 pub(super) fn print_tables(tables: &[Matrix]) -> String {
-    join_tables(tables, |_| String::new(), one)
+    join_tables(tables, |_| String::new(), print_table)
 }
 
 fn print_table(table: &Matrix) -> String {

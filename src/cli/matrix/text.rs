@@ -6,17 +6,17 @@ use super::sections::join_tables;
 
 /// The tables in aligned columns, which are also Markdown tables.
 pub(super) fn print_aligned(tables: &[Matrix]) -> String {
-    join_tables(tables, |title| format!("## {title}\n\n"), columns)
+    join_tables(tables, |title| format!("## {title}\n\n"), aligned_table)
 }
 
 /// The tables as lists: each permission, and below it the cells that it grants.
 pub(super) fn print_lists(tables: &[Matrix]) -> String {
-    join_tables(tables, |title| format!("{title}\n\n"), lists)
+    join_tables(tables, |title| format!("{title}\n\n"), table_as_lists)
 }
 
 fn aligned_table(table: &Matrix) -> String {
     let header = std::iter::once(table.heading).chain(table.resources.iter().map(String::as_str));
-    let header: Vec<String> = header.map(cell).collect();
+    let header: Vec<String> = header.map(escape_cell).collect();
     let rows = table.rows.iter().map(|(name, fields)| {
         std::iter::once(name).chain(fields).map(|text| escape_cell(text)).collect::<Vec<String>>()
     });

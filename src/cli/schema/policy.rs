@@ -88,7 +88,7 @@ fn routes() -> SchemaBuilder {
         "A route is `/` and segments, each a text or `{name}`, the last perhaps `{*name}`; then perhaps `?name={name}`",
     );
     map_of(template, methods)
-        .description("The cells that each request needs: path template, method, operation on a resource; other requests are refused")
+        .description("The cells that each request needs, by path template and method; others are refused")
         .example(json!({ "/{tenant}/api/Patients": { "GET": "read Patients" } }))
 }
 
@@ -133,7 +133,7 @@ fn method() -> SchemaBuilder {
         one_of(["public", "nobody"]).description("`public`: no credential is needed. `nobody`: closed to everyone"),
         options,
     ])
-    .description("An operation on a resource, a list of operations that are all needed, `public`, `nobody`, or a map with options")
+    .description("An operation on a resource, a list that is needed as a whole, `public`, `nobody`, or options")
 }
 
 fn by_type() -> SchemaBuilder {

@@ -30,13 +30,13 @@ pub(super) fn print_page(report: &WhoCanReport) -> String {
         page.line("when", condition);
     }
     if report.public {
-        page.line("may", "anybody, without a credential");
+        page.line("may", "every caller, without a credential");
     } else if let Some(refused) = &report.refused {
         page.line("may", &format!("nobody: {refused}"));
     } else if report.may.is_empty() {
-        page.line("may", "nobody of whom the policy speaks");
+        page.line("may", "no caller that the policy lists");
     }
-    page.list("may", &report.may.iter().map(may).collect::<Vec<_>>());
+    page.list("may", &report.may.iter().map(describe_entry).collect::<Vec<_>>());
     let kept_out = report
         .kept_out
         .iter()
@@ -49,7 +49,7 @@ pub(super) fn print_page(report: &WhoCanReport) -> String {
 }
 
 fn describe_entry(entry: &CallersEntry) -> String {
-    let through: Vec<String> = entry.through.iter().map(through).filter(|text| !text.is_empty()).collect();
+    let through: Vec<String> = entry.through.iter().map(describe_grant).filter(|text| !text.is_empty()).collect();
     if through.is_empty() {
         describe_callers(entry)
     } else {
@@ -67,9 +67,9 @@ fn describe_callers(entry: &CallersEntry) -> String {
     match (entry.who, &entry.group) {
         ("everyone", _) => "every user".to_owned(),
         ("service-apps", _) => "every service app that `users:` does not list".to_owned(),
-        ("group", _) => format!("whoever is in the group `{names}`"),
-        ("role", None) => format!("whoever has the role `{names}`{within}"),
-        ("role", Some(group)) => format!("whoever has the role `{names}`{within} and is in the group `{group}`"),
+        ("group", _) => format!("every caller in the group `{names}`"),
+        ("role", None) => format!("every caller with the role `{names}`{within}"),
+        ("role", Some(group)) => format!("every caller with the role `{names}`{within} in the group `{group}`"),
         (_, group) => {
             let ids: Vec<&str> = entry.names.iter().take(MAX_IDS).map(String::as_str).collect();
             let more = entry.names.len().saturating_sub(MAX_IDS);

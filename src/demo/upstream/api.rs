@@ -41,7 +41,7 @@ impl ApiResponse {
 
     fn not_allowed(allow: &'static str) -> Self {
         // RFC 9110, section 15.5.6: a 405 lists the supported methods.
-        Self { allow: Some(allow), ..Self::error(StatusCode::METHOD_NOT_ALLOWED, "this resource does not support the method") }
+        Self { allow: Some(allow), ..Self::error(StatusCode::METHOD_NOT_ALLOWED, "the method is not supported here") }
     }
 }
 

@@ -30,7 +30,7 @@ impl ResourcePath {
         let path = path.strip_prefix('/').unwrap_or(path);
         // ASP.NET routing treats `Patients/` and `Patients` as equal.
         let path = path.strip_suffix('/').unwrap_or(path);
-        let Some(segments) = path.split('/').map(decoded).collect::<Option<Vec<String>>>() else {
+        let Some(segments) = path.split('/').map(decode).collect::<Option<Vec<String>>>() else {
             return Self::Nothing;
         };
         if segments.len() > DEPTH || segments.iter().any(String::is_empty) {

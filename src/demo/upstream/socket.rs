@@ -36,7 +36,7 @@ pub(super) fn open<B>(request: &mut Request<B>, sockets: &Arc<Semaphore>, mut st
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return empty_reply(StatusCode::UPGRADE_REQUIRED, &[(SEC_WEBSOCKET_VERSION, "13")]);
     }
-    let Some(accept) = headers.get(SEC_WEBSOCKET_KEY).and_then(accepted) else {
+    let Some(accept) = headers.get(SEC_WEBSOCKET_KEY).and_then(accept_value) else {
         return empty_reply(StatusCode::BAD_REQUEST, &[]);
     };
     let Ok(permit) = Arc::clone(sockets).try_acquire_owned() else {

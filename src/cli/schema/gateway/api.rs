@@ -13,34 +13,40 @@ pub(super) fn api() -> SchemaBuilder {
     let header = |sentence: &str, default: &str| header_name().description(sentence).default_value(default);
     object([
         ("match", matches()),
-        ("policy", file_name().description("The policy: a file, or a folder of files").example("../policies/noah-es.yaml")),
+        (
+            "policy",
+            file_name().description("The policy: a file, or a folder of files").example("../policies/noah-es.yaml"),
+        ),
         (
             "candidate",
             file_name()
-                .description("A candidate policy that is compared with the live one and not enforced: a file or a folder")
+                .description("A candidate, compared with the live policy and not enforced: a file or a folder")
                 .example("../policies/next.yaml"),
         ),
         (
             "issuers",
-            texts().non_empty().unique().description("The issuers whose tokens it accepts, by name; all issuers where the key is absent"),
+            texts()
+                .non_empty()
+                .unique()
+                .description("The issuers of its tokens, by name; all issuers where the key is absent"),
         ),
         (
             "api-keys",
             texts()
                 .non_empty()
                 .unique()
-                .description("The sources of the API keys that it accepts, by name; all of them where the key is absent"),
+                .description("The sources of its API keys, by name; all sources where the key is absent"),
         ),
         (
             "client-certificates",
             texts()
                 .unique()
-                .description("The sources of the client certificates that it accepts, by name; all of them where the key is absent"),
+                .description("The sources of its client certificates, by name; all sources where the key is absent"),
         ),
         (
             "caller",
             one_of(["certificate", "token"])
-                .description("The credential that names the caller where a request has both; without this key such a request is refused"),
+                .description("The credential that counts where a request has both; without this key it is refused"),
         ),
         ("upstream", upstream()),
         (
@@ -59,12 +65,12 @@ pub(super) fn api() -> SchemaBuilder {
                 ("tenant", header("The tenant of the decision", &headers.tenant)),
                 ("decision", header("The decision's id, as in the audit", &headers.decision)),
             ])
-            .description("The headers that tell the upstream the caller's identity; a client's own headers of these names are removed"),
+            .description("The identity headers for the upstream; a client's headers of these names are removed"),
         ),
         (
             "method-overrides",
             one_of(["reject", "strip", "evaluate"])
-                .description("The handling of X-HTTP-Method-Override and similar headers: refuse the request, remove them, or evaluate both methods")
+                .description("X-HTTP-Method-Override and similar headers: reject, strip, or evaluate both methods")
                 .default_value("reject"),
         ),
         (
@@ -81,7 +87,7 @@ pub(super) fn api() -> SchemaBuilder {
         (
             "audit",
             one_of(["fast", "lossless"])
-                .description("Whether a request is forwarded at once, or when its decision is on disk; a route may set another value")
+                .description("Whether a request waits until its decision is on disk; a route may set another value")
                 .default_value("fast"),
         ),
     ])

@@ -10,7 +10,9 @@ pub(super) fn limits() -> SchemaBuilder {
     object([
         (
             "connections",
-            integer(1, 1_000_000).description("Connections open at once on each listener").default_value(default.connections),
+            integer(1, 1_000_000)
+                .description("Connections open at once on each listener")
+                .default_value(default.connections),
         ),
         (
             "connections-per-address",
@@ -32,10 +34,15 @@ pub(super) fn limits() -> SchemaBuilder {
                 .description("Bytes of the request line and all headers, 1KiB to 1MiB; more is 431")
                 .default_value(bytes(default.header_bytes)),
         ),
-        ("header-count", integer(10, 256).description("Headers of one request; more is 431").default_value(default.header_count)),
+        (
+            "header-count",
+            integer(10, 256).description("Headers of one request; more is 431").default_value(default.header_count),
+        ),
         (
             "target-length",
-            size().description("Bytes of path and query, 256B to 64KiB; more is 414").default_value(bytes(default.target_length)),
+            size()
+                .description("Bytes of path and query, 256B to 64KiB; more is 414")
+                .default_value(bytes(default.target_length)),
         ),
         (
             "header-timeout",
@@ -59,13 +66,17 @@ pub(super) fn limits() -> SchemaBuilder {
         (
             "least-rate",
             size()
-                .description("The least bytes per second of a body or a response, over each `client-timeout`; 0B switches this off")
+                .description(
+                    "The least bytes per second of a body or response, per `client-timeout`; 0B switches it off",
+                )
                 .default_value(show_size(default.least_rate)),
         ),
         ("stream-age", duration_default("The age at which WebSockets and endless responses end", default.stream_age)),
         (
             "http2-streams",
-            integer(1, 10_000).description("Streams open at once on one HTTP/2 connection").default_value(default.http2_streams),
+            integer(1, 10_000)
+                .description("Streams open at once on one HTTP/2 connection")
+                .default_value(default.http2_streams),
         ),
         (
             "http2-resets",

@@ -13,15 +13,21 @@ pub(super) fn listener() -> SchemaBuilder {
         (
             "certificates",
             list(certificate).non_empty().description(
-                "Certificates with their keys, selected by the client's server name; the first one serves all other names",
+                "Certificates with their keys, by the client's server name; the first serves all other names",
             ),
         ),
         ("http2", boolean().description("Whether HTTP/2 is offered beside HTTP/1.1").default_value(true)),
         (
             "client-certificates",
             object([
-                ("from", texts().non_empty().unique().description("The sources whose certificates are accepted, by name")),
-                ("required", boolean().description("Whether a client without a certificate is rejected").default_value(false)),
+                (
+                    "from",
+                    texts().non_empty().unique().description("The sources whose certificates are accepted, by name"),
+                ),
+                (
+                    "required",
+                    boolean().description("Whether a client without a certificate is rejected").default_value(false),
+                ),
             ])
             .required(["from"])
             .description("Requests certificates from clients; without this key none is requested"),

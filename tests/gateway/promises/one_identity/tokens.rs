@@ -152,7 +152,11 @@ fn an_unknown_key_is_asked_for_before_the_next_refresh() {
         header["kid"] = json!("nobody-has-it");
         assert_eq!(status(&scene, &[&bearer(&format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string())))]), 401);
     }
-    assert!(scene.stage.issuer.key_set_requests() - asked < 4, "{} fetches", scene.stage.issuer.key_set_requests() - asked);
+    assert!(
+        scene.stage.issuer.key_set_requests() - asked < 4,
+        "{} fetches",
+        scene.stage.issuer.key_set_requests() - asked
+    );
 }
 
 #[test]
