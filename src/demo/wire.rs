@@ -30,9 +30,9 @@ impl RawResponse {
 }
 
 /// Sends one request on a new connection and returns the response.
-pub(super) async fn send(at: SocketAddr, line: &str, headers: &[&str], body: &str) -> RawResponse {
-    let mut stream = TcpStream::connect(at).await.unwrap();
-    let mut request = format!("{line} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n");
+pub(super) async fn send(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> RawResponse {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut request = format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     headers.iter().for_each(|header| request.push_str(&format!("{header}\r\n")));
     request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
     // A server that refuses a body early may close the connection before it has read all of it.
@@ -45,8 +45,8 @@ pub(super) async fn send(at: SocketAddr, line: &str, headers: &[&str], body: &st
 }
 
 /// Sends `request` and returns the response header and the stream after it.
-pub(super) async fn upgrade(at: SocketAddr, request: &str) -> (RawResponse, TcpStream) {
-    let mut stream = TcpStream::connect(at).await.unwrap();
+pub(super) async fn upgrade(address: SocketAddr, request: &str) -> (RawResponse, TcpStream) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -14,7 +14,7 @@ pub(super) fn suggest_help(context: &ExplanationContext<'_>) -> Vec<String> {
         Reason::NoMethod => no_method(context),
         Reason::NotAMember => vec![not_a_member(context)],
         Reason::NotGranted => not_granted(context),
-        Reason::Gate(at) => gate(context, usize::from(at)),
+        Reason::Gate(index) => gate(context, usize::from(index)),
         _ => Vec::new(),
     }
 }
@@ -68,8 +68,8 @@ fn not_granted(context: &ExplanationContext<'_>) -> Vec<String> {
     nowhere.then_some(sentence).into_iter().collect()
 }
 
-fn gate(context: &ExplanationContext<'_>, at: usize) -> Vec<String> {
-    let Some(gate) = context.policy.gate(at) else { return Vec::new() };
+fn gate(context: &ExplanationContext<'_>, index: usize) -> Vec<String> {
+    let Some(gate) = context.policy.gate(index) else { return Vec::new() };
     let Some(approval) = gate.approval() else { return Vec::new() };
     let keys: Vec<(String, Option<String>)> =
         approval.keys.iter().map(|key| (context.key_name(*key), context.key_value(*key))).collect();

@@ -128,22 +128,22 @@ fn generate_secret() -> Result<String, CommandError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn parse_id(written: &str) -> Result<String, String> {
+fn parse_id(text: &str) -> Result<String, String> {
     let wrong = || format!("an id is at most {LONGEST_ID} letters, digits and `.`, `_`, `@`, `+`, `-`");
-    if is_id(written) { Ok(written.to_owned()) } else { Err(wrong()) }
+    if is_id(text) { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
 /// The longest time until expiry, in seconds: a hundred years.
 const MAX_EXPIRY: u64 = 36_525 * 86_400;
 
-fn parse_expiry(written: &str) -> Result<KeyExpiry, String> {
-    if written == "never" {
+fn parse_expiry(text: &str) -> Result<KeyExpiry, String> {
+    if text == "never" {
         return Ok(KeyExpiry::Never);
     }
-    let after = parse_duration(written).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
+    let after = parse_duration(text).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
     if after.is_some_and(|after| after > MAX_EXPIRY) {
         return Err("that is more than a hundred years away: write `never`".to_owned());
     }
-    let found = after.map(KeyExpiry::After).or_else(|| Timestamp::parse(written).map(KeyExpiry::At));
+    let found = after.map(KeyExpiry::After).or_else(|| Timestamp::parse(text).map(KeyExpiry::At));
     found.ok_or_else(|| "a time such as 90d or 12h, a moment such as 2030-01-31T12:00:00Z, or never".to_owned())
 }

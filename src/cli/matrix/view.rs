@@ -240,9 +240,9 @@ fn print_view(policy: &Snapshot, view: &MatrixView) -> Vec<Matrix> {
 }
 
 fn field_sets(policy: &Snapshot, view: &MatrixView) -> Option<Matrix> {
-    let rows = policy.model.fields.iter().zip(&view.fields).map(|(set, seen)| {
+    let rows = policy.model.fields.iter().zip(&view.fields).map(|(set, visible)| {
         let resources = set.resources.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join("; ");
-        (set.name.to_string(), vec![if *seen { "seen" } else { "masked" }.to_owned(), resources])
+        (set.name.to_string(), vec![if *visible { "seen" } else { "masked" }.to_owned(), resources])
     });
     let rows: Vec<(String, Vec<String>)> = rows.collect();
     (!rows.is_empty()).then(|| Matrix {

@@ -22,8 +22,8 @@ pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> SchemaBuil
 }
 
 /// An integer between two inclusive bounds.
-pub(super) fn integer(least: u64, most: u64) -> SchemaBuilder {
-    SchemaBuilder::new("integer").with("minimum", least).with("maximum", most)
+pub(super) fn integer(min: u64, max: u64) -> SchemaBuilder {
+    SchemaBuilder::new("integer").with("minimum", min).with("maximum", max)
 }
 
 /// Exactly this number.

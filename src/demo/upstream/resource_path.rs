@@ -85,8 +85,8 @@ fn is_hub(segment: &str) -> bool {
     is_literal(segment, "rtm") || is_literal(segment, "clientrtm")
 }
 
-fn is_literal(written: &str, literal: &str) -> bool {
-    written.eq_ignore_ascii_case(literal)
+fn is_literal(segment: &str, literal: &str) -> bool {
+    segment.eq_ignore_ascii_case(literal)
 }
 
 /// Decodes a percent-encoded segment (RFC 3986, section 2.1).

@@ -107,24 +107,26 @@ impl Store {
         let moving: Vec<_> = self.records_under(&old).map(|(key, _)| key.clone()).filter(|key| *key != old).collect();
         let children: BTreeSet<_> =
             moving.iter().filter_map(|key| key.get(..old.len() + 2)).map(<[_]>::to_vec).collect();
-        for at in children {
-            self.relocate(&at, &new);
+        for key in children {
+            self.relocate(&key, &new);
         }
         self.reassign(tenant, from, into);
         self.remove_text(&old);
         Ok(merged)
     }
 
-    /// Moves the record `at`, with all records under it, to the same collection under `parent`; a used id is replaced.
-    fn relocate(&mut self, at: &[String], parent: &[String]) {
-        let Some([collection, id]) = at.last_chunk::<2>() else { return };
+    /// Moves the record at `record_key`, with all records under it, to the same collection under `parent`.
+    ///
+    /// An id that is in use there is replaced.
+    fn relocate(&mut self, record_key: &[String], parent: &[String]) {
+        let Some([collection, id]) = record_key.last_chunk::<2>() else { return };
         let to = child(parent, collection);
         let target = child(&to, id);
         let target = if self.records.contains_key(&target) { child(&to, &self.new_id(&to)) } else { target };
-        let moving: Vec<_> = self.records_under(at).map(|(key, _)| key.clone()).collect();
+        let moving: Vec<_> = self.records_under(record_key).map(|(key, _)| key.clone()).collect();
         for key in moving {
             let Some(text) = self.remove_text(&key) else { continue };
-            let moved: Vec<_> = target.iter().chain(key.iter().skip(at.len())).cloned().collect();
+            let moved: Vec<_> = target.iter().chain(key.iter().skip(record_key.len())).cloned().collect();
             let text = if moved == target { replace_id(&text, &moved) } else { text };
             self.insert_text(moved, text);
         }
@@ -207,10 +209,10 @@ fn size(key: &[String], text: &str) -> usize {
 /// Serializes a record with the id of its key, as its first member.
 fn serialize_record(record: Map<String, Value>, key: &[String]) -> String {
     let id = key.last().map(String::as_str).unwrap_or_default();
-    let mut whole = Map::new();
-    whole.insert("id".to_owned(), Value::from(id));
-    whole.extend(record.into_iter().filter(|(name, _)| name != "id"));
-    Value::Object(whole).to_string()
+    let mut object = Map::new();
+    object.insert("id".to_owned(), Value::from(id));
+    object.extend(record.into_iter().filter(|(name, _)| name != "id"));
+    Value::Object(object).to_string()
 }
 
 fn replace_id(text: &str, key: &[String]) -> String {
