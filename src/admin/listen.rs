@@ -1,4 +1,4 @@
-//! ListenAddress: the address of the admin listener, bound before anything starts.
+//! ListenAddress: the address of the admin listener, which is bound before the process serves.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// ListenAddress: where the admin listener listens.
+/// ListenAddress: the address on which the admin listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddress {
     /// On a TCP address.
@@ -44,7 +44,7 @@ impl BoundSocket {
         }
     }
 
-    /// A socket that another process has bound as `listen` says, and hands over.
+    /// Adopts a socket that another process has bound to `listen` and hands over.
     pub(super) fn adopt(listen: &ListenAddress, socket: OwnedFd) -> io::Result<Self> {
         match listen {
             ListenAddress::Tcp(_) => Self::tcp(TcpListener::from(socket)),
@@ -61,61 +61,67 @@ impl BoundSocket {
         Ok(Self::Tcp(listener))
     }
 
+    /// Duplicates the socket; the flag is set once another process serves it, so that the socket file stays.
     pub(super) fn share(&self) -> io::Result<(OwnedFd, Arc<AtomicBool>)> {
         Ok(match self {
             Self::Tcp(listener) => (listener.try_clone()?.into(), Arc::default()),
-            Self::Unix(listener, file) => (listener.try_clone()?.into(), file.left()),
+            Self::Unix(listener, file) => (listener.try_clone()?.into(), file.handed_over()),
         })
     }
 }
 
-/// SocketFile: a socket's name, removed with it unless another process has taken the name over.
+/// SocketFile: the file of a Unix socket, removed when the value is dropped unless another process has taken it over.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
     id: (u64, u64),
-    left: Arc<AtomicBool>,
+    handed_over: Arc<AtomicBool>,
 }
 
 impl SocketFile {
     fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), id: (metadata.dev(), metadata.ino()), left: Arc::default() })
+        Ok(Self { path: path.to_owned(), id: (metadata.dev(), metadata.ino()), handed_over: Arc::default() })
     }
 
-    /// What is set where another process has the socket, so that the name stays.
-    pub(super) fn left(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.left)
+    /// The flag that is set once another process serves the socket, so that the file stays.
+    pub(super) fn handed_over(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.handed_over)
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let left = self.left.load(Ordering::Acquire);
-        if !left && fs::symlink_metadata(&self.path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.id) {
-            // Nobody is left to tell; a socket that stays is replaced at the next start.
+        let handed_over = self.handed_over.load(Ordering::Acquire);
+        if !handed_over
+            && fs::symlink_metadata(&self.path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.id)
+        {
+            // An error cannot be reported any more; the next start replaces a socket file that stays.
             fs::remove_file(&self.path).ok();
         }
     }
 }
 
-/// A Unix socket of mode 0600 at `path`, which does not block, and its name.
+/// Binds a non-blocking Unix socket of mode 0600 at `path`, and returns it with its file.
 ///
-/// It was never open to others: it gets its mode in a folder of its own and its name last.
+/// The socket is never open to other users: it gets its mode in a private folder and is then moved to `path`.
 pub fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
         Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a socket"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the path is taken by a file that is not a socket",
+            ));
         }
         Ok(_) if UnixStream::connect(path).is_ok() => return Err(io::ErrorKind::AddrInUse.into()),
-        // What a process left behind that is no more.
+        // A socket file without a listener: a process left it behind.
         Ok(_) => {}
     }
     let folder = path.with_extension(std::process::id().to_string());
     let inner = folder.join("s");
-    // In a container every start has the same process id: a start that was killed here must not spoil the next.
+    // In a container every start has the same process id: a start that was killed here must not block the next one.
     fs::remove_file(&inner).ok();
     fs::remove_dir(&folder).ok();
     DirBuilder::new().mode(0o700).create(&folder)?;

@@ -1,7 +1,7 @@
-//! The admin listener: health, readiness, metrics, live policies and the request for a reload; never on a data port.
+//! The admin listener: health, readiness, metrics, live policies and the reload request; never on a data port.
 
-pub mod answer;
 pub mod listen;
+pub mod response;
 pub mod server;
 pub mod status;
 

@@ -1,4 +1,4 @@
-//! AdminListener: the admin listener's server, one request a connection.
+//! AdminListener: the server of the admin listener; each connection serves one request.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,20 +19,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::answer::{AdminToken, answer};
 use super::listen::{BoundSocket, ListenAddress, SocketFile};
+use super::response::{AdminToken, respond};
 use super::status::Status;
 
-/// AdminPlan: where the admin listener listens and who may ask it.
+/// AdminPlan: the address, token and limits of the admin listener.
 #[derive(Clone)]
 pub struct AdminPlan {
-    /// Where.
+    /// The address.
     pub listen: ListenAddress,
-    /// The bearer token that callers need; `None` lets everybody in who can connect.
+    /// The bearer token that callers need; with `None` every client that can connect has access.
     pub token: Option<Box<str>>,
-    /// How long one connection may take, from its first byte to its last.
+    /// The longest duration of a connection, from its first byte to its last.
     pub time: Duration,
-    /// How many connections are served at a time; for a later one the oldest goes that has asked for nothing yet.
+    /// The most concurrent connections; a further one closes the oldest that has not sent a complete header.
     pub connections: usize,
 }
 
@@ -49,7 +49,7 @@ impl std::fmt::Debug for AdminPlan {
     }
 }
 
-/// AdminListener: the admin listener, bound and not yet serving.
+/// AdminListener: the admin listener, bound but not serving yet.
 #[derive(Debug)]
 pub struct AdminListener {
     bound: BoundSocket,
@@ -61,15 +61,15 @@ pub struct AdminListener {
 impl AdminListener {
     /// Binds the address; the error is one line for the operator.
     pub fn bind(plan: AdminPlan) -> Result<Self, String> {
-        Self::on(plan, BoundSocket::bind)
+        Self::open(plan, BoundSocket::bind)
     }
 
-    /// The same on a socket that another process has bound, and hands over.
+    /// Adopts a socket that another process has bound and hands over; the error is one line for the operator.
     pub fn adopt(plan: AdminPlan, socket: OwnedFd) -> Result<Self, String> {
-        Self::on(plan, |listen| BoundSocket::adopt(listen, socket))
+        Self::open(plan, |listen| BoundSocket::adopt(listen, socket))
     }
 
-    fn on(plan: AdminPlan, bound: impl FnOnce(&ListenAddress) -> io::Result<BoundSocket>) -> Result<Self, String> {
+    fn open(plan: AdminPlan, bind: impl FnOnce(&ListenAddress) -> io::Result<BoundSocket>) -> Result<Self, String> {
         let listen = &plan.listen;
         if plan.token.as_deref().is_some_and(str::is_empty) {
             return Err(format!("the admin listener `{listen}` has an empty token"));
@@ -79,19 +79,18 @@ impl AdminListener {
         {
             return Err(format!("the admin listener `{listen}` can be reached from elsewhere and needs a token"));
         }
-        let bound =
-            bound(listen).map_err(|error| format!("the admin listener cannot listen on `{listen}`: {error}"))?;
+        let bound = bind(listen).map_err(|error| format!("the admin listener cannot listen on `{listen}`: {error}"))?;
         let token = plan.token.as_deref().map(AdminToken::new);
         Ok(Self { bound, token, time: plan.time, connections: plan.connections.clamp(1, Semaphore::MAX_PERMITS) })
     }
 
-    /// Another handle of the socket, for the process that comes after this one, and what is set where that one has it: a
-    /// Unix socket then keeps its name.
+    /// Duplicates the socket for the successor process. The flag is set once that process serves: the file of a Unix
+    /// socket then stays.
     pub fn share(&self) -> io::Result<(OwnedFd, Arc<AtomicBool>)> {
         self.bound.share()
     }
 
-    /// The TCP address that was bound, which tells the port where 0 was asked for.
+    /// The bound TCP address, with the actual port where the settings have port 0.
     pub fn address(&self) -> Option<SocketAddr> {
         match &self.bound {
             BoundSocket::Tcp(listener) => listener.local_addr().ok(),
@@ -99,7 +98,7 @@ impl AdminListener {
         }
     }
 
-    /// Serves until `shutdown` is ready and what is being answered then is answered.
+    /// Serves until `shutdown` is ready, then finishes the requests in flight.
     pub async fn serve(self, status: Arc<dyn Status>, shutdown: impl Future<Output = ()>) {
         let (listener, _file) = match SocketListener::of(self.bound) {
             Ok(listener) => listener,
@@ -109,7 +108,7 @@ impl AdminListener {
             }
         };
         let permits = Arc::new(Semaphore::new(self.connections));
-        let unheard = Arc::new(PendingConnections::default());
+        let pending = Arc::new(PendingConnections::default());
         let mut count = 0;
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
@@ -119,7 +118,7 @@ impl AdminListener {
                 accepted = async {
                     let stream = listener.accept().await;
                     if permits.available_permits() == 0 {
-                        unheard.close_oldest();
+                        pending.close_oldest();
                     }
                     (Arc::clone(&permits).acquire_owned().await, stream)
                 } => accepted,
@@ -129,10 +128,10 @@ impl AdminListener {
                 (Ok(permit), Ok(stream)) => {
                     let (status, token) = (Arc::clone(&status), self.token.clone());
                     count += 1;
-                    let place = ConnectionSlot { number: count, unheard: Arc::clone(&unheard), _permit: permit };
-                    unheard.enter(count, || tasks.spawn(converse(stream, status, token, self.time, place)));
+                    let slot = ConnectionSlot { number: count, pending: Arc::clone(&pending), _permit: permit };
+                    pending.add(count, || tasks.spawn(serve_connection(stream, status, token, self.time, slot)));
                 }
-                // Out of descriptors, most often: a loop without a pause would only make it worse.
+                // The usual cause is a lack of descriptors: without a pause the loop would make it worse.
                 (_, Err(error)) => {
                     tracing::warn!(%error, "the admin listener cannot accept");
                     sleep(Duration::from_millis(200)).await;
@@ -140,32 +139,35 @@ impl AdminListener {
                 (Err(_), _) => break,
             }
         }
-        timeout(LAST, async { while tasks.join_next().await.is_some() {} }).await.ok();
+        timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }
 }
 
-/// How long the answers that are under way at the end may take.
-const LAST: Duration = Duration::from_secs(1);
+/// The longest time that the requests in flight may take at the end.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
-/// The most that a request's header may hold.
+/// The most bytes in the header of a request.
 const HEADER_BYTES: usize = 8 * 1024;
+
+/// The most fields in the header of a request.
 const HEADERS: usize = 64;
 
-/// How long the whole header may take, from the connection's first moment.
+/// The longest time for the whole header, from the accept of the connection.
 const HEADER_TIME: Duration = Duration::from_secs(2);
 
 /// Serves one connection: one request, within `time`.
-async fn converse(
+async fn serve_connection(
     stream: Box<dyn ClientStream>,
     status: Arc<dyn Status>,
     token: Option<AdminToken>,
     time: Duration,
-    place: ConnectionSlot,
+    slot: ConnectionSlot,
 ) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        place.unheard.leave(place.number);
-        let answer = answer(request.method(), request.uri().path(), request.headers(), token.as_ref(), status.as_ref());
-        async move { Ok::<_, Infallible>(answer) }
+        slot.pending.remove(slot.number);
+        let response =
+            respond(request.method(), request.uri().path(), request.headers(), token.as_ref(), status.as_ref());
+        async move { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -182,7 +184,7 @@ async fn converse(
     }
 }
 
-/// PendingConnections: the connections whose header is not whole yet, by age; clients that stall here keep nobody else out.
+/// PendingConnections: the connections without a complete header, by age; those that stall are closed to make room.
 #[derive(Default)]
 struct PendingConnections(Mutex<BTreeMap<u64, AbortHandle>>);
 
@@ -191,44 +193,44 @@ impl PendingConnections {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Under the lock, so that a connection cannot leave before it has entered.
-    fn enter(&self, number: u64, begin: impl FnOnce() -> AbortHandle) {
+    /// Starts a connection under the lock, so that it cannot be removed before it has been added.
+    fn add(&self, number: u64, begin: impl FnOnce() -> AbortHandle) {
         let mut all = self.all();
         all.insert(number, begin());
     }
 
-    fn leave(&self, number: u64) {
+    fn remove(&self, number: u64) {
         self.all().remove(&number);
     }
 
     fn close_oldest(&self) {
         let oldest = self.all().pop_first();
         if let Some((_, connection)) = oldest {
-            tracing::debug!("an admin connection made room before it asked for anything");
+            tracing::debug!("an admin connection without a request was closed to make room");
             connection.abort();
         }
     }
 }
 
-/// ConnectionSlot: one of the connections that are served at a time.
+/// ConnectionSlot: the share of one connection in the limit of concurrent connections.
 struct ConnectionSlot {
     number: u64,
-    unheard: Arc<PendingConnections>,
+    pending: Arc<PendingConnections>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.unheard.leave(self.number);
+        self.pending.remove(self.number);
     }
 }
 
-/// ClientStream: the bytes of a connection, TCP or Unix.
+/// ClientStream: the byte stream of a connection, TCP or Unix.
 trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> ClientStream for T {}
 
-/// SocketListener: a bound listener in the runtime's hands.
+/// SocketListener: a bound listener, registered with the async runtime.
 enum SocketListener {
     Tcp(TcpListener),
     Unix(UnixListener),

@@ -1,75 +1,77 @@
-//! Status: what the admin listener tells, and whom it asks.
+//! Status: the state of the gateway that the admin listener reports, and the trait that provides it.
 
 use serde::Serialize;
 
 use crate::audit::Rfc3339Time;
 use crate::metrics::{ComparisonReport, CoverageReport};
 
-/// Status: the running gateway as the admin listener sees it; asked anew for each request, so it must be quick.
+/// Status: the running gateway as the admin listener sees it; called for each request, so it must be fast.
 pub trait Status: Send + Sync + 'static {
-    /// What is live and what is wrong.
+    /// The live versions and the failures of every part.
     fn report(&self) -> StatusReport;
 
-    /// The metrics in prometheus' text format.
+    /// The metrics in the Prometheus text format.
     fn metrics_text(&self) -> String;
 
-    /// What the last reload of an API's policy changed: null until one did; `None` where no API has the name.
+    /// The changes of an API's last policy reload, null before the first change; `None` where there is no such API.
     fn diff(&self, api: &str) -> Option<serde_json::Value>;
 
-    /// What of an API's policy requests use, and what they lack; `None` where there is no such API.
+    /// The parts of an API's policy that requests use, and those they lack; `None` where there is no such API.
     fn coverage(&self, api: &str) -> Option<CoverageReport>;
 
-    /// Where an API's candidate decides otherwise; `None` where there is no such API, or it has no candidate.
+    /// The requests that an API's candidate decides differently; `None` where there is no such API or no candidate.
     fn candidate(&self, api: &str) -> Option<ComparisonReport>;
 
-    /// Makes the version of an API's policy live that was live before; `None` where there is no such API.
+    /// Makes the previous version of an API's policy live; `None` where there is no such API.
     fn rollback(&self, api: &str) -> Option<Rollback>;
 
-    /// Asks for a reload of everything that reloads and returns without waiting for it.
+    /// Starts a reload of everything that can be reloaded and returns without waiting for it.
     fn reload(&self);
 }
 
-/// StatusReport: what is live and what is wrong.
+/// StatusReport: the live versions and the failures of every part.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct StatusReport {
-    /// Whether the process has been told to end and finishes what is in flight.
+    /// Whether the process is shutting down and finishes the requests in flight.
     pub draining: bool,
     /// The APIs of the settings.
     pub apis: Vec<ApiStatus>,
-    /// The issuers of the settings, behind them the files of API keys, and the authorities of client certificates.
+    /// The issuers of the settings, then the files of API keys, then the authorities of client certificates.
     pub issuers: Vec<IssuerStatus>,
-    /// The listeners that speak TLS, each with its own certificates.
+    /// The certificates of each TLS listener.
     pub certificates: Vec<IssuerStatus>,
     /// Whether audit records can be written.
     pub audit: AuditStatus,
 }
 
 impl StatusReport {
-    /// Whether traffic should come: not while draining, not while an API has no policy, not while no issuer at all has
-    /// keys or one has not been asked yet, and not while requests are refused because their decisions cannot be kept.
+    /// Whether the gateway should receive traffic.
     ///
-    /// A policy that was refused leaves the last good one live, and one issuer of several that cannot be reached
-    /// leaves the others' callers to be served: both are told, and neither takes the whole gateway out of service.
+    /// It is not ready while it drains, or while requests are refused because their decisions cannot be written. It is
+    /// not ready while an API has no policy, or no issuer has keys, or an issuer's keys have not been tried yet.
+    ///
+    /// A refused policy leaves the last good one live, and with one unreachable issuer the callers of the others are
+    /// served. Both are reported, and neither takes the whole gateway out of service.
     pub fn ready(&self) -> bool {
         let policies = !self.apis.is_empty() && self.apis.iter().all(|api| api.policy.is_some());
         let available = |issuer: &IssuerStatus| issuer.state != KeysState::Unavailable;
         let keys = self.issuers.is_empty() || self.issuers.iter().any(available);
-        // At the start, one that has not answered yet is waited for.
-        let asked = self.issuers.iter().all(|issuer| available(issuer) || issuer.error.is_some());
-        !self.draining && policies && keys && asked && !self.audit.refuses
+        // At the start, readiness waits for the first answer of each issuer.
+        let attempted = self.issuers.iter().all(|issuer| available(issuer) || issuer.error.is_some());
+        !self.draining && policies && keys && attempted && !self.audit.refuses
     }
 }
 
-/// AuditStatus: whether audit records can be written.
+/// AuditStatus: the state of the audit log, and its last failure.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct AuditStatus {
-    /// Whether they can.
+    /// Whether records can be written.
     pub state: AuditState,
-    /// Whether requests are refused because they cannot.
+    /// Whether requests are refused because records cannot be written.
     pub refuses: bool,
-    /// Since when they cannot.
+    /// The time since which records cannot be written.
     pub since: Option<Rfc3339Time>,
-    /// Why they cannot.
+    /// The reason why records cannot be written.
     pub error: Option<Box<str>>,
 }
 
@@ -77,10 +79,10 @@ pub struct AuditStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditState {
-    /// They are written, or there are none.
+    /// Records are written, or the audit log is off.
     #[default]
     Writing,
-    /// They are not.
+    /// Records cannot be written.
     Failing,
 }
 
@@ -89,94 +91,94 @@ pub enum AuditState {
 pub struct ApiStatus {
     /// Its name in the settings.
     pub name: Box<str>,
-    /// The policy that decides; `None` where none could be loaded and everything is refused.
+    /// The live policy; `None` where none could be loaded, so that every request is refused.
     pub policy: Option<LivePolicy>,
-    /// The policy that is compared with it, where the settings name one; it is told and never decides readiness.
+    /// The candidate policy, where the settings name one; it never affects readiness.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate: Option<CandidateStatus>,
-    /// The newest version, where that was refused; gone once what is on disk is live.
+    /// The newest version, where it was refused; absent once the version on disk is live.
     pub refused: Option<RefusedReload>,
-    /// The hash of the version that was taken back, until the files change.
+    /// The hash of the version that was rolled back, until the files change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<Box<str>>,
 }
 
-/// Rollback: what came of asking for the version before.
+/// Rollback: the result of a rollback request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rollback {
-    /// It is live.
+    /// The previous version is live.
     Live(LivePolicy),
-    /// There is none: the live version is the first, or was gone back to already.
+    /// There is no previous version: the live one is the first, or the result of a rollback.
     Nothing,
 }
 
-/// CandidateStatus: a policy that decides nothing.
+/// CandidateStatus: a policy that is compared with the live one and never enforced.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CandidateStatus {
-    /// The version that is compared; `None` where none could be loaded.
+    /// The compared version; `None` where none could be loaded.
     pub policy: Option<LivePolicy>,
-    /// The newest version, where that was refused.
+    /// The newest version, where it was refused.
     pub refused: Option<RefusedReload>,
 }
 
-/// LivePolicy: the version of a policy that decides.
+/// LivePolicy: the live version of a policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LivePolicy {
     /// The policy's name.
     pub name: Box<str>,
     /// The hash of its texts.
     pub hash: Box<str>,
-    /// Since when it decides.
+    /// The time when it became live.
     pub since: Rfc3339Time,
-    /// Whose refusals are forwarded.
+    /// The refused requests that are forwarded.
     pub shadow: ShadowMode,
 }
 
-/// ShadowMode: whose refusals a policy forwards.
+/// ShadowMode: the refused requests that a policy forwards.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ShadowMode {
-    /// Nobody's: it is enforced.
+    /// None: the policy is enforced.
     #[default]
     Off,
-    /// Those about these resources.
+    /// The refused requests for these resources.
     Resources(Vec<Box<str>>),
-    /// All.
+    /// Every refused request.
     All,
 }
 
 /// RefusedReload: a version of a policy that did not become live.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RefusedReload {
-    /// When it was refused.
+    /// The time of the refusal.
     pub at: Rfc3339Time,
-    /// Why, as `document::report::json` writes findings.
+    /// The findings, as `document::report::json` writes them.
     pub findings: serde_json::Value,
 }
 
-/// IssuerStatus: one issuer and its keys, or one file of API keys.
+/// IssuerStatus: the state of one issuer's keys, of a file of API keys, or of certificates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IssuerStatus {
     /// Its name in the settings.
     pub name: Box<str>,
-    /// What can be said of its keys.
+    /// The state of its keys.
     pub state: KeysState,
-    /// How many are held.
+    /// The number of its keys.
     pub keys: usize,
-    /// When they were last read or fetched.
+    /// The time when they were last read or fetched.
     pub since: Option<Rfc3339Time>,
-    /// Why the last attempt failed.
+    /// The reason why the last attempt failed.
     pub error: Option<Box<str>>,
 }
 
-/// KeysState: what can be said of an issuer's keys.
+/// KeysState: the state of an issuer's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeysState {
-    /// They are held and as new as they should be.
+    /// The keys are loaded and up to date.
     Available,
-    /// They are held, but the last attempt to renew them failed.
+    /// The keys are loaded, but the last attempt to refresh them failed.
     Stale,
-    /// There are none.
+    /// No keys are loaded.
     Unavailable,
 }

@@ -1,4 +1,4 @@
-//! The admin listener over real sockets.
+//! Tests of the admin listener over real sockets.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,14 +15,14 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::audit::Rfc3339Time;
 
-/// A gateway's status, held still; the gateway itself implements the trait elsewhere.
+/// FixedStatus: a status that the test sets; the gateway has its own implementation of the trait.
 #[derive(Default)]
-struct Still {
+struct FixedStatus {
     report: Mutex<StatusReport>,
     reloads: AtomicUsize,
 }
 
-impl Status for Still {
+impl Status for FixedStatus {
     fn report(&self) -> StatusReport {
         self.report.lock().unwrap().clone()
     }
@@ -85,10 +85,10 @@ fn healthy() -> StatusReport {
     }
 }
 
-/// A running admin listener; it ends with its value.
+/// Running: an admin listener in a thread, which ends when the value is dropped.
 struct Running {
     address: Option<SocketAddr>,
-    status: Arc<Still>,
+    status: Arc<FixedStatus>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -97,7 +97,7 @@ impl Running {
     fn start(plan: AdminPlan) -> Self {
         let admin = AdminListener::bind(plan).unwrap();
         let address = admin.address();
-        let status = Arc::new(Still { report: Mutex::new(healthy()), ..Still::default() });
+        let status = Arc::new(FixedStatus { report: Mutex::new(healthy()), ..FixedStatus::default() });
         let (stop, stopped) = oneshot::channel();
         let served: Arc<dyn Status> = status.clone();
         let thread = std::thread::spawn(move || {
@@ -109,14 +109,14 @@ impl Running {
         Self { address, status, stop: Some(stop), thread: Some(thread) }
     }
 
-    fn ask(&self, request: &str) -> Answer {
+    fn ask(&self, request: &str) -> ReceivedResponse {
         let mut stream = TcpStream::connect(self.address.unwrap()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        Answer::read(stream)
+        ReceivedResponse::read(stream)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    fn get(&self, path: &str) -> ReceivedResponse {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
     }
 }
@@ -128,13 +128,13 @@ impl Drop for Running {
     }
 }
 
-struct Answer {
+struct ReceivedResponse {
     status: u16,
     head: String,
     body: String,
 }
 
-impl Answer {
+impl ReceivedResponse {
     fn read(mut stream: impl Read) -> Self {
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -160,7 +160,7 @@ fn live_is_always_ok() {
 }
 
 #[test]
-fn ready_tells_versions_refused_reloads_keys_and_draining() {
+fn ready_reports_versions_refused_reloads_keys_and_draining() {
     let admin = Running::start(loopback());
     let findings = json!([{ "code": "unknown-key", "file": "noah-es.yaml", "line": 3, "column": 1 }]);
     admin.status.report.lock().unwrap().apis[0].refused =
@@ -205,7 +205,7 @@ fn ready_is_503_while_draining_without_a_policy_and_without_any_keys() {
     assert_eq!(with(&|report| report.issuers[0].state = KeysState::Unavailable), 503);
     assert_eq!(with(&|report| report.issuers[0].state = KeysState::Stale), 200);
     assert_eq!(with(&|report| report.issuers.clear()), 200);
-    // One that cannot be reached takes nobody out of service, but at the start it is asked first.
+    // An unreachable issuer leaves the gateway ready, except before the first attempt to reach it.
     let down = |report: &mut StatusReport, error: Option<&str>| {
         let error = error.map(Into::into);
         let down = IssuerStatus { state: KeysState::Unavailable, error, ..report.issuers[0].clone() };
@@ -224,7 +224,7 @@ fn metrics_come_in_the_text_format() {
 }
 
 #[test]
-fn a_shadowed_policy_and_a_candidate_are_told_and_keep_nobody_from_being_ready() {
+fn a_shadowed_policy_and_a_candidate_are_reported_and_do_not_affect_readiness() {
     let admin = Running::start(loopback());
     let mut report = healthy();
     let live = report.apis[0].policy.as_mut().unwrap();
@@ -258,7 +258,7 @@ fn a_rollback_is_asked_for_with_post_and_goes_one_step() {
 fn a_web_page_can_ask_for_nothing_on_an_open_admin_listener() {
     let admin = Running::start(loopback());
     let port = admin.address.unwrap().port();
-    // A form or a script of any page can send these without asking first.
+    // A form or a script of any page can send these without a preflight request.
     for (path, origin) in
         [("/reload", "https://evil.example"), ("/reload", "null"), ("/apis/noah/rollback", "http://localhost")]
     {
@@ -266,7 +266,7 @@ fn a_web_page_can_ask_for_nothing_on_an_open_admin_listener() {
         assert_eq!(admin.ask(&post).status, 403, "{path} {origin}");
     }
     assert_eq!(admin.status.reloads.load(Ordering::SeqCst), 0);
-    // A page's own name that points here: what it could read, and what it could do.
+    // A page's own name that resolves to this machine: neither reads nor actions are possible.
     for host in
         ["evil.example", "evil.example:9901", "localhost.evil.example", "127.0.0.1.evil.example", "", "a:b:c", "x]"]
     {
@@ -285,7 +285,7 @@ fn a_web_page_can_ask_for_nothing_on_an_open_admin_listener() {
     {
         assert_eq!(admin.ask(&format!("GET /policy HTTP/1.1\r\nHost: {host}\r\n\r\n")).status, 200, "{host}");
     }
-    // Where a token is needed, the token tells: a page has none.
+    // Where a token is required, the token protects: a page has none.
     let admin = Running::start(AdminPlan { token: Some("0123456789abcdef".into()), ..loopback() });
     let get = "GET /policy HTTP/1.1\r\nHost: gateway.example\r\n";
     assert_eq!(admin.ask(&format!("{get}\r\n")).status, 401);
@@ -293,7 +293,7 @@ fn a_web_page_can_ask_for_nothing_on_an_open_admin_listener() {
 }
 
 #[test]
-fn coverage_and_comparison_are_told_for_each_api() {
+fn coverage_and_comparison_are_reported_for_each_api() {
     let admin = Running::start(loopback());
     let coverage = admin.get("/apis/noah/coverage");
     assert_eq!((coverage.status, &coverage.json()["never_used"]), (200, &json!([])));
@@ -331,7 +331,7 @@ fn unknown_paths_and_methods_are_problems() {
 }
 
 #[test]
-fn with_a_token_only_the_bare_health_is_told_to_others() {
+fn callers_without_the_token_get_only_the_bare_health() {
     let admin = Running::start(AdminPlan { token: Some("s3cret".into()), ..loopback() });
     let with = |path: &str, header: &str| admin.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"));
     let wrong = [
@@ -380,7 +380,7 @@ fn a_unix_socket_is_its_owners_alone_and_goes_with_the_listener() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    assert_eq!(Answer::read(stream).status, 200);
+    assert_eq!(ReceivedResponse::read(stream).status, 200);
     let error = AdminListener::bind(plan.clone()).unwrap_err();
     assert!(error.contains("admin.sock") && error.lines().count() == 1, "{error}");
     assert!(UnixStream::connect(&path).is_ok(), "the running listener keeps its socket");
@@ -470,7 +470,7 @@ fn slow_clients_are_cut_and_do_not_hold_up_others() {
         }
     });
     std::thread::sleep(Duration::from_millis(50));
-    // Both places are taken: the oldest goes for this one, and the other one when its time is over.
+    // Both slots are taken: the oldest connection is closed for this one, and the other one at its deadline.
     assert_eq!(admin.get("/live").status, 200);
     assert!(begin.elapsed() < Duration::from_secs(5));
     for stream in [&mut silent, &mut dripping] {

@@ -22,9 +22,9 @@ Examples:
   portcullis audit verify --since 5f2c… audit-000007.jsonl audit.jsonl
   portcullis audit verify --expect 9be1… /var/log/portcullis
 
-A chain shows what was changed in the middle; that its end was cut off shows only against a value that was kept \
-elsewhere. So note the last chain value that this prints, somewhere that who can write the files cannot, and name it \
-with `--expect` the next time. Without it, and without a fault, the code is 0: what there is, is as it was written.";
+A chain reveals every change except a cut at its end, which only an earlier chain value reveals. So note the last chain \
+value that this prints in a place that a writer of the files cannot change, and pass it with `--expect` the next time. \
+Without `--expect`, code 0 means that the existing records are unchanged.";
 
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
@@ -34,7 +34,7 @@ pub(super) struct AuditArgs {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Tell whether audit files are as they were written, and what became of no decision
+    /// Verify that audit files are unchanged, and report decisions without an outcome
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(VerifyArgs),
 }
@@ -47,7 +47,7 @@ struct VerifyArgs {
     /// The chain value that the first segment must follow
     #[arg(long, value_name = "CHAIN", value_parser = chain_value)]
     since: Option<Hash>,
-    /// A chain value that was kept: it must still stand in the files
+    /// A chain value that was noted earlier; the files must still contain it
     #[arg(long, value_name = "CHAIN", value_parser = chain_value)]
     expect: Option<Hash>,
     /// List each decision without an outcome
@@ -73,16 +73,16 @@ fn chain_value(text: &str) -> Result<Hash, String> {
 pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let AuditCommand::Verify(args) = &args.command;
     let mut verification = ChainVerification::new(args.since, args.expect);
-    let told = std::io::stderr().is_terminal();
+    let show_progress = std::io::stderr().is_terminal();
     let mut read = 0;
-    let found = find(&args.paths)?;
+    let found = list_files(&args.paths)?;
     for SegmentFile { path, file, .. } in found.files {
         let file = file.map_or_else(|| open(&path), Ok)?;
         let mut progress = |bytes: usize| {
-            let before = read / STEP;
+            let before = read / PROGRESS_STEP;
             read += bytes;
-            if told && read / STEP > before {
-                // Where nobody looks there is nothing to show.
+            if show_progress && read / PROGRESS_STEP > before {
+                // A failure of the error stream only loses the progress line.
                 let _ = write!(err, "\r{} MiB, {}", read >> 20, path.display());
             }
         };
@@ -90,47 +90,49 @@ pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) ->
             verification.file(&path.display().to_string(), BufReader::with_capacity(1 << 18, file), &mut progress);
         result.map_err(|error| unreadable(&path, &error))?;
     }
-    if told && read >= STEP {
+    if show_progress && read >= PROGRESS_STEP {
         let _ = writeln!(err);
     }
     let (report, files) = verification.end();
     let exit = if report.faults.is_empty() { Exit::Done } else { Exit::Findings };
     let text = match args.format {
-        Format::Text => text(&report, &files, &found.packed, args.list),
-        Format::Json => format!("{:#}\n", as_json(&report, &files, &found.packed, args.list)),
+        Format::Text => report_text(&report, &files, &found.packed, args.list),
+        Format::Json => format!("{:#}\n", report_json(&report, &files, &found.packed, args.list)),
     };
     print(out, &text, exit)
 }
 
-/// Bytes between two signs of life.
-const STEP: usize = 64 << 20;
+/// The number of bytes between two updates of the progress line.
+const PROGRESS_STEP: usize = 64 << 20;
 
-/// AuditFiles: the files of an audit in the order of their first segments, and those that nobody can read as they are.
+/// AuditFiles: the files of an audit in the order of their first segments, and the compressed files that are skipped.
 #[derive(Default)]
 struct AuditFiles {
     files: Vec<SegmentFile>,
     packed: Vec<PathBuf>,
 }
 
+/// SegmentFile: an audit file and the number of its first segment.
 struct SegmentFile {
     number: u64,
     path: PathBuf,
-    /// The device and the inode: a file that is renamed meanwhile is the same.
+    /// The device and the inode, which identify a file that is renamed meanwhile.
     identity: (u64, u64),
-    /// The newest files are held open, because a gateway that runs gives them other names.
+    /// The newest files stay open, because a running gateway renames them.
     file: Option<File>,
 }
 
-/// How often a folder is read anew because a gateway has renamed a file meanwhile.
-const LOOKS: usize = 50;
+/// The most scans of a folder; it is scanned again where a gateway has renamed a file meanwhile.
+const MAX_SCANS: usize = 50;
 
-/// The most files that are held open.
-const HELD: usize = 64;
+/// The most files that stay open.
+const MAX_OPEN_FILES: usize = 64;
 
-fn find(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
-    let mut result = look(paths);
-    for _ in 1..LOOKS {
-        let again = look(paths);
+/// Scans the paths until two scans find the same files.
+fn list_files(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
+    let mut result = scan_files(paths);
+    for _ in 1..MAX_SCANS {
+        let again = scan_files(paths);
         let (Ok(before), Ok(after)) = (&result, &again) else {
             if result.is_err() && again.is_err() {
                 return again;
@@ -149,7 +151,7 @@ fn find(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
     result
 }
 
-fn look(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
+fn scan_files(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
     let (mut files, mut found) = (Vec::new(), AuditFiles::default());
     for path in paths {
         if path.is_dir() {
@@ -175,19 +177,19 @@ fn look(paths: &[PathBuf]) -> Result<AuditFiles, CommandError> {
         let mut file = open(&path)?;
         let of = file.metadata().map_err(|error| unreadable(&path, &error))?;
         let number = first_segment(BufReader::new(&file)).map_err(|error| unreadable(&path, &error))?;
-        // What is no file cannot be read twice.
+        // Only a regular file can be read twice.
         if of.is_file() {
             file.rewind().map_err(|error| unreadable(&path, &error))?;
         }
         let numbered =
             SegmentFile { number: number.unwrap_or(u64::MAX), identity: (of.dev(), of.ino()), path, file: Some(file) };
-        // A file that is being finished has two names for a moment.
+        // A file that is being finished has two names for a short time.
         if found.files.iter().any(|other| other.identity == numbered.identity) {
             continue;
         }
         found.files.push(numbered);
         found.files.sort_by(|one, other| (one.number, &one.path).cmp(&(other.number, &other.path)));
-        let beyond = found.files.len().saturating_sub(HELD);
+        let beyond = found.files.len().saturating_sub(MAX_OPEN_FILES);
         found.files.iter_mut().take(beyond).for_each(|old| old.file = None);
     }
     Ok(found)
@@ -201,15 +203,15 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CommandError {
     CommandError::failure(format!("`{}` cannot be read: {error}", path.display()))
 }
 
-fn at(place: LineLocation, files: &[Box<str>]) -> String {
+fn print_location(place: LineLocation, files: &[Box<str>]) -> String {
     format!("{}:{}", files.get(place.file).map_or("", |name| name), place.line)
 }
 
-fn text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], list: bool) -> String {
+fn report_text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], list: bool) -> String {
     let mut text = String::new();
     let mut line = |what: &str, value: String| text.push_str(&format!("{what:<10}{value}\n"));
     for fault in &report.faults {
-        line(fault.sort.word(), format!("{}: {}", at(fault.place, files), fault.message));
+        line(fault.sort.word(), format!("{}: {}", print_location(fault.place, files), fault.message));
     }
     if let Some(fault) = report.faults.first() {
         line("help", fault.sort.help().to_owned());
@@ -225,7 +227,7 @@ fn text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], lis
     line("open", format!("{} decisions without an outcome", report.without_outcome.len()));
     if list {
         for (id, place) in &report.without_outcome {
-            line("", format!("{}  {}", DecisionId(*id), at(*place, files)));
+            line("", format!("{}  {}", DecisionId(*id), print_location(*place, files)));
         }
     }
     if report.without_decision > 0 {
@@ -243,10 +245,10 @@ fn text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], lis
     }
     for (segment, place) in &report.not_ended {
         let message = "its process was killed, writes still, or the end is cut off";
-        line("not ended", format!("segment {segment}, {}: {message}", at(*place, files)));
+        line("not ended", format!("segment {segment}, {}: {message}", print_location(*place, files)));
     }
     if let Some(place) = report.expected {
-        line("expected", format!("the kept value stands at {}", at(place, files)));
+        line("expected", format!("the kept value stands at {}", print_location(place, files)));
     }
     if let Some(end) = report.end {
         line("chain", format!("{} at line {}", end.hash, end.seq));
@@ -256,17 +258,24 @@ fn text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], lis
     text
 }
 
-fn as_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], list: bool) -> Value {
+fn report_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], list: bool) -> Value {
     let faults: Vec<Value> = report
         .faults
         .iter()
-        .map(|fault| json!({ "fault": fault.sort.word(), "place": at(fault.place, files), "message": fault.message, "help": fault.sort.help() }))
+        .map(|fault| {
+            let place = print_location(fault.place, files);
+            json!({
+                "fault": fault.sort.word(), "place": place, "message": fault.message, "help": fault.sort.help()
+            })
+        })
         .collect();
     let open = report.without_outcome.iter();
-    let open: Vec<Value> =
-        open.map(|(id, place)| json!({ "id": DecisionId(*id).to_string(), "place": at(*place, files) })).collect();
+    let open: Vec<Value> = open
+        .map(|(id, place)| json!({ "id": DecisionId(*id).to_string(), "place": print_location(*place, files) }))
+        .collect();
     let not_ended = report.not_ended.iter();
-    let not_ended = not_ended.map(|(segment, place)| json!({ "segment": segment, "place": at(*place, files) }));
+    let not_ended =
+        not_ended.map(|(segment, place)| json!({ "segment": segment, "place": print_location(*place, files) }));
     let mut value = json!({
         "sound": report.faults.is_empty(),
         "faults": faults,
@@ -286,7 +295,7 @@ fn as_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], 
         "unfinished_bytes": report.unfinished,
         "not_ended": not_ended.collect::<Vec<Value>>(),
         "ended": report.ended,
-        "expected": report.expected.map(|place| at(place, files)),
+        "expected": report.expected.map(|place| print_location(place, files)),
         "seq": report.end.map(|end| end.seq),
         "chain": report.end.map(|end| end.hash),
     });

@@ -1,4 +1,4 @@
-//! Callers as they are stated on the command line and in files.
+//! Parses callers that are given on the command line or in files.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::vocabulary::{Subject, Timestamp};
 
-/// The moment at which a question is asked.
+/// The current time, at which a request is evaluated.
 pub(super) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Timestamp(since.map_or(0, |since| since.as_secs()))
 }
 
-/// CallerJson: a caller as JSON; an object only, since a list would be read by position.
+/// CallerJson: a caller as a JSON object; a list is refused, because its items would be assigned by position.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CallerJson(pub(super) Subject);
 
@@ -35,17 +35,17 @@ impl<'de> Deserialize<'de> for CallerJson {
     }
 }
 
-/// The caller that `--as` states: JSON, or `@` and the name of a file with it.
-pub(super) fn subject(written: &str) -> Result<Subject, String> {
-    let stated = |text: &str, name: &str| {
+/// Parses the argument of `--as`: JSON, or `@` and the name of a file with it.
+pub(super) fn parse_subject(argument: &str) -> Result<Subject, String> {
+    let parse = |text: &str, name: &str| {
         serde_json::from_str(text).map(|CallerJson(subject)| subject).map_err(|error| format!("{name}: {}", error))
     };
-    match written.strip_prefix('@') {
+    match argument.strip_prefix('@') {
         Some(file) => match std::fs::read_to_string(file) {
-            Ok(text) => stated(&text, &format!("`{file}`")),
+            Ok(text) => parse(&text, &format!("`{file}`")),
             Err(error) => Err(format!("`{file}` cannot be read: {error}")),
         },
-        None => stated(written, "`--as`"),
+        None => parse(argument, "`--as`"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `check`: every finding about policies and settings.
+//! `check`: prints every finding about policies and settings.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) struct CheckArgs {
     /// The settings of a gateway, checked with every policy they name
     #[arg(long, value_name = "FILE", conflicts_with = "policies", value_hint = clap::ValueHint::FilePath)]
     config: Option<PathBuf>,
-    /// The policy that is live: what it locks may not change by a reload
+    /// The live policy: a reload must not change the parts that it locks
     #[arg(long, value_name = "POLICY", conflicts_with = "config", value_hint = clap::ValueHint::AnyPath)]
     against: Option<PathBuf>,
     /// How findings are printed
@@ -35,17 +35,17 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// With the line in question and help
+    /// With the source line and help
     Text,
     /// One array; the summary goes to the error stream
     Json,
 }
 
-/// CheckResult: the findings about one policy or one settings file, and the texts that their places are in.
+/// CheckResult: the findings about one policy or one settings file, and the texts that they refer to.
 struct CheckResult {
     findings: Findings,
     sources: Sources,
-    /// Whether the texts may be shown: somebody may have pasted a secret into a file of API keys.
+    /// Whether the texts may be shown: a file of API keys may contain a pasted secret.
     quotable: bool,
 }
 
@@ -61,30 +61,31 @@ impl CheckResult {
 
 /// ConfigCheck: the findings about a settings file, and the policies and files of API keys that it names.
 struct ConfigCheck {
-    checked: CheckResult,
-    /// Each policy, and the sources of identity that its API believes.
+    settings: CheckResult,
+    /// Each policy, with the sources of identity that its API accepts.
     policies: Vec<(PathBuf, Vec<Box<str>>)>,
     keys: Vec<PathBuf>,
-    /// What is wrong with certificates, and with the authorities of client certificates.
+    /// The errors of certificates, and of the authorities of client certificates.
     certificates: Vec<String>,
-    /// Whether audit records go to a file.
-    keeps: bool,
+    /// Whether audit records are written to a file.
+    audits_to_file: bool,
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     if args.against.is_some() && args.policies.len() > 1 {
         return Err(CommandError::usage("`--against` compares one policy with another: name one POLICY"));
     }
-    let live = args.against.as_deref().map(policy_file::load).transpose()?;
+    let live = args.against.as_deref().map(policy_file::load_policy).transpose()?;
     let live = live.as_ref().map(|(live, _)| live);
     let mut all: Vec<CheckResult> = args.policies.iter().map(|path| check_policy(path, None, live, true)).collect();
     if let Some(path) = &args.config {
         let config = check_config(path);
-        all.push(config.checked);
+        all.push(config.settings);
         all.extend(config.keys.iter().map(|path| check_keys(path)));
-        let bad = |message| unreadable(Finding::error(FindingCode::Unreadable, None, message));
-        all.extend(config.certificates.into_iter().map(bad));
-        all.extend(config.policies.iter().map(|(path, issuers)| check_policy(path, Some(issuers), None, config.keeps)));
+        let unreadable = |message| single_finding(Finding::error(FindingCode::Unreadable, None, message));
+        all.extend(config.certificates.into_iter().map(unreadable));
+        let policies = config.policies.iter();
+        all.extend(policies.map(|(path, issuers)| check_policy(path, Some(issuers), None, config.audits_to_file)));
     }
     let mut joined = Findings::default();
     all.iter().for_each(|checked| joined.extend(checked.findings.clone()));
@@ -101,27 +102,33 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
             let array: serde_json::Value =
                 arrays.flat_map(|array| array.as_array().cloned().unwrap_or_default()).collect();
             let exit = print(out, &format!("{array:#}\n"), exit);
-            // Where nobody reads the error stream the code still tells.
+            // A failure of the error stream is ignored: the exit code reports the result.
             let _ = writeln!(err, "{summary}");
             exit
         }
     }
 }
 
-/// The findings about the policy at `path`; `live` is the one that it would replace, and `keeps` says whether decisions
-/// can be kept.
-fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapshot>, keeps: bool) -> CheckResult {
+/// The findings about the policy at `path`.
+///
+/// `live` is the policy that it would replace, and `audits_to_file` tells whether lossless decisions can be written.
+fn check_policy(
+    path: &Path,
+    issuers: Option<&[Box<str>]>,
+    live: Option<&Snapshot>,
+    audits_to_file: bool,
+) -> CheckResult {
     let mut sources = match file::read(path) {
         Ok(sources) => sources,
-        Err(finding) => return unreadable(finding),
+        Err(finding) => return single_finding(finding),
     };
     let LoadResult { snapshot, mut findings } = policy::load(&sources, issuers);
     if let Some(candidate) = snapshot {
         if let Some(live) = live {
             findings.extend(locked::changes(live, &candidate));
         }
-        if !keeps {
-            findings.extend(unkept(&candidate));
+        if !audits_to_file {
+            findings.extend(unwritable_decisions(&candidate));
         }
         if candidate.model.cases_must_pass {
             findings.extend(cases::judge(&candidate, &mut sources, cases::read(path), path, issuers));
@@ -130,8 +137,8 @@ fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapsho
     CheckResult { findings, sources, quotable: true }
 }
 
-/// Routes whose decisions must be kept, where the settings name no file for them.
-fn unkept(policy: &Snapshot) -> Findings {
+/// Findings about lossless routes, where the settings name no audit file.
+fn unwritable_decisions(policy: &Snapshot) -> Findings {
     let mut findings = Findings::default();
     let lossless = |route: &&Route| route.methods.iter().any(|method| method.audit == Some(AuditMode::Lossless));
     for route in policy.routes.routes().iter().filter(lossless) {
@@ -154,14 +161,20 @@ fn check_config(path: &Path) -> ConfigCheck {
         Ok(text) => text,
         Err(error) => {
             let finding = Finding::error(FindingCode::Unreadable, None, format!("`{name}` cannot be read: {error}"));
-            let (checked, keeps) = (unreadable(finding), true);
-            return ConfigCheck { checked, policies: Vec::new(), keys: Vec::new(), certificates: Vec::new(), keeps };
+            return ConfigCheck {
+                settings: single_finding(finding),
+                policies: Vec::new(),
+                keys: Vec::new(),
+                certificates: Vec::new(),
+                audits_to_file: true,
+            };
         }
     };
     let mut sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::ProcessSecrets);
-    let keeps = settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditDestination::File(_)));
+    let audits_to_file =
+        settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditDestination::File(_)));
     let apis = settings.iter().flat_map(|settings| &settings.apis);
     let keys = settings.iter().flat_map(|settings| &settings.key_sources).map(|source| source.file.clone()).collect();
     let policies = apis.flat_map(|api| {
@@ -170,10 +183,11 @@ fn check_config(path: &Path) -> ConfigCheck {
     });
     let policies = policies.collect();
     let certificates = settings.as_ref().map(check_certificates).unwrap_or_default();
-    ConfigCheck { checked: CheckResult { findings, sources, quotable: true }, policies, keys, certificates, keeps }
+    let settings = CheckResult { findings, sources, quotable: true };
+    ConfigCheck { settings, policies, keys, certificates, audits_to_file }
 }
 
-/// Reads what the gateway would read at its start, as it does.
+/// Loads the certificates that the gateway loads at its start, and returns the errors.
 fn check_certificates(settings: &Settings) -> Vec<String> {
     let authorities = client_certs::open_all(&settings.certificate_sources, &Arc::default()).err();
     let listeners = settings.listeners.iter().filter_map(|listener| Some((&listener.name, listener.tls.as_ref()?)));
@@ -184,7 +198,7 @@ fn check_certificates(settings: &Settings) -> Vec<String> {
     authorities.into_iter().chain(listeners).collect()
 }
 
-fn unreadable(finding: Finding) -> CheckResult {
+fn single_finding(finding: Finding) -> CheckResult {
     let mut findings = Findings::default();
     findings.push(finding);
     CheckResult { findings, sources: Sources::default(), quotable: true }

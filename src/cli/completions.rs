@@ -1,10 +1,9 @@
-//! `completions`: scripts that let a shell complete commands, options and paths.
+//! `completions`: prints scripts with which a shell completes commands, options and paths.
 
 use std::io::Write;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 
-use super::Cli;
 use super::exit::{CommandError, Exit, print};
 
 #[derive(Debug, Args)]
@@ -13,9 +12,10 @@ pub(super) struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
-    // Into memory first: the generator panics where it cannot write.
+/// Prints the script for the commands of `cli`.
+pub(super) fn run(args: &CompletionsArgs, mut cli: Command, out: &mut dyn Write) -> Result<Exit, CommandError> {
+    // The script is generated in memory, because the generator panics where it cannot write.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "portcullis", &mut script);
+    clap_complete::generate(args.shell, &mut cli, "portcullis", &mut script);
     print(out, &String::from_utf8_lossy(&script), Exit::Done)
 }

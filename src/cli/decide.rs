@@ -1,4 +1,4 @@
-//! `decide`: recorded requests against a policy, a line in and a line out.
+//! `decide`: replays recorded requests against a policy, with one output line for each input line.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -11,25 +11,25 @@ use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
 use super::caller::{self, CallerJson};
-use super::exit::{CommandError, Exit, written};
+use super::exit::{CommandError, Exit, finish_output};
 use super::policy_file;
 use crate::decision::query::{RequestQuery, answer};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
 
-A request is a line, and so is its answer:
+Each request is one line, and so is its decision:
   {\"id\":1,\"as\":{\"client\":\"app-1\",\"tenant\":\"t1\",\"roles\":[\"Level 2\"]},\"method\":\"GET\",\"path\":\"/t1/api/Users\"}
   {\"id\":1,\"decision\":\"permit\",\"reason\":\"granted\",\"resource\":\"Users\",\"operation\":\"read\"}
-Without `as` the caller is anonymous. A line that cannot be read gives {\"line\":N,\"error\":…}; the others go on, \
-and the code is 1.";
+Without `as` the caller is anonymous. For an invalid line the output is {\"line\":N,\"error\":…}; the other lines \
+are decided, and the code is 1.";
 
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {
     /// The policy: a file, or a folder of files
     #[arg(value_name = "POLICY", value_hint = clap::ValueHint::AnyPath)]
     policy: PathBuf,
-    /// The requests, one JSON object a line; `-` is the standard input
+    /// The requests, one JSON object per line; `-` is the standard input
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     requests: PathBuf,
 }
@@ -62,11 +62,11 @@ struct InputError<'a> {
     error: &'a str,
 }
 
-/// The longest line that is read: no honest request comes near.
-const LONGEST: u64 = 1 << 20;
+/// The longest line that is read, in bytes; no legitimate request comes near.
+const MAX_LINE: u64 = 1 << 20;
 
 pub(super) fn run(args: &DecideArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
-    let (policy, _) = policy_file::load(&args.policy)?;
+    let (policy, _) = policy_file::load_policy(&args.policy)?;
     if args.requests.as_os_str() == "-" {
         return replay(&policy, BufReader::with_capacity(1 << 16, io::stdin().lock()), out, err);
     }
@@ -88,56 +88,56 @@ fn replay<R: Read>(
     let mut line = Vec::new();
     for number in 1_u64.. {
         if requests.buffer().is_empty() {
-            // Whoever asks line by line waits for the answer before the next question.
+            // An interactive client waits for each decision before it sends the next request.
             if let Err(error) = out.flush() {
-                return written(Err(error), exit);
+                return finish_output(Err(error), exit);
             }
         }
         line.clear();
-        let read = requests.by_ref().take(LONGEST).read_until(b'\n', &mut line);
+        let read = requests.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
         if let Err(error) = read.as_ref() {
-            // What was decided so far has been answered.
+            // The decisions so far are printed before the command fails.
             let _ = out.flush();
             return Err(CommandError::failure(format!("line {number}: the requests cannot be read: {error}")));
         }
         if line.is_empty() {
             break;
         }
-        let too_long = !line.ends_with(b"\n") && u64::try_from(line.len()) == Ok(LONGEST);
+        let too_long = !line.ends_with(b"\n") && u64::try_from(line.len()) == Ok(MAX_LINE);
         let text = line.trim_ascii();
-        let answered = match (too_long, text.is_empty()) {
+        let decided = match (too_long, text.is_empty()) {
             (true, _) => Err(match requests.skip_until(b'\n') {
-                Ok(_) => format!("the line is longer than {LONGEST} bytes"),
+                Ok(_) => format!("the line is longer than {MAX_LINE} bytes"),
                 Err(error) => error.to_string(),
             }),
             (false, true) => continue,
-            (false, false) => read_line(text).map(|line| write_answer(policy, &line, &anonymous, now, &mut out)),
+            (false, false) => parse_line(text).map(|line| write_decision(policy, &line, &anonymous, now, &mut out)),
         };
-        let result = answered.unwrap_or_else(|error| {
+        let result = decided.unwrap_or_else(|error| {
             exit = Exit::Findings;
-            // Where nobody reads the error stream the line in the output still tells.
+            // A failure of the error stream is ignored: the line in the output reports the error.
             let _ = writeln!(err, "line {number}: {error}");
             write_json(&mut out, &InputError { line: number, error: &error })
         });
         if result.is_err() {
-            return written(result, exit);
+            return finish_output(result, exit);
         }
     }
-    written(out.flush(), exit)
+    finish_output(out.flush(), exit)
 }
 
-fn read_line(text: &[u8]) -> Result<InputLine<'_>, String> {
+fn parse_line(text: &[u8]) -> Result<InputLine<'_>, String> {
     if !text.starts_with(b"{") {
         return Err("a request is an object: `{ id, as, method, path }`".to_owned());
     }
     serde_json::from_slice(text).map_err(|error| {
-        let told = error.to_string();
-        // Every text here is one line: its number is the file's, only the column says more.
-        told.replace(&format!(" at line {} column", error.line()), " at column")
+        let message = error.to_string();
+        // The parser sees one line of the file, so only the column of its position is useful.
+        message.replace(&format!(" at line {} column", error.line()), " at column")
     })
 }
 
-fn write_answer(
+fn write_decision(
     policy: &Snapshot,
     line: &InputLine<'_>,
     anonymous: &Subject,
@@ -145,17 +145,17 @@ fn write_answer(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let subject = line.subject.as_ref().map_or(anonymous, |CallerJson(subject)| subject);
-    let asked = RequestQuery { subject, method: &line.method, target: &line.path, host: None, phase: Phase::Request };
-    answer(policy, asked, now, &mut NoTrace, |road, _| {
-        let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
-        let answer = DecisionOutput {
+    let query = RequestQuery { subject, method: &line.method, target: &line.path, host: None, phase: Phase::Request };
+    answer(policy, query, now, &mut NoTrace, |trace, _| {
+        let cell = trace.decision.cell.and_then(|cell| policy.cell(cell));
+        let output = DecisionOutput {
             id: &line.id,
-            decision: if road.decision.is_permit() { "permit" } else { "refuse" },
-            reason: road.decision.reason.full_code(Some(policy)),
+            decision: if trace.decision.is_permit() { "permit" } else { "refuse" },
+            reason: trace.decision.reason.full_code(Some(policy)),
             resource: cell.map(|cell| &*cell.resource),
             operation: cell.map(|cell| cell.operation.word()),
         };
-        write_json(out, &answer)
+        write_json(out, &output)
     })
 }
 

@@ -1,4 +1,4 @@
-//! `demo`: an embedded upstream, an issuer and the gateway between them.
+//! `demo`: runs an embedded upstream, an issuer and the gateway.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::exit::{CommandError, Exit};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// The policy to begin with; the demo edits a copy. Default: Noah ES, as it is in the program
+    /// The initial policy, of which the demo edits a copy. Default: the built-in Noah ES policy
     #[arg(long, value_name = "POLICY", value_hint = clap::ValueHint::FilePath)]
     policy: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `diff`: what two versions of a policy decide differently.
+//! `diff`: prints the differences between the decisions of two policy versions.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use super::policy_file;
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis diff policies/noah-es.yaml candidate.yaml
 
-Ends with 0 where nothing is different, with 1 where something is, and with 2 where a policy cannot be read, as \
-diff(1) does. Compared is what is permitted and what is masked, by cell and scope; reasons and the order of lines are \
-not. A row may be renamed or split: its name counts where tokens claim it. A line without an example is a difference \
-for which no request was found.";
+Ends with 0 without differences, with 1 with differences, and with 2 where a policy cannot be read, as diff(1) does. \
+It compares permissions and masks by cell and scope, but not reasons and the order of lines. A permission may be renamed \
+or split: its name counts only where tokens claim it. A line without an example is a difference for which no request was \
+found.";
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArgs {
@@ -31,17 +31,17 @@ pub(super) struct DiffArgs {
     /// How the differences are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Print nothing; the code tells
+    /// Print nothing; only the exit code reports the result
     #[arg(long)]
     quiet: bool,
-    /// Leave out what only lost, or what only gained; what may be either, and settings, stay
+    /// Show only gained or only lost access; changes in either direction and settings are always shown
     #[arg(long, value_enum, value_name = "DIRECTION")]
     only: Option<DiffFilter>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Gained, lost and changed, the most dangerous first, each with a request that shows it
+    /// Gained, lost and changed, the most dangerous first, each with an example request
     Text,
     /// One object
     Json,
@@ -54,11 +54,11 @@ enum DiffFilter {
 }
 
 pub(super) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
-    let (old, new) = (load(&args.old)?, load(&args.new)?);
+    let (old, new) = (load_policy(&args.old)?, load_policy(&args.new)?);
     let mut found = diff(&old, &new, caller::now());
     if let Some(only) = args.only {
         let wanted = if only == DiffFilter::Gained { Direction::Gained } else { Direction::Lost };
-        // What may be either is shown in any case: silence would read as «nothing of the kind».
+        // Changes in either direction are always shown: without them the output would suggest that there are none.
         found.changes.retain(|change| change.direction == wanted || change.direction == Direction::Changed);
     }
     let exit = if found.is_empty() { Exit::Done } else { Exit::Findings };
@@ -66,30 +66,30 @@ pub(super) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Exit, CommandE
         return Ok(exit);
     }
     let printed = match args.format {
-        Format::Text => text(&found),
+        Format::Text => diff_text(&found),
         Format::Json => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
     };
     print(out, &printed, exit)
 }
 
-/// Findings mean a difference here, so a policy that cannot be read is wrong usage.
-fn load(path: &Path) -> Result<Snapshot, CommandError> {
-    let loaded = policy_file::load(path).map_err(|trouble| CommandError::usage(trouble.message))?;
+/// Loads a policy; an unreadable one is wrong usage here, because the exit code of findings means a difference.
+fn load_policy(path: &Path) -> Result<Snapshot, CommandError> {
+    let loaded = policy_file::load_policy(path).map_err(|error| CommandError::usage(error.message))?;
     Ok(loaded.0)
 }
 
-fn text(found: &Diff) -> String {
+fn diff_text(found: &Diff) -> String {
     let mut out =
         format!("{} {} → {} {}: {}\n", found.old[0], found.old[1], found.new[0], found.new[1], found.summary());
     for (direction, title) in
         [(Direction::Gained, "GAINED"), (Direction::Lost, "LOST"), (Direction::Changed, "CHANGED")]
     {
-        let here: Vec<&Change> = found.changes.iter().filter(|change| change.direction == direction).collect();
-        if here.is_empty() {
+        let changes: Vec<&Change> = found.changes.iter().filter(|change| change.direction == direction).collect();
+        if changes.is_empty() {
             continue;
         }
-        out.push_str(&format!("\n{title} ({})\n", here.len()));
-        for change in here {
+        out.push_str(&format!("\n{title} ({})\n", changes.len()));
+        for change in changes {
             out.push_str(&format!("  {change}\n"));
             match &change.example {
                 Some(example) => out.push_str(&format!("      {example}\n")),

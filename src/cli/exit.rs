@@ -1,8 +1,8 @@
-//! Exit: how the program ends, and what it says when it ends badly.
+//! Exit: the program's exit codes, and the errors of its commands.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Exit: the codes that the program ends with.
+/// Exit: the exit codes of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done, or permitted: 0.
@@ -16,7 +16,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The code that the shell sees.
+    /// The exit code of the process.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -33,7 +33,7 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// CommandError: why a command came to no result; its message goes to the error stream.
+/// CommandError: the failure of a command; its message is printed to the error stream.
 #[derive(Debug)]
 pub(super) struct CommandError {
     pub(super) exit: Exit,
@@ -41,19 +41,19 @@ pub(super) struct CommandError {
 }
 
 impl CommandError {
-    /// The command cannot mean what was written.
+    /// The arguments are wrong.
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
     }
 
-    /// The command is fine, but something that it needs is not.
+    /// The arguments are valid, but something that the command needs is not.
     pub(super) fn failure(message: impl Into<String>) -> Self {
         Self { exit: Exit::Findings, message: message.into() }
     }
 }
 
-/// The result of a command that has written: `exit`, also when the reader of the output went away (`| head`).
-pub(super) fn written(result: io::Result<()>, exit: Exit) -> Result<Exit, CommandError> {
+/// The result of a command after its output: `exit`, also where the reader has closed the output (`| head`).
+pub(super) fn finish_output(result: io::Result<()>, exit: Exit) -> Result<Exit, CommandError> {
     match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(CommandError::failure(format!("the output cannot be written: {error}")))
@@ -64,5 +64,5 @@ pub(super) fn written(result: io::Result<()>, exit: Exit) -> Result<Exit, Comman
 
 /// Writes a command's whole text.
 pub(super) fn print(out: &mut dyn Write, text: &str, exit: Exit) -> Result<Exit, CommandError> {
-    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()), exit)
+    finish_output(out.write_all(text.as_bytes()).and_then(|()| out.flush()), exit)
 }

@@ -1,9 +1,14 @@
-//! `explain`: the whole way of one decision, as text or JSON.
+//! `explain`: prints every step of one decision, as text or JSON.
 
-mod explanation;
 mod advice;
+mod bounds;
+mod builder;
 mod caller;
+mod cells;
+mod context;
+mod explanation;
 mod levels;
+mod recorder;
 mod text;
 
 use std::io::Write;
@@ -11,18 +16,21 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::decision::Phase;
 use crate::decision::query::{RequestQuery, answer};
 use crate::decision::remediation::remediations;
-use crate::decision::{Phase, Reason, Trace, TraceStep};
 use crate::document::Sources;
+use crate::policy::Snapshot;
 use crate::policy::amend::PolicyEdit;
 use crate::policy::outline::PolicyOutline;
-use crate::policy::{RowId, Snapshot};
-use crate::vocabulary::{CellId, Scope, Subject, Timestamp};
+use crate::vocabulary::{Subject, Timestamp};
 
-use super::caller::{now, subject};
+use super::caller::{now, parse_subject};
 use super::exit::{CommandError, Exit, print};
 use super::policy_file;
+use builder::build_explanation;
+use explanation::{SuggestedChanges, SuggestedStep};
+use recorder::TraceRecorder;
 
 pub(super) const EXAMPLE: &str = "\
 Example:
@@ -39,7 +47,7 @@ pub(super) struct ExplainArgs {
     /// The policy: a file, or a folder of files
     #[arg(value_name = "POLICY", value_hint = clap::ValueHint::AnyPath)]
     policy: PathBuf,
-    /// Who asks: JSON, or `@FILE` with it; without, an anonymous caller
+    /// The caller: JSON, or `@FILE` with it; an anonymous caller by default
     #[arg(long = "as", value_name = "JSON")]
     subject: Option<String>,
     /// The method, as sent
@@ -48,7 +56,7 @@ pub(super) struct ExplainArgs {
     /// The path, as sent, with its query if it has one
     #[arg(value_name = "PATH")]
     target: String,
-    /// What the answer's Content-Type would be, for routes by type: the decision about the answer
+    /// The Content-Type of the response, for routes by type: decides about the response
     #[arg(long, value_name = "MEDIA TYPE")]
     answered_as: Option<String>,
     /// The Host header, for targets that name an authority
@@ -61,71 +69,50 @@ pub(super) struct ExplainArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// To read
+    /// Text for people
     Text,
     /// One object
     Json,
 }
 
-/// TraceRecorder: a witness that keeps what it is shown.
-#[derive(Debug, Default)]
-struct TraceRecorder {
-    scope: Option<Scope<'static>>,
-    granted: Vec<(CellId, RowId)>,
-    lacking: Vec<(CellId, Reason)>,
-}
-
-impl Trace for TraceRecorder {
-    fn see(&mut self, step: TraceStep<'_>) {
-        match step {
-            TraceStep::Scope(scope) => {
-                let mut kept: Scope<'static> = Default::default();
-                for (kept, value) in kept.iter_mut().zip(scope) {
-                    *kept = value.as_deref().map(|value| value.to_owned().into());
-                }
-                self.scope = Some(kept);
-            }
-            TraceStep::Granted { cell, row } => self.granted.push((cell, row)),
-            TraceStep::Lacking { cell, reason } => self.lacking.push((cell, reason)),
-        }
-    }
-}
-
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
-    let subject = args.subject.as_deref().map_or_else(|| Ok(Subject::anonymous()), subject);
+    let subject = args.subject.as_deref().map_or_else(|| Ok(Subject::anonymous()), parse_subject);
     let subject = subject.map_err(CommandError::usage)?;
-    let (policy, sources) = policy_file::load(&args.policy)?;
+    let (policy, sources) = policy_file::load_policy(&args.policy)?;
     let host = args.host.as_deref();
     let phase = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Answer(Some(answer)));
-    let asked = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, phase };
+    let query = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, phase };
     let (now, outline) = (now(), PolicyOutline::read(&sources));
-    let mut account = answer(&policy, asked, now, &mut TraceRecorder::default(), |road, seen| {
-        explanation::of(&policy, &outline, &sources, asked, road, seen)
+    let mut explanation = answer(&policy, query, now, &mut TraceRecorder::default(), |trace, recorder| {
+        build_explanation(&policy, &outline, &sources, query, trace, recorder)
     });
-    account.changes = changes(&policy, &outline, &sources, asked, now);
-    let exit = if account.is_permit() { Exit::Done } else { Exit::Refused };
+    explanation.changes = suggest_changes(&policy, &outline, &sources, query, now);
+    let exit = if explanation.is_permit() { Exit::Done } else { Exit::Refused };
     let printed = match args.format {
-        Format::Text => text::page(&account),
+        Format::Text => text::print_page(&explanation),
         Format::Json => {
-            serde_json::to_string_pretty(&account).map_err(|error| CommandError::failure(error.to_string()))? + "\n"
+            serde_json::to_string_pretty(&explanation).map_err(|error| CommandError::failure(error.to_string()))? + "\n"
         }
     };
     print(out, &printed, exit)
 }
 
-/// What would permit; nothing for a permit.
-fn changes(
+/// The policy changes that would permit the request; empty for a permit.
+fn suggest_changes(
     policy: &Snapshot,
     outline: &PolicyOutline,
     sources: &Sources,
-    asked: RequestQuery<'_>,
+    query: RequestQuery<'_>,
     now: Timestamp,
-) -> Vec<explanation::SuggestedChanges> {
+) -> Vec<SuggestedChanges> {
     let place = |change: &PolicyEdit| Some(sources.locate(outline.place_of(change)?)?.to_string());
-    let step = |change: &PolicyEdit| explanation::SuggestedStep { text: change.to_string(), place: place(change) };
-    let found = remediations(outline, policy, asked, now).into_iter();
+    let step = |change: &PolicyEdit| SuggestedStep { text: change.to_string(), place: place(change) };
+    let found = remediations(outline, policy, query, now).into_iter();
     found
-        .map(|one| explanation::SuggestedChanges { steps: one.changes.iter().map(step).collect(), opens: one.opens })
+        .map(|remediation| SuggestedChanges {
+            steps: remediation.changes.iter().map(step).collect(),
+            opens: remediation.opens,
+        })
         .collect()
 }
 

@@ -1,4 +1,4 @@
-//! `key`: makes, revokes and lists the API keys of a file.
+//! `key`: creates, revokes and lists the API keys of a file.
 
 mod create;
 mod file;
@@ -16,9 +16,9 @@ use super::exit::{CommandError, Exit, print};
 use file::KeyFileDocument;
 
 pub(super) const EXAMPLE: &str = "Example: portcullis key create --file keys.yaml --id lab --role Technician --tenant t1\n\n\
-    The file is named in gateway.yaml under `api-keys:`. It holds digests only, so that nobody who reads it can use a \
-    key. A running gateway notices every change by itself: a new key works and a revoked one is refused from the next \
-    request on.";
+    The file is named in gateway.yaml under `api-keys:`. It holds digests only, so its readers cannot use the \
+    keys. A running gateway applies every change by itself: from the next request on a new key works and a revoked one \
+    is refused.";
 
 #[derive(Debug, Args)]
 pub(super) struct KeyArgs {
@@ -28,14 +28,14 @@ pub(super) struct KeyArgs {
 
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
-    /// Make a key and print it once, as `id:secret`
+    /// Create a key and print it once, as `id:secret`
     #[command(after_help = create::EXAMPLE)]
     Create(create::CreateArgs),
     /// Revoke a key for good; its entry stays in the file
     #[command(after_help = "Example: portcullis key revoke --file keys.yaml --id lab\n\n\
-        To give its holder another key make one with a new id, and revoke the old one when it is no longer used.")]
+        To replace a key, create one with a new id, and revoke the old one when it is no longer used.")]
     Revoke(RevokeArgs),
-    /// List the keys of a file and whether they are valid; it shows no secrets, for there are none in it
+    /// List the keys of a file and their state; the file contains no secrets
     #[command(after_help = "Example: portcullis key list --file keys.yaml")]
     List(list::ListArgs),
 }

@@ -1,8 +1,9 @@
-//! `matrix`: a policy's permissions × resources, or what one caller may, in formats that people and programs read.
+//! `matrix`: prints a policy's permissions × resources, or one caller's permissions, in several formats.
 
 mod csv;
 mod html;
 mod json;
+mod sections;
 mod text;
 mod view;
 
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::policy::matrix::{self, Matrix};
+use crate::policy::matrix;
 
 use super::exit::{CommandError, Exit, print};
 use super::policy_file;
@@ -20,12 +21,12 @@ use view::Selection;
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis matrix policies/noah-es.yaml --format csv --table Management
 
-What one caller may, in a scope:
+One caller's permissions, in a scope:
   portcullis matrix policies/noah-es.yaml --role 'Level 2'
   portcullis matrix policies/proknow.yaml --role Physicist --scope workspace=w1
   portcullis matrix policies/carestream.yaml --user smith --format html
-With --role, --group, --user and --permission approvals count as granted; conditions do not hold. With --as all is \
-judged as stated.";
+With --role, --group, --user and --permission approvals count as granted; conditions do not hold. With --as the caller \
+is evaluated as given.";
 
 #[derive(Debug, Args)]
 pub(super) struct MatrixArgs {
@@ -46,21 +47,21 @@ pub(super) struct MatrixArgs {
 enum Format {
     /// A list under each permission, for narrow screens
     Text,
-    /// One table behind the other, with an empty line between
+    /// All tables, with an empty line between
     Csv,
-    /// Aligned columns, as Markdown reads them
+    /// Aligned columns, as in Markdown
     Table,
-    /// One page that needs nothing else, to read and to print
+    /// One self-contained page, to read and to print
     Html,
     /// One object
     Json,
 }
 
 pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
-    let (policy, _) = policy_file::load(&args.policy)?;
+    let (policy, _) = policy_file::load_policy(&args.policy)?;
     let (mut tables, notes) = match args.selection.is_empty() {
         true => (matrix::tables(&policy), Vec::new()),
-        false => view::tables(&policy, &args.selection)?,
+        false => view::view_tables(&policy, &args.selection)?,
     };
     if let Some(name) = &args.table {
         let known: Vec<String> = tables.iter().filter_map(|table| table.title.clone()).collect();
@@ -72,14 +73,14 @@ pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, err: &mut dyn Write) -
     let above = notes.iter().map(|note| format!("{note}\n")).collect::<String>();
     let above = if above.is_empty() { above } else { above + "\n" };
     let printed = match args.format {
-        Format::Text => above + &text::listed(&tables),
-        Format::Table => above + &text::aligned(&tables),
-        Format::Html => html::page(&policy.version, &tables, &notes),
-        Format::Json => json::object(&policy.version, &tables, &notes),
+        Format::Text => above + &text::print_lists(&tables),
+        Format::Table => above + &text::print_aligned(&tables),
+        Format::Html => html::print_page(&policy.version, &tables, &notes),
+        Format::Json => json::tables_json(&policy.version, &tables, &notes),
         Format::Csv => {
-            // They are no part of a table; where nobody reads the error stream, nobody misses them.
+            // The notes are not part of a table. A failure of the error stream only loses them.
             let _ = err.write_all(above.as_bytes());
-            csv::tables(&tables)
+            csv::print_tables(&tables)
         }
     };
     print(out, &printed, Exit::Done)
@@ -91,15 +92,6 @@ fn unknown_table(name: &str, known: &[String]) -> String {
         known => format!("its tables are `{}`", known.join("`, `")),
     };
     format!("the policy has no table `{name}`; {help}")
-}
-
-/// The tables, each printed by `one`, with its title where it has one, and an empty line between two.
-fn titled(tables: &[Matrix], title: impl Fn(&str) -> String, one: impl Fn(&Matrix) -> String) -> String {
-    let printed = tables.iter().map(|table| {
-        let title = table.title.as_deref().map(&title).unwrap_or_default();
-        format!("{title}{}", one(table))
-    });
-    printed.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The command line: what each command takes, and the code that it ends with; the commands are in files of their names.
+//! The command line: parses the arguments, runs the command and returns its exit code. Each command has its own file.
 
 mod audit;
 mod caller;
@@ -23,7 +23,7 @@ mod who_can;
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::CommandError;
 pub use exit::Exit;
@@ -44,38 +44,38 @@ enum Command {
     /// Run the gateway
     #[command(after_help = "Example: portcullis serve --config config/gateway.yaml")]
     Serve(serve::ServeArgs),
-    /// Judge policies, or gateway.yaml with every policy it names, without running anything
+    /// Check policies, or gateway.yaml with every policy it names, without running the gateway
     #[command(after_help = "Example: portcullis check policies/noah-es.yaml\n\n\
         Ends with 1 where a finding is an error. Notes never fail.")]
     Check(check::CheckArgs),
-    /// Try the cases that stand beside policies
+    /// Run the cases beside policies
     #[command(after_help = test::EXAMPLE)]
     Test(test::TestArgs),
-    /// Tell why a request is permitted or refused: the whole way of the decision
+    /// Explain why a request is permitted or refused, with every step of the decision
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::ExplainArgs),
-    /// Name every role, group and user that may do what a request would
+    /// List every role, group and user that may make a request
     #[command(after_help = who_can::EXAMPLE)]
     WhoCan(who_can::WhoCanArgs),
-    /// Print a policy's permissions × resources as the vendor prints them, or what one caller may
+    /// Print a policy's permissions × resources as the vendor does, or one caller's permissions
     #[command(after_help = matrix::EXAMPLE)]
     Matrix(matrix::MatrixArgs),
     /// Replay recorded requests against a policy, one JSON line each
     #[command(after_help = decide::EXAMPLE)]
     Decide(decide::DecideArgs),
-    /// Begin a policy from an OpenAPI document and the vendor's tables
+    /// Create a policy from an OpenAPI document and the vendor's tables
     #[command(after_help = import::EXAMPLE)]
     Import(import::ImportArgs),
-    /// Make, revoke and list API keys
+    /// Create, revoke and list API keys
     #[command(after_help = key::EXAMPLE)]
     Key(key::KeyArgs),
     /// Verify audit files
     #[command(after_help = audit::EXAMPLE)]
     Audit(audit::AuditArgs),
-    /// Tell what two versions of a policy decide differently: who gained and who lost what
+    /// Compare the decisions of two policy versions: who gains and who loses which access
     #[command(after_help = diff::EXAMPLE)]
     Diff(diff::DiffArgs),
-    /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; keeps nothing
+    /// Run an embedded upstream, an issuer and the gateway with the Noah ES policy; stores nothing
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: portcullis demo")]
     Demo(demo::DemoArgs),
@@ -87,21 +87,21 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
-/// Runs the command that `args` spell (the program's name first) and says how to end.
+/// Runs the command of `args`, which begin with the program's name, and returns the exit code.
 pub fn run(args: impl Iterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    let ended = match Cli::try_parse_from(args) {
+    let result = match Cli::try_parse_from(args) {
         Ok(cli) => dispatch(cli.command, out, err),
         Err(error) if error.use_stderr() => {
-            // Where nobody reads the error stream the code still tells.
+            // A failure of the error stream is ignored: the exit code reports the result.
             let _ = write!(err, "{error}");
             return Exit::Usage;
         }
         Err(help) => exit::print(out, &help.to_string(), Exit::Done),
     };
-    ended.unwrap_or_else(|trouble: CommandError| {
-        let end = if trouble.message.ends_with('\n') { "" } else { "\n" };
-        let _ = write!(err, "{}{end}", trouble.message);
-        trouble.exit
+    result.unwrap_or_else(|error: CommandError| {
+        let end = if error.message.ends_with('\n') { "" } else { "\n" };
+        let _ = write!(err, "{}{end}", error.message);
+        error.exit
     })
 }
 
@@ -118,7 +118,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Key(args) => key::run(&args, out, err),
         Command::Audit(args) => audit::run(&args, out, err),
         Command::Schema(args) => schema::run(&args, out),
-        Command::Completions(args) => completions::run(&args, out),
+        Command::Completions(args) => completions::run(&args, Cli::command(), out),
         Command::Serve(args) => serve::run_serve(&args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run_demo(&args, out),

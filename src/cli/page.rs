@@ -1,11 +1,11 @@
-//! TextPage: lines with a label each, for terminals.
+//! TextPage: text output for terminals, with a label at each line.
 
-/// TextPage: text to read, a label before the first line of what belongs together.
+/// TextPage: lines of text; the first line of each group has a label.
 #[derive(Debug, Default)]
 pub(super) struct TextPage(String);
 
 impl TextPage {
-    /// A line; control characters are shown, not sent to the terminal.
+    /// Adds a line; control characters are escaped, so that they do not reach the terminal.
     pub(super) fn line(&mut self, label: &str, text: &str) {
         let mut shown = String::with_capacity(text.len());
         for character in text.chars() {
@@ -18,14 +18,14 @@ impl TextPage {
         self.0.push_str(&format!("{label:<10}{shown}\n"));
     }
 
-    /// A line for each text, the label before the first; nothing for none.
+    /// Adds a line for each text, with the label at the first.
     pub(super) fn list(&mut self, label: &str, texts: &[String]) {
-        for (at, text) in texts.iter().enumerate() {
-            self.line(if at == 0 { label } else { "" }, text);
+        for (index, text) in texts.iter().enumerate() {
+            self.line(if index == 0 { label } else { "" }, text);
         }
     }
 
-    /// What was written.
+    /// The text of all lines.
     pub(super) fn into_text(self) -> String {
         self.0
     }

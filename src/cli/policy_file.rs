@@ -1,4 +1,4 @@
-//! Policies as commands read them: loaded, or the findings that say why not.
+//! Loads a policy for a command, or returns its findings as an error.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use crate::reload::file;
 
 use super::exit::CommandError;
 
-/// The policy at `path`, a file or a folder, and its texts.
+/// Loads the policy at `path`, a file or a folder, and returns it with its texts.
 ///
-/// Which sources of identity a gateway believes stands in its settings; a policy on its own is read as for one.
-pub(super) fn load(path: &Path) -> Result<(Snapshot, Sources), CommandError> {
+/// The settings of a gateway list its sources of identity; a policy without settings is loaded as for a single source.
+pub(super) fn load_policy(path: &Path) -> Result<(Snapshot, Sources), CommandError> {
     let sources =
         file::read(path).map_err(|finding| CommandError::failure(report::line(&finding, &Sources::default())))?;
     let loaded = policy::load(&sources, None);

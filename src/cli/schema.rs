@@ -1,9 +1,9 @@
-//! `schema`: JSON Schemas of the files that people write, so that an editor completes, explains and checks them.
+//! `schema`: prints JSON Schemas with which an editor completes, explains and checks the files that users write.
 
+mod builder;
 mod cases;
 mod gateway;
 mod policy;
-mod shape;
 
 use std::io::Write;
 
@@ -11,15 +11,15 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{CommandError, Exit, print};
 
-/// What `schema --help` shows below the options.
+/// The text below the options of `schema --help`.
 pub(super) const EXAMPLE: &str = "Example: portcullis schema policy > policy.schema.json\n\n\
     An editor with yaml-language-server follows a comment above the first key:\n  \
     # yaml-language-server: $schema=policy.schema.json\n\n\
-    The schema knows keys, words and spellings. Names, conflicts and files are what `portcullis check` judges.";
+    The schema covers keys, words and formats. `portcullis check` also checks names, conflicts and files.";
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// The sort of file
+    /// The kind of file
     #[arg(value_enum)]
     file: SchemaFile,
 }
@@ -28,18 +28,18 @@ pub(super) struct SchemaArgs {
 enum SchemaFile {
     /// A policy, or one file of a policy's folder
     Policy,
-    /// The cases that prove a policy
+    /// The cases of a policy
     Cases,
     /// The settings of a gateway
     Gateway,
 }
 
 pub(super) fn run(args: &SchemaArgs, out: &mut dyn Write) -> Result<Exit, CommandError> {
-    print(out, &text(args.file), Exit::Done)
+    print(out, &schema_text(args.file), Exit::Done)
 }
 
-/// The schema as it is committed: indented, with a line feed at its end.
-fn text(file: SchemaFile) -> String {
+/// The schema as in `config/schema`: indented, with a line feed at its end.
+fn schema_text(file: SchemaFile) -> String {
     let schema = match file {
         SchemaFile::Policy => policy::schema(),
         SchemaFile::Cases => cases::schema(),

@@ -17,7 +17,7 @@ pub(super) struct ServeArgs {
     /// The settings: listeners, upstreams, issuers, policies
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: PathBuf,
-    /// Take the listeners of the running process over: load everything, wait for SIGQUIT to it, serve, and let it drain
+    /// Take over the running process's listeners: load everything, wait until it receives SIGQUIT, serve, let it drain
     #[arg(long)]
     upgrade: bool,
 }
@@ -28,12 +28,12 @@ pub(super) fn run_serve(args: &ServeArgs) -> Result<Exit, CommandError> {
         CommandError::failure(format!("{}\n{}", report::human(&findings, &sources), report::summary(&findings)))
     })?;
     lifecycle::survive_file_limits()
-        .map_err(|error| CommandError::failure(format!("signals cannot be heard: {error}")))?;
+        .map_err(|error| CommandError::failure(format!("signals cannot be handled: {error}")))?;
     let _flush = log::init(settings.log.format, settings.log.level).map_err(CommandError::failure)?;
     for note in &settings.notes {
         tracing::warn!("{note}");
     }
-    let opened = if args.upgrade { Gateway::succeed(&settings) } else { Gateway::open(&settings) };
+    let opened = if args.upgrade { Gateway::take_over(&settings) } else { Gateway::open(&settings) };
     let gateway = opened.map_err(CommandError::failure)?;
     gateway.run();
     Ok(Exit::Done)

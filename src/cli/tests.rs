@@ -1,8 +1,8 @@
-//! Commands as a shell starts them: text, error text and code.
+//! Tests of the commands: output, error output and exit code.
 
 use super::{Exit, run};
 
-/// What a command line prints, and how it ends.
+/// Runs a command line and returns its exit code, output and error output.
 pub(super) fn portcullis(args: &[&str]) -> (Exit, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let args = std::iter::once("portcullis").chain(args.iter().copied()).map(Into::into);
@@ -10,7 +10,7 @@ pub(super) fn portcullis(args: &[&str]) -> (Exit, String, String) {
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
-/// A file with `text` in a folder of its own; gone when the folder is dropped.
+/// Creates a file with `text` in a temporary folder, which is deleted when it is dropped.
 pub(super) fn file(name: &str, text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -100,7 +100,7 @@ fn completions_know_every_command_in_every_shell() {
     }
 }
 
-/// Closed: a pipe whose other end went away.
+/// Closed: a pipe whose reader has closed it.
 pub(super) struct Closed;
 
 impl std::io::Write for Closed {

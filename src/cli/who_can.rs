@@ -1,12 +1,12 @@
-//! `who-can`: everybody that the policy lets do what a request would.
+//! `who-can`: lists every caller that the policy permits to make a request.
 
+mod report;
 mod text;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
 use crate::decision::who::{CallerSet, EligibleCallers, GrantPath, holders, needs};
 use crate::policy::{NoMatch, RouteMatch, Snapshot};
@@ -15,12 +15,13 @@ use crate::vocabulary::{CellId, Cells};
 
 use super::exit::{CommandError, Exit, print};
 use super::policy_file;
+use report::{CallersEntry, GrantedThrough, NeedEntry, ScopeEntry, WhoCanReport};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis who-can policies/noah-es.yaml DELETE /t1/api/Patients/p1
 
-Users are those of the policy; whoever has a role by a token stands under the role. \
-Ends with 3 where nobody may.";
+Users are those of the policy; callers with a role from a token are listed under the role. \
+Ends with 3 where no caller may.";
 
 #[derive(Debug, Args)]
 pub(super) struct WhoCanArgs {
@@ -33,118 +34,59 @@ pub(super) struct WhoCanArgs {
     /// The path, as sent, with its query if it has one
     #[arg(value_name = "PATH")]
     target: String,
-    /// How the answer is printed
+    /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// To read
+    /// Text for people
     Text,
     /// One object
     Json,
 }
 
-/// WhoCanReport: who may; its fields are the keys of the JSON output.
-#[derive(Debug, Serialize)]
-pub(super) struct WhoCanReport {
-    policy: String,
-    method: String,
-    target: String,
-    route: Option<String>,
-    /// Why the request reaches nothing that somebody could be permitted.
-    refused: Option<String>,
-    public: bool,
-    /// The route's condition, which everybody has to fulfil.
-    condition: Option<String>,
-    scope: Vec<ScopeEntry>,
-    /// Lists of cells, of which one is enough where the answer's media type says which.
-    needs: Vec<NeedEntry>,
-    /// Whether callers have exactly one role.
-    one_role: bool,
-    may: Vec<CallersEntry>,
-    /// Those who hold it and are kept out.
-    kept_out: Vec<CallersEntry>,
-}
-
-#[derive(Debug, Serialize)]
-struct ScopeEntry {
-    name: String,
-    value: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct NeedEntry {
-    answered_as: Option<String>,
-    cells: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct CallersEntry {
-    /// `everyone`, `service-apps`, `group`, `role` or `users`.
-    who: &'static str,
-    /// The role, or the users' ids.
-    names: Vec<String>,
-    /// The group that they are in, or must be in besides.
-    group: Option<String>,
-    /// Where the role must be assigned at least; empty: it may be everywhere.
-    within: Vec<String>,
-    through: Vec<GrantedThrough>,
-    reason: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct GrantedThrough {
-    answered_as: Option<String>,
-    /// The rows that open the cells, in the order of the cells; none for a service app with full grants.
-    permissions: Vec<String>,
-    /// Gates that must be opened by an approval or a condition.
-    gates: Vec<String>,
-    /// Whether the assignment has a condition.
-    conditional: bool,
-}
-
-/// From so many entries on somebody who waits is told why.
-const MANY: usize = 10_000;
+/// The number of user entries from which a message announces the longer run time.
+const SLOW_USER_COUNT: usize = 10_000;
 
 pub(super) fn run(args: &WhoCanArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
-    let (policy, _) = policy_file::load(&args.policy)?;
+    let (policy, _) = policy_file::load_policy(&args.policy)?;
     let users = policy.entitlements.users().count();
-    if users >= MANY {
-        // Where nobody reads the error stream there is nobody to wait.
-        let _ = writeln!(err, "asking about {users} users");
+    if users >= SLOW_USER_COUNT {
+        // A failure of the error stream only loses the message.
+        let _ = writeln!(err, "evaluating {users} users");
     }
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method: &args.method, target: args.target.as_bytes(), host: None, headers: &headers };
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
     let request = request.as_ref().map_err(|rejected| NoMatch::Rejected(*rejected));
-    let placed = request.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
-    let census = census(&policy, args, placed.as_ref().map_err(|unplaced| *unplaced));
-    let exit = if census.public || !census.may.is_empty() { Exit::Done } else { Exit::Refused };
+    let matched = request.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
+    let report = build_report(&policy, args, matched.as_ref().map_err(|no_match| *no_match));
+    let exit = if report.public || !report.may.is_empty() { Exit::Done } else { Exit::Refused };
     let printed = match args.format {
-        Format::Text => text::page(&census),
+        Format::Text => text::print_page(&report),
         Format::Json => {
-            serde_json::to_string_pretty(&census).map_err(|error| CommandError::failure(error.to_string()))? + "\n"
+            serde_json::to_string_pretty(&report).map_err(|error| CommandError::failure(error.to_string()))? + "\n"
         }
     };
     print(out, &printed, exit)
 }
 
-fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, NoMatch>) -> WhoCanReport {
-    let refused = match placed {
-        Ok(placed) => (*placed.access.cells == Cells::Nobody).then(|| "nobody".to_owned()),
+fn build_report(policy: &Snapshot, args: &WhoCanArgs, matched: Result<&RouteMatch<'_>, NoMatch>) -> WhoCanReport {
+    let refused = match matched {
+        Ok(matched) => (*matched.access.cells == Cells::Nobody).then(|| "nobody".to_owned()),
         Err(NoMatch::Rejected(rejected)) => Some(format!("bad-request ({})", rejected.code())),
         Err(NoMatch::NoRoute) => Some("no-route".to_owned()),
         Err(NoMatch::NoMethod(_)) => Some("no-method".to_owned()),
     };
-    let mut census = WhoCanReport {
+    let mut report = WhoCanReport {
         policy: policy.version.name.to_string(),
         method: args.method.clone(),
         target: args.target.clone(),
-        route: placed.ok().map(|placed| placed.route.template.text().to_owned()),
+        route: matched.ok().map(|matched| matched.route.template.text().to_owned()),
         refused,
-        public: placed.is_ok_and(|placed| *placed.access.cells == Cells::Public),
+        public: matched.is_ok_and(|matched| *matched.access.cells == Cells::Public),
         condition: None,
         scope: Vec::new(),
         needs: Vec::new(),
@@ -152,45 +94,46 @@ fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, 
         may: Vec::new(),
         kept_out: Vec::new(),
     };
-    let Ok(placed) = placed else { return census };
-    let scopes = policy.model.scopes.iter().zip(&placed.access.scope);
-    let bound = scopes
+    let Ok(matched) = matched else { return report };
+    let scopes = policy.model.scopes.iter().zip(&matched.access.scope);
+    let values = scopes
         .map(|(scope, value)| ScopeEntry { name: scope.name.to_string(), value: value.as_deref().map(str::to_owned) });
-    census.scope = bound.collect();
-    census.condition =
-        placed.method.when.and_then(|when| policy.condition(when)).map(|condition| condition.text().to_owned());
-    let told = SubjectNames { policy, placed };
-    let lists = needs(placed.access.cells);
-    census.needs = lists.iter().enumerate().map(|(at, cells)| told.need(at, cells)).collect();
-    for holder in holders(policy, &placed.access) {
-        let list = if holder.refused.is_none() { &mut census.may } else { &mut census.kept_out };
-        list.push(told.entry(&holder));
+    report.scope = values.collect();
+    report.condition =
+        matched.method.when.and_then(|when| policy.condition(when)).map(|condition| condition.text().to_owned());
+    let names = SubjectNames { policy, matched };
+    let lists = needs(matched.access.cells);
+    report.needs = lists.iter().enumerate().map(|(index, cells)| names.need_entry(index, cells)).collect();
+    for holder in holders(policy, &matched.access) {
+        let list = if holder.refused.is_none() { &mut report.may } else { &mut report.kept_out };
+        list.push(names.callers_entry(&holder));
     }
-    census
+    report
 }
 
-/// SubjectNames: ids become names here.
+/// SubjectNames: replaces the ids in a result by names.
 struct SubjectNames<'a> {
     policy: &'a Snapshot,
-    placed: &'a RouteMatch<'a>,
+    matched: &'a RouteMatch<'a>,
 }
 
 impl SubjectNames<'_> {
-    fn need(&self, at: usize, cells: &[CellId]) -> NeedEntry {
+    fn need_entry(&self, index: usize, cells: &[CellId]) -> NeedEntry {
         let cells = cells.iter().filter_map(|cell| self.policy.cell(*cell)).map(ToString::to_string);
-        NeedEntry { answered_as: self.range(at), cells: cells.collect() }
+        NeedEntry { answered_as: self.media_range(index), cells: cells.collect() }
     }
 
-    fn range(&self, at: usize) -> Option<String> {
-        match self.placed.access.cells {
-            Cells::ByType(candidates) => candidates.get(at).map(|candidate| candidate.range.to_string()),
+    /// The media range of the need with this index; `None` where the needs do not depend on the media type.
+    fn media_range(&self, index: usize) -> Option<String> {
+        match self.matched.access.cells {
+            Cells::ByType(candidates) => candidates.get(index).map(|candidate| candidate.range.to_string()),
             _ => None,
         }
     }
 
-    fn entry(&self, holder: &EligibleCallers<'_>) -> CallersEntry {
+    fn callers_entry(&self, holder: &EligibleCallers<'_>) -> CallersEntry {
         let model = &self.policy.model;
-        let group = holder.group.and_then(|at| model.groups.get(usize::try_from(at).ok()?));
+        let group = holder.group.and_then(|index| model.groups.get(usize::try_from(index).ok()?));
         let group = group.map(|group| group.name.to_string());
         let (who, names, within) = match &holder.who {
             CallerSet::Everyone => ("everyone", Vec::new(), Vec::new()),
@@ -199,32 +142,32 @@ impl SubjectNames<'_> {
             CallerSet::Users(entries) => {
                 ("users", entries.iter().map(|entry| entry.id().to_string()).collect(), Vec::new())
             }
-            CallerSet::Role(at) => {
-                let role = usize::try_from(*at).ok().and_then(|at| model.roles.get(at));
-                let must = |at: usize| role.is_some_and(|role| role.assign_within >> at & 1 == 1);
-                let within = model.scopes.iter().enumerate().filter(|(at, _)| must(*at));
+            CallerSet::Role(index) => {
+                let role = usize::try_from(*index).ok().and_then(|index| model.roles.get(index));
+                let is_required = |scope: usize| role.is_some_and(|role| role.assign_within >> scope & 1 == 1);
+                let within = model.scopes.iter().enumerate().filter(|(index, _)| is_required(*index));
                 let names = role.map(|role| role.name.to_string()).into_iter().collect();
                 ("role", names, within.map(|(_, scope)| scope.name.to_string()).collect())
             }
         };
-        let through = holder.passages.iter().map(|passage| self.through(passage)).collect();
+        let through = holder.passages.iter().map(|path| self.granted_through(path)).collect();
         let reason = holder.refused.map(|reason| reason.full_code(Some(self.policy)).to_owned());
         CallersEntry { who, names, group, within, through, reason }
     }
 
-    fn through(&self, passage: &GrantPath) -> GrantedThrough {
+    fn granted_through(&self, path: &GrantPath) -> GrantedThrough {
         let mut permissions: Vec<String> = Vec::new();
-        for row in passage.rows.iter().filter_map(|(_, row)| self.policy.row((*row)?)) {
+        for row in path.rows.iter().filter_map(|(_, row)| self.policy.row((*row)?)) {
             if !permissions.iter().any(|known| **known == *row.name) {
                 permissions.push(row.name.to_string());
             }
         }
-        let gates = (0..64).filter(|at| passage.gates >> at & 1 == 1).filter_map(|at| self.policy.gate(at));
+        let gates = (0..64).filter(|index| path.gates >> index & 1 == 1).filter_map(|index| self.policy.gate(index));
         GrantedThrough {
-            answered_as: self.range(passage.need),
+            answered_as: self.media_range(path.need),
             permissions,
             gates: gates.map(|gate| gate.name.to_string()).collect(),
-            conditional: passage.conditional,
+            conditional: path.conditional,
         }
     }
 }

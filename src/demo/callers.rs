@@ -1,31 +1,31 @@
-//! The five callers of the demo: one for each way in which a request can go.
+//! The five callers of the demo: one for each kind of decision.
 
 use serde_json::{Map, Value, json};
 
 use crate::vocabulary::time::Timestamp;
 
-/// DemoCaller: somebody whose token the demo hands out.
+/// DemoCaller: a caller for whom the demo issues a token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DemoCaller {
     /// The shell variable that holds the token.
     pub variable: &'static str,
-    /// Who it is, in one line.
+    /// A description of the caller, in one line.
     pub about: &'static str,
-    /// What the token says.
+    /// The claims of the token.
     pub claims: Value,
 }
 
 /// The audience that the demo's tokens name.
 pub const AUDIENCE: &str = "noah-es";
-/// How long the demo's tokens are valid, in seconds.
+/// The lifetime of the demo's tokens, in seconds.
 pub const LIFETIME: u64 = 3600;
 
-/// The five callers, with tokens of issuer `iss` that begin at `now`.
+/// The five callers, with tokens of issuer `iss` that are issued at `now`.
 pub fn all(iss: &str, now: Timestamp) -> [DemoCaller; 5] {
     [clinician(iss, now), records_manager(iss, now), newcomer(iss, now), bystander(iss, now), service(iss, now)]
 }
 
-/// The user of a connected app who works with patients.
+/// A user of a connected app, with permissions for patients.
 pub fn clinician(iss: &str, now: Timestamp) -> DemoCaller {
     DemoCaller {
         variable: "CLINICIAN",
@@ -34,7 +34,7 @@ pub fn clinician(iss: &str, now: Timestamp) -> DemoCaller {
     }
 }
 
-/// The user of a connected app who may merge patients too.
+/// A user of a connected app who may also merge patients.
 pub fn records_manager(iss: &str, now: Timestamp) -> DemoCaller {
     DemoCaller {
         variable: "RECORDS_MANAGER",
@@ -43,7 +43,7 @@ pub fn records_manager(iss: &str, now: Timestamp) -> DemoCaller {
     }
 }
 
-/// The user of an app that nobody has approved.
+/// A user of an app without approval.
 pub fn newcomer(iss: &str, now: Timestamp) -> DemoCaller {
     DemoCaller {
         variable: "UNCONNECTED",
@@ -52,7 +52,7 @@ pub fn newcomer(iss: &str, now: Timestamp) -> DemoCaller {
     }
 }
 
-/// The user of a connected app without any role.
+/// A user of a connected app, without any role.
 pub fn bystander(iss: &str, now: Timestamp) -> DemoCaller {
     DemoCaller {
         variable: "NO_PERMISSIONS",
@@ -61,7 +61,7 @@ pub fn bystander(iss: &str, now: Timestamp) -> DemoCaller {
     }
 }
 
-/// The app that acts for itself: its token has no `sub`, as client credentials of .NET identity servers have none.
+/// A service app: its token has no `sub`, as with client credentials of .NET identity servers.
 pub fn service(iss: &str, now: Timestamp) -> DemoCaller {
     let mut claims = common(iss, now, "noah-sync");
     claims.insert("tenants".to_owned(), json!(["t1"]));

@@ -1,4 +1,4 @@
-//! Issuer: a source of tokens with discovery and a key set by URL, whose keys are made when it starts.
+//! Issuer: a token issuer with discovery and a key set, which generates its keys at the start.
 
 mod key;
 
@@ -17,76 +17,76 @@ use tokio::net::TcpListener;
 use super::server::{Reply, Server};
 use key::SigningKey;
 
-/// How many keys are published at most: the oldest give way.
-const PUBLISHED: usize = 8;
+/// The most published keys; beyond it the oldest are removed.
+const MAX_PUBLISHED: usize = 8;
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/jwks.json";
 
-/// Issuer: the running server and its keys; it ends when it is dropped.
+/// Issuer: the running server and its keys; it stops when it is dropped.
 #[derive(Debug)]
 pub struct Issuer {
     server: Server,
-    shared: Arc<IssuerState>,
+    state: Arc<IssuerState>,
 }
 
 impl Issuer {
-    /// Issuer at `address`, with one key.
+    /// Starts an issuer at `address`, with one key.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let shared = Arc::new(IssuerState {
+        let state = Arc::new(IssuerState {
             url: format!("http://{}", listener.local_addr()?),
             keys: RwLock::new(IssuerKeys { newest: SigningKey::generate()?, older: Vec::new() }),
-            asked: AtomicU64::new(0),
+            key_set_requests: AtomicU64::new(0),
         });
-        let serving = Arc::clone(&shared);
+        let serving = Arc::clone(&state);
         let serve = move |request, _| {
-            let shared = Arc::clone(&serving);
-            async move { shared.answer(&request) }
+            let state = Arc::clone(&serving);
+            async move { state.respond(&request) }
         };
-        Ok(Self { server: Server::start(listener, serve)?, shared })
+        Ok(Self { server: Server::start(listener, serve)?, state })
     }
 
-    /// Address it listens on.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// The `iss` of its tokens, and what its documents stand under: `http://127.0.0.1:port`.
+    /// The `iss` of its tokens and the base URL of its documents: `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
-        self.shared.url.clone()
+        self.state.url.clone()
     }
 
-    /// URL of its key set (RFC 7517, section 5).
+    /// The URL of its key set (RFC 7517, section 5).
     pub fn jwks_url(&self) -> String {
         self.url() + KEYS
     }
 
-    /// Token that says `claims`, signed with the newest key; nothing is added to them.
+    /// A token with exactly these claims, signed with the newest key.
     pub fn token(&self, claims: &Value) -> String {
-        self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).newest.sign(claims)
+        self.state.keys.read().unwrap_or_else(PoisonError::into_inner).newest.sign(claims)
     }
 
-    /// Change to a new key; the old one stays published.
+    /// Rotates to a new key; the old one stays published.
     pub fn rotate(&self) -> io::Result<()> {
         let fresh = SigningKey::generate()?;
-        let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.state.keys.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut keys.newest, fresh);
         keys.older.insert(0, old);
-        keys.older.truncate(PUBLISHED - 1);
+        keys.older.truncate(MAX_PUBLISHED - 1);
         Ok(())
     }
 
-    /// Withdrawal of all keys but the newest.
+    /// Withdraws all keys except the newest.
     pub fn withdraw(&self) {
-        self.shared.keys.write().unwrap_or_else(PoisonError::into_inner).older.clear();
+        self.state.keys.write().unwrap_or_else(PoisonError::into_inner).older.clear();
     }
 
-    /// Number of times that the key set was asked for.
-    pub fn asked(&self) -> u64 {
-        self.shared.asked.load(Ordering::Relaxed)
+    /// The number of requests for the key set.
+    pub fn key_set_requests(&self) -> u64 {
+        self.state.key_set_requests.load(Ordering::Relaxed)
     }
 
-    /// End of the server: returns when the port is free again.
+    /// Stops the server, and returns when the port is free again.
     pub async fn stop(self) {
         self.server.stop().await;
     }
@@ -96,39 +96,40 @@ impl Issuer {
 struct IssuerState {
     url: String,
     keys: RwLock<IssuerKeys>,
-    asked: AtomicU64,
+    key_set_requests: AtomicU64,
 }
 
 #[derive(Debug)]
 struct IssuerKeys {
     newest: SigningKey,
-    /// Newest first.
+    /// The older keys, newest first.
     older: Vec<SigningKey>,
 }
 
 impl IssuerState {
-    fn answer<B>(&self, request: &Request<B>) -> Reply {
+    fn respond<B>(&self, request: &Request<B>) -> Reply {
         let path = request.uri().path();
         if path != DISCOVERY && path != KEYS {
             return reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing at this path" }));
         }
         if *request.method() != Method::GET && *request.method() != Method::HEAD {
-            let mut reply = reply(StatusCode::METHOD_NOT_ALLOWED, &json!({ "error": "this place is only read" }));
+            let mut reply = reply(StatusCode::METHOD_NOT_ALLOWED, &json!({ "error": "this path is read-only" }));
             reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return reply;
         }
         if path == KEYS {
-            self.asked.fetch_add(1, Ordering::Relaxed);
+            self.key_set_requests.fetch_add(1, Ordering::Relaxed);
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            let set: Vec<Value> = std::iter::once(&keys.newest).chain(&keys.older).map(SigningKey::published).collect();
+            let set: Vec<Value> =
+                std::iter::once(&keys.newest).chain(&keys.older).map(SigningKey::public_jwk).collect();
             return reply(StatusCode::OK, &json!({ "keys": set }));
         }
         reply(StatusCode::OK, &discovery(&self.url))
     }
 }
 
-/// The metadata of OpenID Connect Discovery 1.0, section 3, but for the authorization endpoint: nobody logs in
-/// here, the tokens are handed out.
+/// The metadata of OpenID Connect Discovery 1.0, section 3, without an authorization endpoint: there is no login, the
+/// demo prints the tokens.
 fn discovery(url: &str) -> Value {
     json!({
         "issuer": url,

@@ -1,9 +1,9 @@
-//! The demo: an embedded Noah-like upstream, an issuer with five ready callers, and the tour that leads through them.
+//! The demo: an embedded Noah-like upstream, an issuer with five prepared callers, and a tour of commands to paste.
 
-pub mod upstream;
-pub mod issuer;
 pub mod callers;
+pub mod issuer;
 pub mod tour;
+pub mod upstream;
 
 mod server;
 #[cfg(test)]
@@ -22,13 +22,13 @@ use crate::vocabulary::Timestamp;
 
 use tour::{DemoToken, Tour};
 
-/// The policy that the demo begins with.
+/// The initial policy of the demo.
 pub const POLICY: &str = include_str!("../../policies/noah-es.yaml");
 
-/// The settings of its gateway; ports that are taken are replaced by free ones.
+/// The settings of the gateway; ports in use are replaced by free ones.
 const SETTINGS: &str = include_str!("../../config/demo.yaml");
 
-/// Demo: issuer, upstream and gateway, bound and ready to run.
+/// Demo: the issuer, upstream and gateway, bound and ready to run.
 pub struct Demo {
     gateway: Gateway,
     issuer: Issuer,
@@ -38,10 +38,10 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts issuer and upstream, and opens the gateway over a copy of `policy`.
+    /// Starts the issuer and the upstream, and opens the gateway with a copy of `policy`.
     ///
     /// # Errors
-    /// One line for the person at the terminal.
+    /// One line for the user at the terminal.
     pub fn start(policy: &str) -> Result<Self, String> {
         let folder = PolicyFolder::create()?;
         let copy = folder.policy();
@@ -49,11 +49,11 @@ impl Demo {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| format!("the demo cannot start: {error}"))?;
         let failed = |error| format!("the demo's servers cannot start: {error}");
-        let issuer = runtime.block_on(Issuer::start(free(8081))).map_err(failed)?;
-        let upstream = runtime.block_on(Upstream::start(free(8082))).map_err(failed)?;
+        let issuer = runtime.block_on(Issuer::start(free_address(8081))).map_err(failed)?;
+        let upstream = runtime.block_on(Upstream::start(free_address(8082))).map_err(failed)?;
         let text = SETTINGS
-            .replace("127.0.0.1:8080", &free(8080).to_string())
-            .replace("127.0.0.1:9901", &free(9901).to_string())
+            .replace("127.0.0.1:8080", &free_address(8080).to_string())
+            .replace("127.0.0.1:9901", &free_address(9901).to_string())
             .replace("http://127.0.0.1:8081", &issuer.url())
             .replace("127.0.0.1:8082", &upstream.address().to_string())
             .replace("../policies/noah-es.yaml", &copy.to_string_lossy());
@@ -62,7 +62,7 @@ impl Demo {
         Ok(Self { gateway, issuer, _upstream: upstream, _runtime: runtime, folder })
     }
 
-    /// The tokens of five callers, and commands to paste.
+    /// The tour: the tokens of five callers, and commands to paste.
     pub fn tour(&self) -> String {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let callers = callers::all(&self.issuer.url(), Timestamp(now));
@@ -72,10 +72,10 @@ impl Demo {
             .zip(&texts)
             .map(|(caller, text)| DemoToken { variable: caller.variable, about: caller.about, text })
             .collect();
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        tour::text(&Tour {
-            gateway: self.gateway.listeners().first().map_or(nowhere, |(_, address)| *address),
-            admin: self.gateway.admin().unwrap_or(nowhere),
+        let unknown = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        tour::print_tour(&Tour {
+            gateway: self.gateway.listeners().first().map_or(unknown, |(_, address)| *address),
+            admin: self.gateway.admin().unwrap_or(unknown),
             policy: &self.folder.policy(),
             tokens: &tokens,
         })
@@ -99,8 +99,8 @@ fn read_settings(text: &str, folder: &Path) -> Result<Settings, String> {
         .map_err(|findings| report::human(&findings, &sources))
 }
 
-/// The address with the port that the documents name, or with any free one where that is taken.
-fn free(port: u16) -> SocketAddr {
+/// The documented port on this machine, or any free port where it is in use.
+fn free_address(port: u16) -> SocketAddr {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match TcpListener::bind(wanted) {
         Ok(_) => wanted,
@@ -108,7 +108,7 @@ fn free(port: u16) -> SocketAddr {
     }
 }
 
-/// PolicyFolder: where the demo's copy of the policy stands, readable by its owner only; gone when it ends.
+/// PolicyFolder: the folder of the demo's copy of the policy, readable by its owner only and deleted at the end.
 struct PolicyFolder(PathBuf);
 
 impl PolicyFolder {
@@ -127,7 +127,7 @@ impl PolicyFolder {
 
 impl Drop for PolicyFolder {
     fn drop(&mut self) {
-        // What is left behind is a copy of a public policy in the temporary folder.
+        // If this fails, only a copy of a public policy stays in the temporary folder.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Server: an HTTP/1.1 listener, bound before anything is promised, that ends with its handle.
+//! Server: an HTTP/1.1 server that is bound at its start and stops when its handle is dropped.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,27 +18,27 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// Reply: what both embedded servers answer with.
+/// Reply: the response type of both embedded servers.
 pub(super) type Reply = Response<Full<Bytes>>;
 
-/// How many connections are served at once; more wait in the listener's queue.
-const CONNECTIONS: usize = 1024;
-/// Longer than a proxy keeps an idle connection, so that its reuse does not race with our close.
-const HEADER_TIME: Duration = Duration::from_secs(120);
+/// The most concurrent connections; further ones wait in the listener's queue.
+const MAX_CONNECTIONS: usize = 1024;
+/// The time to read a header: longer than a proxy keeps an idle connection, so that a reuse does not race with a close.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest request header, in bytes.
 const HEADER_BYTES: usize = 64 * 1024;
 
-/// Server: a bound address and the tasks behind it, which end when it is dropped.
+/// Server: a bound address and its tasks, which end when it is dropped.
 #[derive(Debug)]
 pub(super) struct Server {
     address: SocketAddr,
-    /// Never sent on: every task waits for its end.
+    /// Never used to send: each task ends when it is dropped.
     running: watch::Sender<()>,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    /// A server on `listener` that answers each request through `serve`.
+    /// Starts a server on `listener` that answers each request with `serve`.
     pub(super) fn start<S, F>(listener: TcpListener, serve: S) -> io::Result<Self>
     where
         S: Fn(Request<Incoming>, ServerEnd) -> F + Clone + Send + Sync + 'static,
@@ -50,26 +50,26 @@ impl Server {
         Ok(Self { address, running, accepting })
     }
 
-    /// The address it listens on, with the port that the system chose where 0 was asked for.
+    /// The address on which it listens, with the actual port where port 0 was requested.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it, and returns when the port is free again.
+    /// Stops it, and returns when the port is free again.
     pub(super) async fn stop(self) {
         let Self { running, accepting, .. } = self;
         drop(running);
-        // An error is a panic or an abort of that task, and either way the listener is closed.
+        // An error means a panic or an abort of that task; in both cases the listener is closed.
         accepting.await.ok();
     }
 }
 
-/// ServerEnd: the news that a server has ended.
+/// ServerEnd: a signal that the server has stopped.
 #[derive(Debug, Clone)]
 pub(super) struct ServerEnd(watch::Receiver<()>);
 
 impl ServerEnd {
-    /// Returns when the server has ended.
+    /// Waits until the server has stopped.
     pub(super) async fn wait(&mut self) {
         while self.0.changed().await.is_ok() {}
     }
@@ -80,48 +80,48 @@ where
     S: Fn(Request<Incoming>, ServerEnd) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let next = async {
-            let place = Arc::clone(&room).acquire_owned().await.ok();
-            (place, listener.accept().await)
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
+            (permit, listener.accept().await)
         };
-        let (place, accepted) = tokio::select! {
+        let (permit, accepted) = tokio::select! {
             next = next => next,
             () = stopped.wait() => return,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of descriptors, most likely: trying again at once would only burn a core.
+            // The usual cause is a lack of descriptors: an immediate retry would only use up a core.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (serve, stopped) = (serve.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection(stream, serve, stopped).await;
-            drop(place);
+            serve_connection(stream, serve, stopped).await;
+            drop(permit);
         });
     }
 }
 
-async fn connection<S, F>(stream: TcpStream, serve: S, mut stopped: ServerEnd)
+async fn serve_connection<S, F>(stream: TcpStream, serve: S, mut stopped: ServerEnd)
 where
     S: Fn(Request<Incoming>, ServerEnd) -> F + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     stream.set_nodelay(true).ok();
-    let news = stopped.clone();
+    let server_end = stopped.clone();
     let service = service_fn(move |request| {
-        let answer = serve(request, news.clone());
-        async move { Ok::<_, Infallible>(answer.await) }
+        let reply = serve(request, server_end.clone());
+        async move { Ok::<_, Infallible>(reply.await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::select! {
-        // A connection that breaks is the peer's affair: there is nobody left to tell.
+        // An error of the connection cannot be reported to the client.
         _ = served => {}
         () = stopped.wait() => {}
     }

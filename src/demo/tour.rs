@@ -1,52 +1,52 @@
-//! Tour: what `demo` prints: tokens to paste, then commands to paste, each with what to expect.
+//! Tour: the output of `demo`: tokens and commands to paste, each with its expected result.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Tour: where everything stands that the commands need.
+/// Tour: the addresses, files and tokens that the commands need.
 #[derive(Debug, Clone, Copy)]
 pub struct Tour<'a> {
-    /// Where the gateway listens.
+    /// The address of the gateway.
     pub gateway: SocketAddr,
-    /// Where its admin listener listens.
+    /// The address of its admin listener.
     pub admin: SocketAddr,
     /// The demo's own copy of the policy, which the tour edits.
     pub policy: &'a Path,
-    /// Shell variables, what to say of each, and the tokens that they hold.
+    /// The tokens with their shell variables and descriptions.
     pub tokens: &'a [DemoToken<'a>],
 }
 
-/// DemoToken: one ready caller's.
+/// DemoToken: the token of one caller.
 #[derive(Debug, Clone, Copy)]
 pub struct DemoToken<'a> {
     /// The shell variable.
     pub variable: &'a str,
-    /// Whose it is, in one line.
+    /// A description of the caller, in one line.
     pub about: &'a str,
     /// The token.
     pub text: &'a str,
 }
 
-/// The tour as text; every line is a command or a comment of a shell, and none is broken.
-pub fn text(tour: &Tour<'_>) -> String {
+/// The tour as text; each line is a whole shell command or a shell comment.
+pub fn print_tour(tour: &Tour<'_>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    write(&mut text, tour).ok();
+    write_tour(&mut text, tour).ok();
     text
 }
 
-fn write(out: &mut String, tour: &Tour<'_>) -> std::fmt::Result {
+fn write_tour(out: &mut String, tour: &Tour<'_>) -> std::fmt::Result {
     let Tour { gateway, admin, .. } = tour;
-    let policy = quoted(&tour.policy.to_string_lossy());
-    let backup = quoted(&format!("{}.bak", tour.policy.to_string_lossy()));
+    let policy = quote(&tour.policy.to_string_lossy());
+    let backup = quote(&format!("{}.bak", tour.policy.to_string_lossy()));
     writeln!(out, "# The gateway listens on http://{gateway}, its admin listener on http://{admin}.")?;
-    writeln!(out, "# It obeys {}: edit that file as you like.", tour.policy.to_string_lossy().replace('\n', " "))?;
+    writeln!(out, "# Its policy is {}: you may edit that file.", tour.policy.to_string_lossy().replace('\n', " "))?;
     writeln!(out, "# Paste what follows into another shell. Ctrl-C here ends everything.")?;
     section(out, "Five callers of tenant t1, for an hour")?;
     for DemoToken { variable, about, text } in tour.tokens {
         writeln!(out, "# {about}")?;
-        writeln!(out, "{variable}={}", quoted(text))?;
+        writeln!(out, "{variable}={}", quote(text))?;
     }
     let api = format!("http://{gateway}/t1/api");
     let call = |who: &str, rest: &str| format!("curl -si -H \"Authorization: Bearer ${who}\" {rest}");
@@ -60,21 +60,21 @@ fn write(out: &mut String, tour: &Tour<'_>) -> std::fmt::Result {
     let patient = format!("{api}/Patients/p1");
     step(
         out,
-        "200: a clinician reads a patient; X-Seen-Subject is what the API was told",
+        "200: a clinician reads a patient; X-Seen-Subject is the identity that the API received",
         &call("CLINICIAN", &patient),
     )?;
     let delete = format!("-X DELETE {patient}");
-    step(out, "403 not-granted: Level 2 deletes nothing; the API saw nothing", &call("CLINICIAN", &delete))?;
-    step(out, "403 not-granted: no role, no patient", &call("NO_PERMISSIONS", &patient))?;
-    step(out, "403 gate:app-connection: nobody has approved this app", &call("UNCONNECTED", &patient))?;
+    step(out, "403 not-granted: Level 2 may not delete; the API received no request", &call("CLINICIAN", &delete))?;
+    step(out, "403 not-granted: without a role there are no permissions", &call("NO_PERMISSIONS", &patient))?;
+    step(out, "403 gate:app-connection: this app is not approved", &call("UNCONNECTED", &patient))?;
     let connection = format!("-H 'Content-Type: application/json' -d '{{\"name\":\"new-app\"}}' {api}/AppConnection");
-    step(out, "201: but it may ask to be connected", &call("UNCONNECTED", &connection))?;
+    step(out, "201: but it may request to be connected", &call("UNCONNECTED", &connection))?;
     step(
         out,
         "403 not-a-member: t2 is not the clinician's tenant",
         &call("CLINICIAN", &patient.replace("/t1/", "/t2/")),
     )?;
-    step(out, "401: without a token there is nothing, not even a 404", &format!("curl -si {patient}"))?;
+    step(out, "401: without a token every request is refused, before any 404", &format!("curl -si {patient}"))?;
     step(out, "200: a service app has every permission", &call("SERVICE_APP", &format!("{api}/Settings")))?;
 
     section(out, "A merge of two patients")?;
@@ -85,11 +85,11 @@ fn write(out: &mut String, tour: &Tour<'_>) -> std::fmt::Result {
     section(out, "A reload")?;
     // A saved file takes effect within a second, and the whole tour may be pasted at once.
     let edit = format!("sed -i.bak 's/^\\( *Patients: *\\)RM/\\1R /' {policy} && sleep 1");
-    step(out, "nothing to see: Merge Patient Records loses its M", &edit)?;
+    step(out, "no output: Merge Patient Records loses its M", &edit)?;
     step(out, "403 not-granted: the next request, with the same token", &call("RECORDS_MANAGER", &merge("p4", "p3")))?;
-    step(out, "nothing to see: the policy is as it was", &format!("mv {backup} {policy} && sleep 1"))?;
+    step(out, "no output: the original policy is restored", &format!("mv {backup} {policy} && sleep 1"))?;
     step(out, "200: permitted again", &call("RECORDS_MANAGER", &merge("p4", "p3")))?;
-    step(out, "the version of the policy that is live, and since when", &format!("curl -s http://{admin}/policy"))
+    step(out, "the live version of the policy, and since when it is live", &format!("curl -s http://{admin}/policy"))
 }
 
 fn section(out: &mut String, title: &str) -> std::fmt::Result {
@@ -100,8 +100,8 @@ fn step(out: &mut String, expected: &str, command: &str) -> std::fmt::Result {
     writeln!(out, "# {expected}\n{command}")
 }
 
-/// `text` as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
+/// Quotes `text` as one word of a POSIX shell.
+fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

@@ -1,4 +1,4 @@
-//! What runs beside the requests: keys kept fresh, the administration, certificates read again.
+//! Background services of the process: the refresh of issuers' keys, and the admin listener.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,19 +9,15 @@ use pingora::services::background::BackgroundService;
 use tokio::task::JoinSet;
 
 use crate::admin::{AdminListener, Status};
-use crate::metrics::{Metrics, ReloadResult, ReloadSubject};
-use crate::proxy::downstream::tls::{CertificateReload, LiveCertificates};
 use crate::proxy::lifecycle::Draining;
-use crate::reload::RefreshResult;
-use crate::reload::api_keys::KeyFile;
 use crate::reload::keys::KeyFeed;
 
 use super::status::GatewayStatus;
 
-/// How often the keys' state is looked at while the process starts.
+/// The interval at which the state of the keys is checked while the process starts.
 const START_POLL: Duration = Duration::from_millis(20);
 
-/// KeyRefreshService: all feeds, kept fresh until the process ends.
+/// KeyRefreshService: refreshes all key feeds until the process ends, and logs once whether the gateway is ready.
 pub(super) struct KeyRefreshService {
     pub(super) feeds: Vec<Arc<KeyFeed>>,
     pub(super) status: Arc<GatewayStatus>,
@@ -30,10 +26,10 @@ pub(super) struct KeyRefreshService {
 #[async_trait]
 impl BackgroundService for KeyRefreshService {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let mut kept: JoinSet<()> =
+        let mut refreshes: JoinSet<()> =
             self.feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
-        let ended = shutdown.wait_for(|begun| *begun);
-        let announced = async {
+        let shutdown_begun = shutdown.wait_for(|begun| *begun);
+        let log_readiness = async {
             while !self.feeds.iter().all(|feed| feed.status().attempted) {
                 tokio::time::sleep(START_POLL).await;
             }
@@ -45,14 +41,14 @@ impl BackgroundService for KeyRefreshService {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            _ = ended => {}
-            () = announced => {}
+            _ = shutdown_begun => {}
+            () = log_readiness => {}
         }
-        kept.abort_all();
+        refreshes.abort_all();
     }
 }
 
-/// AdminService: the admin listener, served until the process ends.
+/// AdminService: serves the admin listener until the process ends or hands its sockets over.
 pub(super) struct AdminService {
     admin: Mutex<Option<AdminListener>>,
     status: Arc<GatewayStatus>,
@@ -77,30 +73,6 @@ impl BackgroundService for AdminService {
                 }
             };
             admin.serve(Arc::clone(&self.status) as Arc<dyn Status>, ended).await;
-        }
-    }
-}
-
-/// Reads a file of API keys again; a broken one leaves the last good one live.
-pub(super) fn reload_keys(file: &KeyFile, metrics: &Metrics) {
-    match file.refresh() {
-        RefreshResult::Published => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Published),
-        RefreshResult::Refused => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Refused),
-        RefreshResult::Unchanged => {}
-    }
-}
-
-/// Reads certificates again; broken ones leave the last good ones live.
-pub(super) fn reload_certificates(tls: &LiveCertificates, metrics: &Metrics) {
-    match tls.reload() {
-        Ok(CertificateReload::Published) => {
-            tracing::info!("certificates are live");
-            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Published);
-        }
-        Ok(CertificateReload::Unchanged) => {}
-        Err(error) => {
-            tracing::error!(%error, "certificates are refused, the last good ones stay");
-            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Refused);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From what the settings say to what each part of the process takes.
+//! Plans: converts sections of the settings into the plans of the process's parts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,16 +20,16 @@ use crate::settings::{
 
 use super::client_certs::ClientCaFiles;
 
-/// How long a request waits at most for a full audit queue under `on-full: wait`.
+/// The longest time that a request waits for a full audit queue under `on-full: wait`.
 const AUDIT_WAIT: Duration = Duration::from_millis(100);
 
-/// How often an upstream's name is looked up again.
-const RESOLVE: Duration = Duration::from_secs(30);
+/// The interval at which an upstream's name is resolved again.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Bytes that one HTTP/2 stream may send ahead; the protocol's own 64 KiB make uploads slow over distance.
+/// The initial flow-control window of an HTTP/2 stream; the protocol's 64 KiB make uploads slow at high latency.
 const STREAM_WINDOW: u32 = 256 << 10;
 
-/// Bytes that all streams of an HTTP/2 connection may send ahead together.
+/// The initial flow-control window of an HTTP/2 connection.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
 pub(super) fn sink(audit: &AuditSettings) -> SinkPlan {
@@ -63,9 +63,9 @@ pub(super) fn listener(
     cas: &ClientCaFiles,
 ) -> ListenerPlan {
     let tls = listener.tls.as_ref().map(|tls| TlsPlan {
-        clients: tls.client_certificates.as_ref().map(|asked| ClientCertificatePlan {
-            authorities: Arc::new(cas.of(&asked.from)),
-            required: asked.required,
+        clients: tls.client_certificates.as_ref().map(|clients| ClientCertificatePlan {
+            authorities: Arc::new(cas.named(&clients.from)),
+            required: clients.required,
         }),
         ..TlsPlan::of_server(tls)
     });
@@ -97,7 +97,7 @@ pub(super) fn http2(limits: &Limits) -> H2Options {
     options
 }
 
-/// The bytes of a header at which a connection ends without an answer: what is less is read whole, and answered.
+/// The header size at which a connection ends without a response; a smaller header is read whole and answered.
 fn hard_header_bytes(limits: &Limits) -> usize {
     limits.header_bytes.saturating_mul(2)
 }
@@ -107,7 +107,7 @@ pub(super) fn upstream(upstream: &UpstreamSettings) -> UpstreamPlan {
         UrlHost::Name(name) => name.to_string(),
         UrlHost::Address(address) => address.to_string(),
     };
-    let most = upstream.total_timeout.unwrap_or(Duration::MAX);
+    let total = upstream.total_timeout.unwrap_or(Duration::MAX);
     UpstreamPlan {
         scheme: if upstream.url.tls { Scheme::Https } else { Scheme::Http },
         host,
@@ -117,17 +117,17 @@ pub(super) fn upstream(upstream: &UpstreamSettings) -> UpstreamPlan {
         timeouts: Timeouts {
             connect: upstream.connect_timeout,
             total_connect: upstream.connect_timeout,
-            read: upstream.read_timeout.min(most),
-            write: upstream.write_timeout.min(most),
+            read: upstream.read_timeout.min(total),
+            write: upstream.write_timeout.min(total),
             idle: upstream.idle_timeout,
         },
-        refresh: RESOLVE,
+        refresh: RESOLVE_INTERVAL,
     }
 }
 
-/// The plan for the keys of `issuer`; `None` where it has none and is asked about each token.
+/// The plan for the keys of `issuer`; `None` where its tokens are introspected instead.
 pub(super) fn keys(issuer: &TokenIssuer, poll: Duration) -> Option<KeyPlan> {
-    let fetched = |source: KeySource, fetch: &KeyFetch| KeyPlan {
+    let fetch_plan = |source: KeySource, fetch: &KeyFetch| KeyPlan {
         ttl: fetch.refresh,
         ca_file: fetch.ca.clone(),
         insecure_http: fetch.insecure_http,
@@ -136,29 +136,29 @@ pub(super) fn keys(issuer: &TokenIssuer, poll: Duration) -> Option<KeyPlan> {
     let plan = match &issuer.keys {
         KeysFrom::File(path) => KeyPlan::new(KeySource::File(path.clone())),
         KeysFrom::Secret(secret) => KeyPlan::new(KeySource::Secret(secret.expose().into())),
-        KeysFrom::Jwks(fetch) => fetched(KeySource::Jwks(fetch.url.to_string().into()), fetch),
-        // The feed finds the description under the issuer's own URL.
-        KeysFrom::Discovery(fetch) => fetched(KeySource::Discovery(issuer.issuer.iss.clone()), fetch),
+        KeysFrom::Jwks(fetch) => fetch_plan(KeySource::Jwks(fetch.url.to_string().into()), fetch),
+        // The feed fetches the discovery document from the issuer's own URL.
+        KeysFrom::Discovery(fetch) => fetch_plan(KeySource::Discovery(issuer.issuer.iss.clone()), fetch),
         KeysFrom::Introspection(_) => return None,
     };
     Some(KeyPlan { poll, ..plan })
 }
 
-/// The plan for asking `issuer`; `None` where it has keys.
+/// The plan for the introspection of tokens by `issuer`; `None` where it has keys.
 pub(super) fn introspection(issuer: &TokenIssuer) -> Option<IntrospectionPlan> {
-    let KeysFrom::Introspection(asked) = &issuer.keys else { return None };
+    let KeysFrom::Introspection(endpoint) = &issuer.keys else { return None };
     Some(IntrospectionPlan {
-        url: asked.url.to_string().into(),
-        client_id: asked.client_id.clone(),
-        client_secret: asked.client_secret.expose().into(),
-        auth: if asked.in_form { ClientAuth::Post } else { ClientAuth::Basic },
-        ca_file: asked.ca.clone(),
-        insecure_http: asked.insecure_http,
-        timeout: asked.timeout,
-        cache: asked.cache,
-        negative: asked.negative,
-        at_once: asked.at_once,
-        per_second: asked.per_second,
-        without_audience: asked.without_audience,
+        url: endpoint.url.to_string().into(),
+        client_id: endpoint.client_id.clone(),
+        client_secret: endpoint.client_secret.expose().into(),
+        auth: if endpoint.in_form { ClientAuth::Post } else { ClientAuth::Basic },
+        ca_file: endpoint.ca.clone(),
+        insecure_http: endpoint.insecure_http,
+        timeout: endpoint.timeout,
+        cache: endpoint.cache,
+        negative: endpoint.negative,
+        at_once: endpoint.at_once,
+        per_second: endpoint.per_second,
+        without_audience: endpoint.without_audience,
     })
 }

@@ -1,4 +1,4 @@
-//! The policies of an API: the one that decides and the one that is compared, with all that depends on them.
+//! Opens the policy stores of an API: the live policy, and the candidate that is compared with it.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,8 +10,8 @@ use crate::reload::policy::{PolicyEvent, PolicyRole, PolicyStore};
 use crate::reload::verified::Generation;
 use crate::settings;
 
-/// The store of the policy that decides, and what requests make of it.
-pub(super) fn open(
+/// Opens the store of the live policy, and the coverage that counts which of its parts requests use.
+pub(super) fn open_live(
     api: &settings::ApiSettings,
     generation: &Arc<Generation>,
     metrics: &Arc<Metrics>,
@@ -19,29 +19,29 @@ pub(super) fn open(
 ) -> (PolicyStore, Arc<Coverage>) {
     let coverage = Arc::new(Coverage::default());
     let (name, generation, metrics) = (api.name.clone(), Arc::clone(generation), Arc::clone(metrics));
-    let (covered, compared) = (Arc::clone(&coverage), comparison.cloned());
+    let (event_coverage, comparison) = (Arc::clone(&coverage), comparison.cloned());
     let on_change = move |event: &PolicyEvent, live: Option<&Arc<Snapshot>>| {
-        let published = |version: &PolicyVersion| {
+        let record_published = |version: &PolicyVersion| {
             metrics.policy_published(&name, &version.name, &version.hash, SystemTime::now());
             metrics.policy_refused(&name, false);
         };
         match event {
             PolicyEvent::Published(version) | PolicyEvent::RolledBack(version) => {
-                // What was verified under the old policy is verified again: its users may read differently now.
+                // Tokens verified under the old policy are verified again: the new one may describe users differently.
                 generation.bump();
                 let now = SystemTime::now();
-                covered.publish(live, now);
-                if let Some(comparison) = &compared {
+                event_coverage.publish(live, now);
+                if let Some(comparison) = &comparison {
                     comparison.publish_live(live, now);
                 }
-                published(version);
+                record_published(version);
                 let rolled_back = matches!(event, PolicyEvent::RolledBack(_));
                 let result = if rolled_back { ReloadResult::RolledBack } else { ReloadResult::Published };
                 metrics.reload(ReloadSubject::Policy, &name, result);
-                tell_mode(&name, live.map(|live| &**live), &metrics);
+                report_shadow_mode(&name, live.map(|live| &**live), &metrics);
             }
             PolicyEvent::Restored(version) => {
-                published(version);
+                record_published(version);
                 metrics.reload(ReloadSubject::Policy, &name, ReloadResult::Unchanged);
             }
             PolicyEvent::Refused | PolicyEvent::Gone => {
@@ -54,7 +54,7 @@ pub(super) fn open(
     (PolicyStore::open(name, path, issuers, PolicyRole::Decides, Box::new(on_change)), coverage)
 }
 
-/// The store of the policy that is compared, where the settings name one.
+/// Opens the store of the candidate policy, where the settings name one.
 pub(super) fn open_candidate(
     api: &settings::ApiSettings,
     metrics: &Arc<Metrics>,
@@ -77,8 +77,8 @@ pub(super) fn open_candidate(
     Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Compared, Box::new(on_change)))
 }
 
-/// Says aloud whether refusals are forwarded.
-fn tell_mode(api: &str, live: Option<&Snapshot>, metrics: &Metrics) {
+/// Reports in the metric and the log whether the live policy is in shadow mode, which forwards refused requests.
+fn report_shadow_mode(api: &str, live: Option<&Snapshot>, metrics: &Metrics) {
     let Some(policy) = live else { return };
     let (name, version) = (&policy.version.name, &policy.version.hash);
     metrics.shadow(api, policy.model.shadow != Shadow::Off);

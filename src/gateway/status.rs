@@ -1,4 +1,4 @@
-//! GatewayStatus: the running process as the administration shows it.
+//! GatewayStatus: the state of the running process that the admin listener reports.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,26 +22,27 @@ use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::vocabulary::{AuditMode, Timestamp};
 
-use super::Reloader;
+use super::reloader::Reloader;
 
+/// GatewayStatus: the parts of the process whose state the admin listener reports.
 pub(super) struct GatewayStatus {
     pub(super) draining: Draining,
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) feeds: Vec<Arc<KeyFeed>>,
-    pub(super) asked: Vec<Arc<Introspector>>,
+    pub(super) introspectors: Vec<Arc<Introspector>>,
     pub(super) key_files: Vec<Arc<KeyFile>>,
     pub(super) client_cas: Vec<Arc<ClientCa>>,
     pub(super) tls: Vec<(Box<str>, Arc<LiveCertificates>)>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) sink: Arc<Sink>,
-    /// Whether lossless requests are refused while their decisions cannot be kept.
+    /// Whether lossless requests are refused while their decisions cannot be written.
     pub(super) audit_refuses: bool,
     pub(super) traffic: Vec<Arc<ConnectionCounters>>,
     pub(super) in_flight: InFlight,
-    pub(super) reload: Arc<Reloader>,
+    pub(super) reloader: Arc<Reloader>,
 }
 
-/// How questions end, in the words of the metrics.
+/// The outcomes of introspection requests, each with its label in the metrics.
 const INTROSPECTIONS: [(IntrospectionOutcome, IntrospectionResult); 4] = [
     (IntrospectionOutcome::Accepted, IntrospectionResult::Accepted),
     (IntrospectionOutcome::Refused, IntrospectionResult::Refused),
@@ -51,18 +52,18 @@ const INTROSPECTIONS: [(IntrospectionOutcome, IntrospectionResult); 4] = [
 
 impl Status for GatewayStatus {
     fn report(&self) -> StatusReport {
-        let issuers = self.feeds.iter().map(|feed| issuer(feed));
-        let asked = self.asked.iter().map(|asked| self::asked(asked));
-        let key_files = self.key_files.iter().map(|file| key_file(file));
+        let issuers = self.feeds.iter().map(|feed| issuer_status(feed));
+        let introspectors = self.introspectors.iter().map(|introspector| introspector_status(introspector));
+        let key_files = self.key_files.iter().map(|file| key_file_status(file));
         StatusReport {
             draining: self.draining.is_leaving(),
-            apis: self.apis.iter().map(|of| api(of)).collect(),
+            apis: self.apis.iter().map(|api| api_status(api)).collect(),
             issuers: issuers
-                .chain(asked)
+                .chain(introspectors)
                 .chain(key_files)
-                .chain(self.client_cas.iter().map(|of| client_ca(of)))
+                .chain(self.client_cas.iter().map(|source| client_ca_status(source)))
                 .collect(),
-            certificates: self.tls.iter().map(|(name, tls)| certificates(name, tls)).collect(),
+            certificates: self.tls.iter().map(|(name, tls)| certificate_status(name, tls)).collect(),
             audit: self.audit(),
         }
     }
@@ -76,9 +77,9 @@ impl Status for GatewayStatus {
             let status = feed.status();
             self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);
         }
-        for asked in &self.asked {
-            for (how, result) in INTROSPECTIONS {
-                self.metrics.introspections(&asked.issuer().name, result, asked.count(how));
+        for introspector in &self.introspectors {
+            for (outcome, result) in INTROSPECTIONS {
+                self.metrics.introspections(&introspector.issuer().name, result, introspector.count(outcome));
             }
         }
         for api in &self.apis {
@@ -89,10 +90,10 @@ impl Status for GatewayStatus {
 
     fn diff(&self, api: &str) -> Option<serde_json::Value> {
         let store = &self.api(api)?.policy;
-        Some((*store.last_diff()).as_ref().map_or(serde_json::Value::Null, |compared| {
-            let mut json = compared.json.clone();
+        Some((*store.last_diff()).as_ref().map_or(serde_json::Value::Null, |diff| {
+            let mut json = diff.json.clone();
             if let Some(object) = json.as_object_mut() {
-                object.insert("at".to_owned(), serde_json::json!(Rfc3339Time(compared.at)));
+                object.insert("at".to_owned(), serde_json::json!(Rfc3339Time(diff.at)));
             }
             json
         }))
@@ -108,23 +109,23 @@ impl Status for GatewayStatus {
 
     fn rollback(&self, api: &str) -> Option<Rollback> {
         let store = &self.api(api)?.policy;
-        let live = store.rollback().and_then(|_| policy(store).0);
+        let live = store.rollback().and_then(|_| policy_status(store).0);
         Some(live.map_or(Rollback::Nothing, Rollback::Live))
     }
 
     fn reload(&self) {
-        self.reload.everything();
+        self.reloader.reload_all();
     }
 }
 
 impl GatewayStatus {
     fn audit(&self) -> AuditStatus {
-        let trouble = self.sink.trouble();
+        let failure = self.sink.trouble();
         AuditStatus {
-            refuses: trouble.is_some() && self.audit_refuses && self.apis.iter().any(|api| is_lossless(api)),
-            state: if trouble.is_some() { AuditState::Failing } else { AuditState::Writing },
-            since: trouble.as_ref().map(|trouble| Rfc3339Time(trouble.since)),
-            error: trouble.map(|trouble| trouble.error),
+            refuses: failure.is_some() && self.audit_refuses && self.apis.iter().any(|api| is_lossless(api)),
+            state: if failure.is_some() { AuditState::Failing } else { AuditState::Writing },
+            since: failure.as_ref().map(|failure| Rfc3339Time(failure.since)),
+            error: failure.map(|failure| failure.error),
         }
     }
 
@@ -133,7 +134,7 @@ impl GatewayStatus {
     }
 }
 
-/// Whether some decision of the API must be kept before anybody sees it.
+/// Whether the API has decisions that must be on disk before the client or the upstream observes them.
 pub(super) fn is_lossless(api: &Api) -> bool {
     let live = api.policy.load();
     let routes = live.iter().flat_map(|policy| policy.routes.routes());
@@ -141,18 +142,18 @@ pub(super) fn is_lossless(api: &Api) -> bool {
     lossless(Some(api.audit)) || routes.flat_map(|route| &route.methods).any(|method| lossless(method.audit))
 }
 
-fn api(of: &Api) -> ApiStatus {
-    let (policy, refused) = policy(&of.policy);
-    let candidate = of.candidate.as_ref().map(|store| {
-        let (policy, refused) = self::policy(store);
+fn api_status(api: &Api) -> ApiStatus {
+    let (policy, refused) = policy_status(&api.policy);
+    let candidate = api.candidate.as_ref().map(|store| {
+        let (policy, refused) = policy_status(store);
         CandidateStatus { policy, refused }
     });
-    let withdrawn = of.policy.state().withdrawn.as_ref().map(|version| version.hash.clone());
-    ApiStatus { name: of.name.clone(), policy, candidate, refused, withdrawn }
+    let withdrawn = api.policy.state().withdrawn.as_ref().map(|version| version.hash.clone());
+    ApiStatus { name: api.name.clone(), policy, candidate, refused, withdrawn }
 }
 
-/// The version that a store holds, and the newest one where that was refused.
-fn policy(store: &PolicyStore) -> (Option<LivePolicy>, Option<RefusedReload>) {
+/// The live version of a store, and the newest version where that was refused.
+fn policy_status(store: &PolicyStore) -> (Option<LivePolicy>, Option<RefusedReload>) {
     let state = store.state();
     let live = store.load();
     let shadow = live.as_ref().map_or(ShadowMode::Off, |policy| shadow_mode(&policy.model.shadow));
@@ -177,7 +178,7 @@ fn shadow_mode(shadow: &Shadow) -> ShadowMode {
     }
 }
 
-fn issuer(feed: &KeyFeed) -> IssuerStatus {
+fn issuer_status(feed: &KeyFeed) -> IssuerStatus {
     let status = feed.status();
     let state = match (status.available, &status.last_error) {
         (false, _) => KeysState::Unavailable,
@@ -188,41 +189,40 @@ fn issuer(feed: &KeyFeed) -> IssuerStatus {
         name: status.issuer.clone(),
         state,
         keys: status.keys,
-        since: status.fetched_at.map(moment),
+        since: status.fetched_at.map(rfc3339),
         error: status.last_error.clone(),
     }
 }
 
-/// An issuer that does not answer is found out, and found well again, by requests only: it is told, and never decides
-/// readiness.
-fn asked(asked: &Introspector) -> IssuerStatus {
-    let error = asked.last_error().as_ref().clone();
+/// The state of an introspected issuer; it never decides readiness, because only requests reveal failure and recovery.
+fn introspector_status(introspector: &Introspector) -> IssuerStatus {
+    let error = introspector.last_error().as_ref().clone();
     let state = if error.is_some() { KeysState::Stale } else { KeysState::Available };
-    IssuerStatus { name: asked.issuer().name.clone(), state, keys: 0, since: None, error }
+    IssuerStatus { name: introspector.issuer().name.clone(), state, keys: 0, since: None, error }
 }
 
-fn key_file(file: &KeyFile) -> IssuerStatus {
+fn key_file_status(file: &KeyFile) -> IssuerStatus {
     let state = file.state();
-    held(file.name(), state.keys, state.since, state.refused.clone())
+    file_status(file.name(), state.keys, state.since, state.refused.clone())
 }
 
-fn client_ca(source: &ClientCa) -> IssuerStatus {
+fn client_ca_status(source: &ClientCa) -> IssuerStatus {
     let state = source.state();
-    held(source.name(), state.authorities, state.since, state.refused.clone())
+    file_status(source.name(), state.authorities, state.since, state.refused.clone())
 }
 
-fn certificates(listener: &str, tls: &LiveCertificates) -> IssuerStatus {
+fn certificate_status(listener: &str, tls: &LiveCertificates) -> IssuerStatus {
     let state = tls.state();
     let refused = state.refused.as_ref().map(|error| error.to_string().into());
-    held(listener, state.certificates, state.since, refused)
+    file_status(listener, state.certificates, state.since, refused)
 }
 
-/// What is held, even where what would replace it was refused.
-fn held(name: &str, count: usize, since: SystemTime, error: Option<Box<str>>) -> IssuerStatus {
+/// The state of a file whose content is live; `error` tells why its newest version was refused.
+fn file_status(name: &str, count: usize, since: SystemTime, error: Option<Box<str>>) -> IssuerStatus {
     let state = if error.is_some() { KeysState::Stale } else { KeysState::Available };
     IssuerStatus { name: name.into(), state, keys: count, since: Some(Rfc3339Time(since)), error }
 }
 
-fn moment(at: Timestamp) -> Rfc3339Time {
+fn rfc3339(at: Timestamp) -> Rfc3339Time {
     Rfc3339Time(SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at.0)).unwrap_or(SystemTime::UNIX_EPOCH))
 }

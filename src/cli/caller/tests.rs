@@ -1,20 +1,20 @@
-//! Callers as `--as` states them.
+//! Tests of the argument of `--as`.
 
-use super::subject;
+use super::parse_subject;
 use crate::cli::tests::file;
 use crate::vocabulary::{Subject, SubjectKind};
 
 #[test]
 fn a_caller_is_json_or_a_file_with_it() {
-    let inline = subject(r#"{"id":"u1","kind":"service"}"#).unwrap();
+    let inline = parse_subject(r#"{"id":"u1","kind":"service"}"#).unwrap();
     assert_eq!(inline.kind, SubjectKind::Service);
     let (_folder, path) = file("caller.json", "{ \"id\": \"u1\",\n  \"kind\": \"service\" }\n");
-    assert_eq!(subject(&format!("@{path}")).unwrap(), inline);
+    assert_eq!(parse_subject(&format!("@{path}")).unwrap(), inline);
     assert_ne!(inline, Subject::anonymous());
 }
 
 #[test]
-fn a_caller_that_cannot_be_read_says_where_and_what_was_expected() {
+fn the_error_about_an_invalid_caller_names_the_position_and_the_expected_input() {
     let table = [
         ("", "`--as`: EOF while parsing a value at line 1 column 0"),
         ("[\"user\"]", "expected a caller: `{ id, kind, client, tenant, roles, permissions, … }` at line 1 column 0"),
@@ -27,7 +27,7 @@ fn a_caller_that_cannot_be_read_says_where_and_what_was_expected() {
         ("@no-such-file.json", "`no-such-file.json` cannot be read: "),
     ];
     for (written, expected) in table {
-        let error = subject(written).unwrap_err();
+        let error = parse_subject(written).unwrap_err();
         assert!(error.contains(expected), "{written}: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Findings as `check` prints them.
+//! Tests of the findings that `check` prints.
 
 use crate::cli::Exit;
 use crate::cli::tests::{NOAH, file, portcullis};

@@ -1,16 +1,16 @@
-//! Lines in, lines out.
+//! Tests of `decide`: input lines and output lines.
 
 use std::cell::RefCell;
 use std::io::{BufReader, Read, Write};
 use std::rc::Rc;
 
-use super::{EXAMPLE, LONGEST, replay};
+use super::{EXAMPLE, MAX_LINE, replay};
 use crate::cli::Exit;
-use crate::cli::policy_file::load;
+use crate::cli::policy_file::load_policy;
 use crate::cli::tests::NOAH;
 
 fn decide(requests: &str) -> (Exit, String, String) {
-    let (policy, _) = load(NOAH.as_ref()).unwrap();
+    let (policy, _) = load_policy(NOAH.as_ref()).unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let exit = replay(&policy, BufReader::new(requests.as_bytes()), &mut out, &mut err).unwrap();
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
@@ -48,7 +48,7 @@ fn the_example_of_the_help_is_true() {
 #[test]
 fn a_line_that_cannot_be_read_is_named_and_the_others_go_on() {
     let fine = r#"{"id":1,"method":"GET","path":"/"}"#;
-    let long = format!(r#"{{"id":"{}","method":"GET","path":"/"}}"#, "x".repeat(usize::try_from(LONGEST).unwrap()));
+    let long = format!(r#"{{"id":"{}","method":"GET","path":"/"}}"#, "x".repeat(usize::try_from(MAX_LINE).unwrap()));
     let table = [
         (r#"{"id":1,"methd":"GET","path":"/"}"#, "unknown field `methd`"),
         (r#"{"id":1,"method":"GET"}"#, "missing field `path`"),
@@ -76,7 +76,7 @@ fn a_line_that_cannot_be_read_is_named_and_the_others_go_on() {
 
 #[test]
 fn bytes_that_are_no_text_are_an_unreadable_line() {
-    let (policy, _) = load(NOAH.as_ref()).unwrap();
+    let (policy, _) = load_policy(NOAH.as_ref()).unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let requests: &[u8] = b"{\"method\":\"GET\",\"path\":\"/\xff\"}\n";
     let exit = replay(&policy, BufReader::new(requests), &mut out, &mut err).unwrap();
@@ -84,7 +84,7 @@ fn bytes_that_are_no_text_are_an_unreadable_line() {
     assert!(out.starts_with(b"{\"line\":1,\"error\":"), "{}", String::from_utf8_lossy(&out));
 }
 
-/// Shared: an output that another part of the test can look into.
+/// Shared: an output that another part of the test can read.
 #[derive(Clone, Default)]
 struct Shared(Rc<RefCell<Vec<u8>>>);
 
@@ -98,20 +98,20 @@ impl Write for Shared {
     }
 }
 
-/// Dialogue: asks the next question only when every question before it has been answered.
+/// Dialogue: sends the next request only after every earlier request has been decided.
 struct Dialogue {
-    asked: usize,
+    sent: usize,
     answers: Shared,
 }
 
 impl Read for Dialogue {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let answered = self.answers.0.borrow().iter().filter(|byte| **byte == b'\n').count();
-        assert_eq!(answered, self.asked, "a question waits for the answer to the one before");
-        if self.asked == 3 {
+        assert_eq!(answered, self.sent, "a request waits for the decision on the one before");
+        if self.sent == 3 {
             return Ok(0);
         }
-        self.asked += 1;
+        self.sent += 1;
         let line = b"{\"method\":\"GET\",\"path\":\"/\"}\n";
         buffer[..line.len()].copy_from_slice(line);
         Ok(line.len())
@@ -119,10 +119,10 @@ impl Read for Dialogue {
 }
 
 #[test]
-fn answers_stream_while_questions_come() {
-    let (policy, _) = load(NOAH.as_ref()).unwrap();
+fn decisions_are_printed_while_requests_arrive() {
+    let (policy, _) = load_policy(NOAH.as_ref()).unwrap();
     let mut answers = Shared::default();
-    let requests = Dialogue { asked: 0, answers: answers.clone() };
+    let requests = Dialogue { sent: 0, answers: answers.clone() };
     let exit = replay(&policy, BufReader::new(requests), &mut answers, &mut Vec::new()).unwrap();
     assert_eq!(exit, Exit::Done);
     assert_eq!(answers.0.borrow().iter().filter(|byte| **byte == b'\n').count(), 3);

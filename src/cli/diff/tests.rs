@@ -1,4 +1,4 @@
-//! The command over files, and the codes that it ends with.
+//! Tests of `diff` over files, and of its exit codes.
 
 use super::super::exit::Exit;
 use super::super::tests::{file, portcullis};

@@ -1,27 +1,27 @@
-//! Advice: what would help against a refusal, where that is simple to say.
+//! Suggests simple remedies for a refusal, as sentences.
 
 use crate::decision::Reason;
 use crate::policy::grants::rows_of;
 use crate::vocabulary::name::nearest;
 
-use super::explanation::ExplanationContext;
+use super::context::ExplanationContext;
 
-/// Sentences, the nearest cure first; none for a permit.
-pub(super) fn of(scene: &ExplanationContext<'_>) -> Vec<String> {
-    match scene.decision.reason {
+/// The sentences about a refusal, the most likely remedy first; empty for a permit.
+pub(super) fn suggest_help(context: &ExplanationContext<'_>) -> Vec<String> {
+    match context.decision.reason {
         Reason::Unauthenticated(_) => vec!["only public routes answer a caller without a credential".to_owned()],
-        Reason::NoRoute => vec![no_route(scene)],
-        Reason::NoMethod => no_method(scene),
-        Reason::NotAMember => vec![not_a_member(scene)],
-        Reason::NotGranted => not_granted(scene),
-        Reason::Gate(at) => gate(scene, usize::from(at)),
+        Reason::NoRoute => vec![no_route(context)],
+        Reason::NoMethod => no_method(context),
+        Reason::NotAMember => vec![not_a_member(context)],
+        Reason::NotGranted => not_granted(context),
+        Reason::Gate(index) => gate(context, usize::from(index)),
         _ => Vec::new(),
     }
 }
 
-fn no_route(scene: &ExplanationContext<'_>) -> String {
-    let near = scene.path.and_then(|path| {
-        let texts = scene.policy.routes.routes().iter().map(|route| route.template.text());
+fn no_route(context: &ExplanationContext<'_>) -> String {
+    let near = context.path.and_then(|path| {
+        let texts = context.policy.routes.routes().iter().map(|route| route.template.text());
         texts.into_iter().find(|template| differs_in_one(template, path))
     });
     match near {
@@ -30,7 +30,7 @@ fn no_route(scene: &ExplanationContext<'_>) -> String {
     }
 }
 
-/// Whether a path matches a template but for one literal segment that is nearly the same.
+/// Whether a path matches a template except for one literal segment that is spelled almost the same.
 fn differs_in_one(template: &str, path: &str) -> bool {
     let (wanted, found): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
     if wanted.len() != found.len() {
@@ -44,13 +44,13 @@ fn differs_in_one(template: &str, path: &str) -> bool {
     }
 }
 
-fn no_method(scene: &ExplanationContext<'_>) -> Vec<String> {
-    let methods = scene.route.map(|route| route.methods.iter().map(|method| &*method.name).collect::<Vec<_>>());
+fn no_method(context: &ExplanationContext<'_>) -> Vec<String> {
+    let methods = context.route.map(|route| route.methods.iter().map(|method| &*method.name).collect::<Vec<_>>());
     methods.map(|methods| format!("the route lists {}", methods.join(", "))).into_iter().collect()
 }
 
-fn not_a_member(scene: &ExplanationContext<'_>) -> String {
-    let tenants = scene.policy.entitlements.of(scene.subject).tenants();
+fn not_a_member(context: &ExplanationContext<'_>) -> String {
+    let tenants = context.policy.entitlements.of(context.subject).tenants();
     if tenants.is_empty() {
         return "the caller belongs to no tenant".to_owned();
     }
@@ -60,19 +60,19 @@ fn not_a_member(scene: &ExplanationContext<'_>) -> String {
     )
 }
 
-fn not_granted(scene: &ExplanationContext<'_>) -> Vec<String> {
-    let Some(id) = scene.decision.cell else { return Vec::new() };
-    let cell = scene.policy.cell(id).map(ToString::to_string).unwrap_or_default();
-    let nowhere = rows_of(scene.policy.grants.rows_with(id)).next().is_none();
-    let told = format!("no permission of the policy has `{cell}`; only service apps with full grants pass");
-    nowhere.then_some(told).into_iter().collect()
+fn not_granted(context: &ExplanationContext<'_>) -> Vec<String> {
+    let Some(id) = context.decision.cell else { return Vec::new() };
+    let cell = context.policy.cell(id).map(ToString::to_string).unwrap_or_default();
+    let nowhere = rows_of(context.policy.grants.rows_with(id)).next().is_none();
+    let sentence = format!("no permission of the policy has `{cell}`; only service apps with full grants pass");
+    nowhere.then_some(sentence).into_iter().collect()
 }
 
-fn gate(scene: &ExplanationContext<'_>, at: usize) -> Vec<String> {
-    let Some(gate) = scene.policy.gate(at) else { return Vec::new() };
+fn gate(context: &ExplanationContext<'_>, index: usize) -> Vec<String> {
+    let Some(gate) = context.policy.gate(index) else { return Vec::new() };
     let Some(approval) = gate.approval() else { return Vec::new() };
     let keys: Vec<(String, Option<String>)> =
-        approval.keys.iter().map(|key| (scene.key_name(*key), scene.key_value(*key))).collect();
+        approval.keys.iter().map(|key| (context.key_name(*key), context.key_value(*key))).collect();
     let missing: Vec<&str> = keys.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
     if !missing.is_empty() {
         let name = &gate.name;
@@ -82,9 +82,9 @@ fn gate(scene: &ExplanationContext<'_>, at: usize) -> Vec<String> {
         )];
     }
     let asks: Vec<String> =
-        approval.asked_by.iter().filter_map(|cell| scene.policy.cell(*cell)).map(ToString::to_string).collect();
-    let told = format!("the caller asks for the approval by: {}", asks.join(", "));
-    (!asks.is_empty()).then_some(told).into_iter().collect()
+        approval.asked_by.iter().filter_map(|cell| context.policy.cell(*cell)).map(ToString::to_string).collect();
+    let sentence = format!("the caller asks for the approval by: {}", asks.join(", "));
+    (!asks.is_empty()).then_some(sentence).into_iter().collect()
 }
 
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {

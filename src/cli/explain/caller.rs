@@ -1,4 +1,4 @@
-//! ExplainedCaller: who the caller is to the policy, and which of its words count.
+//! ExplainedCaller: the caller as the policy identifies it, and the claims that it ignores.
 
 use serde::Serialize;
 
@@ -6,31 +6,30 @@ use crate::policy::entitlements::IgnoredRole;
 use crate::policy::grants::rows_of;
 use crate::policy::model::ScopedRole;
 use crate::policy::{RowId, ServiceApps};
-use crate::vocabulary::Assignment;
 use crate::vocabulary::name::nearest;
 
-use super::explanation::ExplanationContext;
-use super::levels::bounds;
+use super::bounds::{print_assignment, print_bounds};
+use super::context::ExplanationContext;
 
-/// ExplainedCaller: the subject, as the policy takes it.
+/// ExplainedCaller: the subject with its entitlements under the policy.
 #[derive(Debug, Serialize)]
 pub(super) struct ExplainedCaller {
     pub(super) kind: &'static str,
     pub(super) id: Option<String>,
     pub(super) client: Option<String>,
-    /// The policy's word, else the token's.
+    /// The tenants from the policy, or else from the token.
     pub(super) tenants: Vec<String>,
-    /// The entry under `users:` that speaks of the caller, and where it stands.
+    /// The caller's entry under `users:`, and its position.
     pub(super) listed: Option<String>,
     pub(super) listed_at: Option<String>,
-    /// The group, where it comes from and its profile; `None` where there is not exactly one.
+    /// The group, its origin and its profile; `None` unless there is exactly one.
     pub(super) group: Option<ExplainedGroup>,
     pub(super) roles: Vec<String>,
     pub(super) permissions: Vec<String>,
     pub(super) approved: Vec<String>,
-    /// What was claimed and does not count, each with the reason.
+    /// The claims that the policy ignores, each with the reason.
     pub(super) ignored: Vec<IgnoredClaim>,
-    /// The rows held in the request's scope, gates apart; `None` where the decision never asked.
+    /// The permissions held in the request's scope, regardless of gates; `None` where the decision did not need them.
     pub(super) holds: Option<Vec<String>>,
 }
 
@@ -40,11 +39,11 @@ pub(super) struct ExplainedGroup {
     pub(super) name: String,
     pub(super) from: &'static str,
     pub(super) profile: Option<String>,
-    /// Where the policy says so, else where the group stands.
+    /// The position of the assignment in the policy, or else of the group.
     pub(super) place: Option<String>,
 }
 
-/// IgnoredClaim: a claim that does not count.
+/// IgnoredClaim: a claim that the policy ignores, and the reason.
 #[derive(Debug, Serialize)]
 pub(super) struct IgnoredClaim {
     pub(super) claim: &'static str,
@@ -52,9 +51,9 @@ pub(super) struct IgnoredClaim {
     pub(super) why: String,
 }
 
-/// The caller of a scene; `judged` where the decision came as far as rows.
-pub(super) fn of(scene: &ExplanationContext<'_>, judged: bool) -> ExplainedCaller {
-    let (subject, policy) = (scene.subject, scene.policy);
+/// Explains the caller; `evaluated` tells whether the decision evaluated permissions.
+pub(super) fn explain_caller(context: &ExplanationContext<'_>, evaluated: bool) -> ExplainedCaller {
+    let (subject, policy) = (context.subject, context.policy);
     let entitlements = policy.entitlements.of(subject);
     let entry = entitlements.entry();
     let owned = |names: &[Box<str>]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
@@ -65,67 +64,63 @@ pub(super) fn of(scene: &ExplanationContext<'_>, judged: bool) -> ExplainedCalle
         id: subject.id.as_ref().map(|id| id.to_string()),
         client: subject.client.as_deref().map(str::to_owned),
         tenants: owned(entitlements.tenants()),
-        listed_at: listed.as_ref().and_then(|id| scene.at(scene.outline.user(id))),
+        listed_at: listed.as_ref().and_then(|id| context.locate(context.outline.user(id))),
         listed,
-        group: group(scene),
-        roles: roles(scene),
-        permissions: permissions.iter().filter(|name| scene.has_row(name)).map(|name| name.to_string()).collect(),
+        group: explain_group(context),
+        roles: print_roles(context),
+        permissions: permissions.iter().filter(|name| context.has_row(name)).map(|name| name.to_string()).collect(),
         approved: owned(&subject.approved),
-        ignored: ignored(scene),
-        holds: judged.then(|| held(scene)),
+        ignored: ignored_claims(context),
+        holds: evaluated.then(|| held_permissions(context)),
     }
 }
 
-/// A role and what it is bound to: `Level 2 (tenant: t1, t2)`.
-pub(super) fn printed(role: &Assignment) -> String {
-    let bounds = role.scope.iter().map(|(name, values)| format!("{name}: {}", values.join(", ")));
-    let bounds = bounds.collect::<Vec<_>>().join("; ");
-    if bounds.is_empty() { role.role.to_string() } else { format!("{} ({bounds})", role.role) }
-}
-
-fn group(scene: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
-    let model = &scene.policy.model;
-    let entitlements = scene.policy.entitlements.of(scene.subject);
+fn explain_group(context: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
+    let model = &context.policy.model;
+    let entitlements = context.policy.entitlements.of(context.subject);
     let group = model.groups.get(usize::try_from(entitlements.group()?).ok()?)?;
-    let named = entitlements.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
-    let profile = group.profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
+    let assigned_by = entitlements.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
+    let profile = group.profile.and_then(|index| model.profiles.get(usize::try_from(index).ok()?));
     Some(ExplainedGroup {
         name: group.name.to_string(),
-        from: if named.is_some() { "the user entry" } else { "the caller's claim" },
+        from: if assigned_by.is_some() { "the user entry" } else { "the caller's claim" },
         profile: profile.map(|profile| profile.name.to_string()),
-        place: scene.at(match named {
-            Some(id) => scene.outline.user_group(&id),
-            None => scene.outline.group(&group.name),
+        place: context.locate(match assigned_by {
+            Some(id) => context.outline.user_group(&id),
+            None => context.outline.group(&group.name),
         }),
     })
 }
 
-/// The roles that count, each with its scope; those of the policy with their line.
-fn roles(scene: &ExplanationContext<'_>) -> Vec<String> {
-    let entitlements = scene.policy.entitlements.of(scene.subject);
+/// The roles that count, each with its scope; roles that the policy assigns have their position.
+fn print_roles(context: &ExplanationContext<'_>) -> Vec<String> {
+    let entitlements = context.policy.entitlements.of(context.subject);
     let Some((entry, bound)) = entitlements.entry().and_then(|entry| Some((entry, entry.roles?))) else {
-        let counted = scene.subject.roles.iter().filter(|role| scene.policy.entitlements.counted(role).is_ok());
-        return counted.map(printed).collect();
+        let counted = context.subject.roles.iter().filter(|role| context.policy.entitlements.counted(role).is_ok());
+        return counted.map(print_assignment).collect();
     };
     let id = entry.id().to_string();
-    let told = bound.iter().enumerate().map(|(at, bound)| {
-        let place = scene.at(scene.outline.user_role(&id, at)).map(|at| format!("  ({at})")).unwrap_or_default();
-        format!("{}{place}", assigned(scene, bound))
+    let lines = bound.iter().enumerate().map(|(index, bound)| {
+        let place = context
+            .locate(context.outline.user_role(&id, index))
+            .map(|place| format!("  ({place})"))
+            .unwrap_or_default();
+        format!("{}{place}", print_role(context, bound))
     });
-    told.collect()
+    lines.collect()
 }
 
-fn assigned(scene: &ExplanationContext<'_>, bound: &ScopedRole) -> String {
-    let role = usize::try_from(bound.role).ok().and_then(|at| scene.policy.model.roles.get(at));
+fn print_role(context: &ExplanationContext<'_>, bound: &ScopedRole) -> String {
+    let role = usize::try_from(bound.role).ok().and_then(|index| context.policy.model.roles.get(index));
     let name = role.map_or("", |role| &role.name);
-    let scope = bounds(scene.policy, &bound.scope);
-    let when = bound.when.and_then(|when| scene.policy.condition(when));
+    let scope = print_bounds(context.policy, &bound.scope);
+    let when = bound.when.and_then(|when| context.policy.condition(when));
     let when = when.map(|when| format!(", when {}", when.text())).unwrap_or_default();
     if scope.is_empty() { format!("{name}{when}") } else { format!("{name} {scope}{when}") }
 }
 
-fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
-    let (policy, subject) = (scene.policy, scene.subject);
+fn ignored_claims(context: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
+    let (policy, subject) = (context.policy, context.subject);
     let model = &policy.model;
     let entitlements = policy.entitlements.of(subject);
     let entry = entitlements.entry().map(|entry| entry.id().to_string()).unwrap_or_default();
@@ -136,16 +131,16 @@ fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
             _ if entitlements.claims().is_none() => replaced(),
             Err(IgnoredRole::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
             Err(IgnoredRole::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
-            Err(IgnoredRole::NotWithin(at)) => {
-                let scope = model.scopes.get(at).map_or("", |scope| &scope.name);
+            Err(IgnoredRole::NotWithin(index)) => {
+                let scope = model.scopes.get(index).map_or("", |scope| &scope.name);
                 format!("it is assigned within a `{scope}`, and the claim names none")
             }
             Ok(_) => continue,
         };
-        found.push(IgnoredClaim { claim: "role", name: printed(claimed), why });
+        found.push(IgnoredClaim { claim: "role", name: print_assignment(claimed), why });
     }
     for claimed in &subject.permissions {
-        let why = match (entitlements.claims().is_none(), scene.has_row(claimed)) {
+        let why = match (entitlements.claims().is_none(), context.has_row(claimed)) {
             (true, _) => replaced(),
             (false, false) => unknown("permission", claimed, model.rows.iter().map(|row| &*row.name)),
             (false, true) => continue,
@@ -176,16 +171,16 @@ fn unknown<'n>(sort: &str, name: &str, known: impl Iterator<Item = &'n str>) -> 
     }
 }
 
-/// The rows that the formula gives; all of them to a service app whose grants are every row.
-fn held(scene: &ExplanationContext<'_>) -> Vec<String> {
-    let table = &scene.policy.entitlements;
-    let entitlements = table.of(scene.subject).where_holds(|condition| scene.holds(condition));
+/// The permissions that the caller holds; a service app with `every-permission` holds all of them.
+fn held_permissions(context: &ExplanationContext<'_>) -> Vec<String> {
+    let table = &context.policy.entitlements;
+    let entitlements = table.of(context.subject).where_holds(|condition| context.holds(condition));
     let every =
-        entitlements.is_unlisted_service() && scene.policy.model.service_apps == Some(ServiceApps::EveryPermission);
+        entitlements.is_unlisted_service() && context.policy.model.service_apps == Some(ServiceApps::EveryPermission);
     let words: Vec<u64> = if every {
         table.every_row().to_vec()
     } else {
-        (0..table.words()).map(|word| entitlements.word(word, &scene.scope, scene.across).held).collect()
+        (0..table.words()).map(|word| entitlements.word(word, &context.scope, context.across).held).collect()
     };
-    rows_of(&words).map(|row: RowId| scene.row_name(row)).collect()
+    rows_of(&words).map(|row: RowId| context.row_name(row)).collect()
 }

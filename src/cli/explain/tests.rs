@@ -1,4 +1,4 @@
-//! Explanations, word for word and key for key.
+//! Tests of explanations, as exact text and as exact JSON.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ use crate::cli::tests::{NOAH, file, portcullis};
 fn explain(policy: &str, subject: &str, method: &str, target: &str) -> Value {
     let (exit, out, err) = portcullis(&["explain", policy, "--as", subject, method, target, "--format", "json"]);
     assert!(matches!(exit, Exit::Done | Exit::Refused), "{err}");
-    let account: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(account["decision"] == "permit", exit == Exit::Done);
-    account
+    let explanation: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(explanation["decision"] == "permit", exit == Exit::Done);
+    explanation
 }
 
 #[test]
-fn a_refusal_by_a_gate_tells_the_whole_way() {
+fn a_refusal_by_a_gate_is_explained_step_by_step() {
     let caller = r#"{"id":"u1","client":"app-9","tenant":"t1","roles":["Level 2","offline_access","Levl 1"]}"#;
     let (exit, out, err) = portcullis(&["explain", NOAH, "--as", caller, "GET", "/t1/API/patients/p%31"]);
     assert_eq!((exit, err.as_str()), (Exit::Refused, ""));
@@ -54,10 +54,10 @@ changes   add `{ client: app-9, tenant: t1 }` to `granted` of the gate `app-conn
 }
 
 #[test]
-fn a_permit_names_the_row_and_through_what_it_is_held() {
+fn a_permit_names_the_permission_and_the_way_it_is_held() {
     let caller =
         r#"{"permissions":["Merge Patient Records"],"client":"app-1","tenant":"t1","approved":["app-connection"]}"#;
-    let account = explain(NOAH, caller, "POST", "/t1/api/Patients/Merge");
+    let explanation = explain(NOAH, caller, "POST", "/t1/api/Patients/Merge");
     let expected = json!({
         "decision": "permit", "reason": "granted", "detail": null, "status": null,
         "canonical_path": "/t1/api/Patients/Merge", "route": "/{tenant}/api/Patients/Merge",
@@ -82,7 +82,7 @@ fn a_permit_names_the_row_and_through_what_it_is_held() {
         "help": [],
     });
     for (key, value) in expected.as_object().unwrap() {
-        assert_eq!(account[key], *value, "{key}");
+        assert_eq!(explanation[key], *value, "{key}");
     }
     let caller = json!({
         "kind": "user", "id": null, "client": "app-1", "tenants": ["t1"], "listed": null,
@@ -90,7 +90,7 @@ fn a_permit_names_the_row_and_through_what_it_is_held() {
         "permissions": ["Merge Patient Records"], "approved": ["app-connection"], "ignored": [],
         "holds": ["Non-connected", "None", "Merge Patient Records"],
     });
-    assert_eq!(account["caller"], caller);
+    assert_eq!(explanation["caller"], caller);
 }
 
 #[test]
@@ -107,21 +107,24 @@ fn every_refusal_says_what_would_help() {
         (r#"{"kind":"anonymous"}"#, "GET", "/t1/api/Patients", "unauthenticated", 401, "without a credential"),
     ];
     for (subject, method, target, reason, status, help) in table {
-        let account = explain(NOAH, subject, method, target);
-        assert_eq!(account["reason"], reason, "{method} {target}");
-        assert_eq!(account["status"], status, "{method} {target}");
-        let said = account["help"].as_array().unwrap().iter().any(|said| said.as_str().unwrap().contains(help));
-        assert!(said, "{method} {target}: {help}\n{account:#}");
+        let explanation = explain(NOAH, subject, method, target);
+        assert_eq!(explanation["reason"], reason, "{method} {target}");
+        assert_eq!(explanation["status"], status, "{method} {target}");
+        let found = explanation["help"].as_array().unwrap().iter().any(|found| found.as_str().unwrap().contains(help));
+        assert!(found, "{method} {target}: {help}\n{explanation:#}");
     }
 }
 
 #[test]
 fn a_path_that_cannot_be_read_says_why_and_has_no_route() {
-    let account = explain(NOAH, "{}", "GET", "/t1/api/..%2fPatients");
-    assert_eq!(account["reason"], "bad-request");
-    assert_eq!(account["detail"], "dot-segment");
-    assert_eq!(account["status"], 400);
-    assert_eq!([&account["canonical_path"], &account["route"], &account["caller"]["holds"]], [&Value::Null; 3]);
+    let explanation = explain(NOAH, "{}", "GET", "/t1/api/..%2fPatients");
+    assert_eq!(explanation["reason"], "bad-request");
+    assert_eq!(explanation["detail"], "dot-segment");
+    assert_eq!(explanation["status"], 400);
+    assert_eq!(
+        [&explanation["canonical_path"], &explanation["route"], &explanation["caller"]["holds"]],
+        [&Value::Null; 3]
+    );
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn an_absolute_target_needs_its_host() {
 }
 
 #[test]
-fn what_the_policy_says_of_a_user_is_told_apart_from_the_tokens_word() {
+fn entitlements_from_the_policy_are_distinguished_from_claims() {
     let noah = std::fs::read_to_string(NOAH).unwrap();
     let (_folder, path) = file(
         "noah.yaml",
@@ -148,12 +151,12 @@ fn what_the_policy_says_of_a_user_is_told_apart_from_the_tokens_word() {
             r#"{{"id":"{id}","client":"app-1","tenant":"t1","approved":["app-connection"],"roles":["Level 1"],"permissions":["Merge Patient Records"]}}"#
         )
     };
-    let word = |account: &Value, level: &str| {
-        let words = account["needs"][0]["rows"].as_array().unwrap().iter();
+    let word = |explanation: &Value, level: &str| {
+        let words = explanation["needs"][0]["rows"].as_array().unwrap().iter();
         let words = words.flat_map(|row| row["words"].as_array().unwrap().iter());
         let mut texts =
             words.filter(|word| word["level"] == level).map(|word| word["text"].as_str().unwrap().to_owned());
-        texts.next().unwrap_or_else(|| panic!("{account:#}"))
+        texts.next().unwrap_or_else(|| panic!("{explanation:#}"))
     };
     let nurse = explain(&path, &caller("nurse"), "DELETE", "/t1/api/Patients/p1");
     assert_eq!(nurse["reason"], "taken-away");
@@ -181,7 +184,7 @@ fn what_the_policy_says_of_a_user_is_told_apart_from_the_tokens_word() {
 }
 
 #[test]
-fn service_apps_pass_by_the_policys_word_about_them() {
+fn service_apps_are_permitted_as_the_policy_configures() {
     let service = r#"{"kind":"service","client":"app-1","tenant":"t1"}"#;
     let all = explain(NOAH, service, "GET", "/t1/api/Settings");
     assert_eq!((&all["reason"], &all["granted_by"]), (&"service-app".into(), &Value::Null));
@@ -197,16 +200,16 @@ fn service_apps_pass_by_the_policys_word_about_them() {
 }
 
 #[test]
-fn of_several_cells_the_first_that_lacks_is_named_and_the_rest_is_not_judged() {
+fn the_first_denied_cell_is_named_and_later_cells_are_not_evaluated() {
     let (_folder, path) = file(
         "three.yaml",
         "version: 1\nname: three\nroutes:\n  /x: { GET: [read A, read B, read C] }\nresources: [A, B, C]\n\
          permissions:\n  Row A: { A: R }\n  Row B: { B: R }\n  Row C: { C: R }\n",
     );
-    let account = explain(&path, r#"{"permissions":["Row A","Row C"]}"#, "GET", "/x");
-    let verdicts: Vec<&Value> = account["needs"].as_array().unwrap().iter().map(|need| &need["verdict"]).collect();
+    let explanation = explain(&path, r#"{"permissions":["Row A","Row C"]}"#, "GET", "/x");
+    let verdicts: Vec<&Value> = explanation["needs"].as_array().unwrap().iter().map(|need| &need["verdict"]).collect();
     assert_eq!(verdicts, ["granted", "lacking", "not-judged"]);
-    assert_eq!((&account["resource"], &account["needs"][1]["reason"]), (&"B".into(), &"not-granted".into()));
+    assert_eq!((&explanation["resource"], &explanation["needs"][1]["reason"]), (&"B".into(), &"not-granted".into()));
 }
 
 #[test]
@@ -226,9 +229,9 @@ fn explain_and_decide_say_the_same_of_every_route_and_caller() {
         {
             requests.push_str(&format!("{{\"as\":{caller},\"method\":\"{method}\",\"path\":\"{target}\"}}\n"));
             let subject = if caller == "null" { r#"{"kind":"anonymous"}"# } else { caller };
-            let account = explain(NOAH, subject, method, target);
+            let explanation = explain(NOAH, subject, method, target);
             let keys = ["decision", "reason", "resource", "operation"];
-            explained.push(keys.map(|key| account[key].clone()));
+            explained.push(keys.map(|key| explanation[key].clone()));
         }
     }
     let (_folder, path) = file("requests.jsonl", &requests);
@@ -286,22 +289,22 @@ fn what_the_profile_lacks_is_shown_as_closed_by_the_feature() {
         &std::fs::read_to_string(CARESTREAM).unwrap().replace("profile: Reading Client", "profile: Web Client"),
     );
     let target = "/dicomweb/studies/1/series/2/mpr";
-    let account = explain(&path, r#"{"id":"u","group":"Clinicians"}"#, "GET", target);
-    assert_eq!(account["reason"], "gate:mpr");
-    let row = &account["needs"][0]["rows"][0];
+    let explanation = explain(&path, r#"{"id":"u","group":"Clinicians"}"#, "GET", target);
+    assert_eq!(explanation["reason"], "gate:mpr");
+    let row = &explanation["needs"][0]["rows"][0];
     assert_eq!((&row["result"], &row["gates"][0]["open"]), (&"gate:mpr".into(), &false.into()));
     let text = row["gates"][0]["text"].as_str().unwrap();
     assert!(text.starts_with("by feature: the profile `Web Client` does not list it ("), "{text}");
-    let change = account["changes"][0]["steps"][0]["text"].as_str().unwrap();
+    let change = explanation["changes"][0]["steps"][0]["text"].as_str().unwrap();
     assert!(change.starts_with("let the caller's credential claim the group `"), "{change}");
 }
 
 #[test]
 fn claims_that_do_not_count_say_why() {
     let caller = r#"{"id":"u","roles":["TenantRegistrator","PacsAdministrator"]}"#;
-    let account = explain(HID, caller, "GET", "/ais/v1/tenant/t1/pacs/p7");
+    let explanation = explain(HID, caller, "GET", "/ais/v1/tenant/t1/pacs/p7");
     let why: Vec<&str> =
-        account["caller"]["ignored"].as_array().unwrap().iter().map(|one| one["why"].as_str().unwrap()).collect();
+        explanation["caller"]["ignored"].as_array().unwrap().iter().map(|one| one["why"].as_str().unwrap()).collect();
     assert_eq!(
         why,
         [
@@ -315,7 +318,7 @@ fn claims_that_do_not_count_say_why() {
 }
 
 #[test]
-fn inclusion_and_scope_are_part_of_a_roles_word() {
+fn the_verdict_of_a_role_includes_inclusion_and_scope() {
     let caller = r#"{"id":"u","roles":[{"TenantAdministrator":{"tenant":"t1"}}]}"#;
     let out = page(&[HID, "--as", caller, "GET", "/ais/v1/tenant/t1/pacs/p7"]);
     let word = "    the role `TenantAdministrator` (tenant: t1) gives it, through `PacsAdministrator`  (policies/hid-";
@@ -338,7 +341,7 @@ fn an_answers_media_type_is_judged_where_it_is_stated() {
 }
 
 #[test]
-fn what_a_permit_obliges_to_is_told() {
+fn the_obligations_of_a_permit_are_listed() {
     let masked = page(&[PROKNOW, "--as", r#"{"roles":["Physicist"]}"#, "GET", "/api/workspaces/w2/patients"]);
     assert!(masked.contains("\nmasks     PHI\n"), "{masked}");
     let asks = page(&[NOAH, "--as", r#"{"client":"app-9","tenant":"t1"}"#, "POST", "/t1/api/AppConnection"]);

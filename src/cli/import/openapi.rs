@@ -1,4 +1,4 @@
-//! `import openapi`: routes from an OpenAPI document.
+//! `import openapi`: creates routes from an OpenAPI document.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,32 +9,32 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::document::Sources;
 use crate::policy::import::openapi::{OpenapiOptions, import};
 
-use super::{ImportDestination, finish, read};
+use super::files::{ImportDestination, parse_name, read_source, write_policy};
 
 pub(super) const EXAMPLE: &str = "Example: portcullis import openapi api.yaml --scope tenant > policy.yaml\n\n\
-    Every path and method becomes a line; what it does to which resource is a guess, marked `guessed`, from the\n\
-    method, the first tag and the path. The policy permits nobody anything until you add rows and roles.\n\n\
-    Ends with 1 where something could not be taken over; what could is written all the same. Notes never fail.";
+    Every path and method becomes a line; its operation and resource are a guess, marked `guessed`, from the\n\
+    method, the first tag and the path. The policy permits no request until you add permissions and roles.\n\n\
+    Ends with 1 where a part could not be imported; the other parts are still written. Notes never fail.";
 
 /// The most bytes of a document.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(super) struct OpenapiArgs {
     /// The document: OpenAPI 3 or Swagger 2.0, in YAML or JSON
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
-    /// Put this before every path, instead of what the document says of its servers; `/` for nothing
-    #[arg(long, value_name = "PATH", value_parser = base)]
+    /// The prefix of every path, instead of the document's server paths; `/` for none
+    #[arg(long, value_name = "PATH", value_parser = parse_base)]
     base: Option<String>,
-    /// A parameter that is a scope, again for more: the first holds the caller's tenants, others bound grants
+    /// A parameter that is a scope; may be repeated: the first holds the caller's tenants, others bound grants
     #[arg(long = "scope", value_name = "PARAMETER")]
     scopes: Vec<String>,
-    /// Take only operations with this tag, again for more
+    /// Import only operations with this tag; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
     /// The policy's name, instead of the document's title
-    #[arg(long, value_name = "NAME", value_parser = super::name)]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Option<String>,
     /// Leave `resources:` to another file of the policy, such as one that `import matrix` wrote
     #[arg(long)]
@@ -45,17 +45,17 @@ pub(super) struct OpenapiArgs {
 
 pub(super) fn run(args: &OpenapiArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CommandError> {
     let mut sources = Sources::default();
-    let file = read(&args.file, MOST_BYTES, &mut sources)?;
-    let wanted = OpenapiOptions {
+    let file = read_source(&args.file, MAX_BYTES, &mut sources)?;
+    let options = OpenapiOptions {
         name: args.name.clone(),
         base: args.base.clone(),
         scopes: args.scopes.clone(),
         tags: args.tags.clone(),
         resources_elsewhere: args.resources_elsewhere,
     };
-    finish(&import(&sources, file, &wanted), &sources, &args.to, out, err)
+    write_policy(&import(&sources, file, &options), &sources, &args.to, out, err)
 }
 
-fn base(written: &str) -> Result<String, String> {
-    if written.starts_with('/') { Ok(written.to_owned()) } else { Err("a path begins with `/`".to_owned()) }
+fn parse_base(text: &str) -> Result<String, String> {
+    if text.starts_with('/') { Ok(text.to_owned()) } else { Err("a path begins with `/`".to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! `import` as a shell starts it.
+//! Tests of `import` as a command line.
 
 use crate::cli::Exit;
 use crate::cli::tests::{file, portcullis};

@@ -1,4 +1,4 @@
-//! `key create`: a new secret, shown once, and the entry that holds its digest.
+//! `key create`: prints a new secret once, and adds the entry with its digest to the key file.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,26 +20,26 @@ use super::file::{self, KeyFileDocument};
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis key create --file keys.yaml --id lab --kind service --role Technician --tenant t1 --expires 90d
 
-The key goes to standard output as `id:secret`, everything else to the error stream. Only a digest of the secret is
-kept: whoever loses it needs a new key. A request presents it as gateway.yaml says, in a header of its own or as HTTP
-Basic:
+The key is printed to standard output as `id:secret`, everything else to the error stream. The file stores only a digest
+of the secret: a lost key must be replaced. A request presents the key as gateway.yaml configures it, in a header of its
+own or as HTTP Basic:
   curl -H 'X-Api-Key: lab:SECRET' …
   curl -u lab:SECRET …
 
-Ends with 1, and changes nothing, where the id stands in the file already or the file cannot be read or written.";
+Ends with 1, and changes nothing, where the file already has the id or cannot be read or written.";
 
-/// Bytes of randomness in a secret: too many for anybody to go through.
-const RANDOM: usize = 32;
+/// The random bytes of a secret: too many to guess.
+const SECRET_BYTES: usize = 32;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
-    /// The file of keys; a new one can be read by its owner only
+    /// The key file; a new one is readable by its owner only
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
     /// The key's id: letters, digits and . _ @ + -
     #[arg(long, value_name = "ID", value_parser = parse_id)]
     id: String,
-    /// Whether a person or a service app holds it
+    /// Whether the key belongs to a user or to a service app
     #[arg(long, value_enum, default_value_t = KindArgument::User)]
     kind: KindArgument,
     /// A role of the policy; may be given several times
@@ -57,10 +57,10 @@ pub(super) struct CreateArgs {
     /// The application that uses the key
     #[arg(long, value_name = "CLIENT")]
     client: Option<Box<str>>,
-    /// From when on it is refused: after a time such as 90d or 12h, at a moment such as 2030-01-31T12:00:00Z, or `never`
+    /// When it expires: after a time such as 90d or 12h, at a time such as 2030-01-31T12:00:00Z, or `never`
     #[arg(long, value_name = "WHEN", default_value = "365d", value_parser = parse_expiry)]
     expires: KeyExpiry,
-    /// What to remember about it; not a secret
+    /// A comment, which must not be a secret
     #[arg(long, value_name = "TEXT")]
     comment: Option<Box<str>>,
 }
@@ -93,21 +93,21 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
         let message = format!("`{}` has a key `{}` already: choose another id", args.file.display(), args.id);
         return Err(CommandError::failure(message));
     }
-    let secret = secret()?;
-    let entry = entry(args, SecretDigest::of(secret.as_bytes()), now, expires);
+    let secret = generate_secret()?;
+    let entry = new_entry(args, SecretDigest::of(secret.as_bytes()), now, expires);
     let edited = edit::add(&file.text, &entry);
     file.replace(edited.ok_or_else(|| file::not_editable(&args.file))?)?;
-    // A key that nobody has read is of no use: here a reader that went away is a failure too.
+    // A key that was not shown is useless, so a closed output is a failure here too.
     writeln!(out, "{}:{secret}", args.id).and_then(|()| out.flush()).map_err(|error| {
         CommandError::failure(format!("the key cannot be shown: {error}; revoke `{}` and make another one", args.id))
     })?;
     let until = expires.map_or("it does not expire".to_owned(), |at| format!("it expires at {at}"));
-    // Where nobody reads the error stream the key is made all the same.
+    // A failure of the error stream is ignored: the key has been created and shown.
     let _ = writeln!(err, "this is shown once: hand it over now; {until}");
     Ok(Exit::Done)
 }
 
-fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Option<Timestamp>) -> KeyEntry {
+fn new_entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Option<Timestamp>) -> KeyEntry {
     let subject = Subject {
         kind: if args.kind == KindArgument::Service { SubjectKind::Service } else { SubjectKind::User },
         client: args.client.clone(),
@@ -122,28 +122,28 @@ fn entry(args: &CreateArgs, digest: SecretDigest, now: Timestamp, expires: Optio
     KeyEntry { id, digest, subject, created: Some(now), expires, revoked: None, comment }
 }
 
-fn secret() -> Result<String, CommandError> {
-    let mut bytes = [0; RANDOM];
+fn generate_secret() -> Result<String, CommandError> {
+    let mut bytes = [0; SECRET_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| CommandError::failure("the system gives no random numbers"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn parse_id(written: &str) -> Result<String, String> {
+fn parse_id(text: &str) -> Result<String, String> {
     let wrong = || format!("an id is at most {LONGEST_ID} letters, digits and `.`, `_`, `@`, `+`, `-`");
-    if is_id(written) { Ok(written.to_owned()) } else { Err(wrong()) }
+    if is_id(text) { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
-/// A hundred years, in seconds.
-const LONGEST: u64 = 36_525 * 86_400;
+/// The longest time until expiry, in seconds: a hundred years.
+const MAX_EXPIRY: u64 = 36_525 * 86_400;
 
-fn parse_expiry(written: &str) -> Result<KeyExpiry, String> {
-    if written == "never" {
+fn parse_expiry(text: &str) -> Result<KeyExpiry, String> {
+    if text == "never" {
         return Ok(KeyExpiry::Never);
     }
-    let after = parse_duration(written).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
-    if after.is_some_and(|after| after > LONGEST) {
+    let after = parse_duration(text).filter(|after| after.subsec_nanos() == 0).map(|after| after.as_secs());
+    if after.is_some_and(|after| after > MAX_EXPIRY) {
         return Err("that is more than a hundred years away: write `never`".to_owned());
     }
-    let found = after.map(KeyExpiry::After).or_else(|| Timestamp::parse(written).map(KeyExpiry::At));
+    let found = after.map(KeyExpiry::After).or_else(|| Timestamp::parse(text).map(KeyExpiry::At));
     found.ok_or_else(|| "a time such as 90d or 12h, a moment such as 2030-01-31T12:00:00Z, or never".to_owned())
 }

@@ -1,4 +1,4 @@
-//! KeyFileDocument: a file of keys as a text, and the way in which a new text takes its place whole.
+//! KeyFileDocument: the text of a key file, and its atomic replacement by a new text.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -12,46 +12,45 @@ use crate::reload::api_keys::MOST_BYTES;
 use crate::reload::file;
 use crate::vocabulary::name::nearest;
 
-/// KeyFileDocument: a file of keys that was read and is sound.
+/// KeyFileDocument: a key file that has been read without errors.
 pub(super) struct KeyFileDocument {
     path: PathBuf,
     pub(super) text: String,
     pub(super) entries: Vec<KeyEntry>,
-    beside: Option<ReplacementFile>,
+    replacement: Option<ReplacementFile>,
 }
 
 impl KeyFileDocument {
-    /// The file at `path`, for reading.
+    /// Opens the file at `path` for reading.
     pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let sources = file::read_one_file(path, MOST_BYTES)
             .map_err(|finding| CommandError::failure(report::line(&finding, &Sources::default())))?;
         let mut findings = Findings::default();
         let entries = key_file::read(&sources, 0, &mut findings).ok_or_else(|| {
-            // Without the lines themselves: somebody may have pasted a secret into one.
+            // The lines are not quoted, because one may contain a pasted secret.
             let lines = findings.sorted().into_iter().map(|finding| report::line(finding, &sources));
             let lines = lines.collect::<Vec<_>>().join("\n");
             CommandError::failure(format!("{lines}\n`{}` is no file of API keys", path.display()))
         })?;
         let text = sources.iter().map(|(_, source)| source.text.as_str()).collect();
-        Ok(Self { path: path.to_owned(), text, entries, beside: None })
+        Ok(Self { path: path.to_owned(), text, entries, replacement: None })
     }
 
-    /// The file at `path`, for a change that nobody else makes meanwhile; where there is none yet, an empty one if a
-    /// new one is wanted.
+    /// Opens the file at `path` for a change and locks it; with `new`, a missing file is treated as an empty one.
     pub(super) fn open_to_change(path: &Path, new: bool) -> Result<Self, CommandError> {
-        // What a symlink leads to is replaced, not the symlink.
+        // The target of a symlink is replaced, not the symlink.
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
             Err(error) if error.kind() == ErrorKind::NotFound && new => path.to_owned(),
-            Err(error) => return Err(failed("read", path, &error)),
+            Err(error) => return Err(file_error("read", path, &error)),
         };
-        let beside = ReplacementFile::create(&path)?;
+        let replacement = ReplacementFile::create(&path)?;
         let opened = if path.exists() {
             Self::open(&path)?
         } else {
-            Self { path, text: edit::EMPTY.to_owned(), entries: Vec::new(), beside: None }
+            Self { path, text: edit::EMPTY.to_owned(), entries: Vec::new(), replacement: None }
         };
-        Ok(Self { beside: Some(beside), ..opened })
+        Ok(Self { replacement: Some(replacement), ..opened })
     }
 
     /// The key with this id.
@@ -63,16 +62,16 @@ impl KeyFileDocument {
         })
     }
 
-    /// Puts `text` in the file's place, with its owner and mode; who reads meanwhile sees the old one or the new one.
+    /// Replaces the file atomically by `text`, with the same owner and mode.
     pub(super) fn replace(self, text: String) -> Result<(), CommandError> {
-        let Some(mut beside) = self.beside else {
+        let Some(mut replacement) = self.replacement else {
             return Err(CommandError::failure(format!("`{}` was opened for reading", self.path.display())));
         };
-        beside.take_place_of(&self.path, &text).map_err(|error| failed("written", &self.path, &error))
+        replacement.replace_target(&self.path, &text).map_err(|error| file_error("written", &self.path, &error))
     }
 }
 
-/// The trouble of a file that only a person can edit.
+/// The error for a file whose layout the command cannot edit.
 pub(super) fn not_editable(path: &Path) -> CommandError {
     CommandError::failure(format!(
         "`{}` is laid out so that only you can edit it: write each key on lines of its own, as in\nkeys:\n  lab:\n    digest: …",
@@ -80,15 +79,15 @@ pub(super) fn not_editable(path: &Path) -> CommandError {
     ))
 }
 
-fn failed(what: &str, path: &Path, error: &io::Error) -> CommandError {
+fn file_error(what: &str, path: &Path, error: &io::Error) -> CommandError {
     CommandError::failure(format!("`{}` cannot be {what}: {error}", path.display()))
 }
 
-/// ReplacementFile: the file that the new text is written to, in the same folder; while it is there nobody else changes the keys.
+/// ReplacementFile: the file in the same folder that the new text is written to; while it exists, the keys are locked.
 struct ReplacementFile {
     path: PathBuf,
     file: File,
-    placed: bool,
+    renamed: bool,
 }
 
 impl ReplacementFile {
@@ -96,23 +95,24 @@ impl ReplacementFile {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.new"));
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(file) => Ok(Self { path, file, placed: false }),
+            Ok(file) => Ok(Self { path, file, renamed: false }),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(CommandError::failure(format!(
-                "somebody else is changing `{}`; where nobody is, delete `{}`",
+                "another process is changing `{}`; if none is, delete `{}`",
                 target.display(),
                 path.display()
             ))),
-            Err(error) => Err(failed("written", &path, &error)),
+            Err(error) => Err(file_error("written", &path, &error)),
         }
     }
 
-    fn take_place_of(&mut self, target: &Path, text: &str) -> io::Result<()> {
+    /// Writes `text` with the owner and mode of `target`, and renames the file to `target`.
+    fn replace_target(&mut self, target: &Path, text: &str) -> io::Result<()> {
         self.file.write_all(text.as_bytes())?;
         match fs::metadata(target) {
             Ok(old) => {
                 let new = self.file.metadata()?;
                 if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
-                    // Or the gateway, which may run as somebody else, could not read it any more.
+                    // Otherwise a gateway that runs as another user could not read the file any more.
                     fchown(&self.file, Some(old.uid()), Some(old.gid()))?;
                 }
                 self.file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
@@ -122,8 +122,8 @@ impl ReplacementFile {
         }
         self.file.sync_all()?;
         fs::rename(&self.path, target)?;
-        self.placed = true;
-        // Without this a revocation could be undone by a loss of power.
+        self.renamed = true;
+        // Without this sync, a loss of power could undo a revocation.
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     }
@@ -131,8 +131,8 @@ impl ReplacementFile {
 
 impl Drop for ReplacementFile {
     fn drop(&mut self) {
-        if !self.placed {
-            // It stays where it cannot be deleted, and the next run says so.
+        if !self.renamed {
+            // If the file cannot be deleted, the next run reports it.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -1,4 +1,4 @@
-//! `key list`: what stands in a file of keys, a line for each.
+//! `key list`: prints one line for each key of a key file.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -54,6 +54,6 @@ fn row(entry: &KeyEntry, now: Timestamp) -> [String; 7] {
         roles.join(", "),
         entry.comment.as_deref().unwrap_or_default().to_owned(),
     ];
-    // What somebody wrote must not move the cursor of whoever reads it.
+    // Control characters in the file must not reach the reader's terminal.
     cells.map(|cell| cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
 }

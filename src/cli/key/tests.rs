@@ -1,4 +1,4 @@
-//! Keys are made, shown once, listed and revoked, and the file stays as careful as it was.
+//! Tests of `key`: keys are created, shown once, listed and revoked, and the file keeps its mode and owner.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -66,7 +66,7 @@ fn a_key_is_shown_once_and_only_its_digest_is_kept() {
 }
 
 #[test]
-fn a_key_says_all_that_was_asked_for_and_two_are_never_alike() {
+fn a_key_has_all_requested_properties_and_two_secrets_differ() {
     let bench = Bench::new();
     let all = [
         "--id",
@@ -158,7 +158,7 @@ fn a_revoked_key_stays_in_the_file_with_the_comments_and_the_mode() {
 }
 
 #[test]
-fn what_a_symlink_leads_to_is_changed_and_not_the_symlink() {
+fn the_target_of_a_symlink_is_changed_and_not_the_symlink() {
     let bench = Bench::new();
     let real = bench.folder.path().join("real/keys.yaml");
     std::fs::create_dir(real.parent().unwrap()).unwrap();
@@ -170,7 +170,7 @@ fn what_a_symlink_leads_to_is_changed_and_not_the_symlink() {
 }
 
 #[test]
-fn a_file_that_somebody_else_changes_now_or_that_is_broken_is_left_alone() {
+fn a_locked_or_broken_file_is_left_alone() {
     let bench = Bench::new();
     let (exit, _, err) = bench.key("revoke", &["--id", "alice"]);
     assert!(exit == Exit::Findings && err.contains("cannot be read"), "{err}");
@@ -184,7 +184,7 @@ fn a_file_that_somebody_else_changes_now_or_that_is_broken_is_left_alone() {
     std::fs::write(bench.folder.path().join(".keys.yaml.new"), "").unwrap();
     std::fs::write(bench.path(), "version: 1\nkeys: {}\n").unwrap();
     let (exit, _, err) = bench.key("create", &["--id", "bob"]);
-    assert!(exit == Exit::Findings && err.contains("somebody else is changing"), "{err}");
+    assert!(exit == Exit::Findings && err.contains("another process is changing"), "{err}");
     assert_eq!((bench.entries().len(), bench.names().len()), (0, 2));
 }
 

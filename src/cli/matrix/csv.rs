@@ -1,13 +1,15 @@
-//! Tables as CSV (RFC 4180, with line feeds).
+//! Prints tables as CSV (RFC 4180, with line feeds).
 
 use crate::policy::matrix::Matrix;
 
-/// The tables, with an empty line between two.
-pub(super) fn tables(tables: &[Matrix]) -> String {
-    super::titled(tables, |_| String::new(), one)
+use super::sections::join_tables;
+
+/// The tables, with an empty line between.
+pub(super) fn print_tables(tables: &[Matrix]) -> String {
+    join_tables(tables, |_| String::new(), print_table)
 }
 
-fn one(table: &Matrix) -> String {
+fn print_table(table: &Matrix) -> String {
     let header = record(std::iter::once(table.heading).chain(table.resources.iter().map(String::as_str)));
     let rows = table
         .rows
@@ -22,7 +24,7 @@ fn record<'a>(fields: impl Iterator<Item = &'a str>) -> String {
     line
 }
 
-/// A field that no spreadsheet takes for a formula, in quotes where it would read as something else without them (RFC 4180, section 2, rules 6 and 7).
+/// Quotes a field where CSV requires it (RFC 4180, section 2, rules 6 and 7), and prevents spreadsheet formulas.
 fn field(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t']) {
         return field(&format!("'{text}"));

@@ -1,19 +1,19 @@
-//! Tables as one page that loads nothing and runs nothing.
+//! Prints tables as one HTML page without external resources and scripts.
 
 use crate::policy::PolicyVersion;
 use crate::policy::matrix::Matrix;
 
-/// The page.
-pub(super) fn page(version: &PolicyVersion, tables: &[Matrix], notes: &[String]) -> String {
-    let notes: String = notes.iter().map(|note| format!("<p>{}</p>\n", escaped(note))).collect();
-    let name = escaped(&version.name);
+/// The HTML page.
+pub(super) fn print_page(version: &PolicyVersion, tables: &[Matrix], notes: &[String]) -> String {
+    let notes: String = notes.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
+    let name = escape(&version.name);
     let tables: String = tables.iter().map(table).collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{name}: permissions</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>\n\
          <p>Version {hash}. C create, R read, U update, D delete, M merge.</p>\n{notes}{tables}</body>\n</html>\n",
-        hash = escaped(&version.hash),
+        hash = escape(&version.hash),
     )
 }
 
@@ -38,9 +38,9 @@ tbody tr:hover > * { background: color-mix(in srgb, Canvas 90%, Highlight); }
 ";
 
 fn table(table: &Matrix) -> String {
-    let caption = table.title.as_deref().map(|title| format!("<caption>{}</caption>\n", escaped(title)));
+    let caption = table.title.as_deref().map(|title| format!("<caption>{}</caption>\n", escape(title)));
     let columns: String =
-        table.resources.iter().map(|name| format!("<th scope=\"col\">{}</th>", escaped(name))).collect();
+        table.resources.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
     let rows: String = table.rows.iter().map(|(name, fields)| row(name, fields)).collect();
     format!(
         "<table>\n{}<thead>\n<tr><th scope=\"col\">{}</th>{columns}</tr>\n</thead>\n<tbody>\n{rows}</tbody>\n</table>\n",
@@ -50,11 +50,11 @@ fn table(table: &Matrix) -> String {
 }
 
 fn row(name: &str, fields: &[String]) -> String {
-    let fields: String = fields.iter().map(|field| format!("<td>{}</td>", escaped(field))).collect();
-    format!("<tr><th scope=\"row\">{}</th>{fields}</tr>\n", escaped(name))
+    let fields: String = fields.iter().map(|field| format!("<td>{}</td>", escape(field))).collect();
+    format!("<tr><th scope=\"row\">{}</th>{fields}</tr>\n", escape(name))
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,12 +1,12 @@
-//! Tables as one JSON object; fields that are empty are left out.
+//! Prints tables as one JSON object, without empty fields.
 
 use serde_json::{Map, Value, json};
 
 use crate::policy::PolicyVersion;
 use crate::policy::matrix::Matrix;
 
-/// The object, in lines.
-pub(super) fn object(version: &PolicyVersion, tables: &[Matrix], notes: &[String]) -> String {
+/// The object, indented.
+pub(super) fn tables_json(version: &PolicyVersion, tables: &[Matrix], notes: &[String]) -> String {
     let tables: Vec<Value> = tables.iter().map(table).collect();
     let policy = json!({ "name": version.name, "hash": version.hash });
     format!("{:#}\n", json!({ "policy": policy, "notes": notes, "tables": tables }))
@@ -14,9 +14,10 @@ pub(super) fn object(version: &PolicyVersion, tables: &[Matrix], notes: &[String
 
 fn table(table: &Matrix) -> Value {
     let rows = table.rows.iter().map(|(name, fields)| {
-        let given = table.resources.iter().zip(fields).filter(|(_, field)| !field.is_empty());
-        let given: Map<String, Value> = given.map(|(column, field)| (column.clone(), field.as_str().into())).collect();
-        json!({ table.heading: name, "fields": given })
+        let filled = table.resources.iter().zip(fields).filter(|(_, field)| !field.is_empty());
+        let fields: Map<String, Value> =
+            filled.map(|(column, field)| (column.clone(), field.as_str().into())).collect();
+        json!({ table.heading: name, "fields": fields })
     });
     json!({ "title": table.title, "columns": table.resources, "rows": rows.collect::<Vec<_>>() })
 }

@@ -1,4 +1,4 @@
-//! Tables in every format.
+//! Tests of the tables in every format.
 
 use super::{csv, html, text};
 use crate::cli::Exit;
@@ -31,8 +31,8 @@ fn an_unknown_table_is_wrong_usage_and_the_known_ones_are_named() {
     assert_eq!(err, "the policy has no table `Studies`; its only table has no name\n");
 }
 
-/// A table of names that mean something to CSV, to Markdown and to HTML.
-fn nasty() -> Vec<Matrix> {
+/// A table with names that contain special characters of CSV, Markdown and HTML.
+fn special_characters() -> Vec<Matrix> {
     let row = |name: &str, fields: [&str; 2]| (name.to_owned(), fields.map(str::to_owned).to_vec());
     vec![Matrix {
         title: Some("A & B".to_owned()),
@@ -43,9 +43,9 @@ fn nasty() -> Vec<Matrix> {
 }
 
 #[test]
-fn csv_quotes_what_would_read_as_something_else() {
+fn csv_quotes_special_characters() {
     let expected = "permission,\"Users, Roles\",<script>|\n\"Say \"\"hi\"\"\",CR,\nä,,check-in Requires approval\n";
-    assert_eq!(csv::tables(&nasty()), expected);
+    assert_eq!(csv::print_tables(&special_characters()), expected);
 }
 
 #[test]
@@ -58,11 +58,11 @@ fn columns_are_aligned_and_bars_do_not_end_a_cell() {
 | Say \"hi\"   | CR           |                            |
 | ä          |              | check-in Requires approval |
 ";
-    assert_eq!(text::aligned(&nasty()), expected);
+    assert_eq!(text::print_aligned(&special_characters()), expected);
 }
 
 #[test]
-fn the_list_shows_under_each_permission_what_it_gives() {
+fn the_list_shows_the_cells_of_each_permission() {
     let (_, out, _) = portcullis(&["matrix", NOAH, "--format", "text", "--table", "Management"]);
     assert!(
         out.starts_with(
@@ -76,7 +76,7 @@ fn the_list_shows_under_each_permission_what_it_gives() {
 #[test]
 fn the_page_escapes_every_name_and_loads_nothing() {
     let version = PolicyVersion { name: "x<y".into(), hash: "0123".into() };
-    let page = html::page(&version, &nasty(), &["1 < 2".to_owned()]);
+    let page = html::print_page(&version, &special_characters(), &["1 < 2".to_owned()]);
     assert!(page.contains("<title>x&lt;y: permissions</title>"), "{page}");
     assert!(page.contains("<caption>A &amp; B</caption>"), "{page}");
     assert!(page.contains("<th scope=\"col\">&lt;script&gt;|</th>"), "{page}");

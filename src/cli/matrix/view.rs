@@ -1,8 +1,8 @@
-//! MatrixView: what a role, a group, a user, a permission or a stated caller may, as tables.
+//! Prints the permissions of a role, a group, a user, a permission or a given caller as tables.
 
 use clap::Args;
 
-use crate::cli::caller::{now, subject};
+use crate::cli::caller::{now, parse_subject};
 use crate::cli::exit::CommandError;
 use crate::decision::view::MatrixView;
 use crate::decision::{ApprovalSet, EvaluationContext, Reason, scope_of};
@@ -14,25 +14,25 @@ use crate::policy::users::UserEntry;
 use crate::vocabulary::name::nearest;
 use crate::vocabulary::{Access, Cell, CellId, Cells, RequestFacts, RouteId, Scope, Subject, SubjectId, SubjectKind};
 
-/// Selection: whose view is asked for.
+/// Selection: the role, group, user, permission or caller whose view is printed.
 #[derive(Debug, Default, Args)]
 pub(super) struct Selection {
-    /// What whoever has this role may
+    /// The permissions of a caller with this role
     #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "permission", "subject"])]
     role: Option<String>,
-    /// What whoever is in this group may; with another selection, the group besides
+    /// The permissions of a caller in this group; can be combined with another selection
     #[arg(long, value_name = "NAME", conflicts_with = "subject")]
     group: Option<String>,
-    /// What the policy lets this user do, without a word of a token
+    /// The permissions that the policy gives this user, without any token claims
     #[arg(long, value_name = "ID", conflicts_with_all = ["permission", "subject"])]
     user: Option<String>,
-    /// What whoever holds this one permission may
+    /// The permissions of a caller that holds only this permission
     #[arg(long, value_name = "NAME", conflicts_with = "subject")]
     permission: Option<String>,
-    /// What this caller may: JSON, or `@FILE` with it
+    /// The permissions of this caller: JSON, or `@FILE` with it
     #[arg(long = "as", value_name = "JSON")]
     subject: Option<String>,
-    /// Where: a declared scope and its value, once for each
+    /// A declared scope and its value; may be given once for each scope
     #[arg(long, value_name = "NAME=VALUE")]
     scope: Vec<String>,
 }
@@ -40,17 +40,20 @@ pub(super) struct Selection {
 impl Selection {
     pub(super) fn is_empty(&self) -> bool {
         let Self { role, group, user, permission, subject, scope } = self;
-        let one = role.is_some() || group.is_some() || user.is_some() || permission.is_some() || subject.is_some();
-        !one && scope.is_empty()
+        let any = role.is_some() || group.is_some() || user.is_some() || permission.is_some() || subject.is_some();
+        !any && scope.is_empty()
     }
 }
 
-/// The tables of what is selected, and sentences about what they do not show.
-pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Matrix>, Vec<String>), CommandError> {
-    let scope = stated_scope(policy, &selection.scope)?;
+/// The tables of the selection, and notes about the cells that they omit.
+pub(super) fn view_tables(
+    policy: &Snapshot,
+    selection: &Selection,
+) -> Result<(Vec<Matrix>, Vec<String>), CommandError> {
+    let scope = parse_scope(policy, &selection.scope)?;
     let (caller, mut notes) = match &selection.subject {
-        Some(written) => (subject(written).map_err(CommandError::usage)?, Vec::new()),
-        None => imagined(policy, selection, &scope)?,
+        Some(argument) => (parse_subject(argument).map_err(CommandError::usage)?, Vec::new()),
+        None => assumed_caller(policy, selection, &scope)?,
     };
     let bound = selection.role.as_deref().map(|role| role_entry(policy, role, &scope)).transpose()?;
     let entry = match &bound {
@@ -68,10 +71,10 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());
             let (facts, subject) = (RequestFacts::default(), &caller);
-            let at = ConditionContext { now, subject, facts, scope: &scope, entitlements: &entitlements, policy };
-            // Only a caller who was stated can be judged by one.
-            let stated = selection.subject.is_some();
-            let holds = |id| stated && policy.condition(id).is_some_and(|condition| condition.holds(&at));
+            let context = ConditionContext { now, subject, facts, scope: &scope, entitlements: &entitlements, policy };
+            // Conditions are evaluated only for a caller given with `--as`.
+            let is_given = selection.subject.is_some();
+            let holds = |id| is_given && policy.condition(id).is_some_and(|condition| condition.holds(&context));
             let (approvals, subject, scope) = (&approvals, &caller, &scope);
             MatrixView::of(&EvaluationContext {
                 policy,
@@ -85,23 +88,23 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
             })
         }
     };
-    refuse_half_a_caller(policy, selection, &view)?;
-    notes.extend(told(policy, &view));
-    Ok((printed(policy, &view), notes))
+    check_complete_caller(policy, selection, &view)?;
+    notes.extend(view_notes(policy, &view));
+    Ok((print_view(policy, &view), notes))
 }
 
-/// A caller who has what is selected and nothing else, and what is assumed of it.
-fn imagined(
+/// A caller with only the selected properties, and notes about the assumptions.
+fn assumed_caller(
     policy: &Snapshot,
     selection: &Selection,
     scope: &Scope<'static>,
 ) -> Result<(Subject, Vec<String>), CommandError> {
     let model = &policy.model;
     if let Some(group) = &selection.group {
-        known("group", group, model.groups.iter().map(|group| &*group.name))?;
+        check_known("group", group, model.groups.iter().map(|group| &*group.name))?;
     }
     if let Some(row) = &selection.permission {
-        known("permission", row, model.rows.iter().map(|row| &*row.name))?;
+        check_known("permission", row, model.rows.iter().map(|row| &*row.name))?;
     }
     let id = selection.user.as_deref().map(SubjectId::parse);
     if let Some(id) = id.as_ref().filter(|id| policy.entitlements.users().find(id).is_none()) {
@@ -126,18 +129,18 @@ fn imagined(
     Ok((subject, notes))
 }
 
-/// The assignment of a role, bound to the stated scope where it must be bound.
+/// The assignment of a role, bound to the given scope where the role requires it.
 fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[ScopedRole; 1], CommandError> {
-    known("role", name, policy.model.roles.iter().map(|role| &*role.name))?;
+    check_known("role", name, policy.model.roles.iter().map(|role| &*role.name))?;
     let roles = (0..).zip(&policy.model.roles);
     let Some((role, found)) = roles.into_iter().find(|(_, role)| &*role.name == name) else {
         return Err(CommandError::usage(format!("the policy has no role `{name}`")));
     };
     let mut bounds: Vec<(u8, Box<[Box<str>]>)> = Vec::new();
-    for ((at, declared), value) in (0_u8..).zip(&policy.model.scopes).zip(scope) {
+    for ((index, declared), value) in (0_u8..).zip(&policy.model.scopes).zip(scope) {
         match value {
-            _ if found.assign_within >> at & 1 == 0 => {}
-            Some(value) => bounds.push((at, Box::new([(&**value).into()]))),
+            _ if found.assign_within >> index & 1 == 0 => {}
+            Some(value) => bounds.push((index, Box::new([(&**value).into()]))),
             None => {
                 let scope = &declared.name;
                 return Err(CommandError::usage(format!(
@@ -149,18 +152,18 @@ fn role_entry(policy: &Snapshot, name: &str, scope: &Scope<'_>) -> Result<[Scope
     Ok([ScopedRole { role, scope: ScopeBounds::from(bounds), when: None }])
 }
 
-/// The values of `--scope`, in the order of the declared scopes.
-fn stated_scope(policy: &Snapshot, written: &[String]) -> Result<Scope<'static>, CommandError> {
+/// Parses the values of `--scope` into the order of the declared scopes.
+fn parse_scope(policy: &Snapshot, arguments: &[String]) -> Result<Scope<'static>, CommandError> {
     let mut scope: Scope<'static> = Default::default();
-    for pair in written {
+    for pair in arguments {
         let Some((name, value)) = pair.split_once('=').filter(|(_, value)| !value.is_empty()) else {
             return Err(CommandError::usage(format!(
                 "`--scope {pair}` is no name and value: write `--scope tenant=t1`"
             )));
         };
-        known("scope", name, policy.model.scopes.iter().map(|scope| &*scope.name))?;
-        let at = policy.model.scopes.iter().position(|scope| &*scope.name == name);
-        match at.and_then(|at| scope.get_mut(at)) {
+        check_known("scope", name, policy.model.scopes.iter().map(|scope| &*scope.name))?;
+        let index = policy.model.scopes.iter().position(|scope| &*scope.name == name);
+        match index.and_then(|index| scope.get_mut(index)) {
             Some(Some(_)) => return Err(CommandError::usage(format!("`--scope {name}=…` stands twice"))),
             Some(slot) => *slot = Some(value.to_owned().into()),
             None => {}
@@ -169,7 +172,7 @@ fn stated_scope(policy: &Snapshot, written: &[String]) -> Result<Scope<'static>,
     Ok(scope)
 }
 
-fn known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str> + Clone) -> Result<(), CommandError> {
+fn check_known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str> + Clone) -> Result<(), CommandError> {
     let names = all.clone();
     if all.any(|known| known == name) {
         return Ok(());
@@ -178,8 +181,8 @@ fn known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str> + Cl
     Err(CommandError::usage(format!("the policy has no {sort} `{name}`{near}")))
 }
 
-/// Where a caller needs a group or a role besides, an empty table would tell nothing.
-fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &MatrixView) -> Result<(), CommandError> {
+/// Refuses a selection that lacks a required group or role, because its table would be empty.
+fn check_complete_caller(policy: &Snapshot, selection: &Selection, view: &MatrixView) -> Result<(), CommandError> {
     let missing = match view.nothing {
         _ if selection.subject.is_some() => return Ok(()),
         Some(Reason::NoGroup) => "every caller is in one of the policy's groups: add `--group`",
@@ -193,8 +196,8 @@ fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &MatrixV
     Err(CommandError::usage(format!("{missing}, one of `{}`", names.join("`, `"))))
 }
 
-/// What the tables leave out.
-fn told(policy: &Snapshot, view: &MatrixView) -> Vec<String> {
+/// Notes about the cells that the tables omit.
+fn view_notes(policy: &Snapshot, view: &MatrixView) -> Vec<String> {
     let cells = |count: usize| if count == 1 { "1 cell is".to_owned() } else { format!("{count} cells are") };
     let name = |at: usize| policy.gate(at).map(|gate| gate.name.to_string()).unwrap_or_default();
     let mut notes = Vec::new();
@@ -203,15 +206,16 @@ fn told(policy: &Snapshot, view: &MatrixView) -> Vec<String> {
     }
     let hidden = view.hidden.iter();
     notes.extend(
-        hidden.map(|(at, count)| format!("{} hidden: the profile lacks the feature `{}`", cells(*count), name(*at))),
+        hidden
+            .map(|(gate, count)| format!("{} hidden: the profile lacks the feature `{}`", cells(*count), name(*gate))),
     );
     let closed = view.closed.iter();
-    notes.extend(closed.map(|(at, count)| format!("{} closed by the gate `{}`", cells(*count), name(*at))));
+    notes.extend(closed.map(|(gate, count)| format!("{} closed by the gate `{}`", cells(*count), name(*gate))));
     notes
 }
 
-/// The open cells, a row for each resource, in the vendor's tables; the field sets in one of their own.
-fn printed(policy: &Snapshot, view: &MatrixView) -> Vec<Matrix> {
+/// The open cells in the vendor's tables, with a row for each resource; field sets have their own table.
+fn print_view(policy: &Snapshot, view: &MatrixView) -> Vec<Matrix> {
     let resource = |cell: CellId| policy.cell(cell).map(|cell| &*cell.resource);
     let tables = policy.model.tables.iter().map(|table| {
         let rows = table.resources.iter().filter_map(|name| {
@@ -236,9 +240,9 @@ fn printed(policy: &Snapshot, view: &MatrixView) -> Vec<Matrix> {
 }
 
 fn field_sets(policy: &Snapshot, view: &MatrixView) -> Option<Matrix> {
-    let rows = policy.model.fields.iter().zip(&view.fields).map(|(set, seen)| {
+    let rows = policy.model.fields.iter().zip(&view.fields).map(|(set, visible)| {
         let resources = set.resources.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join("; ");
-        (set.name.to_string(), vec![if *seen { "seen" } else { "masked" }.to_owned(), resources])
+        (set.name.to_string(), vec![if *visible { "seen" } else { "masked" }.to_owned(), resources])
     });
     let rows: Vec<(String, Vec<String>)> = rows.collect();
     (!rows.is_empty()).then(|| Matrix {

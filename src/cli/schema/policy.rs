@@ -1,8 +1,10 @@
-//! The policy file: what each key is for, and what may stand there.
+//! The schema of policy files: the meaning and the values of each key.
 
 use serde_json::{Value, json};
 
-use super::shape::{SchemaBuilder, any, defined, flag, list, matching, names, number, only, record, text, texts, word};
+use super::builder::{
+    SchemaBuilder, any_of, boolean, constant, integer, list, map_of, object, one_of, pattern, reference, text, texts,
+};
 use crate::request::Dialect;
 use crate::vocabulary::{Operation, access::MAX_SCOPES};
 
@@ -11,16 +13,19 @@ pub(super) fn schema() -> Value {
     policy().document("policy", "A policy of Portcullis", definitions())
 }
 
-/// What `policy` refers to.
+/// The definitions that `policy` refers to.
 pub(super) fn definitions() -> [(&'static str, SchemaBuilder); 2] {
     [("cells", cells()), ("method", method())]
 }
 
-/// The map that a policy is. Nothing has to be there: in a folder each file holds a part.
+/// The map of a policy. No key is required, because each file of a folder holds a part.
 pub(super) fn policy() -> SchemaBuilder {
-    record([
-        ("version", only(1).says("The version of the policy language; it stands once in a policy")),
-        ("name", text().says("What logs, metrics and `/policy` call the policy; it stands once").such_as("noah-es")),
+    object([
+        ("version", constant(1).description("The version of the policy language; it occurs once in a policy")),
+        (
+            "name",
+            text().description("The policy's name in logs, metrics and `/policy`; it occurs once").example("noah-es"),
+        ),
         ("dialect", dialect()),
         ("scopes", scopes()),
         ("routes", routes()),
@@ -29,33 +34,36 @@ pub(super) fn policy() -> SchemaBuilder {
         ("permissions", permissions()),
         (
             "everyone",
-            texts().says("The permissions that every authenticated caller holds").such_as(json!(["Non-connected"])),
+            texts()
+                .description("The permissions that every authenticated caller holds")
+                .example(json!(["Non-connected"])),
         ),
         ("service-apps", service_apps()),
         ("gates", gates()),
         ("roles", roles()),
-        ("one-role", flag().says("Refuses every user who does not have exactly one known role").otherwise(false)),
+        ("one-role", boolean().description("Refuses every user without exactly one known role").default_value(false)),
         ("profiles", profiles()),
         ("groups", groups()),
         ("users", users()),
         ("cors", cors()),
         ("shadow", shadow()),
-        ("cases", word(["must-pass"]).says("Loads the policy only while the cases file beside it passes")),
+        ("cases", one_of(["must-pass"]).description("Loads the policy only while the cases beside it pass")),
     ])
 }
 
 fn dialect() -> SchemaBuilder {
-    word(Dialect::WORDS.map(|(word, _)| word))
-        .says("How the server behind reads paths; `strict` where it is not known")
-        .otherwise(Dialect::default().word())
+    one_of(Dialect::WORDS.map(|(word, _)| word))
+        .description("How the origin server interprets paths; `strict` where that is not known")
+        .default_value(Dialect::default().word())
 }
 
 fn scopes() -> SchemaBuilder {
-    let scope = word(["caller", "grant"])
-        .says("`caller`: a request's value must be one of the caller's own. `grant`: it only bounds what roles give");
-    names(text(), scope)
-        .says("Names in paths or queries that bound what is granted, such as a tenant")
-        .such_as(json!({ "tenant": "caller" }))
+    let scope = one_of(["caller", "grant"]).description(
+        "`caller`: a request's value must be one of the caller's own. `grant`: it only bounds what roles give",
+    );
+    map_of(text(), scope)
+        .description("Parameters of paths or queries that bound what is granted, such as a tenant")
+        .example(json!({ "tenant": "caller" }))
         .with("maxProperties", MAX_SCOPES)
 }
 
@@ -63,294 +71,327 @@ fn scopes() -> SchemaBuilder {
 
 fn routes() -> SchemaBuilder {
     const PARAMETER: &str = "[A-Za-z][A-Za-z0-9_-]*";
-    // A segment is `{name}` or text without what means something else; the last one may be empty or `{*rest}`.
+    // A segment is `{name}` or text without special characters; the last one may be empty or `{*rest}`.
     let segment = format!(r"(\{{{PARAMETER}\}}|[^/{{}}*%?:\s][^/{{}}*%?\s]*)");
     let query = format!(r"[^=&\s]+=\{{{PARAMETER}\}}");
     let template = format!(r"^(/{segment})*/({segment}|\{{\*{PARAMETER}\}})?(\?{query}(&{query})*)?$");
-    let names_of_methods = matching("^[A-Z-]+$")
-        .or_else("A method is written in capitals")
+    let names_of_methods = pattern("^[A-Z-]+$")
+        .pattern_error("A method is written in capitals")
         .with("not", json!({ "enum": ["HEAD", "CONNECT", "TRACE"] }));
-    let methods = names(names_of_methods, defined("method"))
-        .keys(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|method| (method, defined("method"))))
-        .says("What each method needs here; HEAD is judged as GET, and a method that is not listed is refused")
-        .filled();
-    let template = matching(&template).such_as("/{tenant}/api/Patients").or_else(
+    let methods = map_of(names_of_methods, reference("method"))
+        .keys(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map(|method| (method, reference("method"))))
+        .description(
+            "The cells that each method needs; HEAD is evaluated as GET, and a method that is not listed is refused",
+        )
+        .non_empty();
+    let template = pattern(&template).example("/{tenant}/api/Patients").pattern_error(
         "A route is `/` and segments, each a text or `{name}`, the last perhaps `{*name}`; then perhaps `?name={name}`",
     );
-    names(template, methods)
-        .says("Which request needs what: path template, method, operation on a resource; the rest is refused")
-        .such_as(json!({ "/{tenant}/api/Patients": { "GET": "read Patients" } }))
+    map_of(template, methods)
+        .description("The cells that each request needs, by path template and method; others are refused")
+        .example(json!({ "/{tenant}/api/Patients": { "GET": "read Patients" } }))
 }
 
-/// What a method needs, bare or with options.
+/// The cells that a method needs, with or without options.
 fn method() -> SchemaBuilder {
-    let options = record([
+    let options = object([
         (
             "need",
-            any([defined("cells"), word(["public", "nobody"])]).says("What the request needs: all cells of the list"),
+            any_of([reference("cells"), one_of(["public", "nobody"])])
+                .description("The cells that the request needs: all of the list"),
         ),
         ("by-type", by_type()),
         (
             "across",
             texts()
-                .says("Scopes that a grant may bind although this request does not name them")
-                .such_as(json!(["workspace"])),
+                .description("Scopes that a grant may bind although this request does not name them")
+                .example(json!(["workspace"])),
         ),
-        ("when", condition().says("A condition in CEL, quoted: where it is not true the request is refused")),
-        ("websocket", flag().says("Lets this GET open a WebSocket").otherwise(false)),
+        ("when", condition().description("A condition in CEL, quoted: where it is not true the request is refused")),
+        ("websocket", boolean().description("Allows this GET to open a WebSocket").default_value(false)),
         (
             "token-from",
             text()
-                .says("The query parameter in which a token may stand, as browsers need it for WebSockets")
-                .such_as("access_token"),
+                .description("The query parameter that may hold a token, as browsers need it for WebSockets")
+                .example("access_token"),
         ),
         (
             "encoded-slash",
-            text().says("The parameter of this route whose value may hold an encoded slash").such_as("path"),
+            text().description("The parameter of this route whose value may hold an encoded slash").example("path"),
         ),
         (
             "audit",
-            word(["lossless", "fast"]).says(
-                "Whether a decision is on disk before the request goes on; what the API's settings say by default",
+            one_of(["lossless", "fast"]).description(
+                "Whether a decision is on disk before the request is forwarded; by default as in the API's settings",
             ),
         ),
     ])
-    .called("what it needs, with options")
-    .needs_one_of([&["need"], &["by-type"]]);
-    any([
-        defined("cells"),
-        word(["public", "nobody"]).says("`public`: no credential is needed. `nobody`: closed to everyone"),
+    .title("the needed cells, with options")
+    .required_one_of([&["need"], &["by-type"]]);
+    any_of([
+        reference("cells"),
+        one_of(["public", "nobody"]).description("`public`: no credential is needed. `nobody`: closed to everyone"),
         options,
     ])
-    .says("An operation on a resource, a list of which all is needed, `public`, `nobody`, or a map with options")
+    .description("An operation on a resource, a list that is needed as a whole, `public`, `nobody`, or options")
 }
 
 fn by_type() -> SchemaBuilder {
     const TOKEN: &str = "[A-Za-z0-9!#$&^_.+-]+";
-    let range = matching(&format!(r"^({TOKEN}/({TOKEN}|\*)|otherwise)$")).such_as("image/*");
-    names(range, defined("cells"))
-        .says("For GET: what is needed by the media type of the response; the most specific range counts")
-        .such_as(json!({ "image/*": "read Images", "otherwise": "read Files" }))
-        .filled()
+    let range = pattern(&format!(r"^({TOKEN}/({TOKEN}|\*)|otherwise)$")).example("image/*");
+    map_of(range, reference("cells"))
+        .description("For GET: the needed cells by the media type of the response; the most specific range applies")
+        .example(json!({ "image/*": "read Images", "otherwise": "read Files" }))
+        .non_empty()
 }
 
 fn cells() -> SchemaBuilder {
-    any([cell(), list(cell()).filled()]).says("An operation on a resource, or a list of which all is needed")
+    any_of([cell(), list(cell()).non_empty()])
+        .description("An operation on a resource, or a list of operations that are all needed")
 }
 
-/// `read Patients`: the operation ends at the first blank.
+/// `read Patients`: the operation ends at the first space.
 pub(super) fn cell() -> SchemaBuilder {
-    matching(r"^[a-z][a-z0-9-]* +\S")
-        .such_as("read Patients")
-        .or_else("Write an operation in small letters, a blank and a resource: `read Patients`")
+    pattern(r"^[a-z][a-z0-9-]* +\S")
+        .example("read Patients")
+        .pattern_error("Write an operation in lower case, a space and a resource: `read Patients`")
 }
 
 // ── The table ──
 
 fn resources() -> SchemaBuilder {
-    let table = || texts().such_as(json!(["Patients", "Patient Sessions"]));
-    any([table(), names(text(), table())])
-        .says("The columns of the vendor's table in their order, as one list or as one list for each table")
+    let table = || texts().example(json!(["Patients", "Patient Sessions"]));
+    any_of([table(), map_of(text(), table())])
+        .description("The columns of the vendor's table in their order, as one list or as one list for each table")
 }
 
 fn fields() -> SchemaBuilder {
-    let paths = list(matching(r"^\$").such_as("$..name")).says("Where the fields stand in a response, as JSON paths");
-    names(text(), names(text(), paths).says("For each resource the fields in its responses"))
-        .says("Sets of fields that are masked unless a permission may read the set; each is a column too")
-        .such_as(json!({ "PHI": { "Patients": ["$..mrn", "$..name"] } }))
+    let paths = list(pattern(r"^\$").example("$..name")).description("The fields in a response, as JSON paths");
+    map_of(text(), map_of(text(), paths).description("For each resource the fields in its responses"))
+        .description("Sets of fields that are masked unless a permission may read the set; each is a column too")
+        .example(json!({ "PHI": { "Patients": ["$..mrn", "$..name"] } }))
 }
 
 fn permissions() -> SchemaBuilder {
     let letters: String = Operation::LETTERED.iter().filter_map(Operation::letter).collect();
-    let operation = || any([matching(&format!("^[{letters}]+$")), matching("^[a-z][a-z0-9-]*$")]);
-    let operations = any([
-        matching(&format!("^[{letters}]+$"))
-            .such_as("CRU")
-            .or_else("Write letters of C, R, U, D, M, or a word in small letters that a route uses"),
-        matching("^[a-z][a-z0-9-]*$").such_as("check-in"),
+    let operation = || any_of([pattern(&format!("^[{letters}]+$")), pattern("^[a-z][a-z0-9-]*$")]);
+    let operations = any_of([
+        pattern(&format!("^[{letters}]+$"))
+            .example("CRU")
+            .pattern_error("Write letters of C, R, U, D, M, or a lower-case word that a route uses"),
+        pattern("^[a-z][a-z0-9-]*$").example("check-in"),
         list(operation()),
     ])
-    .says("C create, R read, U update, D delete, M merge; or a word that a route uses; or a list of both");
-    names(
+    .description("C create, R read, U update, D delete, M merge; or a word that a route uses; or a list of both");
+    map_of(
         text(),
-        names(text(), operations).says("For each resource what the permission gives; `{}` gives nothing here"),
+        map_of(text(), operations)
+            .description("For each resource the operations that the permission grants; `{}` grants none"),
     )
-    .says("The rows of the vendor's table, by the vendor's names")
-    .such_as(json!({ "View stock": { "Stock": "R" } }))
+    .description("The rows of the vendor's table, by the vendor's names")
+    .example(json!({ "View stock": { "Stock": "R" } }))
 }
 
 fn service_apps() -> SchemaBuilder {
-    word(["all", "every-permission"]).says(
-        "Service apps that `users` does not list: `all` lets them pass wherever a route is, \
-         `every-permission` gives them every row. Without this key they are judged like users",
+    one_of(["all", "every-permission"]).description(
+        "Service apps that `users` does not list: `all` permits them on every route, \
+         `every-permission` gives them every row. Without this key they are evaluated like users",
     )
 }
 
 // ── Gates ──
 
 fn gates() -> SchemaBuilder {
-    let name = matching(r"^\S+$").or_else("A gate's name holds no blank: write `-`");
-    names(name, any([by_approval(), by_feature(), by_condition()]))
-        .says("What closes permissions, whoever holds them; the name is part of the refusal's code `gate:NAME`")
+    let name = pattern(r"^\S+$").pattern_error("A gate's name holds no space: write `-`");
+    map_of(name, any_of([by_approval(), by_feature(), by_condition()]))
+        .description("Gates that close permissions for all holders; the name is part of the reason code `gate:NAME`")
 }
 
 fn by_approval() -> SchemaBuilder {
-    let granted = names(text(), text()).says("One approval: a value for each of `keys`");
+    let granted = map_of(text(), text()).description("One approval: a value for each of `keys`");
     let [by, except, closed] = closing("approval");
-    record([
+    object([
         by,
         except,
         closed,
         (
             "keys",
             texts()
-                .says("What one approval is for: `client`, `caller`, names of scopes")
-                .such_as(json!(["client", "tenant"]))
-                .filled(),
+                .description("The keys of one approval: `client`, `caller`, names of scopes")
+                .example(json!(["client", "tenant"]))
+                .non_empty(),
         ),
         (
             "asked-by",
-            list(cell()).says("The operations that ask for an approval").such_as(json!(["create App Connection"])),
+            list(cell())
+                .description("The operations that ask for an approval")
+                .example(json!(["create App Connection"])),
         ),
-        ("approvers", texts().says("The permissions whose holders may approve")),
+        ("approvers", texts().description("The permissions whose holders may approve")),
         (
             "granted",
             list(granted)
-                .says("Approvals that are granted here")
-                .such_as(json!([{ "client": "app-1", "tenant": "t1" }])),
+                .description("Approvals that are granted here")
+                .example(json!([{ "client": "app-1", "tenant": "t1" }])),
         ),
     ])
-    .called("a gate by approval")
-    .needs(["by", "keys"])
-    .needs_one_of([&["except"], &["permissions"]])
+    .title("a gate by approval")
+    .required(["by", "keys"])
+    .required_one_of([&["except"], &["permissions"]])
 }
 
 fn by_feature() -> SchemaBuilder {
-    record(closing("feature")).called("a gate by feature").needs(["by"]).needs_one_of([&["except"], &["permissions"]])
+    object(closing("feature"))
+        .title("a gate by feature")
+        .required(["by"])
+        .required_one_of([&["except"], &["permissions"]])
 }
 
 fn by_condition() -> SchemaBuilder {
     let [by, except, closed] = closing("condition");
-    let when = condition().says("The condition in CEL, quoted; the gate is open while it is true");
-    let keys = record([by, except, closed, ("when", when)]).called("a gate by condition");
-    keys.needs(["by", "when"]).needs_one_of([&["except"], &["permissions"]])
+    let when = condition().description("The condition in CEL, quoted; the gate is open while it is true");
+    let keys = object([by, except, closed, ("when", when)]).title("a gate by condition");
+    keys.required(["by", "when"]).required_one_of([&["except"], &["permissions"]])
 }
 
 /// The keys of every gate.
 fn closing(by: &str) -> [(&'static str, SchemaBuilder); 3] {
     [
-        ("by", word([by]).says("What opens the gate: an approval, a feature that a profile lists, or a condition")),
-        ("except", texts().says("Closes every permission but these")),
-        ("permissions", texts().says("Closes these permissions")),
+        (
+            "by",
+            one_of([by])
+                .description("The way to open the gate: an approval, a feature that a profile lists, or a condition"),
+        ),
+        ("except", texts().description("Closes every permission except these")),
+        ("permissions", texts().description("Closes these permissions")),
     ]
 }
 
 // ── Who holds what ──
 
 fn roles() -> SchemaBuilder {
-    let role = record([
-        ("includes", texts().says("Roles whose permissions this one has as well")),
+    let role = object([
+        ("includes", texts().description("Roles whose permissions this one has as well")),
         ("permissions", granted()),
-        ("within", list(within()).says("Permissions that the role gives within a scope only")),
-        ("assign", word(["policy-only"]).says("The role counts only where this policy assigns it, never from a token")),
+        ("within", list(within()).description("Permissions that the role grants only within a scope")),
+        (
+            "assign",
+            one_of(["policy-only"])
+                .description("The role counts only where this policy assigns it, never from a token"),
+        ),
         (
             "assign-within",
-            texts().says("Scopes that every assignment of the role must name").such_as(json!(["tenant"])),
+            texts().description("Scopes that every assignment of the role must name").example(json!(["tenant"])),
         ),
         ("locked", locked()),
     ]);
-    names(text(), role)
-        .says("Roles as tokens name them, with the permissions that they hold")
-        .such_as(json!({ "Level 2": { "permissions": ["Use Patient and Session Features"] } }))
+    map_of(text(), role)
+        .description("Roles as tokens name them, with the permissions that they hold")
+        .example(json!({ "Level 2": { "permissions": ["Use Patient and Session Features"] } }))
 }
 
-/// Scopes, each with the values that fit, and the permissions that are given there.
+/// Scopes with their accepted values, and the permissions that are granted there.
 fn within() -> SchemaBuilder {
     let bounds =
-        names(text(), values()).keys([("permissions", granted())]).needs(["permissions"]).with("minProperties", 2);
-    bounds.such_as(json!({ "workspace": "w1", "permissions": ["View PHI"] }))
+        map_of(text(), values()).keys([("permissions", granted())]).required(["permissions"]).with("minProperties", 2);
+    bounds.example(json!({ "workspace": "w1", "permissions": ["View PHI"] }))
 }
 
 fn profiles() -> SchemaBuilder {
-    let bounds = names(text(), values()).filled();
-    let profile = record([
-        ("features", texts().says("The gates `by: feature` that the profile opens").such_as(json!(["mpr"]))),
-        ("within", list(bounds).says("The scopes in which the profile applies").such_as(json!([{ "tenant": "t1" }]))),
+    let bounds = map_of(text(), values()).non_empty();
+    let profile = object([
+        ("features", texts().description("The gates `by: feature` that the profile opens").example(json!(["mpr"]))),
+        (
+            "within",
+            list(bounds).description("The scopes in which the profile applies").example(json!([{ "tenant": "t1" }])),
+        ),
         ("locked", locked()),
     ]);
-    names(text(), profile)
-        .says("What was bought or installed: a gate by feature is open where a profile that applies lists it")
+    map_of(text(), profile)
+        .description("Installed features: a feature gate is open where a profile that applies lists it")
 }
 
 fn groups() -> SchemaBuilder {
-    let group = record([
-        ("profile", text().says("The profile of the group")),
+    let group = object([
+        ("profile", text().description("The profile of the group")),
         ("permissions", granted()),
         ("without", without()),
     ]);
-    names(text(), group).says("Groups as tokens name them; where there are any, each caller must be in exactly one")
+    map_of(text(), group)
+        .description("Groups as tokens name them; where there are any, each caller must be in exactly one")
 }
 
 fn users() -> SchemaBuilder {
-    let bounds = names(text(), values())
-        .keys([("when", condition().says("A condition in CEL, quoted: the assignment counts while it is true"))]);
+    let bounds = map_of(text(), values()).keys([(
+        "when",
+        condition().description("A condition in CEL, quoted: the assignment counts while it is true"),
+    )]);
     let bound =
-        names(text(), bounds.says("The scope of the assignment: for each name a value or a list of them")).filled();
-    let user = record([
-        ("group", text().says("The user's group, in the place of what the token says")),
+        map_of(text(), bounds.description("The scope of the assignment: for each name a value or a list of them"))
+            .non_empty();
+    let user = object([
+        ("group", text().description("The user's group, instead of the token's group")),
         (
             "roles",
-            list(any([text(), bound.such_as(json!({ "Level 2": { "tenant": "t1" } }))]))
-                .says("The user's roles, in the place of the token's roles and permissions; `[]` cuts the user off"),
+            list(any_of([text(), bound.example(json!({ "Level 2": { "tenant": "t1" } }))]))
+                .description("The user's roles, instead of the token's roles and permissions; `[]` removes all access"),
         ),
         ("permissions", granted()),
         ("without", without()),
-        ("tenants", texts().says("The user's tenants, in the place of what the token says")),
+        ("tenants", texts().description("The user's tenants, instead of the token's tenants")),
     ]);
-    names(text(), user)
-        .says("Exceptions for single users and service apps, by id: `issuer/id`, or `id` where there is one issuer")
-        .such_as(json!({ "hospital/smith": { "without": ["Print Images"] } }))
+    map_of(text(), user)
+        .description(
+            "Exceptions for single users and service apps, by id: `issuer/id`, or `id` where there is one issuer",
+        )
+        .example(json!({ "hospital/smith": { "without": ["Print Images"] } }))
 }
 
 fn granted() -> SchemaBuilder {
-    texts().says("The permissions that are given, by their names")
+    texts().description("The granted permissions, by name")
 }
 
 fn without() -> SchemaBuilder {
-    texts().says("The permissions that are taken away, whoever else gives them")
+    texts().description("The permissions that are removed, regardless of who grants them")
 }
 
 fn locked() -> SchemaBuilder {
-    flag().says("Refuses a reload that changes or drops it").otherwise(false)
+    boolean().description("Refuses a reload that changes or drops it").default_value(false)
 }
 
 fn values() -> SchemaBuilder {
-    any([text(), texts().filled()]).says("The value of the scope, or a list of which any fits")
+    any_of([text(), texts().non_empty()]).description("The value of the scope, or a list of accepted values")
 }
 
 fn condition() -> SchemaBuilder {
-    text().such_as("caller.claims.acr == 'mfa'")
+    text().example("caller.claims.acr == 'mfa'")
 }
 
 // ── The edges ──
 
 fn cors() -> SchemaBuilder {
-    record([
+    object([
         (
             "origins",
-            texts().says("The origins whose pages may call the API").such_as(json!(["https://app.example.com"])),
+            texts().description("The origins whose pages may call the API").example(json!(["https://app.example.com"])),
         ),
-        ("headers", texts().says("Request headers that such pages may send")),
-        ("expose", texts().says("Response headers that such pages may read")),
-        ("credentials", flag().says("Whether browsers may send cookies and credentials along").otherwise(false)),
-        ("max-age", number(0, 86_400).says("For how many seconds a browser may remember the answer").otherwise(600)),
+        ("headers", texts().description("Request headers that such pages may send")),
+        ("expose", texts().description("Response headers that such pages may read")),
+        (
+            "credentials",
+            boolean().description("Whether browsers may send cookies and credentials along").default_value(false),
+        ),
+        (
+            "max-age",
+            integer(0, 86_400).description("For how many seconds a browser may cache the response").default_value(600),
+        ),
     ])
-    .says("Which web pages may call the API; the gateway answers their preflights")
-    .needs(["origins"])
+    .description("The web pages that may call the API; the gateway answers their preflight requests")
+    .required(["origins"])
 }
 
 fn shadow() -> SchemaBuilder {
-    any([word(["all"]), texts()])
-        .says("Forwards what would be refused and counts it: `all`, or what is about one of these resources")
-        .such_as("all")
+    any_of([one_of(["all"]), texts()])
+        .description("Forwards refused requests and counts them: `all`, or those for one of these resources")
+        .example("all")
 }

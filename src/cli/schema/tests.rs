@@ -1,4 +1,4 @@
-//! What is committed is what is printed, and the readers know what the schemas say.
+//! Tests of the schemas: the committed files equal the printed ones, and the readers agree with them.
 
 mod walk;
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::{SchemaFile, cases, gateway, policy, text};
+use super::{SchemaFile, cases, gateway, policy, schema_text};
 use crate::cli::Exit;
 use crate::cli::tests::portcullis;
 use crate::decision::Reason;
@@ -18,11 +18,11 @@ use crate::settings::{self, ProcessSecrets};
 use crate::vocabulary::Subject;
 use walk::{example, places};
 
-/// Renews what is committed.
+/// The command that renews the committed files.
 const RENEW: &str =
     "for file in policy cases gateway; do portcullis schema $file > config/schema/$file.schema.json; done";
 
-/// A key and a word that are near to none.
+/// A key and a word that resemble no known one.
 const STRANGE: &str = "qqqqqqqqqqqqqqqq";
 
 fn word(file: SchemaFile) -> String {
@@ -35,7 +35,7 @@ fn what_is_committed_is_what_is_printed() {
         let word = word(*file);
         let (exit, printed, err) = portcullis(&["schema", &word]);
         assert_eq!((exit, err.as_str()), (Exit::Done, ""));
-        assert_eq!(printed, text(*file));
+        assert_eq!(printed, schema_text(*file));
         let committed = std::fs::read_to_string(format!("config/schema/{word}.schema.json")).unwrap_or_default();
         assert!(committed == printed, "config/schema/{word}.schema.json is not what is printed; renew it:\n  {RENEW}");
     }
@@ -111,7 +111,7 @@ fn the_readers_take_the_words_of_the_schemas_and_no_other() {
     for (schema, findings) in read() {
         let places: Vec<_> = places(&schema).into_iter().filter(|place| place.shape["enum"].is_array()).collect();
         for place in &places {
-            // The sorts of gate have a word each.
+            // Each kind of gate has its own word.
             let there = places.iter().filter(|other| other.at == place.at);
             let words = there.flat_map(|other| other.shape["enum"].as_array().unwrap());
             let words: BTreeSet<&str> = words.filter_map(Value::as_str).collect();
@@ -128,7 +128,7 @@ fn the_readers_take_the_words_of_the_schemas_and_no_other() {
             let known = refused.map(|finding| finding.help.as_deref().and_then(|help| help.strip_prefix("one of: ")));
             match known.map(|known| known.map(|known| known.split(", ").collect::<BTreeSet<_>>())) {
                 Some(Some(known)) if known != words => {
-                    // A word that the reader knows and refuses is none to propose.
+                    // The schema does not propose a word that the reader knows but refuses.
                     let not_yet = |word: &&&str| {
                         findings(&place.document(json!(word))).iter().any(|finding| finding.code.word() == "not-yet")
                     };
@@ -138,7 +138,7 @@ fn the_readers_take_the_words_of_the_schemas_and_no_other() {
                     }
                 }
                 Some(known) => lists += usize::from(known.is_some()),
-                // A list of names, where a word stands for all of them, and texts in which anything goes.
+                // A list of names for which one word means all of them, or a text with any content.
                 None if place.at.ends_with("/host") => {}
                 None => wrong.push(format!("{}: any word passes: {found:#?}", place.at)),
             }
@@ -168,7 +168,7 @@ fn the_readers_keep_to_the_bounds_of_the_schemas() {
     assert!(count > 25, "{count}");
 }
 
-/// `gateway.yaml` shows the defaults, apart from what it calls required or chosen here; its own tests see to that.
+/// `gateway.yaml` shows the defaults, except for keys commented as required or chosen here; its own tests verify that.
 #[test]
 fn the_defaults_of_the_schema_are_those_that_gateway_yaml_shows() {
     let text = std::fs::read_to_string("config/gateway.yaml").unwrap();
@@ -184,7 +184,7 @@ fn the_defaults_of_the_schema_are_those_that_gateway_yaml_shows() {
         if comment.starts_with("required") || comment.starts_with("here") || matches!(value.value, YamlValue::Map(_)) {
             return;
         }
-        // The whole limits' body is the default of an API's.
+        // The default of an API's `body` is the value under `limits`.
         if line.contains("# default: that of") || line.contains("# whose tokens; default: all") {
             return;
         }
@@ -194,7 +194,7 @@ fn the_defaults_of_the_schema_are_those_that_gateway_yaml_shows() {
     assert!(count > 35, "{count}");
 }
 
-/// Visits each key of a file together with its shape.
+/// Visits each key of a file together with its schema.
 fn compare(shape: &Value, node: &Node, each: &mut impl FnMut(&Node, &Node, &Value)) {
     match &node.value {
         YamlValue::Map(entries) => {
@@ -213,7 +213,7 @@ fn compare(shape: &Value, node: &Node, each: &mut impl FnMut(&Node, &Node, &Valu
     }
 }
 
-/// A value with its unit resolved: a minute is sixty seconds.
+/// A value with its unit converted: a minute is sixty seconds.
 fn meaning(value: &Value) -> String {
     let time = value.as_str().and_then(parse_duration).map(|time| format!("{time:?}"));
     let size = value.as_str().and_then(parse_size).map(|size| format!("{size} bytes"));
@@ -247,7 +247,7 @@ fn callers_have_the_keys_of_a_subject_and_no_other() {
 
 #[test]
 fn reasons_of_cases_are_those_with_which_a_policy_refuses() {
-    // What never reaches a policy, and what comes after its decision.
+    // Reasons for requests that never reach a policy, and those after its decision.
     let elsewhere = [
         "keys-unavailable",
         "no-policy",

@@ -1,61 +1,61 @@
-//! Results for programs.
+//! Prints test results as JSON.
 
 use serde_json::{Value, json};
 
 use crate::decision::cases::{CaseStatus, CellCoverage, RuleEvidence};
 use crate::document::report;
 
-use super::{CaseReport, TestResult};
+use super::results::{CaseReport, TestResult};
 
-pub(super) fn object(tested: &[TestResult]) -> Value {
-    let passed: usize = tested.iter().map(TestResult::passed).sum();
-    let failed: usize = tested.iter().map(TestResult::failed).sum();
-    let all: usize = tested.iter().map(|tested| tested.results.len()).sum();
+pub(super) fn results_json(results: &[TestResult]) -> Value {
+    let passed: usize = results.iter().map(TestResult::count_passed).sum();
+    let failed: usize = results.iter().map(TestResult::count_failed).sum();
+    let all: usize = results.iter().map(|result| result.cases.len()).sum();
     json!({
         "cases": all,
         "passed": passed,
         "failed": failed,
         "not_tried": all - passed - failed,
-        "policies": tested.iter().map(policy).collect::<Vec<_>>(),
+        "policies": results.iter().map(policy_json).collect::<Vec<_>>(),
     })
 }
 
-fn policy(tested: &TestResult) -> Value {
+fn policy_json(result: &TestResult) -> Value {
     json!({
-        "policy": tested.path,
-        "cases": tested.results.iter().map(|outcome| case(outcome, tested)).collect::<Vec<_>>(),
-        "findings": report::json(&tested.findings, &tested.sources),
+        "policy": result.path,
+        "cases": result.cases.iter().map(|case| case_json(case, result)).collect::<Vec<_>>(),
+        "findings": report::json(&result.findings, &result.sources),
         "coverage": {
-            "cells": tested.coverage.cells.iter().map(cell).collect::<Vec<_>>(),
-            "rules": tested.coverage.rules.iter().map(rule).collect::<Vec<_>>(),
-            "decisions": tested.coverage.decisions,
+            "cells": result.coverage.cells.iter().map(cell_json).collect::<Vec<_>>(),
+            "rules": result.coverage.rules.iter().map(rule_json).collect::<Vec<_>>(),
+            "decisions": result.coverage.decisions,
         },
     })
 }
 
-fn case(outcome: &CaseReport, tested: &TestResult) -> Value {
-    let at = tested.sources.locate(outcome.place);
-    let (message, help) = match &outcome.ended {
+fn case_json(case: &CaseReport, result: &TestResult) -> Value {
+    let location = result.sources.locate(case.span);
+    let (message, help) = match &case.status {
         CaseStatus::Failed(finding) => (Some(&finding.message), finding.help.as_ref()),
         CaseStatus::Passed | CaseStatus::NotTried => (None, None),
     };
     json!({
-        "title": outcome.title,
-        "file": at.map(|at| at.file),
-        "line": at.map(|at| at.line),
-        "column": at.map(|at| at.column),
-        "result": outcome.ended.word(),
+        "title": case.title,
+        "file": location.map(|location| location.file),
+        "line": location.map(|location| location.line),
+        "column": location.map(|location| location.column),
+        "result": case.status.word(),
         "message": message,
         "help": help,
-        "proves": outcome.proves,
-        "decision": outcome.decision,
+        "proves": case.proves,
+        "decision": case.decision,
     })
 }
 
-fn cell(covered: &CellCoverage) -> Value {
-    json!({ "cell": covered.cell.to_string(), "permitted": covered.permitted, "refused": covered.refused })
+fn cell_json(coverage: &CellCoverage) -> Value {
+    json!({ "cell": coverage.cell.to_string(), "permitted": coverage.permitted, "refused": coverage.refused })
 }
 
-fn rule(proof: &RuleEvidence) -> Value {
-    json!({ "rule": proof.rule, "permits": proof.permits, "refusals": proof.refusals })
+fn rule_json(evidence: &RuleEvidence) -> Value {
+    json!({ "rule": evidence.rule, "permits": evidence.permits, "refusals": evidence.refusals })
 }

@@ -1,64 +1,64 @@
-//! Results as JUnit's XML: a suite for each policy, a test for each case.
+//! Prints test results as JUnit XML: a suite for each policy, a test for each case.
 
 use std::fmt::Write;
 
 use crate::decision::cases::CaseStatus;
 
-use super::TestResult;
+use super::results::TestResult;
 
-pub(super) fn xml(tested: &[TestResult]) -> String {
+pub(super) fn results_xml(results: &[TestResult]) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for tested in tested {
-        // A text takes what is written to it.
-        let _ = suite(&mut out, tested);
+    for result in results {
+        // Writing to a `String` cannot fail.
+        let _ = write_suite(&mut out, result);
     }
     out.push_str("</testsuites>\n");
     out
 }
 
-fn suite(out: &mut String, tested: &TestResult) -> std::fmt::Result {
-    let errors = tested.errors();
-    let untried = tested.results.len() - tested.passed() - tested.failed();
+fn write_suite(out: &mut String, result: &TestResult) -> std::fmt::Result {
+    let errors = result.errors();
+    let untried = result.cases.len() - result.count_passed() - result.count_failed();
     writeln!(
         out,
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{untried}\" time=\"{:.3}\">",
-        escaped(&tested.path),
-        tested.results.len() + errors.len(),
-        tested.failed(),
+        escape(&result.path),
+        result.cases.len() + errors.len(),
+        result.count_failed(),
         errors.len(),
-        tested.took.as_secs_f64(),
+        result.duration.as_secs_f64(),
     )?;
-    for outcome in &tested.results {
-        let at = tested.sources.locate(outcome.place);
-        let (file, line) = at.map_or(("", 0), |at| (at.file, at.line));
+    for case in &result.cases {
+        let location = result.sources.locate(case.span);
+        let (file, line) = location.map_or(("", 0), |location| (location.file, location.line));
         write!(
             out,
             "    <testcase name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{line}\"",
-            escaped(&outcome.title),
-            escaped(&tested.path),
-            escaped(file),
+            escape(&case.title),
+            escape(&result.path),
+            escape(file),
         )?;
-        match &outcome.ended {
+        match &case.status {
             CaseStatus::Passed => writeln!(out, "/>")?,
             CaseStatus::NotTried => writeln!(out, "><skipped/></testcase>")?,
             CaseStatus::Failed(finding) => writeln!(
                 out,
                 "><failure type=\"{}\" message=\"{}\">{}</failure></testcase>",
                 finding.code.word(),
-                escaped(&finding.message),
-                escaped(finding.help.as_deref().unwrap_or_default()),
+                escape(&finding.message),
+                escape(finding.help.as_deref().unwrap_or_default()),
             )?,
         }
     }
     for error in errors {
-        let (path, error) = (escaped(&tested.path), escaped(&error));
+        let (path, error) = (escape(&result.path), escape(&error));
         writeln!(out, "    <testcase name=\"read\" classname=\"{path}\"><error message=\"{error}\"/></testcase>")?;
     }
     writeln!(out, "  </testsuite>")
 }
 
-/// A text as XML 1.0 may hold it (section 2.2); characters that it may not hold become U+FFFD.
-fn escaped(text: &str) -> String {
+/// Escapes a text for XML 1.0 (section 2.2); characters that XML cannot hold become U+FFFD.
+fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,4 +1,4 @@
-//! Cases as `test` tries and prints them.
+//! Tests of `test`: running cases and printing their results.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Who may, as a shell asks.
+//! Tests of `who-can` as a command line.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn json_of(policy: &str, method: &str, target: &str) -> Value {
 fn roles_are_named_with_their_row_and_with_what_stands_before_it() {
     let (exit, out) = who(NOAH, "POST", "/t1/api/Patients/Merge");
     assert_eq!(exit, Exit::Done);
-    let role = "whoever has the role `BDM`, through `Merge Patient Records`, once `app-connection` is open";
+    let role = "every caller with the role `BDM`, through `Merge Patient Records`, once `app-connection` is open";
     assert!(out.contains(role), "{out}");
     assert!(out.contains("may       every service app that `users:` does not list\n"), "{out}");
     assert!(out.contains("scope     tenant: t1\nneeds     merge Patients\n"), "{out}");
@@ -39,9 +39,9 @@ fn where_nobody_may_the_code_says_so() {
 #[test]
 fn groups_users_and_those_kept_out_have_their_lines() {
     let (_, out) = who("policies/carestream.yaml", "POST", "/api/studies/1/print");
-    assert!(out.contains("whoever is in the group `Radiologists`, through `Print Images`\n"), "{out}");
+    assert!(out.contains("every caller in the group `Radiologists`, through `Print Images`\n"), "{out}");
     assert!(out.contains("the user smith in the group `Technologists`, through `Print Images`\n"), "{out}");
-    assert!(out.contains("kept out  whoever is in the group `Technologists`: taken-away\n"), "{out}");
+    assert!(out.contains("kept out  every caller in the group `Technologists`: taken-away\n"), "{out}");
     let found = json_of("policies/pathology.yaml", "GET", "/entries/e1");
     assert_eq!(found["needs"][0]["answered_as"], "image/*");
 }
@@ -49,11 +49,11 @@ fn groups_users_and_those_kept_out_have_their_lines() {
 #[test]
 fn what_must_be_bound_is_said() {
     let (_, out) = who("policies/hid-integration-service.yaml", "GET", "/ais/v1/tenant/t1/pacs/p7");
-    let role = "whoever has the role `PacsAdministrator` assigned in this tenant and pacs, through `PacsGet`\n";
+    let role = "every caller with the role `PacsAdministrator` assigned in this tenant and pacs, through `PacsGet`\n";
     assert!(out.contains(role), "{out}");
     let (exit, out) = who("policies/proknow.yaml", "GET", "/api/organization/resolve");
     assert_eq!(exit, Exit::Done);
-    assert!(out.contains("may       anybody, without a credential\n"), "{out}");
+    assert!(out.contains("may       every caller, without a credential\n"), "{out}");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_hundred_thousand_users_are_a_few_lines() {
     }
     let (_folder, path) = file("many.yaml", &text);
     let (exit, out, err) = portcullis(&["who-can", &path, "GET", "/a"]);
-    assert_eq!((exit, err.as_str()), (Exit::Done, "asking about 100000 users\n"));
+    assert_eq!((exit, err.as_str()), (Exit::Done, "evaluating 100000 users\n"));
     assert!(out.lines().count() < 10 && out.contains("u38 and 49980 more, through `Look`\n"), "{out}");
     let found = json_of(&path, "GET", "/a");
     assert_eq!(found["may"][1]["names"].as_array().unwrap().len(), 50_000);

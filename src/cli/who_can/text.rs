@@ -1,57 +1,63 @@
-//! The census as a page to read.
+//! Prints a who-can report as text.
 
 use crate::cli::page::TextPage;
 
-use super::{CallersEntry, GrantedThrough, WhoCanReport};
+use super::report::{CallersEntry, GrantedThrough, WhoCanReport};
 
-/// So many ids are printed; JSON has all of them.
-const MOST_IDS: usize = 20;
+/// The most ids that are printed; JSON has all of them.
+const MAX_IDS: usize = 20;
 
-/// The page.
-pub(super) fn page(census: &WhoCanReport) -> String {
+/// The report as text.
+pub(super) fn print_page(report: &WhoCanReport) -> String {
     let mut page = TextPage::default();
-    page.line("policy", &census.policy);
-    page.line("request", &format!("{} {}", census.method, census.target));
-    if let Some(route) = &census.route {
+    page.line("policy", &report.policy);
+    page.line("request", &format!("{} {}", report.method, report.target));
+    if let Some(route) = &report.route {
         page.line("route", route);
     }
-    let scope: Vec<String> = census
+    let scope: Vec<String> = report
         .scope
         .iter()
         .map(|bound| format!("{}: {}", bound.name, bound.value.as_deref().unwrap_or("not in the request")))
         .collect();
     page.list("scope", &scope);
-    let needs = census.needs.iter().map(|need| {
+    let needs = report.needs.iter().map(|need| {
         let answered = need.answered_as.as_ref().map(|range| format!("answered as {range}: ")).unwrap_or_default();
         format!("{answered}{}", need.cells.join(" and "))
     });
     page.list("needs", &needs.collect::<Vec<_>>());
-    if let Some(condition) = &census.condition {
+    if let Some(condition) = &report.condition {
         page.line("when", condition);
     }
-    if census.public {
-        page.line("may", "anybody, without a credential");
-    } else if let Some(refused) = &census.refused {
+    if report.public {
+        page.line("may", "every caller, without a credential");
+    } else if let Some(refused) = &report.refused {
         page.line("may", &format!("nobody: {refused}"));
-    } else if census.may.is_empty() {
-        page.line("may", "nobody of whom the policy speaks");
+    } else if report.may.is_empty() {
+        page.line("may", "no caller that the policy lists");
     }
-    page.list("may", &census.may.iter().map(may).collect::<Vec<_>>());
-    let kept_out =
-        census.kept_out.iter().map(|entry| format!("{}: {}", who(entry), entry.reason.as_deref().unwrap_or_default()));
+    page.list("may", &report.may.iter().map(describe_entry).collect::<Vec<_>>());
+    let kept_out = report
+        .kept_out
+        .iter()
+        .map(|entry| format!("{}: {}", describe_callers(entry), entry.reason.as_deref().unwrap_or_default()));
     page.list("kept out", &kept_out.collect::<Vec<_>>());
-    if census.one_role && !census.public && census.refused.is_none() {
+    if report.one_role && !report.public && report.refused.is_none() {
         page.line("and", "each with exactly one role");
     }
     page.into_text()
 }
 
-fn may(entry: &CallersEntry) -> String {
-    let through: Vec<String> = entry.through.iter().map(through).filter(|text| !text.is_empty()).collect();
-    if through.is_empty() { who(entry) } else { format!("{}, {}", who(entry), through.join("; ")) }
+fn describe_entry(entry: &CallersEntry) -> String {
+    let through: Vec<String> = entry.through.iter().map(describe_grant).filter(|text| !text.is_empty()).collect();
+    if through.is_empty() {
+        describe_callers(entry)
+    } else {
+        format!("{}, {}", describe_callers(entry), through.join("; "))
+    }
 }
 
-fn who(entry: &CallersEntry) -> String {
+fn describe_callers(entry: &CallersEntry) -> String {
     let names = entry.names.join(", ");
     let within = if entry.within.is_empty() {
         String::new()
@@ -61,21 +67,21 @@ fn who(entry: &CallersEntry) -> String {
     match (entry.who, &entry.group) {
         ("everyone", _) => "every user".to_owned(),
         ("service-apps", _) => "every service app that `users:` does not list".to_owned(),
-        ("group", _) => format!("whoever is in the group `{names}`"),
-        ("role", None) => format!("whoever has the role `{names}`{within}"),
-        ("role", Some(group)) => format!("whoever has the role `{names}`{within} and is in the group `{group}`"),
+        ("group", _) => format!("every caller in the group `{names}`"),
+        ("role", None) => format!("every caller with the role `{names}`{within}"),
+        ("role", Some(group)) => format!("every caller with the role `{names}`{within} in the group `{group}`"),
         (_, group) => {
-            let ids: Vec<&str> = entry.names.iter().take(MOST_IDS).map(String::as_str).collect();
-            let more = entry.names.len().saturating_sub(MOST_IDS);
+            let ids: Vec<&str> = entry.names.iter().take(MAX_IDS).map(String::as_str).collect();
+            let more = entry.names.len().saturating_sub(MAX_IDS);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
             let group = group.as_ref().map(|group| format!(" in the group `{group}`")).unwrap_or_default();
-            let word = if entry.names.len() == 1 { "the user" } else { "the users" };
-            format!("{word} {}{more}{group}", ids.join(", "))
+            let noun = if entry.names.len() == 1 { "the user" } else { "the users" };
+            format!("{noun} {}{more}{group}", ids.join(", "))
         }
     }
 }
 
-fn through(through: &GrantedThrough) -> String {
+fn describe_grant(through: &GrantedThrough) -> String {
     let mut parts = Vec::new();
     if !through.permissions.is_empty() {
         parts.push(format!("through `{}`", through.permissions.join("` and `")));

@@ -1,4 +1,4 @@
-//! The demo's callers, claim by claim.
+//! Tests of the claims of the demo's callers.
 
 use serde_json::json;
 

@@ -1,10 +1,10 @@
-//! The tour, read and run by a real shell.
+//! Tests of the tour with a real shell.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
-use super::{DemoToken, Tour, text};
+use super::{DemoToken, Tour, print_tour};
 
 fn printed(policy: &Path) -> String {
     let tokens = [
@@ -12,7 +12,7 @@ fn printed(policy: &Path) -> String {
         DemoToken { variable: "RECORDS_MANAGER", about: "a records manager", text: "h.b.s" },
     ];
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    text(&Tour { gateway: at(8080), admin: at(9090), policy, tokens: &tokens })
+    print_tour(&Tour { gateway: at(8080), admin: at(9090), policy, tokens: &tokens })
 }
 
 /// The commands of the tour whose first word is `word`.

@@ -1,32 +1,32 @@
-//! Frame: a WebSocket frame as RFC 6455, section 5.2, lays it out.
+//! Frame: a WebSocket frame (RFC 6455, section 5.2).
 
 /// The longest payload, in bytes.
-pub(super) const PAYLOAD: usize = 64 * 1024;
+pub(super) const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// Opcode: what a frame is.
+/// Opcode: the kind of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opcode {
-    /// More of the message before it.
+    /// A continuation of the previous message.
     Continuation,
-    /// A text, or its beginning.
+    /// A text message, or its first fragment.
     Text,
-    /// Bytes, or their beginning.
+    /// A binary message, or its first fragment.
     Binary,
     /// The end of the connection.
     Close,
-    /// A question whether the other side is there.
+    /// A check whether the peer is alive.
     Ping,
-    /// The answer to it.
+    /// The reply to a ping.
     Pong,
 }
 
 impl Opcode {
-    /// Whether frames of this kind may stand between the fragments of a message.
-    pub(super) fn controls(self) -> bool {
+    /// Whether it is a control frame, which may occur between the fragments of a message.
+    pub(super) fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 
-    fn of(number: u8) -> Option<Self> {
+    fn from_number(number: u8) -> Option<Self> {
         Some(match number {
             0x0 => Self::Continuation,
             0x1 => Self::Text,
@@ -50,49 +50,50 @@ impl Opcode {
     }
 }
 
-/// FrameError: why a frame is not read; its number is the close code of RFC 6455, section 7.4.1.
+/// FrameError: the reason why a frame is refused; its number is the close code of RFC 6455, section 7.4.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FrameError {
-    /// It breaks the protocol.
+    /// It violates the protocol.
     Protocol = 1002,
-    /// It is longer than [`PAYLOAD`].
+    /// It is longer than [`MAX_PAYLOAD`].
     TooLarge = 1009,
 }
 
 /// Frame: one frame, unmasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// Whether it ends its message.
+    /// Whether it is the last fragment of its message.
     pub(super) last: bool,
-    /// What it is.
+    /// The kind of the frame.
     pub(super) opcode: Opcode,
-    /// What it carries.
+    /// The payload.
     pub(super) payload: Vec<u8>,
 }
 
 impl Frame {
-    /// The first frame in `bytes` from a client, and how many bytes it took; `None` while it is not all there.
+    /// Decodes the first frame in `bytes` from a client, with its length in bytes; `None` while it is incomplete.
     pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
-        // Section 5.1: a client masks every frame; no extension was agreed on, so the reserved bits are zero.
+        // Section 5.1: a client masks every frame. The reserved bits are zero, because no extension is negotiated.
         if first & 0x70 != 0 || second & 0x80 == 0 {
             return Err(FrameError::Protocol);
         }
         let last = first & 0x80 != 0;
-        let opcode = Opcode::of(first & 0x0f).ok_or(FrameError::Protocol)?;
-        let Some((length, rest)) = length(second & 0x7f, rest) else { return Ok(None) };
-        // Section 5.5: control frames are short and whole.
-        if opcode.controls() && (!last || length > 125) {
+        let opcode = Opcode::from_number(first & 0x0f).ok_or(FrameError::Protocol)?;
+        let Some((length, rest)) = read_length(second & 0x7f, rest) else { return Ok(None) };
+        // Section 5.5: control frames are short and not fragmented.
+        if opcode.is_control() && (!last || length > 125) {
             return Err(FrameError::Protocol);
         }
-        let length = usize::try_from(length).ok().filter(|length| *length <= PAYLOAD).ok_or(FrameError::TooLarge)?;
+        let length =
+            usize::try_from(length).ok().filter(|length| *length <= MAX_PAYLOAD).ok_or(FrameError::TooLarge)?;
         let Some((mask, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
         let Some(masked) = rest.get(..length) else { return Ok(None) };
         let payload = masked.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
         Ok(Some((Self { last, opcode, payload }, bytes.len() - rest.len() + length)))
     }
 
-    /// The bytes of the frame as a server sends it: never masked.
+    /// Encodes the frame as a server sends it, without a mask.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.payload.len() + 10);
         bytes.push(if self.last { 0x80 } else { 0 } | self.opcode.number());
@@ -112,7 +113,7 @@ impl Frame {
     }
 }
 
-fn length(short: u8, rest: &[u8]) -> Option<(u64, &[u8])> {
+fn read_length(short: u8, rest: &[u8]) -> Option<(u64, &[u8])> {
     match short {
         126 => rest.split_first_chunk::<2>().map(|(long, rest)| (u64::from(u16::from_be_bytes(*long)), rest)),
         127 => rest.split_first_chunk::<8>().map(|(long, rest)| (u64::from_be_bytes(*long), rest)),

@@ -1,14 +1,14 @@
-//! Journal: the last requests that reached the upstream, for the proof that a refused one did not.
+//! Journal: the last requests that reached the upstream, to prove that a refused one did not.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::Request;
 
-/// How many requests are remembered.
-const LENGTH: usize = 1000;
+/// The most requests that are stored.
+const MAX_ENTRIES: usize = 1000;
 
-/// Journal: the count of all requests and the last 1,000 of them; a clone reads the same journal.
+/// Journal: the number of all requests and the last 1,000 of them; clones share one journal.
 #[derive(Debug, Clone, Default)]
 pub struct Journal(Arc<Mutex<JournalPages>>);
 
@@ -19,28 +19,28 @@ struct JournalPages {
 }
 
 impl Journal {
-    /// Number of requests since the start; forgotten ones count.
+    /// The number of requests since the start, including those no longer stored.
     pub fn total(&self) -> u64 {
         self.pages().total
     }
 
-    /// Requests that are remembered, oldest first.
+    /// The stored requests, oldest first.
     pub fn requests(&self) -> Vec<JournalEntry> {
         self.pages().last.iter().cloned().collect()
     }
 
-    /// Newest request.
+    /// The newest request.
     pub fn last(&self) -> Option<JournalEntry> {
         self.pages().last.back().cloned()
     }
 
-    pub(super) fn record(&self, seen: JournalEntry) {
+    pub(super) fn record(&self, entry: JournalEntry) {
         let mut pages = self.pages();
         pages.total = pages.total.saturating_add(1);
-        if pages.last.len() == LENGTH {
+        if pages.last.len() == MAX_ENTRIES {
             pages.last.pop_front();
         }
-        pages.last.push_back(seen);
+        pages.last.push_back(entry);
     }
 
     fn pages(&self) -> MutexGuard<'_, JournalPages> {
@@ -53,14 +53,14 @@ impl Journal {
 pub struct JournalEntry {
     /// The method.
     pub method: String,
-    /// The request target, query included, in the spelling that arrived.
+    /// The request target as received, including the query.
     pub target: String,
-    /// Names in lower case and values, in the order of arrival within a name.
+    /// The header fields: names in lower case, values of one name in the order of arrival.
     pub headers: Vec<(String, String)>,
 }
 
 impl JournalEntry {
-    /// First value of the header `name`, in lower case or not.
+    /// The first value of the header `name`, regardless of case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }

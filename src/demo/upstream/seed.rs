@@ -1,10 +1,10 @@
-//! The records that the upstream begins with: invented people, in two tenants.
+//! The initial records of the upstream: fictitious persons in two tenants.
 
 use serde_json::{Value, json};
 
 use super::store::Store;
 
-/// The store with the records of tenants `t1` and `t2`.
+/// A store with the records of tenants `t1` and `t2`.
 pub(super) fn store() -> Store {
     let mut store = Store::default();
     for (tenant, records) in [("t1", t1()), ("t2", t2())] {

@@ -1,27 +1,27 @@
-//! Store: the upstream's records in one ordered map, bounded in number and in bytes.
+//! Store: the upstream's records in one ordered map, limited in number and in bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use serde_json::{Map, Value};
 
-/// The most records, of all tenants together.
-const RECORDS: usize = 20_000;
+/// The most records of all tenants together.
+const MAX_RECORDS: usize = 20_000;
 /// The most bytes of keys and records.
-const BYTES: usize = 64 * 1024 * 1024;
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// StoreError: why a record was not written.
+/// StoreError: the reason why a record is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StoreError {
-    /// The record, or the one it would stand under, does not exist.
+    /// The record, or its parent, does not exist.
     Missing,
     /// Its id is in use.
     Taken,
-    /// There is no room for it.
+    /// The store is full.
     Full,
 }
 
-/// Store: JSON records by key; the records under a record follow it in the order of keys.
+/// Store: JSON records by key; in the order of keys, the records under a record follow it.
 #[derive(Debug)]
 pub(super) struct Store {
     records: BTreeMap<Vec<String>, String>,
@@ -32,16 +32,17 @@ pub(super) struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { records: BTreeMap::new(), bytes: 0, next: 1000, limit: RECORDS }
+        Self { records: BTreeMap::new(), bytes: 0, next: 1000, limit: MAX_RECORDS }
     }
 }
 
 impl Store {
-    /// The records of a collection; `None` where the record that it belongs to does not exist.
+    /// The records of a collection; `None` where its parent record does not exist.
     pub(super) fn list(&self, collection: &[String]) -> Option<Vec<&str>> {
         let depth = collection.len() + 1;
-        let listed = || self.below(collection).filter(|(key, _)| key.len() == depth).map(|(_, text)| text.as_str());
-        self.has_room_under(collection).then(|| listed().collect())
+        let listed =
+            || self.records_under(collection).filter(|(key, _)| key.len() == depth).map(|(_, text)| text.as_str());
+        self.owner_exists(collection).then(|| listed().collect())
     }
 
     /// The record at `key`.
@@ -49,18 +50,18 @@ impl Store {
         self.records.get(key).map(String::as_str)
     }
 
-    /// The id and the text of a new record in `collection`, under its own `id` or a new one.
+    /// Creates a record in `collection`, under its own `id` or a new one, and returns its id and text.
     pub(super) fn create(
         &mut self,
         collection: &[String],
         record: Map<String, Value>,
     ) -> Result<(String, String), StoreError> {
-        if !self.has_room_under(collection) {
+        if !self.owner_exists(collection) {
             return Err(StoreError::Missing);
         }
         let id = match record.get("id") {
             Some(Value::String(id)) if !id.is_empty() => id.clone(),
-            _ => self.fresh(collection),
+            _ => self.new_id(collection),
         };
         let key = child(collection, &id);
         if self.records.contains_key(&key) {
@@ -70,32 +71,32 @@ impl Store {
         Ok((id, text))
     }
 
-    /// The text of the record that now stands at `key`, and whether it is new there.
+    /// Writes the record at `key`, and returns its text and whether it is new.
     ///
-    /// Only a record under another one may be new, as assignments are: the others are created in their collection.
+    /// Only a record with a parent may be new, as for assignments; others are created in their collection.
     pub(super) fn put(&mut self, key: &[String], record: Map<String, Value>) -> Result<(String, bool), StoreError> {
         let known = self.records.contains_key(key);
         let collection = key.split_last().map(|(_, collection)| collection).unwrap_or_default();
-        if !known && (collection.len() < 3 || !self.has_room_under(collection)) {
+        if !known && (collection.len() < 3 || !self.owner_exists(collection)) {
             return Err(StoreError::Missing);
         }
         let text = self.write(key.to_vec(), record)?;
         Ok((text, !known))
     }
 
-    /// Whether there was a record at `key`; it is gone with all that stood under it.
+    /// Removes the record at `key` with all records under it; returns whether it existed.
     pub(super) fn remove(&mut self, key: &[String]) -> bool {
         self.records.contains_key(key) && self.clear(key)
     }
 
-    /// Whether there was anything at or under `key`; it is gone.
+    /// Removes all records at or under `key`; returns whether there were any.
     pub(super) fn clear(&mut self, key: &[String]) -> bool {
-        let gone: Vec<_> = self.below(key).map(|(key, _)| key.clone()).collect();
-        gone.iter().for_each(|key| drop(self.take(key)));
-        !gone.is_empty()
+        let keys: Vec<_> = self.records_under(key).map(|(key, _)| key.clone()).collect();
+        keys.iter().for_each(|key| drop(self.remove_text(key)));
+        !keys.is_empty()
     }
 
-    /// The text of the patient `into`, who now has what stood under `from`; `from` is gone.
+    /// Moves all records under patient `from` to patient `into`, removes `from`, and returns the text of `into`.
     pub(super) fn merge(&mut self, tenant: &str, from: &str, into: &str) -> Result<String, StoreError> {
         let patients = [tenant.to_owned(), "patients".to_owned()];
         let (old, new) = (child(&patients, from), child(&patients, into));
@@ -103,64 +104,66 @@ impl Store {
         if from == into || !self.records.contains_key(&old) {
             return Err(StoreError::Missing);
         }
-        let moving: Vec<_> = self.below(&old).map(|(key, _)| key.clone()).filter(|key| *key != old).collect();
+        let moving: Vec<_> = self.records_under(&old).map(|(key, _)| key.clone()).filter(|key| *key != old).collect();
         let children: BTreeSet<_> =
             moving.iter().filter_map(|key| key.get(..old.len() + 2)).map(<[_]>::to_vec).collect();
-        for at in children {
-            self.relocate(&at, &new);
+        for key in children {
+            self.relocate(&key, &new);
         }
         self.reassign(tenant, from, into);
-        self.take(&old);
+        self.remove_text(&old);
         Ok(merged)
     }
 
-    /// Moves the record `at`, with all under it, to the same collection under `parent`; ids in use there are left alone.
-    fn relocate(&mut self, at: &[String], parent: &[String]) {
-        let Some([collection, id]) = at.last_chunk::<2>() else { return };
+    /// Moves the record at `record_key`, with all records under it, to the same collection under `parent`.
+    ///
+    /// An id that is in use there is replaced.
+    fn relocate(&mut self, record_key: &[String], parent: &[String]) {
+        let Some([collection, id]) = record_key.last_chunk::<2>() else { return };
         let to = child(parent, collection);
         let target = child(&to, id);
-        let target = if self.records.contains_key(&target) { child(&to, &self.fresh(&to)) } else { target };
-        let moving: Vec<_> = self.below(at).map(|(key, _)| key.clone()).collect();
+        let target = if self.records.contains_key(&target) { child(&to, &self.new_id(&to)) } else { target };
+        let moving: Vec<_> = self.records_under(record_key).map(|(key, _)| key.clone()).collect();
         for key in moving {
-            let Some(text) = self.take(&key) else { continue };
-            let moved: Vec<_> = target.iter().chain(key.iter().skip(at.len())).cloned().collect();
-            let text = if moved == target { renamed(&text, &moved) } else { text };
-            self.place(moved, text);
+            let Some(text) = self.remove_text(&key) else { continue };
+            let moved: Vec<_> = target.iter().chain(key.iter().skip(record_key.len())).cloned().collect();
+            let text = if moved == target { replace_id(&text, &moved) } else { text };
+            self.insert_text(moved, text);
         }
     }
 
-    /// Gives the places of patient `from` in groups and lists to `into`, who may already have them.
+    /// Moves the assignments of patient `from` in groups and lists to `into`, where `into` does not have them.
     fn reassign(&mut self, tenant: &str, from: &str, into: &str) {
         let scope = [tenant.to_owned()];
         let is_assignment = |key: &Vec<String>| {
             key.len() > 3 && matches!(key.last_chunk::<2>(), Some([c, id]) if c == "patients" && id == from)
         };
-        let assigned: Vec<_> = self.below(&scope).map(|(key, _)| key.clone()).filter(is_assignment).collect();
+        let assigned: Vec<_> = self.records_under(&scope).map(|(key, _)| key.clone()).filter(is_assignment).collect();
         for key in assigned {
-            let Some(text) = self.take(&key) else { continue };
+            let Some(text) = self.remove_text(&key) else { continue };
             let Some((_, collection)) = key.split_last() else { continue };
             let moved = child(collection, into);
             if !self.records.contains_key(&moved) {
-                let text = renamed(&text, &moved);
-                self.place(moved, text);
+                let text = replace_id(&text, &moved);
+                self.insert_text(moved, text);
             }
         }
     }
 
-    fn below<'s>(&'s self, prefix: &[String]) -> impl Iterator<Item = (&'s Vec<String>, &'s String)> {
+    fn records_under<'s>(&'s self, prefix: &[String]) -> impl Iterator<Item = (&'s Vec<String>, &'s String)> {
         let from: (Bound<&[String]>, Bound<&[String]>) = (Bound::Included(prefix), Bound::Unbounded);
         self.records.range::<[String], _>(from).take_while(move |(key, _)| key.starts_with(prefix))
     }
 
-    /// Whether the record that `collection` belongs to exists; a tenant's own collections always do.
-    fn has_room_under(&self, collection: &[String]) -> bool {
+    /// Whether the parent record of `collection` exists; a tenant's own collections always exist.
+    fn owner_exists(&self, collection: &[String]) -> bool {
         match collection.split_last() {
             Some((_, owner)) => owner.len() < 3 || self.records.contains_key(owner),
             None => false,
         }
     }
 
-    fn fresh(&mut self, collection: &[String]) -> String {
+    fn new_id(&mut self, collection: &[String]) -> String {
         let letter = collection.last().and_then(|name| name.chars().next()).unwrap_or('x');
         loop {
             self.next += 1;
@@ -172,23 +175,23 @@ impl Store {
     }
 
     fn write(&mut self, key: Vec<String>, record: Map<String, Value>) -> Result<String, StoreError> {
-        let text = identified(record, &key);
-        let gone = self.records.get(&key).map_or(0, |old| size(&key, old));
-        let grown = usize::from(gone == 0);
-        if self.records.len() + grown > self.limit || self.bytes - gone + size(&key, &text) > BYTES {
+        let text = serialize_record(record, &key);
+        let old_size = self.records.get(&key).map_or(0, |old| size(&key, old));
+        let added = usize::from(old_size == 0);
+        if self.records.len() + added > self.limit || self.bytes - old_size + size(&key, &text) > MAX_BYTES {
             return Err(StoreError::Full);
         }
-        self.take(&key);
-        self.place(key, text.clone());
+        self.remove_text(&key);
+        self.insert_text(key, text.clone());
         Ok(text)
     }
 
-    fn place(&mut self, key: Vec<String>, text: String) {
+    fn insert_text(&mut self, key: Vec<String>, text: String) {
         self.bytes += size(&key, &text);
         self.records.insert(key, text);
     }
 
-    fn take(&mut self, key: &[String]) -> Option<String> {
+    fn remove_text(&mut self, key: &[String]) -> Option<String> {
         let text = self.records.remove(key)?;
         self.bytes -= size(key, &text);
         Some(text)
@@ -203,18 +206,18 @@ fn size(key: &[String], text: &str) -> usize {
     text.len() + key.iter().map(String::len).sum::<usize>()
 }
 
-/// The record's text, whose `id` comes first and is the one that it is stored under.
-fn identified(record: Map<String, Value>, key: &[String]) -> String {
+/// Serializes a record with the id of its key, as its first member.
+fn serialize_record(record: Map<String, Value>, key: &[String]) -> String {
     let id = key.last().map(String::as_str).unwrap_or_default();
-    let mut whole = Map::new();
-    whole.insert("id".to_owned(), Value::from(id));
-    whole.extend(record.into_iter().filter(|(name, _)| name != "id"));
-    Value::Object(whole).to_string()
+    let mut object = Map::new();
+    object.insert("id".to_owned(), Value::from(id));
+    object.extend(record.into_iter().filter(|(name, _)| name != "id"));
+    Value::Object(object).to_string()
 }
 
-fn renamed(text: &str, key: &[String]) -> String {
+fn replace_id(text: &str, key: &[String]) -> String {
     match serde_json::from_str(text) {
-        Ok(Value::Object(record)) => identified(record, key),
+        Ok(Value::Object(record)) => serialize_record(record, key),
         _ => text.to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! The upstream over real sockets.
+//! Tests of the upstream over real sockets.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,13 +9,13 @@ use tokio::net::TcpStream;
 use super::Upstream;
 use crate::demo::wire::{self, send};
 
-async fn started() -> Upstream {
+async fn start_upstream() -> Upstream {
     Upstream::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_created_record_is_found_at_its_location_and_changes_and_goes() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let at = upstream.address();
     let created = send(at, "POST /t1/api/Patients", &[], r#"{"firstName":"Edda"}"#).await;
     assert_eq!(created.status, 201);
@@ -36,7 +36,7 @@ async fn a_created_record_is_found_at_its_location_and_changes_and_goes() {
 
 #[tokio::test]
 async fn an_id_is_encoded_in_its_location() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let created = send(upstream.address(), "POST /t1/api/Users", &[], r#"{"id":"a b/c"}"#).await;
     assert_eq!(created.header("location"), Some("/t1/api/Users/a%20b%2Fc"));
     assert_eq!(send(upstream.address(), "GET /t1/api/Users/a%20b%2Fc", &[], "").await.status, 200);
@@ -44,7 +44,7 @@ async fn an_id_is_encoded_in_its_location() {
 
 #[tokio::test]
 async fn literals_ignore_case_and_tenants_are_apart() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let at = upstream.address();
     let shout = send(at, "GET /t1/API/pAtIeNtS/p1", &[], "").await;
     assert_eq!(shout.json(), send(at, "GET /t1/api/Patients/p1", &[], "").await.json());
@@ -56,7 +56,7 @@ async fn literals_ignore_case_and_tenants_are_apart() {
 
 #[tokio::test]
 async fn an_assignment_is_put_twice_with_the_same_end() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let at = upstream.address();
     let path = "/t1/api/PatientGroups/g2/Users/u2";
     assert_eq!(send(at, &format!("PUT {path}"), &[], "").await.status, 201);
@@ -67,7 +67,7 @@ async fn an_assignment_is_put_twice_with_the_same_end() {
 
 #[tokio::test]
 async fn a_merge_moves_the_sessions_and_removes_the_second_patient() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let at = upstream.address();
     let merged = send(at, "POST /t1/api/Patients/Merge", &[], r#"{"from":"p2","into":"p1"}"#).await;
     assert_eq!((merged.status, merged.json()["id"].as_str()), (200, Some("p1")));
@@ -84,8 +84,8 @@ async fn a_merge_moves_the_sessions_and_removes_the_second_patient() {
 }
 
 #[tokio::test]
-async fn what_noah_updates_and_removes_whole_has_no_id_in_its_path() {
-    let upstream = started().await;
+async fn collections_that_noah_updates_and_removes_as_a_whole_have_no_id_in_the_path() {
+    let upstream = start_upstream().await;
     let at = upstream.address();
     let changed = send(at, "PUT /t1/api/TenantConfiguration", &[], r#"{"timeZone":"UTC"}"#).await;
     assert_eq!((changed.status, changed.json()), (200, json!({ "id": "current", "timeZone": "UTC" })));
@@ -100,7 +100,7 @@ async fn what_noah_updates_and_removes_whole_has_no_id_in_its_path() {
 
 #[tokio::test]
 async fn single_places_answer_as_noah_does() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let at = upstream.address();
     let access = send(at, "GET /t1/api/AppConnection/GetCurrentDataAccess", &[], "").await;
     assert_eq!((access.status, access.json()["tenant"].as_str()), (200, Some("t1")));
@@ -111,7 +111,7 @@ async fn single_places_answer_as_noah_does() {
 
 #[tokio::test]
 async fn head_is_get_without_the_content() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let get = send(upstream.address(), "GET /t1/api/Patients/p1", &[], "").await;
     let head = send(upstream.address(), "HEAD /t1/api/Patients/p1", &[], "").await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));
@@ -121,7 +121,7 @@ async fn head_is_get_without_the_content() {
 
 #[tokio::test]
 async fn a_method_that_a_place_lacks_is_405_and_names_the_others() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     for (line, allow) in [
         ("DELETE /t1/api/Patients", "GET, HEAD, POST"),
         ("PUT /t1/api/Patients", "GET, HEAD, POST"),
@@ -139,14 +139,14 @@ async fn a_method_that_a_place_lacks_is_405_and_names_the_others() {
 
 #[tokio::test]
 async fn bodies_are_json_objects_of_a_megabyte_at_most() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let at = upstream.address();
     for body in ["[1]", "{", "\"text\""] {
         assert_eq!(send(at, "POST /t1/api/Patients", &[], body).await.status, 400, "{body}");
     }
     let fits = json!({ "note": "x".repeat(1024 * 1024 - 20) }).to_string();
     assert_eq!(send(at, "POST /t1/api/Patients", &[], &fits).await.status, 201);
-    // Announced, and refused before any of it is sent; then unannounced, and refused when it is there.
+    // A body with a declared length is refused before it is sent, a chunked one after it has been received.
     let announced = "POST /t1/api/Patients HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n";
     assert_eq!(wire::upgrade(at, announced).await.0.status, 413);
     let head = "POST /t1/api/Patients HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -156,7 +156,7 @@ async fn bodies_are_json_objects_of_a_megabyte_at_most() {
 
 #[tokio::test]
 async fn a_full_memory_takes_nothing_more() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let megabyte = json!({ "note": "x".repeat(1024 * 1024 - 20) }).to_string();
     for _ in 0..63 {
         assert_eq!(send(upstream.address(), "POST /t1/api/Metadata", &[], &megabyte).await.status, 201);
@@ -165,11 +165,11 @@ async fn a_full_memory_takes_nothing_more() {
 }
 
 #[tokio::test]
-async fn every_answer_shows_what_the_gateway_said_and_nothing_else() {
-    let upstream = started().await;
-    let told = ["X-Portcullis-Subject: demo/u1", "X-Portcullis-Roles: Level 2", "X-Portcullis-Tenant: t1"];
+async fn every_response_returns_the_identity_headers_and_no_others() {
+    let upstream = start_upstream().await;
+    let identity = ["X-Portcullis-Subject: demo/u1", "X-Portcullis-Roles: Level 2", "X-Portcullis-Tenant: t1"];
     for line in ["GET /t1/api/Patients", "GET /nowhere", "GET /rtm"] {
-        let answer = send(upstream.address(), line, &told, "").await;
+        let answer = send(upstream.address(), line, &identity, "").await;
         assert_eq!(answer.header("x-seen-subject"), Some("demo/u1"), "{line}");
         assert_eq!(answer.header("x-seen-roles"), Some("Level 2"), "{line}");
         assert_eq!(answer.header("x-seen-tenant"), Some("t1"), "{line}");
@@ -179,7 +179,7 @@ async fn every_answer_shows_what_the_gateway_said_and_nothing_else() {
 
 #[tokio::test]
 async fn the_journal_holds_the_last_thousand_requests_as_they_came() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let journal = upstream.journal().clone();
     assert_eq!((journal.total(), journal.last()), (0, None));
     send(upstream.address(), "GET /t1/API/Patients?x=%2F&y", &["X-Mark: one"], "").await;
@@ -187,7 +187,7 @@ async fn the_journal_holds_the_last_thousand_requests_as_they_came() {
     assert_eq!((seen.method.as_str(), seen.target.as_str()), ("GET", "/t1/API/Patients?x=%2F&y"));
     assert_eq!(seen.header("X-Mark"), Some("one"));
 
-    // All on one connection; the last of them asks for its end.
+    // All requests use one connection; the last one closes it.
     let mut many = "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n".repeat(999);
     many.push_str("GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let (mut read, mut write) = TcpStream::connect(upstream.address()).await.unwrap().into_split();
@@ -201,26 +201,26 @@ async fn the_journal_holds_the_last_thousand_requests_as_they_came() {
 
 #[tokio::test]
 async fn a_stopped_server_frees_its_port_and_ends_open_connections() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let at = upstream.address();
     let mut idle = TcpStream::connect(at).await.unwrap();
     let (_, mut socket) = wire::upgrade(at, super::socket::tests::HANDSHAKE).await;
     upstream.stop().await;
-    assert!(wire::ended(&mut idle).await);
-    assert!(wire::ended(&mut socket).await);
+    assert!(wire::is_closed(&mut idle).await);
+    assert!(wire::is_closed(&mut socket).await);
     Upstream::start(at).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_dropped_server_ends_as_a_stopped_one_does() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     let mut idle = TcpStream::connect(upstream.address()).await.unwrap();
     drop(upstream);
-    assert!(wire::ended(&mut idle).await);
+    assert!(wire::is_closed(&mut idle).await);
 }
 
 #[tokio::test]
 async fn an_address_in_use_is_an_error() {
-    let upstream = started().await;
+    let upstream = start_upstream().await;
     assert!(Upstream::start(upstream.address()).await.is_err());
 }

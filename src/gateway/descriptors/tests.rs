@@ -1,4 +1,4 @@
-//! Tests of `descriptors`: what the system says, and what that is enough for.
+//! Tests of `descriptors`: limits of the system, and the connections that they suffice for.
 
 use super::*;
 
@@ -10,14 +10,14 @@ fn limits(files: &str) -> String {
 
 #[test]
 fn a_connection_needs_two_descriptors() {
-    assert_eq!(short(1000, &limits("2256")), None);
-    let told = short(1000, &limits("2255")).unwrap();
-    assert!(told.starts_with("2255 open files are allowed, 1000 connections need 2256"), "{told}");
-    assert!(short(10_000, &limits("1024")).is_some());
+    assert_eq!(shortage_line(1000, &limits("2256")), None);
+    let warning = shortage_line(1000, &limits("2255")).unwrap();
+    assert!(warning.starts_with("2255 open files are allowed, 1000 connections need 2256"), "{warning}");
+    assert!(shortage_line(10_000, &limits("1024")).is_some());
 }
 
 #[test]
-fn nothing_is_said_where_there_is_no_limit_or_none_is_known() {
-    assert_eq!(short(1000, &limits("unlimited")), None);
-    assert_eq!(short(1000, ""), None);
+fn there_is_no_warning_without_a_known_limit() {
+    assert_eq!(shortage_line(1000, &limits("unlimited")), None);
+    assert_eq!(shortage_line(1000, ""), None);
 }

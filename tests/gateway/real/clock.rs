@@ -76,8 +76,8 @@ fn finished(stage: &Stage) -> usize {
 
 /// Everything that happens now and then still does, and soon.
 async fn goes_on(stage: &Stage, gateway: &Gateway, good: &str) {
-    let asked = stage.issuer.asked();
-    within(PATIENCE, "keys are fetched", async || (stage.issuer.asked() > asked + 4).then_some(())).await;
+    let asked = stage.issuer.key_set_requests();
+    within(PATIENCE, "keys are fetched", async || (stage.issuer.key_set_requests() > asked + 4).then_some(())).await;
     let files = finished(stage);
     let mut client = Client::connect(gateway.address()).await;
     within(PATIENCE, "an audit file is finished", async || {

@@ -1,195 +1,243 @@
-//! Issuers: whose tokens are believed, their keys and their claims.
+//! Issuers of `gateway.yaml`: their keys, introspection and claims, and the sources of API keys and certificates.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::spelling::{bytes, file_name, header_name, lasting, secret, size};
-use crate::cli::schema::shape::{SchemaBuilder, any, flag, list, matching, number, record, text, texts, word};
+use super::values::{bytes, duration_default, file_name, header_name, secret, size};
+use crate::cli::schema::builder::{
+    SchemaBuilder, any_of, boolean, integer, list, object, one_of, pattern, text, texts,
+};
 use crate::vocabulary::SubjectKind;
 
 pub(super) fn issuer() -> SchemaBuilder {
-    record([
-        ("issuer", text().says("The exact value of `iss` in its tokens").such_as("https://login.example.com")),
+    object([
+        ("issuer", text().description("The exact value of `iss` in its tokens").example("https://login.example.com")),
         (
             "audiences",
-            texts().filled().distinct().says("A token must name one of these in `aud`").such_as(json!(["noah-es"])),
+            texts()
+                .non_empty()
+                .unique()
+                .description("A token must name one of these in `aud`")
+                .example(json!(["noah-es"])),
         ),
         ("keys", keys()),
         ("claims", claims()),
         ("service-apps", service_apps()),
         ("may-claim", may_claim()),
-        ("leeway", lasting("By how much clocks may differ, up to 30s", Duration::from_secs(10))),
-        ("max-lifetime", lasting("A token that lives longer from now on is refused", Duration::from_secs(86_400))),
-        ("max-length", size().says("A longer token is refused unread, 256B to 8KiB").otherwise(bytes(8 << 10))),
+        ("leeway", duration_default("The accepted difference between clocks, up to 30s", Duration::from_secs(10))),
+        (
+            "max-lifetime",
+            duration_default("A token whose remaining lifetime is longer is refused", Duration::from_secs(86_400)),
+        ),
+        (
+            "max-length",
+            size()
+                .description("A longer token is refused without being parsed, 256B to 8KiB")
+                .default_value(bytes(8 << 10)),
+        ),
     ])
-    .needs(["issuer", "audiences", "keys"])
+    .required(["issuer", "audiences", "keys"])
 }
 
 fn keys() -> SchemaBuilder {
     const FETCHED: &[&str] = &["jwks", "discovery"];
-    record([
+    object([
         (
             "discovery",
-            flag().with("const", true).says("Asks the issuer's /.well-known/openid-configuration where its keys are"),
+            boolean()
+                .with("const", true)
+                .description("Fetches the URL of the keys from the issuer's /.well-known/openid-configuration"),
         ),
         (
             "jwks",
-            matching(URL)
-                .or_else("A URL begins with `http://` or `https://`")
-                .says("The address of a key set")
-                .such_as("https://login.example.com/jwks"),
+            pattern(URL)
+                .pattern_error("A URL begins with `http://` or `https://`")
+                .description("The address of a key set")
+                .example("https://login.example.com/jwks"),
         ),
         (
             "file",
-            file_name().says("PEM public keys, or a key set; read again when it changes").such_as("keys/hospital.pem"),
+            file_name()
+                .description("PEM public keys, or a key set; read again when it changes")
+                .example("keys/hospital.pem"),
         ),
-        ("secret", secret().says("The key of HS256, at least 32 bytes")),
+        ("secret", secret().description("The key of HS256, at least 32 bytes")),
         ("introspection", introspection()),
-        ("refresh", lasting("How often `discovery` and `jwks` are asked, 1s to 1d", Duration::from_secs(600))),
+        (
+            "refresh",
+            duration_default("How often `discovery` and `jwks` are fetched, 1s to 1d", Duration::from_secs(600)),
+        ),
         (
             "insecure-http",
-            flag().says("Allows http:// beyond this machine for `discovery` and `jwks`").otherwise(false),
+            boolean().description("Allows http:// beyond this machine for `discovery` and `jwks`").default_value(false),
         ),
         (
             "ca",
-            file_name().says(
+            file_name().description(
                 "The authority (PEM) to trust for `discovery` and `jwks`; the public ones where the key is absent",
             ),
         ),
     ])
-    .needs_one_of([&["discovery"], &["jwks"], &["file"], &["secret"], &["introspection"]])
-    .beside([("refresh", FETCHED), ("insecure-http", FETCHED), ("ca", FETCHED)])
-    .says("Where the keys come from: exactly one of `discovery`, `jwks`, `file`, `secret`, `introspection`")
+    .required_one_of([&["discovery"], &["jwks"], &["file"], &["secret"], &["introspection"]])
+    .dependencies([("refresh", FETCHED), ("insecure-http", FETCHED), ("ca", FETCHED)])
+    .description("The source of the keys: exactly one of `discovery`, `jwks`, `file`, `secret`, `introspection`")
 }
 
 fn introspection() -> SchemaBuilder {
     let second = Duration::from_secs(1);
-    record([
+    object([
         (
             "url",
-            matching(URL)
-                .or_else("A URL begins with `http://` or `https://`")
-                .says("The introspection endpoint")
-                .such_as("https://login.example.com/introspect"),
+            pattern(URL)
+                .pattern_error("A URL begins with `http://` or `https://`")
+                .description("The introspection endpoint")
+                .example("https://login.example.com/introspect"),
         ),
-        ("client-id", text().says("The client as which the gateway asks").such_as("portcullis")),
-        ("client-secret", secret().says("That client's secret")),
+        ("client-id", text().description("The client id of the gateway").example("portcullis")),
+        ("client-secret", secret().description("That client's secret")),
         (
             "auth",
-            word(["basic", "post"]).says("How the two are sent: with HTTP Basic, or in the form").otherwise("basic"),
+            one_of(["basic", "post"])
+                .description("How id and secret are sent: with HTTP Basic, or in the form")
+                .default_value("basic"),
         ),
-        ("timeout", lasting("How long one answer may take, 100ms to 30s", second * 2)),
+        ("timeout", duration_default("The longest time for one response, 100ms to 30s", second * 2)),
         (
             "cache",
-            lasting("How long a good answer is believed, and a token without `exp` lives, 1s to 1h", second * 60),
+            duration_default(
+                "How long a positive response is cached, also for a token without `exp`, 1s to 1h",
+                second * 60,
+            ),
         ),
-        ("negative", lasting("How long a bad answer is believed, 1s to 10m", second * 10)),
-        ("at-once", number(1, 1024).says("Calls that may be under way at once").otherwise(16)),
-        ("per-second", number(1, 100_000).says("Calls that may be made in a second").otherwise(100)),
+        ("negative", duration_default("How long a negative response is cached, 1s to 10m", second * 10)),
+        ("at-once", integer(1, 1024).description("The most concurrent calls").default_value(16)),
+        ("per-second", integer(1, 100_000).description("The most calls per second").default_value(100)),
         (
             "dangerously-accept-missing-audience",
-            flag()
-                .says("Believes a token without `aud`, which its issuer may have made for any other server")
-                .otherwise(false),
+            boolean()
+                .description("Accepts a token without `aud`, which may have been issued for any other server")
+                .default_value(false),
         ),
-        ("insecure-http", flag().says("Allows http:// beyond this machine").otherwise(false)),
-        ("ca", file_name().says("The authority (PEM) to trust; the public ones where the key is absent")),
+        ("insecure-http", boolean().description("Allows http:// beyond this machine").default_value(false)),
+        ("ca", file_name().description("The authority (PEM) to trust; the public ones where the key is absent")),
     ])
-    .needs(["url", "client-id", "client-secret"])
-    .says("Asks the issuer about each token that it has not asked about lately (RFC 7662)")
+    .required(["url", "client-id", "client-secret"])
+    .description("Introspects each token that is not in the cache (RFC 7662)")
 }
 
 const URL: &str = r"^https?://[^\s#]+$";
 
 fn claims() -> SchemaBuilder {
-    record([
-        ("id", claim_path().says("The user").otherwise("sub")),
+    object([
+        ("id", claim_path().description("The user").default_value("sub")),
         (
             "client-only",
             claim_path()
-                .says("Who it is where a token has no user: `client:…`, in a name space of its own")
-                .otherwise("client_id"),
+                .description("The identity where a token has no user: `client:…`, in a separate name space")
+                .default_value("client_id"),
         ),
         (
             "client",
             list(claim_path())
-                .says("The application; the first one that is there counts")
-                .otherwise(json!(["client_id", "azp"])),
+                .description("The application; the first claim that is present counts")
+                .default_value(json!(["client_id", "azp"])),
         ),
-        ("tenants", claim_path().says("The caller's tenants; without this key a token names none")),
+        ("tenants", claim_path().description("The caller's tenants; without this key a token names none")),
         (
             "roles",
-            claim_path().says("The caller's roles; without this key a token names none").such_as("realm_access.roles"),
+            claim_path()
+                .description("The caller's roles; without this key a token names none")
+                .example("realm_access.roles"),
         ),
-        ("groups", claim_path().says("The caller's groups; without this key a token names none")),
+        ("groups", claim_path().description("The caller's groups; without this key a token names none")),
         (
             "permissions",
-            claim_path().says("Names of permissions that are granted directly; without this key there are none"),
+            claim_path().description("Names of permissions that are granted directly; without this key there are none"),
         ),
-        (
-            "split",
-            flag().says("Reads a text as several names with blanks between them, as in `scope`").otherwise(false),
-        ),
+        ("split", boolean().description("Splits a string into names at spaces, as in `scope`").default_value(false)),
     ])
-    .says("Where a token says what: a path with dots, or a list of names")
+    .description("The claims to read: each a path with dots, or a list of names")
 }
 
 fn claim_path() -> SchemaBuilder {
-    any([matching(r"^[^.\s]+(\.[^.\s]+)*$"), texts().filled()])
+    any_of([pattern(r"^[^.\s]+(\.[^.\s]+)*$"), texts().non_empty()])
 }
 
 fn service_apps() -> SchemaBuilder {
-    record([
-        ("clients", texts().filled().distinct().says("OAuth clients whose tokens are service apps")),
-        ("claim", claim_path().says("A claim that tells service apps, beside `values`").such_as("token_use")),
-        ("values", texts().filled().distinct().says("What that claim holds, or lists").such_as(json!(["service"]))),
+    object([
+        ("clients", texts().non_empty().unique().description("OAuth clients whose tokens are service apps")),
+        (
+            "claim",
+            claim_path()
+                .description("A claim that identifies service apps, together with `values`")
+                .example("token_use"),
+        ),
+        (
+            "values",
+            texts()
+                .non_empty()
+                .unique()
+                .description("The values of that claim, one of which it must equal or contain")
+                .example(json!(["service"])),
+        ),
     ])
-    .beside([("claim", &["values"]), ("values", &["claim"])])
-    .filled()
-    .says("Which tokens are service apps; one match is enough")
+    .dependencies([("claim", &["values"]), ("values", &["claim"])])
+    .non_empty()
+    .description("The tokens that are service apps; one match is enough")
 }
 
 /// A file of API keys.
 pub(super) fn key_source() -> SchemaBuilder {
-    record([
-        ("file", file_name().says("The file that `portcullis key` keeps").such_as("secrets/keys.yaml")),
-        ("header", header_name().says("The header that carries `id:secret`").such_as("X-Api-Key")),
-        ("basic", flag().says("Whether `Authorization: Basic` carries id and secret").otherwise(false)),
-        ("may-claim", may_claim().says("What its keys may claim at most; what exceeds it is ignored")),
+    object([
+        ("file", file_name().description("The file that `portcullis key` edits").example("secrets/keys.yaml")),
+        ("header", header_name().description("The header that carries `id:secret`").example("X-Api-Key")),
+        ("basic", boolean().description("Whether `Authorization: Basic` carries id and secret").default_value(false)),
+        ("may-claim", may_claim().description("The most that its keys may claim; other claims are ignored")),
     ])
-    .needs(["file"])
+    .required(["file"])
 }
 
 /// A source of client certificates.
 pub(super) fn certificate_source() -> SchemaBuilder {
-    record([
-        ("ca", file_name().says("The authorities, as PEM; read again when they change").such_as("tls/machines-ca.pem")),
-        ("crl", list(file_name()).says("Their revocation lists, PEM or DER; read again when they change")),
+    object([
+        (
+            "ca",
+            file_name()
+                .description("The authorities, as PEM; read again when they change")
+                .example("tls/machines-ca.pem"),
+        ),
+        ("crl", list(file_name()).description("Their revocation lists, PEM or DER; read again when they change")),
         (
             "stale-crl",
-            word(["refuse", "accept"])
-                .says("What becomes of certificates when a revocation list is out of date")
-                .otherwise("refuse"),
+            one_of(["refuse", "accept"])
+                .description("The handling of certificates when a revocation list is out of date")
+                .default_value("refuse"),
         ),
         (
             "id",
-            word(["subject-cn", "subject", "san-dns", "san-uri", "san-email"])
-                .says("What in a certificate is its holder's id, the second half")
-                .otherwise("subject-cn"),
+            one_of(["subject-cn", "subject", "san-dns", "san-uri", "san-email"])
+                .description("The part of a certificate that is its holder's id, the second half")
+                .default_value("subject-cn"),
         ),
-        ("service-apps", texts().filled().distinct().says("The ids, without the name in front, that are service apps")),
+        (
+            "service-apps",
+            texts().non_empty().unique().description("The ids that are service apps, without the name of the source"),
+        ),
     ])
-    .beside([("stale-crl", &["crl"])])
-    .needs(["ca"])
+    .dependencies([("stale-crl", &["crl"])])
+    .required(["ca"])
 }
 
 fn may_claim() -> SchemaBuilder {
-    let kinds = list(word([SubjectKind::User, SubjectKind::Service].map(SubjectKind::word)));
-    record([
-        ("roles", texts().distinct().says("The roles that count; with this key claimed permissions are ignored too")),
-        ("tenants", texts().distinct().says("The tenants that count")),
-        ("kinds", kinds.filled().says("Whether its tokens may be users, service apps, or both")),
+    let kinds = list(one_of([SubjectKind::User, SubjectKind::Service].map(SubjectKind::word)));
+    object([
+        (
+            "roles",
+            texts().unique().description("The roles that count; with this key claimed permissions are ignored too"),
+        ),
+        ("tenants", texts().unique().description("The tenants that count")),
+        ("kinds", kinds.non_empty().description("Whether its tokens may be users, service apps, or both")),
     ])
-    .says("What its tokens may claim at most; what exceeds it is ignored")
+    .description("The most that its tokens may claim; other claims are ignored")
 }

@@ -1,39 +1,39 @@
-//! Every place of a schema, each with a way to write a document that holds a value there.
+//! Enumerates the positions of a schema, each with a function that builds a document with a value there.
 
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
-/// Place: one shape of a schema, and where it stands.
+/// Place: one subschema and its position.
 pub(super) struct Place<'s> {
     /// The keys that lead to it.
     pub(super) at: String,
-    /// What may stand there.
+    /// The subschema.
     pub(super) shape: &'s Value,
     root: &'s Value,
     put: Rc<dyn Fn(Value) -> Value + 's>,
 }
 
 impl<'s> Place<'s> {
-    /// The smallest document that holds `value` there.
+    /// The smallest document that holds `value` at this position.
     pub(super) fn document(&self, value: Value) -> Value {
         (self.put)(value)
     }
 
-    /// The shape that a reference means.
+    /// The target of a reference.
     pub(super) fn resolved(&self, shape: &'s Value) -> &'s Value {
         resolved(self.root, shape)
     }
 }
 
-/// All places, the whole first.
+/// All positions, beginning with the whole schema.
 pub(super) fn places(root: &Value) -> Vec<Place<'_>> {
     let mut found = Vec::new();
     visit(root, root, String::new(), Rc::new(|value| value), &mut found);
     found
 }
 
-/// The smallest value that a shape lets pass.
+/// The smallest value that a subschema accepts.
 pub(super) fn example(root: &Value, shape: &Value) -> Value {
     let shape = resolved(root, shape);
     let shown = [&shape["const"], &shape["enum"][0], &shape["default"], &shape["examples"][0]];
@@ -87,7 +87,7 @@ fn visit<'s>(
         let outer = put.clone();
         let around = move |value: Value| {
             let mut map = example(root, shape);
-            // `file` in the place of `discovery`: of keys that exclude each other only the one in question stays.
+            // Of keys that exclude each other only the tested one stays: `file` instead of `discovery`.
             for group in shape["oneOf"].as_array().into_iter().flatten() {
                 let keys = texts(&group["required"]);
                 let others = shape["oneOf"]

@@ -1,6 +1,6 @@
-//! Frames, byte by byte.
+//! Tests of frames at the byte level.
 
-use super::{Frame, FrameError, Opcode, PAYLOAD};
+use super::{Frame, FrameError, MAX_PAYLOAD, Opcode};
 
 #[test]
 fn the_masked_hello_of_rfc_6455_section_5_7_is_read() {
@@ -20,7 +20,7 @@ fn the_unmasked_hello_of_rfc_6455_section_5_7_is_written() {
 }
 
 #[test]
-fn each_length_has_its_own_spelling() {
+fn each_length_has_its_own_encoding() {
     for (length, header) in [(125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
         let frame = Frame { last: true, opcode: Opcode::Binary, payload: vec![7; length] };
         assert_eq!(frame.encode().len(), header + length);
@@ -42,6 +42,6 @@ fn frames_that_break_the_protocol_are_refused() {
 #[test]
 fn a_frame_above_the_limit_is_refused_before_its_payload_arrives() {
     let mut bytes = vec![0x82, 0xff];
-    bytes.extend((PAYLOAD as u64 + 1).to_be_bytes());
+    bytes.extend((MAX_PAYLOAD as u64 + 1).to_be_bytes());
     assert_eq!(Frame::decode(&bytes), Err(FrameError::TooLarge));
 }

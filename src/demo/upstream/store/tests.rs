@@ -1,4 +1,4 @@
-//! The store without HTTP in front of it.
+//! Tests of the store without HTTP.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
 
-fn with(paths: &[&str]) -> Store {
+fn store_with(paths: &[&str]) -> Store {
     let mut store = Store::default();
     for path in paths {
         let (collection, id) = path.rsplit_once('/').unwrap();
@@ -22,8 +22,8 @@ fn with(paths: &[&str]) -> Store {
 }
 
 #[test]
-fn a_list_holds_the_items_and_not_what_stands_under_them() {
-    let store = with(&["t1/patients/p1", "t1/patients/p1/sessions/s1", "t1/patients/p2", "t2/patients/p3"]);
+fn a_list_holds_the_items_without_their_children() {
+    let store = store_with(&["t1/patients/p1", "t1/patients/p1/sessions/s1", "t1/patients/p2", "t2/patients/p3"]);
     assert_eq!(store.list(&key("t1/patients")).unwrap().len(), 2);
     assert_eq!(store.list(&key("t1/patients/p1/sessions")).unwrap().len(), 1);
     assert_eq!(store.list(&key("t1/patients/p2/sessions")).unwrap().len(), 0);
@@ -31,8 +31,8 @@ fn a_list_holds_the_items_and_not_what_stands_under_them() {
 }
 
 #[test]
-fn a_removed_record_takes_what_stands_under_it_along_and_gives_its_bytes_back() {
-    let mut store = with(&["t1/patients/p1", "t1/patients/p1/sessions/s1"]);
+fn removing_a_record_removes_its_children_and_frees_its_bytes() {
+    let mut store = store_with(&["t1/patients/p1", "t1/patients/p1/sessions/s1"]);
     assert!(store.remove(&key("t1/patients/p1")));
     assert!(!store.remove(&key("t1/patients/p1")));
     assert_eq!((store.records.len(), store.bytes), (0, 0));
@@ -40,14 +40,14 @@ fn a_removed_record_takes_what_stands_under_it_along_and_gives_its_bytes_back() 
 
 #[test]
 fn a_neighbour_whose_id_begins_alike_is_not_removed() {
-    let mut store = with(&["t1/patients/p1", "t1/patients/p10"]);
+    let mut store = store_with(&["t1/patients/p1", "t1/patients/p10"]);
     store.remove(&key("t1/patients/p1"));
     assert!(store.record(&key("t1/patients/p10")).is_some());
 }
 
 #[test]
-fn a_merge_moves_what_stands_under_a_patient_and_keeps_both_of_two_equal_ids() {
-    let mut store = with(&[
+fn a_merge_moves_the_children_of_a_patient_and_keeps_both_records_with_equal_ids() {
+    let mut store = store_with(&[
         "t1/patients/p1",
         "t1/patients/p1/sessions/s1",
         "t1/patients/p2",
@@ -74,8 +74,8 @@ fn a_merge_moves_what_stands_under_a_patient_and_keeps_both_of_two_equal_ids() {
 }
 
 #[test]
-fn a_merge_moves_the_places_in_groups_once() {
-    let mut store = with(&[
+fn a_merge_moves_group_assignments_once() {
+    let mut store = store_with(&[
         "t1/patients/p1",
         "t1/patients/p2",
         "t1/patientgroups/g1",
@@ -94,7 +94,7 @@ fn a_merge_moves_the_places_in_groups_once() {
 
 #[test]
 fn a_merge_needs_two_patients_of_the_same_tenant() {
-    let mut store = with(&["t1/patients/p1", "t2/patients/p2"]);
+    let mut store = store_with(&["t1/patients/p1", "t2/patients/p2"]);
     for (from, into) in [("p1", "p1"), ("p2", "p1"), ("p1", "p2")] {
         assert_eq!(store.merge("t1", from, into), Err(StoreError::Missing), "{from} into {into}");
     }
@@ -103,7 +103,7 @@ fn a_merge_needs_two_patients_of_the_same_tenant() {
 
 #[test]
 fn a_full_store_takes_changes_but_nothing_new() {
-    let mut store = with(&["t1/patients/p1"]);
+    let mut store = store_with(&["t1/patients/p1"]);
     store.limit = 1;
     assert_eq!(store.create(&key("t1/patients"), Map::new()), Err(StoreError::Full));
     assert!(store.put(&key("t1/patients/p1"), Map::new()).is_ok());
@@ -117,5 +117,5 @@ fn the_bytes_of_all_records_are_bounded() {
     let megabyte = object(json!({ "note": "x".repeat(1024 * 1024 - 100) }));
     let stored = (0..100).take_while(|_| store.create(&key("t1/notes"), megabyte.clone()).is_ok()).count();
     assert_eq!(stored, 64);
-    assert!(store.bytes <= super::BYTES);
+    assert!(store.bytes <= super::MAX_BYTES);
 }

@@ -99,7 +99,7 @@ async fn a_new_process_that_cannot_serve_leaves_the_old_one_untouched() {
     for (change, place, names, asks) in [
         ("/listenerz", json!([]), "listenerz", false),
         ("/apis/noah/policy", json!("broken.yaml"), "`noah` does not load", false),
-        ("/issuers/nobody", nobody, "`nobody` are not to be had", false),
+        ("/issuers/nobody", nobody, "`nobody` cannot be loaded", false),
         ("/listeners", busy, "cannot listen on", true),
     ] {
         let path = stage.write("next.yaml", &settings.clone().with(change, place).text());

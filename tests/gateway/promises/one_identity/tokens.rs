@@ -140,7 +140,7 @@ fn a_new_key_of_the_issuer_is_found_and_a_withdrawn_one_forgotten() {
 #[test]
 fn an_unknown_key_is_asked_for_before_the_next_refresh() {
     let scene = Scene::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 0 })).start();
-    let asked = scene.stage.issuer.asked();
+    let asked = scene.stage.issuer.key_set_requests();
     scene.stage.issuer.rotate().unwrap();
     let new = scene.bearer(&["user"]);
     patiently("the new key is found", || status(&scene, &[&new]) == 200);
@@ -152,7 +152,11 @@ fn an_unknown_key_is_asked_for_before_the_next_refresh() {
         header["kid"] = json!("nobody-has-it");
         assert_eq!(status(&scene, &[&bearer(&format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string())))]), 401);
     }
-    assert!(scene.stage.issuer.asked() - asked < 4, "{} fetches", scene.stage.issuer.asked() - asked);
+    assert!(
+        scene.stage.issuer.key_set_requests() - asked < 4,
+        "{} fetches",
+        scene.stage.issuer.key_set_requests() - asked
+    );
 }
 
 #[test]

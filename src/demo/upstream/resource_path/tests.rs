@@ -1,4 +1,4 @@
-//! Paths and what they name.
+//! Tests of paths and their resources.
 
 use super::ResourcePath;
 
@@ -7,7 +7,7 @@ fn key(parts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn collections_and_items_take_turns_at_any_depth() {
+fn collections_and_items_alternate_at_any_depth() {
     assert_eq!(ResourcePath::of("/t1/api/Patients"), ResourcePath::Collection(key(&["t1", "patients"])));
     assert_eq!(ResourcePath::of("/t1/api/Patients/p1"), ResourcePath::Item(key(&["t1", "patients", "p1"])));
     let deep = key(&["t1", "patients", "p1", "sessions", "s1", "notes"]);
@@ -27,7 +27,7 @@ fn literals_ignore_case_and_values_keep_it() {
 }
 
 #[test]
-fn the_actions_of_a_session_are_written_without_the_word_sessions() {
+fn the_path_of_a_sessions_actions_omits_the_collection_of_sessions() {
     let action = key(&["t1", "patients", "p1", "sessions", "s1", "actions", "a1"]);
     assert_eq!(ResourcePath::of("/t1/api/Patients/p1/s1/action/a1"), ResourcePath::Item(action.clone()));
     assert_eq!(ResourcePath::of("/t1/api/Patients/p1/Sessions/s1/Actions/a1"), ResourcePath::Item(action));
@@ -40,7 +40,7 @@ fn a_value_is_decoded_once() {
 }
 
 #[test]
-fn what_is_spelled_badly_or_too_deep_is_nothing() {
+fn malformed_or_too_deep_paths_name_no_resource() {
     for path in
         ["/", "*", "/t1", "/t1/api", "/t1/api//p1", "/t1/api/Users/%4", "/t1/api/Users/%ff", "/rtm/x", "/t1/x/y"]
     {

@@ -1,36 +1,36 @@
-//! ResourcePath: what a path of the upstream names.
+//! ResourcePath: the resource that a path of the upstream names.
 
 /// The deepest path, in segments below the tenant.
 const DEPTH: usize = 16;
 
-/// ResourcePath: what a path names; keys begin with the tenant, then collections and ids take turns.
+/// ResourcePath: the resource of a path; a key is the tenant, followed by collections and ids in alternation.
 ///
-/// As in ASP.NET the literals ignore case: collections are folded here, tenants and ids never are.
+/// As in ASP.NET literals are case-insensitive: names of collections are lower-cased here, tenants and ids are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ResourcePath {
     /// A WebSocket hub: `/rtm` or `/clientrtm`.
     Hub,
-    /// The POST by which a SignalR client asks a hub for its transports.
+    /// The POST with which a SignalR client requests the transports of a hub.
     Negotiate,
     /// The merge of two patients of this tenant.
     Merge(String),
-    /// What the calling app may see of this tenant.
+    /// The data of this tenant that the calling app may read.
     DataAccess(String),
     /// A collection, by its key.
     Collection(Vec<String>),
     /// An item of a collection, by its key.
     Item(Vec<String>),
-    /// Nothing that this upstream has.
+    /// A path without a resource.
     Nothing,
 }
 
 impl ResourcePath {
-    /// The place that `path` names, decoded once.
+    /// Parses `path`, which is decoded once.
     pub(super) fn of(path: &str) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path);
-        // ASP.NET routing does not tell `Patients/` from `Patients`.
+        // ASP.NET routing treats `Patients/` and `Patients` as equal.
         let path = path.strip_suffix('/').unwrap_or(path);
-        let Some(segments) = path.split('/').map(decoded).collect::<Option<Vec<String>>>() else {
+        let Some(segments) = path.split('/').map(decode).collect::<Option<Vec<String>>>() else {
             return Self::Nothing;
         };
         if segments.len() > DEPTH || segments.iter().any(String::is_empty) {
@@ -39,8 +39,8 @@ impl ResourcePath {
         let texts: Vec<&str> = segments.iter().map(String::as_str).collect();
         match texts.as_slice() {
             [hub] if is_hub(hub) => Self::Hub,
-            [hub, word] if is_hub(hub) && same(word, "negotiate") => Self::Negotiate,
-            [tenant, api, below @ ..] if same(api, "api") => Self::in_tenant(tenant, below),
+            [hub, word] if is_hub(hub) && is_literal(word, "negotiate") => Self::Negotiate,
+            [tenant, api, below @ ..] if is_literal(api, "api") => Self::in_tenant(tenant, below),
             _ => Self::Nothing,
         }
     }
@@ -48,21 +48,23 @@ impl ResourcePath {
     fn in_tenant(tenant: &str, below: &[&str]) -> Self {
         match below {
             [] => return Self::Nothing,
-            [patients, word] if same(patients, "Patients") && same(word, "Merge") => {
+            [patients, word] if is_literal(patients, "Patients") && is_literal(word, "Merge") => {
                 return Self::Merge(tenant.to_owned());
             }
-            [app, word] if same(app, "AppConnection") && same(word, "GetCurrentDataAccess") => {
+            [app, word] if is_literal(app, "AppConnection") && is_literal(word, "GetCurrentDataAccess") => {
                 return Self::DataAccess(tenant.to_owned());
             }
             _ => {}
         }
         let mut key = vec![tenant.to_owned()];
         match below {
-            [actions, modules] if same(actions, "Actions") && same(modules, "Modules") => {
+            [actions, modules] if is_literal(actions, "Actions") && is_literal(modules, "Modules") => {
                 key.push("modules".to_owned())
             }
-            // Noah writes the actions of a session without naming the collection of sessions.
-            [patients, patient, session, action, rest @ ..] if same(patients, "Patients") && same(action, "action") => {
+            // Noah's paths to the actions of a session omit the collection of sessions.
+            [patients, patient, session, action, rest @ ..]
+                if is_literal(patients, "Patients") && is_literal(action, "action") =>
+            {
                 key.extend(["patients", patient, "sessions", session, "actions"].map(str::to_owned));
                 extend(&mut key, rest);
             }
@@ -80,15 +82,15 @@ fn extend(key: &mut Vec<String>, segments: &[&str]) {
 }
 
 fn is_hub(segment: &str) -> bool {
-    same(segment, "rtm") || same(segment, "clientrtm")
+    is_literal(segment, "rtm") || is_literal(segment, "clientrtm")
 }
 
-fn same(written: &str, literal: &str) -> bool {
-    written.eq_ignore_ascii_case(literal)
+fn is_literal(segment: &str, literal: &str) -> bool {
+    segment.eq_ignore_ascii_case(literal)
 }
 
-/// The text that a percent-encoded segment spells (RFC 3986, section 2.1).
-fn decoded(segment: &str) -> Option<String> {
+/// Decodes a percent-encoded segment (RFC 3986, section 2.1).
+fn decode(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
     while let Some(byte) = rest.next() {

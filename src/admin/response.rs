@@ -1,4 +1,4 @@
-//! Answers: which path gets which, and who may see it.
+//! Responses of the admin listener: dispatches each path, and checks the token, `Origin` and `Host` of the request.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::status::{Rollback, Status, StatusReport};
 
-/// AdminToken: what a caller has to know, kept as a digest.
+/// AdminToken: the bearer token of the admin listener, kept as a digest.
 #[derive(Clone)]
 pub(super) struct AdminToken(digest::Digest);
 
@@ -22,46 +22,47 @@ impl AdminToken {
         Self(digest::digest(&digest::SHA256, text.as_bytes()))
     }
 
-    /// Whether `headers` hold the token, once. Digests have one length, so the comparison takes one time.
-    fn admits(&self, headers: &HeaderMap) -> bool {
+    /// Whether `headers` hold exactly one `Authorization`, with this token. Digests of equal length are compared in
+    /// constant time.
+    fn matches(&self, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         let Some((scheme, token)) = value.as_bytes().split_at_checked("Bearer ".len()) else { return false };
-        let given = digest::digest(&digest::SHA256, token);
+        let presented = digest::digest(&digest::SHA256, token);
         scheme.eq_ignore_ascii_case(b"bearer ")
-            && constant_time::verify_slices_are_equal(given.as_ref(), self.0.as_ref()).is_ok()
+            && constant_time::verify_slices_are_equal(presented.as_ref(), self.0.as_ref()).is_ok()
     }
 }
 
 impl std::fmt::Debug for AdminToken {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Token")
+        out.write_str("AdminToken")
     }
 }
 
-/// The answer to a request. Where a token is needed, those without it learn only whether the gateway lives and is ready.
-pub(super) fn answer(
+/// Responds to a request. Where a token is required, callers without it get only the bare `/live` and `/ready`.
+pub(super) fn respond(
     method: &Method,
     path: &str,
     headers: &HeaderMap,
     token: Option<&AdminToken>,
     status: &dyn Status,
 ) -> Response<Full<Bytes>> {
-    // Browsers name the page behind every POST: whoever wrote it must not act with the reach of who reads it.
+    // Browsers send an `Origin` with every POST of a page: a page must not act with its reader's access.
     if method == Method::POST && headers.contains_key(ORIGIN) {
         return problem(StatusCode::FORBIDDEN, "this is not for web pages: the request has an Origin");
     }
-    let host = token.is_some() || names_this_machine(headers);
-    let known = host && token.is_none_or(|token| token.admits(headers));
+    let host_accepted = token.is_some() || is_local_host(headers);
+    let authorized = host_accepted && token.is_none_or(|token| token.matches(headers));
     match (path, method) {
         ("/live", &Method::GET) => response(StatusCode::OK, JSON, json!({ "live": true }).to_string()),
-        ("/ready", &Method::GET) => ready(&status.report(), known),
+        ("/ready", &Method::GET) => ready(&status.report(), authorized),
         ("/live" | "/ready", _) => not_allowed("GET"),
-        _ if !host => problem(
+        _ if !host_accepted => problem(
             StatusCode::MISDIRECTED_REQUEST,
             "without a token the admin listener answers under an IP address or `localhost` only, not under another Host",
         ),
-        _ if !known => {
+        _ if !authorized => {
             let mut response = problem(StatusCode::UNAUTHORIZED, "this needs the admin listener's bearer token");
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"admin\""));
             response
@@ -79,7 +80,7 @@ pub(super) fn answer(
         _ => match path.strip_prefix("/apis/").and_then(|rest| rest.strip_suffix("/rollback")) {
             Some(api) if method == Method::POST => rollback(api, status),
             Some(_) => not_allowed("POST"),
-            None => of_api(method, path, status),
+            None => api_report(method, path, status),
         },
     }
 }
@@ -96,9 +97,11 @@ fn rollback(api: &str, status: &dyn Status) -> Response<Full<Bytes>> {
     }
 }
 
-/// Whether the request was sent to an address or to `localhost`: a page whose name somebody lets point to this machine
-/// is of the same origin for a browser, which then sends that name (DNS rebinding).
-fn names_this_machine(headers: &HeaderMap) -> bool {
+/// Whether the `Host` is an IP address or `localhost`.
+///
+/// This prevents DNS rebinding: a browser treats a page whose name resolves to this machine as the same origin, and
+/// sends that name.
+fn is_local_host(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return headers.get(HOST).is_none() };
     let Ok(host) = host.to_str() else { return false };
@@ -107,15 +110,15 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
 }
 
-/// The answer about one API.
-fn of_api(method: &Method, path: &str, status: &dyn Status) -> Response<Full<Bytes>> {
-    let told = match path.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')) {
+/// The report about one API that `path` names.
+fn api_report(method: &Method, path: &str, status: &dyn Status) -> Response<Full<Bytes>> {
+    let report = match path.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')) {
         Some((api, "coverage")) => status.coverage(api).map(|report| json!(report)),
         Some((api, "diff")) => status.diff(api).map(|diff| json!({ "api": api, "diff": diff })),
         Some((api, "candidate")) => status.candidate(api).map(|report| json!(report)),
         _ => None,
     };
-    match told {
+    match report {
         Some(report) if method == Method::GET => response(StatusCode::OK, JSON, report.to_string()),
         Some(_) => not_allowed("GET"),
         None => problem(
@@ -126,11 +129,11 @@ fn of_api(method: &Method, path: &str, status: &dyn Status) -> Response<Full<Byt
     }
 }
 
-fn ready(report: &StatusReport, known: bool) -> Response<Full<Bytes>> {
+fn ready(report: &StatusReport, authorized: bool) -> Response<Full<Bytes>> {
     let ready = report.ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut body = json!({ "ready": ready });
-    if known {
+    if authorized {
         body = json!({
             "ready": ready, "draining": report.draining, "apis": report.apis, "issuers": report.issuers,
             "certificates": report.certificates, "audit": report.audit,
@@ -139,7 +142,7 @@ fn ready(report: &StatusReport, known: bool) -> Response<Full<Bytes>> {
     response(status, JSON, body.to_string())
 }
 
-/// A problem of RFC 9457; `about:blank` says that the status tells all (section 4.2.1).
+/// A problem document of RFC 9457; `about:blank` means that the status alone names the problem (section 4.2.1).
 fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
@@ -147,7 +150,7 @@ fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
 }
 
 fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
-    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "this path knows another method");
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "this path supports another method");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

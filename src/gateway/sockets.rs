@@ -1,4 +1,4 @@
-//! Succession: where a process's sockets come from, and what it must have before it takes those of another one.
+//! ListeningSockets: binds a process's listening sockets, or takes them over from the running process.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -19,18 +19,18 @@ use super::client_certs::ClientCaFiles;
 use super::handover::{InheritedSockets, SharedSockets};
 use super::plans;
 
-/// How long a new process tries to have what the running one may have.
+/// The longest time that a new process waits for keys and addresses before it takes over.
 const PREPARATION: Duration = Duration::from_secs(20);
-/// How often the keys' state is looked at meanwhile.
+/// The interval at which the state of the keys is checked meanwhile.
 const POLL: Duration = Duration::from_millis(20);
 
-/// ListeningSockets: new ones, or where the settings name the same those of the process before.
+/// ListeningSockets: new sockets, or those of the previous process where the settings of both name the same address.
 #[derive(Default)]
 pub(super) struct ListeningSockets(Option<InheritedSockets>);
 
 impl ListeningSockets {
-    /// The sockets of the process that serves now, asked for when nothing else is missing.
-    pub(super) fn inherited(
+    /// Takes over the sockets of the running process, after everything else has been loaded.
+    pub(super) fn inherit(
         path: &Path,
         apis: &[Arc<Api>],
         upstreams: &[Arc<Upstream>],
@@ -46,24 +46,24 @@ impl ListeningSockets {
         InheritedSockets::receive(path).map(|inherited| Self(Some(inherited)))
     }
 
-    pub(super) fn listeners(
+    pub(super) fn bind_listeners(
         &mut self,
         settings: &Settings,
         cas: &ClientCaFiles,
-        reached: &Arc<LimitCounters>,
+        limit_counters: &Arc<LimitCounters>,
     ) -> Result<Vec<BoundListener>, String> {
         let listeners = settings.listeners.iter().map(|listener| {
             let plan = plans::listener(listener, &settings.limits, &settings.trusted_proxies, cas);
             match self.take(&listener_name(&listener.address.to_string())) {
-                Some(socket) => BoundListener::adopt(&plan, Arc::clone(reached), socket),
-                None => BoundListener::bind(&plan, Arc::clone(reached)),
+                Some(socket) => BoundListener::adopt(&plan, Arc::clone(limit_counters), socket),
+                None => BoundListener::bind(&plan, Arc::clone(limit_counters)),
             }
             .map_err(|error| error.to_string())
         });
         listeners.collect()
     }
 
-    pub(super) fn admin(&mut self, settings: &Settings) -> Result<AdminListener, String> {
+    pub(super) fn bind_admin(&mut self, settings: &Settings) -> Result<AdminListener, String> {
         let plan = plans::admin(&settings.admin);
         match self.take(&admin_name(settings)) {
             Some(socket) => AdminListener::adopt(plan, socket),
@@ -71,10 +71,10 @@ impl ListeningSockets {
         }
     }
 
-    /// What says, once this process accepts, that the one before it may go.
-    pub(super) fn settled(self) -> Box<dyn FnOnce() + Send + Sync> {
+    /// A function that is called once this process accepts connections; it tells the previous process to end.
+    pub(super) fn takeover_confirmation(self) -> Box<dyn FnOnce() + Send + Sync> {
         match self.0 {
-            Some(inherited) => Box::new(inherited.settled()),
+            Some(inherited) => Box::new(inherited.takeover_confirmation()),
             None => Box::new(|| {}),
         }
     }
@@ -84,41 +84,41 @@ impl ListeningSockets {
     }
 }
 
-/// What SIGQUIT hands over, where the settings say through which socket.
-pub(super) fn shared(
+/// Collects the sockets that SIGQUIT hands over; `None` where the settings name no `upgrade-socket`.
+pub(super) fn share_sockets(
     settings: &Settings,
-    bounds: &[BoundListener],
+    bound_listeners: &[BoundListener],
     admin: &AdminListener,
     audit: &Arc<Sink>,
 ) -> Result<Option<Arc<dyn SocketHandOver>>, String> {
     let Some(path) = &settings.upgrade_socket else { return Ok(None) };
     let failed = |error| format!("the listeners cannot be shared: {error}");
-    let mut sockets = Vec::with_capacity(bounds.len() + 1);
-    for (bound, listener) in bounds.iter().zip(&settings.listeners) {
+    let mut sockets = Vec::with_capacity(bound_listeners.len() + 1);
+    for (bound, listener) in bound_listeners.iter().zip(&settings.listeners) {
         sockets.push((listener_name(&listener.address.to_string()), bound.share().map_err(failed)?));
     }
-    let (socket, left) = admin.share().map_err(failed)?;
+    let (socket, handed_over) = admin.share().map_err(failed)?;
     sockets.push((admin_name(settings), socket));
-    Ok(Some(Arc::new(SharedSockets::new(path, sockets, left, Arc::clone(audit))?)))
+    Ok(Some(Arc::new(SharedSockets::new(path, sockets, handed_over, Arc::clone(audit))?)))
 }
 
-/// The issuers' keys and the upstreams' addresses, which services of the process fetch later else.
+/// Fetches the issuers' keys and resolves the upstreams' addresses; otherwise background services do so later.
 async fn prepare(apis: &[Arc<Api>], upstreams: &[Arc<Upstream>], feeds: &[Arc<KeyFeed>]) -> Result<(), String> {
     let missing = || feeds.iter().find(|feed| !feed.status().available);
-    let kept: tokio::task::JoinSet<()> =
+    let refreshes: tokio::task::JoinSet<()> =
         feeds.iter().cloned().map(|feed| async move { feed.keep_fresh().await }).collect();
-    let keys = async {
+    let all_available = async {
         while missing().is_some() {
             tokio::time::sleep(POLL).await;
         }
     };
-    let in_time = tokio::time::timeout(PREPARATION, keys).await;
-    drop(kept);
+    let in_time = tokio::time::timeout(PREPARATION, all_available).await;
+    drop(refreshes);
     if let (Err(_), Some(feed)) = (in_time, missing()) {
         let status = feed.status();
         let error = status.last_error.as_deref().unwrap_or("no answer in time");
         return Err(format!(
-            "the keys of the issuer `{}` are not to be had ({error}): nothing is taken over",
+            "the keys of the issuer `{}` cannot be loaded ({error}): nothing is taken over",
             status.issuer
         ));
     }
@@ -131,7 +131,7 @@ async fn prepare(apis: &[Arc<Api>], upstreams: &[Arc<Upstream>], feeds: &[Arc<Ke
     Ok(())
 }
 
-// What a socket was asked for as, which is not always what was bound: port 0 is any.
+/// The name under which a listener's socket is handed over: the address in the settings, which may have port 0.
 fn listener_name(address: &str) -> String {
     format!("listener {address}")
 }
