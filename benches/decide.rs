@@ -161,7 +161,7 @@ fn large(criterion: &mut Criterion, size: Size) {
     // Callers and routes in no order, so that the answer does not lie in the processor's cache already.
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut pick = |count: usize| random.below(count);
-    let asked: Vec<(Subject, String)> = (0..4096)
+    let questions: Vec<(Subject, String)> = (0..4096)
         .map(|_| {
             let id = pick(users);
             let caller = subject(&format!(r#"{{"id":"user-{id}","client":"app-1","tenant":"t1"}}"#));
@@ -171,7 +171,7 @@ fn large(criterion: &mut Criterion, size: Size) {
         })
         .collect();
     let paths: Vec<(&Subject, CanonicalPath<'_>)> =
-        asked.iter().map(|(subject, target)| (subject, path(target, &policy))).collect();
+        questions.iter().map(|(subject, target)| (subject, path(target, &policy))).collect();
     let placed: Vec<(&Subject, RouteMatch<'_>)> =
         paths.iter().map(|(subject, path)| (*subject, place(&policy, "GET", path))).collect();
     let permits = placed.iter().filter(|(subject, placed)| judge(&policy, placed, subject).is_permit()).count();
@@ -262,16 +262,16 @@ fn judge(policy: &Snapshot, placed: &RouteMatch<'_>, subject: &Subject) -> Decis
 }
 
 /// Counting: the system's allocator, which counts calls and bytes that are still held.
-struct Counting;
+struct CountingAllocator;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static HELD: AtomicU64 = AtomicU64::new(0);
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 // SAFETY: every call is handed to the system's allocator as it came; counting touches nothing of it.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.fetch_add(1, Ordering::Relaxed);
         HELD.fetch_add(size(layout), Ordering::Relaxed);

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::support::now;
 use crate::wire::client::{ask, bearer, request};
 use crate::wire::origin::Origin;
-use crate::wire::scene::Scene;
+use crate::wire::testbed::Testbed;
 
 /// What the upstream answers, and nobody who is refused reads.
 const ANSWER: &str = "an answer of the upstream";
@@ -26,14 +26,14 @@ const ANSWER: &str = "an answer of the upstream";
 const SECRET: &str = "a-secret-that-all-keys-of-this-test-share";
 
 /// Book: a policy with its cases and their callers.
-struct Book {
+struct PolicyCases {
     policy: Snapshot,
     text: String,
     cases: Vec<Case>,
     callers: BTreeMap<String, Subject>,
 }
 
-impl Book {
+impl PolicyCases {
     fn open(name: &str) -> Self {
         let read = |file: &str| {
             let path = format!("{}/policies/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -54,27 +54,28 @@ impl Book {
 
     /// The gateway with this policy as it stands, for API keys or for tokens: where one API believed both, the ids under
     /// `users:` would have to say which is meant.
-    fn serve(&self, by_key: bool) -> Scene {
+    fn serve(&self, by_key: bool) -> Testbed {
         // The type that the caller asks for is the type of the answer.
-        let origin = Origin::answering(|seen| {
-            let kind = seen.header("accept").unwrap_or("application/json".to_owned());
+        let origin = Origin::with_responder(|received| {
+            let kind = received.header("accept").unwrap_or("application/json".to_owned());
             format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{ANSWER}", ANSWER.len())
                 .into()
         });
-        let plan = Scene::of(origin, &self.text);
+        let builder = Testbed::of(origin, &self.text);
         if !by_key {
             let services = json!({ "claim": "kind", "values": ["service"] });
-            return plan.with("/issuers/test/service-apps", services).start();
+            return builder.with("/issuers/test/service-apps", services).start();
         }
         let keys: Map<_, _> = self.callers.values().filter(|caller| is_bound(caller)).map(key).collect();
-        plan.with("/issuers", json!({}))
+        builder
+            .with("/issuers", json!({}))
             .with("/api-keys/keys", json!({ "file": "keys.yaml", "basic": true }))
             .file("keys.yaml", json!({ "version": 1, "keys": keys }).to_string())
             .start()
     }
 
     /// Why a case cannot be asked over a socket.
-    fn left_out(&self, case: &Case) -> Option<&'static str> {
+    fn reason_to_skip(&self, case: &Case) -> Option<&'static str> {
         let caller = &self.callers[&*case.caller];
         if case.variant.is_some() {
             Some("asks another policy")
@@ -90,11 +91,11 @@ impl Book {
     }
 
     /// The path as it is forwarded with its query, and whether the answer would have to be masked.
-    fn stated(&self, case: &Case) -> (String, bool) {
+    fn forwarded_path(&self, case: &Case) -> (String, bool) {
         let subject = &self.callers[&*case.caller];
-        let asked =
+        let tested =
             RequestQuery { subject, method: &case.method, target: &case.target, host: None, phase: Phase::Request };
-        answer(&self.policy, asked, Timestamp(now()), &mut NoTrace, |road, _| {
+        answer(&self.policy, tested, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
             let path = match (road.request, road.placed) {
                 (Ok(request), Ok(placed)) => placed.printed(&request.path),
@@ -106,8 +107,8 @@ impl Book {
     }
 
     /// What must come of a case.
-    fn expected(&self, case: &Case) -> Came {
-        let (target, is_masked) = self.stated(case);
+    fn expected(&self, case: &Case) -> CaseOutcome {
+        let (target, is_masked) = self.forwarded_path(case);
         let reason = match &case.expected {
             Expectation::Refuse(reason) => &reason.text,
             Expectation::Permit { masks, .. } if masks.as_ref().map_or(is_masked, |masks| !masks.is_empty()) => {
@@ -119,66 +120,66 @@ impl Book {
         let (_, status, _) = Reason::TABLE.into_iter().find(|(known, ..)| *known == code).unwrap();
         // The type of an answer is known by asking only.
         let reaches = reason == "granted" || reason == "wrong-type";
-        let reached = if reaches { vec![format!("{} {target}", case.method)] } else { Vec::new() };
-        Came { status, said: if status == 200 { ANSWER } else { reason }.to_owned(), reached }
+        let forwarded = if reaches { vec![format!("{} {target}", case.method)] } else { Vec::new() };
+        CaseOutcome { status, reason: if status == 200 { ANSWER } else { reason }.to_owned(), forwarded }
     }
 
     /// What comes of a case.
-    fn found(&self, case: &Case, scene: &Scene) -> Came {
-        let mut headers = presented(&self.callers[&*case.caller], scene);
+    fn run_case(&self, case: &Case, testbed: &Testbed) -> CaseOutcome {
+        let mut headers = credential_lines(&self.callers[&*case.caller], testbed);
         headers.extend(case.answered_as.as_ref().map(|kind| format!("Accept: {kind}")));
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let before = scene.origin.count();
-        let answer = ask(scene.at(), request(&format!("{} {}", case.method, case.target), &headers, b""));
-        let got = scene.origin.seen().split_off(before);
-        let reached = got.iter().map(|seen| format!("{} {}", seen.method(), seen.target())).collect();
-        let said = match (answer.status, &*case.method) {
+        let before = testbed.origin.count();
+        let answer = ask(testbed.at(), request(&format!("{} {}", case.method, case.target), &headers, b""));
+        let got = testbed.origin.requests().split_off(before);
+        let forwarded = got.iter().map(|received| format!("{} {}", received.method(), received.target())).collect();
+        let reason = match (answer.status, &*case.method) {
             // An answer to HEAD has no body: what it would have said stands in the audit.
             (200, "HEAD") => ANSWER.to_owned(),
             (200, _) => answer.text(),
             (_, "HEAD") => {
-                let record = scene.record(answer.header("x-portcullis-decision").unwrap());
+                let record = testbed.record(answer.header("x-portcullis-decision").unwrap());
                 record["reason"].as_str().unwrap().to_owned()
             }
             _ => answer.reason(),
         };
-        Came { status: answer.status, said, reached }
+        CaseOutcome { status: answer.status, reason, forwarded }
     }
 
     /// Asks all cases that can be asked, which are at least `least`.
     fn ask_all(&self, least: usize) {
-        let (mut asked, mut left_out, mut wrong) = (0, BTreeMap::<_, usize>::new(), Vec::new());
+        let (mut tested, mut left_out, mut wrong) = (0, BTreeMap::<_, usize>::new(), Vec::new());
         for by_key in [false, true] {
             let cases = self.cases.iter().filter(|case| is_bound(&self.callers[&*case.caller]) == by_key);
-            let mut scene = None;
+            let mut testbed = None;
             for case in cases {
-                if let Some(why) = self.left_out(case) {
+                if let Some(why) = self.reason_to_skip(case) {
                     *left_out.entry(why).or_default() += 1;
                     continue;
                 }
-                let scene = scene.get_or_insert_with(|| self.serve(by_key));
-                let (expected, found) = (self.expected(case), self.found(case, scene));
-                asked += 1;
+                let testbed = testbed.get_or_insert_with(|| self.serve(by_key));
+                let (expected, found) = (self.expected(case), self.run_case(case, testbed));
+                tested += 1;
                 if expected != found {
                     wrong.push(format!("{}: expected {expected:?}, found {found:?}", case.title()));
                 }
             }
         }
-        println!("{}: {asked} of {} cases asked; left out: {left_out:?}", self.policy.model.name, self.cases.len());
+        println!("{}: {tested} of {} cases asked; left out: {left_out:?}", self.policy.model.name, self.cases.len());
         assert!(wrong.is_empty(), "{wrong:#?}");
-        assert!(asked >= least, "only {asked} cases were asked");
-        assert_eq!(asked + left_out.values().sum::<usize>(), self.cases.len());
+        assert!(tested >= least, "only {tested} cases were asked");
+        assert_eq!(tested + left_out.values().sum::<usize>(), self.cases.len());
     }
 }
 
 /// Came: what came of a request, for the caller and for the upstream.
 #[derive(Debug, PartialEq)]
-struct Came {
+struct CaseOutcome {
     status: u16,
     /// The upstream's answer, or the reason of a refusal.
-    said: String,
+    reason: String,
     /// The requests that reached the upstream.
-    reached: Vec<String>,
+    forwarded: Vec<String>,
 }
 
 /// Whether a role of the caller is bound to scopes: a token cannot say that, an API key can.
@@ -204,7 +205,7 @@ fn key(caller: &Subject) -> (String, Value) {
 }
 
 /// The header lines that say who this is.
-fn presented(caller: &Subject, scene: &Scene) -> Vec<String> {
+fn credential_lines(caller: &Subject, testbed: &Testbed) -> Vec<String> {
     if caller.kind == SubjectKind::Anonymous {
         return Vec::new();
     }
@@ -224,30 +225,30 @@ fn presented(caller: &Subject, scene: &Scene) -> Vec<String> {
         "permissions": caller.permissions,
     });
     claims.extend(own.as_object().unwrap().clone());
-    vec![bearer(&scene.stage.token(Value::Object(claims)))]
+    vec![bearer(&testbed.env.token(Value::Object(claims)))]
 }
 
 #[test]
 fn the_cases_of_noah_es_hold_on_the_wire() {
-    Book::open("noah-es").ask_all(92);
+    PolicyCases::open("noah-es").ask_all(92);
 }
 
 #[test]
 fn the_cases_of_the_hid_integration_service_hold_on_the_wire() {
-    Book::open("hid-integration-service").ask_all(145);
+    PolicyCases::open("hid-integration-service").ask_all(145);
 }
 
 #[test]
 fn the_cases_of_carestream_hold_on_the_wire() {
-    Book::open("carestream").ask_all(95);
+    PolicyCases::open("carestream").ask_all(95);
 }
 
 #[test]
 fn the_cases_of_proknow_hold_on_the_wire() {
-    Book::open("proknow").ask_all(121);
+    PolicyCases::open("proknow").ask_all(121);
 }
 
 #[test]
 fn the_cases_of_pathology_hold_on_the_wire() {
-    Book::open("pathology").ask_all(87);
+    PolicyCases::open("pathology").ask_all(87);
 }

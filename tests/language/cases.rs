@@ -28,13 +28,13 @@ const RULES: [(&str, &[&str]); 5] = [
 const AT_LOAD_ONLY: [&str; 3] = ["C10", "P4", "P18"];
 
 /// Run: what came of the cases of one policy.
-struct Run {
+struct CaseRun {
     cases: usize,
     failed: Vec<String>,
     coverage: CaseCoverage,
 }
 
-fn run(name: &str) -> Run {
+fn run(name: &str) -> CaseRun {
     let mut sources = Sources::default();
     let file = |name: String| {
         let text = std::fs::read_to_string(&name).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -59,7 +59,7 @@ fn run(name: &str) -> Run {
     if passed != tried.len() && failed.is_empty() {
         failed.push(format!("{name}: only {passed} of {} cases passed", tried.len()));
     }
-    Run { cases: tried.len(), failed, coverage }
+    CaseRun { cases: tried.len(), failed, coverage }
 }
 
 #[test]

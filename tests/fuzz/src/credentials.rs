@@ -90,10 +90,10 @@ fn introspected(body: &[u8]) {
     };
     let Some((issuer, _)) = authority().pop() else { return };
     let Ok(verified) = answer.verify(&issuer, NOW) else { return };
-    let said: Value = serde_json::from_slice(body).expect("an answer that counts is JSON");
-    assert_eq!(said["active"], true);
-    assert!(said.get("iss").is_none_or(|iss| iss == ISS));
-    is_for_us(&said);
+    let answer: Value = serde_json::from_slice(body).expect("an answer that counts is JSON");
+    assert_eq!(answer["active"], true);
+    assert!(answer.get("iss").is_none_or(|iss| iss == ISS));
+    is_for_us(&answer);
     names_somebody(&verified);
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::process::{finish, installed, script};
 use crate::wire::origin::Origin;
-use crate::wire::scene::Scene;
+use crate::wire::testbed::Testbed;
 
 const ISS: &str = "https://honest.test";
 
@@ -20,23 +20,23 @@ fn tool(alg: &str, key: &Path) -> Command {
 
 /// Mounts every attack on a gateway whose issuer has this key; the lines about them.
 fn attack(alg: &str, key: &Path, keys: Value, files: Option<String>) -> String {
-    let mut plan = Scene::strict(Origin::start())
+    let mut builder = Testbed::strict(Origin::start())
         .with("/issuers/test/issuer", json!(ISS))
         .with("/issuers/test/keys", keys)
         .with("/limits", json!({ "failed-credentials": 0 }));
     if let Some(set) = files {
-        plan = plan.file("keys", set);
+        builder = builder.file("keys", set);
     }
-    let scene = plan.start();
+    let testbed = builder.start();
     let mut tool = tool(alg, key);
-    tool.args(["--url", &format!("http://{}/t1/things", scene.at()), "--iss", ISS, "--aud", "noah-es", "--claims"]);
+    tool.args(["--url", &format!("http://{}/t1/things", testbed.at()), "--iss", ISS, "--aud", "noah-es", "--claims"]);
     let run = finish(tool.arg(json!({ "sub": "alice", "tenants": ["t1"], "roles": ["user"] }).to_string()));
     let lines = String::from_utf8(run.stdout).unwrap();
     assert!(run.success, "{}\n{lines}", run.stderr);
     let honest = lines.lines().filter(|line| line.starts_with("200 honest: ")).count();
-    assert_eq!((honest, scene.origin.count()), (2, 2), "the upstream saw the honest requests and no other");
-    for seen in scene.origin.seen() {
-        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("test/alice"));
+    assert_eq!((honest, testbed.origin.count()), (2, 2), "the upstream saw the honest requests and no other");
+    for received in testbed.origin.requests() {
+        assert_eq!(received.header("x-portcullis-subject").as_deref(), Some("test/alice"));
     }
     let refused = lines.lines().filter(|line| ["400 ", "401 ", "431 "].iter().any(|s| line.starts_with(s))).count();
     assert!(refused > 500, "{refused} attacks\n{lines}");

@@ -32,13 +32,13 @@ pub(super) fn node(name: &str) -> Command {
 
 /// Finished: a program that has ended.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(super) struct ProcessOutput {
     pub(super) success: bool,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: String,
 }
 
-impl Finished {
+impl ProcessOutput {
     /// The one line of JSON that it printed.
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| {
@@ -48,11 +48,11 @@ impl Finished {
 }
 
 /// Runs a program to its end.
-pub(super) fn finish(command: &mut Command) -> Finished {
+pub(super) fn finish(command: &mut Command) -> ProcessOutput {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
-    let stdout = everything(process.0.stdout.take().unwrap());
-    let stderr = everything(process.0.stderr.take().unwrap());
+    let stdout = read_to_end(process.0.stdout.take().unwrap());
+    let stderr = read_to_end(process.0.stderr.take().unwrap());
     let end = Instant::now() + PATIENCE;
     let status = loop {
         if let Some(status) = process.0.try_wait().unwrap() {
@@ -62,10 +62,10 @@ pub(super) fn finish(command: &mut Command) -> Finished {
         std::thread::sleep(Duration::from_millis(5));
     };
     let [stdout, stderr] = [stdout, stderr].map(|bytes| bytes.recv_timeout(PATIENCE).unwrap());
-    Finished { success: status.success(), stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
+    ProcessOutput { success: status.success(), stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
 }
 
-fn everything(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+fn read_to_end(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -86,28 +86,28 @@ impl Drop for Process {
 }
 
 /// Conversation: a running program that is told and tells one line of JSON at a time.
-pub(super) struct Conversation {
+pub(super) struct JsonProcess {
     process: Process,
     /// Kept open: its end is the program's.
-    told: ChildStdin,
-    tells: Receiver<String>,
+    input: ChildStdin,
+    output: Receiver<String>,
 }
 
-impl Conversation {
+impl JsonProcess {
     /// Starts the program, whose complaints go where the test's own go.
     pub(super) fn start(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let (send, tells) = channel();
+        let (send, output) = channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let told = child.stdin.take().unwrap();
+        let input = child.stdin.take().unwrap();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Self { process: Process(child), told, tells }
+        Self { process: Process(child), input, output }
     }
 
     /// What it says next.
-    pub(super) fn hear(&self) -> Value {
-        match self.tells.recv_timeout(PATIENCE) {
+    pub(super) fn read_line(&self) -> Value {
+        match self.output.recv_timeout(PATIENCE) {
             Ok(line) => serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")),
             Err(RecvTimeoutError::Timeout) => panic!("process {} says nothing", self.process.0.id()),
             Err(RecvTimeoutError::Disconnected) => panic!("process {} has ended", self.process.0.id()),
@@ -115,8 +115,8 @@ impl Conversation {
     }
 
     /// What it says to this.
-    pub(super) fn tell(&mut self, command: &Value) -> Value {
-        writeln!(self.told, "{command}").unwrap();
-        self.hear()
+    pub(super) fn exchange(&mut self, command: &Value) -> Value {
+        writeln!(self.input, "{command}").unwrap();
+        self.read_line()
     }
 }

@@ -7,7 +7,7 @@ use portcullis::policy;
 use portcullis::settings::{self, ProcessSecrets};
 use serde_json::{Value, json};
 
-use super::process::{Conversation, node};
+use super::process::{JsonProcess, node};
 
 /// What an editor needs above the first key to find the schema.
 const COMMENT: &str = "# yaml-language-server: $schema=";
@@ -241,15 +241,15 @@ fn schema_of(word: &str) -> PathBuf {
 }
 
 /// Validator: `ajv`, which reads YAML as the language server does.
-struct Validator(Conversation);
+struct Validator(JsonProcess);
 
 impl Validator {
     fn start() -> Self {
-        Self(Conversation::start(&mut node("schema.js")))
+        Self(JsonProcess::start(&mut node("schema.js")))
     }
 
     fn faults(&mut self, schema: &Path, text: &str) -> Vec<Value> {
-        let answer = self.0.tell(&json!({ "schema": schema, "text": text }));
+        let answer = self.0.exchange(&json!({ "schema": schema, "text": text }));
         answer["faults"].as_array().unwrap().clone()
     }
 }
@@ -321,16 +321,16 @@ fn what_is_broken_is_refused_by_the_program_and_by_its_schema() {
 }
 
 /// Editor: a text with a cursor, and `yaml-language-server` behind it.
-struct Editor(Conversation);
+struct Editor(JsonProcess);
 
 impl Editor {
     fn start() -> Self {
-        Self(Conversation::start(&mut node("editor.js")))
+        Self(JsonProcess::start(&mut node("editor.js")))
     }
 
     /// The diagnostics, each as its line, from one, and what it says.
     fn open(&mut self, path: &Path, text: &str) -> Vec<(u64, String)> {
-        let answer = self.0.tell(&json!({ "do": "open", "path": path, "text": text }));
+        let answer = self.0.exchange(&json!({ "do": "open", "path": path, "text": text }));
         let diagnostics = answer["diagnostics"].as_array().unwrap().iter();
         diagnostics.map(|one| (one["line"].as_u64().unwrap() + 1, one["message"].as_str().unwrap().into())).collect()
     }
@@ -341,7 +341,7 @@ impl Editor {
         self.open(path, &format!("{before}{behind}"));
         let character = before.lines().last().filter(|_| !before.ends_with('\n')).unwrap_or_default().len();
         let line = before.matches('\n').count();
-        let answer = self.0.tell(&json!({ "do": "complete", "line": line, "character": character }));
+        let answer = self.0.exchange(&json!({ "do": "complete", "line": line, "character": character }));
         let proposals = answer["proposals"].as_array().unwrap().iter();
         proposals.map(|one| one.as_str().unwrap().to_owned()).collect()
     }
@@ -374,8 +374,8 @@ fn an_editor_shows_a_misspelt_key_where_it_stands() {
         assert_eq!(sound.matches(from).count(), 1, "{from}");
         let line = sound.split(from).next().unwrap().matches('\n').count() + 1 + usize::from(from.starts_with('\n'));
         let found = editor.open(&path, &sound.replace(from, to));
-        let [(at, said)] = &found[..] else { panic!("{to}: {found:?}") };
-        assert!(*at == line as u64 && said.starts_with(message), "{to} in line {line}: {found:?}");
+        let [(at, text)] = &found[..] else { panic!("{to}: {found:?}") };
+        assert!(*at == line as u64 && text.starts_with(message), "{to} in line {line}: {found:?}");
     }
     assert_eq!(editor.open(&path, &sound), []);
 }
@@ -411,6 +411,6 @@ fn an_editor_explains_the_key_under_the_cursor() {
     let text = std::fs::read_to_string(&path).unwrap();
     editor.open(&path, &text);
     let line = text.lines().position(|line| line.starts_with("service-apps:")).unwrap();
-    let said = editor.0.tell(&json!({ "do": "hover", "line": line, "character": 3 }))["text"].to_string();
-    assert!(said.contains("lets them pass wherever a route is"), "{said}");
+    let message = editor.0.exchange(&json!({ "do": "hover", "line": line, "character": 3 }))["text"].to_string();
+    assert!(message.contains("lets them pass wherever a route is"), "{message}");
 }

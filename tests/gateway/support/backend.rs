@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 /// Backend: a listener; it ends with its handle.
 pub(crate) struct Backend {
     address: SocketAddr,
-    got: Arc<Mutex<Vec<Vec<u8>>>>,
+    requests: Arc<Mutex<Vec<Vec<u8>>>>,
     accepting: JoinHandle<()>,
 }
 
@@ -20,14 +20,14 @@ impl Backend {
     pub(crate) async fn start(delay: Duration, answer: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let got: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
-        let kept = Arc::clone(&got);
+        let requests: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let journal = Arc::clone(&requests);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, delay, answer, Arc::clone(&kept)));
+                tokio::spawn(serve_connection(stream, delay, answer, Arc::clone(&journal)));
             }
         });
-        Self { address, got, accepting }
+        Self { address, requests, accepting }
     }
 
     /// Where it listens.
@@ -36,8 +36,8 @@ impl Backend {
     }
 
     /// The header blocks of the requests that have arrived.
-    pub(crate) fn got(&self) -> Vec<Vec<u8>> {
-        self.got.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -48,7 +48,7 @@ impl Drop for Backend {
 }
 
 /// Serves one connection, one request after the other; requests to it have no body.
-async fn converse(mut stream: TcpStream, delay: Duration, answer: &[u8], got: Arc<Mutex<Vec<Vec<u8>>>>) {
+async fn serve_connection(mut stream: TcpStream, delay: Duration, answer: &[u8], requests: Arc<Mutex<Vec<Vec<u8>>>>) {
     loop {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -57,7 +57,7 @@ async fn converse(mut stream: TcpStream, delay: Duration, answer: &[u8], got: Ar
                 Err(_) => return,
             }
         }
-        got.lock().unwrap().push(head);
+        requests.lock().unwrap().push(head);
         tokio::time::sleep(delay).await;
         if stream.write_all(answer).await.is_err() {
             return;

@@ -15,7 +15,7 @@ use super::{Answer, Client, PATIENCE, within};
 /// Gateway: `portcullis serve` and everything that it has written.
 pub(crate) struct Gateway {
     child: Mutex<Child>,
-    written: Arc<Mutex<Vec<String>>>,
+    output: Arc<Mutex<Vec<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
 
@@ -32,12 +32,12 @@ impl Gateway {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         change(&mut command);
         let mut child = command.spawn().unwrap();
-        let written = Arc::default();
+        let output = Arc::default();
         let readers = vec![
-            keep(child.stdout.take().unwrap(), Arc::clone(&written)),
-            keep(child.stderr.take().unwrap(), Arc::clone(&written)),
+            collect_lines(child.stdout.take().unwrap(), Arc::clone(&output)),
+            collect_lines(child.stderr.take().unwrap(), Arc::clone(&output)),
         ];
-        Self { child: Mutex::new(child), written, readers }
+        Self { child: Mutex::new(child), output, readers }
     }
 
     /// Its process id.
@@ -47,11 +47,11 @@ impl Gateway {
 
     /// All lines that it has written to standard output and standard error.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.written.lock().unwrap().clone()
+        self.output.lock().unwrap().clone()
     }
 
     /// The log lines with this message.
-    pub(crate) fn logged(&self, message: &str) -> Vec<Value> {
+    pub(crate) fn log_lines(&self, message: &str) -> Vec<Value> {
         let lines = self.lines();
         let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         events.filter(|event| field(event, "message") == Some(message)).collect()
@@ -59,7 +59,7 @@ impl Gateway {
 
     /// The address of the listener with this name.
     pub(crate) fn listener(&self, name: &str) -> SocketAddr {
-        let listening = self.logged("listening");
+        let listening = self.log_lines("listening");
         let event = listening.iter().find(|event| field(event, "listener") == Some(name));
         let event = event.unwrap_or_else(|| panic!("there is no listener `{name}`"));
         field(event, "address").unwrap().parse().unwrap()
@@ -72,7 +72,7 @@ impl Gateway {
 
     /// The address of the admin listener.
     pub(crate) fn admin_address(&self) -> SocketAddr {
-        let listening = self.logged("admin listening");
+        let listening = self.log_lines("admin listening");
         field(listening.first().expect("the admin listener listens"), "address").unwrap().parse().unwrap()
     }
 
@@ -89,21 +89,21 @@ impl Gateway {
     }
 
     /// Waits until the gateway listens.
-    pub(crate) async fn listening(&self) {
+    pub(crate) async fn wait_until_listening(&self) {
         self.until("listening", async || {
-            (!self.logged("listening").is_empty() && !self.logged("admin listening").is_empty()).then_some(())
+            (!self.log_lines("listening").is_empty() && !self.log_lines("admin listening").is_empty()).then_some(())
         })
         .await;
     }
 
     /// Waits until the gateway is ready.
-    pub(crate) async fn ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         self.until("ready", async || (self.admin("/ready").await.status == 200).then_some(())).await;
     }
 
     async fn until(&self, what: &str, mut probe: impl AsyncFnMut() -> Option<()>) {
         within(PATIENCE, what, async || {
-            if let Some(status) = self.ended() {
+            if let Some(status) = self.exit_status() {
                 panic!("the gateway ended with {status} before it was {what}");
             }
             probe().await
@@ -118,13 +118,13 @@ impl Gateway {
     }
 
     /// How it ended, or `None` while it runs.
-    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+    pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
         self.child.lock().unwrap().try_wait().unwrap()
     }
 
     /// Waits for its end, and for its last line.
-    pub(crate) async fn end(&mut self, time: Duration) -> ExitStatus {
-        let status = within(time, "the gateway ends", async || self.ended()).await;
+    pub(crate) async fn wait_for_exit(&mut self, time: Duration) -> ExitStatus {
+        let status = within(time, "the gateway ends", async || self.exit_status()).await;
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
         status
     }
@@ -151,7 +151,7 @@ fn field<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
     event.get(name).or_else(|| event.get("fields")?.get(name))?.as_str()
 }
 
-fn keep(from: impl std::io::Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
+fn collect_lines(from: impl std::io::Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines() {
             lines.lock().unwrap().push(line.unwrap());

@@ -3,21 +3,21 @@
 mod backend;
 mod client;
 mod gateway;
-mod load;
+mod load_generator;
 mod pki;
-mod raw;
+mod raw_connection;
 mod settings;
-mod stage;
+mod environment;
 mod tls;
 
 pub(crate) use backend::Backend;
 pub(crate) use client::{Answer, Client};
+pub(crate) use environment::TestEnvironment;
 pub(crate) use gateway::Gateway;
-pub(crate) use load::Load;
-pub(crate) use pki::{Authority, Holder};
-pub(crate) use raw::Wire;
+pub(crate) use load_generator::LoadGenerator;
+pub(crate) use pki::{Authority, ClientIdentity};
+pub(crate) use raw_connection::RawConnection;
 pub(crate) use settings::Settings;
-pub(crate) use stage::Stage;
 pub(crate) use tls::{TlsClient, client_config};
 
 use std::time::{Duration, Instant};

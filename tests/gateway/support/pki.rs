@@ -20,7 +20,7 @@ macro_rules! at {
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// Holder: a certificate and its private key, both PEM.
-pub(crate) struct Holder {
+pub(crate) struct ClientIdentity {
     pub(crate) chain: String,
     pub(crate) key: String,
 }
@@ -39,23 +39,28 @@ impl Authority {
     }
 
     /// A client's certificate with this common name and serial number, good for an hour.
-    pub(crate) fn client(&self, name: &str, serial: u64) -> Holder {
+    pub(crate) fn client(&self, name: &str, serial: u64) -> ClientIdentity {
         self.expiring(name, serial, 3600)
     }
 
     /// The same, good for so many seconds from now.
-    pub(crate) fn expiring(&self, name: &str, serial: u64, seconds: i64) -> Holder {
+    pub(crate) fn expiring(&self, name: &str, serial: u64, seconds: i64) -> ClientIdentity {
         self.signed(name, serial, |params| params.not_after = at!(seconds))
     }
 
     /// The same with something else in it.
-    pub(crate) fn signed(&self, name: &str, serial: u64, change: impl FnOnce(&mut CertificateParams)) -> Holder {
+    pub(crate) fn signed(
+        &self,
+        name: &str,
+        serial: u64,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> ClientIdentity {
         let mut params = named(name);
         params.serial_number = Some(SerialNumber::from(serial));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
         let key = KeyPair::generate().unwrap();
-        Holder { chain: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
+        ClientIdentity { chain: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
     }
 
     /// The list of these serial numbers, which a newer one is to replace in `seconds`.

@@ -8,18 +8,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
 
-use super::{Holder, PATIENCE};
+use super::{ClientIdentity, PATIENCE};
 
 /// What a client needs for its handshakes: whom it trusts, who it is; sessions are kept in it.
-pub(crate) fn client_config(trusted: &str, holder: Option<&Holder>) -> Arc<ClientConfig> {
+pub(crate) fn client_config(trusted: &str, identity: Option<&ClientIdentity>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = config.with_root_certificates(roots);
-    let Some(holder) = holder else { return Arc::new(config.with_no_client_auth()) };
-    let chain = CertificateDer::pem_slice_iter(holder.chain.as_bytes()).collect::<Result<_, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_slice(holder.key.as_bytes()).unwrap();
+    let Some(identity) = identity else { return Arc::new(config.with_no_client_auth()) };
+    let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
     Arc::new(config.with_client_auth_cert(chain, key).unwrap())
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct TlsClient(StreamOwned<ClientConnection, TcpStream>);
 
 /// Said: an answer, or the refusal of a handshake where there is an error instead.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct TlsAnswer {
     pub(crate) status: u16,
     /// The id of the decision.
     pub(crate) decision: String,
@@ -45,7 +45,7 @@ impl TlsClient {
     }
 
     /// The answer to a request with this line and these header lines.
-    pub(crate) fn ask(&mut self, line: &str, headers: &[&str]) -> io::Result<Said> {
+    pub(crate) fn ask(&mut self, line: &str, headers: &[&str]) -> io::Result<TlsAnswer> {
         let mut text = format!("{line} HTTP/1.1\r\nHost: noah.test\r\n");
         headers.iter().for_each(|header| text.push_str(&format!("{header}\r\n")));
         self.0.write_all(format!("{text}\r\n").as_bytes())?;
@@ -62,7 +62,7 @@ impl TlsClient {
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Ok(Said { status, decision: field("x-portcullis-decision").unwrap_or_default() })
+        Ok(TlsAnswer { status, decision: field("x-portcullis-decision").unwrap_or_default() })
     }
 
     /// The next byte.

@@ -18,11 +18,11 @@ pub(crate) struct Client {
 impl Client {
     /// A connection to `at`.
     pub(crate) fn connect(at: SocketAddr) -> Self {
-        Self::of(TcpStream::connect(at).expect("the gateway listens"))
+        Self::from_stream(TcpStream::connect(at).expect("the gateway listens"))
     }
 
     /// A client on a connection that stands already.
-    pub(crate) fn of(stream: TcpStream) -> Self {
+    pub(crate) fn from_stream(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -66,7 +66,7 @@ impl Client {
             }
         };
         let head: Vec<u8> = self.pending.drain(..end).collect();
-        Some(Answer::of(&String::from_utf8(head).unwrap()))
+        Some(Answer::from_stream(&String::from_utf8(head).unwrap()))
     }
 
     /// The next final answer; nothing where the connection ended without one.
@@ -181,7 +181,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of(head: &str) -> Self {
+    fn from_stream(head: &str) -> Self {
         let mut lines = head.split("\r\n");
         let first = lines.next().unwrap();
         let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());

@@ -2,7 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod origin;
-pub(crate) mod scene;
+pub(crate) mod testbed;
 
 mod bodies;
 mod candidate;

@@ -1,6 +1,6 @@
 //! Overrides: requests that ask for another method than the one they are sent with, made by chance from a seed.
 
-use super::spellings::Spellings;
+use super::spellings::SpellingGenerator;
 
 /// Headers that frameworks take for the method, and some that look like them.
 const HEADERS: [&str; 6] = [
@@ -97,7 +97,7 @@ const BOUNDARIES: [&str; 6] = [
 ];
 
 /// Request: what is sent, but for the credential.
-pub(in crate::real) struct Request {
+pub(in crate::real) struct OverrideRequest {
     method: &'static str,
     target: String,
     fields: Vec<String>,
@@ -105,9 +105,9 @@ pub(in crate::real) struct Request {
     chunks: Vec<usize>,
 }
 
-impl Request {
+impl OverrideRequest {
     /// A request by `method` that asks for DELETE in one way or more.
-    pub(in crate::real) fn next(method: &'static str, target: &str, chance: &mut Spellings) -> Self {
+    pub(in crate::real) fn next(method: &'static str, target: &str, chance: &mut SpellingGenerator) -> Self {
         let mut request =
             Self { method, target: target.to_owned(), fields: Vec::new(), body: Vec::new(), chunks: Vec::new() };
         match chance.below(10) {
@@ -158,7 +158,7 @@ impl Request {
         bytes
     }
 
-    fn ask_by_header(&mut self, chance: &mut Spellings) {
+    fn ask_by_header(&mut self, chance: &mut SpellingGenerator) {
         for _ in 0..1 + chance.below(2) {
             let mut name = chance.one(&HEADERS).to_owned();
             match chance.below(5) {
@@ -175,12 +175,12 @@ impl Request {
         }
     }
 
-    fn ask_by_query(&mut self, chance: &mut Spellings) {
+    fn ask_by_query(&mut self, chance: &mut SpellingGenerator) {
         let query = parameters(chance).replace(' ', "%20");
         self.target.push_str(&format!("{}{query}", chance.one(&["?", "?", "?", "??", "?&", "?x?"])));
     }
 
-    fn ask_by_form(&mut self, chance: &mut Spellings) {
+    fn ask_by_form(&mut self, chance: &mut SpellingGenerator) {
         let kind = chance.one(&FORMS);
         self.fields.push(format!("Content-Type: {kind}"));
         self.body = match kind.split_once("charset=").map(|(_, charset)| charset) {
@@ -200,7 +200,7 @@ impl Request {
         }
     }
 
-    fn ask_by_parts(&mut self, chance: &mut Spellings) {
+    fn ask_by_parts(&mut self, chance: &mut SpellingGenerator) {
         self.fields.push(format!("Content-Type: {}", chance.one(&BOUNDARIES)));
         let mut body = chance.one(&["", "", "a preamble\r\n", "\r\n"]).to_owned();
         if chance.below(2) == 0 {
@@ -217,7 +217,7 @@ impl Request {
     }
 }
 
-fn parameters(chance: &mut Spellings) -> String {
+fn parameters(chance: &mut SpellingGenerator) -> String {
     let mut text = format!("{}={}", chance.one(&PARAMETERS), chance.one(&METHODS).trim());
     if chance.below(3) == 0 {
         let other = chance.one(&["a=1", "_method=GET", "a", "=", "_method", "%"]);

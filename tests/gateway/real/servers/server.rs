@@ -31,7 +31,7 @@ pub(super) struct Server {
 
 /// Line: what the application served to one request.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
+pub(super) struct JournalEntry {
     /// The gateway's decision.
     pub(super) decision: String,
     /// The method, as the application took it.
@@ -152,11 +152,11 @@ impl Server {
     }
 
     /// What it has served to requests that came through the gateway.
-    pub(super) fn journal(&self) -> Vec<Line> {
+    pub(super) fn journal(&self) -> Vec<JournalEntry> {
         let bytes = fs::read(self.folder.path().join("journal")).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().filter_map(Line::of).collect()
+        whole.lines().filter_map(JournalEntry::of).collect()
     }
 
     /// The end of what it wrote for people.
@@ -184,7 +184,7 @@ impl Drop for Server {
     }
 }
 
-impl Line {
+impl JournalEntry {
     /// A line of the journal; those without a decision are the test's own straight requests.
     fn of(line: &str) -> Option<Self> {
         let mut parts = line.splitn(4, '\t').map(str::to_owned);

@@ -3,29 +3,29 @@
 use std::collections::BTreeSet;
 
 /// Spellings: what is made from a seed and the paths of one application.
-pub(in crate::real) struct Spellings {
+pub(in crate::real) struct SpellingGenerator {
     state: u64,
     secret: Vec<&'static str>,
     open: Vec<&'static str>,
 }
 
-type Change = fn(&mut Spellings, Vec<u8>) -> Vec<u8>;
+type Change = fn(&mut SpellingGenerator, Vec<u8>) -> Vec<u8>;
 
 /// Every change that may be made to a path, alone and behind others.
 const CHANGES: [Change; 13] = [
-    Spellings::case,
-    Spellings::encoded,
-    Spellings::encoded,
-    Spellings::encoded_twice,
-    Spellings::overlong,
-    Spellings::lookalike,
-    Spellings::slash,
-    Spellings::slash,
-    Spellings::cut,
-    Spellings::suffix,
-    Spellings::prefix,
-    Spellings::odd,
-    Spellings::wrapped,
+    SpellingGenerator::case,
+    SpellingGenerator::encoded,
+    SpellingGenerator::encoded,
+    SpellingGenerator::encoded_twice,
+    SpellingGenerator::overlong,
+    SpellingGenerator::lookalike,
+    SpellingGenerator::slash,
+    SpellingGenerator::slash,
+    SpellingGenerator::cut,
+    SpellingGenerator::suffix,
+    SpellingGenerator::prefix,
+    SpellingGenerator::odd,
+    SpellingGenerator::wrapped,
 ];
 
 const SLASHES: [&str; 28] = [
@@ -210,7 +210,7 @@ const LOOKALIKES: [(char, &[&str]); 6] = [
 ];
 const ODD: &[u8] = b"\x00\x01\t\x0b\x0c\x1b \"#$%&'()*+,-.:;<=>?@[\\]^_`{|}~\x7f\x80\xa0\xff/0aZ";
 
-impl Spellings {
+impl SpellingGenerator {
     /// The spellings of `seed`, with the paths of what is refused and of what is open.
     pub(in crate::real) fn of(seed: u64, secret: &[&'static str], open: &[&'static str]) -> Self {
         Self { state: seed, secret: secret.to_vec(), open: open.to_vec() }
@@ -329,7 +329,7 @@ impl Spellings {
 
     /// In an absolute form, behind an authority, or as part of another target.
     fn wrapped(&mut self, path: Vec<u8>) -> Vec<u8> {
-        let front = self.one(&[
+        let gateway = self.one(&[
             "http://site.test",
             "HTTP://site.test",
             "https://site.test",
@@ -349,7 +349,7 @@ impl Spellings {
             "*",
             "http://site.test/open/o2/..;/..",
         ]);
-        [front.as_bytes(), &path].concat()
+        [gateway.as_bytes(), &path].concat()
     }
 
     /// With one byte behind the first slash written otherwise.

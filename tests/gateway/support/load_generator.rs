@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{Answer, Client};
 
 /// Load: clients at work.
-pub(crate) struct Load {
+pub(crate) struct LoadGenerator {
     over: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
     clients: Vec<JoinHandle<Tally>>,
@@ -29,7 +29,7 @@ pub(crate) struct Tally {
     pub(crate) failed: Vec<String>,
 }
 
-impl Load {
+impl LoadGenerator {
     /// So many clients that keep their connections, and as many that open one for each request.
     ///
     /// Connections refused end a client where `until_refused`, as after the end of a server.
@@ -86,7 +86,7 @@ impl Load {
     }
 
     /// Ends it, and says what came of all requests.
-    pub(crate) async fn end(self) -> Tally {
+    pub(crate) async fn stop(self) -> Tally {
         self.over.store(true, Ordering::SeqCst);
         let mut all = Tally::default();
         for client in self.clients {

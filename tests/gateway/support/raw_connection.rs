@@ -12,9 +12,9 @@ use tokio::time::timeout;
 use super::{Answer, PATIENCE};
 
 /// Wire: a TCP connection.
-pub(crate) struct Wire(pub(crate) TcpStream);
+pub(crate) struct RawConnection(pub(crate) TcpStream);
 
-impl Wire {
+impl RawConnection {
     /// A connection to `address`.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();

@@ -18,7 +18,7 @@ pub(super) const END_HEADERS: u8 = 4;
 
 /// End: what became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum StreamOutcome {
     /// It was answered.
     Status(u16),
     /// Its stream was reset.
@@ -27,7 +27,7 @@ pub(super) enum End {
     Closed,
 }
 
-impl End {
+impl StreamOutcome {
     /// Whether it was refused in one way or another.
     pub(super) fn is_refusal(self) -> bool {
         !matches!(self, Self::Status(status) if !(400..500).contains(&status))
@@ -35,9 +35,9 @@ impl End {
 }
 
 /// Frames: one connection without TLS, whose stream 1 is the request.
-pub(super) struct Frames(TcpStream);
+pub(super) struct Http2Connection(TcpStream);
 
-impl Frames {
+impl Http2Connection {
     /// A connection that has said what it has to.
     pub(super) fn connect(at: SocketAddr) -> Self {
         let mut stream = TcpStream::connect(at).unwrap();
@@ -60,7 +60,7 @@ impl Frames {
     }
 
     /// What became of stream 1.
-    pub(super) fn end(&mut self) -> End {
+    pub(super) fn outcome(&mut self) -> StreamOutcome {
         let mut head = [0; 9];
         while self.0.read_exact(&mut head).is_ok() {
             let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
@@ -68,13 +68,13 @@ impl Frames {
                 break;
             }
             match (head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]])) {
-                (HEADERS, 1) => return End::Status(status(&payload)),
-                (RST_STREAM, 1) => return End::Reset,
-                (GOAWAY, _) => return End::Closed,
+                (HEADERS, 1) => return StreamOutcome::Status(status(&payload)),
+                (RST_STREAM, 1) => return StreamOutcome::Reset,
+                (GOAWAY, _) => return StreamOutcome::Closed,
                 _ => {}
             }
         }
-        End::Closed
+        StreamOutcome::Closed
     }
 }
 

@@ -4,39 +4,39 @@ use portcullis::decision::diff::{Change, Diff, Direction, diff};
 use portcullis::policy::Snapshot;
 use portcullis::vocabulary::Timestamp;
 
-use crate::asking::Asking;
-use crate::dice::Dice;
-use crate::making::{self, PARTS};
+use crate::generator::{self, PARTS};
+use crate::model::{Need, PolicyModel, ServiceApps};
+use crate::questions::QuestionSet;
 use crate::seed::seeds;
-use crate::world::{Need, ServiceApps, World};
+use crate::seeded_random::SeededRandom;
 use crate::{printing, program};
 
 /// How many pairs of policies are compared where `PORTCULLIS_DIFFS` says nothing else.
 const PAIRS: u64 = 400;
 
 /// Answered otherwise: the first question that two policies answer differently, reasons apart.
-fn differently(worlds: [&World; 2], policies: [&Snapshot; 2], seeds: std::ops::Range<u64>) -> Option<String> {
+fn find_difference(worlds: [&PolicyModel; 2], policies: [&Snapshot; 2], seeds: std::ops::Range<u64>) -> Option<String> {
     for seed in seeds {
-        for world in worlds {
-            let Asking { callers, requests, now } = Asking::new(seed, world);
+        for model in worlds {
+            let QuestionSet { callers, requests, now } = QuestionSet::new(seed, model);
             let subjects: Vec<_> = callers.iter().map(program::subject).collect();
             for request in &requests {
                 let [old, new] = policies.map(|policy| program::answers(policy, request, &subjects, now));
                 for (caller, (old, new)) in callers.iter().zip(old.into_iter().zip(new)) {
                     let permits = |reason: &str| matches!(reason, "granted" | "public" | "service-app");
                     // The order in which a policy lists field sets and gates decides nothing.
-                    let told = |answer: &crate::naive::Answer| {
+                    let comparable = |answer: &crate::reference::Answer| {
                         let [mut masks, mut asks] = [answer.masks.clone(), answer.asks.clone()];
                         masks.sort();
                         asks.sort();
                         (permits(&answer.reason), masks, asks)
                     };
-                    if told(&old) != told(&new) {
+                    if comparable(&old) != comparable(&new) {
                         return Some(format!(
                             "{} {} {:?} as {caller:#?}\n{old:?}\n{new:?}",
                             request.method,
                             request.target(),
-                            request.answered
+                            request.response
                         ));
                     }
                 }
@@ -47,72 +47,74 @@ fn differently(worlds: [&World; 2], policies: [&Snapshot; 2], seeds: std::ops::R
 }
 
 /// One edit, as somebody would make it.
-fn edit(dice: &mut Dice, world: &mut World, other: &World) {
-    match dice.below(16) {
-        0 if !world.rows.is_empty() => {
-            let (at, cells) = (dice.below(world.rows.len()), dice.pick(&world.rows).cells);
-            world.rows[at].cells = cells;
+fn edit(random: &mut SeededRandom, model: &mut PolicyModel, other: &PolicyModel) {
+    match random.below(16) {
+        0 if !model.rows.is_empty() => {
+            let (at, cells) = (random.below(model.rows.len()), random.pick(&model.rows).cells);
+            model.rows[at].cells = cells;
         }
-        1 if !world.roles.is_empty() => {
-            let (at, rows) = (dice.below(world.roles.len()), world.rows.iter().map(|row| row.name).collect::<Vec<_>>());
-            world.roles[at].permissions = dice.some(&rows, 0, 2);
+        1 if !model.roles.is_empty() => {
+            let (at, rows) =
+                (random.below(model.roles.len()), model.rows.iter().map(|row| row.name).collect::<Vec<_>>());
+            model.roles[at].permissions = random.some(&rows, 0, 2);
         }
-        2 if !world.everyone.is_empty() => drop(world.everyone.pop()),
-        3 if !world.users.is_empty() => {
-            let at = dice.below(world.users.len());
-            world.users.remove(at);
+        2 if !model.everyone.is_empty() => drop(model.everyone.pop()),
+        3 if !model.users.is_empty() => {
+            let at = random.below(model.users.len());
+            model.users.remove(at);
         }
-        4 => world.service_apps = dice.pick(&[None, Some(ServiceApps::All), Some(ServiceApps::EveryPermission)]),
-        5 => world.one_role = !world.one_role,
-        6 if world.routes.len() > 1 => {
-            let at = dice.below(world.routes.len());
-            world.routes.remove(at);
+        4 => model.service_apps = random.pick(&[None, Some(ServiceApps::All), Some(ServiceApps::EveryPermission)]),
+        5 => model.one_role = !model.one_role,
+        6 if model.routes.len() > 1 => {
+            let at = random.below(model.routes.len());
+            model.routes.remove(at);
         }
         7 => {
-            let (at, need) = (dice.below(world.routes.len()), dice.pick(&[Need::Public, Need::Nobody]));
-            if let Some(method) = world.routes[at].methods.first_mut() {
+            let (at, need) = (random.below(model.routes.len()), random.pick(&[Need::Public, Need::Nobody]));
+            if let Some(method) = model.routes[at].methods.first_mut() {
                 method.need = need;
                 method.when = None;
                 method.across = Vec::new();
             }
         }
         8 => {
-            let at = dice.below(world.routes.len());
-            if let Some(method) = world.routes[at].methods.first_mut() {
-                method.across = dice.some(&world.scopes.iter().map(|(name, _)| *name).collect::<Vec<_>>(), 0, 2);
+            let at = random.below(model.routes.len());
+            if let Some(method) = model.routes[at].methods.first_mut() {
+                method.across = random.some(&model.scopes.iter().map(|(name, _)| *name).collect::<Vec<_>>(), 0, 2);
             }
         }
-        9 if !world.gates.is_empty() => {
-            let (at, rows) = (dice.below(world.gates.len()), world.rows.iter().map(|row| row.name).collect::<Vec<_>>());
-            world.gates[at].rows = dice.some(&rows, 1, 3);
+        9 if !model.gates.is_empty() => {
+            let (at, rows) =
+                (random.below(model.gates.len()), model.rows.iter().map(|row| row.name).collect::<Vec<_>>());
+            model.gates[at].rows = random.some(&rows, 1, 3);
         }
-        10 if !world.groups.is_empty() => {
-            let at = dice.below(world.groups.len());
-            world.groups[at].without = Vec::new();
+        10 if !model.groups.is_empty() => {
+            let at = random.below(model.groups.len());
+            model.groups[at].without = Vec::new();
         }
-        11 if !world.users.is_empty() => {
-            let at = dice.below(world.users.len());
-            world.users[at].without = Vec::new();
-            world.users[at].roles = None;
+        11 if !model.users.is_empty() => {
+            let at = random.below(model.users.len());
+            model.users[at].without = Vec::new();
+            model.users[at].roles = None;
         }
-        12 if !world.roles.is_empty() => {
-            let at = dice.below(world.roles.len());
-            world.roles[at].within = Vec::new();
+        12 if !model.roles.is_empty() => {
+            let at = random.below(model.roles.len());
+            model.roles[at].within = Vec::new();
         }
-        13 if !world.roles.is_empty() => {
-            let at = dice.below(world.roles.len());
-            world.roles[at].assign_within = Vec::new();
+        13 if !model.roles.is_empty() => {
+            let at = random.below(model.roles.len());
+            model.roles[at].assign_within = Vec::new();
         }
-        14 => world.rows.reverse(),
+        14 => model.rows.reverse(),
         _ => {
-            world.fields = if other.resources == world.resources { other.fields.clone() } else { world.fields.clone() }
+            model.fields = if other.resources == model.resources { other.fields.clone() } else { model.fields.clone() }
         }
     }
 }
 
-fn load(world: &World) -> Option<Snapshot> {
+fn load(model: &PolicyModel) -> Option<Snapshot> {
     let mut sources = portcullis::document::Sources::default();
-    sources.add("p.yaml", &printing::yaml(world));
+    sources.add("p.yaml", &printing::yaml(model));
     portcullis::policy::load(&sources, None).snapshot
 }
 
@@ -123,17 +125,17 @@ fn a_diff_is_empty_exactly_when_no_decision_differs() {
     let mut missed = Vec::new();
     let mut only_unseen = Vec::new();
     for seed in seeds().into_iter().flat_map(|first| first..first + pairs.div_ceil(2)) {
-        let dice = &mut Dice::new(seed ^ 0x0d1f_f000);
-        let before = making::world(seed, &PARTS);
+        let random = &mut SeededRandom::new(seed ^ 0x0d1f_f000);
+        let before = generator::generate_policy(seed, &PARTS);
         let mut after = before.clone();
-        let other = making::world(seed + 1_000_000, &PARTS);
-        for _ in 0..dice.below(3) + 1 {
-            edit(dice, &mut after, &other);
+        let other = generator::generate_policy(seed + 1_000_000, &PARTS);
+        for _ in 0..random.below(3) + 1 {
+            edit(random, &mut after, &other);
         }
         let (Some(old), Some(new)) = (load(&before), load(&after)) else { continue };
-        let Diff { changes, .. } = diff(&old, &new, Timestamp(crate::naive::TURN));
+        let Diff { changes, .. } = diff(&old, &new, Timestamp(crate::reference::TURN));
         compared += 1;
-        let question = differently([&before, &after], [&old, &new], seed * 100..seed * 100 + 12);
+        let question = find_difference([&before, &after], [&old, &new], seed * 100..seed * 100 + 12);
         differed += usize::from(question.is_some());
         let seen = |change: &Change| change.example.is_some();
         if let Some(question) = &question

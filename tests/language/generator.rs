@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::dice::Dice;
-use crate::world::{
+use crate::model::{
     Assignment, Bound, By, Cell, Gate, Group, Method, Name, Need, Profile, Role, Route, Row, ServiceApps,
 };
-use crate::world::{User, World};
+use crate::model::{PolicyModel, User};
+use crate::seeded_random::SeededRandom;
 
 /// Templates whose choice can lead nowhere, differ in case, or carry a scope in path or query.
 pub(crate) const TEMPLATES: [(Name, &[Name]); 14] = [
@@ -79,60 +79,60 @@ pub(crate) const PARTS: [Part; 9] = [
 ];
 
 /// The world of a seed, with no other than these parts of the language.
-pub(crate) fn world(seed: u64, parts: &[Part]) -> World {
-    let dice = &mut Dice::new(seed);
+pub(crate) fn generate_policy(seed: u64, parts: &[Part]) -> PolicyModel {
+    let random = &mut SeededRandom::new(seed);
     // Each world leaves some parts out: where all meet, few requests come far.
-    let parts: Vec<Part> = parts.iter().copied().filter(|_| dice.chance(60)).collect();
-    let dialect = if dice.chance(30) { "aspnet" } else { dice.pick(&DIALECTS) };
-    let mut made = World { dialect, ..World::default() };
+    let parts: Vec<Part> = parts.iter().copied().filter(|_| random.chance(60)).collect();
+    let dialect = if random.chance(30) { "aspnet" } else { random.pick(&DIALECTS) };
+    let mut made = PolicyModel { dialect, ..PolicyModel::default() };
     for (scope, caller, percent) in [("ward", false, 75), ("tenant", true, 80), ("site", false, 35)] {
-        if dice.chance(percent) {
-            made.scopes.push((scope, caller && !dice.chance(15)));
+        if random.chance(percent) {
+            made.scopes.push((scope, caller && !random.chance(15)));
         }
     }
-    let mut making = Making { dice, parts, world: made };
-    making.cells();
-    making.gates_and_profiles();
-    making.people();
-    making.world
+    let mut generator = PolicyGenerator { random, parts, model: made };
+    generator.cells();
+    generator.gates_and_profiles();
+    generator.people();
+    generator.model
 }
 
-struct Making<'d> {
-    dice: &'d mut Dice,
+struct PolicyGenerator<'d> {
+    random: &'d mut SeededRandom,
     parts: Vec<Part>,
-    world: World,
+    model: PolicyModel,
 }
 
-impl Making<'_> {
+impl PolicyGenerator<'_> {
     fn has(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
 
     fn when(&mut self, percent: usize) -> Option<Name> {
-        let fine = self.has(Part::When) && self.dice.chance(percent);
-        fine.then(|| self.dice.pick(&CONDITIONS))
+        let fine = self.has(Part::When) && self.random.chance(percent);
+        fine.then(|| self.random.pick(&CONDITIONS))
     }
 
     /// Resources, field sets, routes and the rows over their cells.
     fn cells(&mut self) {
-        let count = 2 + self.dice.below(2);
-        self.world.resources = RESOURCES[..count].to_vec();
+        let count = 2 + self.random.below(2);
+        self.model.resources = RESOURCES[..count].to_vec();
         if self.has(Part::Fields) {
-            for field in self.dice.some(&FIELDS, 1, 2) {
-                let listed = self.dice.some(&self.world.resources, 1, 2);
-                self.world.fields.push((field, listed));
+            for field in self.random.some(&FIELDS, 1, 2) {
+                let listed = self.random.some(&self.model.resources, 1, 2);
+                self.model.fields.push((field, listed));
             }
         }
         let mut pool: Vec<Cell> = Vec::new();
-        for resource in self.world.resources.clone() {
-            pool.extend(self.dice.some(&OPERATIONS, 2, 3).into_iter().map(|operation| (operation, resource)));
+        for resource in self.model.resources.clone() {
+            pool.extend(self.random.some(&OPERATIONS, 2, 3).into_iter().map(|operation| (operation, resource)));
         }
         let open = pool.clone();
-        pool.extend(self.world.fields.iter().map(|(field, _)| ("read", *field)));
+        pool.extend(self.model.fields.iter().map(|(field, _)| ("read", *field)));
         for (path, query) in TEMPLATES {
             let declared = query.iter().all(|name| self.scope_names().contains(name));
-            if self.dice.chance(70) && declared && (query.is_empty() || self.has(Part::Query)) {
-                let methods = self.dice.some(&["GET", "GET", "POST", "DELETE", "OPTIONS"], 1, 3);
+            if self.random.chance(70) && declared && (query.is_empty() || self.has(Part::Query)) {
+                let methods = self.random.some(&["GET", "GET", "POST", "DELETE", "OPTIONS"], 1, 3);
                 let mut route = Route { path, query: query.to_vec(), methods: Vec::new() };
                 for name in methods {
                     if route.methods.iter().all(|method| method.name != name) {
@@ -140,133 +140,133 @@ impl Making<'_> {
                         route.methods.push(method);
                     }
                 }
-                self.world.routes.push(route);
+                self.model.routes.push(route);
             }
         }
-        if self.world.routes.is_empty() {
+        if self.model.routes.is_empty() {
             let method = self.method("GET", &pool);
-            self.world.routes.push(Route { path: "/flat", query: Vec::new(), methods: vec![method] });
+            self.model.routes.push(Route { path: "/flat", query: Vec::new(), methods: vec![method] });
         }
-        let used = used_cells(&self.world.routes);
+        let used = used_cells(&self.model.routes);
         // A word that no route uses is an error in a row, a letter is a note.
         let fine: Vec<Cell> =
             open.iter().chain(&pool).copied().filter(|cell| cell.0 != "check-in" || used.contains(cell)).collect();
-        let count = 3 + self.dice.below(5);
+        let count = 3 + self.random.below(5);
         for name in &ROWS[..count] {
             let mut cells: Vec<Cell> = Vec::new();
-            for cell in self.dice.some(&fine, 0, 4) {
+            for cell in self.random.some(&fine, 0, 4) {
                 if !cells.contains(&cell) {
                     cells.push(cell);
                 }
             }
-            self.world.rows.push(Row { name, cells });
+            self.model.rows.push(Row { name, cells });
         }
-        if self.dice.chance(20) {
+        if self.random.chance(20) {
             // Rows enough for a second word of every bitset, somewhere between the others.
-            let at = 1 + self.dice.below(self.world.rows.len() - 1);
+            let at = 1 + self.random.below(self.model.rows.len() - 1);
             let fillers = FILLERS.iter().map(|name| Row { name, cells: Vec::new() });
-            self.world.rows.splice(at..at, fillers);
+            self.model.rows.splice(at..at, fillers);
         }
-        self.world.everyone = if self.dice.chance(60) { self.rows(0, 2) } else { Vec::new() };
+        self.model.everyone = if self.random.chance(60) { self.rows(0, 2) } else { Vec::new() };
         let words = [None, Some(ServiceApps::All), Some(ServiceApps::EveryPermission)];
-        self.world.service_apps = self.dice.pick(&words);
+        self.model.service_apps = self.random.pick(&words);
     }
 
     fn method(&mut self, name: Name, pool: &[Cell]) -> Method {
-        let need = match self.dice.below(100) {
+        let need = match self.random.below(100) {
             0..6 => Need::Public,
             6..12 => Need::Nobody,
             12..35 if name == "GET" && self.has(Part::ByType) => {
-                let ranges = self.dice.some(&RANGES, 1, 3);
-                Need::ByType(ranges.into_iter().map(|range| (range, self.dice.some(pool, 1, 2))).collect())
+                let ranges = self.random.some(&RANGES, 1, 3);
+                Need::ByType(ranges.into_iter().map(|range| (range, self.random.some(pool, 1, 2))).collect())
             }
-            _ => Need::All(self.dice.some(pool, 1, 2)),
+            _ => Need::All(self.random.some(pool, 1, 2)),
         };
         if matches!(need, Need::Public | Need::Nobody) {
             return Method { name, need, across: Vec::new(), when: None };
         }
-        let across = if self.dice.chance(30) { self.dice.some(&self.scope_names(), 0, 2) } else { Vec::new() };
+        let across = if self.random.chance(30) { self.random.some(&self.scope_names(), 0, 2) } else { Vec::new() };
         Method { name, need, across, when: self.when(12) }
     }
 
     fn scope_names(&self) -> Vec<Name> {
-        self.world.scopes.iter().map(|(name, _)| *name).collect()
+        self.model.scopes.iter().map(|(name, _)| *name).collect()
     }
 
     fn rows(&mut self, least: usize, most: usize) -> Vec<Name> {
-        let all: Vec<Name> = self.world.rows.iter().map(|row| row.name).filter(|name| ROWS.contains(name)).collect();
-        self.dice.some(&all, least, most)
+        let all: Vec<Name> = self.model.rows.iter().map(|row| row.name).filter(|name| ROWS.contains(name)).collect();
+        self.random.some(&all, least, most)
     }
 
     /// Some values for some scopes.
     fn bound(&mut self, least: usize) -> Bound {
         let names = self.scope_names();
-        let chosen = self.dice.some(&names, least, 2.max(least));
-        chosen.into_iter().map(|scope| (scope, self.dice.some(&values(scope), 1, 2))).collect()
+        let chosen = self.random.some(&names, least, 2.max(least));
+        chosen.into_iter().map(|scope| (scope, self.random.some(&values(scope), 1, 2))).collect()
     }
 
     fn gates_and_profiles(&mut self) {
         for name in ["first-gate", "second-gate", "third-gate"] {
-            if !self.dice.chance(35) {
+            if !self.random.chance(35) {
                 continue;
             }
-            let by = match self.dice.below(3) {
+            let by = match self.random.below(3) {
                 1 if self.has(Part::Gates) => By::Feature,
-                2 if self.has(Part::Gates) => By::Condition(self.dice.pick(&CONDITIONS)),
+                2 if self.has(Part::Gates) => By::Condition(self.random.pick(&CONDITIONS)),
                 _ => self.approval(),
             };
             let rows = self.rows(1, 3);
-            self.world.gates.push(Gate { name, by, rows, except: self.dice.chance(35) });
+            self.model.gates.push(Gate { name, by, rows, except: self.random.chance(35) });
         }
-        let gates = self.world.gates.iter().filter(|gate| matches!(gate.by, By::Feature));
+        let gates = self.model.gates.iter().filter(|gate| matches!(gate.by, By::Feature));
         let features: Vec<Name> = gates.map(|gate| gate.name).collect();
         for name in ["Profile 1", "Profile 2"] {
             if !features.is_empty() {
-                let features = self.dice.some(&features, 1, 2);
+                let features = self.random.some(&features, 1, 2);
                 let within =
-                    if self.scope_names().is_empty() || !self.dice.chance(50) { 0 } else { 1 + self.dice.below(2) };
+                    if self.scope_names().is_empty() || !self.random.chance(50) { 0 } else { 1 + self.random.below(2) };
                 let within = (0..within).map(|_| self.bound(1)).collect();
-                self.world.profiles.push(Profile { name, features, within });
+                self.model.profiles.push(Profile { name, features, within });
             }
         }
     }
 
     fn approval(&mut self) -> By {
         let keys = [vec!["client", "caller"], self.scope_names()].concat();
-        let keys = self.dice.some(&keys, 1, 2);
-        let used = used_cells(&self.world.routes);
-        let asked_by = if self.dice.chance(60) { self.dice.some(&used, 0, 2) } else { Vec::new() };
+        let keys = self.random.some(&keys, 1, 2);
+        let used = used_cells(&self.model.routes);
+        let asked_by = if self.random.chance(60) { self.random.some(&used, 0, 2) } else { Vec::new() };
         let mut granted = Vec::new();
-        for _ in 0..self.dice.below(3) {
-            let value = |key: &Name, dice: &mut Dice| match *key {
-                "client" => dice.pick(&["app-1", "app-2"]),
-                "caller" => dice.pick(&["u1", "u3"]),
-                scope => dice.pick(&values(scope)),
+        for _ in 0..self.random.below(3) {
+            let value = |key: &Name, random: &mut SeededRandom| match *key {
+                "client" => random.pick(&["app-1", "app-2"]),
+                "caller" => random.pick(&["u1", "u3"]),
+                scope => random.pick(&values(scope)),
             };
-            granted.push(keys.iter().map(|key| value(key, self.dice)).collect());
+            granted.push(keys.iter().map(|key| value(key, self.random)).collect());
         }
         By::Approval { keys, asked_by, granted }
     }
 
     fn people(&mut self) {
         if self.has(Part::Groups) {
-            let profiles: Vec<Name> = self.world.profiles.iter().map(|profile| profile.name).collect();
+            let profiles: Vec<Name> = self.model.profiles.iter().map(|profile| profile.name).collect();
             for name in ["Group 1", "Group 2"] {
-                let profile = self.dice.some(&profiles, 0, 1).pop();
+                let profile = self.random.some(&profiles, 0, 1).pop();
                 let (permissions, without) = self.given_and_taken();
-                self.world.groups.push(Group { name, profile, permissions, without });
+                self.model.groups.push(Group { name, profile, permissions, without });
             }
         }
-        self.world.one_role = self.has(Part::OneRole) && self.dice.chance(50);
-        let count = 2 + self.dice.below(3);
+        self.model.one_role = self.has(Part::OneRole) && self.random.chance(50);
+        let count = 2 + self.random.below(3);
         for name in ["Role 1", "Role 2", "Role 3", "Role 4"].into_iter().take(count) {
             let role = self.role(name);
-            self.world.roles.push(role);
+            self.model.roles.push(role);
         }
         for id in ["u1", "u2", "svc-1"] {
-            if self.dice.chance(65) {
+            if self.random.chance(65) {
                 let user = self.user(id);
-                self.world.users.push(user);
+                self.model.users.push(user);
             }
         }
     }
@@ -280,35 +280,35 @@ impl Making<'_> {
     }
 
     fn role(&mut self, name: Name) -> Role {
-        let before: Vec<Name> = self.world.roles.iter().map(|role| role.name).collect();
-        let includes = if self.dice.chance(40) { self.dice.some(&before, 0, 2) } else { Vec::new() };
-        let travels = includes.iter().any(|name| self.world.role(name).is_some_and(|role| role.policy_only));
-        let policy_only = travels || (self.has(Part::Assign) && self.dice.chance(15));
+        let before: Vec<Name> = self.model.roles.iter().map(|role| role.name).collect();
+        let includes = if self.random.chance(40) { self.random.some(&before, 0, 2) } else { Vec::new() };
+        let travels = includes.iter().any(|name| self.model.role(name).is_some_and(|role| role.policy_only));
+        let policy_only = travels || (self.has(Part::Assign) && self.random.chance(15));
         let mut role = Role { name, includes, permissions: self.rows(0, 3), policy_only, ..Role::default() };
-        if self.has(Part::Within) && !self.world.scopes.is_empty() && self.dice.chance(50) {
-            for _ in 0..1 + self.dice.below(2) {
+        if self.has(Part::Within) && !self.model.scopes.is_empty() && self.random.chance(50) {
+            for _ in 0..1 + self.random.below(2) {
                 let bound = self.bound(1);
                 role.within.push((bound, self.rows(1, 2)));
             }
         }
-        if self.has(Part::Assign) && self.dice.chance(25) {
-            role.assign_within = self.dice.some(&self.scope_names(), 1, 2);
+        if self.has(Part::Assign) && self.random.chance(25) {
+            role.assign_within = self.random.some(&self.scope_names(), 1, 2);
         }
         role
     }
 
     fn user(&mut self, id: Name) -> User {
-        let groups: Vec<Name> = self.world.groups.iter().map(|group| group.name).collect();
-        let group = if self.dice.chance(50) { self.dice.some(&groups, 0, 1).pop() } else { None };
+        let groups: Vec<Name> = self.model.groups.iter().map(|group| group.name).collect();
+        let group = if self.random.chance(50) { self.random.some(&groups, 0, 1).pop() } else { None };
         let (permissions, without) = self.given_and_taken();
-        let tenants = self.dice.chance(30).then(|| self.dice.some(&values("tenant"), 0, 2));
+        let tenants = self.random.chance(30).then(|| self.random.some(&values("tenant"), 0, 2));
         let mut user = User { id, group, roles: None, permissions, without, tenants };
-        if self.dice.chance(55) {
-            let names: Vec<Name> = self.world.roles.iter().map(|role| role.name).collect();
-            let most = if self.world.one_role { 1 } else { 2 };
+        if self.random.chance(55) {
+            let names: Vec<Name> = self.model.roles.iter().map(|role| role.name).collect();
+            let most = if self.model.one_role { 1 } else { 2 };
             let mut roles = Vec::new();
-            for role in self.dice.some(&names, 0, most) {
-                for _ in 0..1 + usize::from(self.dice.chance(20)) {
+            for role in self.random.some(&names, 0, most) {
+                for _ in 0..1 + usize::from(self.random.chance(20)) {
                     roles.push(self.assignment(role));
                 }
             }
@@ -319,11 +319,11 @@ impl Making<'_> {
 
     /// An assignment that fills what the role asks for.
     fn assignment(&mut self, role: Name) -> Assignment {
-        let mut bound = if self.dice.chance(60) { self.bound(0) } else { Vec::new() };
-        let wanted = self.world.role(role).map(|role| role.assign_within.clone()).unwrap_or_default();
+        let mut bound = if self.random.chance(60) { self.bound(0) } else { Vec::new() };
+        let wanted = self.model.role(role).map(|role| role.assign_within.clone()).unwrap_or_default();
         for scope in wanted {
             if bound.iter().all(|(name, _)| *name != scope) {
-                bound.push((scope, self.dice.some(&values(scope), 1, 2)));
+                bound.push((scope, self.random.some(&values(scope), 1, 2)));
             }
         }
         Assignment { role, bound, when: self.when(30) }

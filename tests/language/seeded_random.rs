@@ -1,9 +1,9 @@
 //! Dice: chance that a seed repeats.
 
 /// Dice: Marsaglia's xorshift64*, enough to mix policies.
-pub(crate) struct Dice(u64);
+pub(crate) struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     /// The dice of one seed.
     pub(crate) fn new(seed: u64) -> Self {
         // Neighbouring seeds must not begin alike, and zero would stay zero.

@@ -1,9 +1,9 @@
 //! Which route a request is on, by the naive reading, and the scope that it carries there.
 
-use crate::world::{Name, Request, Route, World};
+use crate::model::{Name, PolicyModel, Request, Route};
 
 /// Match: what step 3 makes of a path.
-pub(crate) enum Match<'w> {
+pub(crate) enum RouteMatch<'w> {
     Route(&'w Route),
     None,
     /// By its query where a route is named, else by its path.
@@ -11,38 +11,38 @@ pub(crate) enum Match<'w> {
 }
 
 /// The route of a request.
-pub(crate) fn matched<'w>(world: &'w World, request: &Request) -> Match<'w> {
-    let folded = best(world, &request.path, true);
-    if ["aspnet", "iis", "express"].contains(&world.dialect) {
+pub(crate) fn match_route<'w>(model: &'w PolicyModel, request: &Request) -> RouteMatch<'w> {
+    let folded = best(model, &request.path, true);
+    if ["aspnet", "iis", "express"].contains(&model.dialect) {
         // The names of parameters are another matter to Express.
-        return ambiguous_query(folded, request, world.dialect != "express");
+        return ambiguous_query(folded, request, model.dialect != "express");
     }
-    let case_may_not_count = !["tomcat", "wsgi"].contains(&world.dialect);
-    let exact = best(world, &request.path, false);
+    let case_may_not_count = !["tomcat", "wsgi"].contains(&model.dialect);
+    let exact = best(model, &request.path, false);
     match (exact, folded) {
         // Another template would match were case ignored.
-        (Some(exact), Some(folded)) if case_may_not_count && exact.path != folded.path => Match::Ambiguous,
+        (Some(exact), Some(folded)) if case_may_not_count && exact.path != folded.path => RouteMatch::Ambiguous,
         _ => ambiguous_query(exact, request, false),
     }
 }
 
 /// Twice, also under names that the dialect folds together: ambiguous. A dialect that folds nothing refuses the name
 /// that another one would fold.
-fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) -> Match<'w> {
-    let Some(route) = found else { return Match::None };
+fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) -> RouteMatch<'w> {
+    let Some(route) = found else { return RouteMatch::None };
     for scope in &route.query {
         let alike = request.query.iter().filter(|(name, _)| name.eq_ignore_ascii_case(scope));
         if alike.clone().count() > 1 || (!fold && alike.into_iter().any(|(name, _)| name != scope)) {
-            return Match::Ambiguous;
+            return RouteMatch::Ambiguous;
         }
     }
-    Match::Route(route)
+    RouteMatch::Route(route)
 }
 
 /// In each segment a literal beats a parameter beats a catch-all: of all templates that match, the one whose sorts of
 /// segments come first.
-fn best<'w>(world: &'w World, path: &str, fold: bool) -> Option<&'w Route> {
-    let matching = world.routes.iter().filter_map(|route| Some((sorts(route.path, path, fold)?, route)));
+fn best<'w>(model: &'w PolicyModel, path: &str, fold: bool) -> Option<&'w Route> {
+    let matching = model.routes.iter().filter_map(|route| Some((sorts(route.path, path, fold)?, route)));
     matching.min_by_key(|(sorts, _)| sorts.clone()).map(|(_, route)| route)
 }
 
@@ -67,9 +67,9 @@ fn sorts(template: &str, path: &str, fold: bool) -> Option<Vec<u8>> {
 }
 
 /// The values of the declared scope names in path and query.
-pub(crate) fn values(world: &World, route: &Route, request: &Request) -> Vec<(Name, String)> {
+pub(crate) fn values(model: &PolicyModel, route: &Route, request: &Request) -> Vec<(Name, String)> {
     let mut found = Vec::new();
-    for (scope, _) in &world.scopes {
+    for (scope, _) in &model.scopes {
         for (part, segment) in route.path.split('/').zip(request.path.split('/')) {
             if part == format!("{{{scope}}}") {
                 found.push((*scope, segment.to_owned()));

@@ -11,7 +11,7 @@ pub(crate) type Bound = Vec<(Name, Vec<Name>)>;
 
 /// World: one policy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct World {
+pub(crate) struct PolicyModel {
     /// How the API reads paths; empty where the policy does not say.
     pub(crate) dialect: Name,
     /// The declared scopes, and whether each is `caller`.
@@ -173,15 +173,15 @@ pub(crate) struct Request {
     /// Whether the path is one that every dialect reads.
     pub(crate) readable: bool,
     /// What is known of the answer.
-    pub(crate) answered: Answered,
+    pub(crate) response: ResponseType,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Answered {
+pub(crate) enum ResponseType {
     #[default]
-    NotYet,
+    Unknown,
     /// With this `Content-Type`, or none, or several.
-    As(Option<Name>),
+    ContentType(Option<Name>),
 }
 
 impl Request {
@@ -192,7 +192,7 @@ impl Request {
     }
 }
 
-impl World {
+impl PolicyModel {
     /// The row with that name.
     pub(crate) fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.name == name)

@@ -13,13 +13,13 @@ use super::{Gateway, PATIENCE, Settings, now, within};
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Stage: what a gateway under test has around it.
-pub(crate) struct Stage {
+pub(crate) struct TestEnvironment {
     pub(crate) folder: TempDir,
     pub(crate) issuer: Issuer,
     pub(crate) upstream: Upstream,
 }
 
-impl Stage {
+impl TestEnvironment {
     /// An empty folder, an issuer with one key, and the Noah-like upstream.
     pub(crate) async fn set() -> Self {
         Self {
@@ -52,14 +52,14 @@ impl Stage {
     /// The gateway with these settings, listening and ready.
     pub(crate) async fn serve(&self, settings: &Settings) -> Gateway {
         let gateway = self.launch(settings).await;
-        gateway.ready().await;
+        gateway.wait_until_ready().await;
         gateway
     }
 
     /// The gateway with these settings, listening, ready or not.
     pub(crate) async fn launch(&self, settings: &Settings) -> Gateway {
         let gateway = Gateway::spawn(&self.write("gateway.yaml", &settings.text()));
-        gateway.listening().await;
+        gateway.wait_until_listening().await;
         gateway
     }
 
@@ -77,14 +77,14 @@ impl Stage {
     }
 
     /// All audit records of requests that are on disk.
-    pub(crate) fn audit(&self) -> Vec<Value> {
+    pub(crate) fn audit_records(&self) -> Vec<Value> {
         records(&self.path("audit.jsonl")).into_iter().filter(|record| record["id"].is_string()).collect()
     }
 
     /// The audit record of the decision `id`, which is written soon after the answer.
-    pub(crate) async fn audited(&self, id: &str) -> Value {
+    pub(crate) async fn audit_record(&self, id: &str) -> Value {
         within(PATIENCE, "an audit record of the decision", async || {
-            self.audit().into_iter().find(|record| record["id"] == id)
+            self.audit_records().into_iter().find(|record| record["id"] == id)
         })
         .await
     }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::front::Front;
-use super::overrides::Request;
+use super::overrides::OverrideRequest;
 use super::server::{DELETED, OPEN, SECRET, Server};
-use super::spellings::Spellings;
+use super::server_gateway::ServerGateway;
+use super::spellings::SpellingGenerator;
 use crate::seed::seeds;
 use crate::wire::client::find;
-use crate::wire::scene::until;
+use crate::wire::testbed::until;
 
 /// How many spellings are tried on each server; `PORTCULLIS_SPELLINGS=50` tries fifty times as many.
 const SPELLINGS: usize = 6_000;
@@ -19,26 +19,27 @@ const OVERRIDES: usize = 1000;
 
 /// So many spellings of the paths of an application, half of them from each seed.
 pub(in crate::real) fn make_spellings(secret: &[&'static str], open: &[&'static str], count: usize) -> Vec<Vec<u8>> {
-    seeds().into_iter().flat_map(|seed| Spellings::of(seed, secret, open).targets(count / 2)).collect()
+    seeds().into_iter().flat_map(|seed| SpellingGenerator::of(seed, secret, open).targets(count / 2)).collect()
 }
 
 /// So many requests that ask for another method, half of them from each seed.
-pub(in crate::real) fn make_overrides(method: &'static str, target: &str, count: usize) -> Vec<Request> {
-    let mut chances = seeds().map(|seed| Spellings::of(seed, &[], &[]));
-    let requests =
-        |chance: &mut Spellings| Vec::from_iter((0..count / 2).map(|_| Request::next(method, target, chance)));
+pub(in crate::real) fn make_overrides(method: &'static str, target: &str, count: usize) -> Vec<OverrideRequest> {
+    let mut chances = seeds().map(|seed| SpellingGenerator::of(seed, &[], &[]));
+    let requests = |chance: &mut SpellingGenerator| {
+        Vec::from_iter((0..count / 2).map(|_| OverrideRequest::next(method, target, chance)))
+    };
     chances.iter_mut().flat_map(requests).collect()
 }
 
 /// Trial: a server, and the paths of its application.
-pub(super) struct Trial {
+pub(super) struct BypassTest {
     pub(super) server: Server,
     secret: Vec<&'static str>,
     open: Vec<&'static str>,
     tries: usize,
 }
 
-impl Trial {
+impl BypassTest {
     /// A trial of a server.
     pub(super) fn of(server: Server) -> Self {
         Self { server, secret: Vec::new(), open: Vec::new(), tries: SPELLINGS }
@@ -90,12 +91,12 @@ impl Trial {
         }
     }
 
-    fn override_through(&self, dialect: &str, overrides: &str, requests: &[Request]) {
-        let front = Front::start(&self.server, dialect, overrides);
+    fn override_through(&self, dialect: &str, overrides: &str, requests: &[OverrideRequest]) {
+        let gateway = ServerGateway::start(&self.server, dialect, overrides);
         let name = format!("{} under {dialect} and {overrides}", self.server.name);
         let before = self.server.journal().len();
-        let (caller, remover) = (front.credential(&["Look"]), front.credential(&["Look", "Remove"]));
-        let answers = each(requests, |request| front.ask(&request.bytes(&caller)));
+        let (caller, remover) = (gateway.credential(&["Look"]), gateway.credential(&["Look", "Remove"]));
+        let answers = each(requests, |request| gateway.ask(&request.bytes(&caller)));
         let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
         for (request, answer) in requests.iter().zip(&answers) {
             *statuses.entry(shown(answer.get(9..12).unwrap_or_default())).or_default() += 1;
@@ -107,52 +108,52 @@ impl Trial {
         assert!(deletions.is_empty(), "{name}: {deletions:#?}");
         assert!(!done.is_empty(), "{name}: nothing arrived, the trial shows nothing");
         // Who may do both gets what it asks for under `evaluate` only.
-        let both = find(&front.ask(&Request::plain().bytes(&remover)), DELETED).is_some();
+        let both = find(&gateway.ask(&OverrideRequest::plain().bytes(&remover)), DELETED).is_some();
         assert_eq!(both, overrides == "evaluate", "{name}");
     }
 
     fn through(&self, dialect: &str, targets: &[Vec<u8>]) {
-        let front = Front::start(&self.server, dialect, "reject");
+        let gateway = ServerGateway::start(&self.server, dialect, "reject");
         let name = format!("{} under {dialect}", self.server.name);
-        let (caller, holder) = (front.credential(&["Look"]), front.credential(&["Pry"]));
+        let (caller, holder) = (gateway.credential(&["Look"]), gateway.credential(&["Pry"]));
         for path in &self.secret {
-            let refused = front.ask(&get(path.as_bytes(), &caller));
+            let refused = gateway.ask(&get(path.as_bytes(), &caller));
             assert!(refused.starts_with(b"HTTP/1.1 403 "), "{name}: {path}: {}", shown(&refused));
         }
-        let answers = each(targets, |target| front.ask(&get(target, &caller)));
+        let answers = each(targets, |target| gateway.ask(&get(target, &caller)));
         let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
-        let mut told = Vec::new();
+        let mut bypasses = Vec::new();
         for (target, answer) in targets.iter().zip(&answers) {
             *statuses.entry(shown(answer.get(9..12).unwrap_or_default())).or_default() += 1;
             if find(answer, SECRET).is_some() {
-                told.push(shown(target));
+                bypasses.push(shown(target));
             }
         }
         println!("{name}: served {:?}, statuses {statuses:?}", count(&answers));
-        assert!(told.is_empty(), "{name}: {} spellings open what is refused: {told:#?}", told.len());
+        assert!(bypasses.is_empty(), "{name}: {} spellings open what is refused: {bypasses:#?}", bypasses.len());
 
         // What is open is served in its plain spelling, and what is refused to who may have it.
         let mut last = String::new();
         for (paths, credential, marker) in [(&self.open, &caller, OPEN), (&self.secret, &holder, SECRET)] {
             for path in paths {
                 let before = self.server.journal().len();
-                let answer = front.ask(&get(path.as_bytes(), credential));
+                let answer = gateway.ask(&get(path.as_bytes(), credential));
                 assert!(find(&answer, marker).is_some(), "{name}: {path}: {}", shown(&answer));
                 until("the server notes what it served", || self.server.journal().len() > before);
                 last = self.server.journal().pop().unwrap().decision;
             }
         }
-        self.judge(&name, &front.audit(&last));
+        self.judge(&name, &gateway.audit(&last));
     }
 
     /// Holds the server's journal against the gateway's audit.
     fn judge(&self, name: &str, audit: &HashMap<String, Value>) {
         let mut wrong = Vec::new();
-        let mut seen = 0;
+        let mut received = 0;
         for line in self.server.journal() {
             // Those of another dialect are in another gateway's.
             let Some(record) = audit.get(&line.decision) else { continue };
-            seen += 1;
+            received += 1;
             let text = |field: &str| record[field].as_str().unwrap_or_default();
             let right = match line.resource.as_str() {
                 "secret" => text("resource") == "Secret",
@@ -164,10 +165,10 @@ impl Trial {
                 wrong.push(format!("{line:?} is {} {} as {}", text("verdict"), text("path"), text("resource")));
             }
         }
-        println!("{name}: {seen} requests arrived");
+        println!("{name}: {received} requests arrived");
         assert!(wrong.is_empty(), "{name}: {} readings differ: {wrong:#?}", wrong.len());
         let forwarded = audit.values().filter(|record| !record["upstream_status"].is_null()).count();
-        assert!(seen > 20 && forwarded >= seen, "{name}: {seen} noted, {forwarded} forwarded");
+        assert!(received > 20 && forwarded >= received, "{name}: {received} noted, {forwarded} forwarded");
     }
 }
 

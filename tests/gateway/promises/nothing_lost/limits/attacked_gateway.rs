@@ -5,61 +5,61 @@ use std::net::{SocketAddr, TcpStream};
 use tokio::net::TcpSocket;
 
 use crate::wire::client::{Client, ask};
-use crate::wire::scene::{Plan, Scene, until};
+use crate::wire::testbed::{Testbed, TestbedBuilder, until};
 
 pub(super) const GET: &[u8] = b"GET /open HTTP/1.1\r\nHost: noah.test\r\n\r\n";
 
 /// Siege: a scene with one who is served all the while.
-pub(super) struct Siege {
-    pub(super) scene: Scene,
+pub(super) struct AttackedGateway {
+    pub(super) testbed: Testbed,
 }
 
-impl Siege {
-    pub(super) fn of(plan: Plan) -> Self {
-        Self { scene: plan.start() }
+impl AttackedGateway {
+    pub(super) fn of(builder: TestbedBuilder) -> Self {
+        Self { testbed: builder.start() }
     }
 
     /// So many connections, on which nothing is said yet.
     pub(super) fn connections(&self, count: usize) -> Vec<Client> {
-        (0..count).map(|_| Client::connect(self.scene.at())).collect()
+        (0..count).map(|_| Client::connect(self.testbed.at())).collect()
     }
 
     /// Asserts that a client that has done nothing wrong is answered, again and again.
     pub(super) fn serves_others(&self) {
         for _ in 0..20 {
-            assert_eq!(ask(self.scene.at(), GET).status, 200);
+            assert_eq!(ask(self.testbed.at(), GET).status, 200);
         }
     }
 
     /// The memory of the gateway now, in MiB.
-    pub(super) fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.scene.gateway.id())).unwrap();
+    pub(super) fn memory_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.testbed.gateway.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024
     }
 
     /// How often the limit with this key was reached.
-    pub(super) fn reached(&self, key: &str) -> u64 {
+    pub(super) fn limit_count(&self, key: &str) -> u64 {
         let name = format!("portcullis_limits_reached_total{{limit=\"{key}\"}}");
         let value = self.metric_lines().iter().find_map(|line| line.strip_prefix(&name)?.trim().parse().ok());
         value.unwrap_or_else(|| panic!("no metric of `{key}`"))
     }
 
     /// How often the log tells of the limit with this key.
-    pub(super) fn told(&self, key: &str) -> usize {
-        let told = self.scene.gateway.logged("a client has reached a limit");
-        told.iter().filter(|event| event["limit"] == key).count()
+    pub(super) fn log_count(&self, key: &str) -> usize {
+        let events = self.testbed.gateway.log_lines("a client has reached a limit");
+        events.iter().filter(|event| event["limit"] == key).count()
     }
 
     /// How many connections are open.
-    pub(super) fn open(&self) -> u64 {
+    pub(super) fn open_connections(&self) -> u64 {
         let lines = self.metric_lines();
         lines.iter().find_map(|line| line.strip_prefix("portcullis_connections ")?.parse().ok()).unwrap()
     }
 
     /// The lines of all metrics.
     pub(super) fn metric_lines(&self) -> Vec<String> {
-        let text = self.scene.wait(self.scene.gateway.admin("/metrics")).text();
+        let text = self.testbed.wait(self.testbed.gateway.admin("/metrics")).text();
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     }
 
@@ -69,22 +69,22 @@ impl Siege {
     }
 
     /// Waits until no connection is left.
-    pub(super) fn is_over(&self) {
-        until("no connection is left", || self.open() == 0);
+    pub(super) fn wait_until_closed(&self) {
+        until("no connection is left", || self.open_connections() == 0);
     }
 }
 
 /// A connection from another address of this machine.
 pub(super) fn connect_from(address: &str, to: SocketAddr) -> TcpStream {
-    connected(to, |socket| socket.bind(format!("{address}:0").parse().unwrap()).unwrap())
+    connect_with(to, |socket| socket.bind(format!("{address}:0").parse().unwrap()).unwrap())
 }
 
 /// A connection that takes little before the other side has to wait.
 pub(super) fn connect_narrow(to: SocketAddr) -> TcpStream {
-    connected(to, |socket| socket.set_recv_buffer_size(4096).unwrap())
+    connect_with(to, |socket| socket.set_recv_buffer_size(4096).unwrap())
 }
 
-fn connected(to: SocketAddr, change: impl FnOnce(&TcpSocket)) -> TcpStream {
+fn connect_with(to: SocketAddr, change: impl FnOnce(&TcpSocket)) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stream = runtime.block_on(async {
         let socket = TcpSocket::new_v4().unwrap();
