@@ -1,4 +1,4 @@
-//! From the first bind to the last answer: starting, draining, several APIs, and what is written on the way.
+//! The lifecycle of the process: start, drain, several APIs, and the records written on the way.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use crate::support::{Backend, Client, Gateway, PATIENCE, RawConnection, TestEnvi
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
 
-/// A policy `name` whose one row gives `letters` on notes.
+/// A policy `name` whose only row grants `letters` on notes.
 fn policy(name: &str, letters: &str) -> String {
     format!(
         "version: 1
@@ -149,7 +149,7 @@ async fn without_a_policy_everything_is_refused_until_there_is_one() {
     let token = env.token(json!({ "permissions": ["Notes"] }));
     let mut client = Client::connect(gateway.address()).await;
 
-    // The keys are there after a moment; what is not ready then is the policy.
+    // The keys arrive after a moment; after that only the policy is not ready.
     let ready = within(PATIENCE, "the issuer's keys are there", async || {
         Some(gateway.admin("/ready").await).filter(|ready| ready.json()["issuers"][0]["state"] == "available")
     })
@@ -190,7 +190,7 @@ async fn apis_by_path_and_by_host_have_their_own_policies_and_upstreams() {
 
     let cases = [
         ("127.0.0.1", "/t1/notes", "noah", "all", [None, Some("not-granted")]),
-        // The longer path goes first, whatever the host.
+        // The longer path takes precedence, whatever the host.
         ("127.0.0.1", "/t2/notes", "path", "path", [Some("not-granted"), None]),
         ("notes.example", "/t2/notes", "path", "path", [Some("not-granted"), None]),
         ("notes.example", "/t1/notes", "host", "host", [None, None]),
@@ -261,7 +261,7 @@ async fn decisions_are_counted_and_those_of_service_apps_apart() {
         ("portcullis_connections".to_owned(), 1.0),
         ("portcullis_in_flight".to_owned(), 0.0),
     ] {
-        // What a request adds is added when its answer has left.
+        // A request updates the metrics only after its response has been sent.
         let mut last = f64::NAN;
         let end = Instant::now() + Duration::from_secs(2);
         while Instant::now() < end && last != count {

@@ -14,9 +14,9 @@ const POLICY: &str = include_str!("../../policies/noah-es.yaml");
 const PATIENT: &str = include_str!("../data/noah-patient.csv");
 const MANAGEMENT: &str = include_str!("../data/noah-management.csv");
 
-/// Every authenticated caller holds these rows: the vendor's tables say of them that they need no permission.
+/// The rows that every authenticated caller holds: the vendor's tables state that they need no permission.
 const EVERYONE: [&str; 2] = ["Non-connected", "None"];
-/// The letters of the tables, with the word that the gateway uses and the method of a probe.
+/// The letters of the tables, with the operation's name in the gateway and the method of a probe.
 const OPERATIONS: [(char, &str, &str); 5] = [
     ('C', "create", "POST"),
     ('R', "read", "GET"),
@@ -24,7 +24,7 @@ const OPERATIONS: [(char, &str, &str); 5] = [
     ('D', "delete", "DELETE"),
     ('M', "merge", "POST"),
 ];
-/// How many connections carry the requests.
+/// The number of connections that carry the requests.
 const CONNECTIONS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +40,7 @@ async fn all_decisions_of_the_published_tables_hold_over_http() {
     assert_eq!(entries.len(), 16 * 11 * 5 + 18 * 20 * 5);
     assert_eq!(entries.len(), 2680);
     assert_eq!(entries.iter().filter(|entry| entry.in_row).count(), 139, "what the rows themselves give");
-    // The seven cells of everyone's rows are permitted to all 18 rows of their table, their own two among them.
+    // The seven cells of everyone's rows are permitted to all 18 rows of their table, including their own two.
     let permitted = entries.iter().filter(|entry| entry.permitted).count();
     assert_eq!(permitted, 139 - 7 + 7 * 18);
 
@@ -53,14 +53,14 @@ async fn all_decisions_of_the_published_tables_hold_over_http() {
         } else {
             assert_eq!((answer.status, answer.reason.as_deref()), (403, Some("not-granted")), "{entry:?}");
         }
-        // It was judged as this cell, and not as another one with the same answer.
+        // The decision was about this cell, and not about another one with the same verdict.
         let record = &records[&answer.decision];
         assert_eq!(record["resource"], *entry.resource, "{entry:?}: {record}");
         assert_eq!(record["operation"], *entry.operation, "{entry:?}: {record}");
         assert_eq!(record["verdict"], if entry.permitted { "permit" } else { "refuse" }, "{entry:?}: {record}");
     }
 
-    // The upstream saw each permitted request once, under the path that was decided, and of the others nothing.
+    // The upstream received each permitted request once, under the path that was decided, and no other request.
     let journal = env.upstream.journal();
     assert_eq!(journal.total(), permitted as u64);
     let received: BTreeMap<usize, (String, String)> = journal
@@ -112,7 +112,7 @@ async fn an_app_that_is_not_connected_gets_nothing_but_its_connection_whatever_i
 
     let mut reached = 0;
     for (entry, answer) in entries.iter().zip(&answers) {
-        // What a connected app would get is behind the gate; what it would not get is lacking all the same.
+        // The cells of a connected app are behind the gate; all other cells are not granted, gate or not.
         let expected = match entry {
             MatrixEntry { resource, permitted: true, .. } if &**resource == "App Connection" => None,
             MatrixEntry { permitted: true, .. } => Some("gate:app-connection"),
@@ -159,7 +159,7 @@ fn the_policy_maps_every_cell_that_some_row_gives() {
     assert_eq!(routes.mapped.len() + routes.probes.len(), 31 * 5);
 }
 
-/// Triple: one row, resource and operation of the tables, with the request that asks for it.
+/// MatrixEntry: one row, resource and operation of the tables, with the request that needs it.
 #[derive(Debug, Clone)]
 struct MatrixEntry {
     row: Arc<str>,
@@ -169,7 +169,7 @@ struct MatrixEntry {
     path: String,
     /// Whether the row's own field has the letter.
     in_row: bool,
-    /// Whether a caller who claims this row alone is let through: the row has the cell, or a row of everyone has it.
+    /// Whether a caller who claims only this row is permitted: the row, or a row of everyone, has the cell.
     permitted: bool,
 }
 
@@ -198,7 +198,7 @@ fn entries(tables: &[VendorTable], routes: &CellRequests) -> Vec<MatrixEntry> {
     entries
 }
 
-/// Table: one of the vendor's tables, read without the program's help.
+/// VendorTable: one of the vendor's tables, read without the program's code.
 struct VendorTable {
     columns: Vec<String>,
     rows: Vec<(String, Vec<String>)>,
@@ -217,7 +217,7 @@ impl VendorTable {
         Self { columns, rows }
     }
 
-    /// Row, column and letter of everything that the table gives.
+    /// Row, column and letter of every cell that the table grants.
     fn granted_letters(&self) -> impl Iterator<Item = (&str, &str, char)> {
         self.rows.iter().flat_map(move |(row, fields)| {
             fields.iter().zip(&self.columns).flat_map(move |(field, column)| {
@@ -231,11 +231,11 @@ impl VendorTable {
     }
 }
 
-/// Routes: for each cell, resource and operation, a request that needs it and nothing else.
+/// CellRequests: for each cell (resource and operation), a request that needs that cell and no other.
 struct CellRequests {
     /// Method and path on a route of the policy.
     mapped: BTreeMap<(String, String), (String, String)>,
-    /// Method and path of a probe, for the cells that the policy does not map.
+    /// Method and path of a probe, for cells that the policy does not map.
     probes: BTreeMap<(String, String), (String, String)>,
 }
 
@@ -257,7 +257,7 @@ impl CellRequests {
                 let [cell] = &**cells else { continue };
                 let cell = snapshot.cell(*cell).unwrap();
                 let key = (cell.resource.to_string(), cell.operation.to_string());
-                // A WebSocket's route would want a WebSocket's handshake.
+                // A WebSocket route would need a WebSocket handshake.
                 if !method.websocket && path.starts_with("/t1/") {
                     mapped.entry(key).or_insert_with(|| (method.name.to_string(), path.clone()));
                 }
@@ -280,7 +280,7 @@ impl CellRequests {
         self.mapped.get(&key).or_else(|| self.probes.get(&key)).unwrap().clone()
     }
 
-    /// A policy file that maps what `noah-es.yaml` does not.
+    /// A policy file that maps the cells that `noah-es.yaml` does not map.
     fn probe_file(&self) -> String {
         let lines = self.probes.iter().map(|((resource, operation), (method, path))| {
             format!("  {}:\n    {method}: {operation} {resource}\n", path.replacen("/t1/", "/{tenant}/", 1))
@@ -289,7 +289,7 @@ impl CellRequests {
     }
 }
 
-/// Told: what came back for one triple.
+/// EntryResult: the response to the request of one matrix entry.
 #[derive(Debug)]
 struct EntryResult {
     status: u16,
@@ -297,7 +297,7 @@ struct EntryResult {
     decision: String,
 }
 
-/// The answers to all triples, in their order, over a few connections that stay open.
+/// The responses to all entries, in their order, over a few persistent connections.
 async fn ask_all(gateway: &Gateway, entries: &[MatrixEntry], token: impl Fn(&str) -> String) -> Vec<EntryResult> {
     let rows: BTreeSet<&str> = entries.iter().map(|entry| &*entry.row).collect();
     let tokens: HashMap<String, String> = rows.into_iter().map(|row| (row.to_owned(), token(row))).collect();
@@ -313,7 +313,7 @@ async fn ask_all(gateway: &Gateway, entries: &[MatrixEntry], token: impl Fn(&str
                 for (at, MatrixEntry { row, method, path, .. }) in mine {
                     let number = at.to_string();
                     let answer = client.send(&method, &path, &tokens[&*row], &[("x-triple", &number)], "").await;
-                    // A refusal carries the decision's id; of a permit the upstream shows the one that it was told.
+                    // A refusal carries the decision's id; for a permit, the upstream echoes the id that it received.
                     let decision = answer.decision().or_else(|| answer.header("x-seen-decision")).unwrap().to_owned();
                     results.push((at, EntryResult { status: answer.status, reason: answer.reason(), decision }));
                 }

@@ -1,4 +1,4 @@
-//! The cases beside each policy, asked of a live gateway over sockets: what the cases say is what the wire shows.
+//! Sends the cases beside each policy to a live gateway over sockets, and compares the results with the cases.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ use crate::wire::client::{ask, bearer, request};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
 
-/// What the upstream answers, and nobody who is refused reads.
+/// The upstream's answer, which a refused caller never reads.
 const ANSWER: &str = "an answer of the upstream";
 
-/// The secret of all API keys here.
+/// The secret of all API keys in this file.
 const SECRET: &str = "a-secret-that-all-keys-of-this-test-share";
 
-/// Book: a policy with its cases and their callers.
+/// PolicyCases: a policy with its cases and their callers.
 struct PolicyCases {
     policy: Snapshot,
     text: String,
@@ -52,10 +52,10 @@ impl PolicyCases {
         Self { policy, text, cases: suite.cases, callers }
     }
 
-    /// The gateway with this policy as it stands, for API keys or for tokens: where one API believed both, the ids under
-    /// `users:` would have to say which is meant.
+    /// The gateway with this policy unchanged, for API keys or for tokens. With both in one API, the ids under `users:`
+    /// would have to name their source.
     fn serve(&self, by_key: bool) -> Testbed {
-        // The type that the caller asks for is the type of the answer.
+        // The upstream answers with the media type that the caller asks for.
         let origin = Origin::with_responder(|received| {
             let kind = received.header("accept").unwrap_or("application/json".to_owned());
             format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{ANSWER}", ANSWER.len())
@@ -74,7 +74,7 @@ impl PolicyCases {
             .start()
     }
 
-    /// Why a case cannot be asked over a socket.
+    /// The reason why a case cannot be sent over a socket, if there is one.
     fn reason_to_skip(&self, case: &Case) -> Option<&'static str> {
         let caller = &self.callers[&*case.caller];
         if case.variant.is_some() {
@@ -90,7 +90,7 @@ impl PolicyCases {
         }
     }
 
-    /// The path as it is forwarded with its query, and whether the answer would have to be masked.
+    /// The path with its query as it is forwarded, and whether the answer would have to be masked.
     fn forwarded_path(&self, case: &Case) -> (String, bool) {
         let subject = &self.callers[&*case.caller];
         let tested =
@@ -106,7 +106,7 @@ impl PolicyCases {
         })
     }
 
-    /// What must come of a case.
+    /// The expected outcome of a case.
     fn expected(&self, case: &Case) -> CaseOutcome {
         let (target, is_masked) = self.forwarded_path(case);
         let reason = match &case.expected {
@@ -118,13 +118,13 @@ impl PolicyCases {
         };
         let code = reason.split(':').next().unwrap_or_default();
         let (_, status, _) = Reason::TABLE.into_iter().find(|(known, ..)| *known == code).unwrap();
-        // The type of an answer is known by asking only.
+        // The media type of an answer is only known after the upstream was asked.
         let reaches = reason == "granted" || reason == "wrong-type";
         let forwarded = if reaches { vec![format!("{} {target}", case.method)] } else { Vec::new() };
         CaseOutcome { status, reason: if status == 200 { ANSWER } else { reason }.to_owned(), forwarded }
     }
 
-    /// What comes of a case.
+    /// The actual outcome of a case.
     fn run_case(&self, case: &Case, testbed: &Testbed) -> CaseOutcome {
         let mut headers = credential_lines(&self.callers[&*case.caller], testbed);
         headers.extend(case.answered_as.as_ref().map(|kind| format!("Accept: {kind}")));
@@ -134,7 +134,7 @@ impl PolicyCases {
         let got = testbed.origin.requests().split_off(before);
         let forwarded = got.iter().map(|received| format!("{} {}", received.method(), received.target())).collect();
         let reason = match (answer.status, &*case.method) {
-            // An answer to HEAD has no body: what it would have said stands in the audit.
+            // An answer to HEAD has no body: the audit holds the reason instead.
             (200, "HEAD") => ANSWER.to_owned(),
             (200, _) => answer.text(),
             (_, "HEAD") => {
@@ -146,7 +146,7 @@ impl PolicyCases {
         CaseOutcome { status: answer.status, reason, forwarded }
     }
 
-    /// Asks all cases that can be asked, which are at least `least`.
+    /// Runs all cases that can be sent, and asserts that there are at least `least`.
     fn ask_all(&self, least: usize) {
         let (mut tested, mut left_out, mut wrong) = (0, BTreeMap::<_, usize>::new(), Vec::new());
         for by_key in [false, true] {
@@ -172,7 +172,7 @@ impl PolicyCases {
     }
 }
 
-/// Came: what came of a request, for the caller and for the upstream.
+/// CaseOutcome: the result of a request for the caller and for the upstream.
 #[derive(Debug, PartialEq)]
 struct CaseOutcome {
     status: u16,
@@ -182,12 +182,12 @@ struct CaseOutcome {
     forwarded: Vec<String>,
 }
 
-/// Whether a role of the caller is bound to scopes: a token cannot say that, an API key can.
+/// Whether a role of the caller is bound to scopes: an API key can express that, a token cannot.
 fn is_bound(caller: &Subject) -> bool {
     caller.roles.iter().any(|role| !role.scope.is_empty())
 }
 
-/// The entry of an API key that says who this is.
+/// The API key entry for this caller.
 fn key(caller: &Subject) -> (String, Value) {
     let role = |role: &Assignment| {
         let scope: Map<_, _> = role.scope.iter().map(|(name, values)| (name.to_string(), json!(values))).collect();
@@ -204,7 +204,7 @@ fn key(caller: &Subject) -> (String, Value) {
     (caller.id.as_ref().unwrap().name.to_string(), entry)
 }
 
-/// The header lines that say who this is.
+/// The header lines that authenticate this caller.
 fn credential_lines(caller: &Subject, testbed: &Testbed) -> Vec<String> {
     if caller.kind == SubjectKind::Anonymous {
         return Vec::new();

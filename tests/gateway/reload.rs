@@ -1,4 +1,4 @@
-//! A policy changes while requests are served: whole, at once, and only to one that loads.
+//! A policy changes while requests are served: as a whole, at once, and only if the new version loads.
 
 use std::collections::HashMap;
 use std::os::unix::fs::symlink;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Gateway, PATIENCE, TestEnvironment, within};
 
-/// The promise is a second; what is bounded here is five, so that a busy machine fails nothing.
+/// The promise is one second; the test allows five, so that a busy machine does not fail it.
 const IN_TIME: Duration = Duration::from_secs(5);
 
 const NOTES: &str = "/t1/notes";
 
-/// A policy whose row `Notes` gives `letters` on notes.
+/// A policy whose row `Notes` grants `letters` on notes.
 fn policy(letters: &str) -> String {
     format!(
         "version: 1
@@ -72,7 +72,7 @@ async fn a_broken_file_changes_nothing_and_is_reported_everywhere() {
     let finding = &refused["findings"][0];
     assert_eq!((&finding["line"], &finding["column"]), (&json!(8), &json!(10)), "{finding}");
     assert!(finding["message"].as_str().unwrap().contains("Nodes"), "{finding}");
-    // The last good policy is live, so the gateway stays ready and says what is wrong.
+    // The last valid policy is live, so the gateway stays ready and reports the error.
     let ready = gateway.admin("/ready").await;
     assert_eq!(ready.status, 200);
     assert_eq!(ready.json()["apis"][0]["refused"]["findings"], refused["findings"]);
@@ -99,7 +99,7 @@ async fn deleting_the_file_changes_nothing() {
     assert_eq!(client.get(NOTES, &token).await.reason(), None);
     assert_eq!(live_hash(&gateway).await, before);
     assert_eq!(gateway.admin("/ready").await.status, 200);
-    // And the file may come back, changed.
+    // The file may return with changes.
     env.write("policy.yaml", &policy("C"));
     until_reason(&mut client, &token, Some("not-granted"), 2 * IN_TIME).await;
 }
@@ -115,7 +115,7 @@ async fn a_folder_that_is_replaced_by_a_symlink_swap_is_taken_whole() {
         env.write(&format!("{version}/a.yaml"), &head);
         env.write(&format!("{version}/b.yaml"), &tail);
     }
-    // As Kubernetes lays out a mounted ConfigMap.
+    // The layout of a ConfigMap mounted by Kubernetes.
     symlink("one", env.path("..data")).unwrap();
     symlink("..data", env.path("policy")).unwrap();
     let gateway = env.serve(&env.settings("policy")).await;
@@ -126,7 +126,7 @@ async fn a_folder_that_is_replaced_by_a_symlink_swap_is_taken_whole() {
     symlink("two", env.path("..data_tmp")).unwrap();
     std::fs::rename(env.path("..data_tmp"), env.path("..data")).unwrap();
 
-    // Where the system does not tell of the change, the files are looked at once a second.
+    // If the system does not report the change, the gateway checks the files once a second.
     until_reason(&mut client, &token, Some("not-granted"), 2 * IN_TIME).await;
     assert_eq!(gateway.admin("/policy").await.json()["apis"][0]["refused"], Value::Null);
 }
@@ -134,8 +134,8 @@ async fn a_folder_that_is_replaced_by_a_symlink_swap_is_taken_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_signal_reloads() {
     let env = TestEnvironment::set().await;
-    // The file has a second name in another folder: a change under that name is no event in the folder that is
-    // watched, and is looked for so seldom that only the signal can be what makes it live.
+    // The file has a second hard link in another folder: a change under that name is no event in the watched folder.
+    // The gateway polls for it so rarely that only the signal can make it live.
     let other_name = env.write("elsewhere/notes.yaml", &policy("R"));
     std::fs::create_dir(env.path("policies")).unwrap();
     std::fs::hard_link(&other_name, env.path("policies/notes.yaml")).unwrap();
@@ -154,12 +154,12 @@ async fn a_hangup_signal_reloads() {
     assert!(gateway.exit_status().is_none());
 }
 
-/// Answer under load: what a request was told, and what was known about the live version around it.
+/// ObservedAnswer: a response under load, and the live versions known around it.
 struct ObservedAnswer {
     decision: String,
     method: &'static str,
     permitted: bool,
-    /// The version that was live all the time, where no change fell into it: 0 or 1.
+    /// The version that was live during the whole request, if no change fell into it: 0 or 1.
     settled: Option<u64>,
 }
 
@@ -168,12 +168,12 @@ async fn under_load_each_answer_is_explained_by_one_published_version() {
     const REQUESTS: usize = 10_000;
     const REWRITES: usize = 50;
     const CONNECTIONS: usize = 6;
-    // They differ in one grant: who may create.
+    // They differ in one grant: create.
     let versions = [policy("CR"), policy("R")];
     let (env, gateway, token) = notes("CR").await;
     let first = live_hash(&gateway).await;
 
-    // Twice the number of changes, and one more while one is under way.
+    // Twice the number of changes, plus one while a change is in progress.
     let change = Arc::new(AtomicU64::new(0));
     let (sent, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let clients: Vec<_> = (0..CONNECTIONS)
@@ -199,7 +199,7 @@ async fn under_load_each_answer_is_explained_by_one_published_version() {
                     let decision = answer.decision().or_else(|| answer.header("x-seen-decision")).unwrap().to_owned();
                     let settled = (before == after && before.is_multiple_of(2)).then_some(before / 2 % 2);
                     answers.push(ObservedAnswer { decision, method, permitted: reason.is_none(), settled });
-                    // A steady load, and not all that the machine can do: what is asked here is which version answers.
+                    // A steady load, not the machine's maximum: the test is about which version answers.
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 answers
@@ -207,11 +207,11 @@ async fn under_load_each_answer_is_explained_by_one_published_version() {
         })
         .collect();
 
-    // Half of the files are broken; each is really refused or really live before the next one comes.
+    // Half of the files are broken; each is actually refused or actually live before the next one is written.
     let mut hashes = vec![first.clone()];
     for turn in 1..=REWRITES {
         if !turn.is_multiple_of(2) {
-            // A comment makes each broken file another one.
+            // A comment makes each broken file different.
             env.write("policy.yaml", &format!("{}# {turn}\n", broken()));
             refused(&gateway).await;
             continue;
@@ -251,13 +251,13 @@ async fn under_load_each_answer_is_explained_by_one_published_version() {
         let version = version.unwrap_or_else(|| panic!("no version explains {record}")) as u64;
         assert_eq!(*permitted, *method == "GET" || version == 0, "{record}");
         assert_eq!(record["verdict"], if *permitted { "permit" } else { "refuse" }, "{record}");
-        // Once a version is shown as live, no later request is judged by the one before.
+        // Once a version is shown as live, no later request is decided by the previous one.
         if let Some(settled) = settled {
             assert_eq!(version, *settled, "{record}");
         }
         *counts.entry((version, settled.is_some())).or_default() += 1;
     }
-    // The test proves something only where both versions judged a good part.
+    // The test proves something only if each version decided a good part of the requests.
     for version in [0, 1] {
         assert!(counts.get(&(version, true)).is_some_and(|count| *count > answers.len() / 20), "{counts:?}");
     }
@@ -265,7 +265,7 @@ async fn under_load_each_answer_is_explained_by_one_published_version() {
     assert_eq!(gateway.metric("portcullis_audit_dropped_total").await, 0.0);
 }
 
-/// A gateway in front of notes, and the token of somebody who holds the row.
+/// A gateway in front of notes, and the token of a caller who holds the row.
 async fn notes(letters: &str) -> (TestEnvironment, Gateway, String) {
     let env = TestEnvironment::set().await;
     env.write("policy.yaml", &policy(letters));
@@ -278,7 +278,7 @@ async fn live_hash(gateway: &Gateway) -> String {
     gateway.admin("/policy").await.json()["apis"][0]["policy"]["hash"].as_str().unwrap().to_owned()
 }
 
-/// The refused reload that `/policy` shows, as soon as it shows one.
+/// The refused reload in `/policy`, as soon as it is shown.
 async fn refused(gateway: &Gateway) -> Value {
     within(PATIENCE, "the refused reload shows", async || {
         Some(gateway.admin("/policy").await.json()["apis"][0]["refused"].clone()).filter(|refused| !refused.is_null())

@@ -1,4 +1,4 @@
-//! The program and the naive reading of the page agree, on many policies and many more questions.
+//! The program and the reference evaluator agree on many policies and many more questions.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::reference;
 use crate::seed::seeds;
 use crate::{printing, program};
 
-/// How many pairs of a policy and a question are compared where `PORTCULLIS_PAIRS` says nothing else.
+/// The number of compared pairs of a policy and a question, unless `PORTCULLIS_PAIRS` sets another one.
 const PAIRS: u64 = 1_000_000;
 
-/// The reasons that a policy can give, a gate's without its name, and what may come with a permit.
+/// The reasons that a policy can give (a gate's without its name), and the additions to a permit.
 const REASONS: [&str; 19] = [
     "granted",
     "public",
@@ -57,7 +57,7 @@ fn the_program_answers_as_the_page_reads() {
     }
 }
 
-/// Seen: how much was compared, and how often each answer was given.
+/// ComparisonCounts: the number of comparisons, and how often each answer occurred.
 #[derive(Default)]
 struct ComparisonCounts {
     policies: u64,
@@ -85,7 +85,7 @@ impl ComparisonCounts {
     }
 }
 
-/// Compares the worlds of every `step`th seed from `seed` on, until `pairs` are done.
+/// Compares the policies of every `step`th seed from `seed` on, until `pairs` are done.
 fn compare_from(mut seed: u64, step: u64, pairs: u64) -> ComparisonCounts {
     let mut counts = ComparisonCounts::default();
     while counts.pairs < pairs {

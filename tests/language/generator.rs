@@ -1,4 +1,4 @@
-//! Worlds from seeds: small policies whose parts meet often.
+//! Generates small random policies from seeds, whose parts often refer to each other.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use crate::model::{
 use crate::model::{PolicyModel, User};
 use crate::seeded_random::SeededRandom;
 
-/// Templates whose choice can lead nowhere, differ in case, or carry a scope in path or query.
+/// Templates with dead-end choices, case differences, or a scope in path or query.
 pub(crate) const TEMPLATES: [(Name, &[Name]); 14] = [
     ("/{tenant}/alpha", &[]),
     ("/{tenant}/alpha/{ward}", &[]),
@@ -51,7 +51,7 @@ pub(crate) fn values(scope: &str) -> [Name; 2] {
     }
 }
 
-/// Parts of the language that a policy may use or not.
+/// Part: an optional part of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Groups,
@@ -78,10 +78,10 @@ pub(crate) const PARTS: [Part; 9] = [
     Part::Query,
 ];
 
-/// The world of a seed, with no other than these parts of the language.
+/// The policy of a seed, with no other optional parts than these.
 pub(crate) fn generate_policy(seed: u64, parts: &[Part]) -> PolicyModel {
     let random = &mut SeededRandom::new(seed);
-    // Each world leaves some parts out: where all meet, few requests come far.
+    // Each policy leaves some parts out: with all of them, few requests get far.
     let parts: Vec<Part> = parts.iter().copied().filter(|_| random.chance(60)).collect();
     let dialect = if random.chance(30) { "aspnet" } else { random.pick(&DIALECTS) };
     let mut made = PolicyModel { dialect, ..PolicyModel::default() };
@@ -148,7 +148,7 @@ impl PolicyGenerator<'_> {
             self.model.routes.push(Route { path: "/flat", query: Vec::new(), methods: vec![method] });
         }
         let used = used_cells(&self.model.routes);
-        // A word that no route uses is an error in a row, a letter is a note.
+        // A named operation that no route uses is an error in a row, a letter is a note.
         let fine: Vec<Cell> =
             open.iter().chain(&pool).copied().filter(|cell| cell.0 != "check-in" || used.contains(cell)).collect();
         let count = 3 + self.random.below(5);
@@ -162,7 +162,7 @@ impl PolicyGenerator<'_> {
             self.model.rows.push(Row { name, cells });
         }
         if self.random.chance(20) {
-            // Rows enough for a second word of every bitset, somewhere between the others.
+            // Enough rows for a second word of every bit set, in between the others.
             let at = 1 + self.random.below(self.model.rows.len() - 1);
             let fillers = FILLERS.iter().map(|name| Row { name, cells: Vec::new() });
             self.model.rows.splice(at..at, fillers);
@@ -271,7 +271,7 @@ impl PolicyGenerator<'_> {
         }
     }
 
-    /// Rows that are given, and others that are taken away.
+    /// Rows to grant, and other rows to take away.
     fn given_and_taken(&mut self) -> (Vec<Name>, Vec<Name>) {
         let given = self.rows(0, 2);
         let mut taken = self.rows(0, 2);
@@ -317,7 +317,7 @@ impl PolicyGenerator<'_> {
         user
     }
 
-    /// An assignment that fills what the role asks for.
+    /// An assignment with the scopes that the role requires.
     fn assignment(&mut self, role: Name) -> Assignment {
         let mut bound = if self.random.chance(60) { self.bound(0) } else { Vec::new() };
         let wanted = self.model.role(role).map(|role| role.assign_within.clone()).unwrap_or_default();

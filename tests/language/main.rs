@@ -1,4 +1,4 @@
-//! The policy language, held against a second, naive reading of its page on generated policies.
+//! Tests the policy language against an independent reference evaluator, on generated policies.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The differences that `diff` tells, held against the decisions of both policies.
+//! The differences that `diff` reports, compared with the decisions of both policies.
 
 use portcullis::decision::diff::{Change, Diff, Direction, diff};
 use portcullis::policy::Snapshot;
@@ -11,10 +11,10 @@ use crate::seed::seeds;
 use crate::seeded_random::SeededRandom;
 use crate::{printing, program};
 
-/// How many pairs of policies are compared where `PORTCULLIS_DIFFS` says nothing else.
+/// The number of compared pairs of policies, unless `PORTCULLIS_DIFFS` sets another one.
 const PAIRS: u64 = 400;
 
-/// Answered otherwise: the first question that two policies answer differently, reasons apart.
+/// The first question that two policies answer differently, apart from the reason.
 fn find_difference(worlds: [&PolicyModel; 2], policies: [&Snapshot; 2], seeds: std::ops::Range<u64>) -> Option<String> {
     for seed in seeds {
         for model in worlds {
@@ -24,7 +24,7 @@ fn find_difference(worlds: [&PolicyModel; 2], policies: [&Snapshot; 2], seeds: s
                 let [old, new] = policies.map(|policy| program::answers(policy, request, &subjects, now));
                 for (caller, (old, new)) in callers.iter().zip(old.into_iter().zip(new)) {
                     let permits = |reason: &str| matches!(reason, "granted" | "public" | "service-app");
-                    // The order in which a policy lists field sets and gates decides nothing.
+                    // The order of field sets and gates in a policy has no effect.
                     let comparable = |answer: &crate::reference::Answer| {
                         let [mut masks, mut asks] = [answer.masks.clone(), answer.asks.clone()];
                         masks.sort();
@@ -46,7 +46,7 @@ fn find_difference(worlds: [&PolicyModel; 2], policies: [&Snapshot; 2], seeds: s
     None
 }
 
-/// One edit, as somebody would make it.
+/// One edit, as an administrator would make it.
 fn edit(random: &mut SeededRandom, model: &mut PolicyModel, other: &PolicyModel) {
     match random.below(16) {
         0 if !model.rows.is_empty() => {

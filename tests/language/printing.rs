@@ -1,4 +1,4 @@
-//! The text of a world: YAML as the policy page spells it.
+//! Prints a plain policy as YAML, as the policy page spells it.
 
 use std::fmt::Write;
 

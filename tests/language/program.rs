@@ -1,4 +1,4 @@
-//! The program's answers, in the words of the naive reading.
+//! Runs the program on the questions, and converts its answers for comparison with the reference evaluator.
 
 use portcullis::decision::{ApprovalSet, Decision, Phase, Question, decide};
 use portcullis::document::{Sources, report};
@@ -26,9 +26,10 @@ pub(crate) fn load_files(files: &[String]) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| panic!("{}\n{}", findings(), files.concat()))
 }
 
-/// The caller as the identity layer would hand it over.
+/// The caller as the identity layer would return it.
 ///
 /// # Errors
+///
 /// The credential is not valid.
 pub(crate) fn subject(caller: &Caller) -> Result<Subject, IdentityError> {
     if caller.invalid {
@@ -75,7 +76,7 @@ pub(crate) fn answers(
     ask(policy, request, phase, callers, now, |decision, _| answer(&decision, policy))
 }
 
-/// Whether the permit that the request alone gets, if it gets one, admits an answer of that `Content-Type`.
+/// Whether the permit of the request alone, if there is one, admits a response with that `Content-Type`.
 pub(crate) fn admitted(
     policy: &Snapshot,
     request: &Request,

@@ -1,4 +1,4 @@
-//! Laws of the program's own answers: what a change of a policy, a caller or a request may change, and what not.
+//! Properties of the program's answers: the permitted effects of a change to a policy, a caller or a request.
 
 use portcullis::policy::Snapshot;
 
@@ -10,15 +10,15 @@ use crate::seed::seeds;
 use crate::seeded_random::SeededRandom;
 use crate::{printing, program};
 
-/// How many worlds each law is held against.
+/// The number of policies per property.
 const POLICIES: u64 = 300;
 
-/// The seeds of these worlds: half of them follow the fixed seed, half the fresh one.
+/// The seeds of these policies: half of them follow the fixed seed, half the fresh one.
 fn policy_seeds() -> impl Iterator<Item = u64> {
     seeds().into_iter().flat_map(|first| first..first + POLICIES / 2)
 }
 
-/// Pair: one question, answered before and after a change.
+/// AnswerPair: the answers to one question before and after a change.
 struct AnswerPair<'a> {
     model: &'a PolicyModel,
     caller: &'a Caller,
@@ -35,8 +35,8 @@ fn gains_nothing(pair: &AnswerPair<'_>) -> bool {
     !pair.after.is_permit() || (pair.before.is_permit() && shows(&pair.before, &pair.after, pair))
 }
 
-/// Whether `more` shows every field that `less` shows. What may be answered by type is masked once the type is known:
-/// before, more candidates only mean more masks.
+/// Whether `more` shows every field that `less` shows. A response by type is masked once its type is known: before
+/// that, more candidates only mean more masks.
 fn shows(more: &Answer, less: &Answer, pair: &AnswerPair<'_>) -> bool {
     let by_type = matches!(reference::need(pair.model, pair.request), Some(Need::ByType(_)));
     (by_type && pair.request.response == ResponseType::Unknown)
@@ -47,8 +47,8 @@ fn is_same(pair: &AnswerPair<'_>) -> bool {
     pair.before == pair.after
 }
 
-/// Asks every world, changes it or the questions, asks again, and holds the law against each pair; says how many
-/// pairs changed.
+/// Asks about every policy, changes it or the questions, asks again, and asserts the property of each pair; returns the
+/// number of pairs that changed.
 fn hold(
     change: impl Fn(&mut SeededRandom, &mut PolicyModel, &mut QuestionSet),
     law: impl Fn(&AnswerPair<'_>) -> bool,
@@ -157,7 +157,7 @@ fn a_gate_less_never_loses_access() {
 
 #[test]
 fn a_row_taken_from_one_user_changes_that_user_and_that_row_alone() {
-    // The row that is taken: the last of those that the first user's entry does not speak of.
+    // The row to take away: the last one that the first user's entry does not mention.
     let taken = |model: &PolicyModel| {
         let user = model.users.first()?;
         names_of_rows(model).into_iter().rfind(|row| !user.permissions.contains(row) && !user.without.contains(row))
@@ -174,7 +174,7 @@ fn a_row_taken_from_one_user_changes_that_user_and_that_row_alone() {
         let row = user.without.last().and_then(|row| pair.model.row(row));
         let about = |cell: &Cell| row.is_some_and(|row| row.cells.contains(cell));
         let needed = reference::need(pair.model, pair.request).map(Need::cells).unwrap_or_default();
-        // What a mask asks for is a cell too.
+        // The read permission of a field set is a cell too.
         let masks = pair.model.fields.iter().filter(|(_, listed)| needed.iter().any(|cell| listed.contains(&cell.1)));
         let concerned = needed.iter().any(about) || masks.into_iter().any(|(field, _)| about(&("read", field)));
         gains_nothing(pair) && (is_same(pair) || concerned)
@@ -269,7 +269,7 @@ fn nobody_stops_everybody() {
                 method.across.clear();
             }
         }
-        // No route needs a word now.
+        // No route needs this operation now.
         model.rows.iter_mut().for_each(|row| row.cells.retain(|(operation, _)| *operation != "check-in"));
     };
     assert!(hold(brake, |pair| !pair.after.is_permit() || pair.after.reason == "public") > 1000);
@@ -311,7 +311,7 @@ fn a_policy_in_many_files_answers_as_in_one() {
     for seed in policy_seeds() {
         let model = generator::generate_policy(seed, &PARTS);
         let (questions, yaml) = (QuestionSet::new(seed, &model), printing::yaml(&model));
-        // A file for each key of the policy, the last one first.
+        // One file per key of the policy, the last one first.
         let mut files: Vec<String> = Vec::new();
         for line in yaml.lines() {
             if !line.starts_with(' ') {

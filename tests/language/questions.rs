@@ -1,15 +1,15 @@
-//! The questions put to a world: callers and requests around everything that it names.
+//! Random questions to a policy: callers and requests about the names that it uses.
 
 use crate::generator::{TEMPLATES, values};
 use crate::model::{Assignment, Bound, Caller, Kind, Name, PolicyModel, Request, ResponseType};
 use crate::reference::TURN;
 use crate::seeded_random::SeededRandom;
 
-/// How many callers and requests meet each world.
+/// The number of callers and requests per policy.
 const CALLERS: usize = 16;
 const REQUESTS: usize = 24;
 
-/// What answers call themselves; the last three are no single valid type.
+/// Media types of responses; the last three are not a single valid type.
 const TYPES: [Name; 9] = [
     "image/png",
     "Image/PNG; q=1",
@@ -22,7 +22,7 @@ const TYPES: [Name; 9] = [
     "",
 ];
 
-/// Asking: all callers put all requests at one moment.
+/// QuestionSet: all callers make all requests at one point in time.
 #[derive(Debug)]
 pub(crate) struct QuestionSet {
     pub(crate) callers: Vec<Caller>,
@@ -31,7 +31,7 @@ pub(crate) struct QuestionSet {
 }
 
 impl QuestionSet {
-    /// The questions of a seed to its world.
+    /// The questions of a seed to its policy.
     pub(crate) fn new(seed: u64, model: &PolicyModel) -> Self {
         let random = &mut SeededRandom::new(seed ^ 0xa5c5_0000_0000_0000);
         let mut callers: Vec<Caller> = (0..CALLERS).map(|_| caller(random, model)).collect();
@@ -76,7 +76,7 @@ fn caller(random: &mut SeededRandom, model: &PolicyModel) -> Caller {
     }
 }
 
-/// What a token says of a role's scope; the policy need not know the name.
+/// A role's scope as a token claims it; the policy need not know the name.
 fn bound(random: &mut SeededRandom) -> Bound {
     if random.chance(45) {
         return Vec::new();
@@ -92,7 +92,7 @@ fn bound(random: &mut SeededRandom) -> Bound {
 }
 
 fn request(random: &mut SeededRandom, model: &PolicyModel) -> Request {
-    // Mostly a route of the world, else one that it may not have.
+    // Usually a route of the policy, otherwise one that it may not have.
     let route = random.pick(&model.routes);
     let (path, query) = if random.chance(90) {
         (route.path, route.query.clone())

@@ -1,10 +1,11 @@
-//! The twelve steps of the policy page, once more: nested loops over the plain policy, no cleverness, no shared code.
+//! The reference evaluator: the twelve steps of the policy page as nested loops over the plain policy, without shared
+//! code.
 
 use crate::model::{Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, ResponseType, Role};
 use crate::model::{PolicyModel, ServiceApps, User};
 use crate::route_match::{RouteMatch, match_route, values};
 
-/// Answer: a reason code, the field sets that are masked, and the gates whose approval is asked for.
+/// Answer: a reason code, the masked field sets, and the gates whose approval is requested.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Answer {
     pub(crate) reason: String,
@@ -23,34 +24,34 @@ impl Answer {
     }
 }
 
-/// The moment that the conditions of generated policies speak of, in seconds since 1970.
+/// The time that the conditions of generated policies compare with, in seconds since 1970.
 pub(crate) const TURN: u64 = 1_893_456_000;
 
-/// Decides, sentence by sentence.
+/// Decides step by step, as the page lists them.
 pub(crate) fn decide(model: &PolicyModel, caller: &Caller, request: &Request, now: u64) -> Answer {
-    // 1, 2
+    // Steps 1 and 2.
     if !request.readable {
         return Answer::of("bad-request");
     }
     if caller.invalid {
         return Answer::of("unauthenticated");
     }
-    // 3
+    // Step 3.
     let matched_route = match_route(model, request);
     let wanted = if request.method == "HEAD" { "GET" } else { request.method };
     let method = match &matched_route {
         RouteMatch::Route(route) => route.methods.iter().find(|method| method.name == wanted),
         _ => None,
     };
-    // 4
+    // Step 4.
     if let (RouteMatch::Route(_), Some(Method { need: Need::Public, .. })) = (&matched_route, method) {
         return Answer::of("public");
     }
-    // 5
+    // Step 5.
     if caller.kind == Kind::Anonymous {
         return Answer::of("unauthenticated");
     }
-    // 6
+    // Step 6.
     let route = match matched_route {
         RouteMatch::Ambiguous => return Answer::of("bad-request"),
         RouteMatch::None => return Answer::of("no-route"),
@@ -63,7 +64,7 @@ pub(crate) fn decide(model: &PolicyModel, caller: &Caller, request: &Request, no
     if method.when.is_some_and(|when| !holds(when, caller, now)) {
         return Answer::of("condition");
     }
-    // 7
+    // Step 7.
     let user = model.user(caller.id);
     let tenants = user.and_then(|user| user.tenants.as_ref()).unwrap_or(&caller.tenants);
     let mut scope = values(model, route, request);
@@ -79,13 +80,13 @@ pub(crate) fn decide(model: &PolicyModel, caller: &Caller, request: &Request, no
     }
     let across = &method.across[..];
     let mut scoped = ScopedCaller { model, caller, now, user, group: None, every_row: false, scope, across };
-    // 8
+    // Step 8.
     let unlisted = caller.kind == Kind::Service && user.is_none();
     match model.service_apps.filter(|_| unlisted) {
         Some(ServiceApps::All) => return Answer::of("service-app"),
         Some(ServiceApps::EveryPermission) => scoped.every_row = true,
         None => {
-            // 9
+            // Step 9.
             if !model.groups.is_empty() {
                 match &scoped.known_groups()[..] {
                     [only] => scoped.group = Some(only),
@@ -97,7 +98,7 @@ pub(crate) fn decide(model: &PolicyModel, caller: &Caller, request: &Request, no
             }
         }
     }
-    // 10, 11, 12
+    // Steps 10, 11 and 12.
     match &method.need {
         Need::All(needed) => scoped.evaluate(needed),
         Need::ByType(types) => scoped.evaluate_by_type(types, request.response),
@@ -112,7 +113,7 @@ pub(crate) fn need<'w>(model: &'w PolicyModel, request: &Request) -> Option<&'w 
     route.methods.iter().find(|method| method.name == wanted).map(|method| &method.need)
 }
 
-/// Whether a condition holds; an error does not.
+/// Whether a condition holds; an error counts as false.
 fn holds(when: &str, caller: &Caller, now: u64) -> bool {
     match when {
         "true" => true,
@@ -125,7 +126,7 @@ fn holds(when: &str, caller: &Caller, now: u64) -> bool {
     }
 }
 
-/// How far a row came.
+/// RowStatus: whether a caller holds a row, or the reason why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum RowStatus {
     NotGranted,
@@ -135,7 +136,7 @@ enum RowStatus {
     Held,
 }
 
-/// Here: the caller in one scope.
+/// ScopedCaller: the caller in one scope.
 struct ScopedCaller<'w> {
     model: &'w PolicyModel,
     caller: &'w Caller,
@@ -162,7 +163,7 @@ impl ScopedCaller<'_> {
         known
     }
 
-    /// The assignments that count: the policy's, else those of the token's that are not ignored.
+    /// The assignments that count: the policy's, otherwise those of the token that are not ignored.
     fn assignments(&self) -> Vec<&Assignment> {
         if let Some(roles) = self.user.and_then(|user| user.roles.as_ref()) {
             return roles.iter().collect();
@@ -176,7 +177,7 @@ impl ScopedCaller<'_> {
         self.caller.roles.iter().filter(counts).collect()
     }
 
-    /// The rows that the token claims directly and the policy knows.
+    /// The rows that the token claims directly and the policy defines.
     fn claimed_rows(&self) -> Vec<Name> {
         if self.user.is_some_and(|user| user.roles.is_some()) {
             return Vec::new();
@@ -187,7 +188,7 @@ impl ScopedCaller<'_> {
     fn known_roles(&self) -> usize {
         let mut distinct: Vec<Name> = Vec::new();
         for assignment in self.assignments() {
-            // A line whose condition is false is not there.
+            // An assignment whose condition is false does not exist.
             let there = assignment.when.is_none_or(|when| holds(when, self.caller, self.now));
             if there && !distinct.contains(&assignment.role) {
                 distinct.push(assignment.role);
@@ -196,7 +197,7 @@ impl ScopedCaller<'_> {
         distinct.len() + usize::from(!self.claimed_rows().is_empty())
     }
 
-    /// Every name in the bound equals the request's; one that the request lacks must be listed in `across`.
+    /// Whether every name in the bound equals the request's; `across` must list a name that the request lacks.
     fn fits(&self, bound: &Bound, across: &[Name]) -> bool {
         bound.iter().all(|(name, any)| match self.scope.iter().find(|(known, _)| known == name) {
             Some((_, value)) => any.contains(&value.as_str()),
@@ -261,7 +262,7 @@ impl ScopedCaller<'_> {
         }
     }
 
-    /// The place of the first gate that closes the row.
+    /// The index of the first gate that closes the row.
     fn first_closed(&self, row: Name) -> Option<usize> {
         let closes = |gate: &&Gate| gate.rows.contains(&row) != gate.except && !self.is_open(gate);
         self.model.gates.iter().position(|gate| closes(&gate))
@@ -305,7 +306,7 @@ impl ScopedCaller<'_> {
         }
         let cells =
             |types: &[&(Name, Vec<Cell>)]| types.iter().flat_map(|(_, needed)| needed.clone()).collect::<Vec<_>>();
-        // What may be answered: before the answer every usable candidate, then the one that its type means.
+        // The candidate types: before the response every usable one, afterwards the one that its type selects.
         let meant: Vec<&(Name, Vec<Cell>)> = match response {
             ResponseType::Unknown => types.iter().filter(|(_, needed)| is_usable(needed)).collect(),
             ResponseType::ContentType(written) => match written.and_then(media_type) {
@@ -322,7 +323,8 @@ impl ScopedCaller<'_> {
     }
 
     fn permit(&self, needed: &[Cell]) -> Answer {
-        // Who may read a field set is decided in the request's scope: what a grant elsewhere shows cannot be told apart.
+        // A field set's readability is decided in the request's scope: data that a grant elsewhere shows cannot be
+        // distinguished.
         let scoped = ScopedCaller { across: &[], scope: self.scope.clone(), ..*self };
         let lists = |resources: &[Name]| needed.iter().any(|(_, resource)| resources.contains(resource));
         let masked = self
@@ -342,7 +344,7 @@ impl ScopedCaller<'_> {
     }
 }
 
-/// The ways in which a role gives a row: everywhere, or within a bound; its own and those of what it includes.
+/// The ways in which a role grants a row: everywhere or within a bound, its own and those of included roles.
 fn grants_of_row<'w>(model: &'w PolicyModel, role: &'w Role, row: Name) -> Vec<Option<&'w Bound>> {
     let mut ways = Vec::new();
     if role.permissions.contains(&row) {

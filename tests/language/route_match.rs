@@ -1,12 +1,12 @@
-//! Which route a request is on, by the naive reading, and the scope that it carries there.
+//! Route matching in the reference evaluator, and the scope values of a request.
 
 use crate::model::{Name, PolicyModel, Request, Route};
 
-/// Match: what step 3 makes of a path.
+/// RouteMatch: the result of step 3 for a path.
 pub(crate) enum RouteMatch<'w> {
     Route(&'w Route),
     None,
-    /// By its query where a route is named, else by its path.
+    /// Ambiguous by its query if a route is given, otherwise by its path.
     Ambiguous,
 }
 
@@ -14,20 +14,20 @@ pub(crate) enum RouteMatch<'w> {
 pub(crate) fn match_route<'w>(model: &'w PolicyModel, request: &Request) -> RouteMatch<'w> {
     let folded = best(model, &request.path, true);
     if ["aspnet", "iis", "express"].contains(&model.dialect) {
-        // The names of parameters are another matter to Express.
+        // Express treats parameter names differently.
         return ambiguous_query(folded, request, model.dialect != "express");
     }
     let case_may_not_count = !["tomcat", "wsgi"].contains(&model.dialect);
     let exact = best(model, &request.path, false);
     match (exact, folded) {
-        // Another template would match were case ignored.
+        // Another template would match if case were ignored.
         (Some(exact), Some(folded)) if case_may_not_count && exact.path != folded.path => RouteMatch::Ambiguous,
         _ => ambiguous_query(exact, request, false),
     }
 }
 
-/// Twice, also under names that the dialect folds together: ambiguous. A dialect that folds nothing refuses the name
-/// that another one would fold.
+/// Ambiguous if a parameter occurs twice, also under names that the dialect folds together. A dialect without folding
+/// rejects a name that another dialect would fold.
 fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) -> RouteMatch<'w> {
     let Some(route) = found else { return RouteMatch::None };
     for scope in &route.query {
@@ -39,14 +39,14 @@ fn ambiguous_query<'w>(found: Option<&'w Route>, request: &Request, fold: bool) 
     RouteMatch::Route(route)
 }
 
-/// In each segment a literal beats a parameter beats a catch-all: of all templates that match, the one whose sorts of
-/// segments come first.
+/// In each segment a literal precedes a parameter, and a parameter precedes a catch-all: of all matching templates, the
+/// one whose segment kinds come first.
 fn best<'w>(model: &'w PolicyModel, path: &str, fold: bool) -> Option<&'w Route> {
     let matching = model.routes.iter().filter_map(|route| Some((sorts(route.path, path, fold)?, route)));
     matching.min_by_key(|(sorts, _)| sorts.clone()).map(|(_, route)| route)
 }
 
-/// For each segment of a template that matches 0 for a literal, 1 for a parameter, 2 for a catch-all.
+/// For each segment of a matching template: 0 for a literal, 1 for a parameter, 2 for a catch-all.
 fn sorts(template: &str, path: &str, fold: bool) -> Option<Vec<u8>> {
     let segments: Vec<&str> = path.split('/').collect();
     let mut sorts = Vec::new();
@@ -66,7 +66,7 @@ fn sorts(template: &str, path: &str, fold: bool) -> Option<Vec<u8>> {
     (sorts.len() == segments.len()).then_some(sorts)
 }
 
-/// The values of the declared scope names in path and query.
+/// The values of the declared scopes in path and query.
 pub(crate) fn values(model: &PolicyModel, route: &Route, request: &Request) -> Vec<(Name, String)> {
     let mut found = Vec::new();
     for (scope, _) in &model.scopes {

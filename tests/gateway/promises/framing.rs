@@ -1,4 +1,4 @@
-//! Framing: a header block that two servers would read differently ends the connection with 400.
+//! Framing: a header block that two servers could frame differently ends the connection with 400.
 
 mod random_requests;
 mod downgrade;
@@ -146,7 +146,7 @@ fn two_requests_sent_at_once_are_two_requests() {
     client.send(&both);
     assert_eq!(client.answer().status, 200);
     assert_eq!(testbed.origin.last().body, b"hello");
-    // The second is judged on its own; whoever answers by closing has not forwarded it either.
+    // The second request gets its own decision; a gateway that closes the connection has not forwarded it either.
     if let Some(answer) = client.try_answer(false) {
         assert_eq!(answer.status, 403);
     }

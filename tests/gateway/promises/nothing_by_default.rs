@@ -1,10 +1,10 @@
-//! Nothing by default: what no policy permits is refused, on every way in and on every way of failing.
+//! Nothing by default: a request that no policy permits is refused, at every entry point and after every failure.
 
 use crate::wire::client::{Client, ask, request};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
 
-/// Paths that proxies and servers like to answer without being asked whether they may.
+/// Paths that proxies and servers tend to answer without a permission check.
 const PATHS: [&str; 12] = [
     "/",
     "/health",

@@ -1,4 +1,4 @@
-//! One identity: nobody speaks for somebody else, by no credential, header or forwarder.
+//! One identity: no credential, header or forwarder lets a caller act as another caller.
 
 mod api_keys;
 mod certificates;

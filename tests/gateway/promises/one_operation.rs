@@ -1,4 +1,4 @@
-//! One operation: a request that asks its server to take another method is refused, cleaned, or judged twice.
+//! One operation: a request that asks its server for another method is refused, cleaned, or decided for both methods.
 
 mod spellings;
 
@@ -8,7 +8,7 @@ use crate::wire::client::{Answer, Client, ask, request};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
 
-/// Header fields that frameworks take for the method.
+/// Header fields that frameworks read as the method.
 const HEADERS: [&str; 8] = [
     "X-HTTP-Method-Override",
     "x-http-method-override",
@@ -20,7 +20,7 @@ const HEADERS: [&str; 8] = [
     "X-METHOD_OVERRIDE",
 ];
 
-/// Query parameters that frameworks take for the method.
+/// Query parameters that frameworks read as the method.
 const PARAMETERS: [&str; 9] = [
     "_method",
     "%5fmethod",
@@ -160,7 +160,7 @@ fn a_multipart_form_with_an_override_is_cut_where_it_shows() {
             assert_eq!(answer.status, 400, "{name} behind {before} bytes: {}", answer.text());
         }
     }
-    // What arrived broke off: no server acts on a form that does not end.
+    // The body that arrived is incomplete: no server acts on an unfinished form.
     for received in testbed.origin.requests() {
         assert!(!String::from_utf8_lossy(&received.body).contains("DELETE"));
     }
@@ -201,10 +201,10 @@ fn bodies_that_are_no_forms_pass_unread() {
         assert_eq!(answer.status, 200, "{kind}");
         assert_eq!(testbed.origin.last().body, b"_method=DELETE");
     }
-    // Only POST can be overridden by a form.
+    // A form can override only POST.
     let answer = ask(testbed.at(), request("PUT /t1/things/a", &[&token, FORM], b"_method=DELETE"));
     assert_eq!(answer.status, 200);
-    // ASP.NET reads no form for it unless the application names a field.
+    // ASP.NET does not look for the method in a form unless the application names a field.
     let noah = Testbed::noah(Origin::start()).start();
     let token = noah.bearer(&["Level 2"]);
     let answer = ask(noah.at(), request("POST /t1/api/Patients", &[&token, FORM], b"_method=DELETE"));
@@ -258,11 +258,11 @@ fn evaluate_wants_both_operations_permitted() {
     let both = |answer: Answer| (answer.status, answer.reason());
     let answer = ask(testbed.at(), request("GET /t1/things/a?_method=PURGE", &[&remover], b""));
     assert_eq!(both(answer), (405, "no-method".to_owned()), "a method that the route does not list");
-    // The first would hide the second, or the other way round: both count.
+    // The first field could hide the second, or the other way round: both count.
     let twice = ["X-HTTP-Method-Override: GET", "X-HTTP-Method-Override: DELETE"];
     assert_eq!(ask(testbed.at(), request("GET /t1/things/a", &[&user, twice[0], twice[1]], b"")).status, 403);
     assert_eq!(ask(testbed.at(), request("GET /t1/things/a?_method=GET&_method=DELETE", &[&user], b"")).status, 403);
-    // Only what its method alone does not permit: the override cannot lend.
+    // Only requests whose own method is not permitted are refused: the override cannot add a permission.
     assert_eq!(ask(testbed.at(), request("DELETE /t1/things/a?_method=GET", &[&user], b"")).status, 403);
 }
 
@@ -295,7 +295,7 @@ fn a_body_that_claims_to_be_two_things_is_refused() {
 fn a_form_that_the_gateway_cannot_read_is_refused() {
     let testbed = Testbed::strict(Origin::start()).start();
     let token = testbed.bearer(&["user"]);
-    // What stands in it is seen only by a server that undoes the coding.
+    // Only a server that decodes the body sees its content.
     for coding in ["Content-Encoding: gzip", "Content-Encoding: deflate", "Content-Encoding: identity, br"] {
         for kind in [FORM, MULTIPART] {
             let answer = ask(testbed.at(), request("POST /t1/things", &[&token, kind, coding], b"\x1f\x8b\x08\x00"));
@@ -318,7 +318,7 @@ fn a_form_that_the_gateway_cannot_read_is_refused() {
 
 const MULTIPART: &str = "Content-Type: multipart/form-data; boundary=edge";
 
-/// A form whose last field is named by `name`, behind `before` bytes.
+/// A form whose last field is named `name`, after `before` bytes.
 fn multipart(name: &str, before: usize) -> Vec<u8> {
     let mut body = b"--edge\r\nContent-Disposition: form-data; name=\"first\"\r\n\r\n".to_vec();
     body.extend(std::iter::repeat_n(b'x', before));
@@ -330,11 +330,11 @@ fn multipart(name: &str, before: usize) -> Vec<u8> {
 fn a_body_without_a_media_type_is_looked_at_like_a_form() {
     let testbed = Testbed::strict(Origin::start()).start();
     let token = testbed.bearer(&["user"]);
-    // Rack takes it for url-encoded.
+    // Rack parses it as URL-encoded.
     for body in [&b"_method=DELETE"[..], b"a=b&%5Fmethod=DELETE"] {
         assert_eq!(ask(testbed.at(), request("POST /t1/things", &[&token], body)).status, 400);
     }
-    // It may be long, and is not held up.
+    // It may be long, and is not delayed.
     let body = vec![b'x'; 300_000];
     assert_eq!(ask(testbed.at(), request("POST /t1/things", &[&token], &body)).status, 200);
     assert_eq!(testbed.origin.last().body, body);

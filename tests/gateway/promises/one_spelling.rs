@@ -1,4 +1,4 @@
-//! One spelling: whatever bytes are sent, what arrives is the canonical path of something permitted, or nothing.
+//! One spelling: whatever bytes are sent, the upstream receives the canonical path of a permitted resource, or nothing.
 
 mod dialects;
 
@@ -11,7 +11,7 @@ use crate::wire::client::{Answer, Client, ask, request};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
 
-/// What stands for a dot dot, to some server.
+/// Encodings that some server reads as `..`.
 const DOTS: [&str; 12] = [
     "..",
     "%2e%2e",
@@ -27,16 +27,16 @@ const DOTS: [&str; 12] = [
     "%u002e%u002e",
 ];
 
-/// What stands for a slash, to some server.
+/// Encodings that some server reads as a slash.
 const SLASHES: [&str; 12] = ["/", "//", "%2f", "%2F", "\\", "%5c", "%252f", "%c0%af", "/./", "/%2e/", "/;/", "%u2215"];
 
-/// What some server cuts off at the end of a path.
+/// Suffixes that some server cuts off a path.
 const SUFFIXES: [&str; 29] = [
     "", "/", "//", "/.", "/./", ";", ";x", ";x=1/", "%3b", ".", "..", "%2e", ".json", ".aspx", "%20", "%09", "%00",
     "%00.json", "%0a", "%0d%0a", "%23", "%3f", "#x", "%3Fa=b", "::$DATA", "~", "*", "%ff", "/%",
 ];
 
-/// Letters and what folds to them, looks like them or is cut down to them somewhere.
+/// Letters with the characters that some server folds, confuses with, or truncates to them.
 const LOOKALIKES: [(char, &[&str]); 6] = [
     ('s', &["\u{17f}", "%C5%BF", "\u{ff53}", "%EF%BD%93"]),
     ('S', &["\u{17f}", "%C5%BF"]),
@@ -63,7 +63,7 @@ fn under_aspnet_no_spelling_of_a_refused_resource_arrives() {
     spellings.extend(detours("/t1/api/Patients/p1", "TenantConfiguration", 2));
     spellings.extend(detours("/t1/api/Patients", "t2/api/Patients", 3));
     try_all(&testbed, &token, &spellings, &refused, |path| {
-        // Of what a clinician may read, these are the shapes that the spellings above can take.
+        // Of the paths that a clinician may read, these have the shapes that the spellings above can take.
         is_below(path, "/t1/api/Patients") || is_below(path, "/t1/api/Users")
     });
 }
@@ -181,7 +181,7 @@ fn a_path_that_two_apis_could_claim_is_refused() {
             assert!(matches!(answer.status, 400 | 403 | 404), "{spelling}: {}", answer.status);
             continue;
         }
-        // The outer API may have such a path of its own, if nobody takes it for the inner one's.
+        // The outer API may have such a path of its own, if no server takes it for the inner API's path.
         let target = testbed.origin.last().target();
         assert!(
             !lenient_interpretations(&target).iter().any(|read| read.starts_with("inner/")),
@@ -290,7 +290,7 @@ fn the_method_has_one_spelling_too() {
     assert_eq!(testbed.origin.count(), 0);
 }
 
-/// Sends every spelling; how many arrived, each of them as one of the `canonical` paths and as none of the `refused`.
+/// Sends every spelling and counts those that arrive, each as a `canonical` path and never as a `refused` one.
 fn try_all(
     testbed: &Testbed,
     token: &str,
@@ -377,7 +377,7 @@ fn of(path: &str) -> BTreeSet<String> {
     all
 }
 
-/// Ways from one path up `levels` and down to another.
+/// Relative ways from one path up `levels` and down to another.
 fn detours(from: &str, to: &str, levels: usize) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for dots in DOTS {
@@ -391,8 +391,8 @@ fn detours(from: &str, to: &str, levels: usize) -> BTreeSet<String> {
     all
 }
 
-/// Everything that some server may take a path for: decoded up to three times, without case, with `\` as a slash,
-/// without empty segments and dots, with or without what stands behind `;`, a dot or a NUL.
+/// All lenient interpretations of a path: decoded up to three times, case-folded, with `\` as a slash, without empty
+/// segments and dots, with or without the part after `;`, a dot or a NUL.
 fn lenient_interpretations(path: &str) -> BTreeSet<String> {
     let mut texts = vec![path.as_bytes().to_vec()];
     for _ in 0..3 {
@@ -459,12 +459,12 @@ fn flipped(text: &str) -> String {
     text.chars().map(flip).collect()
 }
 
-/// Whether a path is the collection at `at`, or something below it.
+/// Whether a path is the collection at `at`, or below it.
 fn is_below(path: &str, at: &str) -> bool {
     path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && rest.len() > 1))
 }
 
-/// Whether every letter stands there in the one way that RFC 3986 prefers.
+/// Whether every character has the one form that RFC 3986 prefers.
 fn is_canonical(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte);
     let encoded_twice = |byte: u8| plain(byte) && byte != b'/' && byte != b';';

@@ -1,4 +1,4 @@
-//! Clock: the system's clock jumps hours ahead and back under a running gateway, as Debian's `faketime` makes it believe.
+//! Clock: the system clock jumps hours ahead and back under a running gateway, through Debian's `faketime`.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,21 +14,21 @@ const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/noah-es.yaml
 const PATIENTS: &str = "/t1/api/Patients";
 const HOURS: u64 = 7200;
 
-/// The library that Debian's package installs under the machine's own name for its architecture.
+/// The library of Debian's package, in the folder named after the machine's architecture.
 fn library() -> String {
     let here = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
     assert!(Path::new(&here).exists(), "{here} is missing: tests/run installs faketime");
     here
 }
 
-/// A gateway whose clock the file `clock` shifts, by nothing as yet; what is measured as a span goes on evenly, as it
-/// does on a real machine.
+/// A gateway whose clock the file `clock` shifts, at first by nothing; the monotonic clock runs evenly, as on a real
+/// machine.
 async fn start_with_shifted_clock(env: &TestEnvironment, settings: &Settings) -> Gateway {
     let clock = env.write("clock", "+0");
     let config = env.write("gateway.yaml", &settings.text());
     let gateway = Gateway::spawn_with(&config, |command| {
         command.env("LD_PRELOAD", library()).env("FAKETIME_TIMESTAMP_FILE", clock);
-        // Files keep the times that the disk gives them.
+        // Files keep the modification times of the disk.
         for name in ["FAKETIME_NO_CACHE", "DONT_FAKE_MONOTONIC", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT"] {
             command.env(name, "1");
         }
@@ -38,14 +38,14 @@ async fn start_with_shifted_clock(env: &TestEnvironment, settings: &Settings) ->
     gateway
 }
 
-/// What a hospital's gateway has, and every period as short as it may be.
+/// The settings of a hospital's gateway, with every period as short as possible.
 fn settings(env: &TestEnvironment) -> Settings {
     env.settings(POLICY)
         .with("/issuers/test/keys", json!({ "discovery": true, "refresh": "1s" }))
         .with("/audit/rotate", json!({ "age": "1s" }))
 }
 
-/// A token that is issued at `from` and ends at `to`.
+/// A token that is issued at `from` and expires at `to`.
 fn token(env: &TestEnvironment, from: u64, to: u64) -> String {
     env.token(json!({ "roles": ["Level 2"], "iat": from, "nbf": from, "exp": to }))
 }
@@ -61,19 +61,19 @@ fn socket(gateway: &Gateway, token: &str) -> WireClient {
     connection
 }
 
-/// The settings with a hub for sockets behind an API of its own.
+/// The settings with a WebSocket hub behind an API of its own.
 fn with_hub(settings: Settings, hub: &Origin) -> Settings {
     let settings = settings.api("hub", POLICY, hub.address());
     settings.with("/apis/hub/match", json!({ "path": "/rtm" }))
 }
 
-/// The finished files of the audit.
+/// The number of finished audit files.
 fn finished(env: &TestEnvironment) -> usize {
     let entries = std::fs::read_dir(env.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     entries.filter(|name| name.to_string_lossy().starts_with("audit-")).count()
 }
 
-/// Everything that happens now and then still does, and soon.
+/// Asserts that every periodic task still happens, and soon.
 async fn assert_still_works(env: &TestEnvironment, gateway: &Gateway, good: &str) {
     let asked = env.issuer.asked();
     within(PATIENCE, "keys are fetched", async || (env.issuer.asked() > asked + 4).then_some(())).await;
@@ -86,7 +86,7 @@ async fn assert_still_works(env: &TestEnvironment, gateway: &Gateway, good: &str
     .await;
 }
 
-/// The gateway ends well, has never panicked, and its audit is whole.
+/// Asserts that the gateway exits cleanly, never panicked, and left a complete audit.
 async fn assert_clean_exit(env: &TestEnvironment, mut gateway: Gateway) {
     gateway.signal("TERM");
     assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
@@ -110,7 +110,7 @@ async fn a_clock_that_jumps_ahead_ends_tokens_and_nothing_else() {
     let (mut ends, mut stays) = (socket(&gateway, &short), socket(&gateway, &long));
 
     env.write("clock", "+2h");
-    // Over the same connection, and though it is remembered.
+    // Over the same connection, although the token is cached.
     let answer = client.get(PATIENTS, &short).await;
     assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("unauthenticated")));
     assert_eq!(client.get(PATIENTS, &long).await.status, 200);
@@ -136,7 +136,7 @@ async fn a_clock_that_jumps_back_lets_no_token_live_longer_and_holds_nothing_up(
     let mut open = socket(&gateway, &known);
 
     env.write("clock", "-2h");
-    // Of the future now, though it is remembered; and what was not known yet no less.
+    // The token is now issued in the future and refused, cached or not.
     for token in [&known, &token(&env, begun + 1, begun + 3600)] {
         let answer = client.get(PATIENTS, token).await;
         assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("unauthenticated")));
@@ -145,7 +145,7 @@ async fn a_clock_that_jumps_back_lets_no_token_live_longer_and_holds_nothing_up(
     let old = token(&env, begun - HOURS, begun - HOURS + 3600);
     assert_eq!(client.get(PATIENTS, &old).await.status, 200);
     assert_still_works(&env, &gateway, &old).await;
-    // The next issuer's key is fetched for its first token.
+    // The issuer's next key is fetched for its first token.
     env.issuer.rotate().unwrap();
     let new = token(&env, begun - HOURS, begun - HOURS + 3600);
     within(PATIENCE, "the new key is known", async || (client.get(PATIENTS, &new).await.status == 200).then_some(()))
@@ -169,7 +169,7 @@ async fn an_address_that_failed_too_often_waits_for_no_clock_to_catch_up() {
     for (clock, shift) in [("+0", 0), ("-2h", -7200), ("+2h", 7200), ("+0", 0)] {
         env.write("clock", clock);
         let from = begun.checked_add_signed(shift).unwrap();
-        // A jump begins another minute. Back where it was before, the count of that minute is forgotten as well.
+        // A jump starts a new minute. After the jump back, the count of the earlier minute is also forgotten.
         let good = token(&env, from, from + 3600);
         assert_eq!(client.get(PATIENTS, &good).await.status, 200, "{clock}");
         within(PATIENCE, clock, async || {

@@ -1,4 +1,4 @@
-//! curl over HTTP/2, through TLS and with prior knowledge: answers, spellings, and bodies of any size.
+//! curl over HTTP/2, through TLS and with prior knowledge: responses, path spellings, and bodies of any size.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -26,17 +26,17 @@ permissions:
   Use files: { Files: CR }
 ";
 
-/// Curl: how curl reaches the gateway.
+/// Curl: the way in which curl reaches the gateway.
 struct Curl {
     /// Scheme, host and port.
     base: String,
     options: Vec<String>,
 }
 
-/// Said: what curl saw.
+/// CurlAnswer: the response that curl received.
 #[derive(Debug)]
 struct CurlAnswer {
-    /// Status and version of HTTP, as `200 2`.
+    /// Status and HTTP version, such as `200 2`.
     status: String,
     /// The header block, in lower case.
     headers: String,
@@ -50,7 +50,7 @@ impl CurlAnswer {
 }
 
 impl Curl {
-    /// HTTP/2 chosen in the TLS handshake; the certificate is verified against `ca.pem` of the stage.
+    /// HTTP/2 negotiated in the TLS handshake; the certificate is verified against the environment's `ca.pem`.
     fn tls(env: &TestEnvironment, gateway: &Gateway) -> Self {
         let port = gateway.listener("tls").port();
         let ca = env.path("ca.pem").display().to_string();
@@ -86,7 +86,7 @@ impl Curl {
         assert!(finished.success, "{target}: {finished:?}");
         let read = |path: PathBuf| {
             let bytes = std::fs::read(&path).unwrap_or_default();
-            // An answer without a body writes no file: the next one must not find this.
+            // A response without a body writes no file: the next one must not find the file of this one.
             std::fs::remove_file(&path).ok();
             bytes
         };
@@ -98,7 +98,7 @@ impl Curl {
     }
 }
 
-/// With a listener for HTTP/2 over TLS, whose certificate names `gateway.test`, and one for h2c.
+/// Adds a listener for HTTP/2 over TLS, whose certificate names `gateway.test`, and one for h2c.
 fn with_http2(env: &TestEnvironment, settings: Settings) -> Settings {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "an authority of this test");
@@ -110,7 +110,7 @@ fn with_http2(env: &TestEnvironment, settings: Settings) -> Settings {
     env.write("ca.pem", &ca.pem());
     env.write("chain.pem", &certificate.pem());
     let key_path = env.write("key.pem", &key.serialize_pem());
-    // A private key that others can read would be worth a complaint.
+    // The gateway warns about a private key that other users can read.
     std::fs::set_permissions(key_path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     settings.with(
         "/listeners",
@@ -214,7 +214,7 @@ async fn bodies_of_any_size_pass_unchanged_in_both_directions() {
     let gateway = env.serve(&with_http2(&env, settings)).await;
     let token = env.token(json!({ "permissions": ["Use files"] }));
 
-    // No two blocks of it are the same.
+    // No two blocks of the file are the same.
     let file: Vec<u8> = (0..LENGTH as u32 / 4).flat_map(|word| word.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &file);
     let mut sha256 = String::new();
@@ -224,7 +224,7 @@ async fn bodies_of_any_size_pass_unchanged_in_both_directions() {
     let path = path.display().to_string();
 
     for curl in [Curl::tls(&env, &gateway), Curl::prior_knowledge(&gateway)] {
-        // With its length said first, and without: then the end is an empty DATA frame.
+        // With a Content-Length, and without: then the end is an empty DATA frame.
         for how in [&["--upload-file", &path][..], &["--header", "Content-Length:", "--upload-file", &path]] {
             let answer = curl.request(&env, &token, "/bulk", how);
             assert_eq!(answer.status, "200 2", "{how:?}: {answer:?}");

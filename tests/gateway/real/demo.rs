@@ -1,4 +1,4 @@
-//! The demo as a newcomer meets it: its tour is pasted into a shell, line by line, and keeps what it says.
+//! The demo as a newcomer meets it: every line of its tour runs in a shell and gives the promised result.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::process::{PATIENCE, finish};
 
-/// Demo: the command, ended with its handle.
+/// Demo: the command, stopped with its handle.
 struct Demo(Child);
 
 impl Drop for Demo {
@@ -17,7 +17,7 @@ impl Drop for Demo {
     }
 }
 
-/// The demo and what it prints before anybody asks it anything.
+/// The running demo and the text that it prints at its start.
 fn start() -> (Demo, Vec<String>) {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     demo.arg("demo").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -72,7 +72,7 @@ fn the_tour_of_the_demo_keeps_what_it_says() {
         assert!(statuses.contains(&status), "the tour shows a {status}: {statuses:?}");
     }
     assert!(statuses.len() >= 12, "{statuses:?}");
-    // Ctrl-C ends it, and it takes its copy of the policy along.
+    // Ctrl-C stops it, and it removes its copy of the policy.
     let ended = finish(Command::new("bash").arg("-c").arg(format!("kill -INT {}", demo.0.id())));
     assert!(ended.success, "{}", ended.stderr);
     let end = std::time::Instant::now() + Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! Attacks on tokens from outside: `tests/real/jwt_attacks.py` forges with openssl, the real binary refuses.
+//! External token attacks: `tests/real/jwt_attacks.py` forges tokens with openssl, and the real binary refuses them.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,14 +11,14 @@ use crate::wire::testbed::Testbed;
 
 const ISS: &str = "https://honest.test";
 
-/// The attacker's tool, signing as the honest issuer does.
+/// The attack tool, which signs as the honest issuer does.
 fn tool(alg: &str, key: &Path) -> Command {
     let mut command = Command::new(installed("venv/bin/python"));
     command.arg("-B").arg(script("jwt_attacks.py")).args(["--alg", alg, "--key"]).arg(key);
     command
 }
 
-/// Mounts every attack on a gateway whose issuer has this key; the lines about them.
+/// Runs every attack on a gateway whose issuer has this key; returns the report's lines.
 fn attack(alg: &str, key: &Path, keys: Value, files: Option<String>) -> String {
     let mut builder = Testbed::strict(Origin::start())
         .with("/issuers/test/issuer", json!(ISS))

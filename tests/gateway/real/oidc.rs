@@ -1,4 +1,4 @@
-//! An OpenID Connect issuer that is not ours: discovery, its key set, key rotation, and its end.
+//! A third-party OpenID Connect issuer: discovery, its key set, key rotation, and its outage.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl OpenIdIssuer {
         Self { server, url }
     }
 
-    /// A token of a clinician that the key `kid` signs; the members of `claims` replace what it says.
+    /// A clinician's token, signed with the key `kid`; the members of `claims` replace the defaults.
     fn token(&mut self, kid: &str, claims: Value) -> String {
         let mut all = json!({
             "aud": "noah-es", "sub": "clinician", "client_id": "app-1", "tenants": ["t1"], "roles": ["Level 2"],
@@ -39,7 +39,7 @@ impl OpenIdIssuer {
         self.server.exchange(&json!({ "do": what, "kid": kid }));
     }
 
-    /// Settings that find its keys by discovery and ask for them this often.
+    /// Settings that find the keys by discovery, with this refresh interval.
     fn settings(&self, env: &TestEnvironment, refresh: &str) -> Settings {
         Settings::new(&self.url)
             .api("noah", POLICY, env.upstream.address())
@@ -104,13 +104,13 @@ async fn a_new_key_is_fetched_when_a_token_names_it_and_a_withdrawn_one_is_forgo
 
     issuer.change("add", "second");
     let new = issuer.token("second", json!({}));
-    // The first request with it makes the gateway ask; nobody waits a day.
+    // The first request with it makes the gateway fetch the keys; no client waits a day.
     until(&gateway, &new, 200).await;
     assert_eq!(ask(&gateway, &old).await.status, 200, "both keys are published");
 
     issuer.change("withdraw", "first");
     gateway.signal("HUP");
-    // It has been verified and remembered before: that must not outlive its key.
+    // It has been verified and cached before: that must not outlive its key.
     until(&gateway, &old, 401).await;
     assert_eq!(ask(&gateway, &new).await.status, 200);
     let answer = ask(&gateway, &old).await;
@@ -170,7 +170,7 @@ async fn a_foreign_issuer_is_asked_about_opaque_tokens() {
     let received = env.upstream.journal().last().unwrap();
     assert_eq!(received.header("X-Portcullis-Subject"), Some("test/clinician"));
 
-    // It is revoked: nothing but the issuer's word makes it good, and a token that is signed is no exception.
+    // It is revoked: only the issuer's introspection response can make it valid, and a signed token is no exception.
     issuer.server.exchange(&json!({ "do": "tell", "claims": { "active": false } }));
     let signed = issuer.token("first", json!({}));
     assert_eq!(ask(&gateway, &signed).await.status, 401);

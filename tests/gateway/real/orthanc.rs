@@ -22,14 +22,14 @@ const PASSWORD: &str = "a password that callers never learn";
 const SECRET: &str = "a secret of at least thirty-two bytes";
 const STUDY: &str = "1.2.826.0.1.3680043.10.1339.1";
 
-/// Clinic: Orthanc on an empty disk, and the gateway in front of it.
+/// OrthancTestbed: Orthanc with empty storage, and the gateway in front of it.
 struct OrthancTestbed {
     gateway: Gateway,
     orthanc: Orthanc,
     _folder: TempDir,
 }
 
-/// Orthanc: the server itself, which only the gateway's user may enter.
+/// Orthanc: the server itself, which only accepts the gateway's user.
 struct Orthanc {
     port: u16,
     _process: Process,
@@ -45,7 +45,7 @@ impl Orthanc {
         panic!("Orthanc does not start: {}", std::fs::read_to_string(folder.join("orthanc.log")).unwrap());
     }
 
-    /// `None` where it ends, because somebody else was quicker to take the port.
+    /// `None` if it exits, because another process took the port first.
     async fn try_start(folder: &Path) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = json!({
@@ -78,7 +78,7 @@ impl Orthanc {
         started.await.then_some(Self { port, _process: process })
     }
 
-    /// What it answers the gateway's user, who comes without the gateway.
+    /// Its response to a request that the gateway's user sends directly.
     async fn answer(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let basic = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
         let mut all = vec![("authorization", basic.as_str())];
@@ -86,7 +86,7 @@ impl Orthanc {
         Client::connect(([127, 0, 0, 1], self.port).into()).await.send("GET", path, "", &all, "").await
     }
 
-    /// Its own ids of what there is on a level, such as `/studies`.
+    /// Its own ids of all objects on a level, such as `/studies`.
     async fn ids(&self, level: &str) -> Vec<String> {
         serde_json::from_slice(&self.answer(level, &[]).await.body).unwrap()
     }
@@ -96,7 +96,7 @@ impl OrthancTestbed {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let orthanc = Orthanc::start(folder.path()).await;
-        // The published file, but for addresses.
+        // The published file, with other addresses.
         let mut settings = std::fs::read_to_string(Path::new(ROOT).join("config/orthanc.yaml")).unwrap();
         for (published, here) in [
             ("127.0.0.1:8080", "127.0.0.1:0"),
@@ -121,7 +121,7 @@ impl OrthancTestbed {
         self.gateway.listener("127.0.0.1:0")
     }
 
-    /// What came of a step of `orthanc.py` through the gateway.
+    /// The result of a step of `orthanc.py` through the gateway.
     fn step(&self, role: &str, arguments: &[&str]) -> Value {
         let url = format!("http://{}", self.address());
         let mut command = Command::new(installed("venv/bin/python"));
@@ -135,7 +135,7 @@ impl OrthancTestbed {
         finished.json()
     }
 
-    /// The status and the reason of a step that is refused by the gateway.
+    /// The status and the reason of a step that the gateway refuses.
     fn refused(&self, role: &str, arguments: &[&str]) -> (u64, String) {
         let result = self.step(role, arguments);
         let problem: Value = serde_json::from_str(result["body"].as_str().unwrap_or_default())
@@ -149,7 +149,7 @@ impl OrthancTestbed {
     }
 }
 
-/// An HS256 token (RFC 7515, appendix A.1) of somebody with this role.
+/// An HS256 token (RFC 7515, appendix A.1) of a caller with this role.
 fn token(role: &str) -> String {
     let claims = json!({
         "iss": "https://clinic.example", "aud": "orthanc", "sub": format!("some-{role}"),
@@ -236,7 +236,7 @@ async fn a_viewer_deletes_nothing_and_an_archivist_deletes() {
 async fn a_method_override_that_orthanc_obeys_gets_no_further_than_the_gateway() {
     let orthanc_testbed = OrthancTestbed::open().await;
 
-    // That Orthanc does obey them is what makes the rest of this test worth running.
+    // Orthanc obeys them; otherwise the rest of this test would prove nothing.
     for (query, headers) in [("", &[("X-HTTP-Method-Override", "DELETE")][..]), ("?_method=delete", &[])] {
         orthanc_testbed.store();
         let patient = orthanc_testbed.orthanc.ids("/patients").await.remove(0);
@@ -251,11 +251,11 @@ async fn a_method_override_that_orthanc_obeys_gets_no_further_than_the_gateway()
     orthanc_testbed.store();
     let patients = orthanc_testbed.orthanc.ids("/patients").await;
     let patient = format!("/patients/{}", patients[0]);
-    // Even somebody who may delete says so with the method, or not at all.
+    // A caller who may delete must use the method DELETE too.
     for role in ["viewer", "archivist"] {
         let token = token(role);
         let ask = async |query: &str, headers: &[(&str, &str)]| {
-            // Each on a connection of its own, since the gateway closes one whose request it doubts.
+            // Each on a connection of its own, since the gateway closes the connection of a rejected request.
             let mut client = Client::connect(orthanc_testbed.address()).await;
             client.send("GET", &format!("{patient}{query}"), &token, headers, "").await
         };
@@ -276,7 +276,7 @@ async fn a_method_override_that_orthanc_obeys_gets_no_further_than_the_gateway()
             assert!(answer.reason().is_some(), "{query}{headers:?} as {role}: {}", answer.text());
             assert_eq!(orthanc_testbed.orthanc.ids("/patients").await, patients, "{query}{headers:?} as {role}");
         }
-        // Names that fold to one of these in some servers are dropped before Orthanc sees them.
+        // Names that some servers fold to one of these are dropped before Orthanc sees them.
         for header in ["X_HTTP_Method_Override", "X.HTTP.Method.Override"] {
             ask("", &[(header, "DELETE")]).await;
             assert_eq!(orthanc_testbed.orthanc.ids("/patients").await, patients, "{header} as {role}");
@@ -286,7 +286,7 @@ async fn a_method_override_that_orthanc_obeys_gets_no_further_than_the_gateway()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orthanc_serves_no_refused_path_under_any_spelling() {
-    // What `/system` tells, and nothing else does.
+    // A text that only `/system` contains.
     const SECRET: &[u8] = b"\"ApiVersion\"";
     let orthanc_testbed = OrthancTestbed::open().await;
     let targets = make_spellings(&["/system"], &["/studies", "/patients"], 2000 * times());

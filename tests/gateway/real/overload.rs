@@ -1,4 +1,4 @@
-//! Overload by tools from Debian: slowhttptest and h2load attack, and somebody else is served all the while.
+//! Overload by Debian's tools: slowhttptest and h2load attack, while another client is still served.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ fn slowhttptest_with_slow_bodies_finds_the_service_available() {
 
 #[test]
 fn slowhttptest_with_slow_reading_finds_the_service_available() {
-    // Each reads five bytes a second of some mebibytes.
+    // Each reads five bytes per second of several mebibytes.
     slowhttptest(&["-X", "-n", "1", "-w", "512", "-y", "1024", "-z", "5", "-k", "1"], "client-timeout");
 }
 
@@ -52,7 +52,7 @@ fn h2load_is_served_over_tls_and_without() {
     let secure = format!("https://{}/open", testbed.gateway.listener("secure"));
     for url in [format!("http://{}/open", testbed.at()), secure] {
         let mut h2load = Command::new("h2load");
-        // More streams than a connection may have are no fault of the client: it asks for what it is told.
+        // More streams than a connection may have are no client error: h2load follows the announced limit.
         h2load.args(["-n", "3000", "-c", "100", "-m", "100", "-t", "1", &url]);
         let output = attack(&testbed, h2load);
         let text = String::from_utf8_lossy(&output.stdout);
@@ -61,8 +61,8 @@ fn h2load_is_served_over_tls_and_without() {
     until("nobody is left", || testbed.wait(testbed.gateway.metric("portcullis_connections")) == 0.0);
 }
 
-/// slowhttptest with 200 connections attacks; the service stays available to its probe and to another client, and the
-/// limit with this key has cut those that were slow.
+/// slowhttptest attacks with 200 connections; the service stays available to its probe and to another client, and the
+/// limit with this key has cut the slow connections.
 fn slowhttptest(mode: &[&str], key: &str) {
     let limits = json!({ "header-timeout": "3s", "client-timeout": "3s" });
     let testbed = testbed(|builder| builder.with("/limits", limits));
@@ -83,12 +83,12 @@ fn slow(testbed: &Testbed, mode: &[&str]) -> Command {
 
 fn is_available(output: &ProcessOutput) -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
-    // The state of its own probe, time and again.
+    // The state of its own probe over time.
     let states: Vec<&str> = text.lines().filter(|line| line.contains("service available")).collect();
     !states.is_empty() && states.iter().all(|line| line.contains("YES"))
 }
 
-/// Runs the tool to its end; another client is served while it runs.
+/// Runs the tool to its end, while another client is served.
 fn attack(testbed: &Testbed, mut tool: Command) -> ProcessOutput {
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {

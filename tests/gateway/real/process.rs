@@ -1,4 +1,4 @@
-//! Process: a program that is not ours, bounded in time, which ends with its handle.
+//! Runs external programs with a time limit; each is stopped with its handle.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// The longest that one step of a foreign program may take: a slow start of Python included.
+/// The longest time for one step of an external program, including a slow start of Python.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The path of a file that `tests/run` has installed under `target/real`.
@@ -30,7 +30,7 @@ pub(super) fn node(name: &str) -> Command {
     command
 }
 
-/// Finished: a program that has ended.
+/// ProcessOutput: the result of a program that has exited.
 #[derive(Debug)]
 pub(super) struct ProcessOutput {
     pub(super) success: bool,
@@ -39,7 +39,7 @@ pub(super) struct ProcessOutput {
 }
 
 impl ProcessOutput {
-    /// The one line of JSON that it printed.
+    /// The single line of JSON on standard output.
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| {
             panic!("{error}: {}\n{}", String::from_utf8_lossy(&self.stdout), self.stderr);
@@ -47,7 +47,7 @@ impl ProcessOutput {
     }
 }
 
-/// Runs a program to its end.
+/// Runs a program until it exits.
 pub(super) fn finish(command: &mut Command) -> ProcessOutput {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
@@ -85,16 +85,16 @@ impl Drop for Process {
     }
 }
 
-/// Conversation: a running program that is told and tells one line of JSON at a time.
+/// JsonProcess: a running program that exchanges single lines of JSON.
 pub(super) struct JsonProcess {
     process: Process,
-    /// Kept open: its end is the program's.
+    /// Kept open: the program exits when its input ends.
     input: ChildStdin,
     output: Receiver<String>,
 }
 
 impl JsonProcess {
-    /// Starts the program, whose complaints go where the test's own go.
+    /// Starts the program; its standard error is the test's own.
     pub(super) fn start(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -105,7 +105,7 @@ impl JsonProcess {
         Self { process: Process(child), input, output }
     }
 
-    /// What it says next.
+    /// Reads the next line.
     pub(super) fn read_line(&self) -> Value {
         match self.output.recv_timeout(PATIENCE) {
             Ok(line) => serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")),
@@ -114,7 +114,7 @@ impl JsonProcess {
         }
     }
 
-    /// What it says to this.
+    /// Sends one command and reads the response.
     pub(super) fn exchange(&mut self, command: &Value) -> Value {
         writeln!(self.input, "{command}").unwrap();
         self.read_line()

@@ -15,7 +15,7 @@ use organization::{ADMIN, PHI, organization};
 const POLICY: &str = include_str!("../../../policies/proknow.yaml");
 const PASSWORD: &str = "a password that callers never learn";
 
-/// Office: the gateway in front of the organization, and keys for people who come with the SDK.
+/// ProKnowTestbed: the gateway in front of the organization, and API keys for users of the SDK.
 struct ProKnowTestbed {
     testbed: Testbed,
     secrets: Vec<String>,
@@ -33,7 +33,7 @@ impl ProKnowTestbed {
         Self { testbed, secrets: Vec::new() }
     }
 
-    /// What `portcullis key` prints, when the gateway has read the file again.
+    /// The output of `portcullis key`, after the gateway has reloaded the file.
     fn key(&self, arguments: &[&str]) -> String {
         let read = || {
             let name = r#"portcullis_reloads_total{api="",result="published",what="keys"}"#;
@@ -48,7 +48,7 @@ impl ProKnowTestbed {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Somebody with a new key, who uses the SDK.
+    /// An SDK process of a user with a new key.
     fn start_user(&mut self, id: &str, rights: &[&str]) -> JsonProcess {
         let made = self.key(&[&["create", "--id", id], rights].concat());
         let secret = made.strip_prefix(&format!("{id}:")).unwrap().to_owned();
@@ -64,8 +64,8 @@ impl ProKnowTestbed {
         JsonProcess::start(command.env("PYTHONDONTWRITEBYTECODE", "1").env("NO_PROXY", "*"))
     }
 
-    /// Makes the calls of a table one after the other: in each line the call with its arguments, what it gives or the
-    /// status and reason with which it fails, and exactly the requests below `/api` that the upstream gets of it.
+    /// Makes the calls of a table in order. Each line holds the call with its arguments, its result (or the status and
+    /// reason of its failure), and exactly the requests below `/api` that reach the upstream.
     fn calls(&self, id: &str, sdk: &mut JsonProcess, table: &str) {
         for line in table.lines().filter(|line| !line.trim().is_empty()) {
             let [call, must, requests] = line.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
@@ -93,12 +93,12 @@ impl ProKnowTestbed {
         }
     }
 
-    /// All values of a header that the upstream got.
+    /// All values of a header at the upstream.
     fn sent(&self, name: &str) -> Vec<String> {
         self.testbed.origin.requests().iter().filter_map(|received| received.header(name)).collect()
     }
 
-    /// Whatever was called: the upstream knows the gateway only, and no secret was written anywhere.
+    /// Asserts that the upstream saw only the gateway's credential, and that no secret was written.
     fn close(self) {
         let own = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
         for received in self.testbed.origin.requests() {
@@ -137,7 +137,7 @@ fn an_admin_calls_what_the_policy_lists_and_does_not_edit_its_own_role() {
         role OTHERWISE Root        | 400 bad-request          |
         search Clinic              | 405 no-method            |
     "#;
-    // The route that the SDK searches by is not in the vendor's list, and so not in the policy: it reads as a patient.
+    // The SDK's search route is not in the vendor's list, and so not in the policy: the path is matched as a patient.
     let table = table.replace("ADMIN", ADMIN).replace("OTHERWISE", &ADMIN.to_uppercase());
     testbed.calls("ada", &mut ada, &table);
     testbed.close();
@@ -170,7 +170,7 @@ fn a_physicist_sees_names_and_writes_in_one_workspace_only() {
     let table =
         table.replace("PATIENT", "GET /workspaces/w1/patients/p1").replace("SET", "/workspaces/w1/structuresets/rs1");
     testbed.calls("jo", &mut jo, &table);
-    // The SDK's own header says which lock it holds: it has to pass.
+    // The SDK's own header names its lock: it must be forwarded.
     assert_eq!(testbed.sent("proknow-lock"), ["lock-1"]);
     testbed.close();
 }

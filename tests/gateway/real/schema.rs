@@ -1,4 +1,4 @@
-//! The schemas of `config/schema` in foreign hands: a validator, and the language server behind many editors.
+//! The schemas of `config/schema` in other tools: a validator, and the language server behind many editors.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::process::{JsonProcess, node};
 
-/// What an editor needs above the first key to find the schema.
+/// The comment above the first key by which an editor finds the schema.
 const COMMENT: &str = "# yaml-language-server: $schema=";
 
 const POLICY: &str = r#"
@@ -48,7 +48,7 @@ cors: { origins: ["https://app.example.com"], headers: [X-A], expose: [X-B], cre
 shadow: [A]
 "#;
 
-/// What is replaced in the policy, and by what, so that nobody takes it.
+/// Texts of the policy with replacements that make it invalid.
 const BROKEN_POLICIES: &[(&str, &str)] = &[
     ("version: 1", "version: 2"),
     ("version: 1", "version: one"),
@@ -254,7 +254,7 @@ impl Validator {
     }
 }
 
-/// The committed files in which people write, each with the schema that its comment names.
+/// The committed files that users edit, each with the schema that its comment names.
 fn files() -> Vec<(PathBuf, PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join("policies"), root().join("config")];
@@ -275,7 +275,7 @@ fn files() -> Vec<(PathBuf, PathBuf, String)> {
     found
 }
 
-/// Whether the program itself refuses a policy or settings that stand in the folder of the committed ones.
+/// Whether the program itself rejects a policy or settings in the folder of the committed ones.
 fn is_refused(word: &str, text: &str) -> bool {
     let mut sources = Sources::default();
     if word == "policy" {
@@ -328,14 +328,14 @@ impl Editor {
         Self(JsonProcess::start(&mut node("editor.js")))
     }
 
-    /// The diagnostics, each as its line, from one, and what it says.
+    /// The diagnostics: the line, counted from one, and the message of each.
     fn open(&mut self, path: &Path, text: &str) -> Vec<(u64, String)> {
         let answer = self.0.exchange(&json!({ "do": "open", "path": path, "text": text }));
         let diagnostics = answer["diagnostics"].as_array().unwrap().iter();
         diagnostics.map(|one| (one["line"].as_u64().unwrap() + 1, one["message"].as_str().unwrap().into())).collect()
     }
 
-    /// What is proposed where `|` stands in the text.
+    /// The proposals at the position of `|` in the text.
     fn complete(&mut self, path: &Path, text: &str) -> Vec<String> {
         let (before, behind) = text.split_once('|').unwrap();
         self.open(path, &format!("{before}{behind}"));
@@ -383,7 +383,7 @@ fn an_editor_shows_a_misspelt_key_where_it_stands() {
 #[test]
 fn an_editor_proposes_what_may_stand_at_the_cursor() {
     let mut editor = Editor::start();
-    // It has never been saved: only the comment leads to the schema.
+    // The file has never been saved: only the comment leads to the schema.
     let path = root().join("policies/new.yaml");
     for (text, expected) in [
         ("name: p\n|\n", &["permissions", "routes", "gates", "roles"][..]),

@@ -1,5 +1,5 @@
-//! Real servers behind the gateway, each with a small application: one spelling and one operation, shown against
-//! what nginx, Apache httpd, PHP, CGI, Tomcat, gunicorn and Express make of a request.
+//! Real servers behind the gateway, each with a small application: one spelling and one operation, tested with nginx,
+//! Apache httpd, PHP, CGI, Tomcat, gunicorn and Express.
 
 mod server_gateway;
 mod overrides;

@@ -1,4 +1,5 @@
-//! OpenSSL's own client and authority: which handshakes pass, and that a resumed session is no way around a revocation.
+//! OpenSSL's own client and authority: which handshakes succeed, and that a resumed session does not bypass a
+//! revocation.
 
 use std::process::Command;
 
@@ -17,7 +18,7 @@ roles: { user: { permissions: [See] } }
 users: { stations/alice: { roles: [user] } }
 ";
 
-/// What the README tells an operator to do, without the revocation.
+/// The README's instructions to an operator, without the revocation.
 const AUTHORITY: &str = r#"
 key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 openssl req -x509 $key -keyout server.key -out server.pem -days 30 -subj /CN=noah.test -addext subjectAltName=DNS:noah.test
@@ -38,7 +39,7 @@ openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out new.crl
 mv new.crl ca.crl
 ";
 
-/// A gateway whose listener `secure` asks for the certificates that OpenSSL has made.
+/// A gateway whose listener `secure` requests the certificates made by OpenSSL.
 async fn gateway(env: &TestEnvironment) -> Gateway {
     run(env, AUTHORITY);
     env.write("policy.yaml", POLICY);
@@ -60,7 +61,7 @@ fn run(env: &TestEnvironment, script: &str) {
     assert!(finished.success, "{}", finished.stderr);
 }
 
-/// What `s_client` has to say of a handshake and one request.
+/// The output of `s_client` for a handshake and one request.
 fn client(env: &TestEnvironment, gateway: &Gateway, options: &str) -> String {
     let at = gateway.listener("secure");
     let request = r"GET /things HTTP/1.1\r\nHost: noah.test\r\nConnection: close\r\n\r\n";
@@ -103,14 +104,14 @@ async fn openssl_gets_no_old_version_no_weak_cipher_and_the_protocol_that_it_ask
         let output = client(&env, &gateway, &format!("-alpn {protocol}"));
         assert!(output.contains(&format!("ALPN protocol: {protocol}")), "{output}");
     }
-    // A line with `R` alone asks for new keys within the connection.
+    // A line with only `R` asks for renegotiation.
     let at = gateway.listener("secure");
     let wait_for_alert =
         "for n in $(seq 200); do grep -q 'no renegotiation\\|unexpected eof' said && break; sleep 0.1; done";
     let client = format!("openssl s_client -connect {at} -tls1_2 -CAfile server.pem > said 2>&1");
     shell(&env, &format!("touch said; (echo R; {wait_for_alert}) | {client}"));
     let output = std::fs::read_to_string(env.path("said")).unwrap();
-    // The alert that says no, or the end of a connection on which no header came.
+    // The alert that refuses it, or the end of a connection without a header.
     let refused = ["no renegotiation", "unexpected eof"].iter().any(|word| output.contains(word));
     assert!(output.contains("RENEGOTIATING") && refused, "{output}");
 }

@@ -1,4 +1,4 @@
-//! The WebSocket client `ws` at the SignalR hubs, with the token where browsers put it: in the query.
+//! The WebSocket client `ws` at the SignalR hubs, with the token in the query, as browsers send it.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{Gateway, TestEnvironment, now};
 
 const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/noah-es.yaml");
 
-/// What came of a step of `websocket.js`.
+/// The result of a step of `websocket.js`.
 fn step(name: &str, gateway: &Gateway, target: &str, header_token: Option<&str>) -> Value {
     let mut command = node("websocket.js");
     command.arg(name).arg(format!("ws://{}{target}", gateway.address()));
@@ -29,7 +29,7 @@ async fn messages_pings_and_close_codes_pass_in_both_directions() {
     let token = clinician(&env);
     for (target, header) in [
         (format!("/rtm?access_token={token}"), None),
-        // ASP.NET ignores case in the names of parameters.
+        // ASP.NET ignores case in parameter names.
         (format!("/rtm?Access_Token={token}"), None),
         (format!("/clientrtm?id=7&access_token={token}"), None),
         ("/rtm".to_owned(), Some(token.as_str())),
@@ -84,7 +84,7 @@ async fn a_websocket_without_a_good_token_is_never_opened() {
         (401, format!("/rtm?access_token={expired}&Access_Token={good}")),
         (403, format!("/rtm?access_token={unconnected}")),
         (403, format!("/rtm?access_token={two_tenants}")),
-        // There is a GET, but no WebSocket, and no token in the query.
+        // The route has a GET, but no WebSocket, and takes no token from the query.
         (401, format!("/t1/api/Patients?access_token={good}")),
     ] {
         let result = step("refused", &gateway, &target, None);
@@ -103,6 +103,6 @@ async fn a_websocket_ends_with_its_token() {
     let token = env.token(json!({ "roles": ["Level 2"], "exp": now() + 5 }));
     let result = step("chatter", &gateway, &format!("/rtm?access_token={token}"), None);
     assert!(result["echoes"].as_u64().unwrap() > 5, "it was open: {result}");
-    // `exp` is a whole second, and a token counts until that one is over.
+    // `exp` is a whole second, and a token is valid until the end of that second.
     assert!(result["seconds"].as_f64().unwrap() < 7.0, "{result}");
 }

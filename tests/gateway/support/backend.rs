@@ -1,4 +1,4 @@
-//! Backend: an upstream that answers every request with the same bytes, in its own time, and keeps what it got.
+//! An upstream that sends the same response to every request, after a delay, and records the requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Backend: a listener; it ends with its handle.
+/// Backend: a listener that stops with its handle.
 pub(crate) struct Backend {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -16,7 +16,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// A backend that sends `answer` when `delay` has passed since the header of a request.
+    /// A backend that sends `answer` once `delay` has passed after a request's header.
     pub(crate) async fn start(delay: Duration, answer: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -30,7 +30,7 @@ impl Backend {
         Self { address, requests, accepting }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -47,7 +47,7 @@ impl Drop for Backend {
     }
 }
 
-/// Serves one connection, one request after the other; requests to it have no body.
+/// Serves one connection, one request after the other; the requests have no body.
 async fn serve_connection(mut stream: TcpStream, delay: Duration, answer: &[u8], requests: Arc<Mutex<Vec<Vec<u8>>>>) {
     loop {
         let mut head = Vec::new();

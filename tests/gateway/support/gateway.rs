@@ -1,4 +1,4 @@
-//! Gateway: the real binary as a child process, which ends with its handle.
+//! The real binary as a child process, which stops with its handle.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Answer, Client, PATIENCE, within};
 
-/// Gateway: `portcullis serve` and everything that it has written.
+/// Gateway: `portcullis serve` and all of its output.
 pub(crate) struct Gateway {
     child: Mutex<Child>,
     output: Arc<Mutex<Vec<String>>>,
@@ -20,12 +20,12 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the gateway with the settings in the file `config`, and waits for nothing.
+    /// Starts the gateway with the settings in the file `config`, without waiting.
     pub(crate) fn spawn(config: &Path) -> Self {
         Self::spawn_with(config, |_| {})
     }
 
-    /// The same, with something changed about the process.
+    /// Starts the gateway after `change` has changed its command.
     pub(crate) fn spawn_with(config: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         command.arg("serve").arg("--config").arg(config);
@@ -45,12 +45,12 @@ impl Gateway {
         self.child.lock().unwrap().id()
     }
 
-    /// All lines that it has written to standard output and standard error.
+    /// All lines on its standard output and standard error.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.output.lock().unwrap().clone()
     }
 
-    /// The log lines with this message.
+    /// The log events with this message.
     pub(crate) fn log_lines(&self, message: &str) -> Vec<Value> {
         let lines = self.lines();
         let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -76,12 +76,12 @@ impl Gateway {
         field(listening.first().expect("the admin listener listens"), "address").unwrap().parse().unwrap()
     }
 
-    /// What the admin listener answers to a GET.
+    /// The admin listener's response to a GET.
     pub(crate) async fn admin(&self, path: &str) -> Answer {
         Client::connect(self.admin_address()).await.get(path, "").await
     }
 
-    /// The value of a metric: its name with its labels as the text format writes them; 0 where it does not stand.
+    /// The value of a metric, named with its labels as in the text format; 0 if it is missing.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
         let text = self.admin("/metrics").await.text();
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -111,18 +111,18 @@ impl Gateway {
         .await;
     }
 
-    /// Sends a signal by its name: `TERM`, `HUP`.
+    /// Sends a signal by its name, such as `TERM` or `HUP`.
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Its exit status, or `None` while it runs.
     pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
         self.child.lock().unwrap().try_wait().unwrap()
     }
 
-    /// Waits for its end, and for its last line.
+    /// Waits until it exits and its last line is read.
     pub(crate) async fn wait_for_exit(&mut self, time: Duration) -> ExitStatus {
         let status = within(time, "the gateway ends", async || self.exit_status()).await;
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
@@ -136,7 +136,7 @@ impl Drop for Gateway {
         child.kill().ok();
         child.wait().ok();
         if std::thread::panicking() {
-            // Cargo shows it with the failure, and only then.
+            // Cargo shows the output only with a failure.
             let end = Instant::now() + Duration::from_secs(1);
             while self.readers.iter().any(|reader| !reader.is_finished()) && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(5));
@@ -146,7 +146,7 @@ impl Drop for Gateway {
     }
 }
 
-/// The text of a field of a log line, flattened or not.
+/// The text of a log event's field, flattened or not.
 fn field<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
     event.get(name).or_else(|| event.get("fields")?.get(name))?.as_str()
 }

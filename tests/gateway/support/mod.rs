@@ -1,4 +1,4 @@
-//! What the tests stand on: a stage with issuer and upstream, the gateway as a child process, and clients.
+//! Shared test support: the environment with issuer and upstream, the gateway as a child process, and clients.
 
 mod backend;
 mod client;
@@ -22,10 +22,10 @@ pub(crate) use tls::{TlsClient, client_config};
 
 use std::time::{Duration, Instant};
 
-/// The longest that anything may take that is not measured.
+/// The time limit of every step that is not measured.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until `probe` finds something, and fails with `what` when that takes longer than `time`.
+/// Polls until `probe` returns a value, and fails with `what` after `time`.
 pub(crate) async fn within<T>(time: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + time;
     loop {

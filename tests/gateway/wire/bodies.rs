@@ -1,4 +1,4 @@
-//! Bodies: streamed both ways without being kept, ended where they end, and cut where they are too long.
+//! Bodies: streamed in both directions without buffering, ended at their end, and cut if they are too long.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -13,9 +13,9 @@ use super::client::{Client, ask, find, request};
 use super::origin::{Journal, Origin, ReceivedRequest, ok};
 use super::testbed::{Testbed, until};
 
-/// Longer than anything that the gateway may keep.
+/// Longer than any buffer of the gateway.
 const LARGE: usize = 64 << 20;
-/// The most memory that the gateway may have had, in KiB.
+/// The gateway's maximum memory, in KiB.
 const MEMORY: u64 = 150 << 10;
 
 #[test]
@@ -60,7 +60,7 @@ fn a_large_body_comes_down_without_being_kept() {
         let token = testbed.bearer(&["user"]);
         let mut client = Client::connect(testbed.at());
         client.send(request("GET /t1/things", &[&token], b""));
-        // A client that does not read yet: what the gateway would keep, it keeps now.
+        // A client that does not read yet: anything that the gateway buffers, it buffers now.
         thread::sleep(Duration::from_millis(500));
         let head = client.head().unwrap();
         assert_eq!(head.status, 200);
@@ -68,7 +68,7 @@ fn a_large_body_comes_down_without_being_kept() {
         let mut sum = BodyDigest::default();
         if chunked {
             assert_eq!(head.header("transfer-encoding"), Some("chunked"));
-            // Chunk by chunk, so that the test does not keep it either.
+            // Chunk by chunk, so that the test does not buffer the body either.
             let mut pending = client.taken();
             'body: loop {
                 while let Some(at) = find(&pending, b"\r\n") {
@@ -96,14 +96,14 @@ fn a_large_body_comes_down_without_being_kept() {
         }
         assert_eq!(sum, expected, "chunked: {chunked}");
         assert!(testbed.peak_memory() < MEMORY, "{} KiB", testbed.peak_memory());
-        // The connection goes on.
+        // The connection remains usable.
         assert_eq!(client.send(request("GET /t1/Secrets", &[&token], b"")).answer().status, 403);
     }
 }
 
 #[test]
 fn bodies_stream_both_ways_at_once() {
-    // An upstream that sends back what it gets while it gets it.
+    // An upstream that echoes the body while it arrives.
     let origin = Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
         let end = loop {
@@ -155,7 +155,7 @@ fn a_response_arrives_piece_by_piece_and_not_at_its_end() {
         let mut chunk = [0; 4096];
         if stream.read(&mut chunk).is_ok_and(|count| count > 0) {
             stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").unwrap();
-            // Nothing more until the client has said that it has the first piece, by leaving.
+            // No further bytes until the client confirms the first piece by leaving.
             let _ = stream.read(&mut chunk);
         }
     });
@@ -196,7 +196,7 @@ fn a_body_that_grows_too_long_is_cut() {
     let answer = client.answer();
     assert_eq!(answer.status, 413, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    // The upstream got a piece that does not end: it cannot take it for a whole request.
+    // The upstream got an unterminated piece: it cannot take it for a complete request.
     for received in testbed.origin.requests() {
         assert!(!received.raw_body.ends_with(b"0\r\n\r\n"), "{}", received.text());
     }
@@ -221,7 +221,7 @@ fn a_large_upload_that_is_refused_gets_its_answer() {
         let mut up = client.socket();
         let sending = thread::spawn(move || {
             let piece = vec![b'x'; 64 * 1024];
-            // It ends when all is sent or the gateway hangs up, whichever comes first.
+            // It ends when all is sent or the gateway closes the connection, whichever comes first.
             (0..LARGE / piece.len()).all(|_| up.write_all(&piece).is_ok())
         });
         let answer = client.answer();
@@ -242,7 +242,7 @@ fn head_is_answered_without_a_body() {
     let answer = client.send(request("HEAD /t1/things", &[&token], b"")).answer_to_head();
     assert_eq!((answer.status, answer.header("content-length")), (200, Some("12")));
     assert_eq!(testbed.origin.last().method(), "HEAD");
-    // Nothing of a body is in the way of the next answer.
+    // No part of a body disturbs the next response.
     let answer = client.send(request("GET /t1/things", &[&token], b"")).answer();
     assert_eq!((answer.status, answer.text().as_str()), (200, "twelve bytes"));
 }
@@ -405,7 +405,7 @@ fn the_next_request_does_not_suffer_from_an_upstream_that_closed_its_idle_connec
     let origin = Origin::with_script(move |mut stream, journal: &Journal| {
         counted.fetch_add(1, Ordering::SeqCst);
         let mut pending = Vec::new();
-        // One answer without `Connection: close`, and the connection is gone.
+        // One response without `Connection: close`, and then the connection closes.
         if super::origin::read_request(&mut stream, &mut pending, journal).is_some() {
             stream.write_all(&ok("ok")).ok();
         }
@@ -428,7 +428,7 @@ fn assert_failed(answer: &super::client::Answer, status: u16) {
     assert_eq!(problem["decision"].as_str(), answer.header("x-portcullis-decision"));
 }
 
-/// Sum: how many bytes, and which.
+/// BodyDigest: the length and a checksum of a body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct BodyDigest {
     length: u64,
@@ -436,7 +436,7 @@ struct BodyDigest {
 }
 
 impl BodyDigest {
-    /// The order of the bytes counts, the cuts between pieces do not.
+    /// The order of the bytes counts, the boundaries between pieces do not.
     fn add(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         for byte in bytes {
@@ -445,7 +445,7 @@ impl BodyDigest {
     }
 }
 
-/// Gives out [`LARGE`] bytes in pieces, no two of which are alike; their sum.
+/// Passes [`LARGE`] bytes to `take` in distinct pieces, and returns their digest.
 fn generate_body(mut take: impl FnMut(&[u8])) -> BodyDigest {
     let mut sum = BodyDigest::default();
     let mut piece = vec![0_u8; 64 * 1024];
@@ -459,7 +459,7 @@ fn generate_body(mut take: impl FnMut(&[u8])) -> BodyDigest {
     sum
 }
 
-/// An origin that sums up one large body and answers 200.
+/// An origin that digests one large body and answers 200.
 fn digesting_origin() -> (Origin, Arc<Mutex<BodyDigest>>) {
     let sum = Arc::new(Mutex::new(BodyDigest::default()));
     let shared = Arc::clone(&sum);
@@ -544,7 +544,7 @@ fn large_body_origin(chunked: bool) -> Origin {
             stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\n\r\n").as_bytes()).unwrap();
             generate_body(|piece| stream.write_all(piece).unwrap());
         }
-        // Until the gateway closes it: an early close would race with what is on its way.
+        // Until the gateway closes the connection: an early close would race with bytes in flight.
         let mut sink = [0; 64];
         let _ = stream.read(&mut sink);
     })
@@ -572,7 +572,7 @@ fn an_exchange_ends_when_its_total_time_is_over() {
     let mut socket = std::net::TcpStream::connect(testbed.at()).unwrap();
     socket.write_all(&request("GET /t1/things", &[&token], b"")).unwrap();
     let mut answer = Vec::new();
-    // The connection is cut: that is all that can be said after a 200.
+    // The connection is cut: after a 200 the gateway has no other way to report the failure.
     let _ = socket.read_to_end(&mut answer);
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     assert!(answer.iter().filter(|byte| **byte == b'x').count() < 100);

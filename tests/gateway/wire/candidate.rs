@@ -1,4 +1,4 @@
-//! A candidate policy beside the live one: it is asked about every request, told of, and decides nothing.
+//! A candidate policy beside the live one: it evaluates every request, is reported, and decides nothing.
 
 use serde_json::{Value, json};
 
@@ -85,20 +85,20 @@ fn a_broken_or_missing_candidate_is_told_and_touches_nothing() {
     assert_eq!(get(&testbed, "GET /t1/things", &[&user]), 200);
     assert_eq!(testbed.gateway.log_lines("candidate refused, nothing is compared").len(), 1);
 
-    // It may come later, and is then compared.
+    // The file may appear later, and is compared from then on.
     testbed.env.write("next.yaml", &STRICT.replace("Use: { Things: CRU }", "Use: { Things: CU }"));
     until("the candidate is loaded", || !candidate()["policy"].is_null());
     assert_eq!(get(&testbed, "GET /t1/things", &[&user]), 200);
     until("it is compared", || differences(&testbed) == ["would-refuse read Things granted not-granted 1"]);
 
-    // A broken one leaves the last good one compared.
+    // With a broken file, the last valid candidate is still compared.
     testbed.env.write("next.yaml", "version: 1\nnome: x\n");
     until("the broken one is told", || !candidate()["refused"].is_null());
     assert_eq!(get(&testbed, "GET /t1/things", &[&user]), 200);
     until("the last good one is still compared", || report(&testbed)["differences"][0]["count"] == 2);
     assert_eq!(testbed.wait(testbed.gateway.metric("portcullis_policy_refused{api=\"noah\"}")), 0.0);
 
-    // A new version of either begins anew.
+    // A new version of either policy restarts the counts.
     testbed.edit_policy("remover: { permissions: [Remove] }", "remover: { permissions: [Remove, Use] }");
     assert_eq!((report(&testbed)["compared"].clone(), differences(&testbed).len()), (json!(0), 0));
 }

@@ -1,4 +1,4 @@
-//! CORS: preflights are answered by origin alone and never forwarded; everything else is decided as ever.
+//! CORS: preflights are answered by origin alone and never forwarded; every other request is decided as usual.
 
 use super::client::{Answer, ask, request};
 use super::origin::Origin;
@@ -35,7 +35,7 @@ fn a_preflight_from_an_allowed_origin_is_answered_alike_for_every_path() {
         let mut answer = preflight(&testbed, path, "https://portal.test");
         assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
         assert_eq!(answer.header("access-control-allow-origin"), Some("https://portal.test"), "{path}");
-        // What differs from answer to answer tells nothing about the path.
+        // The parts that differ between responses reveal nothing about the path.
         answer.headers.retain(|(name, _)| name != "date" && name != "x-portcullis-decision");
         answers.push((answer.status, answer.headers, answer.body));
     }
@@ -108,7 +108,7 @@ fn options_that_is_no_preflight_is_decided_like_any_method() {
     let answer = ask(testbed.at(), request("OPTIONS /t1/things/a", &[&token, origin], b""));
     assert_eq!((answer.status, answer.reason().as_str()), (405, "no-method"));
     assert_eq!(ask(testbed.at(), request("OPTIONS /t1/things", &[origin], b"")).status, 401);
-    // Without an origin the other header makes no preflight.
+    // Without an origin, the other header makes no preflight.
     assert_eq!(ask(testbed.at(), request("OPTIONS /t1/things/a", &[&token, PREFLIGHT[0]], b"")).status, 405);
     assert_eq!(testbed.origin.count(), 1);
 }

@@ -1,4 +1,5 @@
-//! What requests use of the policy and lack in it, as the admin listener lists it while they run.
+//! Coverage: the parts of the policy that requests use, and the requests without a route, as the admin listener shows
+//! them.
 
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ fn grants_are_listed_until_a_permit_uses_them_and_reloads_forget_nothing() {
     assert_eq!(never_used(&testbed), expected);
     assert_eq!(get(&testbed, "HEAD /t1/things", &[&all]), 200);
     assert_eq!(get(&testbed, "DELETE /t1/things/a", &[&all]), 200);
-    // A refusal uses nothing.
+    // A refusal uses no grant.
     assert_eq!(get(&testbed, "PUT /t1/things/a", &[&testbed.bearer(&["insider"])]), 403);
     let left = ["See: read Secrets", "Use: create Things", "Use: update Things"];
     until("two are used", || never_used(&testbed) == left);
@@ -66,7 +67,7 @@ fn requests_without_a_route_are_listed_by_their_guessed_templates() {
         assert_eq!(get(&testbed, &format!("GET {path}"), &[&user]), 404);
     }
     assert_eq!(get(&testbed, "PATCH /t1/things", &[&user]), 405);
-    // Whoever proves nothing writes nothing into the list, and what has a route is none of its affair.
+    // An unauthenticated request adds nothing to the list, and neither does a request with a route.
     assert_eq!(get(&testbed, "GET /t1/guessed/17", &[]), 401);
     assert_eq!(get(&testbed, "DELETE /t1/things/a", &[&user]), 403);
     assert_eq!(get(&testbed, "GET /t1/../visits", &[&user]), 400);
@@ -77,7 +78,7 @@ fn requests_without_a_route_are_listed_by_their_guessed_templates() {
     testbed.edit_policy("routes:\n", "routes:\n  /{tenant}/visits/{visit}: { GET: read Things }\n");
     assert_eq!(unmapped(&testbed), ["PATCH /{id}/things 1"]);
     testbed.edit_policy("dialect: strict\n", "dialect: strict\nshadow: all\n");
-    // In shadow mode everybody's are listed: that is what a first policy is written from.
+    // In shadow mode the list includes the requests of all callers: a first policy is written from it.
     assert_eq!(get(&testbed, "GET /t1/guessed/17", &[]), 200);
     until("it is listed", || unmapped(&testbed).contains(&"GET /{id}/guessed/{id} 1".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! What the upstream gets of a permitted request: one spelling, its credential, and who asks.
+//! The upstream's view of a permitted request: one spelling, its credential, and the caller's identity.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::client::{Client, ask, bearer, request};
 use super::origin::{Origin, ok};
 use super::testbed::Testbed;
 
-/// The identity headers and the names under which lax servers would read them too.
+/// The identity headers, and the names under which lenient servers would also read them.
 const SPOOFED: [&str; 9] = [
     "X-Portcullis-Subject",
     "x-portcullis-subject",
@@ -166,7 +166,7 @@ fn an_anonymous_caller_of_a_public_route_cannot_pretend_to_be_somebody() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let received = testbed.origin.last();
     assert!(!received.text().contains("forged"), "{}", received.text());
-    // Some servers read an absent header and an empty one alike; nobody is named either way.
+    // Some servers read an absent header and an empty one alike; neither names a caller.
     assert!(received.header("x-portcullis-subject").is_none_or(|subject| subject.is_empty()));
 }
 
@@ -232,7 +232,7 @@ fn forwarding_headers_of_a_trusted_proxy_are_believed() {
     let chain = received.header("x-forwarded-for").unwrap();
     assert!(chain.contains("203.0.113.9"), "{chain}");
     assert_eq!(received.header("x-forwarded-proto").as_deref(), Some("https"));
-    // Only the hop that the trusted one has seen is believed, not what a client wrote before it.
+    // Only the hop that the trusted proxy has seen is trusted, not the entries that a client wrote before it.
     let record = testbed.record(&received.header("x-portcullis-decision").unwrap());
     assert_eq!(record["client_address"], "203.0.113.9");
 }
@@ -241,7 +241,7 @@ fn forwarding_headers_of_a_trusted_proxy_are_believed() {
 fn what_a_client_wrote_before_a_trusted_proxy_is_not_believed() {
     let testbed = Testbed::strict(Origin::start()).with("/trusted-proxies", json!(["127.0.0.0/8"])).start();
     let token = testbed.bearer(&["user"]);
-    // One value is the proxy's; of two, one is the client's.
+    // One value is the proxy's; with two values, one is the client's.
     for lines in [&["X-Forwarded-Proto: https", "X-Forwarded-Proto: http"][..], &["X-Forwarded-Proto: https, http"]] {
         let headers: Vec<&str> = [token.as_str()].into_iter().chain(lines.iter().copied()).collect();
         assert_eq!(ask(testbed.at(), request("GET /t1/things", &headers, b"")).status, 200);
@@ -261,7 +261,7 @@ fn an_id_with_a_blank_at_its_end_stays_another_id() {
 fn a_chain_on_several_lines_is_one_chain() {
     let testbed = Testbed::strict(Origin::start()).with("/trusted-proxies", json!(["127.0.0.0/8"])).start();
     let token = testbed.bearer(&["user"]);
-    // What the client wrote, and what the trusted proxy added on a line of its own (RFC 9110, section 5.3).
+    // The client's own line, and the line that the trusted proxy added (RFC 9110, section 5.3).
     let headers = [token.as_str(), "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 203.0.113.9"];
     assert_eq!(ask(testbed.at(), request("GET /t1/things", &headers, b"")).status, 200);
     let received = testbed.origin.last();

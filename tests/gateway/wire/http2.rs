@@ -1,4 +1,4 @@
-//! HTTP/2 downstream, over TLS and without: the same decisions, the same hygiene, one framing upstream.
+//! HTTP/2 downstream, with and without TLS: the same decisions, the same header hygiene, one framing upstream.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -42,12 +42,12 @@ impl Answer {
     }
 }
 
-/// A scene whose gateway speaks HTTP/2 with TLS on `secure` and without on `clear`, and the certificate.
+/// A testbed whose gateway speaks HTTP/2 with TLS on `secure` and without on `clear`, and the certificate.
 fn testbed(origin: Origin) -> (Testbed, String) {
     testbed_with(origin, |builder| builder)
 }
 
-/// The same with something more in the settings.
+/// The same testbed with further settings.
 fn testbed_with(origin: Origin, change: impl FnOnce(TestbedBuilder) -> TestbedBuilder) -> (Testbed, String) {
     let made = rcgen::generate_simple_self_signed(vec!["noah.test".to_owned()]).unwrap();
     let certificate = made.cert.pem();
@@ -113,7 +113,7 @@ fn text(body: &'static str) -> Body {
     Full::new(Bytes::from(body)).boxed()
 }
 
-/// Frames: a body whose end is known only when it is there, so that an empty DATA frame tells it.
+/// FramedBody: a body of unknown length, so that an empty DATA frame ends it.
 struct FramedBody(std::collections::VecDeque<&'static str>);
 
 impl hyper::body::Body for FramedBody {
@@ -219,12 +219,12 @@ fn a_host_beside_another_authority_is_refused() {
 
 #[test]
 fn a_body_that_ends_in_an_empty_frame_has_one_last_chunk_upstream() {
-    // Keeps every byte of the connection: a second last chunk would be the start of the next request.
+    // Records every byte of the connection: a second last chunk would start the next request.
     let origin = Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
         while let Some(_request) = super::origin::read_request(&mut stream, &mut pending, journal) {
             stream.write_all(&ok("ok")).unwrap();
-            // What comes without having been asked for stands in the journal as what it is.
+            // The journal records unexpected bytes as they are.
             stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             let mut rest = [0; 64];
             if let Ok(count) = stream.read(&mut rest)
@@ -322,7 +322,7 @@ fn a_listener_that_does_not_ask_for_it_speaks_no_http2_without_tls() {
     while client.more() {}
     let answer = client.taken();
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{:?}", String::from_utf8_lossy(&answer));
-    // And HTTP/1.1 is still answered where HTTP/2 is possible.
+    // HTTP/1.1 is still served where HTTP/2 is possible.
     let token = testbed.bearer(&["user"]);
     let at = testbed.gateway.listener("clear");
     assert_eq!(super::client::ask(at, super::client::request("GET /t1/things", &[&token], b"")).status, 200);
@@ -353,7 +353,7 @@ fn forms_and_limits_are_the_same_over_http2() {
             assert_eq!(post(&[auth], &[piece; 16]).await, 200);
         }
     });
-    // A chunked body that was cut has no last chunk; an empty one needs no framing at all.
+    // A chunked body that was cut has no last chunk; an empty body needs no framing.
     let is_whole = |received: &ReceivedRequest| {
         received.raw_body.ends_with(b"0\r\n\r\n") || received.all("transfer-encoding").is_empty()
     };

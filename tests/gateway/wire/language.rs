@@ -1,4 +1,4 @@
-//! What the policy language adds to a decision, seen on the wire: types of answers, masks, query scopes, conditions.
+//! Features of the policy language on the wire: response types, masks, query scopes and conditions.
 
 use super::client::{Answer, ask, request};
 use super::origin::Origin;
@@ -25,7 +25,7 @@ fn testbed_with(origin: Origin) -> TestbedBuilder {
         )
 }
 
-/// An origin that answers with the header lines that the request names in its path, and a body that tells a secret.
+/// An origin that answers with the header lines that the request's path names, and a body with a secret.
 fn typed_origin(types: &'static [&'static str]) -> Origin {
     Origin::with_responder(move |_| {
         let lines: String = types.iter().map(|kind| format!("Content-Type: {kind}\r\n")).collect();

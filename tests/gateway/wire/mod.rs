@@ -1,4 +1,4 @@
-//! What goes over the wire, byte by byte: spellings, headers, bodies, upgrades and refusals.
+//! The wire protocol, byte by byte: spellings, headers, bodies, upgrades and refusals.
 
 pub(crate) mod client;
 pub(crate) mod origin;

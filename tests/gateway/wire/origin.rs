@@ -1,4 +1,4 @@
-//! Origin: an upstream that keeps every request to the byte, and answers as the test says.
+//! An origin server that records every request to the byte, and answers as the test determines.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::client::find;
 
-/// How long a connection may be silent.
+/// The idle timeout of a connection.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Origin: the upstream behind the gateway; it ends when it is dropped.
+/// Origin: the upstream behind the gateway; it stops with its handle.
 pub(crate) struct Origin {
     address: SocketAddr,
     received: ReceivedRequests,
@@ -21,12 +21,12 @@ pub(crate) struct Origin {
 
 type ReceivedRequests = Arc<Mutex<Vec<ReceivedRequest>>>;
 
-/// Seen: a request as it arrived.
+/// ReceivedRequest: a request as it arrived.
 #[derive(Clone, Default)]
 pub(crate) struct ReceivedRequest {
-    /// Request line and header fields, with the line that ends them.
+    /// Request line and header fields, including the empty line at their end.
     pub(crate) head: Vec<u8>,
-    /// What came behind the head and belongs to it, with the framing of its chunks.
+    /// The bytes of the body as they arrived, chunk framing included.
     pub(crate) raw_body: Vec<u8>,
     /// The body without framing.
     pub(crate) body: Vec<u8>,
@@ -38,7 +38,7 @@ impl Origin {
         Self::with_responder(|_| ok("ok"))
     }
 
-    /// An origin that answers each whole request with the bytes of `answer`.
+    /// An origin that answers each complete request with the bytes of `answer`.
     pub(crate) fn with_responder(answer: impl Fn(&ReceivedRequest) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::with_script(move |mut stream, received| {
             let mut pending = Vec::new();
@@ -54,7 +54,7 @@ impl Origin {
         })
     }
 
-    /// An origin whose connections are the affair of `script`.
+    /// An origin that passes each connection to `script`.
     pub(crate) fn with_script(script: impl Fn(TcpStream, &Journal) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -75,7 +75,7 @@ impl Origin {
         Self { address, received, stopped }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -85,12 +85,12 @@ impl Origin {
         self.received.lock().unwrap().clone()
     }
 
-    /// The newest request; the test fails where there is none.
+    /// The newest request; the test fails if there is none.
     pub(crate) fn last(&self) -> ReceivedRequest {
         self.requests().pop().expect("a request has reached the upstream")
     }
 
-    /// How many requests have arrived.
+    /// The number of requests that have arrived.
     pub(crate) fn count(&self) -> usize {
         self.received.lock().unwrap().len()
     }
@@ -108,17 +108,17 @@ impl Origin {
 impl Drop for Origin {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         TcpStream::connect(self.address).ok();
     }
 }
 
-/// Journal: where a script notes what arrived.
+/// Journal: the log in which a script records requests.
 #[derive(Clone)]
 pub(crate) struct Journal(ReceivedRequests);
 
 impl Journal {
-    /// Notes a request; its place in the journal.
+    /// Records a request; returns its index in the journal.
     pub(crate) fn record_request(&self, received: ReceivedRequest) -> usize {
         let mut all = self.0.lock().unwrap();
         all.push(received);
@@ -142,12 +142,12 @@ impl ReceivedRequest {
         self.line().split(' ').nth(1).unwrap_or_default().to_owned()
     }
 
-    /// Head as text.
+    /// The head as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.head).into_owned()
     }
 
-    /// Names as they arrived and values.
+    /// Names as they arrived, and values.
     pub(crate) fn fields(&self) -> Vec<(String, String)> {
         let text = self.text();
         let fields = text.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
@@ -163,7 +163,7 @@ impl ReceivedRequest {
             .collect()
     }
 
-    /// The only value of a header; the test fails where it stands there twice.
+    /// The only value of a header; the test fails if there are two.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut all = self.all(name);
         assert!(all.len() < 2, "`{name}` arrived {} times: {all:?}", all.len());
@@ -171,7 +171,7 @@ impl ReceivedRequest {
     }
 }
 
-/// Reads one whole request, and notes it as soon as its head is there; the body follows when it is.
+/// Reads one complete request; records the head as soon as it is complete, and the body afterwards.
 pub(crate) fn read_request(
     stream: &mut TcpStream,
     pending: &mut Vec<u8>,
@@ -211,7 +211,7 @@ pub(crate) fn read_request(
         received.body = pending.drain(..length).collect();
         received.raw_body.clone_from(&received.body);
     }
-    // Other connections may have noted theirs meanwhile: the place of this one is where it was noted.
+    // Other connections may have added entries meanwhile: the index is the one returned at the time.
     if let Some(entry) = journal.0.lock().unwrap().get_mut(at) {
         entry.clone_from(&received);
     }

@@ -1,4 +1,5 @@
-//! Time on a connection: later headers that never end, patient clients, and silent streams whose permission ends.
+//! Time limits of a connection: later headers without an end, slow but permitted clients, and silent streams that lose
+//! their permission.
 
 use std::io::Write;
 use std::thread::sleep;
@@ -109,12 +110,12 @@ fn silent_events_end_with_their_token() {
     assert!(!client.taken().ends_with(b"0\r\n\r\n"), "it does not look whole");
 }
 
-/// A scene in which headers have one second.
+/// A testbed builder with a header timeout of one second.
 fn with_short_header_timeout(origin: Origin) -> TestbedBuilder {
     Testbed::strict(origin).with("/limits", json!({ "header-timeout": "1s" }))
 }
 
-/// Sends a header without end, byte by byte, until the gateway takes no more or five seconds are over.
+/// Sends an endless header byte by byte, until the gateway closes or five seconds have passed.
 fn send_slowly(client: &Client) -> std::thread::JoinHandle<()> {
     let mut socket = client.socket();
     std::thread::spawn(move || {
@@ -129,7 +130,7 @@ fn send_slowly(client: &Client) -> std::thread::JoinHandle<()> {
     })
 }
 
-/// An open socket, and the decision that opened it.
+/// An open WebSocket, and the id of the decision that opened it.
 fn open(testbed: &Testbed, target: &str, token: &str) -> (Client, String) {
     let mut headers = vec![token];
     headers.extend(HANDSHAKE);
@@ -140,14 +141,14 @@ fn open(testbed: &Testbed, target: &str, token: &str) -> (Client, String) {
     (client, id)
 }
 
-/// How long it takes until the gateway closes.
+/// The time until the gateway closes the connection.
 fn lifetime(client: &mut Client) -> Duration {
     let since = Instant::now();
     while client.more() {}
     since.elapsed()
 }
 
-/// An upstream that opens a socket or a stream of events, and then says nothing.
+/// An upstream that opens a WebSocket or an event stream, and then sends nothing.
 fn silent_origin() -> Origin {
     Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();

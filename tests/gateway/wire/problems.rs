@@ -1,4 +1,5 @@
-//! Refusals as callers see them: problem+json, a stable type, the decision's id, and no hint for strangers.
+//! Refusals as callers see them: problem+json, a stable type, the decision's id, and no hints for unauthenticated
+//! callers.
 
 use std::net::TcpListener;
 
@@ -8,7 +9,7 @@ use super::client::{Answer, Client, ask, bearer, request};
 use super::origin::Origin;
 use super::testbed::Testbed;
 
-/// What every refusal has, whatever it is.
+/// Asserts the common parts of every refusal.
 fn assert_problem(answer: &Answer, status: u16, reason: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
@@ -163,7 +164,7 @@ fn who_fails_too_often_is_not_verified_any_more() {
     assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&good], b"")).status, 200);
     let mut statuses = Vec::new();
     for at in 0..8 {
-        // A signature that does not fit is what costs: another one each time, so that nothing is remembered.
+        // A wrong signature is the costly case: a different one each time, so that no result is cached.
         let bad = testbed.env.token(json!({ "exp": crate::support::now() + 100 + at }));
         let bad = bearer(&format!("{}AAAA", bad.strip_suffix(&bad[bad.len() - 4..]).unwrap()));
         let answer = ask(testbed.at(), request("GET /t1/things", &[&bad], b""));
@@ -173,11 +174,11 @@ fn who_fails_too_often_is_not_verified_any_more() {
         }
         statuses.push(answer.status);
     }
-    // The minute may turn once meanwhile, and then three more are verified.
+    // The minute may change once meanwhile, and then three more are verified.
     assert_eq!(statuses.iter().take(3).collect::<Vec<_>>(), [&401; 3]);
     assert!(statuses.contains(&429), "{statuses:?}");
     assert!(statuses.iter().filter(|status| **status == 401).count() <= 6, "{statuses:?}");
-    // Whoever was verified before, and whoever presents nothing, is not held up by others behind the same address.
+    // A caller with a cached token, or without a credential, is not affected by others behind the same address.
     assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&good], b"")).status, 200);
     assert_eq!(ask(testbed.at(), request("GET /open", &[], b"")).status, 200);
 }

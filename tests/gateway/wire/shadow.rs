@@ -1,5 +1,5 @@
-//! Shadow mode over the wire: nothing that worked before breaks, everything that would be refused is told, and one
-//! line less enforces.
+//! Shadow mode on the wire: no working request breaks, every would-be refusal is reported, and removing one line
+//! enforces the policy.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn shadowed(origin: Origin) -> TestbedBuilder {
     Testbed::strict(origin).policy("dialect: strict", SHADOW)
 }
 
-/// Takes the line out again, and waits until the policy is enforced.
+/// Removes that line, and waits until the policy is enforced.
 fn enforce(testbed: &Testbed) {
     testbed.edit_policy("shadow: all\n", "");
 }
@@ -25,7 +25,7 @@ fn get(testbed: &Testbed, line: &str, headers: &[&str]) -> Answer {
     ask(testbed.at(), request(line, headers, b""))
 }
 
-/// Verdict, reason, status and upstream's status of the newest request that the upstream saw.
+/// Verdict, reason, status and upstream status of the newest request at the upstream.
 fn last_record(testbed: &Testbed) -> (Value, Value, Value, Value) {
     let id = testbed.origin.last().header("x-portcullis-decision").unwrap();
     let mut record = testbed.record(&id);
@@ -55,7 +55,7 @@ fn what_would_be_refused_reaches_the_upstream_and_one_line_less_refuses_it() {
         assert_eq!(testbed.origin.last().line(), format!("{line} HTTP/1.1"));
         assert_eq!(last_record(&testbed), (json!("shadow"), json!(reason), json!(200), json!(200)), "{line}");
     }
-    // What is permitted is no shadow's affair.
+    // A permitted request is not a shadow event.
     assert_eq!(get(&testbed, "GET /t1/things", &[&user]).status, 200);
     assert_eq!(last_record(&testbed), (json!("permit"), json!("granted"), json!(200), json!(200)));
     let count = testbed.origin.count();
@@ -131,7 +131,7 @@ fn what_can_be_read_in_two_ways_and_what_protects_the_gateway_is_never_forwarded
     let answer = ask(testbed.at(), request("POST /t1/things", &[&user, form], b"_method=DELETE"));
     assert_eq!((answer.status, answer.reason().as_str()), (400, "bad-request"));
     assert_eq!(testbed.origin.count(), 0);
-    // What had to be verified in vain is forwarded until it is too much.
+    // Requests with failed verifications are forwarded until the limit is reached.
     let (head, signature) = user.rsplit_once('.').unwrap();
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{head}.{other}{}", &signature[1..]);
@@ -158,11 +158,11 @@ fn whoever_is_not_identified_goes_on_as_nobody_with_the_credential_that_the_upst
         assert_eq!((verdict, reason), (json!("shadow"), json!("unauthenticated")), "{credential}");
         assert!(!testbed.has_written(credential.split(' ').next_back().unwrap()), "{credential} was written");
     }
-    // Somebody who is known and refused stays who they are.
+    // A known caller who would be refused keeps the identity.
     let user = testbed.bearer(&["user"]);
     assert_eq!(get(&testbed, "DELETE /t1/things/a", &[&user]).status, 200);
     assert_eq!(testbed.origin.last().header("x-portcullis-subject").as_deref(), Some("test/alice"));
-    // A token that the gateway cannot place stays in the query, for the server that can.
+    // A token of an unknown issuer stays in the query, for the server that can verify it.
     assert_eq!(get(&testbed, "GET /old/hub?access_token=opaque-17&x=1", &[]).status, 200);
     assert_eq!(testbed.origin.last().target(), "/old/hub?access_token=opaque-17&x=1");
     assert!(!testbed.has_written("opaque-17"));
@@ -257,7 +257,7 @@ fn a_form_that_would_be_refused_arrives_whole() {
     let body = b"_method=DELETE&a=1";
     assert_eq!(post("POST /t1/things", body), 200);
     assert_eq!(testbed.origin.last().body, body);
-    // The route lists no DELETE: the form asks for what would be refused.
+    // The route lists no DELETE: the form asks for an operation that would be refused.
     let (verdict, reason, ..) = last_record(&testbed);
     assert_eq!((verdict, reason), (json!("shadow"), json!("no-method")));
     enforce(&testbed);
@@ -307,7 +307,7 @@ fn an_answer_of_a_type_that_would_be_held_back_goes_on_and_is_counted() {
     assert_eq!(last_record(&testbed), (json!("shadow"), json!("wrong-type"), json!(200), json!(200)));
     let sample = "portcullis_decisions_total{api=\"noah\",operation=\"read\",reason=\"wrong-type\",resource=\"Secrets\",verdict=\"shadow\"}";
     until("it is counted", || testbed.wait(testbed.gateway.metric(sample)) == 1.0);
-    // While only things are watched, secrets stay secret.
+    // While only `Things` is in shadow mode, `Secrets` is enforced.
     testbed.edit_policy("shadow: all\n", "shadow: [Things]\n");
     let answer = get(&testbed, "GET /t1/typed/a.png", &[&user]);
     assert_eq!((answer.status, answer.reason().as_str()), (403, "wrong-type"));

@@ -1,4 +1,4 @@
-//! Scene: the gateway between an issuer and an upstream that keeps every byte, driven from blocking code.
+//! The gateway between an issuer and an upstream that records every byte, driven from blocking code.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::support::{Gateway, Settings, TestEnvironment, now};
 /// The published policy.
 pub(crate) const NOAH: &str = include_str!("../../../policies/noah-es.yaml");
 
-/// A small policy for a server that nothing is known about.
+/// A small policy for a server of unknown behaviour.
 pub(crate) const STRICT: &str = "\
 version: 1
 name: wire
@@ -40,7 +40,7 @@ roles:
   insider: { permissions: [See] }
 ";
 
-/// Plan: a scene before it opens.
+/// TestbedBuilder: the settings, policy and files of a testbed before it starts.
 pub(crate) struct TestbedBuilder {
     origin: Origin,
     policy: String,
@@ -49,40 +49,40 @@ pub(crate) struct TestbedBuilder {
 }
 
 impl TestbedBuilder {
-    /// With `value` at a place of `gateway.yaml`; places that begin with `api/` or `upstream/` are the API's.
+    /// Sets `value` at a path of `gateway.yaml`; paths that begin with `api/` or `upstream/` belong to the API.
     pub(crate) fn with(mut self, place: &'static str, value: Value) -> Self {
         self.changes.push((place, value));
         self
     }
 
-    /// With a file beside `gateway.yaml`.
+    /// Adds a file beside `gateway.yaml`.
     pub(crate) fn file(mut self, name: &'static str, text: impl Into<String>) -> Self {
         self.files.push((name, text.into()));
         self
     }
 
-    /// With something else in the policy.
+    /// Replaces `from` in the policy by `to`.
     pub(crate) fn policy(mut self, from: &str, to: &str) -> Self {
         assert!(self.policy.contains(from), "the policy has no {from:?}");
         self.policy = self.policy.replace(from, to);
         self
     }
 
-    /// The scene, with the gateway ready.
+    /// Starts the testbed, and waits until the gateway is ready.
     pub(crate) fn start(self) -> Testbed {
         let testbed = self.launch();
         testbed.wait(testbed.gateway.wait_until_ready());
         testbed
     }
 
-    /// The scene, with the gateway listening, ready or not.
+    /// Starts the testbed, and waits until the gateway listens, ready or not.
     pub(crate) fn launch(self) -> Testbed {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let env = runtime.block_on(TestEnvironment::set());
         env.write("policy.yaml", &self.policy);
         for (name, text) in &self.files {
             let path = env.write(name, text);
-            // Secrets are for the owner only, or the gateway does not start.
+            // Secrets must be readable by their owner only, or the gateway does not start.
             std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
         let mut settings = Settings::new(&env.issuer.url()).api("noah", "policy.yaml", self.origin.address());
@@ -100,7 +100,7 @@ impl TestbedBuilder {
     }
 }
 
-/// Scene: gateway, issuer and upstream; all end with it.
+/// Testbed: gateway, issuer and upstream; all stop with it.
 pub(crate) struct Testbed {
     pub(crate) gateway: Gateway,
     pub(crate) env: TestEnvironment,
@@ -109,27 +109,27 @@ pub(crate) struct Testbed {
 }
 
 impl Testbed {
-    /// A scene with [`STRICT`].
+    /// A testbed with [`STRICT`].
     pub(crate) fn strict(origin: Origin) -> TestbedBuilder {
         Self::of(origin, STRICT)
     }
 
-    /// A scene with [`NOAH`].
+    /// A testbed with [`NOAH`].
     pub(crate) fn noah(origin: Origin) -> TestbedBuilder {
         Self::of(origin, NOAH)
     }
 
-    /// A scene with another policy.
+    /// A testbed with another policy.
     pub(crate) fn of(origin: Origin, policy: &str) -> TestbedBuilder {
         TestbedBuilder { origin, policy: policy.to_owned(), changes: Vec::new(), files: Vec::new() }
     }
 
-    /// Where the gateway listens.
+    /// The gateway's address.
     pub(crate) fn at(&self) -> SocketAddr {
         self.gateway.address()
     }
 
-    /// The end of a future, from blocking code.
+    /// Runs a future to its end, from blocking code.
     pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
@@ -144,7 +144,7 @@ impl Testbed {
         super::client::bearer(&self.token(roles))
     }
 
-    /// A token of alice that ends in `seconds`.
+    /// A token of alice that expires in `seconds`.
     pub(crate) fn short_token(&self, roles: &[&str], seconds: u64) -> String {
         self.env.token(json!({ "sub": "alice", "roles": roles, "exp": now() + seconds }))
     }
@@ -154,13 +154,13 @@ impl Testbed {
         self.wait(self.env.audit_record(id))
     }
 
-    /// Whether `text` stands in anything that the gateway has written: logs and audit records.
+    /// Whether `text` occurs in any output of the gateway: logs and audit records.
     pub(crate) fn has_written(&self, text: &str) -> bool {
         let audit = std::fs::read_to_string(self.env.path("audit.jsonl")).unwrap_or_default();
         audit.contains(text) || self.gateway.lines().iter().any(|line| line.contains(text))
     }
 
-    /// The most memory that the gateway has had, in KiB.
+    /// The gateway's peak memory, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.gateway.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

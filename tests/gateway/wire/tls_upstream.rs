@@ -1,4 +1,4 @@
-//! An upstream behind TLS: reached where its certificate is the one that the settings ask for, and nowhere else.
+//! An upstream behind TLS: contacted only if its certificate is the one that the settings require.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ fn origin() -> (Origin, String) {
     (Origin::with_script(move |socket, _: &Journal| serve(socket, &config)), made.cert.pem())
 }
 
-/// Answers every request with what it asked for; a client that does not trust the certificate asks nothing.
+/// Answers every request with its target; a client that does not trust the certificate sends none.
 fn serve(socket: TcpStream, config: &Arc<ServerConfig>) {
     let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), socket);
     let mut header = Vec::new();

@@ -1,4 +1,4 @@
-//! WebSockets: opened by a decision, on routes that say so, and ended with what they were opened for.
+//! WebSockets: opened by a decision, on routes that allow them, and closed when their permission ends.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::origin::{Origin, ReceivedRequest};
 use super::testbed::{Testbed, TestbedBuilder};
 use crate::support::now;
 
-/// The example of RFC 6455, section 1.3, and what it is answered with.
+/// The example of RFC 6455, section 1.3, and the accept value that belongs to it.
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -128,7 +128,7 @@ fn a_token_in_the_query_never_goes_on_beside_another_credential() {
         assert_eq!(super::client::ask(testbed.at(), request(&line, &[&header], b"")).status, 401, "{name}");
     }
     assert_eq!(testbed.origin.count(), 0);
-    // Where nobody has to prove anything it is left out.
+    // On a route without authentication it is left out.
     let line = format!("GET /open?a=1;b=2&access_token={token}&x=1");
     assert_eq!(super::client::ask(testbed.at(), request(&line, &[], b"")).status, 200);
     assert_eq!(testbed.origin.last().target(), "/open?a=1;b=2&x=1");
@@ -212,7 +212,7 @@ fn a_socket_ends_when_the_api_key_that_opened_it_is_revoked() {
     };
     let keys = |more: &str| format!("version: 1\nkeys:\n{}{}", entry("alice", more), entry("bob", ""));
     let source = json!({ "file": "keys.yaml", "header": "X-Api-Key" });
-    // The only source of identity, so that the policy need not say which one vouches for its apps.
+    // The only source of identity, so that the policy need not name the one that vouches for its apps.
     let builder = Testbed::noah(hub_origin()).with("/issuers", json!({})).with("/api-keys/machines", source);
     let testbed = builder.file("keys.yaml", keys("")).start();
     let opened = ["alice", "bob"].map(|id| open(&testbed, "/rtm", &[&format!("X-Api-Key: {id}:secret")]));
@@ -269,12 +269,12 @@ fn the_upstream_gets_a_plain_handshake() {
     );
 }
 
-/// A scene in which clocks agree to the second.
+/// A testbed without clock tolerance.
 fn expiring(builder: TestbedBuilder) -> TestbedBuilder {
     builder.with("/issuers/test/leeway", json!("0s"))
 }
 
-/// The answer to a handshake, and the connection behind it.
+/// The response to a handshake, and the connection after it.
 pub(crate) fn open(testbed: &Testbed, target: &str, headers: &[&str]) -> (Answer, Client) {
     let mut all = headers.to_vec();
     all.extend(HANDSHAKE);
@@ -285,20 +285,20 @@ pub(crate) fn open(testbed: &Testbed, target: &str, headers: &[&str]) -> (Answer
 }
 
 impl Client {
-    /// The body of an answer whose head has been read.
+    /// The body of a response whose head has been read.
     fn try_body(&mut self, answer: &Answer) -> String {
         let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         String::from_utf8(self.exactly(length)).unwrap()
     }
 }
 
-/// What comes back of a message; nothing where the socket has ended.
+/// The echo of a message; `None` if the WebSocket has ended.
 pub(crate) fn echoed(client: &mut Client, message: &str) -> Option<String> {
     client.send(frame(message));
     read_message(client)
 }
 
-/// A masked text frame; the mask is nothing, which RFC 6455 allows to whoever is not a browser.
+/// A masked text frame; the mask is zero, which RFC 6455 allows to clients other than browsers.
 fn frame(message: &str) -> Vec<u8> {
     let mut bytes = vec![0x81];
     match u8::try_from(message.len()) {
@@ -313,7 +313,7 @@ fn frame(message: &str) -> Vec<u8> {
     bytes
 }
 
-/// The next message of the hub, which sends frames back as it got them.
+/// The next message of the hub, which sends frames back unchanged.
 fn read_message(client: &mut Client) -> Option<String> {
     let mut bytes = client.taken();
     loop {
@@ -336,11 +336,11 @@ fn read_message(client: &mut Client) -> Option<String> {
     }
 }
 
-/// How long a hub thinks before it answers. Pingora 0.9.1 ends an upgraded exchange whose 101 comes before it has told
-/// itself that the request has no body: on a busy machine a hub that answers at once loses its socket (README, limits).
+/// The delay before a hub answers. Pingora 0.9.1 ends an upgraded exchange if the 101 arrives before it has recorded
+/// that the request has no body. On a busy machine, a hub that answers at once loses its WebSocket (README, limits).
 const HUB_DELAY: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// A hub: the handshake, and everything behind it sent back.
+/// A hub: answers the handshake, and echoes everything after it.
 pub(crate) fn hub_origin() -> Origin {
     Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
@@ -369,7 +369,7 @@ pub(crate) fn hub_origin() -> Origin {
     })
 }
 
-/// An upstream that says something every 200 ms without end, behind a handshake or as a response.
+/// An upstream that sends a message every 200 ms without end, after a handshake or as a response.
 pub(crate) fn ticking_origin() -> Origin {
     Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();

@@ -1,4 +1,4 @@
-//! HTTP/2 to HTTP/1.1: frames that no client library sends, and the one plain request that may come of them.
+//! HTTP/2 to HTTP/1.1: frames that no client library sends, and the one plain request that they may become.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ type Field<'a> = (&'a [u8], &'a [u8]);
 /// Type, flags, stream and payload of a frame.
 type Frame<'a> = (u8, u8, u32, &'a [u8]);
 
-/// A scene whose gateway speaks HTTP/2 without TLS on `clear`.
+/// A testbed whose gateway speaks cleartext HTTP/2 on `clear`.
 fn testbed() -> (Testbed, FramingFaults, String) {
     let (origin, faults) = strict_origin();
     let listeners = json!([
@@ -106,7 +106,7 @@ fn what_http1_could_not_say_is_refused() {
         let fields = [pseudo(b"POST", b"/t1/things"), vec![auth, field]].concat();
         let before = testbed.origin.count();
         let end = ask(&testbed, &fields, body);
-        // A body that is shorter or longer than it said is known so only when it ends: the upstream never has all of it.
+        // A wrong body length is known only at the end of the body: the upstream never receives the whole body.
         assert!(end.is_refusal() || end == StreamOutcome::Status(502), "{end:?}: {}", shown(&fields));
         for received in testbed.origin.requests().iter().skip(before) {
             assert_eq!(
@@ -193,7 +193,7 @@ fn a_request_has_each_pseudo_header_once_and_before_the_others() {
     ];
     for (at, odd) in values {
         for value in odd {
-            // An absolute path that names the host is the same request, and a fragment is cut before anybody looks.
+            // An absolute path that names the host is the same request, and a fragment is cut before the path is read.
             if matches!(*value, b"http://noah.test/t1/things" | b"/t1/things#x") {
                 continue;
             }
@@ -265,7 +265,7 @@ fn frames_out_of_order_are_no_request() {
     let head = block(&[pseudo(b"GET", b"/t1/things"), vec![auth]].concat());
     let (first, rest) = head.split_at(20);
     let at = testbed.gateway.listener("clear");
-    // In two frames it is one.
+    // A value split over two frames is one value.
     let mut frames = Http2Connection::connect(at);
     frames.send(HEADERS, END_STREAM, 1, first).send(CONTINUATION, END_HEADERS, 1, rest);
     assert_eq!(frames.outcome(), StreamOutcome::Status(200));

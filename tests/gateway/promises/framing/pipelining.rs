@@ -1,4 +1,4 @@
-//! Requests behind requests: what follows a whole one is judged on its own, what follows anything else is nothing.
+//! Pipelining: bytes after a complete request get their own decision; bytes after anything else are not a request.
 
 use std::io::Write;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::wire::client::{Client, find, request};
 use crate::wire::origin::{Origin, ReceivedRequest, ok, read_request};
 use crate::wire::testbed::Testbed;
 
-/// A request that nobody in these tests may make.
+/// A request that no caller in these tests may make.
 fn secret(token: &str) -> Vec<u8> {
     request("GET /t1/Secrets/marker", &[token], b"")
 }
@@ -76,7 +76,7 @@ fn the_body_of_a_request_that_came_with_the_last_one_has_its_own_time() {
     client.send(b"he");
     assert!(client.is_silent_for(Duration::from_millis(1500)), "the body was taken for a header");
     assert_eq!(client.send(b"llo").answer().status, 200);
-    // The beginning of a header is none, however it came.
+    // An incomplete header is not a request, however it arrived.
     let mut client = Client::connect(testbed.at());
     client.send([request("GET /open", &[], b""), b"GET /open HTTP/1.1\r\n".to_vec()].concat());
     assert_eq!(client.answer().status, 200);
@@ -135,7 +135,7 @@ fn the_body_of_a_refused_request_is_no_request() {
 
 #[test]
 fn the_body_of_a_method_that_has_none_is_no_request_and_its_connection_serves_nobody_else() {
-    // An upstream that does not read the bodies of such requests would take them for the next request.
+    // An upstream that ignores the bodies of such requests would take them for the next request.
     let origin = Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
         while let Some(received) = read_request(&mut stream, &mut pending, journal) {
@@ -176,7 +176,7 @@ fn what_follows_an_answer_that_overtook_the_body_is_no_request() {
             if !bytes.ends_with(b"\r\n\r\n") {
                 continue;
             }
-            // It answers as soon as it has the head, and reads the body behind that.
+            // The upstream answers as soon as it has the head, and reads the body afterwards.
             let received = ReceivedRequest { head: std::mem::take(&mut bytes), ..ReceivedRequest::default() };
             let length = received.header("content-length").map_or(0, |length| length.parse().unwrap());
             journal.record_request(received);
@@ -197,7 +197,7 @@ fn what_follows_an_answer_that_overtook_the_body_is_no_request() {
         client.send(&inner);
         while client.more() {}
         assert!(client.taken().is_empty());
-        // The next one on the upstream's side is not taken for the rest of it either.
+        // The next request on the upstream's connection is not taken for the rest of the body either.
         assert_eq!(Client::connect(testbed.at()).send(request("GET /open", &[], b"")).answer().text(), "early");
     }
     assert_eq!(testbed.origin.count(), 10);
@@ -211,14 +211,14 @@ fn a_body_that_was_not_asked_for_is_no_request() {
     let token = testbed.bearer(&["user"]);
     let inner = secret(&token);
     let length = format!("Content-Length: {}", inner.len());
-    // Refused, so never asked for: what comes all the same is not read.
+    // The request is refused, so the gateway does not ask for the body, and does not read it if it arrives.
     let mut client = Client::connect(testbed.at());
     client.send(request("DELETE /t1/things/a", &[&token, "Expect: 100-continue", &length], b""));
     assert_eq!(client.head().unwrap().status, 403);
     client.send(&inner);
     while client.more() {}
     assert!(find(&client.taken(), b"HTTP/1.1").is_none());
-    // Granted: it is the body, whether the client waits or not.
+    // The request is granted: the bytes are its body, whether the client waits or not.
     for waits in [true, false] {
         let mut client = Client::connect(testbed.at());
         client.send(request("POST /t1/things", &[&token, "Expect: 100-continue", &length], b""));

@@ -1,4 +1,4 @@
-//! Dice: requests put together from parts that servers frame differently, and what may come of them.
+//! Random requests made of parts that servers frame differently, and the assertion that none is forwarded ambiguously.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use crate::seed::seeds;
 use crate::wire::client::{Client, request};
 use crate::wire::testbed::{Testbed, until};
 
-/// How many requests are put together, half of them from each seed.
+/// The number of random requests, half of them from each seed.
 const CASES: u64 = 1500;
 
-/// Numbers that look like chance and are the same in each run.
+/// SeededRandom: a deterministic pseudo-random generator.
 struct SeededRandom(u64);
 
 impl SeededRandom {
@@ -33,7 +33,7 @@ impl SeededRandom {
     }
 }
 
-/// Values that some server takes for `chunked` and another one does not.
+/// Transfer codings that some servers take for `chunked` and others do not.
 const CODINGS: [&str; 18] = [
     "chunked",
     "chunked",
@@ -55,16 +55,16 @@ const CODINGS: [&str; 18] = [
     "chun\u{212a}ed",
 ];
 
-/// Names that some server takes for the field, before its colon.
+/// Characters between a field name and its colon that some servers accept.
 const NAMES: [&str; 9] = ["", "", "", "", " ", "\t", "\0", "\r", "\u{a0}"];
 
-/// Ends of lines.
+/// Line endings.
 const ENDS: [&str; 12] =
     ["\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\r\n", "\r\n "];
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "FOO"];
 
-/// Puts one attempt together: everything that is sent on one connection.
+/// Builds one attempt: all bytes that are sent on one connection.
 fn attempt(random: &mut SeededRandom, case: u64, token: &str) -> Vec<u8> {
     let smuggled = request(&format!("GET /t1/Secrets/marker{case}"), &[token], b"");
     let smuggled = String::from_utf8(smuggled).unwrap();
@@ -113,7 +113,7 @@ fn attempt(random: &mut SeededRandom, case: u64, token: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A body that holds another request, in chunks of whatever form or in none.
+/// A body that contains another request, as well-formed chunks, malformed chunks or plain bytes.
 fn body(random: &mut SeededRandom, smuggled: &str) -> String {
     let size = match random.below(10) {
         0 => format!("0x{:x}", smuggled.len()),
@@ -148,10 +148,10 @@ fn whatever_is_put_together_the_upstream_reads_one_framing_and_only_permitted_re
         let random = &mut random[usize::from(case >= CASES / 2)];
         let bytes = attempt(random, case, &token);
         let mut client = Client::connect(testbed.at());
-        // In one piece, or cut somewhere.
+        // In one piece, or cut at a random position.
         let cut = if random.below(4) == 0 { random.below(bytes.len()) } else { 0 };
         client.send(&bytes[..cut]).send(&bytes[cut..]);
-        // What is left open is ended by these, be it a header, a body or nothing.
+        // These requests complete whatever is still open: a header, a body or nothing.
         (0..3).for_each(|_| _ = client.send(request("GET /open", &["Connection: close"], b"")));
         if client.is_silent_for(Duration::from_secs(1)) {
             client.finish();

@@ -1,4 +1,4 @@
-//! Strict: an upstream that takes exactly one framing, and notes whatever could be read in another way.
+//! An origin server that accepts exactly one framing, and records anything that could be read in another way.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use crate::wire::client::find;
 use crate::wire::origin::{Journal, Origin, ReceivedRequest, ok};
 
-/// Faults: what the gateway sent that is no plain HTTP/1.1, in words.
+/// FramingFaults: descriptions of anything that the gateway sent outside plain HTTP/1.1.
 pub(super) type FramingFaults = Arc<Mutex<Vec<String>>>;
 
-/// An origin that answers 200 to what it can read in one way, and notes the rest.
+/// An origin that answers 200 to unambiguous requests, and records the rest.
 pub(super) fn strict_origin() -> (Origin, FramingFaults) {
     let faults = FramingFaults::default();
     let recorded = Arc::clone(&faults);
@@ -30,7 +30,7 @@ pub(super) fn strict_origin() -> (Origin, FramingFaults) {
     (origin, faults)
 }
 
-/// Reads one request; false where the connection ends before it has: a body that breaks off was cut by the gateway.
+/// Reads one request; false if the connection ends before it is complete, because the gateway cut the body.
 fn read(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Result<bool, String> {
     let end = loop {
         if let Some(at) = find(pending, b"\r\n\r\n") {
@@ -59,7 +59,7 @@ fn read(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Res
     }
 }
 
-/// Whether the body comes in chunks; an error where the head is not of the one plain form.
+/// Whether the body is chunked; an error if the head is not in the one plain form.
 fn parse_framing(received: &ReceivedRequest) -> Result<bool, &'static str> {
     let text = std::str::from_utf8(&received.head).map_err(|_| "no UTF-8")?;
     let mut lines = text.strip_suffix("\r\n\r\n").ok_or("no end")?.split("\r\n");
@@ -91,7 +91,7 @@ fn parse_framing(received: &ReceivedRequest) -> Result<bool, &'static str> {
     }
 }
 
-/// Reads chunks of plain form: a size in hexadecimal and nothing else, and no trailers.
+/// Reads chunks of plain form: a hexadecimal size without extensions, and no trailers.
 fn chunks(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Result<bool, String> {
     loop {
         let at = loop {

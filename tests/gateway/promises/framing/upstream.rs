@@ -1,4 +1,4 @@
-//! What an upstream answers: one answer to one request, and never somebody else's.
+//! Responses of the upstream: one response to one request, never the response to another request.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::wire::client::{Answer, Client, ask, find, request};
 use crate::wire::origin::{Origin, ok, read_request};
 use crate::wire::testbed::{Testbed, until};
 
-/// An answer that nobody asked for.
+/// A response without a request.
 const STRAY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray";
 
-/// An origin that answers the target `/t1/things/odd` with these bytes and everything else with its target.
+/// An origin that answers the target `/t1/things/odd` with these bytes, and every other target with its name.
 fn origin_with_odd_answer(odd: &[u8]) -> Origin {
     let odd = odd.to_vec();
     Origin::with_responder(
@@ -26,7 +26,7 @@ fn ask_for(testbed: &Testbed, token: &str, what: &str) -> Answer {
     ask(testbed.at(), request(&format!("GET /t1/things/{what}"), &[token], b""))
 }
 
-/// Asks for the odd answer, and then for others, each of which must be the right one.
+/// Requests the odd target and then others, each of which must get its own response.
 fn request_odd(testbed: &Testbed, token: &str, line: &str) -> Option<Answer> {
     let mut client = Client::connect(testbed.at());
     client.send(request(line, &[token], b""));
@@ -71,7 +71,7 @@ fn an_answer_that_comes_later_without_a_request_is_served_to_nobody() {
                 return;
             }
             if received.target() == "/t1/things/odd" {
-                // Apart from the answer, so that it finds the connection idle.
+                // Sent apart from the response, so that it arrives on an idle connection.
                 std::thread::sleep(Duration::from_millis(50));
                 stream.write_all(STRAY).ok();
                 counted.fetch_add(1, Ordering::SeqCst);
@@ -176,7 +176,8 @@ fn no_field_of_an_answer_becomes_two() {
             !head.contains(&0) && lines.iter().all(|line| line[..line.len() - 1].iter().all(|&byte| byte != b'\r')),
             "{text:?}"
         );
-        // A bare line feed ends a line where the upstream writes one: two fields arrive as two, and none appears.
+        // A bare line feed ends a line where the upstream writes one: two fields arrive as two, and no third one
+        // appears.
         let cookies = lines.iter().filter(|line| line.to_ascii_lowercase().starts_with(b"set-cookie")).count();
         assert!(
             cookies == usize::from(value.contains('\n') && !value.contains("\r\n") && text.starts_with("HTTP/1.1 200")),
@@ -289,7 +290,7 @@ fn what_follows_a_handshake_that_was_not_answered_with_101_is_a_request() {
     let mut client = Client::connect(testbed.at());
     client.send([request("GET /socket", &handshake, b""), request("GET /t1/Secrets/marker", &[&token], b"")].concat());
     assert_eq!(client.answer().status, 200);
-    // A client that believes in the upgrade has its bytes judged like everybody's.
+    // If a client assumes the upgrade, its bytes still get a decision like any request.
     assert!(client.try_answer(false).is_none_or(|answer| answer.status == 403));
     assert_eq!(testbed.origin.count(), 1);
     for framing in ["Content-Length: 5", "Transfer-Encoding: chunked"] {

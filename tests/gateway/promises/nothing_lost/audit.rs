@@ -1,4 +1,4 @@
-//! The audit: decisions that are on disk before anybody sees them, in a chain that shows what was done to it.
+//! The audit: decisions are on disk before any party observes them, in a chain that reveals later changes.
 
 mod disk;
 mod audit_checking_upstream;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Client, Gateway, PATIENCE, Settings, TestEnvironment, within};
 use audit_checking_upstream::AuditCheckingUpstream;
 
-/// Routes of each mode, and the ways to be refused.
+/// Routes with each audit mode, and routes for each way to be refused.
 const POLICY: &str = "version: 1
 name: notes
 scopes: { tenant: caller }
@@ -48,7 +48,7 @@ fn reader(env: &TestEnvironment) -> String {
     env.token(json!({ "permissions": ["Notes"] }))
 }
 
-/// The sorts and verdicts of what is on disk about a decision at this moment.
+/// The record types and verdicts that are on disk for a decision at this moment.
 fn read_records(env: &TestEnvironment, id: &str) -> Vec<(String, String)> {
     let records = env.audit_records().into_iter().filter(|record| record["id"] == id);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -60,7 +60,7 @@ fn verify(arguments: &[&str], path: &Path) -> Output {
     command.args(["audit", "verify", "--format", "json"]).args(arguments).arg(path).output().unwrap()
 }
 
-/// What `audit verify` finds in a folder, which must be sound.
+/// The report of `audit verify` on a folder, which must be intact.
 pub(super) fn verify_intact(folder: &Path) -> Value {
     let output = verify(&[], folder);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -68,7 +68,7 @@ pub(super) fn verify_intact(folder: &Path) -> Value {
     report
 }
 
-/// The stage with its audit in a folder of its own, so that the folder can be verified.
+/// The settings with the audit in a folder of its own, so that the folder can be verified.
 fn with_audit_folder(env: &TestEnvironment, settings: Settings) -> (Settings, std::path::PathBuf) {
     let folder = env.path("audit");
     std::fs::create_dir_all(&folder).unwrap();
@@ -130,7 +130,7 @@ async fn a_route_says_how_its_decisions_are_kept_and_else_the_api_does() {
             ("HEAD", "/t1/kept", &[], kept),
             ("GET", "/t1/kept", &[], kept),
             ("POST", "/t1/kept", &[], fast),
-            // What it asks for besides is kept as that would be.
+            // An additional operation is recorded in the mode of its own route.
             ("POST", "/t1/kept", &put, kept),
             ("DELETE", "/t1/kept", &[], plain),
             ("GET", "/nowhere", &[], plain),
@@ -234,12 +234,12 @@ async fn files_that_are_finished_under_load_lose_nothing_and_verify() {
         })
         .collect();
     for _ in 0..5 {
-        // What logrotate does, in between.
+        // Renames the live file in between, as logrotate does.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let aside = folder.join(format!("audit.jsonl.{}", std::fs::read_dir(&folder).unwrap().count()));
         std::fs::rename(folder.join("audit.jsonl"), aside).ok();
         gateway.signal("HUP");
-        // A folder that changes meanwhile is read as it was at one moment.
+        // A folder that changes during verification is verified as of one moment.
         verify_intact(&folder);
     }
     for client in clients {
@@ -284,7 +284,7 @@ async fn an_edited_file_is_found_by_the_command_with_its_line() {
     assert_eq!(report["faults"][0]["fault"], "altered");
     assert_eq!(report["faults"][0]["place"], format!("{}:2", path.display()));
 
-    // The end and the last outcome.
+    // The end record and the last outcome.
     std::fs::write(&path, lines[..lines.len() - 2].join("\n") + "\n").unwrap();
     assert_eq!(
         verify_intact(&folder)["ended"],
@@ -299,7 +299,7 @@ async fn an_edited_file_is_found_by_the_command_with_its_line() {
     assert_eq!(verify(&[], &folder.join("nowhere")).status.code(), Some(1));
 }
 
-/// A gateway that cannot keep what it decides: what it says of itself.
+/// Asserts how a gateway reports that it cannot write its audit.
 async fn assert_reports_failure(gateway: &Gateway, refuses: bool) {
     let ready = gateway.admin("/ready").await;
     assert_eq!(ready.status, if refuses { 503 } else { 200 }, "{}", ready.text());

@@ -1,4 +1,4 @@
-//! Drain: SIGTERM under load, and no request that was accepted is lost.
+//! Drain: SIGTERM under load loses no accepted request.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Backend, LoadGenerator, PATIENCE, RawConnection, TestEnvironment, within};
 
-/// A policy that lets everybody with the row `Notes` read notes.
+/// A policy that permits callers with the row `Notes` to read notes.
 pub(super) const POLICY: &str = "\
 version: 1
 name: notes
@@ -43,7 +43,7 @@ async fn sigterm_under_load_drops_no_request_that_was_accepted() {
     assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
     let tally = load.stop().await;
     assert!(tally.failed.is_empty(), "{tally:#?}");
-    // Those that keep connections were told, and came back in vain.
+    // Clients with persistent connections got the announcement, and then could not connect again.
     assert!(tally.announced >= 1 && tally.refused == 24, "{tally:#?}");
     let records = env.audit_records();
     assert_eq!((records.len(), backend.requests().len()), (tally.answered, tally.answered));
@@ -60,7 +60,7 @@ async fn a_request_on_a_connection_that_waits_to_be_accepted_is_answered_before_
     let mut gateway = env.serve(&settings).await;
     let token = env.token(json!({ "permissions": ["Notes"] }));
     let request = format!("GET /t1/notes HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
-    // While it is stopped the kernel takes connections and bytes, and the signal waits with them.
+    // While the process is stopped, the kernel accepts connections and bytes, and the signal is pending with them.
     gateway.signal("STOP");
     let mut waiting = Vec::new();
     for _ in 0..20 {
@@ -88,7 +88,7 @@ async fn a_request_that_crosses_the_signal_on_a_kept_connection_is_answered_and_
     assert_eq!(connection.answer().await.unwrap().status, 401);
     gateway.signal("STOP");
     gateway.signal("TERM");
-    // Half of it before the process hears of its end, half behind.
+    // Half of the request arrives before the signal, half after it.
     connection.send(&request[..20]).await;
     gateway.signal("CONT");
     within(PATIENCE, "it drains", async || (!gateway.log_lines("draining").is_empty()).then_some(())).await;
@@ -119,7 +119,7 @@ async fn http2_streams_in_flight_finish_and_of_new_ones_none_is_lost() {
         gateway.signal("TERM");
         within(PATIENCE, "it drains", async || (!gateway.log_lines("draining").is_empty()).then_some(())).await;
         let mut served = 0;
-        // Until the connection takes none any more; each takes a second, so these are few.
+        // Until the connection accepts no more streams; each takes a second, so these are few.
         while ask(sender.clone(), token.clone()).await.is_ok() {
             served += 1;
         }
@@ -127,15 +127,15 @@ async fn http2_streams_in_flight_finish_and_of_new_ones_none_is_lost() {
     };
     let (answers, late) = tokio::join!(in_flight.join_all(), late);
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|body| body == "done")), "{answers:?}");
-    // What was not answered has reached nobody: it may be asked again.
+    // An unanswered request has not reached the upstream, so the client may retry it.
     assert_eq!(backend.requests().len(), 20 + late);
-    // The server says goodbye; it does not hang up.
+    // The server closes the connection with GOAWAY, not abruptly.
     assert!(connection.await.unwrap().is_ok());
     assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
     assert!(env.audit_records().iter().all(|record| record["status"] == 200 && record["failure"].is_null()));
 }
 
-/// The body of the answer over HTTP/2, which is a 200.
+/// The body of the response over HTTP/2, which must be a 200.
 async fn ask(mut sender: SendRequest<Empty<Bytes>>, token: String) -> hyper::Result<Bytes> {
     let request = Request::get("http://noah.test/t1/notes").header("authorization", format!("Bearer {token}"));
     let answer = sender.send_request(request.body(Empty::new()).unwrap()).await?;

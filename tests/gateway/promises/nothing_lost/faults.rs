@@ -1,5 +1,4 @@
-//! Faults: what clients see and the records say of an upstream, a policy file or a system that fails, and that all is
-//! well behind it.
+//! Faults of an upstream, a policy file or the system: the responses, the records, and the recovery afterwards.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +12,7 @@ use super::drain::POLICY;
 use crate::support::{Client, Gateway, PATIENCE, TestEnvironment, within};
 use crate::wire::origin::{Origin, ok, read_request};
 
-/// Fault: what an upstream does with a request that it has read.
+/// UpstreamFault: the behaviour of an upstream after it has read a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum UpstreamFault {
     None,
@@ -31,7 +30,7 @@ enum UpstreamFault {
     BadLength,
 }
 
-/// An upstream that does what the last word was, on kept connections too.
+/// An upstream that behaves as the shared value says, also on persistent connections.
 fn failing_origin() -> (Origin, Arc<Mutex<UpstreamFault>>) {
     let fault = Arc::new(Mutex::new(UpstreamFault::None));
     let now = Arc::clone(&fault);
@@ -89,7 +88,7 @@ fn failing_origin() -> (Origin, Arc<Mutex<UpstreamFault>>) {
     (origin, fault)
 }
 
-/// Lets a connection end with a reset.
+/// Closes a connection with a reset.
 fn reset(stream: &TcpStream) {
     rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
 }
@@ -138,7 +137,7 @@ async fn each_fault_of_an_upstream_is_told_recorded_and_over_with_the_next_reque
     assert!(events.len() >= 2 && events.iter().any(|line| line["left_out"].as_u64() > Some(0)), "{events:?}");
     let metric = "portcullis_upstream_errors_total{api=\"noah\",kind=\"broken\"}";
     assert!(gateway.metric(metric).await >= 12.0, "{}", gateway.admin("/metrics").await.text());
-    // Behind the header there is no other answer to give: the connection ends before the body does.
+    // After the header no other response is possible: the connection ends before the body does.
     for now in [UpstreamFault::ShortBody, UpstreamFault::StuckBody, UpstreamFault::ResetInBody] {
         *fault.lock().unwrap() = now;
         let received = origin.count();
@@ -195,7 +194,7 @@ async fn what_may_have_been_carried_out_is_not_sent_twice() {
         UpstreamFault::SaysNothing,
         UpstreamFault::Garbage,
     ] {
-        // On a pooled connection, which closes when the request has been read.
+        // On a pooled connection, which closes after the request has been read.
         *fault.lock().unwrap() = UpstreamFault::None;
         assert_eq!(client.get("/t1/notes", &token).await.status, 200);
         *fault.lock().unwrap() = now;
@@ -256,7 +255,7 @@ async fn what_is_no_policy_in_a_policys_place_is_refused_and_holds_nothing_up() 
         let refused = within(PATIENCE, breaks, async || {
             Some(gateway.admin("/policy").await.json()["apis"][0].clone()).filter(|api| !api["refused"].is_null())
         });
-        // A folder with such a name may be passed over, but never half-read.
+        // A folder with such a name may be ignored, but never read in part.
         if breaks.starts_with("mkdir") {
             tokio::time::timeout(Duration::from_secs(2), refused).await.ok();
         } else {
@@ -300,9 +299,9 @@ async fn without_descriptors_open_connections_are_served_and_it_recovers() {
     let idle: Vec<_> = (0..80).map(|_| TcpStream::connect(gateway.address()).unwrap()).collect();
     let pausing = "cannot accept connections, pausing";
     within(PATIENCE, "it runs out", async || (!gateway.log_lines(pausing).is_empty()).then_some(())).await;
-    // One that is open is answered, and the upstream's connection is a kept one.
+    // An open connection is served, and the gateway uses a pooled connection to the upstream.
     assert_eq!(known.get("/t1/notes", &token).await.status, 200);
-    // A policy that cannot be opened now is no policy that is gone for good: the live one stays.
+    // A policy file that cannot be opened now is not a deleted policy: the live version stays.
     gateway.signal("HUP");
     assert_eq!(known.get("/t1/notes", &token).await.status, 200);
     drop(idle);
@@ -356,7 +355,7 @@ async fn a_log_that_nobody_reads_stops_nothing() {
     let (at, admin) = (free(), free());
     let settings = settings.with("/listeners/0/address", json!(at.to_string()));
     let config = env.write("gateway.yaml", &settings.with("/admin/address", json!(admin.to_string())).text());
-    // The pipe is full before the first line is written, whatever it holds, and nobody reads it.
+    // The pipe is full before the first line is written, and no process reads it.
     let (_reader, writer) = std::io::pipe().unwrap();
     let mut fill = Command::new("timeout");
     fill.args(["1", "dd", "if=/dev/zero", "bs=4096", "count=32", "status=none"]).stdout(writer.try_clone().unwrap());
@@ -414,7 +413,7 @@ async fn a_rolled_back_policy_judges_the_next_request_and_stands_in_every_report
     assert_eq!(gateway.metric(metric).await, 1.0, "{}", gateway.admin("/metrics").await.text());
     assert_eq!(gateway.log_lines("policy is rolled back: the version before is live until the files change").len(), 1);
     assert_eq!(ask().await.status, 409);
-    // The same file is not news, whoever asks and however long one waits.
+    // An unchanged file is not reported again, whatever triggers the reload and however much time passes.
     gateway.signal("HUP");
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(client.get("/t1/notes", &token).await.status, 200);

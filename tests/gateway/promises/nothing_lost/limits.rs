@@ -1,4 +1,5 @@
-//! Limits and overload: while a client uses up what it can, others are served, memory is bounded, and it is counted.
+//! Limits and overload: while one client exhausts a limit, others are served, memory is bounded, and the limit is
+//! counted.
 
 mod http2;
 mod attacked_gateway;
@@ -75,7 +76,7 @@ fn headers_that_are_too_many_or_too_long_are_refused_and_those_without_end_are_c
         client.send("GET /open HTTP/1.1\r\nX-Long: ").send(&filler);
     }
     gateway.serves_others();
-    // Half of what they could hold before each is cut, and not a mebibyte each.
+    // The bound is half of what the connections could buffer before each is cut, not one mebibyte each.
     assert!(gateway.memory_mib() < before + 64, "{} MiB after {before} MiB", gateway.memory_mib());
     for client in &mut endless {
         client.send(&filler);
@@ -118,7 +119,7 @@ fn handshakes_that_never_end_hold_nobody_up() {
     for client in &mut silent {
         assert!(!client.more());
     }
-    // The socket is gone a moment before it is counted.
+    // The socket closes a moment before the counter changes.
     until("all are counted", || gateway.limit_count("tls-handshake") == 200);
     assert_eq!(gateway.log_count("tls-handshake"), 1);
     drop(silent);
@@ -151,7 +152,7 @@ fn guessed_credentials_are_refused_unread_and_others_are_not() {
     let gateway = AttackedGateway::of(Testbed::strict(Origin::start()).with("/limits/failed-credentials", json!(5)));
     let token = gateway.testbed.token(&["user"]);
     let guess = |at: usize| {
-        // Another signature each time.
+        // A different signature each time.
         let (signed, _) = token.rsplit_once('.').unwrap();
         format!("Authorization: Bearer {signed}.{at:085}A")
     };

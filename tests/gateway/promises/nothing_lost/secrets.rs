@@ -1,4 +1,4 @@
-//! Secrets: every kind of credential that a request or a setting can carry, looked for in everything that is written.
+//! Secrets: searches all output for every kind of credential that a request or a setting can carry.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -53,7 +53,7 @@ fn settings(env: &TestEnvironment, mode: &str) -> Settings {
         .with("/limits/failed-credentials", json!(0))
 }
 
-/// What the admin listener answers, with a good token or a bad one.
+/// The admin listener's response, with a valid or an invalid token.
 async fn admin(gateway: &Gateway, path: &str, token: &str) -> (u16, String) {
     let answer = Client::connect(gateway.admin_address()).await.get(path, token).await;
     (answer.status, answer.text())
@@ -117,7 +117,7 @@ async fn assert_no_secret_written(mode: &str) {
         form(""),
         form("&_method=DELETE"),
         form(&format!("&access_token={good}")),
-        // What the parser refuses before anybody decides.
+        // The parser rejects this one before any decision.
         get("/t1/notes", &[bearer(&good), "Broken header".to_owned()]),
         get("/t1/notes", &[bearer(&good), format!("Content-Length: x{good}")]),
         get("/t1/notes", &[bearer(&good), "Transfer-Encoding: chunked, chunked".to_owned()]),
@@ -152,7 +152,8 @@ async fn assert_no_secret_written(mode: &str) {
         [KEY, BAD_KEY, REVOKED, PASSWORD, COOKIE, FORM, QUERY, FIXED, ADMIN, WRONG_ADMIN].map(str::to_owned).to_vec();
     secrets.extend([basic, good_basic, STANDARD.encode(PASSWORD), STANDARD.encode(KEY), STANDARD.encode(ADMIN)]);
     for token in [&good, &expired, &foreign, &forged] {
-        // The first part is the same in all of them and names an algorithm and a key; the other two are the caller's.
+        // The first part is the same in all tokens and names an algorithm and a key; the other two belong to the
+        // caller.
         let parts: Vec<&str> = token.split('.').skip(1).collect();
         let claims = URL_SAFE_NO_PAD.decode(parts[0]).unwrap();
         secrets.push(String::from_utf8(claims).unwrap());
@@ -160,7 +161,7 @@ async fn assert_no_secret_written(mode: &str) {
     }
     for (name, text) in &outputs {
         for secret in &secrets {
-            // A piece of it would be too much too.
+            // A fragment of the secret would already be too much.
             let piece = &secret[..secret.len().min(20)];
             let line = text.lines().find(|line| line.contains(piece));
             assert_eq!(line, None, "{mode}: {name} holds {secret}");

@@ -1,4 +1,4 @@
-//! Upgrade: a new process takes the listeners of the running one over, and nobody notices.
+//! Upgrade: a new process takes over the listeners of the running one without an interruption.
 
 mod chain;
 
@@ -80,7 +80,7 @@ async fn a_websocket_lives_on_in_the_process_that_opened_it() {
     for word in [b"two", b"six", b"ten"] {
         echoes(&mut socket, word).await;
     }
-    // It has drained since: the word to end that supervisors send to what they see as the same changes nothing.
+    // It has drained since: another SIGTERM from a supervisor, which sees the same service, changes nothing.
     old.signal("TERM");
     echoes(&mut socket, b"end").await;
     drop(socket);
@@ -97,7 +97,7 @@ async fn a_new_process_that_cannot_serve_leaves_the_old_one_untouched() {
     env.write("broken.yaml", "version: 1\nroutes: nonsense\n");
     let nobody =
         json!({ "issuer": "http://127.0.0.1:1", "audiences": ["a"], "keys": { "jwks": "http://127.0.0.1:1/" } });
-    // Each with what its message names, and whether it gets as far as asking for the sockets.
+    // Each with the text that its message names, and whether it gets as far as requesting the sockets.
     for (change, place, names, asks) in [
         ("/listenerz", json!([]), "listenerz", false),
         ("/apis/noah/policy", json!("broken.yaml"), "`noah` does not load", false),
@@ -114,7 +114,7 @@ async fn a_new_process_that_cannot_serve_leaves_the_old_one_untouched() {
         assert_eq!(Client::connect(old.address()).await.get("/t1/notes", "").await.status, 401, "{change}");
         assert_eq!(old.admin("/ready").await.status, 200, "{change}");
     }
-    // It still waits, and the next one is well.
+    // The old process still waits, and the next takeover succeeds.
     let mut old = old;
     let next = upgrade(&env.path("gateway.yaml"));
     next.wait_until_listening().await;
@@ -208,7 +208,7 @@ async fn wait_until_loaded(next: &Gateway) {
     within(PATIENCE, loaded, async || (!next.log_lines(loaded).is_empty()).then_some(())).await;
 }
 
-/// Whether `/ready` on a Unix socket says yes.
+/// Whether `/ready` on a Unix socket answers 200.
 async fn ready(path: &Path) -> bool {
     let Ok(mut stream) = tokio::net::UnixStream::connect(path).await else { return false };
     stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -217,7 +217,7 @@ async fn ready(path: &Path) -> bool {
     answer.starts_with("HTTP/1.1 200")
 }
 
-/// An upstream that opens every WebSocket a moment after it was asked, and sends back what comes.
+/// An upstream that accepts every WebSocket after a short delay, and echoes the bytes.
 async fn echo_upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -251,7 +251,7 @@ async fn websocket(socket: &mut RawConnection, token: &str) {
 }
 
 async fn echoes(socket: &mut RawConnection, word: &[u8; 3]) {
-    // The gateway carries the bytes of a WebSocket as they are.
+    // The gateway forwards the bytes of a WebSocket unchanged.
     socket.send(word).await;
     let mut back = [0; 3];
     tokio::time::timeout(PATIENCE, socket.0.read_exact(&mut back)).await.expect("it echoes in time").unwrap();

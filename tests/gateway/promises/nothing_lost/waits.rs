@@ -1,4 +1,4 @@
-//! Waits: an upstream that takes its time at connecting, at the header or at the body is given up in time.
+//! Timeouts: an upstream that is slow to connect, to send its header or to send its body is given up in time.
 
 use std::io::Write;
 use std::net::{SocketAddr, SocketAddrV4, TcpStream};
@@ -12,7 +12,7 @@ use super::drain::POLICY;
 use crate::support::{Answer, Client, Gateway, TestEnvironment};
 use crate::wire::origin::{Origin, read_request};
 
-/// A socket that listens, but whose queue is full: the kernel answers no further connection.
+/// BlackholeListener: a listening socket with a full queue, so that the kernel answers no further connection.
 struct BlackholeListener {
     address: SocketAddr,
     _held: (OwnedFd, Vec<TcpStream>),

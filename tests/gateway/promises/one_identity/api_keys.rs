@@ -1,4 +1,4 @@
-//! API keys through the gateway: in a header and as HTTP Basic, while they are good, and never seen again.
+//! API keys through the gateway: in a header and as HTTP Basic, while they are valid, and never in any output.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ use crate::wire::testbed::{Testbed, TestbedBuilder, until};
 /// The secret of most keys here.
 const SECRET: &str = "n0b0dy-sha11-ever-read-th1s-1n-any-0utput-43";
 
-/// An entry of a file of keys.
+/// An entry of a key file.
 fn entry(id: &str, secret: &str, more: &str) -> String {
     let digest = SecretDigest::of(secret.as_bytes());
     format!("  {id}:\n    digest: {digest}\n    roles: [user]\n    tenants: [t1]\n{more}")
@@ -24,7 +24,7 @@ fn file_of(entries: &[String]) -> String {
     format!("version: 1\nkeys:\n{}", entries.concat())
 }
 
-/// Four keys: one that is good, one of a service app, one that has expired and one that was revoked.
+/// Four keys: a valid one, one of a service app, an expired one and a revoked one.
 fn keys() -> String {
     file_of(&[
         entry("alice", SECRET, "    client: app-1\n"),
@@ -80,7 +80,7 @@ fn a_key_proves_its_caller_in_a_header_and_as_basic_and_goes_no_further() {
     assert_eq!(get(&testbed, &[&header("sync.app@x", SECRET)]).status, 200);
     let record = testbed.record(&testbed.origin.last().header("x-portcullis-decision").unwrap());
     assert_eq!((&record["caller"], &record["caller_kind"]), (&json!("machines/sync.app@x"), &json!("service")));
-    // What the key does not give stays refused, and tokens are as good as before.
+    // Anything that the key does not grant stays refused, and tokens remain valid.
     let refused = ask(testbed.at(), request("GET /t2/things", &[&header("alice", SECRET)], b""));
     assert_eq!((refused.status, refused.reason().as_str()), (403, "not-a-member"));
     let token = testbed.bearer(&["user"]);
@@ -178,7 +178,7 @@ fn a_way_that_the_settings_do_not_name_is_no_way() {
     assert_eq!(get(&testbed, &[&header("alice", SECRET)]).status, 200);
     let answer = get(&testbed, &[&basic("alice", SECRET)]);
     assert_eq!(record(&testbed, &answer)["detail"], "unknown-scheme");
-    // Who has keys only asks for them, not for tokens.
+    // An API that accepts only keys challenges for keys, not for tokens.
     let testbed = only(json!({ "basic": true })).with("/issuers", json!({})).start();
     assert_eq!(get(&testbed, &[]).all("www-authenticate"), ["Basic realm=\"api\", charset=\"UTF-8\""]);
     assert_eq!(get(&testbed, &[&basic("alice", SECRET)]).status, 200);
@@ -193,7 +193,7 @@ fn a_key_that_is_revoked_in_the_file_is_refused_on_the_same_connection() {
     let mut status = || client.send(request("GET /t1/things", &[&key], b"")).answer().status;
     assert_eq!(status(), 200);
     let revoked = keys().replace("    client: app-1\n", "    client: app-1\n    revoked: true\n");
-    // A broken file changes nothing, and is told.
+    // A broken file changes nothing, and the error is reported.
     testbed.env.write("keys.yaml", &revoked.replace("revoked: true", "revoked: perhaps"));
     let issuer_status = || testbed.wait(testbed.gateway.admin("/ready")).json()["issuers"][1].clone();
     until("the broken file is refused", || issuer_status()["state"] == "stale");
@@ -240,7 +240,7 @@ fn a_key_that_the_command_makes_works_until_the_command_revokes_it() {
 fn guesses_are_counted_and_expired_keys_are_not() {
     let testbed = builder(&keys()).with("/limits/failed-credentials", json!(5)).start();
     let status = |presented: &str| get(&testbed, &[presented]).status;
-    // The count begins anew with each minute: the test does not run over its end.
+    // The count restarts each minute: the test must not run across a minute's end.
     let second = crate::support::now() % 60;
     if second > 50 {
         std::thread::sleep(std::time::Duration::from_secs(61 - second));
@@ -283,7 +283,7 @@ fn a_secret_stands_in_nothing_that_the_gateway_writes() {
         let answer = get(&testbed, &headers);
         said += &format!("{answer:?}{}", answer.text());
     }
-    // Somebody pastes a secret into the file.
+    // A user pastes a secret into the file.
     testbed.env.write("keys.yaml", &keys().replace("    client: app-1\n", &format!("    secret: {SECRET}\n")));
     until("the file is refused", || {
         let ready = testbed.wait(testbed.gateway.admin("/ready")).text();

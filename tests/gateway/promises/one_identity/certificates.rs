@@ -1,4 +1,4 @@
-//! Client tls_testbed: whom they name, beside what, and for how long.
+//! Client certificates: the caller that they name, their combination with other credentials, and their validity.
 
 mod bound;
 mod reload;
@@ -22,7 +22,7 @@ const THINGS: &str = "GET /t1/things";
 
 const USERS: &str = "users:\n  stations/alice: { roles: [user], tenants: [t1] }\n";
 
-/// Clinic: a scene whose listener `secure` asks for the tls_testbed of an authority of stations.
+/// TlsTestbed: a testbed whose listener `secure` requests certificates of the authority `stations`.
 struct TlsTestbed {
     testbed: Testbed,
     stations: Authority,
@@ -62,7 +62,7 @@ impl TlsTestbed {
         TlsClient::connect(self.testbed.gateway.listener("secure"), &self.config(identity))
     }
 
-    /// Status and the audit's detail, of a request on a connection of its own; 0 where the handshake fails.
+    /// Status and audit detail of a request on a connection of its own; 0 if the handshake fails.
     fn ask(&self, identity: Option<&ClientIdentity>, headers: &[&str]) -> (u16, Value) {
         self.ask_on(&mut self.connect(identity), headers)
     }
@@ -85,7 +85,7 @@ impl TlsTestbed {
     }
 }
 
-/// A certificate for `noah.test` that vouches for itself, and its key.
+/// A self-signed certificate for `noah.test`, and its key.
 fn server() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["noah.test".to_owned()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
@@ -127,10 +127,10 @@ fn a_certificate_names_its_caller_and_nothing_else_may_speak_of_one() {
         let record = tls_testbed.testbed.record(&received.header("x-portcullis-decision").unwrap());
         assert_eq!((&record["proof"], &record["caller"]), (&json!("certificate"), &json!("stations/alice")));
     }
-    // Who is not listed has proved who he is, and holds nothing.
+    // An unlisted subject is authenticated and holds no permission.
     let bob = tls_testbed.stations.client("bob", 2);
     assert_eq!(tls_testbed.ask(Some(&bob), &[]).0, 403);
-    // Without one a token is as good as anywhere, and nothing is nothing.
+    // Without a certificate, a token works as on any listener, and no credential means no caller.
     assert_eq!(tls_testbed.ask(None, &[&tls_testbed.testbed.bearer(&["user"])]).0, 200);
     assert_eq!(tls_testbed.ask(None, &[]), (401, json!("no-credential")));
     assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("client:app", 3)), &[]), (401, json!("reserved-id")));
@@ -244,7 +244,7 @@ fn one_source_of_certificates_cannot_speak_for_another_ones_callers() {
     };
     let tls_testbed = TlsTestbed::with(|builder| two(builder).with("/issuers", json!({})));
     assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("alice", 1)), &[]).0, 200);
-    // The same name of another authority is another caller, who has no role.
+    // The same name under another authority is another caller, who has no role.
     let answer = tls_testbed.connect(Some(&doctors.client("alice", 66))).ask(THINGS, &[]).unwrap();
     let record = tls_testbed.testbed.record(&answer.decision);
     assert_eq!((answer.status, &record["caller"]), (403, &json!("doctors/alice")));

@@ -1,4 +1,4 @@
-//! Forwarders: who the client is, and how it came, is believed from configured peers only.
+//! Forwarders: only configured peers are trusted for the client's address and scheme.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::wire::client::{ask, request};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::{Testbed, TestbedBuilder};
 
-/// The client's address in the audit, and the chain that the upstream got, of a request with these fields.
+/// The client address in the audit, and the forwarding chain at the upstream, for a request with these fields.
 fn observed_client(testbed: &Testbed, fields: &[&str]) -> (String, String) {
     let token = testbed.bearer(&["user"]);
     let headers: Vec<&str> = [token.as_str()].into_iter().chain(fields.iter().copied()).collect();
@@ -33,10 +33,10 @@ fn the_client_is_the_last_hop_that_no_trusted_forwarder_is() {
         ("nonsense, 203.0.113.9", "203.0.113.9"),
         ("2001:db8::1", "2001:db8::1"),
         ("2001:DB8:0::1", "2001:db8::1"),
-        // One address has one spelling, in whichever clothes it comes.
+        // An address has one spelling in every notation.
         ("::ffff:203.0.113.9", "203.0.113.9"),
         ("198.51.100.1, ::ffff:127.0.0.5", "198.51.100.1"),
-        // What is no address ends the chain: nothing in front of it can be believed either.
+        // A value that is not an address ends the chain: nothing in front of it can be trusted either.
         ("198.51.100.1, unknown", "127.0.0.1"),
         ("198.51.100.1, 203.0.113.9:4711", "127.0.0.1"),
         ("198.51.100.1, [2001:db8::1]", "127.0.0.1"),

@@ -1,4 +1,4 @@
-//! Identity headers: whatever a client sends, a server that folds names as CGI does reads the gateway's word alone.
+//! Identity headers: an upstream that folds header names as CGI does reads only the gateway's values.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::wire::testbed::Testbed;
 
 const NAMES: [&str; 4] = ["X-Portcullis-Subject", "X-Portcullis-Roles", "X-Portcullis-Tenant", "X-Portcullis-Decision"];
 
-/// Every spelling of `name` with other separators and other cases: each separator on its own, and each case.
+/// All aliases of `name` with other separators and other cases: each separator alone, and each case.
 fn aliases(name: &str) -> Vec<String> {
     let parts: Vec<&str> = name.split('-').collect();
     let cased: [fn(&str) -> String; 3] = [str::to_owned, str::to_ascii_lowercase, str::to_ascii_uppercase];
@@ -24,7 +24,7 @@ fn aliases(name: &str) -> Vec<String> {
     found
 }
 
-/// What a CGI program would find: values by names in capitals, joined as servers join repeated fields.
+/// The environment of a CGI program: values by upper-case names, repeated fields joined as servers join them.
 fn environment(received: &ReceivedRequest) -> HashMap<String, String> {
     let mut found: HashMap<String, String> = HashMap::new();
     for (name, value) in received.fields() {
@@ -38,7 +38,7 @@ fn environment(received: &ReceivedRequest) -> HashMap<String, String> {
     found
 }
 
-/// Holds that the upstream reads the gateway's word about alice and none of the client's.
+/// Asserts that the upstream reads the gateway's values about alice and none of the client's.
 fn assert_only_gateway_identity(received: &ReceivedRequest, context: &str) {
     let environment = environment(received);
     let read = |name: &str| environment.get(name).map(String::as_str);
@@ -93,7 +93,7 @@ fn a_nomination_takes_no_identity_header_away() {
             let headers = [token.as_str(), &format!("Connection: {alias}"), &format!("{alias}: mallory")];
             let before = testbed.origin.count();
             let answer = ask(testbed.at(), request("GET /t1/things", &headers, b""));
-            // Refused, or forwarded with all that the gateway says: never without it.
+            // Refused, or forwarded with all of the gateway's identity headers: never without them.
             if answer.status == 400 {
                 assert_eq!(testbed.origin.count(), before, "{alias}");
             } else {

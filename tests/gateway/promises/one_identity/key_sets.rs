@@ -1,4 +1,4 @@
-//! Key sets over HTTP: outages, rotations, storms of unknown keys, and sets that are none.
+//! Key sets over HTTP: outages, rotations, storms of unknown keys, and invalid sets.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::wire::testbed::{Testbed, TestbedBuilder, until};
 
 const ISS: &str = "https://keys.test";
 
-/// Signer: a key of an issuer.
+/// SigningKey: a key of an issuer.
 struct SigningKey {
     kid: &'static str,
     pair: Ed25519KeyPair,
@@ -50,14 +50,14 @@ fn unsigned(header: &Value, iss: &str, sub: &str) -> String {
     [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".")
 }
 
-/// Published: a server of one key set, whose answer is the test's to choose.
+/// JwksServer: a server of one key set, whose response the test chooses.
 struct JwksServer {
     server: Origin,
     answer: Arc<Mutex<(Vec<u8>, Duration)>>,
 }
 
 impl JwksServer {
-    /// One that has these keys.
+    /// A server that publishes these keys.
     fn with(keys: &[Value]) -> Self {
         let answer = Arc::new(Mutex::new((Vec::new(), Duration::ZERO)));
         let response = Arc::clone(&answer);
@@ -84,7 +84,7 @@ impl JwksServer {
         self.send("500 Internal Server Error", "", Duration::ZERO);
     }
 
-    /// The settings of the keys, asked for this often.
+    /// The settings of the keys with this refresh interval.
     fn keys(&self, refresh: &str) -> Value {
         json!({ "jwks": format!("http://{}/keys", self.server.address()), "refresh": refresh })
     }
@@ -105,7 +105,7 @@ fn status(testbed: &Testbed, header: &str) -> u16 {
     get(testbed, header).status
 }
 
-/// What `/ready` says is wrong with the keys of the first issuer.
+/// The error of the first issuer's keys in `/ready`.
 fn key_error(testbed: &Testbed) -> String {
     let ready = testbed.wait(testbed.gateway.admin("/ready")).json();
     ready["issuers"][0]["error"].as_str().unwrap_or_default().to_owned()
@@ -158,7 +158,7 @@ fn a_rotated_key_is_found_and_a_withdrawn_one_refused() {
     jwks.publish(&[new.jwk()]);
     until("the old key is refused", || status(&testbed, &old.bearer("alice")) == 401);
     assert_eq!(status(&testbed, &new.bearer("alice")), 200);
-    // The same name with another key is another key.
+    // The same key id with another key is another key.
     let again = SigningKey::new("new");
     jwks.publish(&[again.jwk()]);
     until("the key is replaced", || status(&testbed, &again.bearer("alice")) == 200);
@@ -172,7 +172,7 @@ fn a_storm_of_unknown_keys_makes_one_fetch_and_delays_nobody() {
     let testbed = jwks.builder("1d").start();
     assert_eq!(jwks.server.count(), 1);
     let set = json!({ "keys": [key.jwk()] }).to_string();
-    // The issuer is as slow as the gateway has patience: whoever waited for it would be seen to.
+    // The issuer responds just within the gateway's timeout: a request that waited for it would show it.
     jwks.send("200 OK", &set, Duration::from_secs(4));
     let (began, at) = (Instant::now(), testbed.at());
     let storm = (0..4).map(|thread| {
@@ -191,7 +191,7 @@ fn a_storm_of_unknown_keys_makes_one_fetch_and_delays_nobody() {
     assert!(jwks.server.count() == 2 || asked_at.elapsed() > Duration::from_secs(4), "the issuer is still silent");
     let refused: usize = storm.into_iter().map(|thread| thread.join().unwrap()).sum();
     assert_eq!((refused, testbed.origin.count()), (300, 20));
-    // The first one, the forced one, and one more for each cool-down that the storm took.
+    // The first fetch, the forced one, and one more for each cool-down that the storm took.
     let most = 2 + began.elapsed().as_secs() as usize / 30;
     assert!(jwks.server.count() <= most, "{} fetches", jwks.server.count());
 }

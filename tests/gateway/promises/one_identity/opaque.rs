@@ -1,4 +1,4 @@
-//! Opaque tokens: their issuer says whose they are, and is asked seldom.
+//! Opaque tokens: introspection by their issuer names the caller, and the gateway rarely calls the issuer.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::wire::origin::{Origin, ReceivedRequest};
 use crate::wire::testbed::{Testbed, TestbedBuilder, until};
 use crate::wire::websocket::{echoed, hub_origin, open};
 
-/// Asked: an issuer with an introspection endpoint, which tells of each token what the test says.
+/// IntrospectionServer: an issuer with an introspection endpoint, whose responses the test chooses per token.
 pub(super) struct IntrospectionServer {
     endpoint: Origin,
     script: Arc<IntrospectionScript>,
@@ -23,9 +23,9 @@ pub(super) struct IntrospectionServer {
 
 #[derive(Default)]
 struct IntrospectionScript {
-    /// What is told of a token; of another one, that it is not active.
+    /// The response per token; any other token is not active.
     tokens: Mutex<HashMap<String, Value>>,
-    /// What is sent instead of an answer.
+    /// The bytes that are sent in place of a response.
     override_bytes: Mutex<Option<Vec<u8>>>,
     delay: Mutex<Duration>,
     under_way: AtomicUsize,
@@ -39,7 +39,7 @@ impl IntrospectionServer {
         Self { endpoint: Origin::with_responder(move |received| responder.answer(received)), script }
     }
 
-    /// An issuer that tells of `token` that it is active, with these claims beside the usual ones.
+    /// An issuer for which `token` is active, with these claims beside the usual ones.
     pub(super) fn with_token(token: &str, claims: Value) -> Self {
         let introspection_server = Self::start();
         introspection_server.set_claims(token, claims);
@@ -68,12 +68,12 @@ impl IntrospectionServer {
         *self.script.delay.lock().unwrap() = time;
     }
 
-    /// How often it was asked.
+    /// The number of introspection calls.
     pub(super) fn count(&self) -> usize {
         self.endpoint.count()
     }
 
-    /// The settings of an issuer that asks here.
+    /// The settings of an issuer that uses this endpoint.
     fn issuer(&self) -> Value {
         json!({
             "issuer": "https://opaque.test",
@@ -86,12 +86,12 @@ impl IntrospectionServer {
         })
     }
 
-    /// A scene whose issuers are this one and the ordinary one.
+    /// A testbed with this issuer and the ordinary one.
     pub(super) fn testbed(&self, builder: TestbedBuilder) -> TestbedBuilder {
         builder.file("client-secret", "s p&ä\n").with("/issuers/opaque", self.issuer())
     }
 
-    /// Such a scene with the small policy.
+    /// Such a testbed with the small policy.
     fn strict(&self) -> TestbedBuilder {
         self.testbed(Testbed::strict(Origin::start()))
     }
@@ -110,13 +110,13 @@ impl IntrospectionScript {
     }
 }
 
-/// An answer 200 with this JSON.
+/// A response 200 with this JSON.
 fn answer(body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// The token in a question; those of the tests need no decoding but of `%2B`, `%2F` and `%3D`.
+/// The token in an introspection request; the tests' tokens need only `%2B`, `%2F` and `%3D` decoded.
 fn presented_token(received: &ReceivedRequest) -> String {
     let form = String::from_utf8(received.body.clone()).unwrap();
     let token = form.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap().to_owned();
@@ -137,7 +137,7 @@ fn counted(testbed: &Testbed, result: &str) -> u64 {
     text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
 }
 
-/// The answers to these tokens, asked for at the same time.
+/// The statuses of concurrent requests with these tokens.
 fn statuses_in_parallel(testbed: &Testbed, tokens: &[String]) -> Vec<u16> {
     let at = testbed.at();
     let introspection_server = tokens.iter().map(|token| {
@@ -332,7 +332,7 @@ fn a_flood_of_random_tokens_never_overloads_their_issuer() {
     let began = std::time::Instant::now();
     let tokens: Vec<String> = (0..40).map(|at| format!("random-{at}")).collect();
     let answers = statuses_in_parallel(&testbed, &tokens);
-    // As many at once as a second holds, and as many again for each second that the flood took.
+    // One second's worth of concurrent calls, and as many again for each second that the flood took.
     let most = 6 * (2 + began.elapsed().as_secs() as usize);
     assert!(introspection_server.count() <= most, "{} calls", introspection_server.count());
     assert!(introspection_server.script.most_under_way.load(Ordering::SeqCst) <= 2);
@@ -350,7 +350,7 @@ fn who_guesses_opaque_tokens_is_cut_off() {
     assert_eq!(status(&testbed, "reference"), 200);
     let answers: Vec<u16> = (0..20).map(|at| status(&testbed, &format!("guess-{at}"))).collect();
     assert!(answers.contains(&429), "{answers:?}");
-    // Two minutes may touch one flood.
+    // The flood may touch two minutes.
     assert!(introspection_server.count() <= 1 + 2 * 5, "{} calls", introspection_server.count());
     assert_eq!(status(&testbed, "reference"), 200, "what is remembered costs nobody anything");
 }
@@ -408,7 +408,7 @@ fn a_socket_ends_with_the_opaque_token_that_opened_it() {
     let mut issuer = introspection_server.issuer();
     issuer["leeway"] = json!("0s");
     issuer["keys"]["introspection"]["cache"] = json!("3s");
-    // The only issuer, so that the policy need not say which one vouches for its apps.
+    // The only issuer, so that the policy need not name the one that vouches for its apps.
     let testbed =
         introspection_server.testbed(Testbed::noah(hub_origin())).with("/issuers", json!({ "opaque": issuer })).start();
     for token in ["with-end", "without-end"] {
@@ -439,7 +439,7 @@ fn tokens_of_other_issuers_are_never_shown_to_the_one_that_is_asked() {
     let introspection_server = IntrospectionServer::start();
     let testbed = introspection_server.strict().start();
     let signed = testbed.token(&["user"]);
-    // The gateway is ready with one issuer of the two, and the keys of this one come when they come.
+    // The gateway is ready with one of the two issuers, and the keys of this one arrive later.
     until("it is verified by its own issuer's keys", || status(&testbed, &signed) == 200);
     assert_eq!(testbed.origin.last().header("x-portcullis-subject").as_deref(), Some("test/alice"));
     let foreign = testbed.env.token(json!({ "iss": "https://elsewhere.test" }));
@@ -450,7 +450,7 @@ fn tokens_of_other_issuers_are_never_shown_to_the_one_that_is_asked() {
     }
     assert_eq!(introspection_server.count(), 0);
 
-    // One that names it is its own, whoever signed it: nothing is assumed about what is inside.
+    // A token that names this issuer is sent to it, whoever signed it: the gateway assumes nothing about its content.
     let own = testbed.env.token(json!({ "iss": "https://opaque.test" }));
     assert_eq!(status(&testbed, &own), 401);
     assert_eq!(presented_token(&introspection_server.endpoint.last()), own);

@@ -1,4 +1,4 @@
-//! Tokens through the gateway: what proves a caller, what does not, and keys that come and go.
+//! Tokens through the gateway: which ones prove a caller, which ones do not, and keys that appear and disappear.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn a_token_that_does_not_prove_its_caller_is_refused() {
         assert_eq!(answer.status, 401, "{claims}");
         let record = testbed.record(answer.header("x-portcullis-decision").unwrap());
         assert_eq!(record["detail"], detail, "{claims}");
-        // Only the log says why.
+        // Only the log holds the reason.
         assert!(!answer.text().contains(detail), "{}", answer.text());
     }
     assert_eq!(testbed.origin.count(), 0);
@@ -144,7 +144,7 @@ fn an_unknown_key_is_asked_for_before_the_next_refresh() {
     testbed.env.issuer.rotate().unwrap();
     let new = testbed.bearer(&["user"]);
     poll_slowly("the new key is found", || status(&testbed, &[&new]) == 200);
-    // One forced fetch with a cool-down, however many requests name keys that nobody has.
+    // One forced fetch with a cool-down, however many requests name unknown keys.
     for _ in 0..20 {
         let unknown = testbed.token(&["user"]);
         let (head, rest) = unknown.split_once('.').unwrap();
@@ -185,7 +185,7 @@ fn an_issuer_may_come_late_and_leave() {
 #[test]
 fn a_service_app_passes_inside_its_tenant() {
     let testbed = Testbed::noah(Origin::start()).start();
-    // No user behind it: the client is who it is.
+    // The token names no user: the client is the caller.
     let token = bearer(&testbed.env.token(json!({ "sub": null, "client_id": "noah-sync" })));
     let ask = |line: &str| ask(testbed.at(), request(line, &[&token], b""));
     let answer = ask("GET /t1/api/Settings");
@@ -225,7 +225,7 @@ fn a_remembered_token_expires_in_time() {
     assert_eq!(status(&testbed, &[&token]), 401);
 }
 
-/// Waits as a caller does who tries again twice a second.
+/// Polls as a client does that retries twice a second.
 fn poll_slowly(what: &str, mut probe: impl FnMut() -> bool) {
     for _ in 0..40 {
         if probe() {

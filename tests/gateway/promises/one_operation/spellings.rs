@@ -1,4 +1,5 @@
-//! Overrides as no list spells them: names put together from what servers fold, encode and overlook.
+//! Method overrides under names that no list contains: built from the ways in which servers fold, decode and ignore
+//! bytes.
 
 use serde_json::json;
 
@@ -8,7 +9,7 @@ use crate::wire::testbed::Testbed;
 
 const NAMES: [&str; 4] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-HTTP-Method-Overrides"];
 
-/// Every way to write the separators of a name as `-`, `_` or `.`, in three ways to write its letters.
+/// All ways to write a name's separators as `-`, `_` or `.`, each in three ways to write its letters.
 fn aliases(name: &str) -> Vec<String> {
     let parts: Vec<&str> = name.split('-').collect();
     let count = 3_usize.pow(u32::try_from(parts.len() - 1).unwrap());
@@ -34,7 +35,7 @@ fn aliases(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// `_method` with any of its letters encoded: a bit for each.
+/// `_method` with any subset of its letters encoded, one bit per letter.
 fn encoded(which: usize) -> String {
     let byte = |(at, byte): (usize, u8)| match which >> at & 1 {
         0 => char::from(byte).to_string(),

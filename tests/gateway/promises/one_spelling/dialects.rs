@@ -1,4 +1,4 @@
-//! Dialects: what each folds, refuses and lets pass, over sockets.
+//! Dialects over sockets: the paths that each dialect folds, refuses and forwards.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::{detours, is_below, of, send, try_all};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
 
-/// All words but `strict` and `aspnet`, which have tests of their own beside these.
+/// All dialects but `strict` and `aspnet`, which have tests of their own.
 const WORDS: [&str; 7] = ["iis", "tomcat", "spring", "php", "wsgi", "express", "nginx"];
 
 fn testbed(word: &str) -> Testbed {
@@ -42,7 +42,8 @@ fn under_every_dialect_a_permitted_resource_arrives_in_one_spelling() {
 
 #[test]
 fn a_dialect_folds_refuses_or_lets_pass_what_its_server_does() {
-    // What arrives of a spelling of `/t1/Secret` beside the wider `/{tenant}/{thing}`, or why nothing does.
+    // The path that arrives for a spelling of `/t1/Secret` beside the wider `/{tenant}/{thing}`, or the reason of the
+    // refusal.
     type Row = (&'static str, [&'static str; 9]);
     let (secret, bad, at) = ("secret", "400", "as sent");
     let table: [Row; 9] = [

@@ -1,4 +1,4 @@
-//! Organization: a stub of ProKnow's API with a small invented data set, in the shapes that its SDK reads.
+//! A stub of ProKnow's API with a small invented data set, in the shapes that its SDK reads.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use crate::wire::origin::{Origin, ReceivedRequest};
 /// The id of the role that `policies/proknow.yaml` calls Admin.
 pub(super) const ADMIN: &str = "5c463a6c040068100c7f665acad17ac4";
 
-/// What only somebody with View PHI may read: each stands in some answer of [`organization`].
+/// Data that requires View PHI: each value is in some response of [`organization`].
 pub(super) const PHI: [&str; 4] = ["MRN-1", "Doe^Jane", "MRN-2", "Roe^Richard"];
 
-/// An upstream that answers as ProKnow would; nothing that is sent to it changes what it answers.
+/// An upstream that responds as ProKnow would; requests never change its data.
 pub(super) fn organization() -> Origin {
     Origin::with_responder(|received| {
         let target = received.target();
@@ -32,7 +32,7 @@ pub(super) fn organization() -> Origin {
     })
 }
 
-/// What a GET finds.
+/// The response to a GET.
 fn read(steps: &[&str]) -> Option<Value> {
     Some(match *steps {
         ["user"] => json!({ "id": "u1", "name": "The gateway" }),
@@ -69,7 +69,7 @@ fn read(steps: &[&str]) -> Option<Value> {
     })
 }
 
-/// What a POST, PUT or PATCH answers: the body, completed from what is there or by a new id.
+/// The response to a POST, PUT or PATCH: the body, completed from existing data or with a new id.
 fn write_answer(steps: &[&str], received: &ReceivedRequest) -> Value {
     let mut whole = match steps {
         [.., "patients"] => person("w1"),
@@ -83,7 +83,7 @@ fn write_answer(steps: &[&str], received: &ReceivedRequest) -> Value {
     whole
 }
 
-/// The one patient of a workspace, with a study in which each entity stands on the one before.
+/// The one patient of a workspace, with a study in which each entity is based on the one before.
 fn person(workspace: &str) -> Value {
     let (mrn, name) = if workspace == "w1" { (PHI[0], PHI[1]) } else { (PHI[2], PHI[3]) };
     let mut entities = json!([]);
@@ -100,7 +100,7 @@ fn collection() -> Value {
     json!({ "id": "c1", "name": "Prostate", "description": "", "type": "workspace", "workspaces": ["w2"] })
 }
 
-/// The members of a collection, one a page.
+/// The members of a collection, one per page.
 fn page(query: &str) -> Vec<u8> {
     let is_last = query.contains("next=");
     let id = if is_last { "p2" } else { "p1" };

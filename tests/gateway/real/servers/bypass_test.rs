@@ -1,4 +1,4 @@
-//! Trial: what a server serves to spellings and overrides, straight and through the gateway.
+//! Sends spellings and method overrides to a server, directly and through the gateway, and compares the effects.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,17 +12,17 @@ use crate::seed::seeds;
 use crate::wire::client::find;
 use crate::wire::testbed::until;
 
-/// How many spellings are tried on each server; `PORTCULLIS_SPELLINGS=50` tries fifty times as many.
+/// The number of spellings per server; `PORTCULLIS_SPELLINGS=50` tries fifty times as many.
 const SPELLINGS: usize = 6_000;
-/// How many overrides are tried on each server.
+/// The number of method overrides per server.
 const OVERRIDES: usize = 1000;
 
-/// So many spellings of the paths of an application, half of them from each seed.
+/// `count` spellings of an application's paths, half of them from each seed.
 pub(in crate::real) fn make_spellings(secret: &[&'static str], open: &[&'static str], count: usize) -> Vec<Vec<u8>> {
     seeds().into_iter().flat_map(|seed| SpellingGenerator::of(seed, secret, open).targets(count / 2)).collect()
 }
 
-/// So many requests that ask for another method, half of them from each seed.
+/// `count` requests that ask for another method, half of them from each seed.
 pub(in crate::real) fn make_overrides(method: &'static str, target: &str, count: usize) -> Vec<OverrideRequest> {
     let mut chances = seeds().map(|seed| SpellingGenerator::of(seed, &[], &[]));
     let requests = |chance: &mut SpellingGenerator| {
@@ -31,7 +31,7 @@ pub(in crate::real) fn make_overrides(method: &'static str, target: &str, count:
     chances.iter_mut().flat_map(requests).collect()
 }
 
-/// Trial: a server, and the paths of its application.
+/// BypassTest: a server, and the paths of its application.
 pub(super) struct BypassTest {
     pub(super) server: Server,
     secret: Vec<&'static str>,
@@ -40,31 +40,31 @@ pub(super) struct BypassTest {
 }
 
 impl BypassTest {
-    /// A trial of a server.
+    /// A test of a server.
     pub(super) fn of(server: Server) -> Self {
         Self { server, secret: Vec::new(), open: Vec::new(), tries: SPELLINGS }
     }
 
-    /// With the paths of what is refused.
+    /// Adds the refused paths.
     pub(super) fn secret<const N: usize>(mut self, paths: [&'static str; N]) -> Self {
         self.secret = paths.to_vec();
         self
     }
 
-    /// With the paths of what is open.
+    /// Adds the open paths.
     pub(super) fn open<const N: usize>(mut self, paths: [&'static str; N]) -> Self {
         self.open = paths.to_vec();
         self
     }
 
-    /// With fewer tries, for a server that takes its time.
+    /// Fewer attempts, for a slow server.
     pub(super) fn tries(mut self, tries: usize) -> Self {
         self.tries = tries;
         self
     }
 
-    /// Tries spellings: straight, under `strict`, and under the server's own dialect. At least `least` of them must
-    /// open what is refused where there is no gateway.
+    /// Tries spellings: directly, under `strict`, and under the server's own dialect. At least `least` of them must
+    /// open a refused resource without a gateway.
     pub(super) fn spellings(self, dialect: &str, least: usize) {
         let targets = make_spellings(&self.secret, &self.open, self.tries * times());
         let served = count(&each(&targets, |target| self.server.ask(&get(target, ""))));
@@ -75,8 +75,8 @@ impl BypassTest {
         }
     }
 
-    /// Tries overrides: straight, and through the gateway under `strict` and the server's own dialect, as a caller who
-    /// may do everything but delete. At least `least` of them must delete where there is no gateway.
+    /// Tries method overrides: directly, and through the gateway under `strict` and the server's own dialect, as a
+    /// caller who may do everything but delete. At least `least` of them must delete without a gateway.
     pub(super) fn overrides(self, dialect: &str, least: usize) {
         let requests = make_overrides("POST", "/open/o2", OVERRIDES.min(self.tries) * times());
         let deletes = |answer: &Vec<u8>| find(answer, DELETED).is_some();
@@ -107,7 +107,7 @@ impl BypassTest {
         let deletions: Vec<_> = done.iter().filter(|line| line.method == "DELETE").collect();
         assert!(deletions.is_empty(), "{name}: {deletions:#?}");
         assert!(!done.is_empty(), "{name}: nothing arrived, the trial shows nothing");
-        // Who may do both gets what it asks for under `evaluate` only.
+        // A caller who may do both gets the override's effect only under `evaluate`.
         let both = find(&gateway.ask(&OverrideRequest::plain().bytes(&remover)), DELETED).is_some();
         assert_eq!(both, overrides == "evaluate", "{name}");
     }
@@ -132,7 +132,7 @@ impl BypassTest {
         println!("{name}: served {:?}, statuses {statuses:?}", count(&answers));
         assert!(bypasses.is_empty(), "{name}: {} spellings open what is refused: {bypasses:#?}", bypasses.len());
 
-        // What is open is served in its plain spelling, and what is refused to who may have it.
+        // An open resource is served in its plain spelling, and a refused one to a caller who may read it.
         let mut last = String::new();
         for (paths, credential, marker) in [(&self.open, &caller, OPEN), (&self.secret, &holder, SECRET)] {
             for path in paths {
@@ -146,12 +146,12 @@ impl BypassTest {
         self.judge(&name, &gateway.audit(&last));
     }
 
-    /// Holds the server's journal against the gateway's audit.
+    /// Compares the server's journal with the gateway's audit.
     fn judge(&self, name: &str, audit: &HashMap<String, Value>) {
         let mut wrong = Vec::new();
         let mut received = 0;
         for line in self.server.journal() {
-            // Those of another dialect are in another gateway's.
+            // Entries of another dialect are in another gateway's audit.
             let Some(record) = audit.get(&line.decision) else { continue };
             received += 1;
             let text = |field: &str| record[field].as_str().unwrap_or_default();
@@ -172,12 +172,12 @@ impl BypassTest {
     }
 }
 
-/// By how much the number of tries is multiplied.
+/// The factor by which the number of attempts is multiplied.
 pub(in crate::real) fn times() -> usize {
     std::env::var("PORTCULLIS_SPELLINGS").map_or(1, |times| times.parse().expect("PORTCULLIS_SPELLINGS is a number"))
 }
 
-/// The answers to all of `inputs`, from four clients at once.
+/// The responses to all of `inputs`, from four concurrent clients.
 pub(in crate::real) fn each<T: Sync>(inputs: &[T], ask: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
     std::thread::scope(|scope| {
         let ask = &ask;
@@ -188,12 +188,12 @@ pub(in crate::real) fn each<T: Sync>(inputs: &[T], ask: impl Fn(&T) -> Vec<u8> +
     })
 }
 
-/// How many answers hold what is open, and what is refused.
+/// The number of responses with an open resource, and with a refused one.
 fn count(answers: &[Vec<u8>]) -> [usize; 2] {
     [OPEN, SECRET].map(|marker| answers.iter().filter(|answer| find(answer, marker).is_some()).count())
 }
 
-/// The bytes of a GET, with a credential where there is one.
+/// The bytes of a GET, with a credential if there is one.
 pub(in crate::real) fn get(target: &[u8], credential: &str) -> Vec<u8> {
     let fields = match credential {
         "" => String::new(),
@@ -203,7 +203,7 @@ pub(in crate::real) fn get(target: &[u8], credential: &str) -> Vec<u8> {
     [b"GET ", target, rest.as_bytes()].concat()
 }
 
-/// Bytes as a message shows them.
+/// Bytes in printable form.
 pub(in crate::real) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }

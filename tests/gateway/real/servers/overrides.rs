@@ -1,8 +1,8 @@
-//! Overrides: requests that ask for another method than the one they are sent with, made by chance from a seed.
+//! Random requests, made from a seed, that ask for another method than the one they are sent with.
 
 use super::spellings::SpellingGenerator;
 
-/// Headers that frameworks take for the method, and some that look like them.
+/// Headers that frameworks read as the method, and similar ones.
 const HEADERS: [&str; 6] = [
     "X-HTTP-Method-Override",
     "X-HTTP-Method",
@@ -13,7 +13,7 @@ const HEADERS: [&str; 6] = [
 ];
 const METHODS: [&str; 9] =
     ["DELETE", "delete", "Delete", " DELETE ", "\tDELETE", "DELETE, GET", "GET, DELETE", "DELETE;q=1", "%44ELETE"];
-/// Parameters that frameworks take for the method, and some that look like them.
+/// Parameters that frameworks read as the method, and similar ones.
 const PARAMETERS: [&str; 30] = [
     "_method",
     "_method",
@@ -63,7 +63,7 @@ const FORMS: [&str; 14] = [
     "\tapplication/x-www-form-urlencoded\t",
     "application/x-www-form-urlencoded;",
 ];
-/// How a part of a multipart form is named; `@` is the parameter's name.
+/// The name of a multipart form's part; `@` stands for the parameter's name.
 const PARTS: [&str; 21] = [
     "Content-Disposition: form-data; name=\"@\"",
     "Content-Disposition: form-data; name=\"@\"",
@@ -96,7 +96,7 @@ const BOUNDARIES: [&str; 6] = [
     "multipart/form-data, multipart/form-data; boundary=b",
 ];
 
-/// Request: what is sent, but for the credential.
+/// OverrideRequest: a request without its credential.
 pub(in crate::real) struct OverrideRequest {
     method: &'static str,
     target: String,
@@ -127,13 +127,13 @@ impl OverrideRequest {
         request
     }
 
-    /// A request by POST that asks for DELETE as the frameworks' own documentation has it.
+    /// A POST that asks for DELETE as the frameworks' own documentation shows.
     pub(super) fn plain() -> Self {
         let fields = vec!["X-HTTP-Method-Override: DELETE".to_owned()];
         Self { method: "POST", target: "/open/o2".to_owned(), fields, body: Vec::new(), chunks: Vec::new() }
     }
 
-    /// Its bytes, with a credential where there is one.
+    /// Its bytes, with a credential if there is one.
     pub(in crate::real) fn bytes(&self, credential: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n", self.method, self.target);
         if !credential.is_empty() {
@@ -185,7 +185,7 @@ impl OverrideRequest {
         self.fields.push(format!("Content-Type: {kind}"));
         self.body = match kind.split_once("charset=").map(|(_, charset)| charset) {
             Some("utf-16be") => parameters(chance).encode_utf16().flat_map(u16::to_be_bytes).collect(),
-            // Its letters for `_method` and `DELETE`; `=` is that of ASCII.
+            // The letters of `_method` and `DELETE` in this code page; `=` is that of ASCII.
             Some("IBM037") => b"\x6d\x94\x85\xa3\x88\x96\x84=\xc4\xc5\xd3\xc5\xe3\xc5".to_vec(),
             _ => parameters(chance).into_bytes(),
         };
@@ -227,7 +227,7 @@ fn parameters(chance: &mut SpellingGenerator) -> String {
     text
 }
 
-/// The bytes in one block that is not compressed (RFC 1950, section 2.2; RFC 1951, section 3.2.4).
+/// The bytes in one uncompressed block (RFC 1950, section 2.2; RFC 1951, section 3.2.4).
 fn deflated(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).unwrap();
     let (first, second) = bytes.iter().fold((1_u32, 0_u32), |(first, second), byte| {

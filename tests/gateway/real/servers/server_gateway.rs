@@ -1,4 +1,4 @@
-//! Front: the gateway before one of the servers, with a policy that opens a part of its application.
+//! The gateway in front of one of the servers, with a policy that opens a part of its application.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ permissions:
   Pry: { Secret: R }
 ";
 
-/// Front: gateway and issuer; both end with it.
+/// ServerGateway: gateway and issuer; both stop with it.
 pub(super) struct ServerGateway {
     env: TestEnvironment,
     gateway: Gateway,
@@ -37,7 +37,7 @@ pub(super) struct ServerGateway {
 }
 
 impl ServerGateway {
-    /// The gateway before `server`, ready.
+    /// The gateway in front of `server`, ready.
     pub(super) fn start(server: &Server, dialect: &str, overrides: &str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let env = runtime.block_on(TestEnvironment::set());
@@ -55,12 +55,12 @@ impl ServerGateway {
         format!("Bearer {}", self.env.token(json!({ "permissions": rows })))
     }
 
-    /// The answer to one request.
+    /// The response to one request.
     pub(super) fn ask(&self, request: &[u8]) -> Vec<u8> {
         exchange(self.gateway.address(), request)
     }
 
-    /// The audit records by decision, when that of `last` is there.
+    /// The audit records by decision id, once the record of `last` is written.
     pub(super) fn audit(&self, last: &str) -> HashMap<String, Value> {
         self.runtime.block_on(self.env.audit_record(last));
         let id = |record: &Value| record["id"].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! Witness: an upstream that looks, while it has a request, whether the decision on it is in the audit file.
+//! An upstream that checks, while it handles a request, whether the decision is already in the audit file.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Witness: a listener that ends with its handle, and what it has seen.
+/// AuditCheckingUpstream: a listener that stops with its handle, and the requests that it has received.
 pub(super) struct AuditCheckingUpstream {
     address: SocketAddr,
     received: Arc<Mutex<Vec<(String, bool)>>>,
@@ -33,7 +33,7 @@ impl AuditCheckingUpstream {
         self.address
     }
 
-    /// The ids of the requests that have arrived, and whether each was on disk then.
+    /// The ids of the received requests, and whether the decision of each was on disk on arrival.
     pub(super) fn requests(&self) -> Vec<(String, bool)> {
         self.received.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! Disks that are full, become full, cannot be written to or do not answer, and what becomes of requests then.
+//! Disk failures: a disk that is full, becomes full, is read-only or does not respond, and the effect on requests.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -45,7 +45,7 @@ async fn on_a_full_disk_they_go_on_where_the_settings_say_so_and_it_is_told() {
     assert!(!gateway.log_lines("audit records were lost; the numbers count since the start").is_empty());
 }
 
-/// The gateway where no file may grow beyond so many blocks, which any user may set.
+/// Limits the gateway's file size to `blocks`, which needs no privileges.
 fn limit_file_size(command: &mut Command, blocks: u32, config: &Path) {
     let script = format!("ulimit -f {blocks}; exec \"$0\" serve --config \"$1\"");
     *command = Command::new("sh");
@@ -53,7 +53,7 @@ fn limit_file_size(command: &mut Command, blocks: u32, config: &Path) {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 
-/// A small disk of its own, which goes with the test; `None` where this user may not make one.
+/// SmallDisk: a small file system that is unmounted with its handle; `None` if this user may not mount one.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -71,7 +71,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// As root on a disk of 256 KiB, which is filled and emptied by somebody else.
+/// As root on a disk of 256 KiB, which another process fills and empties.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_becomes_full_refuses_and_when_it_is_back_everything_goes_on_by_itself() {
     let (env, upstream) = set().await;
@@ -100,7 +100,7 @@ async fn a_disk_that_becomes_full_refuses_and_when_it_is_back_everything_goes_on
     assert!(report["lost"].as_u64().unwrap() >= 4, "the file tells of them: {report:#}");
 }
 
-/// A limit on the size of files, which any user may set; renaming the file is the cure.
+/// A limit on the file size, which needs no privileges; renaming the file is the cure.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_may_not_grow_any_more_refuses_until_it_is_renamed() {
     let (env, upstream) = set().await;

@@ -1,4 +1,4 @@
-//! HTTP/2 by hand: frames that cost their sender nothing, and header blocks without end.
+//! Hand-written HTTP/2 attacks: frames that cost their sender nothing, and header blocks without an end.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -26,7 +26,7 @@ const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
-/// Longer than any limit of these tests.
+/// Longer than any limit in these tests.
 const LONG: Duration = Duration::from_secs(20);
 
 #[test]
@@ -44,7 +44,7 @@ fn streams_that_are_reset_one_after_the_other_end_the_connection() {
     let gateway = attacked_gateway(Origin::start(), |builder| builder.with("/limits/http2-resets", json!(100)));
     let mut stream = 1;
     let ended = floods(&gateway, |connection| {
-        // Each is taken up before it is reset, so that the library's own count does not see it.
+        // Each stream is accepted before it is reset, so that the library's own counter does not see it.
         connection.send(&get(stream));
         std::thread::sleep(Duration::from_millis(2));
         connection.send(&frame(RST_STREAM, 0, stream, &CANCEL));
@@ -74,7 +74,7 @@ fn a_header_block_without_end_ends_the_connection() {
 #[test]
 fn a_small_block_that_unpacks_to_a_large_one_is_refused() {
     let gateway = attacked_gateway(Origin::start(), |builder| builder);
-    // The first field goes into the table; each byte behind it stands for 4 KB.
+    // The first field goes into the table; each byte after it expands to 4 KB.
     let bomb = [path("/open"), literal_indexed("x-bomb", &"x".repeat(3900)), vec![0xbe; 12_000]].concat();
     let mut stream = 1;
     floods_for(&gateway, 50, |connection| {
@@ -133,7 +133,7 @@ fn answers_that_are_asked_for_and_not_taken_are_given_up() {
     let gateway = attacked_gateway(large, |builder| builder.with("/limits/client-timeout", json!("1s")));
     let before = gateway.memory_mib();
     let mut connection = Http2Connection::connect(&gateway);
-    // No stream may be sent anything.
+    // The initial window of every stream is zero.
     connection.send(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
     for at in 0..100 {
         let block = path("/open?large");
@@ -176,13 +176,13 @@ fn a_body_that_trickles_in_over_http2_is_cut() {
     }
 }
 
-/// A gateway with HTTP/2 in the clear.
+/// A gateway with cleartext HTTP/2.
 fn attacked_gateway(origin: Origin, change: impl FnOnce(TestbedBuilder) -> TestbedBuilder) -> AttackedGateway {
     let listeners = json!([{ "address": "127.0.0.1:0", "name": "plain", "h2c": true }]);
     AttackedGateway::of(change(Testbed::strict(origin).with("/listeners", listeners)))
 }
 
-/// Whether the gateway closes the connection on which `flood` sends, time and again; others are served meanwhile.
+/// Whether the gateway repeatedly closes the connection on which `flood` sends, while it serves other clients.
 fn floods(gateway: &AttackedGateway, flood: impl FnMut(&mut Http2Connection)) -> bool {
     floods_for(gateway, usize::MAX, flood)
 }
@@ -207,7 +207,7 @@ fn floods_for(gateway: &AttackedGateway, times: usize, mut flood: impl FnMut(&mu
     closed
 }
 
-/// Wire: a connection that speaks HTTP/2 to the letter, and listens only for its end.
+/// Http2Connection: a hand-written HTTP/2 connection that only watches for its end.
 struct Http2Connection {
     stream: TcpStream,
     closed: bool,
@@ -224,7 +224,7 @@ impl Http2Connection {
         connection
     }
 
-    /// Sends bytes, and takes what is there, so that nobody waits for this client to listen.
+    /// Sends bytes and reads what is available, so that the gateway never waits for this client.
     fn send(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(16 << 10) {
             self.closed |= self.stream.write_all(part).is_err();
@@ -254,7 +254,7 @@ impl Http2Connection {
         self.closed || self.has_gone_away()
     }
 
-    /// Whether a GOAWAY has come, behind which nothing is taken any more.
+    /// Whether a GOAWAY has arrived, after which the gateway accepts no stream.
     fn has_gone_away(&self) -> bool {
         let mut rest = &self.got[..];
         while let [high, middle, low, kind, ..] = *rest {
@@ -277,10 +277,10 @@ fn get(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &path("/open"))
 }
 
-/// A request whose body is still to come.
+/// A request whose body is still to be sent.
 fn post(stream: u32) -> Vec<u8> {
     let mut block = path("/open");
-    // `:method: POST` in place of GET.
+    // `:method: POST` instead of GET.
     block[0] = 0x83;
     block.extend(literal("content-type", "text/plain"));
     frame(HEADERS, END_HEADERS, stream, &block)
@@ -291,17 +291,17 @@ fn path(path: &str) -> Vec<u8> {
     [&[0x82, 0x86, 0x01][..], &string("noah.test"), &[0x04], &string(path)].concat()
 }
 
-/// A field that no table keeps.
+/// A literal field without indexing.
 fn literal(name: &str, value: &str) -> Vec<u8> {
     [&[0][..], &string(name), &string(value)].concat()
 }
 
-/// A field that goes into the table.
+/// A literal field with incremental indexing.
 fn literal_indexed(name: &str, value: &str) -> Vec<u8> {
     [&[0x40][..], &string(name), &string(value)].concat()
 }
 
-/// A string without Huffman's code (RFC 7541, section 5.2).
+/// A string without Huffman coding (RFC 7541, section 5.2).
 fn string(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut length = text.len();

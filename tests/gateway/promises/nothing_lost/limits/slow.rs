@@ -1,4 +1,4 @@
-//! Clients that take their time: with headers, with bodies, with answers; and those who may.
+//! Slow clients: with headers, with bodies, with responses; and slow clients that are within the limits.
 
 use std::io::{Read, Write};
 use std::thread::sleep;
@@ -11,7 +11,7 @@ use crate::wire::client::{Client, request};
 use crate::wire::origin::{Origin, ok, read_request};
 use crate::wire::testbed::{Testbed, until};
 
-/// Longer than any limit of these tests.
+/// Longer than any limit in these tests.
 const LONG: Duration = Duration::from_secs(15);
 const MANY: usize = 200;
 
@@ -85,7 +85,7 @@ fn whoever_takes_an_answer_in_drops_is_cut() {
     let mut slow = connect_narrow(gateway.testbed.at());
     slow.write_all(&request("GET /open?large", &[], b"")).unwrap();
     let end = Instant::now() + LONG;
-    // Fast enough that the system has room for more within each second, and slower than is asked for.
+    // Fast enough to make progress every second, and slower than the required rate.
     let mut drop = vec![0; 64 << 10];
     while gateway.limit_count("least-rate") == 0 {
         assert!(Instant::now() < end, "it is not cut");
@@ -118,7 +118,7 @@ fn a_stream_on_which_little_happens_is_nobodys_fault_and_has_its_age() {
     assert_eq!((gateway.limit_count("client-timeout"), gateway.limit_count("least-rate")), (0, 0));
 }
 
-/// Sends a byte on each connection now and then, until each was cut by the limit with this key; others are served.
+/// Sends a byte on each connection now and then, until the limit with this key has cut each; others are served.
 fn send_slowly(gateway: &AttackedGateway, slow: &mut [Client], key: &str) {
     let before = gateway.memory_mib();
     let end = Instant::now() + LONG;
@@ -134,7 +134,7 @@ fn send_slowly(gateway: &AttackedGateway, slow: &mut [Client], key: &str) {
     assert_eq!(gateway.limit_count(key), MANY as u64);
 }
 
-/// An upstream that has 32 MiB for whoever asks for them.
+/// An origin that answers every request with 32 MiB.
 fn large_body_origin() -> Origin {
     Origin::with_responder(|received| {
         ok(&if received.target().contains("large") { "x".repeat(32 << 20) } else { "ok".to_owned() })

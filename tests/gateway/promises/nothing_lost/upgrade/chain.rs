@@ -1,4 +1,4 @@
-//! Chain: the audit of processes that take over from one another, with one settings file.
+//! The audit chain of processes that take over from one another with one settings file.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::super::audit::verify_intact;
 use super::*;
 
-/// Each decision that an upstream has seen stands in the audit once, with its outcome, and no other one does.
+/// Asserts that each decision which an upstream has received is in the audit once, with its outcome, and no other one
+/// is.
 pub(super) fn assert_complete(env: &TestEnvironment, backends: [&Backend; 2]) {
     let report = verify_intact(env.folder.path());
     assert_eq!((&report["not_ended"], &report["ended"]), (&json!([]), &json!(true)), "{report:#}");
@@ -39,7 +40,7 @@ fn records(env: &TestEnvironment) -> Vec<Value> {
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A stage whose gateway, which runs, has a WebSocket open.
+/// A running gateway with an open WebSocket.
 async fn with_open_websocket(env: &TestEnvironment, settings: &Settings) -> (Gateway, RawConnection) {
     let echo = echo_upstream().await;
     let settings = settings.clone().with("/apis/noah/upstream/url", json!(format!("http://{echo}")));
@@ -111,7 +112,7 @@ async fn a_new_process_that_fails_gives_the_audit_back() {
     let mut next = upgrade(&path);
     old.signal("QUIT");
     assert_eq!(next.wait_for_exit(Duration::from_secs(40)).await.code(), Some(1));
-    // It got as far as the live file; the old process goes on behind what it wrote there.
+    // The new process got as far as the live file; the old process appends after the records written there.
     within(PATIENCE, "the old one has the live file", async || {
         records(&env).iter().any(|record| record["why"] == "reopened").then_some(())
     })

@@ -1,4 +1,4 @@
-//! Tokens that are bound: to a client certificate, which must come along, or to what nobody here can check.
+//! Bound tokens: to a client certificate, which must be presented too, or to a proof that the gateway cannot verify.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -17,7 +17,7 @@ fn thumbprint(identity: &ClientIdentity) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, &der))
 }
 
-/// A header line with a token of alice that says this in `cnf`.
+/// A header line with a token of alice that has this `cnf` claim.
 fn token(tls_testbed: &TlsTestbed, cnf: Value) -> String {
     bearer(&tls_testbed.testbed.env.token(json!({ "sub": "alice", "roles": ["user"], "cnf": cnf })))
 }
@@ -60,7 +60,7 @@ fn an_opaque_token_that_is_bound_to_a_certificate_goes_with_that_one_only() {
     introspection_server.set_claims("keyed", json!({ "cnf": { "jkt": "0ZcOCORZNYy" } }));
     let elsewhere = (401, json!("token-bound-elsewhere"));
     let bound = bearer("bound");
-    // First without, so that the answer that is remembered was not for the one who holds the certificate.
+    // First without the certificate, so that the cached response is not one for its holder.
     for _ in 0..2 {
         assert_eq!(tls_testbed.ask(None, &[&bound]), elsewhere);
         assert_eq!(tls_testbed.ask(Some(&other), &[&bound]), elsewhere);

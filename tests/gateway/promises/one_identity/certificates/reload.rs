@@ -1,4 +1,4 @@
-//! What changes while the gateway runs: authorities, revocation lists, the gateway's own tls_testbed, and the time.
+//! Changes while the gateway runs: authorities, revocation lists, the gateway's own certificates, and the time.
 
 use std::io::Write;
 use std::process::Command;
@@ -33,7 +33,7 @@ fn a_certificate_that_is_revoked_counts_no_more_on_open_and_resumed_connections(
     let revoked = (401, json!("certificate-revoked"));
     until("the open connection is refused", || tls_testbed.ask_on(&mut open, &[]) == revoked);
     assert_eq!(tls_testbed.ask_on(&mut again, &[]), revoked);
-    // Neither a token nor a public route makes the connection good again.
+    // Neither a token nor a public route makes the connection usable again.
     assert_eq!(tls_testbed.ask_on(&mut open, &[&tls_testbed.testbed.bearer(&["user"])]), revoked);
     assert_eq!(open.ask("GET /open", &[]).unwrap().status, 401);
     let mut later = connect();
@@ -66,7 +66,7 @@ fn a_certificate_that_expires_while_its_connection_is_open_counts_no_more() {
     let mut open = connect();
     assert_eq!(tls_testbed.ask_on(&mut open, &[]).0, 200);
     until("it has expired", || tls_testbed.ask_on(&mut open, &[]) == (401, json!("certificate-expired")));
-    // The session is still there to be resumed: what it brings along is judged all the same.
+    // The session can still be resumed: its client certificate is checked again.
     let mut again = connect();
     assert_eq!((tls_testbed.ask_on(&mut again, &[]), again.is_resumed()), ((401, json!("certificate-expired")), true));
 }
@@ -107,7 +107,7 @@ fn an_old_revocation_list_counts_only_where_the_settings_accept_it() {
     tls_testbed.testbed.env.write("stations.crl", &tls_testbed.stations.revoking(&[], -60));
     until("nobody knows who is revoked", || tls_testbed.ask_on(&mut open, &[]) == (401, json!("revocation-unknown")));
     assert_eq!(tls_testbed.ask(Some(&alice), &[]).0, 0);
-    // A list that ends while the connection is open ends it too, without a change of any file.
+    // A list that expires while the connection is open ends the connection too, without a change of any file.
     tls_testbed.testbed.env.write("stations.crl", &tls_testbed.stations.revoking(&[], 4));
     until("a newer list is there", || tls_testbed.ask_on(&mut open, &[]).0 == 200);
     until("it is old", || tls_testbed.ask_on(&mut open, &[]) == (401, json!("revocation-unknown")));
@@ -154,9 +154,9 @@ fn broken_authorities_and_lists_change_nothing_and_are_told() {
         });
     }
     assert!(tls_testbed.reloads("client-ca", "refused") >= 6.0);
-    // Before a start the same words come from `check`, and no process comes up.
+    // Before a start, `check` reports the same text, and no process starts.
     env.write("ca.pem", "");
-    // The running one holds its audit file.
+    // The running process holds its audit file.
     let settings = std::fs::read_to_string(env.path("gateway.yaml")).unwrap();
     env.write("second.yaml", &settings.replace("audit.jsonl", "second.jsonl"));
     let run = |command: &[&str]| {
@@ -178,7 +178,7 @@ fn the_gateways_own_certificate_is_replaced_while_it_runs() {
     assert_eq!(open.server_certificate(), der(&tls_testbed.server));
     let issuer_status = || tls_testbed.ready()["certificates"][0].clone();
     assert_eq!((&issuer_status()["name"], &issuer_status()["state"]), (&json!("secure"), &json!("available")));
-    // A chain whose key is not there yet.
+    // A chain whose key file has not been replaced yet.
     let (next, key) = server();
     tls_testbed.testbed.env.write("chain.pem", &next);
     until("the broken pair is told", || issuer_status()["state"] == "stale");
