@@ -31,7 +31,7 @@ fn no_file_is_too_long_to_hold_one_noun() {
 }
 
 #[test]
-fn nothing_is_left_to_do_and_nothing_is_unwrapped() {
+fn no_source_contains_todo_markers_or_unwrap() {
     let mut found = Vec::new();
     for source in sources() {
         for (at, line) in source.code().lines().enumerate() {

@@ -67,7 +67,7 @@ fn the_crate_declares_its_layers_in_their_order() {
 }
 
 #[test]
-fn no_layer_names_one_that_stands_above_it() {
+fn no_layer_names_a_later_layer() {
     let mut found = Vec::new();
     for source in sources() {
         let Some(layer) = layer(&source) else { continue };

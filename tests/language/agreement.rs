@@ -35,7 +35,7 @@ const REASONS: [&str; 19] = [
 ];
 
 #[test]
-fn the_program_answers_as_the_page_reads() {
+fn the_program_answers_as_the_reference_evaluator() {
     let pairs = std::env::var("PORTCULLIS_PAIRS").map_or(PAIRS, |text| text.parse().unwrap());
     let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let mut counts = ComparisonCounts::default();

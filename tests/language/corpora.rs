@@ -35,6 +35,6 @@ fn every_text_is_a_policy_or_has_a_finding() {
 }
 
 #[test]
-fn no_bytes_prove_a_caller_but_those_that_were_signed() {
+fn only_signed_bytes_prove_a_caller() {
     replay(credentials::run, &["tests/fuzz/corpus/credentials"], 7);
 }

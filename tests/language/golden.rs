@@ -18,7 +18,7 @@ fn refused() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_refused_policy_is_told_what_is_wrong_where_and_what_would_help() {
+fn every_invalid_policy_gets_findings_with_position_and_help() {
     let renew = std::env::var_os("PORTCULLIS_RENEW").is_some();
     let mut differing = Vec::new();
     let policies = refused();

@@ -146,7 +146,7 @@ fn a_row_given_to_everyone_to_a_user_or_to_a_role_never_loses_access() {
 }
 
 #[test]
-fn a_gate_less_never_loses_access() {
+fn removing_a_gate_never_loses_access() {
     let open = |_: &mut SeededRandom, model: &mut PolicyModel, _: &mut QuestionSet| {
         model.gates.clear();
         model.profiles.clear();
@@ -247,7 +247,7 @@ fn head_is_decided_as_get() {
 }
 
 #[test]
-fn whoever_proves_nothing_gets_what_is_public_and_learns_of_no_route() {
+fn an_anonymous_caller_gets_public_routes_and_learns_of_no_other() {
     let forget = |_: &mut SeededRandom, _: &mut PolicyModel, questions: &mut QuestionSet| {
         questions.callers.iter_mut().for_each(|caller| {
             *caller = Caller { kind: Kind::Anonymous, invalid: false, ..caller.clone() };
@@ -261,7 +261,7 @@ fn whoever_proves_nothing_gets_what_is_public_and_learns_of_no_route() {
 }
 
 #[test]
-fn nobody_stops_everybody() {
+fn a_route_for_nobody_refuses_every_caller() {
     let brake = |_: &mut SeededRandom, model: &mut PolicyModel, _: &mut QuestionSet| {
         for method in model.routes.iter_mut().flat_map(|route| &mut route.methods) {
             if !matches!(method.need, Need::Public) {

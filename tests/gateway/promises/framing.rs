@@ -89,7 +89,7 @@ fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed
 }
 
 #[test]
-fn a_chunked_body_that_is_none_is_never_ended_for_the_upstream() {
+fn an_invalid_chunked_body_is_never_completed_for_the_upstream() {
     let testbed = Testbed::strict(Origin::start()).start();
     let token = testbed.bearer(&["user"]);
     let head = String::from_utf8(request("POST /t1/things", &[&token, "Transfer-Encoding: chunked"], b"")).unwrap();
@@ -189,7 +189,7 @@ fn an_upgrade_to_http2_is_not_handed_on() {
 }
 
 #[test]
-fn half_a_request_is_not_one() {
+fn half_a_request_is_not_forwarded() {
     let testbed =
         Testbed::strict(Origin::start()).with("/limits", serde_json::json!({ "header-timeout": "1s" })).start();
     let token = testbed.bearer(&["user"]);

@@ -142,7 +142,7 @@ fn a_form_with_expect_is_asked_for_before_it_is_judged() {
 }
 
 #[test]
-fn a_multipart_form_with_an_override_is_cut_where_it_shows() {
+fn a_multipart_form_with_an_override_is_cut_where_it_appears() {
     let testbed = Testbed::strict(Origin::start()).start();
     let token = testbed.bearer(&["user", "remover"]);
     for name in [
@@ -357,7 +357,7 @@ fn a_name_that_a_part_spreads_over_two_lines_is_cut() {
 }
 
 #[test]
-fn an_override_in_json_is_cut_where_it_shows() {
+fn an_override_in_json_is_cut_where_it_appears() {
     let body = br#"{"a": "_method", "\u005fmethod" : "DELETE"}"#;
     for overrides in ["reject", "strip", "evaluate"] {
         let testbed = Testbed::strict(Origin::start()).with("api/method-overrides", json!(overrides)).start();

@@ -37,7 +37,7 @@ fn start() -> (Demo, Vec<String>) {
 }
 
 #[test]
-fn the_tour_of_the_demo_keeps_what_it_says() {
+fn every_line_of_the_demos_tour_gives_the_promised_result() {
     let (mut demo, tour) = start();
     let variables: Vec<&str> =
         tour.iter().map(String::as_str).filter(|line| line.contains("='ey") && !line.starts_with('#')).collect();

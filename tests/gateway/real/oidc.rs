@@ -57,7 +57,7 @@ async fn until(gateway: &Gateway, token: &str, status: u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_issuer_is_believed_by_discovery_and_its_claims_are_mapped() {
+async fn a_foreign_issuer_is_trusted_by_discovery_and_its_claims_are_mapped() {
     let mut issuer = OpenIdIssuer::start();
     let env = TestEnvironment::set().await;
     let gateway = env.serve(&issuer.settings(&env, "10m")).await;

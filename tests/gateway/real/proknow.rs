@@ -229,7 +229,7 @@ fn nothing_that_would_have_to_be_masked_reaches_a_researcher() {
 }
 
 #[test]
-fn nobody_gets_anywhere_with_a_key_without_a_role_or_with_a_guess() {
+fn a_key_without_a_role_and_a_guessed_key_are_refused() {
     let mut testbed = ProKnowTestbed::open();
     let mut nobody = testbed.start_user("new", &[]);
     let mut guess = testbed.sdk("new", "a-guess");

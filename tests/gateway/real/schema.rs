@@ -356,7 +356,7 @@ fn an_editor_finds_nothing_in_the_committed_files() {
 }
 
 #[test]
-fn an_editor_shows_a_misspelt_key_where_it_stands() {
+fn an_editor_shows_a_misspelt_key_at_its_position() {
     let mut editor = Editor::start();
     let path = root().join("policies/noah-es.yaml");
     let sound = std::fs::read_to_string(&path).unwrap();

@@ -19,7 +19,7 @@ const LARGE: usize = 64 << 20;
 const MEMORY: u64 = 150 << 10;
 
 #[test]
-fn a_large_body_with_a_length_goes_up_without_being_kept() {
+fn a_large_request_body_with_a_length_is_not_buffered() {
     let (origin, sum) = digesting_origin();
     let testbed = Testbed::strict(origin).start();
     let token = testbed.bearer(&["user"]);
@@ -34,7 +34,7 @@ fn a_large_body_with_a_length_goes_up_without_being_kept() {
 }
 
 #[test]
-fn a_large_body_in_chunks_goes_up_without_being_kept() {
+fn a_large_chunked_request_body_is_not_buffered() {
     let (origin, sum) = digesting_origin();
     let testbed = Testbed::strict(origin).start();
     let token = testbed.bearer(&["user"]);
@@ -54,7 +54,7 @@ fn a_large_body_in_chunks_goes_up_without_being_kept() {
 }
 
 #[test]
-fn a_large_body_comes_down_without_being_kept() {
+fn a_large_response_body_is_not_buffered() {
     for chunked in [false, true] {
         let testbed = Testbed::strict(large_body_origin(chunked)).start();
         let token = testbed.bearer(&["user"]);
@@ -267,7 +267,7 @@ fn answers_without_content_have_none() {
 }
 
 #[test]
-fn a_client_that_waits_for_100_is_told_to_go_on_by_a_permit_only() {
+fn a_client_that_waits_for_100_gets_it_only_with_a_permit() {
     let testbed = Testbed::strict(Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
         let mut chunk = [0; 4096];

@@ -30,7 +30,7 @@ fn get(testbed: &Testbed, line: &str, headers: &[&str]) -> u16 {
 }
 
 #[test]
-fn where_the_candidate_decides_otherwise_is_told_and_the_live_policy_decides() {
+fn differences_of_the_candidate_are_reported_and_the_live_policy_decides() {
     let next = STRICT
         .replace("Use: { Things: CRU }", "Use: { Things: R, Secrets: R }")
         .replace("/closed: { GET: nobody }", "/closed: { GET: read Things }")
@@ -77,7 +77,7 @@ fn where_the_candidate_decides_otherwise_is_told_and_the_live_policy_decides() {
 }
 
 #[test]
-fn a_broken_or_missing_candidate_is_told_and_touches_nothing() {
+fn a_broken_or_missing_candidate_is_reported_and_changes_nothing() {
     let testbed = Testbed::strict(Origin::start()).with("api/candidate", json!("next.yaml")).start();
     let user = testbed.bearer(&["user"]);
     let candidate = || testbed.wait(testbed.gateway.admin("/ready")).json()["apis"][0]["candidate"].clone();

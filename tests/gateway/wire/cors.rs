@@ -142,7 +142,7 @@ fn answers_to_allowed_origins_say_so_refusals_included() {
 }
 
 #[test]
-fn where_the_policy_speaks_the_upstream_does_not() {
+fn cors_headers_of_the_policy_replace_the_upstreams() {
     let testbed = with_cors(Origin::with_responder(|_| {
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\n\
           Vary: Accept\r\n\r\nok"

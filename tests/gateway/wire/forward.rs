@@ -158,7 +158,7 @@ fn identity_headers_say_who_was_decided_on_and_nothing_else() {
 }
 
 #[test]
-fn an_anonymous_caller_of_a_public_route_cannot_pretend_to_be_somebody() {
+fn an_anonymous_caller_of_a_public_route_cannot_claim_an_identity() {
     let testbed = Testbed::strict(Origin::start()).start();
     let spoofed: Vec<String> = SPOOFED.iter().map(|name| format!("{name}: forged")).collect();
     let headers: Vec<&str> = spoofed.iter().map(String::as_str).collect();
@@ -223,7 +223,7 @@ fn forwarding_headers_of_strangers_are_rewritten() {
 }
 
 #[test]
-fn forwarding_headers_of_a_trusted_proxy_are_believed() {
+fn forwarding_headers_of_a_trusted_proxy_are_trusted() {
     let testbed = Testbed::strict(Origin::start()).with("/trusted-proxies", json!(["127.0.0.0/8"])).start();
     let token = testbed.bearer(&["user"]);
     let headers = [token.as_str(), "X-Forwarded-For: 198.51.100.1, 203.0.113.9", "X-Forwarded-Proto: https"];
@@ -238,7 +238,7 @@ fn forwarding_headers_of_a_trusted_proxy_are_believed() {
 }
 
 #[test]
-fn what_a_client_wrote_before_a_trusted_proxy_is_not_believed() {
+fn client_entries_before_those_of_a_trusted_proxy_are_not_trusted() {
     let testbed = Testbed::strict(Origin::start()).with("/trusted-proxies", json!(["127.0.0.0/8"])).start();
     let token = testbed.bearer(&["user"]);
     // One value is the proxy's; with two values, one is the client's.
@@ -250,7 +250,7 @@ fn what_a_client_wrote_before_a_trusted_proxy_is_not_believed() {
 }
 
 #[test]
-fn an_id_with_a_blank_at_its_end_stays_another_id() {
+fn an_id_with_a_trailing_space_stays_another_id() {
     let testbed = Testbed::strict(Origin::start()).start();
     let token = bearer(&testbed.env.token(json!({ "sub": "alice ", "roles": ["user"] })));
     assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&token], b"")).status, 200);
@@ -367,7 +367,7 @@ fn ordinary_headers_arrive_as_they_were_sent() {
 }
 
 #[test]
-fn the_gateways_refusal_is_told_apart_from_the_applications() {
+fn the_gateways_refusals_are_distinguishable_from_the_applications() {
     let testbed = Testbed::strict(Origin::with_responder(|_| {
         b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\nContent-Type: text/plain\r\nX-Portcullis-Decision: forged\r\n\r\napp".to_vec()
     }))

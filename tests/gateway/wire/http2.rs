@@ -363,7 +363,7 @@ fn forms_and_limits_are_the_same_over_http2() {
 }
 
 #[test]
-fn a_large_body_over_http2_is_not_kept() {
+fn a_large_body_over_http2_is_not_buffered() {
     let (testbed, certificate) = testbed(Origin::start());
     let token = format!("Bearer {}", testbed.token(&["user"]));
     let auth = [("authorization", token.as_str())];

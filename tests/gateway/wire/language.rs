@@ -70,7 +70,7 @@ fn an_answer_of_a_type_that_the_caller_may_not_read_is_refused_before_its_first_
 }
 
 #[test]
-fn nobody_of_a_typed_route_is_refused_without_asking_the_upstream() {
+fn a_caller_without_any_type_of_a_typed_route_is_refused_without_asking_the_upstream() {
     let testbed = testbed_with(typed_origin(&["image/png"])).start();
     assert_eq!(get(&testbed, "GET /t1/entries/e1", &["insider"]).reason(), "not-granted");
     assert_eq!(testbed.origin.count(), 0);
@@ -111,7 +111,7 @@ fn a_scope_in_the_query_is_read_as_every_server_reads_it() {
 }
 
 #[test]
-fn a_scope_in_the_query_stands_nowhere_else() {
+fn a_scope_in_the_query_occurs_nowhere_else() {
     let testbed = testbed_with(Origin::start()).start();
     let token = testbed.bearer(&["lister"]);
     let ask_with = |field: &str, body: &[u8]| {
@@ -195,7 +195,7 @@ fn a_condition_sees_the_path_that_is_forwarded() {
 }
 
 #[test]
-fn the_upstream_is_told_the_roles_that_hold_here_and_no_other() {
+fn the_upstream_gets_exactly_the_roles_that_apply_in_the_scope() {
     let users = "users:\n  alice:\n    roles:\n      - user\n      - lister: { workspace: w1 }\n      \
                  - remover: { when: \"now < timestamp('2020-01-01T00:00:00Z')\" }\nroles:";
     let testbed = testbed_with(Origin::start()).policy("roles:\n", &format!("{users}\n")).start();

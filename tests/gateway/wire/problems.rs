@@ -158,7 +158,7 @@ fn what_is_too_long_is_refused_with_its_own_status() {
 }
 
 #[test]
-fn who_fails_too_often_is_not_verified_any_more() {
+fn an_address_with_too_many_failures_is_refused_without_verification() {
     let testbed = Testbed::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 3 })).start();
     let good = testbed.bearer(&["user"]);
     assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&good], b"")).status, 200);
@@ -184,7 +184,7 @@ fn who_fails_too_often_is_not_verified_any_more() {
 }
 
 #[test]
-fn credentials_that_cost_nothing_lock_nobody_out() {
+fn cheap_invalid_credentials_do_not_lock_out_an_address() {
     let testbed = Testbed::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 3 })).start();
     let expired = bearer(&testbed.env.token(json!({ "exp": crate::support::now() - 100 })));
     for credential in ["Authorization: Basic eDp5", expired.as_str()].repeat(5) {

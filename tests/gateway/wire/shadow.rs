@@ -73,7 +73,7 @@ fn what_would_be_refused_reaches_the_upstream_and_one_line_less_refuses_it() {
 }
 
 #[test]
-fn shadow_mode_is_loud() {
+fn shadow_mode_is_visible_in_readiness_metrics_and_logs() {
     let testbed = shadowed(Origin::start()).start();
     let user = testbed.bearer(&["user"]);
     for _ in 0..50 {
@@ -142,7 +142,7 @@ fn what_can_be_read_in_two_ways_and_what_protects_the_gateway_is_never_forwarded
 }
 
 #[test]
-fn whoever_is_not_identified_goes_on_as_nobody_with_the_credential_that_the_upstream_may_know() {
+fn in_shadow_mode_an_unidentified_caller_is_forwarded_anonymously_with_the_original_credential() {
     let testbed = shadowed(Origin::start()).start();
     for credential in ["Bearer opaque-token-of-old", "Basic b2xkOnNlY3JldA==", "Session old-session-key"] {
         let header = format!("Authorization: {credential}");
@@ -232,7 +232,7 @@ fn sockets_open_where_no_route_says_so_and_end_when_the_policy_is_enforced() {
 }
 
 #[test]
-fn a_stream_outlives_its_token_while_the_policy_only_watches() {
+fn in_shadow_mode_a_stream_outlives_its_token() {
     let testbed = shadowed(ticking_origin()).start();
     let token = super::client::bearer(&testbed.short_token(&["user"], 3));
     let mut client = super::client::Client::connect(testbed.at());
@@ -266,7 +266,7 @@ fn a_form_that_would_be_refused_arrives_whole() {
 }
 
 #[test]
-fn an_origin_that_the_policy_does_not_list_is_the_upstreams_affair_while_it_only_watches() {
+fn in_shadow_mode_an_unlisted_origin_is_left_to_the_upstream() {
     let origin = Origin::with_responder(|_| {
         b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\n\r\nok".to_vec()
     });
@@ -291,7 +291,7 @@ fn an_origin_that_the_policy_does_not_list_is_the_upstreams_affair_while_it_only
 }
 
 #[test]
-fn an_answer_of_a_type_that_would_be_held_back_goes_on_and_is_counted() {
+fn in_shadow_mode_a_response_of_a_forbidden_type_is_forwarded_and_counted() {
     let origin = Origin::with_responder(|received| {
         let kind = if received.target().ends_with("png") { "image/png" } else { "text/plain" };
         format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 4\r\n\r\ndata").into_bytes()

@@ -17,7 +17,7 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 pub(crate) const HANDSHAKE: [&str; 4] = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", KEY];
 
 #[test]
-fn a_hub_opens_with_a_token_in_the_query_that_nobody_sees_again() {
+fn a_hub_opens_with_a_token_in_the_query_that_is_never_forwarded_or_logged() {
     let testbed = Testbed::noah(hub_origin()).start();
     let token = testbed.token(&["Level 2"]);
     let (answer, mut client) = open(&testbed, &format!("/rtm?id=7&access_token={token}"), &[]);
@@ -120,7 +120,7 @@ fn a_token_in_the_query_of_another_route_is_no_credential() {
 }
 
 #[test]
-fn a_token_in_the_query_never_goes_on_beside_another_credential() {
+fn a_token_in_the_query_is_never_forwarded_beside_another_credential() {
     let testbed = Testbed::strict(Origin::start()).start();
     let (token, header) = (testbed.token(&["user"]), testbed.bearer(&["user"]));
     for name in ["access_token", "ACCESS_TOKEN", "access%5Ftoken", "access.token"] {
@@ -135,7 +135,7 @@ fn a_token_in_the_query_never_goes_on_beside_another_credential() {
 }
 
 #[test]
-fn a_token_stands_in_one_place_only() {
+fn a_request_has_a_token_in_one_place_only() {
     let testbed = Testbed::noah(hub_origin()).start();
     let token = testbed.token(&["Level 2"]);
     let header = testbed.bearer(&["Level 2"]);

@@ -48,7 +48,7 @@ fn shown(fields: &[Field<'_>]) -> String {
 }
 
 #[test]
-fn what_http1_could_not_say_is_refused() {
+fn fields_that_http1_cannot_express_are_refused() {
     let (testbed, faults, token) = testbed();
     let auth: Field<'_> = (b"authorization", token.as_bytes());
     let get = || [pseudo(b"GET", b"/t1/things"), vec![auth]].concat();
@@ -216,7 +216,7 @@ fn a_request_has_each_pseudo_header_once_and_before_the_others() {
 }
 
 #[test]
-fn blanks_around_a_value_do_not_arrive_and_cookies_are_one() {
+fn whitespace_around_a_value_is_trimmed_and_cookies_are_joined() {
     let (testbed, faults, token) = testbed();
     let auth: Field<'_> = (b"authorization", token.as_bytes());
     for value in [&b" a"[..], b"a ", b"\ta", b"a\t"] {

@@ -134,7 +134,7 @@ fn the_body_of_a_refused_request_is_no_request() {
 }
 
 #[test]
-fn the_body_of_a_method_that_has_none_is_no_request_and_its_connection_serves_nobody_else() {
+fn the_body_of_a_method_without_one_is_no_request_and_its_connection_is_not_reused() {
     // An upstream that ignores the bodies of such requests would take them for the next request.
     let origin = Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
@@ -167,7 +167,7 @@ fn the_body_of_a_method_that_has_none_is_no_request_and_its_connection_serves_no
 }
 
 #[test]
-fn what_follows_an_answer_that_overtook_the_body_is_no_request() {
+fn bytes_after_a_response_that_preceded_the_body_are_no_request() {
     let origin = Origin::with_script(|mut stream, journal| {
         let mut bytes = Vec::new();
         let mut byte = [0];

@@ -138,7 +138,7 @@ fn body(random: &mut SeededRandom, smuggled: &str) -> String {
 }
 
 #[test]
-fn whatever_is_put_together_the_upstream_reads_one_framing_and_only_permitted_requests() {
+fn random_requests_reach_the_upstream_in_one_framing_and_only_if_permitted() {
     let (origin, faults) = strict_origin();
     let testbed = Testbed::strict(origin).start();
     let token = testbed.bearer(&["user", "remover"]);

@@ -38,7 +38,7 @@ fn request_odd(testbed: &Testbed, token: &str, line: &str) -> Option<Answer> {
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_is_served_to_nobody() {
+fn a_response_without_a_request_reaches_no_client() {
     for odd in [
         [ok("odd"), STRAY.to_vec()].concat(),
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nodd\r\n0\r\n\r\n", STRAY].concat(),
@@ -61,7 +61,7 @@ fn an_answer_that_nobody_asked_for_is_served_to_nobody() {
 }
 
 #[test]
-fn an_answer_that_comes_later_without_a_request_is_served_to_nobody() {
+fn a_late_response_without_a_request_reaches_no_client() {
     let strayed = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&strayed);
     let origin = Origin::with_script(move |mut stream, journal| {
@@ -90,7 +90,7 @@ fn an_answer_that_comes_later_without_a_request_is_served_to_nobody() {
 }
 
 #[test]
-fn an_answer_that_could_be_framed_in_two_ways_comes_in_one_or_not_at_all() {
+fn an_ambiguously_framed_response_is_forwarded_in_one_framing_or_not_at_all() {
     let chunks = "3\r\nodd\r\n0\r\n\r\n";
     for head in [
         "Content-Length: 3\r\nContent-Length: 4",
@@ -130,7 +130,7 @@ fn an_answer_that_could_be_framed_in_two_ways_comes_in_one_or_not_at_all() {
 }
 
 #[test]
-fn an_answer_whose_chunks_are_none_breaks_off() {
+fn a_response_with_invalid_chunks_is_cut() {
     for body in [
         "zz\r\nodd\r\n0\r\n\r\n",
         "-3\r\nodd\r\n0\r\n\r\n",
@@ -156,7 +156,7 @@ fn an_answer_whose_chunks_are_none_breaks_off() {
 }
 
 #[test]
-fn no_field_of_an_answer_becomes_two() {
+fn no_field_of_a_response_is_split_into_two() {
     for value in
         ["a\r\n Set-Cookie: x=1", "a\rSet-Cookie: x=1", "a\nSet-Cookie: x=1", "a\0b", "a\r\n\tb", "\x7f", "\u{a0}x"]
     {
@@ -248,7 +248,7 @@ fn interim_answers_come_before_the_one_answer_and_change_nothing() {
 }
 
 #[test]
-fn nobody_is_switched_to_a_protocol_that_the_decision_was_not_about() {
+fn a_101_without_a_decided_upgrade_is_not_forwarded() {
     let switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n";
     let upgrades: [&[&str]; 4] = [
         &[],
@@ -277,7 +277,7 @@ fn nobody_is_switched_to_a_protocol_that_the_decision_was_not_about() {
 }
 
 #[test]
-fn what_follows_a_handshake_that_was_not_answered_with_101_is_a_request() {
+fn bytes_after_a_handshake_without_a_101_are_a_request() {
     let testbed = Testbed::strict(Origin::start()).start();
     let token = testbed.bearer(&["user"]);
     let handshake = [

@@ -147,7 +147,7 @@ async fn a_route_says_how_its_decisions_are_kept_and_else_the_api_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_changes_a_decision_is_told_in_a_second_one_before_the_client_sees_it() {
+async fn a_response_that_changes_a_decision_is_recorded_in_a_second_one_before_the_client_sees_it() {
     let (env, upstream) = set().await;
     let gateway = env.serve(&settings(&env, &upstream, "lossless")).await;
     let answer = Client::connect(gateway.address()).await.get("/t1/images", &reader(&env)).await;
@@ -166,7 +166,7 @@ async fn an_answer_that_changes_a_decision_is_told_in_a_second_one_before_the_cl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kill_9_loses_no_decision_that_an_upstream_or_a_client_has_seen_and_the_chain_goes_on() {
+async fn kill_9_loses_no_decision_that_an_upstream_or_a_client_has_seen_and_the_chain_continues() {
     let (env, upstream) = set().await;
     let (settings, folder) = with_audit_folder(&env, settings(&env, &upstream, "lossless"));
     let token = reader(&env);

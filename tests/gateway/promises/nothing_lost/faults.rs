@@ -103,7 +103,7 @@ async fn environment(origin: &Origin) -> (TestEnvironment, crate::support::Setti
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fault_of_an_upstream_is_told_recorded_and_over_with_the_next_request() {
+async fn each_upstream_fault_is_reported_and_recorded_and_the_next_request_succeeds() {
     let (origin, fault) = failing_origin();
     let (env, settings) = environment(&origin).await;
     let gateway = env.serve(&settings).await;
@@ -161,7 +161,7 @@ async fn each_fault_of_an_upstream_is_told_recorded_and_over_with_the_next_reque
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_of_two_answers_reaches_nobody() {
+async fn the_second_of_two_responses_reaches_no_client() {
     let (origin, fault) = failing_origin();
     let (env, settings) = environment(&origin).await;
     let gateway = env.serve(&settings).await;
@@ -181,7 +181,7 @@ async fn the_second_of_two_answers_reaches_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_have_been_carried_out_is_not_sent_twice() {
+async fn a_request_that_may_have_been_executed_is_not_sent_twice() {
     let (origin, fault) = failing_origin();
     let (env, settings) = environment(&origin).await;
     let gateway = env.serve(&settings).await;
@@ -206,7 +206,7 @@ async fn what_may_have_been_carried_out_is_not_sent_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_that_is_down_or_does_not_answer_is_told_apart_and_may_come_back() {
+async fn an_upstream_that_is_down_and_one_that_does_not_answer_are_distinguished_and_may_recover() {
     let (origin, _) = failing_origin();
     let (env, settings) = environment(&origin).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -230,7 +230,7 @@ async fn an_upstream_that_is_down_or_does_not_answer_is_told_apart_and_may_come_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_policy_in_a_policys_place_is_refused_and_holds_nothing_up() {
+async fn an_invalid_file_in_place_of_a_policy_is_refused_and_delays_nothing() {
     let (origin, _) = failing_origin();
     let (env, settings) = environment(&origin).await;
     env.write("policies/notes.yaml", POLICY);
@@ -316,7 +316,7 @@ async fn without_descriptors_open_connections_are_served_and_it_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_cannot_be_written_stops_nothing() {
+async fn an_unwritable_log_does_not_stop_the_gateway() {
     let (origin, _) = failing_origin();
     let (env, settings) = environment(&origin).await;
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -348,7 +348,7 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_stops_nothing() {
+async fn an_unread_log_pipe_does_not_stop_the_gateway() {
     let (origin, fault) = failing_origin();
     let (env, settings) = environment(&origin).await;
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -385,7 +385,7 @@ async fn a_log_that_nobody_reads_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rolled_back_policy_judges_the_next_request_and_stands_in_every_report() {
+async fn a_rolled_back_policy_decides_the_next_request_and_appears_in_every_report() {
     let (origin, _) = failing_origin();
     let (env, settings) = environment(&origin).await;
     let gateway = env.serve(&settings).await;

@@ -15,7 +15,7 @@ use crate::wire::testbed::{Testbed, until};
 use attacked_gateway::{AttackedGateway, GET, connect_from};
 
 #[test]
-fn connections_over_the_limit_are_closed_at_once_and_places_that_become_free_are_given() {
+fn connections_over_the_limit_are_closed_at_once_and_freed_slots_are_reused() {
     let gateway = AttackedGateway::of(Testbed::strict(Origin::start()).with("/limits/connections", json!(50)));
     let mut held: Vec<Client> = gateway.connections(50);
     for client in &mut held {
@@ -99,7 +99,7 @@ fn a_body_that_is_too_long_is_counted() {
 }
 
 #[test]
-fn handshakes_that_never_end_hold_nobody_up() {
+fn handshakes_that_never_end_delay_no_other_client() {
     let made = rcgen::generate_simple_self_signed(vec!["noah.test".to_owned()]).unwrap();
     let listeners = json!([
         { "address": "127.0.0.1:0", "name": "plain" },

@@ -63,7 +63,7 @@ async fn two_upgrades_under_load_lose_no_request_and_refuse_no_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_lives_on_in_the_process_that_opened_it() {
+async fn a_websocket_stays_open_in_the_process_that_opened_it() {
     let (env, settings) = environment().await;
     let echo = echo_upstream().await;
     let settings = settings.with("/apis/noah/upstream/url", json!(format!("http://{echo}")));

@@ -70,7 +70,7 @@ async fn refused(env: &TestEnvironment, answer: &Answer, word: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_does_not_come_about_is_given_up_in_its_time() {
+async fn a_connection_that_is_not_established_times_out() {
     let hole = BlackholeListener::open();
     let (env, gateway, token) = serve(hole.address, json!({ "connect-timeout": "1s" })).await;
     let answer = Client::connect(gateway.address()).await.get("/t1/notes", &token).await;
@@ -78,7 +78,7 @@ async fn a_connection_that_does_not_come_about_is_given_up_in_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_comes_in_drops_is_given_up_when_the_total_time_is_over() {
+async fn a_trickling_header_is_given_up_at_the_total_timeout() {
     let origin = trickling_origin(b"HTTP/1.1 200 OK\r\nX-Slow: ");
     let (env, gateway, token) = serve(origin.address(), json!({ "read-timeout": "1s", "total-timeout": "2s" })).await;
     let answer = Client::connect(gateway.address()).await.get("/t1/notes", &token).await;
@@ -87,7 +87,7 @@ async fn a_header_that_comes_in_drops_is_given_up_when_the_total_time_is_over() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_comes_in_drops_is_cut_when_the_total_time_is_over() {
+async fn a_trickling_body_is_cut_at_the_total_timeout() {
     let origin = trickling_origin(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
     let (_stage, gateway, token) =
         serve(origin.address(), json!({ "read-timeout": "1s", "total-timeout": "2s" })).await;

@@ -89,7 +89,7 @@ fn a_key_proves_its_caller_in_a_header_and_as_basic_and_goes_no_further() {
 }
 
 #[test]
-fn a_key_that_proves_nobody_is_refused_and_only_the_log_knows_why() {
+fn an_invalid_key_is_refused_and_only_the_log_names_the_reason() {
     let colon = entry("colon", "a:b:c", "");
     let testbed = builder(&(keys() + &colon)).start();
     let encoded = |text: &[u8]| format!("Authorization: Basic {}", STANDARD.encode(text));
@@ -161,7 +161,7 @@ fn a_request_has_one_credential() {
 }
 
 #[test]
-fn a_way_that_the_settings_do_not_name_is_no_way() {
+fn a_credential_scheme_that_the_settings_do_not_name_is_refused() {
     let only = |way: Value| {
         let source = json!({ "file": "keys.yaml" });
         let mut builder = Testbed::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", keys());
@@ -266,7 +266,7 @@ fn guesses_are_counted_and_expired_keys_are_not() {
 }
 
 #[test]
-fn a_secret_stands_in_nothing_that_the_gateway_writes() {
+fn no_output_of_the_gateway_contains_a_secret() {
     let testbed = builder(&keys()).with("/log/level", json!("trace")).start();
     let encoded = STANDARD.encode(format!("alice:{SECRET}"));
     let both = STANDARD.encode(format!("bob:{SECRET}"));
@@ -300,7 +300,7 @@ fn a_secret_stands_in_nothing_that_the_gateway_writes() {
 }
 
 #[test]
-fn who_guesses_does_not_learn_which_ids_there_are() {
+fn guesses_do_not_reveal_which_ids_exist() {
     let digest = SecretDigest::of(b"secret");
     let keys = format!(
         "version: 1\nkeys:\n  alice: {{ digest: \"{digest}\", roles: [user], tenants: [t1] }}\n  \

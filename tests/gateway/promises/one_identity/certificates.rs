@@ -100,7 +100,7 @@ fn listeners(client_certificates: &Value) -> Value {
 }
 
 #[test]
-fn a_certificate_names_its_caller_and_nothing_else_may_speak_of_one() {
+fn a_certificate_names_its_caller_and_client_headers_about_certificates_are_dropped() {
     let tls_testbed = TlsTestbed::open();
     let alice = tls_testbed.stations.client("alice", 1);
     let disguised = [
@@ -162,7 +162,7 @@ fn a_certificate_names_its_caller_over_http2() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_ends_the_handshake_and_is_not_taken_for_none() {
+fn an_untrusted_certificate_fails_the_handshake_and_does_not_count_as_none() {
     let tls_testbed = TlsTestbed::open();
     let other = Authority::new("stations");
     let serving = |params: &mut rcgen::CertificateParams| {
@@ -188,7 +188,7 @@ fn a_certificate_that_nobody_vouches_for_ends_the_handshake_and_is_not_taken_for
 }
 
 #[test]
-fn where_certificates_are_required_nobody_comes_without() {
+fn where_certificates_are_required_a_client_without_one_is_refused() {
     let client_certificates = json!({ "from": ["stations"], "required": true });
     let tls_testbed = TlsTestbed::with(|builder| builder.with("/listeners", listeners(&client_certificates)));
     assert!(tls_testbed.connect(None).ask("GET /open", &[&tls_testbed.testbed.bearer(&["user"])]).is_err());
@@ -233,7 +233,7 @@ fn a_certificate_beside_a_token_is_refused_until_the_settings_say_which_counts()
 }
 
 #[test]
-fn one_source_of_certificates_cannot_speak_for_another_ones_callers() {
+fn one_authority_cannot_name_the_callers_of_another() {
     let doctors = Authority::new("doctors");
     let file = doctors.pem();
     let two = |builder: TestbedBuilder| {

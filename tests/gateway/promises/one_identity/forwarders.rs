@@ -50,7 +50,7 @@ fn the_client_is_the_last_hop_that_no_trusted_forwarder_is() {
 }
 
 #[test]
-fn a_stranger_is_not_believed_about_anything() {
+fn forwarding_headers_of_an_untrusted_peer_are_ignored() {
     let testbed = trusting(&["10.0.0.0/8", "::1/128"]).start();
     for fields in [
         &["X-Forwarded-For: 10.0.0.1"][..],
@@ -68,7 +68,7 @@ fn a_stranger_is_not_believed_about_anything() {
 }
 
 #[test]
-fn the_header_forwarded_is_believed_from_nobody() {
+fn the_header_forwarded_is_ignored_from_every_peer() {
     let testbed = trusting(&["127.0.0.0/8"]).start();
     for value in ["for=203.0.113.9", "for=\"[2001:db8::1]:4711\";proto=https", "for=203.0.113.9, for=127.0.0.5"] {
         assert_eq!(observed_client(&testbed, &[&format!("Forwarded: {value}")]).0, "127.0.0.1", "{value}");

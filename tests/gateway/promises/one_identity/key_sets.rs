@@ -166,7 +166,7 @@ fn a_rotated_key_is_found_and_a_withdrawn_one_refused() {
 }
 
 #[test]
-fn a_storm_of_unknown_keys_makes_one_fetch_and_delays_nobody() {
+fn a_storm_of_unknown_keys_makes_one_fetch_and_delays_no_request() {
     let key = SigningKey::new("first");
     let jwks = JwksServer::with(&[key.jwk()]);
     let testbed = jwks.builder("1d").start();

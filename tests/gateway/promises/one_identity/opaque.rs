@@ -344,7 +344,7 @@ fn a_flood_of_random_tokens_never_overloads_their_issuer() {
 }
 
 #[test]
-fn who_guesses_opaque_tokens_is_cut_off() {
+fn an_address_that_guesses_opaque_tokens_is_limited() {
     let introspection_server = IntrospectionServer::with_token("reference", json!({}));
     let testbed = introspection_server.strict().with("/limits", json!({ "failed-credentials": 5 })).start();
     assert_eq!(status(&testbed, "reference"), 200);
@@ -380,7 +380,7 @@ fn a_reload_asks_about_every_token_again() {
 }
 
 #[test]
-fn no_answer_is_believed_beyond_its_cache_time_though_the_issuer_is_down() {
+fn an_introspection_response_expires_with_its_cache_time_even_if_the_issuer_is_down() {
     let introspection_server = IntrospectionServer::with_token("reference", json!({}));
     let testbed = introspection_server.strict().with("/issuers/opaque/keys/introspection/cache", json!("2s")).start();
     assert_eq!(status(&testbed, "reference"), 200);

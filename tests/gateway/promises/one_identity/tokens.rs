@@ -159,7 +159,7 @@ fn an_unknown_key_is_asked_for_before_the_next_refresh() {
 }
 
 #[test]
-fn an_issuer_may_come_late_and_leave() {
+fn an_issuer_may_start_late_and_disappear() {
     let at = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{at}");
     let testbed = Testbed::strict(Origin::start())

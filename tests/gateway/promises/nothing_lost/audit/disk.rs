@@ -31,7 +31,7 @@ async fn on_a_full_disk_lossless_requests_are_refused_and_nothing_is_forwarded()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_full_disk_they_go_on_where_the_settings_say_so_and_it_is_told() {
+async fn on_a_full_disk_requests_continue_if_the_settings_say_so_and_it_is_reported() {
     let (env, upstream) = set().await;
     let settings = settings(&env, &upstream, "lossless").with("/audit/on-failure", json!("continue"));
     let config = env.write("gateway.yaml", &settings.text());
@@ -73,7 +73,7 @@ impl Drop for SmallDisk {
 
 /// As root on a disk of 256 KiB, which another process fills and empties.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_becomes_full_refuses_and_when_it_is_back_everything_goes_on_by_itself() {
+async fn requests_are_refused_while_a_disk_is_full_and_resume_by_themselves() {
     let (env, upstream) = set().await;
     let Some(disk) = SmallDisk::make(&env, "size=256k") else { return };
     let settings = settings(&env, &upstream, "lossless").with("/audit/to", json!(disk.0.join("audit.jsonl")));

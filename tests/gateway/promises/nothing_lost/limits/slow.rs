@@ -43,7 +43,7 @@ fn bodies_that_trickle_in_are_cut() {
 }
 
 #[test]
-fn a_body_that_stops_is_cut_and_one_that_goes_on_at_the_least_rate_is_not() {
+fn a_stalled_body_is_cut_and_one_at_the_minimum_rate_is_not() {
     let limits = json!({ "client-timeout": "1s", "least-rate": "512B" });
     let gateway = AttackedGateway::of(Testbed::strict(Origin::start()).with("/limits", limits));
     for kind in ["text/plain", "application/x-www-form-urlencoded"] {
@@ -63,7 +63,7 @@ fn a_body_that_stops_is_cut_and_one_that_goes_on_at_the_least_rate_is_not() {
 }
 
 #[test]
-fn whoever_takes_nothing_of_an_answer_is_cut() {
+fn a_client_that_reads_no_response_is_cut() {
     let gateway = AttackedGateway::of(Testbed::strict(large_body_origin()).with("/limits/client-timeout", json!("1s")));
     let before = gateway.memory_mib();
     let mut slow: Vec<Client> = (0..20).map(|_| Client::from_stream(connect_narrow(gateway.testbed.at()))).collect();
@@ -79,7 +79,7 @@ fn whoever_takes_nothing_of_an_answer_is_cut() {
 }
 
 #[test]
-fn whoever_takes_an_answer_in_drops_is_cut() {
+fn a_client_that_reads_a_response_too_slowly_is_cut() {
     let limits = json!({ "client-timeout": "1s", "least-rate": "256MiB" });
     let gateway = AttackedGateway::of(Testbed::strict(large_body_origin()).with("/limits", limits));
     let mut slow = connect_narrow(gateway.testbed.at());
@@ -96,7 +96,7 @@ fn whoever_takes_an_answer_in_drops_is_cut() {
 }
 
 #[test]
-fn a_stream_on_which_little_happens_is_nobodys_fault_and_has_its_age() {
+fn a_quiet_event_stream_is_not_cut_before_its_maximum_age() {
     let events = Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
         if read_request(&mut stream, &mut pending, journal).is_some() {

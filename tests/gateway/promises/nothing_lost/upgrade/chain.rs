@@ -87,7 +87,7 @@ async fn three_processes_write_three_files_of_one_chain_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_process_that_is_killed_while_it_drains_is_told_of() {
+async fn an_old_process_that_is_killed_while_it_drains_is_reported() {
     let (env, settings) = environment().await;
     let (mut old, socket) = with_open_websocket(&env, &settings).await;
     let mut next = take_over(&env, &old).await;

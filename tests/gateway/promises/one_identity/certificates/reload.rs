@@ -43,7 +43,7 @@ fn a_certificate_that_is_revoked_counts_no_more_on_open_and_resumed_connections(
 }
 
 #[test]
-fn an_authority_that_is_replaced_vouches_for_nobody_any_more() {
+fn a_replaced_authority_is_no_longer_trusted() {
     let tls_testbed = TlsTestbed::with(|builder| builder.with("/client-certificates/stations/crl", json!([])));
     let next = Authority::new("stations, the next");
     let (old, new) = (tls_testbed.stations.client("alice", 1), next.client("alice", 1));
@@ -122,7 +122,7 @@ fn an_old_revocation_list_counts_only_where_the_settings_accept_it() {
 }
 
 #[test]
-fn broken_authorities_and_lists_change_nothing_and_are_told() {
+fn broken_authorities_and_lists_change_nothing_and_are_reported() {
     let tls_testbed = TlsTestbed::open();
     let (alice, env) = (tls_testbed.stations.client("alice", 1), &tls_testbed.testbed.env);
     let mut open = tls_testbed.connect(Some(&alice));
