@@ -4,6 +4,7 @@ mod api_keys;
 mod certificates;
 mod forwarders;
 mod headers;
+mod introspection_server;
 mod key_sets;
 mod opaque;
 mod tokens;

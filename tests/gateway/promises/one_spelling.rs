@@ -1,6 +1,7 @@
 //! One spelling: whatever bytes are sent, the upstream receives the canonical path of a permitted resource, or nothing.
 
 mod dialects;
+mod path_variants;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,41 +11,7 @@ use serde_json::json;
 use crate::wire::client::{Answer, Client, ask, request};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
-
-/// Encodings that some server reads as `..`.
-const DOTS: [&str; 12] = [
-    "..",
-    "%2e%2e",
-    ".%2E",
-    "%2e.",
-    "%252e%252e",
-    "..;",
-    "..;a=b",
-    "%2e%2e;",
-    "..%00",
-    "%c0%ae%c0%ae",
-    "..%20",
-    "%u002e%u002e",
-];
-
-/// Encodings that some server reads as a slash.
-const SLASHES: [&str; 12] = ["/", "//", "%2f", "%2F", "\\", "%5c", "%252f", "%c0%af", "/./", "/%2e/", "/;/", "%u2215"];
-
-/// Suffixes that some server cuts off a path.
-const SUFFIXES: [&str; 29] = [
-    "", "/", "//", "/.", "/./", ";", ";x", ";x=1/", "%3b", ".", "..", "%2e", ".json", ".aspx", "%20", "%09", "%00",
-    "%00.json", "%0a", "%0d%0a", "%23", "%3f", "#x", "%3Fa=b", "::$DATA", "~", "*", "%ff", "/%",
-];
-
-/// Letters with the characters that some server folds, confuses with, or truncates to them.
-const LOOKALIKES: [(char, &[&str]); 6] = [
-    ('s', &["\u{17f}", "%C5%BF", "\u{ff53}", "%EF%BD%93"]),
-    ('S', &["\u{17f}", "%C5%BF"]),
-    ('i', &["\u{131}", "%C4%B1", "\u{130}", "%C4%B0"]),
-    ('k', &["\u{212a}", "%E2%84%AA"]),
-    ('e', &["\u{115}", "%C4%A5", "e\u{301}", "\u{e9}"]),
-    ('/', &["\u{2215}", "\u{ff0f}", "%E2%88%95", "%EF%BC%8F"]),
-];
+use path_variants::{detours, is_below, is_canonical, lenient_interpretations, spellings_of};
 
 #[test]
 fn under_aspnet_no_spelling_of_a_refused_resource_arrives() {
@@ -57,7 +24,7 @@ fn under_aspnet_no_spelling_of_a_refused_resource_arrives() {
     }
     let mut spellings = BTreeSet::new();
     for path in refused {
-        spellings.extend(of(path));
+        spellings.extend(spellings_of(path));
     }
     spellings.extend(detours("/t1/api/Patients", "TenantConfiguration", 1));
     spellings.extend(detours("/t1/api/Patients/p1", "TenantConfiguration", 2));
@@ -72,8 +39,8 @@ fn under_aspnet_no_spelling_of_a_refused_resource_arrives() {
 fn under_aspnet_a_permitted_resource_arrives_in_one_spelling() {
     let testbed = Testbed::noah(Origin::start()).start();
     let token = testbed.bearer(&["Level 2"]);
-    let mut spellings = of("/t1/api/Patients");
-    spellings.extend(of("/t1/api/Patients/p1"));
+    let mut spellings = spellings_of("/t1/api/Patients");
+    spellings.extend(spellings_of("/t1/api/Patients/p1"));
     let arrived = try_all(&testbed, &token, &spellings, &[], |path| is_below(path, "/t1/api/Patients"));
     assert!(arrived > 50, "{arrived} spellings of a permitted path were let through");
 }
@@ -88,7 +55,7 @@ fn under_strict_no_spelling_of_a_refused_resource_arrives() {
     }
     let mut spellings = BTreeSet::new();
     for path in refused {
-        spellings.extend(of(path));
+        spellings.extend(spellings_of(path));
     }
     spellings.extend(detours("/t1/things", "Secrets", 1));
     spellings.extend(detours("/t1/files/a", "Secrets/s", 2));
@@ -103,8 +70,8 @@ fn under_strict_no_spelling_of_a_refused_resource_arrives() {
 fn under_strict_a_permitted_resource_arrives_in_one_spelling() {
     let testbed = Testbed::strict(Origin::start()).start();
     let token = testbed.bearer(&["user"]);
-    let mut spellings = of("/t1/things");
-    spellings.extend(of("/t1/things/Ab"));
+    let mut spellings = spellings_of("/t1/things");
+    spellings.extend(spellings_of("/t1/things/Ab"));
     let arrived = try_all(&testbed, &token, &spellings, &[], |path| is_below(path, "/t1/things"));
     assert!(arrived > 20, "{arrived} spellings of a permitted path were let through");
     for other in ["/t1/Things", "/t1/THINGS", "/t1/things/", "/t1/thing%73/"] {
@@ -331,159 +298,4 @@ fn try_all(
 
 fn send(at: SocketAddr, path: &str, token: &str) -> Answer {
     Client::connect(at).send(request(&format!("GET {path}"), &[token], b"")).answer()
-}
-
-/// Spellings of one path.
-fn of(path: &str) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for (at, letter) in path.char_indices().skip(1) {
-        let (before, after) = (&path[..at], &path[at + 1..]);
-        let code = u32::from(letter);
-        for spelled in [
-            format!("%{code:02x}"),
-            format!("%{code:02X}"),
-            format!("%25{code:02x}"),
-            format!("%2525{code:02x}"),
-            format!("%c0%{:02x}", 0x80 | code),
-            format!("%u{code:04x}"),
-            letter.to_ascii_uppercase().to_string(),
-            letter.to_ascii_lowercase().to_string(),
-        ] {
-            all.insert(format!("{before}{spelled}{after}"));
-        }
-        for (_, looks) in LOOKALIKES.iter().filter(|(known, _)| *known == letter) {
-            all.extend(looks.iter().map(|look| format!("{before}{look}{after}")));
-        }
-        if letter == '/' {
-            all.extend(SLASHES.iter().map(|slash| format!("{before}{slash}{after}")));
-            all.extend(DOTS.iter().map(|dots| format!("{before}/x/{dots}/{after}")));
-            all.extend(SLASHES.iter().map(|slash| format!("{before}{slash}x{slash}..{slash}{after}")));
-            all.extend([";", ";x", "%3b", ".", "%20"].iter().map(|cut| format!("{before}{cut}/{after}")));
-        }
-    }
-    let cases = [path.to_owned(), path.to_uppercase(), path.to_lowercase(), flipped(path)];
-    for case in &cases {
-        all.extend(SUFFIXES.iter().map(|suffix| format!("{case}{suffix}")));
-        all.extend(
-            ["/", "/./", "//x/../", "\\", "/%2e/", "/;/", "/%2f"].iter().map(|front| format!("{front}{}", &case[1..])),
-        );
-        let every: String =
-            case.bytes().map(|b| if b == b'/' { "/".to_owned() } else { format!("%{b:02x}") }).collect();
-        all.insert(every);
-    }
-    all.insert(format!("http://noah.test{path}"));
-    all.insert(format!("http://evil.test{path}"));
-    all.insert(format!("//noah.test{path}"));
-    all
-}
-
-/// Relative ways from one path up `levels` and down to another.
-fn detours(from: &str, to: &str, levels: usize) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for dots in DOTS {
-        for slash in SLASHES {
-            let up = format!("{slash}{dots}").repeat(levels);
-            all.insert(format!("{from}{up}{slash}{to}"));
-            all.insert(format!("{from}/x{up}{slash}{dots}{slash}{to}"));
-            all.insert(format!("{from}{up}/{to}"));
-        }
-    }
-    all
-}
-
-/// All lenient interpretations of a path: decoded up to three times, case-folded, with `\` as a slash, without empty
-/// segments and dots, with or without the part after `;`, a dot or a NUL.
-fn lenient_interpretations(path: &str) -> BTreeSet<String> {
-    let mut texts = vec![path.as_bytes().to_vec()];
-    for _ in 0..3 {
-        let decoded = decode(texts.last().unwrap());
-        texts.push(decoded);
-    }
-    let mut all = BTreeSet::new();
-    for text in &texts {
-        let text = String::from_utf8_lossy(text);
-        let text = text.split(['\0', '#', '?']).next().unwrap_or_default();
-        for cut_parameters in [false, true] {
-            for cut_suffix in [false, true] {
-                let mut stack: Vec<String> = Vec::new();
-                for segment in text.split(['/', '\\', '\u{2215}', '\u{ff0f}']) {
-                    let mut segment = segment.to_owned();
-                    if cut_parameters {
-                        segment.truncate(segment.find(';').unwrap_or(segment.len()));
-                    }
-                    match segment.trim() {
-                        "" | "." => continue,
-                        ".." => {
-                            stack.pop();
-                            continue;
-                        }
-                        _ => {}
-                    }
-                    if cut_suffix {
-                        segment = segment.trim_end_matches(['.', ' ', '\t', '~', '*']).to_owned();
-                        segment.truncate(segment.find(['.', ':']).unwrap_or(segment.len()));
-                    }
-                    stack.push(fold(&segment));
-                }
-                all.insert(stack.join("/"));
-            }
-        }
-    }
-    all
-}
-
-fn decode(text: &[u8]) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16)).map(|digit| digit as u8);
-    let (mut out, mut at) = (Vec::new(), 0);
-    while let Some(&byte) = text.get(at) {
-        match (byte, digit(text.get(at + 1)), digit(text.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(high << 4 | low);
-                at += 3;
-            }
-            _ => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    out
-}
-
-fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
-}
-
-fn flipped(text: &str) -> String {
-    let flip = |c: char| if c.is_ascii_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() };
-    text.chars().map(flip).collect()
-}
-
-/// Whether a path is the collection at `at`, or below it.
-fn is_below(path: &str, at: &str) -> bool {
-    path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && rest.len() > 1))
-}
-
-/// Whether every character has the one form that RFC 3986 prefers.
-fn is_canonical(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte);
-    let encoded_twice = |byte: u8| plain(byte) && byte != b'/' && byte != b';';
-    let bytes = path.as_bytes();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'%' {
-            let Some(digits) = bytes.get(at + 1..at + 3) else { return false };
-            let capital = digits.iter().all(|digit| digit.is_ascii_digit() || (b'A'..=b'F').contains(digit));
-            let spelled = u8::from_str_radix(std::str::from_utf8(digits).unwrap_or("zz"), 16);
-            if !capital || spelled.is_ok_and(encoded_twice) {
-                return false;
-            }
-            at += 3;
-        } else if plain(byte) {
-            at += 1;
-        } else {
-            return false;
-        }
-    }
-    !path.contains("//") && !path.split('/').any(|segment| segment == "." || segment == "..")
 }

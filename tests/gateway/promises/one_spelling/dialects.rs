@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{detours, is_below, of, send, try_all};
+use super::path_variants::{detours, is_below, spellings_of};
+use super::{send, try_all};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
 
@@ -16,7 +17,7 @@ fn testbed(word: &str) -> Testbed {
 #[test]
 fn under_every_dialect_no_spelling_of_a_refused_resource_arrives() {
     let refused = ["/t1/Secrets", "/t1/Secrets/s", "/t2/things", "/closed"];
-    let mut spellings: BTreeSet<String> = refused.iter().flat_map(|path| of(path)).collect();
+    let mut spellings: BTreeSet<String> = refused.iter().flat_map(|path| spellings_of(path)).collect();
     spellings.extend(detours("/t1/things", "Secrets", 1));
     spellings.extend(detours("/t1/files/a", "Secrets/s", 2));
     for word in WORDS {
@@ -30,8 +31,8 @@ fn under_every_dialect_no_spelling_of_a_refused_resource_arrives() {
 
 #[test]
 fn under_every_dialect_a_permitted_resource_arrives_in_one_spelling() {
-    let mut spellings = of("/t1/things");
-    spellings.extend(of("/t1/things/Ab"));
+    let mut spellings = spellings_of("/t1/things");
+    spellings.extend(spellings_of("/t1/things/Ab"));
     for word in WORDS {
         let testbed = testbed(word);
         let token = testbed.bearer(&["user"]);

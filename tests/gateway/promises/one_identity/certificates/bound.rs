@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-use super::super::opaque::IntrospectionServer;
+use super::super::introspection_server::IntrospectionServer;
 use super::TlsTestbed;
 use crate::support::ClientIdentity;
 use crate::wire::client::bearer;
