@@ -1,6 +1,6 @@
-//! Requests that have their decisions kept, against those that have not: the sink alone, in one run.
+//! Measures the audit sink alone: requests that wait until their decision is on disk, against requests that do not.
 //!
-//! Each of N waiters does some work for its request, as the rest of a gateway would, and hands its records over.
+//! Each of N workers spends some time per request, as the rest of a gateway would, and hands its records over.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends with a panic, wherever the line stands that notices")]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use portcullis::audit::{DecisionId, Outcome, RecordKind, Sink, SinkPlan, SinkTarget, Verdict};
 
-/// What the rest of a request costs, from Pingora's first byte to its last.
+/// The cost of the rest of a request, from Pingora's first byte to its last.
 const WORK: Duration = Duration::from_micros(30);
 
 const TIME: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-/// Requests in a second, and how many decisions the disk confirmed at once.
+/// Requests per second, and the mean number of decisions that one disk flush confirms.
 fn run(mode: Mode, waiters: usize, target: SinkTarget) -> (f64, f64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let sink = Arc::new(Sink::open(SinkPlan { queue: 1 << 16, ..SinkPlan::new(target) }).unwrap());

@@ -1,8 +1,8 @@
-//! The decision alone: how long it takes, how often it allocates, and what a very large policy costs to hold.
+//! Measures the decision alone: its time, its allocations, and the memory that a very large policy takes.
 //!
 //! `cargo bench --bench decide` takes the large policy's size from `PORTCULLIS_ROUTES`, `PORTCULLIS_ROLES` and
 //! `PORTCULLIS_USERS` (10,000 × 1,000 × 100,000; at most a million users); `-- --quick` and `-- --test` take a small
-//! one. Without `--no-default-features` the whole gateway is built first, which the decision does not need.
+//! one. Without `--no-default-features` cargo first builds the whole gateway, which the decision does not need.
 
 #![expect(unsafe_code, reason = "a global allocator that counts is unsafe by its trait")]
 #![expect(clippy::panic, reason = "a bench whose policy does not load has nothing to measure")]
@@ -24,7 +24,7 @@ const NOAH: &str = include_str!("../policies/noah-es.yaml");
 
 const NOW: Timestamp = Timestamp(1_767_225_600);
 
-/// The fields of an ordinary request, so that reading them is part of the work.
+/// The header fields of an ordinary request, so that reading them is part of the measured work.
 const HEADERS: [(&str, &str); 5] = [
     ("host", "noah.example"),
     ("user-agent", "fitting/4.2"),
@@ -33,7 +33,7 @@ const HEADERS: [(&str, &str); 5] = [
     ("content-type", "application/json"),
 ];
 
-/// Case: one caller and one request against Noah's policy, with the reason that must come out.
+/// Case: one caller and one request against Noah's policy, with the expected reason.
 struct Case {
     reason: &'static str,
     subject: &'static str,
@@ -117,7 +117,7 @@ fn noah_case(criterion: &mut Criterion, noah: &Snapshot, case: &Case) {
     group.finish();
 }
 
-/// Size: how much stands in the large policy.
+/// Size: the number of routes, roles and users in the large policy.
 #[derive(Clone, Copy)]
 struct Size {
     routes: usize,
@@ -158,20 +158,20 @@ fn large(criterion: &mut Criterion, size: Size) {
         megabytes(status("VmHWM:")),
     );
 
-    // Callers and routes in no order, so that the answer does not lie in the processor's cache already.
+    // Callers and routes in random order, so that the processor's cache does not already hold the answer.
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut pick = |count: usize| random.below(count);
-    let asked: Vec<(Subject, String)> = (0..4096)
+    let questions: Vec<(Subject, String)> = (0..4096)
         .map(|_| {
             let id = pick(users);
             let caller = subject(&format!(r#"{{"id":"user-{id}","client":"app-1","tenant":"t1"}}"#));
-            // Every second one asks for what a role of that user gives.
+            // Every second question is about a route that a role of that user grants.
             let route = if pick(2) == 0 { (id * 7 + 3) % roles % routes } else { pick(routes) };
             (caller, format!("/t1/api/things-{route}/x1"))
         })
         .collect();
     let paths: Vec<(&Subject, CanonicalPath<'_>)> =
-        asked.iter().map(|(subject, target)| (subject, path(target, &policy))).collect();
+        questions.iter().map(|(subject, target)| (subject, path(target, &policy))).collect();
     let placed: Vec<(&Subject, RouteMatch<'_>)> =
         paths.iter().map(|(subject, path)| (*subject, place(&policy, "GET", path))).collect();
     let permits = placed.iter().filter(|(subject, placed)| judge(&policy, placed, subject).is_permit()).count();
@@ -198,12 +198,12 @@ fn large(criterion: &mut Criterion, size: Size) {
     group.finish();
 }
 
-/// A policy of that size: as many resources and permissions as roles, each role two permissions, each user two roles.
+/// A policy of that size: one resource and one permission per role, two permissions per role, two roles per user.
 fn generated(size: Size) -> String {
     let Size { routes, roles, users } = size;
     let mut text = String::from("version: 1\nname: large\nscopes: { tenant: caller }\nroutes:\n");
     let mut line = |args: std::fmt::Arguments<'_>| {
-        // Writing to a String does not fail.
+        // Writing to a `String` does not fail.
         let _ = text.write_fmt(args);
     };
     for at in 0..routes {
@@ -254,24 +254,24 @@ fn place<'r>(policy: &'r Snapshot, method: &str, path: &'r CanonicalPath<'_>) ->
 }
 
 fn judge(policy: &Snapshot, placed: &RouteMatch<'_>, subject: &Subject) -> Decision {
-    // No approval is stored beside the policy; an empty set owns no memory.
+    // No approval is stored for the policy; an empty set owns no memory.
     let approvals = ApprovalSet::default();
     let facts = RequestFacts { method: "GET", path: "/", address: None };
     let question = Question { access: Ok(&placed.access), subject: Ok(subject), facts, phase: Phase::Request };
     decide(question, policy, &approvals, NOW)
 }
 
-/// Counting: the system's allocator, which counts calls and bytes that are still held.
-struct Counting;
+/// CountingAllocator: the system's allocator, which also counts calls and live bytes.
+struct CountingAllocator;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static HELD: AtomicU64 = AtomicU64::new(0);
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-// SAFETY: every call is handed to the system's allocator as it came; counting touches nothing of it.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: every call goes to the system's allocator unchanged; the counters do not touch the memory.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.fetch_add(1, Ordering::Relaxed);
         HELD.fetch_add(size(layout), Ordering::Relaxed);
@@ -298,7 +298,7 @@ fn size(layout: Layout) -> u64 {
     u64::try_from(layout.size()).unwrap_or(u64::MAX)
 }
 
-/// How often one call of `work` allocates, on average over a thousand.
+/// The mean number of allocations of one call of `work`, over a thousand calls.
 fn allocations<T>(mut work: impl FnMut() -> T) -> f64 {
     black_box(work());
     let before = CALLS.load(Ordering::Relaxed);
@@ -309,7 +309,7 @@ fn allocations<T>(mut work: impl FnMut() -> T) -> f64 {
     f64::from(u32::try_from(calls).unwrap_or(u32::MAX)) / 1_000.0
 }
 
-/// What `make` makes, and the heap bytes that it holds.
+/// The result of `make`, and the heap bytes that it holds.
 fn live_bytes_of<T>(make: impl FnOnce() -> T) -> (T, u64) {
     let before = HELD.load(Ordering::Relaxed);
     let made = make();
@@ -320,7 +320,7 @@ fn resident() -> u64 {
     status("VmRSS:")
 }
 
-/// A figure of this process in bytes, as Linux tells it.
+/// A value of this process from `/proc/self/status`, in bytes.
 fn status(key: &str) -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
@@ -335,7 +335,7 @@ fn length(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
 
-/// Random: numbers without an order, the same ones in every run (xorshift64).
+/// Random: a deterministic pseudo-random generator (xorshift64); every run gets the same numbers.
 struct Random(u64);
 
 impl Random {

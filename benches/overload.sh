@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Overload in full: slow clients by the thousand, HTTP/2 load, and a body of 2 GB, against a gateway of its own.
+# Overloads a gateway of its own with thousands of slow clients, HTTP/2 load, and a body of 2 GB.
 #
-# Needs slowhttptest, nghttp2-client, curl and python3, and two descriptors a connection: `ulimit -n 50000` first.
+# Needs slowhttptest, nghttp2-client, curl and python3, and two descriptors per connection: `ulimit -n 50000` first.
 # Usage: benches/overload.sh [CONNECTIONS (10000)] [SECONDS of each attack (30)] [SIZE of the body (2G)]
 set -euo pipefail
 
@@ -64,25 +64,25 @@ open=http://127.0.0.1:18080/open
 
 memory() { awk -v what="$1:" '$1 == what { print int($2 / 1024) " MiB" }' "/proc/$gateway/status"; }
 metric() { curl -s http://127.0.0.1:19901/metrics | awk -v name="$1" '$1 == name { print $2 }'; }
-# Asks once every tenth of a second, and prints how often it was answered.
+# Sends a request every tenth of a second, and prints how many were answered.
 watch() {
-    local asked=0 answered=0 most=0 now said
+    local sent=0 answered=0 most=0 now error
     while [[ -e $folder/attack ]]; do
-        asked=$((asked + 1))
-        if said=$(curl -sSf -m 10 -o /dev/null "$open" 2>&1); then answered=$((answered + 1)); else echo "  missed: $said"; fi
+        sent=$((sent + 1))
+        if error=$(curl -sSf -m 10 -o /dev/null "$open" 2>&1); then answered=$((answered + 1)); else echo "  missed: $error"; fi
         now=$(metric portcullis_connections) && ((${now:-0} > most)) && most=$now
         sleep 0.1
     done
-    echo "  others: $answered of $asked answered; at most $most connections; memory $(memory VmRSS)"
+    echo "  others: $answered of $sent answered; at most $most connections; memory $(memory VmRSS)"
 }
 attack() {
     echo "── $*"
     touch "$folder/attack"
     watch & local watching=$!
-    "$@" >"$folder/said" 2>&1 || true
+    "$@" >"$folder/output" 2>&1 || true
     rm "$folder/attack"
     wait "$watching"
-    grep -aE 'service available|requests:|finished in' "$folder/said" | tail -2 | sed 's/\x1b\[[0-9;]*m//g; s/^ */  /' || true
+    grep -aE 'service available|requests:|finished in' "$folder/output" | tail -2 | sed 's/\x1b\[[0-9;]*m//g; s/^ */  /' || true
 }
 
 slow=(slowhttptest -c "$connections" -r 2000 -l "$seconds" -p 5 -v 1)

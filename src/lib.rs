@@ -16,7 +16,7 @@
 //!    sources         reload: files, JWKS, introspection
 //! ```
 //!
-//! Each layer may name itself and those above it in this list; `tests/architecture.rs` holds the order.
+//! Each layer may name itself and those above it in this list; `tests/architecture/layers.rs` tests the order.
 
 #[cfg(test)]
 #[path = "../tests/random/property.rs"]

@@ -1,8 +1,8 @@
-//! The README, taken at its word: its files are written, its commands run against the real program, and its tables
-//! compared with the code's.
+//! Tests the README: writes its files, runs its commands with the real program, and compares its tables with the
+//! code's.
 //!
-//! A fenced block with `file=NAME` is a file. A `console` block holds commands after `$ ` and what they print, where
-//! `…` stands for anything within a line. One with `needs=…` takes those programs, and a gateway that runs.
+//! A fenced block with `file=NAME` is a file. A `console` block holds commands after `$ ` and their output, where `…`
+//! stands for any text within a line. A block with `needs=…` requires those programs and a running gateway.
 #![cfg(feature = "gateway")]
 #![expect(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ use portcullis::request::Dialect;
 
 const README: &str = include_str!("../README.md");
 
-/// Block: a fenced block, with the words behind its opening fence.
+/// Block: a fenced block, with the words after its opening fence.
 struct Block {
     info: Vec<&'static str>,
     text: String,
@@ -44,7 +44,7 @@ impl Block {
         self.info.iter().find_map(|word| word.strip_prefix("needs="))
     }
 
-    /// Each command, with the lines that it should print.
+    /// Each command, with its expected output lines.
     fn commands(&self) -> Vec<(String, Vec<String>)> {
         let mut commands: Vec<(String, Vec<String>)> = Vec::new();
         for line in self.text.lines() {
@@ -69,7 +69,7 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// Ports: free ones in the place of those that the README names.
+/// Ports: free ports in place of the ports that the README names.
 struct Ports(Vec<(&'static str, u16)>);
 
 impl Ports {
@@ -85,7 +85,7 @@ impl Ports {
         self.0.iter().fold(marked, |text, (named, port)| text.replace(&format!("<<{named}>>"), &port.to_string()))
     }
 
-    /// Waits for what a command in the background opens: a reader types more slowly than a test.
+    /// Waits until a background command listens: a reader types more slowly than a test.
     fn wait_for_those_in(&self, command: &str) {
         let until = Instant::now() + Duration::from_secs(20);
         for (_, port) in self.0.iter().filter(|(_, port)| command.contains(&port.to_string())) {
@@ -120,7 +120,7 @@ impl Shell {
         Self { child, input, output }
     }
 
-    /// What `command` prints.
+    /// The output of `command`.
     fn run(&mut self, command: &str) -> Vec<String> {
         const END: &str = "--- the command has ended ---";
         writeln!(self.input, "{command}\nprintf '\\n%s\\n' '{END}'").unwrap();
@@ -141,14 +141,14 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // The shell leads a group of its own, so nothing that it started outlives the test.
+        // The shell leads a process group of its own, so that no child process outlives the test.
         let kill = format!("kill -9 -- -{}", self.child.id());
         Command::new("bash").args(["-c", &kill]).status().ok();
         self.child.wait().ok();
     }
 }
 
-/// Runs all blocks that `wanted` lets pass, in the README's order, in a fresh folder; says how many commands ran.
+/// Runs all blocks that `wanted` selects, in the README's order, in a fresh folder; returns the number of commands.
 fn walk(wanted: impl Fn(&Block) -> bool) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let ports = Ports::free();
@@ -171,7 +171,7 @@ fn walk(wanted: impl Fn(&Block) -> bool) -> usize {
     ran
 }
 
-/// Runs a command until it prints what is expected: what it asks for may take a moment, such as a reload.
+/// Runs a command until its output is the expected one: an effect such as a reload may take a moment.
 fn compare(shell: &mut Shell, command: &str, expected: &[String]) {
     let until = Instant::now() + Duration::from_secs(20);
     let only_looks = command.starts_with("curl ") || command.starts_with("cat ") || command.starts_with("head ");
@@ -187,7 +187,7 @@ fn compare(shell: &mut Shell, command: &str, expected: &[String]) {
     }
 }
 
-/// Whether `line` is `wanted`, in which `…` stands for anything.
+/// Whether `line` matches `wanted`, in which `…` stands for any text.
 fn fits(line: &str, wanted: &str) -> bool {
     let mut parts = wanted.split('…');
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -245,7 +245,7 @@ fn the_table_of_reasons_is_the_program_s() {
 
 #[test]
 fn the_table_of_findings_names_every_code_in_order() {
-    // Two codes stand in a row, the last one perhaps alone.
+    // A row holds two codes, the last one perhaps only one.
     let rows = table("Findings").into_iter().skip(1);
     let codes: Vec<String> =
         rows.flat_map(|row| [row[0].clone(), row[2].clone()]).filter(|code| !code.is_empty()).collect();
@@ -279,7 +279,7 @@ fn the_list_of_commands_is_the_program_s() {
     let help = Command::new(env!("CARGO_BIN_EXE_portcullis")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // A line that goes on is indented further.
+    // A continuation line is indented further.
     let begun = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()));
     let names: Vec<&str> = begun.filter(|name| *name != "help").collect();
     assert!(names.len() >= 6, "{help}");
@@ -316,7 +316,7 @@ fn every_promise_names_tests_that_there_are() {
     }
 }
 
-/// All sources under a folder, one after the other.
+/// Appends all sources below a folder.
 fn gather(folder: &Path, into: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -336,7 +336,7 @@ fn row<const N: usize>(cells: [String; N]) -> Vec<String> {
     cells.into()
 }
 
-/// The first table under a heading, its first row included.
+/// The first table under a heading, including its header row.
 fn table(heading: &str) -> Vec<Vec<String>> {
     let lines = README.lines().skip_while(|line| line.trim_start_matches('#').trim() != heading);
     let rows = lines.skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));

@@ -1,4 +1,5 @@
-//! The gateway from outside: the real binary as a child process, with real tokens, real sockets and a real upstream.
+//! Tests the gateway from outside: the real binary as a child process, with real tokens, real sockets and a real
+//! upstream.
 
 #![expect(
     clippy::unwrap_used,

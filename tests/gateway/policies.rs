@@ -1,4 +1,4 @@
-//! The cases beside each policy, asked of a live gateway over sockets: what the cases say is what the wire shows.
+//! Sends the cases beside each policy to a live gateway over sockets, and compares the results with the cases.
 
 use std::collections::BTreeMap;
 
@@ -17,23 +17,23 @@ use serde_json::{Map, Value, json};
 use crate::support::now;
 use crate::wire::client::{ask, bearer, request};
 use crate::wire::origin::Origin;
-use crate::wire::scene::Scene;
+use crate::wire::testbed::Testbed;
 
-/// What the upstream answers, and nobody who is refused reads.
+/// The upstream's answer, which a refused caller never reads.
 const ANSWER: &str = "an answer of the upstream";
 
-/// The secret of all API keys here.
+/// The secret of all API keys in this file.
 const SECRET: &str = "a-secret-that-all-keys-of-this-test-share";
 
-/// Book: a policy with its cases and their callers.
-struct Book {
+/// PolicyCases: a policy with its cases and their callers.
+struct PolicyCases {
     policy: Snapshot,
     text: String,
     cases: Vec<Case>,
     callers: BTreeMap<String, Subject>,
 }
 
-impl Book {
+impl PolicyCases {
     fn open(name: &str) -> Self {
         let read = |file: &str| {
             let path = format!("{}/policies/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -52,29 +52,30 @@ impl Book {
         Self { policy, text, cases: suite.cases, callers }
     }
 
-    /// The gateway with this policy as it stands, for API keys or for tokens: where one API believed both, the ids under
-    /// `users:` would have to say which is meant.
-    fn serve(&self, by_key: bool) -> Scene {
-        // The type that the caller asks for is the type of the answer.
-        let origin = Origin::answering(|seen| {
-            let kind = seen.header("accept").unwrap_or("application/json".to_owned());
+    /// The gateway with this policy unchanged, for API keys or for tokens. With both in one API, the ids under `users:`
+    /// would have to name their source.
+    fn serve(&self, by_key: bool) -> Testbed {
+        // The upstream answers with the media type that the caller asks for.
+        let origin = Origin::with_responder(|received| {
+            let kind = received.header("accept").unwrap_or("application/json".to_owned());
             format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{ANSWER}", ANSWER.len())
                 .into()
         });
-        let plan = Scene::of(origin, &self.text);
+        let builder = Testbed::of(origin, &self.text);
         if !by_key {
             let services = json!({ "claim": "kind", "values": ["service"] });
-            return plan.with("/issuers/test/service-apps", services).start();
+            return builder.with("/issuers/test/service-apps", services).start();
         }
         let keys: Map<_, _> = self.callers.values().filter(|caller| is_bound(caller)).map(key).collect();
-        plan.with("/issuers", json!({}))
+        builder
+            .with("/issuers", json!({}))
             .with("/api-keys/keys", json!({ "file": "keys.yaml", "basic": true }))
             .file("keys.yaml", json!({ "version": 1, "keys": keys }).to_string())
             .start()
     }
 
-    /// Why a case cannot be asked over a socket.
-    fn left_out(&self, case: &Case) -> Option<&'static str> {
+    /// The reason why a case cannot be sent over a socket, if there is one.
+    fn reason_to_skip(&self, case: &Case) -> Option<&'static str> {
         let caller = &self.callers[&*case.caller];
         if case.variant.is_some() {
             Some("asks another policy")
@@ -89,12 +90,12 @@ impl Book {
         }
     }
 
-    /// The path as it is forwarded with its query, and whether the answer would have to be masked.
-    fn stated(&self, case: &Case) -> (String, bool) {
+    /// The path with its query as it is forwarded, and whether the answer would have to be masked.
+    fn forwarded_path(&self, case: &Case) -> (String, bool) {
         let subject = &self.callers[&*case.caller];
-        let asked =
+        let tested =
             RequestQuery { subject, method: &case.method, target: &case.target, host: None, phase: Phase::Request };
-        answer(&self.policy, asked, Timestamp(now()), &mut NoTrace, |road, _| {
+        answer(&self.policy, tested, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
             let path = match (road.request, road.placed) {
                 (Ok(request), Ok(placed)) => placed.printed(&request.path),
@@ -105,9 +106,9 @@ impl Book {
         })
     }
 
-    /// What must come of a case.
-    fn expected(&self, case: &Case) -> Came {
-        let (target, is_masked) = self.stated(case);
+    /// The expected outcome of a case.
+    fn expected(&self, case: &Case) -> CaseOutcome {
+        let (target, is_masked) = self.forwarded_path(case);
         let reason = match &case.expected {
             Expectation::Refuse(reason) => &reason.text,
             Expectation::Permit { masks, .. } if masks.as_ref().map_or(is_masked, |masks| !masks.is_empty()) => {
@@ -117,76 +118,76 @@ impl Book {
         };
         let code = reason.split(':').next().unwrap_or_default();
         let (_, status, _) = Reason::TABLE.into_iter().find(|(known, ..)| *known == code).unwrap();
-        // The type of an answer is known by asking only.
+        // The media type of an answer is only known after the upstream was asked.
         let reaches = reason == "granted" || reason == "wrong-type";
-        let reached = if reaches { vec![format!("{} {target}", case.method)] } else { Vec::new() };
-        Came { status, said: if status == 200 { ANSWER } else { reason }.to_owned(), reached }
+        let forwarded = if reaches { vec![format!("{} {target}", case.method)] } else { Vec::new() };
+        CaseOutcome { status, reason: if status == 200 { ANSWER } else { reason }.to_owned(), forwarded }
     }
 
-    /// What comes of a case.
-    fn found(&self, case: &Case, scene: &Scene) -> Came {
-        let mut headers = presented(&self.callers[&*case.caller], scene);
+    /// The actual outcome of a case.
+    fn run_case(&self, case: &Case, testbed: &Testbed) -> CaseOutcome {
+        let mut headers = credential_lines(&self.callers[&*case.caller], testbed);
         headers.extend(case.answered_as.as_ref().map(|kind| format!("Accept: {kind}")));
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let before = scene.origin.count();
-        let answer = ask(scene.at(), request(&format!("{} {}", case.method, case.target), &headers, b""));
-        let got = scene.origin.seen().split_off(before);
-        let reached = got.iter().map(|seen| format!("{} {}", seen.method(), seen.target())).collect();
-        let said = match (answer.status, &*case.method) {
-            // An answer to HEAD has no body: what it would have said stands in the audit.
+        let before = testbed.origin.count();
+        let answer = ask(testbed.at(), request(&format!("{} {}", case.method, case.target), &headers, b""));
+        let got = testbed.origin.requests().split_off(before);
+        let forwarded = got.iter().map(|received| format!("{} {}", received.method(), received.target())).collect();
+        let reason = match (answer.status, &*case.method) {
+            // An answer to HEAD has no body: the audit holds the reason instead.
             (200, "HEAD") => ANSWER.to_owned(),
             (200, _) => answer.text(),
             (_, "HEAD") => {
-                let record = scene.record(answer.header("x-portcullis-decision").unwrap());
+                let record = testbed.record(answer.header("x-portcullis-decision").unwrap());
                 record["reason"].as_str().unwrap().to_owned()
             }
             _ => answer.reason(),
         };
-        Came { status: answer.status, said, reached }
+        CaseOutcome { status: answer.status, reason, forwarded }
     }
 
-    /// Asks all cases that can be asked, which are at least `least`.
+    /// Runs all cases that can be sent, and asserts that there are at least `least`.
     fn ask_all(&self, least: usize) {
-        let (mut asked, mut left_out, mut wrong) = (0, BTreeMap::<_, usize>::new(), Vec::new());
+        let (mut tested, mut left_out, mut wrong) = (0, BTreeMap::<_, usize>::new(), Vec::new());
         for by_key in [false, true] {
             let cases = self.cases.iter().filter(|case| is_bound(&self.callers[&*case.caller]) == by_key);
-            let mut scene = None;
+            let mut testbed = None;
             for case in cases {
-                if let Some(why) = self.left_out(case) {
+                if let Some(why) = self.reason_to_skip(case) {
                     *left_out.entry(why).or_default() += 1;
                     continue;
                 }
-                let scene = scene.get_or_insert_with(|| self.serve(by_key));
-                let (expected, found) = (self.expected(case), self.found(case, scene));
-                asked += 1;
+                let testbed = testbed.get_or_insert_with(|| self.serve(by_key));
+                let (expected, found) = (self.expected(case), self.run_case(case, testbed));
+                tested += 1;
                 if expected != found {
                     wrong.push(format!("{}: expected {expected:?}, found {found:?}", case.title()));
                 }
             }
         }
-        println!("{}: {asked} of {} cases asked; left out: {left_out:?}", self.policy.model.name, self.cases.len());
+        println!("{}: {tested} of {} cases asked; left out: {left_out:?}", self.policy.model.name, self.cases.len());
         assert!(wrong.is_empty(), "{wrong:#?}");
-        assert!(asked >= least, "only {asked} cases were asked");
-        assert_eq!(asked + left_out.values().sum::<usize>(), self.cases.len());
+        assert!(tested >= least, "only {tested} cases were asked");
+        assert_eq!(tested + left_out.values().sum::<usize>(), self.cases.len());
     }
 }
 
-/// Came: what came of a request, for the caller and for the upstream.
+/// CaseOutcome: the result of a request for the caller and for the upstream.
 #[derive(Debug, PartialEq)]
-struct Came {
+struct CaseOutcome {
     status: u16,
     /// The upstream's answer, or the reason of a refusal.
-    said: String,
+    reason: String,
     /// The requests that reached the upstream.
-    reached: Vec<String>,
+    forwarded: Vec<String>,
 }
 
-/// Whether a role of the caller is bound to scopes: a token cannot say that, an API key can.
+/// Whether a role of the caller is bound to scopes: an API key can express that, a token cannot.
 fn is_bound(caller: &Subject) -> bool {
     caller.roles.iter().any(|role| !role.scope.is_empty())
 }
 
-/// The entry of an API key that says who this is.
+/// The API key entry for this caller.
 fn key(caller: &Subject) -> (String, Value) {
     let role = |role: &Assignment| {
         let scope: Map<_, _> = role.scope.iter().map(|(name, values)| (name.to_string(), json!(values))).collect();
@@ -203,8 +204,8 @@ fn key(caller: &Subject) -> (String, Value) {
     (caller.id.as_ref().unwrap().name.to_string(), entry)
 }
 
-/// The header lines that say who this is.
-fn presented(caller: &Subject, scene: &Scene) -> Vec<String> {
+/// The header lines that authenticate this caller.
+fn credential_lines(caller: &Subject, testbed: &Testbed) -> Vec<String> {
     if caller.kind == SubjectKind::Anonymous {
         return Vec::new();
     }
@@ -224,30 +225,30 @@ fn presented(caller: &Subject, scene: &Scene) -> Vec<String> {
         "permissions": caller.permissions,
     });
     claims.extend(own.as_object().unwrap().clone());
-    vec![bearer(&scene.stage.token(Value::Object(claims)))]
+    vec![bearer(&testbed.env.token(Value::Object(claims)))]
 }
 
 #[test]
 fn the_cases_of_noah_es_hold_on_the_wire() {
-    Book::open("noah-es").ask_all(92);
+    PolicyCases::open("noah-es").ask_all(92);
 }
 
 #[test]
 fn the_cases_of_the_hid_integration_service_hold_on_the_wire() {
-    Book::open("hid-integration-service").ask_all(145);
+    PolicyCases::open("hid-integration-service").ask_all(145);
 }
 
 #[test]
 fn the_cases_of_carestream_hold_on_the_wire() {
-    Book::open("carestream").ask_all(95);
+    PolicyCases::open("carestream").ask_all(95);
 }
 
 #[test]
 fn the_cases_of_proknow_hold_on_the_wire() {
-    Book::open("proknow").ask_all(121);
+    PolicyCases::open("proknow").ask_all(121);
 }
 
 #[test]
 fn the_cases_of_pathology_hold_on_the_wire() {
-    Book::open("pathology").ask_all(87);
+    PolicyCases::open("pathology").ask_all(87);
 }

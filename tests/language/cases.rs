@@ -1,4 +1,4 @@
-//! The cases of the five example policies: they pass, and they show what the language's page promises.
+//! The cases of the five example policies pass, and cover the rules of the language's page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use portcullis::vocabulary::Timestamp;
 
 const POLICIES: [&str; 5] = ["carestream", "hid-integration-service", "noah-es", "pathology", "proknow"];
 
-/// Decisions that only requests over a socket can show: the spelling in which the upstream sees a folded path (14)
-/// and a browser's preflight, which is answered before the policy is asked (50). What a decision can show of both,
-/// the permit and the plain `OPTIONS`, stands as cases too.
+/// Decisions that only requests over a socket can show: the spelling of a folded path at the upstream (14), and a
+/// browser's preflight, which is answered without the policy (50). The parts that a decision can show, the permit and
+/// the plain `OPTIONS`, are also cases.
 const ON_THE_WIRE_TOO: [u64; 2] = [14, 50];
 
-/// The rules that the page marks Y or L, by their numbers.
+/// The rules that the page marks Y or L, by number.
 const RULES: [(&str, &[&str]); 5] = [
     ("carestream", &["C1", "C2", "C3", "C5", "C6", "C7", "C8", "C9", "C11", "C13"]),
     ("hid-integration-service", &["H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H10", "H12", "H13", "H14", "H15"]),
@@ -23,18 +23,18 @@ const RULES: [(&str, &[&str]); 5] = [
     ("proknow", &["P1", "P2", "P3", "P5", "P6", "P7", "P8", "P9", "P10", "P13", "P14", "P16", "P17", "P19", "P20"]),
 ];
 
-/// Rules of these that speak of the file or of tools alone, so that no request can prove them: what `explain` and
-/// `matrix` leave out, unique names, and roles in use.
+/// The rules among these that only concern the file or tools, so that no request can prove them: the exclusions of
+/// `explain` and `matrix`, unique names, and roles in use.
 const AT_LOAD_ONLY: [&str; 3] = ["C10", "P4", "P18"];
 
-/// Run: what came of the cases of one policy.
-struct Run {
+/// CaseRun: the result of the cases of one policy.
+struct CaseRun {
     cases: usize,
     failed: Vec<String>,
     coverage: CaseCoverage,
 }
 
-fn run(name: &str) -> Run {
+fn run(name: &str) -> CaseRun {
     let mut sources = Sources::default();
     let file = |name: String| {
         let text = std::fs::read_to_string(&name).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -59,11 +59,11 @@ fn run(name: &str) -> Run {
     if passed != tried.len() && failed.is_empty() {
         failed.push(format!("{name}: only {passed} of {} cases passed", tried.len()));
     }
-    Run { cases: tried.len(), failed, coverage }
+    CaseRun { cases: tried.len(), failed, coverage }
 }
 
 #[test]
-fn every_case_of_the_five_policies_passes_and_none_is_spare() {
+fn every_case_of_the_five_policies_passes_and_is_needed() {
     let mut all = 0;
     let mut failed = Vec::new();
     for name in POLICIES {
@@ -103,7 +103,7 @@ fn every_rule_that_a_gateway_can_keep_is_proved_by_a_permit_and_by_a_refusal() {
     assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
-/// How many cells, of those that routes need, some case permits, and how many some case refuses, at least.
+/// The minimum numbers of cells, among those that routes need, that some case permits, and that some case refuses.
 const TRIED: [(&str, usize, usize); 5] = [
     ("carestream", 46, 16),
     ("hid-integration-service", 60, 29),
@@ -113,7 +113,7 @@ const TRIED: [(&str, usize, usize); 5] = [
 ];
 
 #[test]
-fn no_fewer_cells_are_tried_than_once_were() {
+fn the_cases_try_at_least_the_recorded_number_of_cells() {
     for (name, permitted, refused) in TRIED {
         let counts = run(name).coverage.counts();
         assert!(counts.0 >= permitted && counts.1 >= refused, "{name}: {counts:?}");

@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets, replayed: what once broke something, and what leads to unusual code.
+//! Replays the corpora of the fuzz targets: inputs that once caused a failure, and inputs that reach unusual code.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ fn replay(target: fn(&[u8]), folders: &[&str], at_least: usize) {
     }
     assert!(files.len() >= at_least, "{} files in {folders:?}", files.len());
     for file in files {
-        // A target that fails says what it has found, not in which file.
+        // A failing target reports its assertion, not the file.
         println!("{}", file.display());
         target(&std::fs::read(file).unwrap());
     }
@@ -35,6 +35,6 @@ fn every_text_is_a_policy_or_has_a_finding() {
 }
 
 #[test]
-fn no_bytes_prove_a_caller_but_those_that_were_signed() {
+fn only_signed_bytes_prove_a_caller() {
     replay(credentials::run, &["tests/fuzz/corpus/credentials"], 7);
 }

@@ -1,13 +1,14 @@
-//! Policies that must not load, each in a file named as a sentence, with everything that is said about it.
+//! Policies that must not load, each in a file named as a sentence, with all of its findings.
 //!
-//! `PORTCULLIS_RENEW=1 cargo test --no-default-features --test language golden` writes what is found now beside them.
+//! `PORTCULLIS_RENEW=1 cargo test --no-default-features --test language golden` writes the current findings beside
+//! them.
 
 use std::path::{Path, PathBuf};
 
 use portcullis::document::{Sources, report};
 use portcullis::policy;
 
-/// The refused policies in the order of their names.
+/// The invalid policies in the order of their names.
 fn refused() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/refused");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -17,7 +18,7 @@ fn refused() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_refused_policy_is_told_what_is_wrong_where_and_what_would_help() {
+fn every_invalid_policy_gets_findings_with_position_and_help() {
     let renew = std::env::var_os("PORTCULLIS_RENEW").is_some();
     let mut differing = Vec::new();
     let policies = refused();

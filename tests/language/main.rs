@@ -1,4 +1,4 @@
-//! The policy language, held against a second, naive reading of its page on generated policies.
+//! Tests the policy language against an independent reference evaluator, on generated policies.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,19 +15,19 @@ mod fuzz;
 #[path = "../random/seed.rs"]
 mod seed;
 
-mod asking;
-mod dice;
-mod making;
-mod matching;
-mod naive;
+mod questions;
+mod seeded_random;
+mod generator;
+mod route_match;
+mod reference;
 mod printing;
 mod program;
-mod world;
+mod model;
 
 mod agreement;
 mod cases;
 mod corpora;
-mod differing;
+mod policy_diff;
 mod golden;
 mod properties;
 mod tables;

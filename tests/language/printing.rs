@@ -1,33 +1,35 @@
-//! The text of a world: YAML as the policy page spells it.
+//! Prints a plain policy as YAML, as the policy page spells it.
 
 use std::fmt::Write;
 
-use crate::world::{Assignment, Bound, By, Cell, Gate, Method, Name, Need, Role, Route, Row, ServiceApps, User, World};
+use crate::model::{
+    Assignment, Bound, By, Cell, Gate, Method, Name, Need, PolicyModel, Role, Route, Row, ServiceApps, User,
+};
 
 /// The policy's file.
-pub(crate) fn yaml(world: &World) -> String {
+pub(crate) fn yaml(model: &PolicyModel) -> String {
     let mut out = String::from("version: 1\nname: generated\n");
-    if !world.dialect.is_empty() {
-        let _ = writeln!(out, "dialect: {}", world.dialect);
+    if !model.dialect.is_empty() {
+        let _ = writeln!(out, "dialect: {}", model.dialect);
     }
-    section(&mut out, "scopes", &world.scopes, |(name, caller)| {
+    section(&mut out, "scopes", &model.scopes, |(name, caller)| {
         format!("{name}: {}", if *caller { "caller" } else { "grant" })
     });
-    section(&mut out, "routes", &world.routes, route);
-    let _ = writeln!(out, "resources: [{}]", world.resources.join(", "));
-    section(&mut out, "fields", &world.fields, |(name, resources)| {
+    section(&mut out, "routes", &model.routes, route);
+    let _ = writeln!(out, "resources: [{}]", model.resources.join(", "));
+    section(&mut out, "fields", &model.fields, |(name, resources)| {
         let listed = resources.iter().map(|resource| format!("{resource}: [$..mrn]"));
         format!("{name}: {}", map(listed.collect()))
     });
-    section(&mut out, "permissions", &world.rows, row);
-    list(&mut out, "everyone", &world.everyone);
-    match world.service_apps {
+    section(&mut out, "permissions", &model.rows, row);
+    list(&mut out, "everyone", &model.everyone);
+    match model.service_apps {
         Some(ServiceApps::All) => out.push_str("service-apps: all\n"),
         Some(ServiceApps::EveryPermission) => out.push_str("service-apps: every-permission\n"),
         None => {}
     }
-    section(&mut out, "gates", &world.gates, gate);
-    section(&mut out, "profiles", &world.profiles, |profile| {
+    section(&mut out, "gates", &model.gates, gate);
+    section(&mut out, "profiles", &model.profiles, |profile| {
         let mut parts = vec![names("features", &profile.features)];
         if !profile.within.is_empty() {
             let bounds: Vec<String> = profile.within.iter().map(|bound| map(bounds(bound))).collect();
@@ -35,15 +37,15 @@ pub(crate) fn yaml(world: &World) -> String {
         }
         format!("{}: {}", profile.name, map(parts))
     });
-    section(&mut out, "groups", &world.groups, |group| {
+    section(&mut out, "groups", &model.groups, |group| {
         let mut parts: Vec<String> = group.profile.iter().map(|profile| format!("profile: {profile}")).collect();
         parts.extend(given("permissions", &group.permissions));
         parts.extend(given("without", &group.without));
         format!("{}: {}", group.name, map(parts))
     });
-    section(&mut out, "roles", &world.roles, role);
-    section(&mut out, "users", &world.users, user);
-    if world.one_role {
+    section(&mut out, "roles", &model.roles, role);
+    section(&mut out, "users", &model.users, user);
+    if model.one_role {
         out.push_str("one-role: true\n");
     }
     out

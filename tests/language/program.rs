@@ -1,4 +1,4 @@
-//! The program's answers, in the words of the naive reading.
+//! Runs the program on the questions, and converts its answers for comparison with the reference evaluator.
 
 use portcullis::decision::{ApprovalSet, Decision, Phase, Question, decide};
 use portcullis::document::{Sources, report};
@@ -7,8 +7,8 @@ use portcullis::policy::{self, NoMatch, Snapshot};
 use portcullis::request::{OverrideMode, RawRequest, read};
 use portcullis::vocabulary::{self, Access, Cells, Proof, RequestFacts, Subject, SubjectId, Timestamp};
 
-use crate::naive::Answer;
-use crate::world::{Answered, Caller, Kind, Request};
+use crate::model::{Caller, Kind, Request, ResponseType};
+use crate::reference::Answer;
 
 /// The snapshot of a policy that must load.
 pub(crate) fn load(yaml: &str) -> Snapshot {
@@ -26,9 +26,10 @@ pub(crate) fn load_files(files: &[String]) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| panic!("{}\n{}", findings(), files.concat()))
 }
 
-/// The caller as the identity layer would hand it over.
+/// The caller as the identity layer would return it.
 ///
 /// # Errors
+///
 /// The credential is not valid.
 pub(crate) fn subject(caller: &Caller) -> Result<Subject, IdentityError> {
     if caller.invalid {
@@ -64,26 +65,26 @@ pub(crate) fn subject(caller: &Caller) -> Result<Subject, IdentityError> {
 /// The answers to one request by all of `callers`, in their order.
 pub(crate) fn answers(
     policy: &Snapshot,
-    asked: &Request,
+    request: &Request,
     callers: &[Result<Subject, IdentityError>],
     now: u64,
 ) -> Vec<Answer> {
-    let phase = match asked.answered {
-        Answered::NotYet => Phase::Request,
-        Answered::As(content_type) => Phase::Answer(content_type),
+    let phase = match request.response {
+        ResponseType::Unknown => Phase::Request,
+        ResponseType::ContentType(content_type) => Phase::Answer(content_type),
     };
-    ask(policy, asked, phase, callers, now, |decision, _| answer(&decision, policy))
+    ask(policy, request, phase, callers, now, |decision, _| answer(&decision, policy))
 }
 
-/// Whether the permit that the request alone gets, if it gets one, admits an answer of that `Content-Type`.
+/// Whether the permit of the request alone, if there is one, admits a response with that `Content-Type`.
 pub(crate) fn admitted(
     policy: &Snapshot,
-    asked: &Request,
+    request: &Request,
     content_type: Option<&str>,
     callers: &[Result<Subject, IdentityError>],
     now: u64,
 ) -> Vec<bool> {
-    ask(policy, asked, Phase::Request, callers, now, |decision, access| match (decision.verdict, access) {
+    ask(policy, request, Phase::Request, callers, now, |decision, access| match (decision.verdict, access) {
         (Ok(permit), Ok(Access { cells: Cells::ByType(candidates), .. })) => permit.admits(candidates, content_type),
         (verdict, _) => verdict.is_ok(),
     })
@@ -91,25 +92,25 @@ pub(crate) fn admitted(
 
 fn ask<T>(
     policy: &Snapshot,
-    asked: &Request,
+    request: &Request,
     phase: Phase<'_>,
     callers: &[Result<Subject, IdentityError>],
     now: u64,
-    tell: impl Fn(Decision, Result<&Access<'_>, NoMatch>) -> T,
+    report: impl Fn(Decision, Result<&Access<'_>, NoMatch>) -> T,
 ) -> Vec<T> {
     let headers: [(&str, &str); 0] = [];
-    let target = asked.target();
-    let raw = RawRequest { method: asked.method, target: target.as_bytes(), host: None, headers: &headers };
-    let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
-    let placed = request.as_ref().map_err(|error| NoMatch::Rejected(*error));
-    let placed = placed.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
-    let access = policy::access_of(&placed);
+    let target = request.target();
+    let raw = RawRequest { method: request.method, target: target.as_bytes(), host: None, headers: &headers };
+    let canonical = read(&raw, policy.model.dialect, OverrideMode::Reject);
+    let matched = canonical.as_ref().map_err(|error| NoMatch::Rejected(*error));
+    let matched = matched.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
+    let access = policy::access_of(&matched);
     let approvals = ApprovalSet::default();
-    let path = request.as_ref().map_or("", |request| request.path.as_str());
-    let facts = RequestFacts { method: asked.method, path, address: None };
+    let path = canonical.as_ref().map_or("", |request| request.path.as_str());
+    let facts = RequestFacts { method: request.method, path, address: None };
     let one = |subject: &Result<Subject, IdentityError>| {
         let subject = subject.as_ref().map_err(|error| *error);
-        tell(decide(Question { access, subject, facts, phase }, policy, &approvals, Timestamp(now)), access)
+        report(decide(Question { access, subject, facts, phase }, policy, &approvals, Timestamp(now)), access)
     };
     callers.iter().map(one).collect()
 }

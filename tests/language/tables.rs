@@ -1,4 +1,4 @@
-//! What vendors publish as lists, compared with what the policies say.
+//! Compares the lists that vendors publish with the policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 

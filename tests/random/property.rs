@@ -1,4 +1,4 @@
-//! Properties of generated values, each tried with a fixed seed and with a fresh one.
+//! Property tests of generated values, each with a fixed seed and with a fresh one.
 
 #[path = "seed.rs"]
 mod seed;
@@ -6,10 +6,10 @@ mod seed;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestRunner};
 
-/// How many values a property is tried with where its test has no reason for more or fewer.
+/// The default number of values per property.
 pub(crate) const CASES: u32 = 256;
 
-/// Tries `test` with so many values of `strategy`, half of them from each seed.
+/// Runs `test` with this number of values of `strategy`, half of them from each seed.
 pub(crate) fn hold<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> TestCaseResult) {
     for seed in seed::seeds() {
         let config = Config { cases: cases.div_ceil(2), failure_persistence: None, ..Config::default() };

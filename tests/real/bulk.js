@@ -1,4 +1,4 @@
-// An upstream for bodies of any size: it tells the length and SHA-256 of what it gets, and at `GET ?bytes=N` sends N bytes.
+// An upstream for bodies of any size: responds with the length and SHA-256 of the body, and to `GET ?bytes=N` with N bytes.
 'use strict';
 
 const { createHash } = require('node:crypto');
@@ -28,5 +28,5 @@ const server = createServer(async (request, response) => {
 });
 
 server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ address: `127.0.0.1:${server.address().port}` })));
-// The end of standard input is the end of whoever started this.
+// Standard input ends when the parent process ends.
 process.stdin.on('end', () => process.exit(0)).resume();

@@ -1,7 +1,7 @@
-// An editor with yaml-language-server behind it, which obeys JSON lines and answers each with one:
-//   {"do":"open","path":"…","text":"…"}              the diagnostics of that file, were this its text
-//   {"do":"complete","line":0,"character":0}         what the server proposes there
-//   {"do":"hover","line":0,"character":0}            what it explains there
+// An editor in front of yaml-language-server, which reads one command per JSON line and prints one response per line:
+//   {"do":"open","path":"…","text":"…"}              the diagnostics of that file with this text
+//   {"do":"complete","line":0,"character":0}         the server's proposals at that position
+//   {"do":"hover","line":0,"character":0}            its explanation at that position
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -16,12 +16,12 @@ const server = spawn(process.execPath, [join(home, 'bin/yaml-language-server'), 
 });
 const connection = createMessageConnection(new StreamMessageReader(server.stdout), new StreamMessageWriter(server.stdin));
 
-// The schemas come from the files' own comments, and from nowhere else.
+// The schemas come only from the files' own comments.
 const settings = {
   yaml: { validate: true, completion: true, hover: true, schemaStore: { enable: false }, kubernetesCRDStore: { enable: false } },
 };
 
-/** So long nothing may change in what the server says of a file before it counts, in milliseconds. */
+/** The time without a change after which a file's diagnostics count as final, in milliseconds. */
 const QUIET = 1500;
 
 let uri;
@@ -31,7 +31,7 @@ connection.onNotification('textDocument/publishDiagnostics', (message) => messag
 connection.onRequest('workspace/configuration', ({ items }) => items.map(({ section }) => settings[section] ?? {}));
 connection.onRequest('client/registerCapability', () => null);
 
-/** What the server says last about the text that it is about to get. */
+/** The server's final diagnostics of the text that is sent next. */
 function diagnostics() {
   return new Promise((resolve) => {
     let timer;
@@ -87,6 +87,6 @@ async function main() {
   process.exit(0);
 }
 
-// The server never outlives the editor.
+// The server stops with the editor.
 process.on('exit', () => server.kill());
 main();

@@ -1,6 +1,6 @@
-// An OpenID Connect issuer that obeys JSON lines on standard input and answers each with one on standard output:
+// An OpenID Connect issuer that reads one command per JSON line on standard input and prints one response per line:
 //   {"do":"issue","claims":{…},"kid":"first"}   {"do":"add","kid":"second"}   {"do":"withdraw","kid":"first"}   {"do":"stop"}
-//   {"do":"tell","claims":{…}}: what /introspect says of every token, for it does not read which one is meant
+//   {"do":"tell","claims":{…}}: the response of /introspect for every token; it does not read the token of the request
 'use strict';
 
 const { createInterface } = require('node:readline');
@@ -9,7 +9,7 @@ const { OAuth2Server } = require('oauth2-mock-server');
 let server;
 let told = { active: false };
 
-/** Starts at `port`, with these private keys and no other. */
+/** Starts on `port` with exactly these private keys. */
 async function start(port, keys) {
   server = new OAuth2Server();
   for (const key of keys) await server.issuer.keys.add(key);
@@ -28,7 +28,7 @@ const commands = {
     await server.issuer.keys.generate('RS256', { kid });
     return {};
   },
-  // Its key store forgets nothing, so that a key is withdrawn as on many servers: by a start without it.
+  // Its key store cannot remove a key, so a key is withdrawn as on many servers: by a restart without it.
   async withdraw({ kid }) {
     const { port } = server.address();
     const kept = server.issuer.keys.toJSON(true).filter((key) => key.kid !== kid);

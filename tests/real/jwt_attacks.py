@@ -1,14 +1,14 @@
-"""The known attacks on JSON Web Tokens, mounted on one protected URL from outside.
+"""Runs the known attacks on JSON Web Tokens against one protected URL.
 
     jwt_attacks.py --url http://127.0.0.1:8080/t1/things --alg RS256 --key private.pem --kid first \
         --iss https://login.example --aud noah-es --claims '{"sub": "alice", "roles": ["user"]}'
 
 Signs as the honest issuer with `openssl`: RS256, ES256 or EdDSA with a private key in PEM, HS256 with the bytes of
-`--key` as they are. Every forgery must be answered with 401, or with 400 or 431 where the header line itself is
-invalid. The honest token is tried first and last. Prints a line for each: the status and the name; ends with 1 where
-one attack was answered otherwise, an honest request was not answered with 200, or anybody asked for a key that a
-token offered. `--jwks` prints the issuer's key set instead and ends. Needs Python 3.11, openssl and
-`jwt_forgeries.py` beside it, nothing else.
+`--key` unchanged. The response to every forgery must be 401, or 400 or 431 if the header line itself is invalid.
+The honest token is tried first and last. Prints one line per request: the status and the name. Exits with 1 if an
+attack got another status, an honest request did not get 200, or a client requested a key that a token offered.
+`--jwks` prints the issuer's key set instead and exits. Only needs Python 3.11, openssl and `jwt_forgeries.py`
+beside it.
 """
 
 import argparse
@@ -22,14 +22,14 @@ from jwt_forgeries import INVALID, REFUSED, SECONDS, Forger, Key, Secret
 
 
 class Gateway:
-    """The URL that is attacked, over plain sockets: no library mends or hides what is sent."""
+    """The attacked URL, over plain sockets: no library corrects or hides the bytes that are sent."""
 
     def __init__(self, url):
         parts = urllib.parse.urlsplit(url)
         self.address, self.path = (parts.hostname, parts.port or 80), parts.path or "/"
 
     def status(self, headers, query="", body=b""):
-        """The status; 0 where the connection ended without an answer."""
+        """The status; 0 if the connection ended without a response."""
         method = "POST" if body else "GET"
         target = f"{self.path}?{query}" if query else self.path
         head = [f"{method} {target} HTTP/1.1", f"Host: {self.address[0]}", *headers, f"Content-Length: {len(body)}",
@@ -57,13 +57,13 @@ def attack(args, folder):
     be_honest("before")
     tell("nothing at all", gateway.status([]), REFUSED)
     for name, token in forger.tokens():
-        # What cannot stand in a header line at all may be refused as such; what is longer than any may, too.
+        # A token that is invalid in a header line may be rejected as such, and so may an overlong one.
         odd = not token.isascii() or not token.isprintable() or len(token) > 8192
         tell(name, gateway.status([f"Authorization: Bearer {token}"]), INVALID if odd else REFUSED)
     for name, query, headers, body, expected in forger.messages():
         tell(name, gateway.status(headers, query, body), expected)
     be_honest("after")
-    # Whoever fetches in the background has had the time of the attacks that followed.
+    # A background fetch has had time during the attacks that followed.
     tell(f"bait: asked for {forger.bait.asked!r}", 200 if forger.bait.asked else 401, REFUSED)
     return failures
 

@@ -1,7 +1,6 @@
-"""Forgeries of JSON Web Tokens, as `jwt_attacks.py` mounts them: each with a name, made from an honest token's parts.
+"""Forgeries of JSON Web Tokens for `jwt_attacks.py`: each has a name and is made from an honest token's parts.
 
-Signatures are made by openssl, which this file runs; everything else is written by hand, so that no library refuses
-to write what is wrong.
+This file runs openssl for signatures; everything else is hand-written, so that no library rejects invalid output.
 """
 
 import base64
@@ -16,7 +15,7 @@ import time
 
 SECONDS = 20
 REFUSED = {401}
-# Where the message itself may be invalid.
+# The statuses for a message that may itself be invalid.
 INVALID = {400, 401, 431}
 # The orders of the groups of P-256 and Ed25519.
 P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -36,7 +35,7 @@ def hs256(secret, text):
 
 
 class Key:
-    """A private key in PEM, which openssl signs with."""
+    """A private key in PEM, used by openssl to sign."""
 
     def __init__(self, folder, alg, path):
         self.folder, self.alg, self.path = folder, alg, str(path)
@@ -82,14 +81,14 @@ class Key:
         return {"kty": "OKP", "crv": "Ed25519", "x": b64(self.public_der[-32:])}
 
     def certificate(self):
-        """A certificate for itself, in DER."""
+        """A self-signed certificate, in DER."""
         return subprocess.run(
             ["openssl", "req", "-x509", "-key", self.path, "-subj", "/CN=evil", "-outform", "DER"],
             check=True, capture_output=True, timeout=SECONDS).stdout
 
 
 class Secret:
-    """A secret that is shared with the issuer."""
+    """A secret shared with the issuer."""
 
     alg = "HS256"
 
@@ -101,7 +100,7 @@ class Secret:
 
 
 class Bait:
-    """A server with the forger's keys, where nobody may ever ask."""
+    """A server with the forger's keys, which must never receive a request."""
 
     def __init__(self, body):
         self.asked = []
@@ -123,7 +122,7 @@ class Bait:
 
 
 class Forger:
-    """The honest issuer's ingredients, and what a forger makes of them."""
+    """Makes forgeries from the parts of an honest issuer's tokens."""
 
     def __init__(self, args, folder, honest):
         self.args, self.honest = args, honest
@@ -133,7 +132,7 @@ class Forger:
         self.header = {"alg": honest.alg, "typ": "JWT", "kid": args.kid}
 
     def token(self, header=None, claims=None, sign=None):
-        """A token whose header and claims differ in these members (bytes: in everything); None takes one out."""
+        """A token with these members of header and claims replaced (bytes replace all); None removes a member."""
         parts = []
         for own, change in ((self.header, header), (self.claims, claims)):
             if not isinstance(change, bytes):
@@ -172,7 +171,7 @@ class Forger:
                 yield f"HS256 with {name}{where}", self.token(header, sign=lambda text, s=secret: hs256(s, text))
 
     def secrets(self):
-        """What a verifier might take for a shared secret."""
+        """Values that a verifier might use as a shared secret."""
         for guess in (b"", b"\0", b"\0" * 32, b"secret", b"your-256-bit-secret", self.args.iss.encode(),
                       self.args.aud.encode(), self.args.kid.encode()):
             yield f"the secret {guess!r}", guess
@@ -206,7 +205,7 @@ class Forger:
         for name, offer in offers.items():
             for kid in (self.args.kid, "evil", None):
                 yield f"{name}, kid {kid!r}", self.token({"alg": alg, "kid": kid} | offer, sign=evil.sign)
-        # A symmetric key in the header, and an issuer that nobody knows.
+        # A symmetric key in the header, and an unknown issuer.
         oct_key = {"kty": "oct", "k": b64(b"k" * 32)}
         yield "jwk oct", self.token({"alg": "HS256", "jwk": oct_key}, sign=lambda text: hs256(b"k" * 32, text))
         yield "iss of the forger's server", self.token({"alg": alg, "kid": "evil"}, {"iss": url}, evil.sign)
@@ -286,7 +285,7 @@ class Forger:
         yield "of another header", f"{other}.{payload}.{signature}"
 
     def encodings(self):
-        # Until every part can be told from the same bytes in another alphabet.
+        # Until every part differs from the same bytes in another alphabet.
         for salt in range(10_000):
             good = self.token({"x": f"{'?>~' * 3}{salt}"}, {"jti": f"{'?>~' * 3}{salt}"})
             parts = good.split(".")
@@ -398,7 +397,7 @@ class Forger:
         yield "PASETO", f"v2.public.{inner.split('.')[1]}"
 
     def messages(self):
-        """Name, target, header lines, body and the statuses that refuse, of what is wrong around an honest token."""
+        """Name, target, header lines, body and refusing statuses of invalid messages with an honest token."""
         good = self.token()
         bearer = f"Authorization: Bearer {good}"
         lines = {

@@ -1,6 +1,6 @@
-"""One step of a DICOM client: `orthanc.py STEP URL …` prints what came of it as JSON on one line.
+"""One step of a DICOM client: `orthanc.py STEP URL …` prints the result as JSON on one line.
 
-The bearer token stands in the variable TOKEN. Without it the step goes without credentials.
+The variable TOKEN holds the bearer token. Without it, the step sends no credentials.
 """
 
 import json
@@ -64,7 +64,7 @@ def dicomweb(url):
 
 def orthanc(url):
     headers = {"Authorization": "Bearer " + os.environ["TOKEN"]} if "TOKEN" in os.environ else {}
-    # Its own error forgets the response.
+    # Its own error does not keep the response.
     hooks = {"response": [refused]}
     return pyorthanc.Orthanc(url, headers=headers, trust_env=False, timeout=20, event_hooks=hooks)
 
@@ -100,7 +100,7 @@ def retrieve(url):
     metadata = client.retrieve_study_metadata(STUDY)
     whole = client.retrieve_study(STUDY)
     one = client.retrieve_instance(STUDY, SERIES, wanted.SOPInstanceUID)
-    # Orthanc knows no frame of any type: it wants the transfer syntax named.
+    # Orthanc does not return frames of an arbitrary type: the request must name the transfer syntax.
     plain = [("application/octet-stream", ExplicitVRLittleEndian)]
     frames = client.retrieve_instance_frames(STUDY, SERIES, wanted.SOPInstanceUID, [1], media_types=plain)
     return {

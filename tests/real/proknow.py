@@ -1,7 +1,7 @@
-"""One user of ProKnow's own SDK: a line of JSON in is a call, `["patient", "w1", "p1"]`, a line out what came of it.
+"""One user of ProKnow's own SDK: reads a call per line of JSON, `["patient", "w1", "p1"]`, and prints a result per line.
 
-`proknow.py URL` comes with the API key whose id and secret stand in the variables KEY_ID and KEY_SECRET. All calls go
-over one session. What a call gives stands under `given`; the SDK's error under `error`, with its status and body.
+`proknow.py URL` uses the API key whose id and secret are in the variables KEY_ID and KEY_SECRET. All calls use one
+session. The result of a call is under `given`; the SDK's error is under `error`, with its status and body.
 """
 
 import json
@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 
-# This file has the package's name: the folder of the script must not come first.
+# This file has the package's name: the script's folder must not come first in the path.
 sys.path.pop(0)
 from proknow import ProKnow
 from proknow.Exceptions import HttpError

@@ -1,5 +1,5 @@
-// A JSON Schema validator that is told one line of JSON, {"schema":"PATH","text":"…"}, and answers each with the faults
-// of that text, which is YAML.
+// A JSON Schema validator that reads JSON lines, {"schema":"PATH","text":"…"}, and answers each with the errors of that
+// YAML text.
 'use strict';
 
 const { readFileSync } = require('node:fs');
@@ -7,18 +7,18 @@ const { createInterface } = require('node:readline');
 const Ajv = require('ajv');
 const YAML = require('yaml');
 
-// Which of two keys has to be there is said beside the keys, not among them.
+// The schemas state which of two keys is required beside the keys, not among them.
 const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true });
 ajv.addVocabulary(['patternErrorMessage']);
 const compiled = new Map();
 
-/** The validator of the schema in a file, which must itself be sound. */
+/** The validator of the schema in a file; the schema itself must be valid. */
 function validator(path) {
   if (!compiled.has(path)) compiled.set(path, ajv.compile(JSON.parse(readFileSync(path, 'utf8'))));
   return compiled.get(path);
 }
 
-/** What is wrong with a text, a line each. */
+/** The errors of a text, one per line. */
 function faults({ schema, text }) {
   const document = YAML.parseDocument(text);
   if (document.errors.length > 0) return document.errors.map((error) => `yaml: ${error.message}`);

@@ -1,5 +1,5 @@
-// A WebSocket client: `websocket.js STEP URL` prints what came of it as JSON on one line.
-// The bearer token of the handshake's header stands in the variable TOKEN.
+// A WebSocket client: `websocket.js STEP URL` prints the result as JSON on one line.
+// The variable TOKEN holds the bearer token of the handshake's header.
 'use strict';
 
 const { once } = require('node:events');
@@ -18,7 +18,7 @@ async function closed(socket) {
 }
 
 const steps = {
-  /** Text, bytes and a ping there and back, then a close with a code of ours. */
+  /** Sends text, bytes and a ping, awaits their echoes, then closes with a code of its own. */
   async talk() {
     const socket = connect();
     await once(socket, 'open');
@@ -35,14 +35,14 @@ const steps = {
     socket.close(4001, 'enough');
     return { text, bytes, empty, pong: pong.toString(), close: await closed(socket) };
   },
-  /** A message that is too long for the server, which closes. */
+  /** Sends a message that is too long for the server, which closes the connection. */
   async shout() {
     const socket = connect();
     await once(socket, 'open');
     socket.send(Buffer.alloc(1 << 20));
     return closed(socket);
   },
-  /** Talks on until the other side ends it. */
+  /** Sends messages until the other side closes. */
   async chatter() {
     const socket = connect();
     await once(socket, 'open');
@@ -54,7 +54,7 @@ const steps = {
     clearInterval(talking);
     return { code, echoes, seconds: (Date.now() - since) / 1000 };
   },
-  /** A handshake that the server answers without 101. */
+  /** Sends a handshake that the server does not answer with 101. */
   async refused() {
     const socket = connect();
     const opened = once(socket, 'open').then(() => { throw new Error('it was opened'); });
@@ -65,6 +65,6 @@ const steps = {
   },
 };
 
-// A connection that is kept alive would keep this alive as well.
+// A persistent connection would keep this process running.
 const end = (result, code) => process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(code));
 steps[step]().then((result) => end(result, 0), (error) => end({ error: String(error) }, 1));

@@ -1,4 +1,5 @@
-//! Canonicaliser: whatever bytes come, a path has one spelling, and a looser reader does not find another route in it.
+//! Asserts that a path has one canonical spelling for any input, and that a more lenient reader finds no other route in
+//! it.
 
 use std::sync::LazyLock;
 
@@ -28,7 +29,8 @@ static POLICIES: LazyLock<Vec<(Dialect, Snapshot)>> = LazyLock::new(|| {
     Dialect::WORDS.into_iter().map(load).collect()
 });
 
-/// Reads `data` as choices (dialect, overrides) and, parted by 0xff, a target, a host, and names and values of headers.
+/// Reads `data` as choices (dialect, overrides), followed by a target, a host, and header names and values, separated
+/// by 0xff.
 pub fn run(data: &[u8]) {
     let [chosen, overrides, rest @ ..] = data else { return };
     let mut parts = rest.split(|&byte| byte == 0xff);
@@ -74,7 +76,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Fields: header fields that were cut out of the fuzzer's bytes.
+/// Fields: header fields cut from the fuzzer's bytes.
 struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl HeaderView for Fields<'_> {
@@ -83,7 +85,7 @@ impl HeaderView for Fields<'_> {
     }
 }
 
-/// What holds for every path that leaves the reader.
+/// Asserts the invariants of every path that the reader accepts.
 fn has_one_spelling(path: &str, encoded_slash: bool) {
     assert!(path.starts_with('/'), "{path:?}");
     assert!(path.bytes().all(|byte| (0x21..0x7f).contains(&byte) && !b"\\#?<>\"^`{|}".contains(&byte)), "{path:?}");
@@ -105,7 +107,7 @@ fn has_one_spelling(path: &str, encoded_slash: bool) {
     }
 }
 
-/// How loose servers may read a path: decoded once and twice, folded, cut, collapsed and resolved.
+/// The interpretations of a path by lenient servers: decoded once and twice, case-folded, cut, collapsed and resolved.
 fn readings(path: &str) -> Vec<String> {
     let once = decoded(path);
     let twice = decoded(&once);
@@ -135,7 +137,7 @@ fn resolved(segments: &[&str]) -> String {
     out.join("/").to_lowercase()
 }
 
-/// Whether a server without case serves the closed part for it.
+/// Whether a case-insensitive server would serve the closed part of the API for this path.
 fn is_secret(reading: &str) -> bool {
     let segments: Vec<&str> = reading.split('/').collect();
     segments.first() == Some(&"secret") && (segments.len() <= 2 || segments.get(2) == Some(&"keys"))

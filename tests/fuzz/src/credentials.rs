@@ -1,4 +1,4 @@
-//! Credentials: no bytes prove a caller but those that were signed or handed out, and keys of any text are read or refused.
+//! Asserts that only signed or issued bytes prove a caller, and that key files of any text are read or rejected.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -17,8 +17,8 @@ const NOW: Timestamp = Timestamp(1_700_000_000);
 const ISS: &str = "https://login.example.com";
 const AUDIENCE: &str = "fuzz";
 
-/// Reads the first byte of `data` as a choice of what the rest is: header fields, a token's parts to sign, a set of keys,
-/// a file of API keys and a key, an issuer's answer about a token, a client certificate or a list of revoked ones.
+/// Reads the first byte of `data` as a choice of the rest's meaning: header fields, token parts to sign, a key set, an
+/// API key file and a key, an introspection response, a client certificate, or a certificate revocation list.
 pub fn run(data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else { return };
     match choice % 6 {
@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Fields as received: whatever stands in them, nobody has signed it.
+/// Header fields as received: no content can prove a caller, because none of it is signed.
 fn presented(data: &[u8]) {
     let mut parts = data.split(|&byte| byte == 0xff);
     let query = parts.next().and_then(|query| std::str::from_utf8(query).ok()).filter(|query| !query.is_empty());
@@ -50,7 +50,7 @@ fn presented(data: &[u8]) {
     }
 }
 
-/// A header and claims that are signed as they are: the signature is good, and still every rule holds.
+/// A header and claims that are signed as they are: with a valid signature, every other rule still applies.
 fn signed(data: &[u8]) {
     let mut parts = data.splitn(2, |&byte| byte == 0xff);
     let (Some(header), Some(claims)) = (parts.next(), parts.next()) else { return };
@@ -80,7 +80,7 @@ fn names_somebody(verified: &VerifiedCaller) {
     assert!(&*id.source == "fuzz" && !id.name.trim().is_empty(), "{id}");
 }
 
-/// What an issuer may say of a token: it is believed where it says `true`, for us, of this moment.
+/// An introspection response: it counts only if it is active, for our audience, and valid now.
 fn introspected(body: &[u8]) {
     let answer = IntrospectionResponse {
         content_type: Some("application/json"),
@@ -90,14 +90,14 @@ fn introspected(body: &[u8]) {
     };
     let Some((issuer, _)) = authority().pop() else { return };
     let Ok(verified) = answer.verify(&issuer, NOW) else { return };
-    let said: Value = serde_json::from_slice(body).expect("an answer that counts is JSON");
-    assert_eq!(said["active"], true);
-    assert!(said.get("iss").is_none_or(|iss| iss == ISS));
-    is_for_us(&said);
+    let answer: Value = serde_json::from_slice(body).expect("an answer that counts is JSON");
+    assert_eq!(answer["active"], true);
+    assert!(answer.get("iss").is_none_or(|iss| iss == ISS));
+    is_for_us(&answer);
     names_somebody(&verified);
 }
 
-/// Whatever stands in a certificate, it names somebody plainly or nobody.
+/// A certificate of any content names one caller unambiguously, or none.
 fn certificate(der: &[u8]) {
     for id in [IdFrom::SubjectCn, IdFrom::Subject, IdFrom::SanDns, IdFrom::SanUri, IdFrom::SanEmail] {
         let rules = CertificateRules { source: "fuzz".into(), id, service_apps: Vec::new() };
@@ -109,7 +109,7 @@ fn certificate(der: &[u8]) {
     let _ = (client_cert::end(der), client_cert::is_authority(der), client_cert::RevocationList::read(der));
 }
 
-/// A file of keys and one key: it counts only where the file holds its digest, which no fuzzer finds.
+/// A key file and one key: the key counts only if the file holds its digest, which a fuzzer cannot find.
 fn handed_out(data: &[u8]) {
     let mut parts = data.splitn(2, |&byte| byte == 0xff);
     let (Some(file), Some(value)) = (parts.next(), parts.next()) else { return };

@@ -1,4 +1,4 @@
-//! What each fuzz target asserts; `cargo test` runs the same over the corpora.
+//! The assertions of each fuzz target; `cargo test` replays the corpora through the same functions.
 
 pub mod canonicaliser;
 pub mod credentials;

@@ -1,4 +1,4 @@
-//! Policy loader: whatever text comes, there is a policy or a finding that says where; a policy decides without panic.
+//! Asserts that any text gives a policy or a finding with a position, and that a loaded policy decides without a panic.
 
 use portcullis::decision::query::{self, RequestQuery};
 use portcullis::decision::{NoTrace, Phase, Reason};
@@ -6,7 +6,7 @@ use portcullis::document::{Sources, report};
 use portcullis::policy;
 use portcullis::vocabulary::{Subject, Timestamp};
 
-/// Reads `data` as the files of a policy, parted by 0xff.
+/// Reads `data` as the files of a policy, separated by 0xff.
 pub fn run(data: &[u8]) {
     let mut sources = Sources::default();
     for (at, part) in data.split(|&byte| byte == 0xff).enumerate().take(4) {

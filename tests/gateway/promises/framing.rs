@@ -1,22 +1,22 @@
-//! Framing: a header block that two servers would read differently ends the connection with 400.
+//! Framing: a header block that two servers could frame differently ends the connection with 400.
 
-mod dice;
+mod random_requests;
 mod downgrade;
-mod frames;
+mod http2_connection;
 mod pipelining;
-mod strict;
+mod strict_origin;
 mod upstream;
 
 use std::time::Duration;
 
 use crate::wire::client::{Client, ask, find, request};
 use crate::wire::origin::Origin;
-use crate::wire::scene::Scene;
+use crate::wire::testbed::Testbed;
 
 #[test]
 fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     let start = format!("POST /t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\n");
     let smuggled = "GET /t1/Secrets HTTP/1.1\r\nHost: noah.test\r\n\r\n";
     let blocks = [
@@ -76,7 +76,7 @@ fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed
         ("a tab in the request line", format!("GET\t/t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\n\r\n")),
     ];
     for (what, block) in blocks {
-        let mut client = Client::connect(scene.at());
+        let mut client = Client::connect(testbed.at());
         client.send(&block).send(smuggled);
         let answer = client.try_answer(false).unwrap_or_else(|| panic!("{what}: no answer"));
         assert_eq!(answer.status, 400, "{what}");
@@ -84,14 +84,14 @@ fn a_block_that_could_be_framed_in_two_ways_is_refused_and_the_connection_closed
         let rest = client.taken();
         assert!(rest.is_empty(), "{what}: {:?}", String::from_utf8_lossy(&rest));
     }
-    assert_eq!(scene.origin.count(), 0);
-    assert_eq!(ask(scene.at(), request("GET /t1/things", &[&token], b"")).status, 200);
+    assert_eq!(testbed.origin.count(), 0);
+    assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&token], b"")).status, 200);
 }
 
 #[test]
-fn a_chunked_body_that_is_none_is_never_ended_for_the_upstream() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+fn an_invalid_chunked_body_is_never_completed_for_the_upstream() {
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     let head = String::from_utf8(request("POST /t1/things", &[&token, "Transfer-Encoding: chunked"], b"")).unwrap();
     for body in [
         "-5\r\nhello\r\n0\r\n\r\n",
@@ -100,22 +100,22 @@ fn a_chunked_body_that_is_none_is_never_ended_for_the_upstream() {
         "5\r\nhelloX\r\n0\r\n\r\n",
         "ffffffffffffffffff\r\n",
     ] {
-        let mut client = Client::connect(scene.at());
+        let mut client = Client::connect(testbed.at());
         client.send(&head).send(body);
         client.finish();
         let status = client.try_answer(false).map(|answer| answer.status);
         assert!(status.is_none_or(|status| (400..600).contains(&status)), "{body:?}: {status:?}");
     }
-    for seen in scene.origin.seen() {
-        assert!(!seen.raw_body.ends_with(b"0\r\n\r\n"), "{:?}", String::from_utf8_lossy(&seen.raw_body));
+    for received in testbed.origin.requests() {
+        assert!(!received.raw_body.ends_with(b"0\r\n\r\n"), "{:?}", String::from_utf8_lossy(&received.raw_body));
     }
 }
 
 #[test]
 fn the_upstream_gets_exactly_one_framing() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
-    let mut client = Client::connect(scene.at());
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
+    let mut client = Client::connect(testbed.at());
     for (headers, body, expected) in [
         (vec!["Content-Length: 5"], &b"hello"[..], &b"hello"[..]),
         (vec!["Transfer-Encoding: chunked"], b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
@@ -128,35 +128,35 @@ fn the_upstream_gets_exactly_one_framing() {
         all.extend(&headers);
         let answer = client.send(request("POST /t1/things", &all, body)).answer();
         assert_eq!(answer.status, 200, "{headers:?}");
-        let seen = scene.origin.last();
-        assert_eq!(seen.body, expected, "{headers:?}");
-        let framings = seen.all("content-length").len() + seen.all("transfer-encoding").len();
-        assert_eq!(framings, 1, "{}", seen.text());
-        assert!(find(&seen.raw_body, b"ext").is_none());
+        let received = testbed.origin.last();
+        assert_eq!(received.body, expected, "{headers:?}");
+        let framings = received.all("content-length").len() + received.all("transfer-encoding").len();
+        assert_eq!(framings, 1, "{}", received.text());
+        assert!(find(&received.raw_body, b"ext").is_none());
     }
 }
 
 #[test]
 fn two_requests_sent_at_once_are_two_requests() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
-    let mut client = Client::connect(scene.at());
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
+    let mut client = Client::connect(testbed.at());
     let mut both = request("POST /t1/things", &[&token, "Content-Length: 5"], b"hello");
     both.extend(request("GET /t1/Secrets", &[&token], b""));
     client.send(&both);
     assert_eq!(client.answer().status, 200);
-    assert_eq!(scene.origin.last().body, b"hello");
-    // The second is judged on its own; whoever answers by closing has not forwarded it either.
+    assert_eq!(testbed.origin.last().body, b"hello");
+    // The second request gets its own decision; a gateway that closes the connection has not forwarded it either.
     if let Some(answer) = client.try_answer(false) {
         assert_eq!(answer.status, 403);
     }
-    assert_eq!(scene.origin.count(), 1);
+    assert_eq!(testbed.origin.count(), 1);
 }
 
 #[test]
 fn connect_and_other_forms_of_targets_go_nowhere() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     for line in [
         "CONNECT noah.test:443",
         "OPTIONS *",
@@ -166,59 +166,60 @@ fn connect_and_other_forms_of_targets_go_nowhere() {
         "GET ?",
         "TRACE /t1/things",
     ] {
-        let mut client = Client::connect(scene.at());
+        let mut client = Client::connect(testbed.at());
         let status = client.send(request(line, &[&token], b"")).try_answer(false).map(|answer| answer.status);
         assert!(matches!(status, None | Some(400 | 404 | 405)), "{line}: {status:?}");
     }
-    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(testbed.origin.count(), 0);
 }
 
 #[test]
 fn an_upgrade_to_http2_is_not_handed_on() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     let headers =
         [token.as_str(), "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"];
-    let answer = ask(scene.at(), request("GET /t1/things", &headers, b""));
+    let answer = ask(testbed.at(), request("GET /t1/things", &headers, b""));
     assert_ne!(answer.status, 101);
-    for seen in scene.origin.seen() {
+    for received in testbed.origin.requests() {
         for name in ["upgrade", "http2-settings"] {
-            assert_eq!(seen.header(name), None, "{}", seen.text());
+            assert_eq!(received.header(name), None, "{}", received.text());
         }
     }
 }
 
 #[test]
-fn half_a_request_is_not_one() {
-    let scene = Scene::strict(Origin::start()).with("/limits", serde_json::json!({ "header-timeout": "1s" })).start();
-    let token = scene.bearer(&["user"]);
-    let mut client = Client::connect(scene.at());
+fn half_a_request_is_not_forwarded() {
+    let testbed =
+        Testbed::strict(Origin::start()).with("/limits", serde_json::json!({ "header-timeout": "1s" })).start();
+    let token = testbed.bearer(&["user"]);
+    let mut client = Client::connect(testbed.at());
     client.send(format!("GET /t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\n"));
     assert!(client.is_silent_for(Duration::from_millis(300)) || client.taken().is_empty());
     while client.more() {}
     let rest = String::from_utf8(client.taken()).unwrap();
     assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 408") || rest.starts_with("HTTP/1.1 400"), "{rest}");
-    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(testbed.origin.count(), 0);
 }
 
 #[test]
 fn trailers_of_a_request_end_at_the_gateway() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     let body = b"5\r\nhello\r\n0\r\nX-Portcullis-Subject: forged\r\nX-HTTP-Method-Override: DELETE\r\n\r\n";
     let headers = [token.as_str(), "Transfer-Encoding: chunked", "Trailer: X-Portcullis-Subject"];
-    let answer = Client::connect(scene.at()).send(request("POST /t1/things", &headers, body)).try_answer(false);
+    let answer = Client::connect(testbed.at()).send(request("POST /t1/things", &headers, body)).try_answer(false);
     assert!(answer.is_none_or(|answer| answer.status == 200 || answer.status == 400));
-    for seen in scene.origin.seen() {
-        let raw = String::from_utf8_lossy(&seen.raw_body).into_owned();
+    for received in testbed.origin.requests() {
+        let raw = String::from_utf8_lossy(&received.raw_body).into_owned();
         assert!(!raw.contains("forged") && !raw.contains("DELETE"), "{raw}");
     }
 }
 
 #[test]
 fn a_request_that_cannot_be_read_leaves_no_token_in_the_log() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.token(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.token(&["user"]);
     for bytes in [
         format!("GET /socket?access_token={token} HTTP/1.1\r\nHost: noah.test\r\nBad Header: x\r\n\r\n"),
         format!("GET /socket?access_token={token} HTTP/9.9\r\nHost: noah.test\r\n\r\n"),
@@ -232,24 +233,24 @@ fn a_request_that_cannot_be_read_leaves_no_token_in_the_log() {
         ),
         format!("GET /socket?access_token={token}"),
     ] {
-        let mut client = Client::connect(scene.at());
+        let mut client = Client::connect(testbed.at());
         client.send(&bytes).finish();
         while client.more() {}
     }
     std::thread::sleep(Duration::from_millis(200));
-    assert!(!scene.has_written(&token), "the token stands in a log or an audit record");
-    assert!(!scene.has_written(token.rsplit('.').next().unwrap()), "its signature stands there");
+    assert!(!testbed.has_written(&token), "the token stands in a log or an audit record");
+    assert!(!testbed.has_written(token.rsplit('.').next().unwrap()), "its signature stands there");
 }
 
 #[test]
 fn a_preflight_or_a_handshake_with_a_body_smuggles_nothing() {
     let cors = "cors: { origins: [\"https://portal.test\"] }\nroutes:";
-    let scene = Scene::strict(Origin::start()).policy("routes:", cors).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).policy("routes:", cors).start();
+    let token = testbed.bearer(&["user"]);
     let inner = request("GET /t1/things/smuggled", &[&token], b"");
     let length = format!("Content-Length: {}", inner.len());
     let preflight = ["Origin: https://portal.test", "Access-Control-Request-Method: GET", length.as_str()];
-    let mut client = Client::connect(scene.at());
+    let mut client = Client::connect(testbed.at());
     client.send(request("OPTIONS /t1/things", &preflight, &inner));
     assert!(matches!(client.answer().status, 200 | 204 | 400));
     client.send(request("GET /open", &[], b""));
@@ -262,10 +263,10 @@ fn a_preflight_or_a_handshake_with_a_body_smuggles_nothing() {
     ];
     let mut headers = vec![token.as_str(), length.as_str()];
     headers.extend(handshake);
-    let mut client = Client::connect(scene.at());
+    let mut client = Client::connect(testbed.at());
     client.send(request("GET /socket", &headers, &inner));
     client.try_answer(false);
-    for seen in scene.origin.seen() {
-        assert!(!seen.line().contains("smuggled"), "{}", seen.text());
+    for received in testbed.origin.requests() {
+        assert!(!received.line().contains("smuggled"), "{}", received.text());
     }
 }

@@ -1,4 +1,4 @@
-//! What the gateway promises, a file for each section of promises; the README's table says which test holds which.
+//! The gateway's promises, one file per section; the README's table names the test that proves each promise.
 
 mod framing;
 mod nothing_by_default;

@@ -1,4 +1,4 @@
-//! curl over HTTP/2, through TLS and with prior knowledge: answers, spellings, and bodies of any size.
+//! curl over HTTP/2, through TLS and with prior knowledge: responses, path spellings, and bodies of any size.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -8,8 +8,8 @@ use std::process::Command;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 
-use super::process::{Conversation, finish, node};
-use crate::support::{Gateway, Settings, Stage};
+use super::process::{JsonProcess, finish, node};
+use crate::support::{Gateway, Settings, TestEnvironment};
 
 const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/noah-es.yaml");
 const PATIENTS: &str = "/t1/api/Patients";
@@ -26,34 +26,34 @@ permissions:
   Use files: { Files: CR }
 ";
 
-/// Curl: how curl reaches the gateway.
+/// Curl: the way in which curl reaches the gateway.
 struct Curl {
     /// Scheme, host and port.
     base: String,
     options: Vec<String>,
 }
 
-/// Said: what curl saw.
+/// CurlAnswer: the response that curl received.
 #[derive(Debug)]
-struct Said {
-    /// Status and version of HTTP, as `200 2`.
+struct CurlAnswer {
+    /// Status and HTTP version, such as `200 2`.
     status: String,
     /// The header block, in lower case.
     headers: String,
     body: Vec<u8>,
 }
 
-impl Said {
+impl CurlAnswer {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
 impl Curl {
-    /// HTTP/2 chosen in the TLS handshake; the certificate is verified against `ca.pem` of the stage.
-    fn tls(stage: &Stage, gateway: &Gateway) -> Self {
+    /// HTTP/2 negotiated in the TLS handshake; the certificate is verified against the environment's `ca.pem`.
+    fn tls(env: &TestEnvironment, gateway: &Gateway) -> Self {
         let port = gateway.listener("tls").port();
-        let ca = stage.path("ca.pem").display().to_string();
+        let ca = env.path("ca.pem").display().to_string();
         let resolve = format!("gateway.test:{port}:127.0.0.1");
         Self {
             base: format!("https://gateway.test:{port}"),
@@ -72,9 +72,9 @@ impl Curl {
         Self { base, options: vec!["--http2-prior-knowledge".to_owned()] }
     }
 
-    fn say(&self, stage: &Stage, token: &str, target: &str, more: &[&str]) -> Said {
-        let headers = stage.path("headers");
-        let body = stage.path("body");
+    fn request(&self, env: &TestEnvironment, token: &str, target: &str, more: &[&str]) -> CurlAnswer {
+        let headers = env.path("headers");
+        let body = env.path("body");
         let mut command = Command::new("curl");
         command.args(["--disable", "--silent", "--show-error", "--max-time", "50", "--noproxy", "*", "--globoff"]);
         command.args(["--write-out", "%{http_code} %{http_version}"]).args(&self.options).args(more);
@@ -86,11 +86,11 @@ impl Curl {
         assert!(finished.success, "{target}: {finished:?}");
         let read = |path: PathBuf| {
             let bytes = std::fs::read(&path).unwrap_or_default();
-            // An answer without a body writes no file: the next one must not find this.
+            // A response without a body writes no file: the next one must not find the file of this one.
             std::fs::remove_file(&path).ok();
             bytes
         };
-        Said {
+        CurlAnswer {
             status: String::from_utf8(finished.stdout).unwrap(),
             headers: String::from_utf8(read(headers)).unwrap().to_lowercase(),
             body: read(body),
@@ -98,8 +98,8 @@ impl Curl {
     }
 }
 
-/// With a listener for HTTP/2 over TLS, whose certificate names `gateway.test`, and one for h2c.
-fn with_http2(stage: &Stage, settings: Settings) -> Settings {
+/// Adds a listener for HTTP/2 over TLS, whose certificate names `gateway.test`, and one for h2c.
+fn with_http2(env: &TestEnvironment, settings: Settings) -> Settings {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "an authority of this test");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -107,10 +107,10 @@ fn with_http2(stage: &Stage, settings: Settings) -> Settings {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["gateway.test".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &ca).unwrap();
-    stage.write("ca.pem", &ca.pem());
-    stage.write("chain.pem", &certificate.pem());
-    let key_path = stage.write("key.pem", &key.serialize_pem());
-    // A private key that others can read would be worth a complaint.
+    env.write("ca.pem", &ca.pem());
+    env.write("chain.pem", &certificate.pem());
+    let key_path = env.write("key.pem", &key.serialize_pem());
+    // The gateway warns about a private key that other users can read.
     std::fs::set_permissions(key_path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     settings.with(
         "/listeners",
@@ -123,30 +123,30 @@ fn with_http2(stage: &Stage, settings: Settings) -> Settings {
     )
 }
 
-async fn noah() -> (Stage, Gateway, [Curl; 2]) {
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&with_http2(&stage, stage.settings(POLICY))).await;
-    let ways = [Curl::tls(&stage, &gateway), Curl::prior_knowledge(&gateway)];
-    (stage, gateway, ways)
+async fn noah() -> (TestEnvironment, Gateway, [Curl; 2]) {
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&with_http2(&env, env.settings(POLICY))).await;
+    let ways = [Curl::tls(&env, &gateway), Curl::prior_knowledge(&gateway)];
+    (env, gateway, ways)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_gets_permits_and_refusals_over_http_2() {
-    let (stage, _gateway, ways) = noah().await;
-    let clinician = stage.token(json!({ "roles": ["Level 2"] }));
+    let (env, _gateway, ways) = noah().await;
+    let clinician = env.token(json!({ "roles": ["Level 2"] }));
     for curl in ways {
-        let served = stage.upstream.journal().total();
-        let said = curl.say(&stage, &clinician, PATIENTS, &[]);
-        assert_eq!(said.status, "200 2", "{said:?}");
-        assert!(said.json().is_array() || said.json().is_object(), "{said:?}");
-        let seen = stage.upstream.journal().last().unwrap();
-        assert_eq!((seen.method.as_str(), seen.target.as_str()), ("GET", PATIENTS));
-        assert_eq!(seen.header("X-Portcullis-Subject"), Some("test/someone"));
-        assert_eq!(seen.header("Host"), curl.base.split_once("://").map(|(_, authority)| authority));
+        let served = env.upstream.journal().total();
+        let answer = curl.request(&env, &clinician, PATIENTS, &[]);
+        assert_eq!(answer.status, "200 2", "{answer:?}");
+        assert!(answer.json().is_array() || answer.json().is_object(), "{answer:?}");
+        let received = env.upstream.journal().last().unwrap();
+        assert_eq!((received.method.as_str(), received.target.as_str()), ("GET", PATIENTS));
+        assert_eq!(received.header("X-Portcullis-Subject"), Some("test/someone"));
+        assert_eq!(received.header("Host"), curl.base.split_once("://").map(|(_, authority)| authority));
 
-        let said = curl.say(&stage, &clinician, PATIENTS, &["--head"]);
-        assert_eq!(said.status, "200 2", "{said:?}");
-        assert_eq!(stage.upstream.journal().total(), served + 2);
+        let answer = curl.request(&env, &clinician, PATIENTS, &["--head"]);
+        assert_eq!(answer.status, "200 2", "{answer:?}");
+        assert_eq!(env.upstream.journal().total(), served + 2);
 
         for (status, token, target, more) in [
             ("401 2", "", PATIENTS, &[][..]),
@@ -156,22 +156,26 @@ async fn curl_gets_permits_and_refusals_over_http_2() {
             ("404 2", &clinician, "/t1/api/Nowhere", &[]),
             ("405 2", &clinician, PATIENTS, &["--request", "PATCH"]),
         ] {
-            let said = curl.say(&stage, token, target, more);
-            assert_eq!(said.status, status, "{target}: {said:?}");
-            assert!(said.headers.contains("\ncontent-type: application/problem+json\r\n"), "{target}: {said:?}");
-            assert!(said.headers.contains("\nx-portcullis-decision: "), "{target}: {said:?}");
-            assert_eq!(said.headers.contains("\nwww-authenticate: bearer"), status == "401 2", "{target}: {said:?}");
+            let answer = curl.request(&env, token, target, more);
+            assert_eq!(answer.status, status, "{target}: {answer:?}");
+            assert!(answer.headers.contains("\ncontent-type: application/problem+json\r\n"), "{target}: {answer:?}");
+            assert!(answer.headers.contains("\nx-portcullis-decision: "), "{target}: {answer:?}");
+            assert_eq!(
+                answer.headers.contains("\nwww-authenticate: bearer"),
+                status == "401 2",
+                "{target}: {answer:?}"
+            );
             let number: u16 = status.split(' ').next().unwrap().parse().unwrap();
-            assert_eq!(said.json()["status"], number, "{target}: {said:?}");
+            assert_eq!(answer.json()["status"], number, "{target}: {answer:?}");
         }
-        assert_eq!(stage.upstream.journal().total(), served + 2, "no refused request is forwarded");
+        assert_eq!(env.upstream.journal().total(), served + 2, "no refused request is forwarded");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_spelling_of_a_path_is_no_way_around() {
-    let (stage, gateway, [tls, prior]) = noah().await;
-    let manager = stage.token(json!({ "roles": ["Records manager"] }));
+    let (env, gateway, [tls, prior]) = noah().await;
+    let manager = env.token(json!({ "roles": ["Records manager"] }));
     for (curl, version) in [(tls, "2"), (prior, "2"), (Curl::http1(&gateway), "1.1")] {
         for target in [
             "/t1/api/Patients/../Users",
@@ -192,63 +196,63 @@ async fn another_spelling_of_a_path_is_no_way_around() {
             "/t1/api/Patients/.%2e/Users?x=/../",
             "/../../../t1/api/Users",
         ] {
-            let said = curl.say(&stage, &manager, target, &["--path-as-is"]);
-            assert_eq!(said.status, format!("400 {version}"), "{target}: {said:?}");
+            let answer = curl.request(&env, &manager, target, &["--path-as-is"]);
+            assert_eq!(answer.status, format!("400 {version}"), "{target}: {answer:?}");
         }
-        assert_eq!(stage.upstream.journal().total(), 0);
+        assert_eq!(env.upstream.journal().total(), 0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_of_any_size_pass_unchanged_in_both_directions() {
     const LENGTH: usize = 48 << 20;
-    let upstream = Conversation::start(&mut node("bulk.js"));
-    let address: SocketAddr = upstream.hear()["address"].as_str().unwrap().parse().unwrap();
-    let stage = Stage::set().await;
-    stage.write("bulk.yaml", BULK);
-    let settings = Settings::new(&stage.issuer.url()).api("bulk", "bulk.yaml", address);
-    let gateway = stage.serve(&with_http2(&stage, settings)).await;
-    let token = stage.token(json!({ "permissions": ["Use files"] }));
+    let upstream = JsonProcess::start(&mut node("bulk.js"));
+    let address: SocketAddr = upstream.read_line()["address"].as_str().unwrap().parse().unwrap();
+    let env = TestEnvironment::set().await;
+    env.write("bulk.yaml", BULK);
+    let settings = Settings::new(&env.issuer.url()).api("bulk", "bulk.yaml", address);
+    let gateway = env.serve(&with_http2(&env, settings)).await;
+    let token = env.token(json!({ "permissions": ["Use files"] }));
 
-    // No two blocks of it are the same.
+    // No two blocks of the file are the same.
     let file: Vec<u8> = (0..LENGTH as u32 / 4).flat_map(|word| word.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &file);
     let mut sha256 = String::new();
     digest.as_ref().iter().for_each(|byte| write!(sha256, "{byte:02x}").unwrap());
-    let path = stage.path("file");
+    let path = env.path("file");
     std::fs::write(&path, &file).unwrap();
     let path = path.display().to_string();
 
-    for curl in [Curl::tls(&stage, &gateway), Curl::prior_knowledge(&gateway)] {
-        // With its length said first, and without: then the end is an empty DATA frame.
+    for curl in [Curl::tls(&env, &gateway), Curl::prior_knowledge(&gateway)] {
+        // With a Content-Length, and without: then the end is an empty DATA frame.
         for how in [&["--upload-file", &path][..], &["--header", "Content-Length:", "--upload-file", &path]] {
-            let said = curl.say(&stage, &token, "/bulk", how);
-            assert_eq!(said.status, "200 2", "{how:?}: {said:?}");
-            assert_eq!(said.json(), json!({ "bytes": LENGTH, "sha256": sha256 }), "{how:?}");
+            let answer = curl.request(&env, &token, "/bulk", how);
+            assert_eq!(answer.status, "200 2", "{how:?}: {answer:?}");
+            assert_eq!(answer.json(), json!({ "bytes": LENGTH, "sha256": sha256 }), "{how:?}");
         }
         let data = format!("@{path}");
         let octets = ["--header", "Content-Type: application/octet-stream", "--data-binary", &data];
-        let said = curl.say(&stage, &token, "/bulk", &octets);
-        assert_eq!(said.json(), json!({ "bytes": LENGTH, "sha256": sha256 }), "{said:?}");
+        let answer = curl.request(&env, &token, "/bulk", &octets);
+        assert_eq!(answer.json(), json!({ "bytes": LENGTH, "sha256": sha256 }), "{answer:?}");
 
-        let said = curl.say(&stage, &token, &format!("/bulk?bytes={LENGTH}"), &[]);
-        assert_eq!(said.status, "200 2");
-        assert_eq!(said.body.len(), LENGTH);
-        assert!(said.body.iter().enumerate().all(|(at, byte)| *byte == (at >> 16) as u8), "every block in its place");
+        let answer = curl.request(&env, &token, &format!("/bulk?bytes={LENGTH}"), &[]);
+        assert_eq!(answer.status, "200 2");
+        assert_eq!(answer.body.len(), LENGTH);
+        assert!(answer.body.iter().enumerate().all(|(at, byte)| *byte == (at >> 16) as u8), "every block in its place");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_upload_that_is_refused_gets_its_answer_over_http_2() {
-    let (stage, _gateway, ways) = noah().await;
+    let (env, _gateway, ways) = noah().await;
     let bodies = [70_000, 300_000, 3_000_000].map(|size| {
-        let path = stage.write(&format!("upload-{size}"), &"x".repeat(size));
+        let path = env.write(&format!("upload-{size}"), &"x".repeat(size));
         format!("@{}", path.display())
     });
     for curl in ways {
         for body in bodies.iter().cycle().take(15) {
-            let said = curl.say(&stage, "", PATIENTS, &["--data-binary", body]);
-            assert_eq!(said.status, "401 2", "{said:?}");
+            let answer = curl.request(&env, "", PATIENTS, &["--data-binary", body]);
+            assert_eq!(answer.status, "401 2", "{answer:?}");
         }
     }
 }

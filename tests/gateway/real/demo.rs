@@ -1,4 +1,4 @@
-//! The demo as a newcomer meets it: its tour is pasted into a shell, line by line, and keeps what it says.
+//! The demo as a newcomer meets it: every line of its tour runs in a shell and gives the promised result.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::process::{PATIENCE, finish};
 
-/// Demo: the command, ended with its handle.
+/// Demo: the command, stopped with its handle.
 struct Demo(Child);
 
 impl Drop for Demo {
@@ -17,7 +17,7 @@ impl Drop for Demo {
     }
 }
 
-/// The demo and what it prints before anybody asks it anything.
+/// The running demo and the text that it prints at its start.
 fn start() -> (Demo, Vec<String>) {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     demo.arg("demo").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -37,41 +37,42 @@ fn start() -> (Demo, Vec<String>) {
 }
 
 #[test]
-fn the_tour_of_the_demo_keeps_what_it_says() {
+fn every_line_of_the_demos_tour_gives_the_promised_result() {
     let (mut demo, tour) = start();
     let variables: Vec<&str> =
         tour.iter().map(String::as_str).filter(|line| line.contains("='ey") && !line.starts_with('#')).collect();
     assert_eq!(variables.len(), 5, "five callers");
     let variables = variables.join("\n");
-    let mut asked = Vec::new();
+    let mut statuses = Vec::new();
     for pair in tour.windows(2) {
-        let [says, command] = pair else { continue };
-        let Some(says) = says.strip_prefix("# ").filter(|_| !command.starts_with('#') && !command.contains("='ey"))
+        let [caption, command] = pair else { continue };
+        let Some(caption) =
+            caption.strip_prefix("# ").filter(|_| !command.starts_with('#') && !command.contains("='ey"))
         else {
             continue;
         };
         if command.is_empty() {
             continue;
         }
-        let said = finish(Command::new("bash").arg("-c").arg(format!("{variables}\n{command}")));
-        assert!(said.success, "{command}: {}", said.stderr);
-        let answer = String::from_utf8_lossy(&said.stdout).into_owned();
-        let mut words = says.split([' ', ':']);
+        let output = finish(Command::new("bash").arg("-c").arg(format!("{variables}\n{command}")));
+        assert!(output.success, "{command}: {}", output.stderr);
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut words = caption.split([' ', ':']);
         let Some(status) = words.next().and_then(|word| word.parse::<u16>().ok()) else { continue };
         let line = answer.lines().next().unwrap_or_default();
-        assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{says}: {answer}");
+        assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{caption}: {answer}");
         // `403 not-granted: …` names the reason, `401: …` does not.
-        let named = says.split_once(": ").and_then(|(head, _)| head.split_once(' ')).map(|(_, reason)| reason);
+        let named = caption.split_once(": ").and_then(|(head, _)| head.split_once(' ')).map(|(_, reason)| reason);
         if let Some(reason) = named {
-            assert!(answer.contains(&format!("urn:portcullis:reason:{reason}\"")), "{says}: {answer}");
+            assert!(answer.contains(&format!("urn:portcullis:reason:{reason}\"")), "{caption}: {answer}");
         }
-        asked.push(status);
+        statuses.push(status);
     }
     for status in [200, 201, 401, 403] {
-        assert!(asked.contains(&status), "the tour shows a {status}: {asked:?}");
+        assert!(statuses.contains(&status), "the tour shows a {status}: {statuses:?}");
     }
-    assert!(asked.len() >= 12, "{asked:?}");
-    // Ctrl-C ends it, and it takes its copy of the policy along.
+    assert!(statuses.len() >= 12, "{statuses:?}");
+    // Ctrl-C stops it, and it removes its copy of the policy.
     let ended = finish(Command::new("bash").arg("-c").arg(format!("kill -INT {}", demo.0.id())));
     assert!(ended.success, "{}", ended.stderr);
     let end = std::time::Instant::now() + Duration::from_secs(20);

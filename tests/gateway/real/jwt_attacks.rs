@@ -1,4 +1,4 @@
-//! Attacks on tokens from outside: `tests/real/jwt_attacks.py` forges with openssl, the real binary refuses.
+//! External token attacks: `tests/real/jwt_attacks.py` forges tokens with openssl, and the real binary refuses them.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,36 +7,36 @@ use serde_json::{Value, json};
 
 use super::process::{finish, installed, script};
 use crate::wire::origin::Origin;
-use crate::wire::scene::Scene;
+use crate::wire::testbed::Testbed;
 
 const ISS: &str = "https://honest.test";
 
-/// The attacker's tool, signing as the honest issuer does.
+/// The attack tool, which signs as the honest issuer does.
 fn tool(alg: &str, key: &Path) -> Command {
     let mut command = Command::new(installed("venv/bin/python"));
     command.arg("-B").arg(script("jwt_attacks.py")).args(["--alg", alg, "--key"]).arg(key);
     command
 }
 
-/// Mounts every attack on a gateway whose issuer has this key; the lines about them.
+/// Runs every attack on a gateway whose issuer has this key; returns the report's lines.
 fn attack(alg: &str, key: &Path, keys: Value, files: Option<String>) -> String {
-    let mut plan = Scene::strict(Origin::start())
+    let mut builder = Testbed::strict(Origin::start())
         .with("/issuers/test/issuer", json!(ISS))
         .with("/issuers/test/keys", keys)
         .with("/limits", json!({ "failed-credentials": 0 }));
     if let Some(set) = files {
-        plan = plan.file("keys", set);
+        builder = builder.file("keys", set);
     }
-    let scene = plan.start();
+    let testbed = builder.start();
     let mut tool = tool(alg, key);
-    tool.args(["--url", &format!("http://{}/t1/things", scene.at()), "--iss", ISS, "--aud", "noah-es", "--claims"]);
+    tool.args(["--url", &format!("http://{}/t1/things", testbed.at()), "--iss", ISS, "--aud", "noah-es", "--claims"]);
     let run = finish(tool.arg(json!({ "sub": "alice", "tenants": ["t1"], "roles": ["user"] }).to_string()));
     let lines = String::from_utf8(run.stdout).unwrap();
     assert!(run.success, "{}\n{lines}", run.stderr);
     let honest = lines.lines().filter(|line| line.starts_with("200 honest: ")).count();
-    assert_eq!((honest, scene.origin.count()), (2, 2), "the upstream saw the honest requests and no other");
-    for seen in scene.origin.seen() {
-        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("test/alice"));
+    assert_eq!((honest, testbed.origin.count()), (2, 2), "the upstream saw the honest requests and no other");
+    for received in testbed.origin.requests() {
+        assert_eq!(received.header("x-portcullis-subject").as_deref(), Some("test/alice"));
     }
     let refused = lines.lines().filter(|line| ["400 ", "401 ", "431 "].iter().any(|s| line.starts_with(s))).count();
     assert!(refused > 500, "{refused} attacks\n{lines}");

@@ -1,29 +1,29 @@
-//! An OpenID Connect issuer that is not ours: discovery, its key set, key rotation, and its end.
+//! A third-party OpenID Connect issuer: discovery, its key set, key rotation, and its outage.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::process::{Conversation, node};
-use crate::support::{Answer, Client, Gateway, PATIENCE, Settings, Stage, now, within};
+use super::process::{JsonProcess, node};
+use crate::support::{Answer, Client, Gateway, PATIENCE, Settings, TestEnvironment, now, within};
 
 const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/noah-es.yaml");
 const PATIENTS: &str = "/t1/api/Patients";
 
 /// OpenIdIssuer: `oauth2-mock-server` with one RSA key, `first`.
 struct OpenIdIssuer {
-    server: Conversation,
+    server: JsonProcess,
     url: String,
 }
 
 impl OpenIdIssuer {
     fn start() -> Self {
-        let server = Conversation::start(&mut node("issuer.js"));
-        let url = server.hear()["url"].as_str().unwrap().to_owned();
+        let server = JsonProcess::start(&mut node("issuer.js"));
+        let url = server.read_line()["url"].as_str().unwrap().to_owned();
         Self { server, url }
     }
 
-    /// A token of a clinician that the key `kid` signs; the members of `claims` replace what it says.
+    /// A clinician's token, signed with the key `kid`; the members of `claims` replace the defaults.
     fn token(&mut self, kid: &str, claims: Value) -> String {
         let mut all = json!({
             "aud": "noah-es", "sub": "clinician", "client_id": "app-1", "tenants": ["t1"], "roles": ["Level 2"],
@@ -31,18 +31,18 @@ impl OpenIdIssuer {
         });
         let Value::Object(claims) = claims else { panic!("claims are an object") };
         all.as_object_mut().unwrap().extend(claims);
-        let answer = self.server.tell(&json!({ "do": "issue", "kid": kid, "claims": all }));
+        let answer = self.server.exchange(&json!({ "do": "issue", "kid": kid, "claims": all }));
         answer["token"].as_str().unwrap().to_owned()
     }
 
     fn change(&mut self, what: &str, kid: &str) {
-        self.server.tell(&json!({ "do": what, "kid": kid }));
+        self.server.exchange(&json!({ "do": what, "kid": kid }));
     }
 
-    /// Settings that find its keys by discovery and ask for them this often.
-    fn settings(&self, stage: &Stage, refresh: &str) -> Settings {
+    /// Settings that find the keys by discovery, with this refresh interval.
+    fn settings(&self, env: &TestEnvironment, refresh: &str) -> Settings {
         Settings::new(&self.url)
-            .api("noah", POLICY, stage.upstream.address())
+            .api("noah", POLICY, env.upstream.address())
             .with("/issuers/test/keys/refresh", json!(refresh))
     }
 }
@@ -57,20 +57,20 @@ async fn until(gateway: &Gateway, token: &str, status: u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_issuer_is_believed_by_discovery_and_its_claims_are_mapped() {
+async fn a_foreign_issuer_is_trusted_by_discovery_and_its_claims_are_mapped() {
     let mut issuer = OpenIdIssuer::start();
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&issuer.settings(&stage, "10m")).await;
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&issuer.settings(&env, "10m")).await;
 
     let token = issuer.token("first", json!({}));
     let answer = ask(&gateway, &token).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let seen = stage.upstream.journal().last().unwrap();
-    assert_eq!(seen.header("X-Portcullis-Subject"), Some("test/clinician"));
-    assert_eq!(seen.header("X-Portcullis-Roles"), Some("Level 2"));
-    assert_eq!(seen.header("X-Portcullis-Tenant"), Some("t1"));
+    let received = env.upstream.journal().last().unwrap();
+    assert_eq!(received.header("X-Portcullis-Subject"), Some("test/clinician"));
+    assert_eq!(received.header("X-Portcullis-Roles"), Some("Level 2"));
+    assert_eq!(received.header("X-Portcullis-Tenant"), Some("t1"));
 
-    let served = stage.upstream.journal().total();
+    let served = env.upstream.journal().total();
     for (claims, status) in [
         (json!({ "aud": "another-api" }), 401),
         (json!({ "iss": "https://login.example" }), 401),
@@ -83,7 +83,7 @@ async fn a_foreign_issuer_is_believed_by_discovery_and_its_claims_are_mapped() {
         let answer = ask(&gateway, &issuer.token("first", claims.clone())).await;
         assert_eq!(answer.status, status, "{claims}: {}", answer.text());
     }
-    assert_eq!(stage.upstream.journal().total(), served);
+    assert_eq!(env.upstream.journal().total(), served);
 
     // The issuer's own token endpoint signs with the same key, but its token names neither audience nor caller.
     let address = issuer.url.replace("http://localhost:", "127.0.0.1:").parse().unwrap();
@@ -97,20 +97,20 @@ async fn a_foreign_issuer_is_believed_by_discovery_and_its_claims_are_mapped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_is_fetched_when_a_token_names_it_and_a_withdrawn_one_is_forgotten_at_the_next_refresh() {
     let mut issuer = OpenIdIssuer::start();
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&issuer.settings(&stage, "1d")).await;
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&issuer.settings(&env, "1d")).await;
     let old = issuer.token("first", json!({}));
     assert_eq!(ask(&gateway, &old).await.status, 200);
 
     issuer.change("add", "second");
     let new = issuer.token("second", json!({}));
-    // The first request with it makes the gateway ask; nobody waits a day.
+    // The first request with it makes the gateway fetch the keys; no client waits a day.
     until(&gateway, &new, 200).await;
     assert_eq!(ask(&gateway, &old).await.status, 200, "both keys are published");
 
     issuer.change("withdraw", "first");
     gateway.signal("HUP");
-    // It has been verified and remembered before: that must not outlive its key.
+    // It has been verified and cached before: that must not outlive its key.
     until(&gateway, &old, 401).await;
     assert_eq!(ask(&gateway, &new).await.status, 200);
     let answer = ask(&gateway, &old).await;
@@ -121,9 +121,9 @@ async fn a_new_key_is_fetched_when_a_token_names_it_and_a_withdrawn_one_is_forgo
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawn_key_is_refused_within_the_refresh_time() {
     let mut issuer = OpenIdIssuer::start();
-    let stage = Stage::set().await;
+    let env = TestEnvironment::set().await;
     issuer.change("add", "second");
-    let gateway = stage.serve(&issuer.settings(&stage, "1s")).await;
+    let gateway = env.serve(&issuer.settings(&env, "1s")).await;
     let [old, new] = ["first", "second"].map(|kid| issuer.token(kid, json!({})));
     assert_eq!(ask(&gateway, &old).await.status, 200);
 
@@ -135,8 +135,8 @@ async fn a_withdrawn_key_is_refused_within_the_refresh_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn known_keys_outlive_their_issuer() {
     let mut issuer = OpenIdIssuer::start();
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&issuer.settings(&stage, "1s")).await;
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&issuer.settings(&env, "1s")).await;
     let [before, after] = ["clinician", "colleague"].map(|sub| issuer.token("first", json!({ "sub": sub })));
     assert_eq!(ask(&gateway, &before).await.status, 200);
 
@@ -150,28 +150,28 @@ async fn known_keys_outlive_their_issuer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_issuer_is_asked_about_opaque_tokens() {
     let mut issuer = OpenIdIssuer::start();
-    let stage = Stage::set().await;
-    let secret = stage.write("secret", "s3cret");
+    let env = TestEnvironment::set().await;
+    let secret = env.write("secret", "s3cret");
     std::fs::set_permissions(secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let introspection = json!({ "introspection": {
         "url": format!("{}/introspect", issuer.url), "client-id": "portcullis", "client-secret": { "file": "secret" },
         "cache": "1s",
     } });
-    let settings = issuer.settings(&stage, "10m").with("/issuers/test/keys", introspection);
-    let gateway = stage.serve(&settings).await;
+    let settings = issuer.settings(&env, "10m").with("/issuers/test/keys", introspection);
+    let gateway = env.serve(&settings).await;
     let claims = json!({
         "active": true, "iss": issuer.url, "aud": "noah-es", "sub": "clinician", "client_id": "app-1",
         "tenants": ["t1"], "roles": ["Level 2"], "exp": now() + 600,
     });
     assert_eq!(ask(&gateway, "unknown").await.status, 401, "it is not active yet");
-    issuer.server.tell(&json!({ "do": "tell", "claims": claims }));
+    issuer.server.exchange(&json!({ "do": "tell", "claims": claims }));
     let answer = ask(&gateway, "opaque").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let seen = stage.upstream.journal().last().unwrap();
-    assert_eq!(seen.header("X-Portcullis-Subject"), Some("test/clinician"));
+    let received = env.upstream.journal().last().unwrap();
+    assert_eq!(received.header("X-Portcullis-Subject"), Some("test/clinician"));
 
-    // It is revoked: nothing but the issuer's word makes it good, and a token that is signed is no exception.
-    issuer.server.tell(&json!({ "do": "tell", "claims": { "active": false } }));
+    // It is revoked: only the issuer's introspection response can make it valid, and a signed token is no exception.
+    issuer.server.exchange(&json!({ "do": "tell", "claims": { "active": false } }));
     let signed = issuer.token("first", json!({}));
     assert_eq!(ask(&gateway, &signed).await.status, 401);
     until(&gateway, "opaque", 401).await;

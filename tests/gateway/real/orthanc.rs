@@ -22,14 +22,14 @@ const PASSWORD: &str = "a password that callers never learn";
 const SECRET: &str = "a secret of at least thirty-two bytes";
 const STUDY: &str = "1.2.826.0.1.3680043.10.1339.1";
 
-/// Clinic: Orthanc on an empty disk, and the gateway in front of it.
-struct Clinic {
+/// OrthancTestbed: Orthanc with empty storage, and the gateway in front of it.
+struct OrthancTestbed {
     gateway: Gateway,
     orthanc: Orthanc,
     _folder: TempDir,
 }
 
-/// Orthanc: the server itself, which only the gateway's user may enter.
+/// Orthanc: the server itself, which only accepts the gateway's user.
 struct Orthanc {
     port: u16,
     _process: Process,
@@ -45,7 +45,7 @@ impl Orthanc {
         panic!("Orthanc does not start: {}", std::fs::read_to_string(folder.join("orthanc.log")).unwrap());
     }
 
-    /// `None` where it ends, because somebody else was quicker to take the port.
+    /// `None` if it exits, because another process took the port first.
     async fn try_start(folder: &Path) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = json!({
@@ -78,7 +78,7 @@ impl Orthanc {
         started.await.then_some(Self { port, _process: process })
     }
 
-    /// What it answers the gateway's user, who comes without the gateway.
+    /// Its response to a request that the gateway's user sends directly.
     async fn answer(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let basic = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
         let mut all = vec![("authorization", basic.as_str())];
@@ -86,17 +86,17 @@ impl Orthanc {
         Client::connect(([127, 0, 0, 1], self.port).into()).await.send("GET", path, "", &all, "").await
     }
 
-    /// Its own ids of what there is on a level, such as `/studies`.
+    /// Its own ids of all objects on a level, such as `/studies`.
     async fn ids(&self, level: &str) -> Vec<String> {
         serde_json::from_slice(&self.answer(level, &[]).await.body).unwrap()
     }
 }
 
-impl Clinic {
+impl OrthancTestbed {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let orthanc = Orthanc::start(folder.path()).await;
-        // The published file, but for addresses.
+        // The published file, with other addresses.
         let mut settings = std::fs::read_to_string(Path::new(ROOT).join("config/orthanc.yaml")).unwrap();
         for (published, here) in [
             ("127.0.0.1:8080", "127.0.0.1:0"),
@@ -112,8 +112,8 @@ impl Clinic {
         let gateway = Gateway::spawn_with(&path, |command| {
             command.env("PORTCULLIS_ORTHANC_SECRET", SECRET).env("PORTCULLIS_ORTHANC_PASSWORD", PASSWORD);
         });
-        gateway.listening().await;
-        gateway.ready().await;
+        gateway.wait_until_listening().await;
+        gateway.wait_until_ready().await;
         Self { gateway, orthanc, _folder: folder }
     }
 
@@ -121,7 +121,7 @@ impl Clinic {
         self.gateway.listener("127.0.0.1:0")
     }
 
-    /// What came of a step of `orthanc.py` through the gateway.
+    /// The result of a step of `orthanc.py` through the gateway.
     fn step(&self, role: &str, arguments: &[&str]) -> Value {
         let url = format!("http://{}", self.address());
         let mut command = Command::new(installed("venv/bin/python"));
@@ -135,13 +135,13 @@ impl Clinic {
         finished.json()
     }
 
-    /// The status and the reason of a step that is refused by the gateway.
+    /// The status and the reason of a step that the gateway refuses.
     fn refused(&self, role: &str, arguments: &[&str]) -> (u64, String) {
-        let said = self.step(role, arguments);
-        let problem: Value = serde_json::from_str(said["body"].as_str().unwrap_or_default())
-            .unwrap_or_else(|error| panic!("{arguments:?} as `{role}`: {error}: {said}"));
-        let kind = problem["type"].as_str().unwrap_or_else(|| panic!("not ours: {said}"));
-        (said["status"].as_u64().unwrap(), kind.rsplit(['/', ':']).next().unwrap().to_owned())
+        let result = self.step(role, arguments);
+        let problem: Value = serde_json::from_str(result["body"].as_str().unwrap_or_default())
+            .unwrap_or_else(|error| panic!("{arguments:?} as `{role}`: {error}: {result}"));
+        let kind = problem["type"].as_str().unwrap_or_else(|| panic!("not ours: {result}"));
+        (result["status"].as_u64().unwrap(), kind.rsplit(['/', ':']).next().unwrap().to_owned())
     }
 
     fn store(&self) {
@@ -149,7 +149,7 @@ impl Clinic {
     }
 }
 
-/// An HS256 token (RFC 7515, appendix A.1) of somebody with this role.
+/// An HS256 token (RFC 7515, appendix A.1) of a caller with this role.
 fn token(role: &str) -> String {
     let claims = json!({
         "iss": "https://clinic.example", "aud": "orthanc", "sub": format!("some-{role}"),
@@ -164,21 +164,21 @@ fn token(role: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dicomweb_client_stores_finds_and_retrieves_what_its_role_may() {
-    let clinic = Clinic::open().await;
-    assert_eq!(clinic.refused("", &["store"]).0, 401);
-    assert_eq!(clinic.refused("viewer", &["store"]).0, 403);
-    assert_eq!(clinic.orthanc.ids("/studies").await, [] as [&str; 0]);
+    let orthanc_testbed = OrthancTestbed::open().await;
+    assert_eq!(orthanc_testbed.refused("", &["store"]).0, 401);
+    assert_eq!(orthanc_testbed.refused("viewer", &["store"]).0, 403);
+    assert_eq!(orthanc_testbed.orthanc.ids("/studies").await, [] as [&str; 0]);
 
-    clinic.store();
-    assert_eq!(clinic.orthanc.ids("/instances").await.len(), 2);
+    orthanc_testbed.store();
+    assert_eq!(orthanc_testbed.orthanc.ids("/instances").await.len(), 2);
 
-    assert_eq!(clinic.refused("", &["query"]).0, 401);
+    assert_eq!(orthanc_testbed.refused("", &["query"]).0, 401);
     for step in ["query", "retrieve"] {
-        assert_eq!(clinic.refused("modality", &[step]).0, 403, "a scanner reads nothing back");
+        assert_eq!(orthanc_testbed.refused("modality", &[step]).0, 403, "a scanner reads nothing back");
     }
     for reader in ["viewer", "archivist"] {
         assert_eq!(
-            clinic.step(reader, &["query"]),
+            orthanc_testbed.step(reader, &["query"]),
             json!({
                 "studies": [STUDY],
                 "nobody's": 0,
@@ -187,7 +187,7 @@ async fn dicomweb_client_stores_finds_and_retrieves_what_its_role_may() {
             })
         );
         assert_eq!(
-            clinic.step(reader, &["retrieve"]),
+            orthanc_testbed.step(reader, &["retrieve"]),
             json!({ "metadata": 2, "patient": "Doe", "whole": 2, "same points": true, "same frame": true })
         );
     }
@@ -195,64 +195,68 @@ async fn dicomweb_client_stores_finds_and_retrieves_what_its_role_may() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pyorthanc_browses_as_far_as_its_role_goes() {
-    let clinic = Clinic::open().await;
-    clinic.store();
-    let studies = clinic.orthanc.ids("/studies").await;
-    let said = clinic.step("viewer", &["browse"]);
-    assert_eq!(said["studies"], json!(studies));
-    assert_eq!(said["found"], json!(studies), "a search by POST reads");
-    assert_eq!(said["uid"], json!([STUDY]));
-    assert_eq!((&said["patients"], &said["instances"]), (&json!(1), &json!(2)));
-    assert!(said["file"].as_u64().unwrap() > 500, "{said}");
-    assert_eq!(clinic.refused("modality", &["browse"]).0, 403);
-    assert_eq!(clinic.refused("", &["browse"]).0, 401);
+    let orthanc_testbed = OrthancTestbed::open().await;
+    orthanc_testbed.store();
+    let studies = orthanc_testbed.orthanc.ids("/studies").await;
+    let result = orthanc_testbed.step("viewer", &["browse"]);
+    assert_eq!(result["studies"], json!(studies));
+    assert_eq!(result["found"], json!(studies), "a search by POST reads");
+    assert_eq!(result["uid"], json!([STUDY]));
+    assert_eq!((&result["patients"], &result["instances"]), (&json!(1), &json!(2)));
+    assert!(result["file"].as_u64().unwrap() > 500, "{result}");
+    assert_eq!(orthanc_testbed.refused("modality", &["browse"]).0, 403);
+    assert_eq!(orthanc_testbed.refused("", &["browse"]).0, 401);
 
-    assert_eq!(clinic.refused("viewer", &["system"]).0, 403);
-    assert!(clinic.step("archivist", &["system"])["version"].is_string());
+    assert_eq!(orthanc_testbed.refused("viewer", &["system"]).0, 403);
+    assert!(orthanc_testbed.step("archivist", &["system"])["version"].is_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_deletes_nothing_and_an_archivist_deletes() {
-    let clinic = Clinic::open().await;
-    clinic.store();
-    let studies = clinic.orthanc.ids("/studies").await;
+    let orthanc_testbed = OrthancTestbed::open().await;
+    orthanc_testbed.store();
+    let studies = orthanc_testbed.orthanc.ids("/studies").await;
     let [study] = studies.as_slice() else { panic!("one study: {studies:?}") };
 
     for (role, status) in [("viewer", 403), ("modality", 403), ("", 401)] {
-        let (refused, reason) = clinic.refused(role, &["delete", study]);
+        let (refused, reason) = orthanc_testbed.refused(role, &["delete", study]);
         assert_eq!(refused, status, "`{role}`: {reason}");
-        assert_eq!(clinic.orthanc.ids("/studies").await, studies, "`{role}`");
+        assert_eq!(orthanc_testbed.orthanc.ids("/studies").await, studies, "`{role}`");
     }
-    assert_eq!(clinic.orthanc.ids("/instances").await.len(), 2);
+    assert_eq!(orthanc_testbed.orthanc.ids("/instances").await.len(), 2);
 
-    assert_eq!(clinic.step("archivist", &["delete", study]), json!({ "deleted": study }));
-    assert_eq!(clinic.orthanc.ids("/studies").await, [] as [&str; 0]);
+    assert_eq!(orthanc_testbed.step("archivist", &["delete", study]), json!({ "deleted": study }));
+    assert_eq!(orthanc_testbed.orthanc.ids("/studies").await, [] as [&str; 0]);
 
-    let written = clinic.gateway.lines().join("\n");
+    let written = orthanc_testbed.gateway.lines().join("\n");
     assert!(!written.contains(PASSWORD) && !written.contains(SECRET), "{written}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_override_that_orthanc_obeys_gets_no_further_than_the_gateway() {
-    let clinic = Clinic::open().await;
+    let orthanc_testbed = OrthancTestbed::open().await;
 
-    // That Orthanc does obey them is what makes the rest of this test worth running.
+    // Orthanc obeys them; otherwise the rest of this test would prove nothing.
     for (query, headers) in [("", &[("X-HTTP-Method-Override", "DELETE")][..]), ("?_method=delete", &[])] {
-        clinic.store();
-        let patient = clinic.orthanc.ids("/patients").await.remove(0);
-        assert_eq!(clinic.orthanc.answer(&format!("/patients/{patient}{query}"), headers).await.status, 200);
-        assert_eq!(clinic.orthanc.ids("/patients").await, [] as [&str; 0], "a GET with {query}{headers:?} deletes");
+        orthanc_testbed.store();
+        let patient = orthanc_testbed.orthanc.ids("/patients").await.remove(0);
+        assert_eq!(orthanc_testbed.orthanc.answer(&format!("/patients/{patient}{query}"), headers).await.status, 200);
+        assert_eq!(
+            orthanc_testbed.orthanc.ids("/patients").await,
+            [] as [&str; 0],
+            "a GET with {query}{headers:?} deletes"
+        );
     }
 
-    clinic.store();
-    let patients = clinic.orthanc.ids("/patients").await;
+    orthanc_testbed.store();
+    let patients = orthanc_testbed.orthanc.ids("/patients").await;
     let patient = format!("/patients/{}", patients[0]);
-    // Even somebody who may delete says so with the method, or not at all.
+    // A caller who may delete must use the method DELETE too.
     for role in ["viewer", "archivist"] {
         let token = token(role);
         let ask = async |query: &str, headers: &[(&str, &str)]| {
-            // Each on a connection of its own, since the gateway closes one whose request it doubts.
-            let mut client = Client::connect(clinic.address()).await;
+            // Each on a connection of its own, since the gateway closes the connection of a rejected request.
+            let mut client = Client::connect(orthanc_testbed.address()).await;
             client.send("GET", &format!("{patient}{query}"), &token, headers, "").await
         };
         assert_eq!(ask("", &[]).await.status, 200);
@@ -270,58 +274,59 @@ async fn a_method_override_that_orthanc_obeys_gets_no_further_than_the_gateway()
             let answer = ask(query, headers).await;
             assert_eq!(answer.status, 400, "{query}{headers:?} as {role}: {}", answer.text());
             assert!(answer.reason().is_some(), "{query}{headers:?} as {role}: {}", answer.text());
-            assert_eq!(clinic.orthanc.ids("/patients").await, patients, "{query}{headers:?} as {role}");
+            assert_eq!(orthanc_testbed.orthanc.ids("/patients").await, patients, "{query}{headers:?} as {role}");
         }
-        // Names that fold to one of these in some servers are dropped before Orthanc sees them.
+        // Names that some servers fold to one of these are dropped before Orthanc sees them.
         for header in ["X_HTTP_Method_Override", "X.HTTP.Method.Override"] {
             ask("", &[(header, "DELETE")]).await;
-            assert_eq!(clinic.orthanc.ids("/patients").await, patients, "{header} as {role}");
+            assert_eq!(orthanc_testbed.orthanc.ids("/patients").await, patients, "{header} as {role}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orthanc_serves_no_refused_path_under_any_spelling() {
-    // What `/system` tells, and nothing else does.
+    // A text that only `/system` contains.
     const SECRET: &[u8] = b"\"ApiVersion\"";
-    let clinic = Clinic::open().await;
+    let orthanc_testbed = OrthancTestbed::open().await;
     let targets = make_spellings(&["/system"], &["/studies", "/patients"], 2000 * times());
-    let tells = |answer: &Vec<u8>| find(answer, SECRET).is_some();
+    let is_disclosed = |answer: &Vec<u8>| find(answer, SECRET).is_some();
 
     let basic = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
-    let straight = ([127, 0, 0, 1], clinic.orthanc.port).into();
-    let told = each(&targets, |target| exchange(straight, &get(target, &basic))).iter().filter(|a| tells(a)).count();
-    println!("orthanc: {} spellings, {told} of them open what is refused", targets.len());
-    assert!(told >= 20, "only {told} spellings open what is refused: the trial shows nothing");
+    let straight = ([127, 0, 0, 1], orthanc_testbed.orthanc.port).into();
+    let disclosed =
+        each(&targets, |target| exchange(straight, &get(target, &basic))).iter().filter(|a| is_disclosed(a)).count();
+    println!("orthanc: {} spellings, {disclosed} of them open what is refused", targets.len());
+    assert!(disclosed >= 20, "only {disclosed} spellings open what is refused: the trial shows nothing");
 
     let [viewer, archivist] = ["viewer", "archivist"].map(|role| format!("Bearer {}", token(role)));
-    let ask = |bytes: &[u8]| exchange(clinic.address(), bytes);
-    assert!(tells(&ask(&get(b"/system", &archivist))));
+    let ask = |bytes: &[u8]| exchange(orthanc_testbed.address(), bytes);
+    assert!(is_disclosed(&ask(&get(b"/system", &archivist))));
     let answers = each(&targets, |target| ask(&get(target, &viewer)));
     for (target, answer) in targets.iter().zip(&answers) {
-        assert!(!tells(answer), "`{}` opens what is refused", shown(target));
+        assert!(!is_disclosed(answer), "`{}` opens what is refused", shown(target));
     }
     assert!(answers.iter().any(|answer| answer.starts_with(b"HTTP/1.1 200 ")), "nothing arrived");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orthanc_deletes_nothing_for_a_viewer() {
-    let clinic = Clinic::open().await;
-    clinic.store();
-    let patients = clinic.orthanc.ids("/patients").await;
+    let orthanc_testbed = OrthancTestbed::open().await;
+    orthanc_testbed.store();
+    let patients = orthanc_testbed.orthanc.ids("/patients").await;
     let patient = format!("/patients/{}", patients[0]);
     let requests = make_overrides("GET", &patient, 500 * times());
     let viewer = format!("Bearer {}", token("viewer"));
-    let answers = each(&requests, |request| exchange(clinic.address(), &request.bytes(&viewer)));
-    assert_eq!(clinic.orthanc.ids("/patients").await, patients);
+    let answers = each(&requests, |request| exchange(orthanc_testbed.address(), &request.bytes(&viewer)));
+    assert_eq!(orthanc_testbed.orthanc.ids("/patients").await, patients);
     assert!(answers.iter().any(|answer| answer.starts_with(b"HTTP/1.1 200 ")), "nothing arrived");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_orthanc_has_closed_meanwhile_is_not_used_again() {
-    let clinic = Clinic::open().await;
-    clinic.store();
-    let mut client = Client::connect(clinic.address()).await;
+    let orthanc_testbed = OrthancTestbed::open().await;
+    orthanc_testbed.store();
+    let mut client = Client::connect(orthanc_testbed.address()).await;
     for _ in 0..3 {
         assert_eq!(client.get("/studies", &token("viewer")).await.status, 200);
         // Orthanc keeps an idle connection for one second.

@@ -1,4 +1,4 @@
-//! Overload by tools from Debian: slowhttptest and h2load attack, and somebody else is served all the while.
+//! Overload by Debian's tools: slowhttptest and h2load attack, while another client is still served.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::process::{Finished, finish};
+use super::process::{ProcessOutput, finish};
 use crate::wire::client::ask;
 use crate::wire::origin::{Origin, ok};
-use crate::wire::scene::{Plan, Scene, until};
+use crate::wire::testbed::{Testbed, TestbedBuilder, until};
 
 const GET: &[u8] = b"GET /open HTTP/1.1\r\nHost: noah.test\r\n\r\n";
 
@@ -26,15 +26,15 @@ fn slowhttptest_with_slow_bodies_finds_the_service_available() {
 
 #[test]
 fn slowhttptest_with_slow_reading_finds_the_service_available() {
-    // Each reads five bytes a second of some mebibytes.
+    // Each reads five bytes per second of several mebibytes.
     slowhttptest(&["-X", "-n", "1", "-w", "512", "-y", "1024", "-z", "5", "-k", "1"], "client-timeout");
 }
 
 #[test]
 fn slowhttptest_with_ranges_finds_the_service_available() {
-    let scene = scene(|plan| plan);
-    let said = attack(&scene, slow(&scene, &["-R", "-a", "1", "-b", "3000"]));
-    assert!(is_available(&said), "{said:?}");
+    let testbed = testbed(|builder| builder);
+    let output = attack(&testbed, slow(&testbed, &["-R", "-a", "1", "-b", "3000"]));
+    assert!(is_available(&output), "{output:?}");
 }
 
 #[test]
@@ -44,71 +44,73 @@ fn h2load_is_served_over_tls_and_without() {
         { "address": "127.0.0.1:0", "name": "plain", "h2c": true },
         { "address": "127.0.0.1:0", "name": "secure", "tls": { "certificates": [{ "chain": "chain.pem", "key": "key.pem" }] } },
     ]);
-    let scene = scene(|plan| {
-        let plan = plan.with("/listeners", listeners);
-        plan.file("chain.pem", made.cert.pem()).file("key.pem", made.signing_key.serialize_pem())
+    let testbed = testbed(|builder| {
+        let builder = builder.with("/listeners", listeners);
+        builder.file("chain.pem", made.cert.pem()).file("key.pem", made.signing_key.serialize_pem())
     });
-    until("both listen", || scene.gateway.logged("listening").len() == 2);
-    let secure = format!("https://{}/open", scene.gateway.listener("secure"));
-    for url in [format!("http://{}/open", scene.at()), secure] {
+    until("both listen", || testbed.gateway.log_lines("listening").len() == 2);
+    let secure = format!("https://{}/open", testbed.gateway.listener("secure"));
+    for url in [format!("http://{}/open", testbed.at()), secure] {
         let mut h2load = Command::new("h2load");
-        // More streams than a connection may have are no fault of the client: it asks for what it is told.
+        // More streams than a connection may have are no client error: h2load follows the announced limit.
         h2load.args(["-n", "3000", "-c", "100", "-m", "100", "-t", "1", &url]);
-        let said = attack(&scene, h2load);
-        let text = String::from_utf8_lossy(&said.stdout);
-        assert!(text.contains("3000 done, 3000 succeeded, 0 failed, 0 errored, 0 timeout"), "{text}{}", said.stderr);
+        let output = attack(&testbed, h2load);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("3000 done, 3000 succeeded, 0 failed, 0 errored, 0 timeout"), "{text}{}", output.stderr);
     }
-    until("nobody is left", || scene.wait(scene.gateway.metric("portcullis_connections")) == 0.0);
+    until("nobody is left", || testbed.wait(testbed.gateway.metric("portcullis_connections")) == 0.0);
 }
 
-/// slowhttptest with 200 connections attacks; the service stays available to its probe and to another client, and the
-/// limit with this key has cut those that were slow.
+/// slowhttptest attacks with 200 connections; the service stays available to its probe and to another client, and the
+/// limit with this key has cut the slow connections.
 fn slowhttptest(mode: &[&str], key: &str) {
     let limits = json!({ "header-timeout": "3s", "client-timeout": "3s" });
-    let scene = scene(|plan| plan.with("/limits", limits));
-    let said = attack(&scene, slow(&scene, mode));
-    assert!(is_available(&said), "{said:?}");
+    let testbed = testbed(|builder| builder.with("/limits", limits));
+    let output = attack(&testbed, slow(&testbed, mode));
+    assert!(is_available(&output), "{output:?}");
     let name = format!("portcullis_limits_reached_total{{limit=\"{key}\"}}");
-    until("the slow ones are cut", || scene.wait(scene.gateway.metric(&name)) >= 100.0);
-    until("nobody is left", || scene.wait(scene.gateway.metric("portcullis_connections")) == 0.0);
+    until("the slow ones are cut", || testbed.wait(testbed.gateway.metric(&name)) >= 100.0);
+    until("nobody is left", || testbed.wait(testbed.gateway.metric("portcullis_connections")) == 0.0);
 }
 
-fn slow(scene: &Scene, mode: &[&str]) -> Command {
+fn slow(testbed: &Testbed, mode: &[&str]) -> Command {
     let mut command = Command::new("slowhttptest");
-    let url = format!("http://{}/open?large", scene.at());
+    let url = format!("http://{}/open?large", testbed.at());
     command.args(mode).args(["-c", "200", "-r", "100", "-l", "12", "-p", "5", "-v", "1", "-u", &url]);
     command.env("TERM", "dumb");
     command
 }
 
-fn is_available(said: &Finished) -> bool {
-    let text = String::from_utf8_lossy(&said.stdout);
-    // The state of its own probe, time and again.
+fn is_available(output: &ProcessOutput) -> bool {
+    let text = String::from_utf8_lossy(&output.stdout);
+    // The state of its own probe over time.
     let states: Vec<&str> = text.lines().filter(|line| line.contains("service available")).collect();
     !states.is_empty() && states.iter().all(|line| line.contains("YES"))
 }
 
-/// Runs the tool to its end; another client is served while it runs.
-fn attack(scene: &Scene, mut tool: Command) -> Finished {
+/// Runs the tool to its end, while another client is served.
+fn attack(testbed: &Testbed, mut tool: Command) -> ProcessOutput {
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let other = scope.spawn(|| {
             let mut served = 0;
             while !ended.load(Ordering::SeqCst) {
-                assert_eq!(ask(scene.at(), GET).status, 200);
+                assert_eq!(ask(testbed.at(), GET).status, 200);
                 served += 1;
                 thread::sleep(Duration::from_millis(20));
             }
             served
         });
-        let said = finish(&mut tool);
+        let output = finish(&mut tool);
         ended.store(true, Ordering::SeqCst);
         assert!(other.join().unwrap() > 0);
-        said
+        output
     })
 }
 
-fn scene(change: impl FnOnce(Plan) -> Plan) -> Scene {
-    let origin = Origin::answering(|seen| ok(&"x".repeat(if seen.target().contains("large") { 8 << 20 } else { 2 })));
-    change(Scene::strict(origin)).start()
+fn testbed(change: impl FnOnce(TestbedBuilder) -> TestbedBuilder) -> Testbed {
+    let origin = Origin::with_responder(|received| {
+        ok(&"x".repeat(if received.target().contains("large") { 8 << 20 } else { 2 }))
+    });
+    change(Testbed::strict(origin)).start()
 }

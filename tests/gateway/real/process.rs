@@ -1,4 +1,4 @@
-//! Process: a program that is not ours, bounded in time, which ends with its handle.
+//! Runs external programs with a time limit; each is stopped with its handle.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// The longest that one step of a foreign program may take: a slow start of Python included.
+/// The longest time for one step of an external program, including a slow start of Python.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The path of a file that `tests/run` has installed under `target/real`.
@@ -30,16 +30,16 @@ pub(super) fn node(name: &str) -> Command {
     command
 }
 
-/// Finished: a program that has ended.
+/// ProcessOutput: the result of a program that has exited.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(super) struct ProcessOutput {
     pub(super) success: bool,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: String,
 }
 
-impl Finished {
-    /// The one line of JSON that it printed.
+impl ProcessOutput {
+    /// The single line of JSON on standard output.
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| {
             panic!("{error}: {}\n{}", String::from_utf8_lossy(&self.stdout), self.stderr);
@@ -47,12 +47,12 @@ impl Finished {
     }
 }
 
-/// Runs a program to its end.
-pub(super) fn finish(command: &mut Command) -> Finished {
+/// Runs a program until it exits.
+pub(super) fn finish(command: &mut Command) -> ProcessOutput {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
-    let stdout = everything(process.0.stdout.take().unwrap());
-    let stderr = everything(process.0.stderr.take().unwrap());
+    let stdout = read_to_end(process.0.stdout.take().unwrap());
+    let stderr = read_to_end(process.0.stderr.take().unwrap());
     let end = Instant::now() + PATIENCE;
     let status = loop {
         if let Some(status) = process.0.try_wait().unwrap() {
@@ -62,10 +62,10 @@ pub(super) fn finish(command: &mut Command) -> Finished {
         std::thread::sleep(Duration::from_millis(5));
     };
     let [stdout, stderr] = [stdout, stderr].map(|bytes| bytes.recv_timeout(PATIENCE).unwrap());
-    Finished { success: status.success(), stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
+    ProcessOutput { success: status.success(), stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
 }
 
-fn everything(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+fn read_to_end(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -85,38 +85,38 @@ impl Drop for Process {
     }
 }
 
-/// Conversation: a running program that is told and tells one line of JSON at a time.
-pub(super) struct Conversation {
+/// JsonProcess: a running program that exchanges single lines of JSON.
+pub(super) struct JsonProcess {
     process: Process,
-    /// Kept open: its end is the program's.
-    told: ChildStdin,
-    tells: Receiver<String>,
+    /// Kept open: the program exits when its input ends.
+    input: ChildStdin,
+    output: Receiver<String>,
 }
 
-impl Conversation {
-    /// Starts the program, whose complaints go where the test's own go.
+impl JsonProcess {
+    /// Starts the program; its standard error is the test's own.
     pub(super) fn start(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let (send, tells) = channel();
+        let (send, output) = channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let told = child.stdin.take().unwrap();
+        let input = child.stdin.take().unwrap();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Self { process: Process(child), told, tells }
+        Self { process: Process(child), input, output }
     }
 
-    /// What it says next.
-    pub(super) fn hear(&self) -> Value {
-        match self.tells.recv_timeout(PATIENCE) {
+    /// Reads the next line.
+    pub(super) fn read_line(&self) -> Value {
+        match self.output.recv_timeout(PATIENCE) {
             Ok(line) => serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")),
             Err(RecvTimeoutError::Timeout) => panic!("process {} says nothing", self.process.0.id()),
             Err(RecvTimeoutError::Disconnected) => panic!("process {} has ended", self.process.0.id()),
         }
     }
 
-    /// What it says to this.
-    pub(super) fn tell(&mut self, command: &Value) -> Value {
-        writeln!(self.told, "{command}").unwrap();
-        self.hear()
+    /// Sends one command and reads the response.
+    pub(super) fn exchange(&mut self, command: &Value) -> Value {
+        writeln!(self.input, "{command}").unwrap();
+        self.read_line()
     }
 }

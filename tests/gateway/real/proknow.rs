@@ -8,39 +8,39 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::process::{Conversation, installed, script};
-use crate::wire::scene::{Scene, until};
+use super::process::{JsonProcess, installed, script};
+use crate::wire::testbed::{Testbed, until};
 use organization::{ADMIN, PHI, organization};
 
 const POLICY: &str = include_str!("../../../policies/proknow.yaml");
 const PASSWORD: &str = "a password that callers never learn";
 
-/// Office: the gateway in front of the organization, and keys for people who come with the SDK.
-struct Office {
-    scene: Scene,
+/// ProKnowTestbed: the gateway in front of the organization, and API keys for users of the SDK.
+struct ProKnowTestbed {
+    testbed: Testbed,
     secrets: Vec<String>,
 }
 
-impl Office {
+impl ProKnowTestbed {
     fn open() -> Self {
-        let scene = Scene::of(organization(), POLICY)
+        let testbed = Testbed::of(organization(), POLICY)
             .with("/issuers", json!({}))
             .with("/api-keys/machines", json!({ "file": "keys.yaml", "basic": true }))
             .with("api/credential", json!({ "basic": { "user": "portcullis", "password": { "file": "password" } } }))
             .file("keys.yaml", "version: 1\nkeys: {}\n")
             .file("password", PASSWORD)
             .start();
-        Self { scene, secrets: Vec::new() }
+        Self { testbed, secrets: Vec::new() }
     }
 
-    /// What `portcullis key` prints, when the gateway has read the file again.
+    /// The output of `portcullis key`, after the gateway has reloaded the file.
     fn key(&self, arguments: &[&str]) -> String {
         let read = || {
             let name = r#"portcullis_reloads_total{api="",result="published",what="keys"}"#;
-            self.scene.wait(self.scene.gateway.metric(name))
+            self.testbed.wait(self.testbed.gateway.metric(name))
         };
         let before = read();
-        let file = self.scene.stage.path("keys.yaml");
+        let file = self.testbed.env.path("keys.yaml");
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         let output = command.args(["key", arguments[0], "--file"]).arg(file).args(&arguments[1..]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -48,8 +48,8 @@ impl Office {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Somebody with a new key, who uses the SDK.
-    fn hire(&mut self, id: &str, rights: &[&str]) -> Conversation {
+    /// An SDK process of a user with a new key.
+    fn start_user(&mut self, id: &str, rights: &[&str]) -> JsonProcess {
         let made = self.key(&[&["create", "--id", id], rights].concat());
         let secret = made.strip_prefix(&format!("{id}:")).unwrap().to_owned();
         self.secrets.push(secret.clone());
@@ -57,27 +57,29 @@ impl Office {
     }
 
     /// The SDK with this key.
-    fn sdk(&self, id: &str, secret: &str) -> Conversation {
+    fn sdk(&self, id: &str, secret: &str) -> JsonProcess {
         let mut command = Command::new(installed("venv/bin/python"));
-        command.arg(script("proknow.py")).arg(format!("http://{}", self.scene.at()));
+        command.arg(script("proknow.py")).arg(format!("http://{}", self.testbed.at()));
         command.env("KEY_ID", id).env("KEY_SECRET", secret);
-        Conversation::start(command.env("PYTHONDONTWRITEBYTECODE", "1").env("NO_PROXY", "*"))
+        JsonProcess::start(command.env("PYTHONDONTWRITEBYTECODE", "1").env("NO_PROXY", "*"))
     }
 
-    /// Makes the calls of a table one after the other: in each line the call with its arguments, what it gives or the
-    /// status and reason with which it fails, and exactly the requests below `/api` that the upstream gets of it.
-    fn calls(&self, id: &str, sdk: &mut Conversation, table: &str) {
+    /// Makes the calls of a table in order. Each line holds the call with its arguments, its result (or the status and
+    /// reason of its failure), and exactly the requests below `/api` that reach the upstream.
+    fn calls(&self, id: &str, sdk: &mut JsonProcess, table: &str) {
         for line in table.lines().filter(|line| !line.trim().is_empty()) {
             let [call, must, requests] = line.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
                 panic!("three cells: {line}")
             };
-            let before = self.scene.origin.count();
-            let came = sdk.tell(&call.split(' ').collect());
-            let seen = self.scene.origin.seen().split_off(before);
-            let got = seen.iter().map(|seen| format!("{} {}", seen.method(), seen.target().replacen("/api", "", 1)));
+            let before = self.testbed.origin.count();
+            let came = sdk.exchange(&call.split(' ').collect());
+            let received = self.testbed.origin.requests().split_off(before);
+            let got = received
+                .iter()
+                .map(|received| format!("{} {}", received.method(), received.target().replacen("/api", "", 1)));
             assert_eq!(got.collect::<Vec<_>>().join(", "), requests, "{id} {call}: {came}");
-            for seen in seen {
-                assert_eq!(seen.header("x-portcullis-subject").unwrap(), format!("machines/{id}"));
+            for received in received {
+                assert_eq!(received.header("x-portcullis-subject").unwrap(), format!("machines/{id}"));
             }
             let refused = must.split_once(' ').and_then(|(status, reason)| Some((status.parse::<u16>().ok()?, reason)));
             let Some((status, reason)) = refused else {
@@ -91,28 +93,32 @@ impl Office {
         }
     }
 
-    /// All values of a header that the upstream got.
+    /// All values of a header at the upstream.
     fn sent(&self, name: &str) -> Vec<String> {
-        self.scene.origin.seen().iter().filter_map(|seen| seen.header(name)).collect()
+        self.testbed.origin.requests().iter().filter_map(|received| received.header(name)).collect()
     }
 
-    /// Whatever was called: the upstream knows the gateway only, and no secret was written anywhere.
+    /// Asserts that the upstream saw only the gateway's credential, and that no secret was written.
     fn close(self) {
         let own = format!("Basic {}", STANDARD.encode(format!("portcullis:{PASSWORD}")));
-        for seen in self.scene.origin.seen() {
-            assert_eq!(seen.all("authorization"), [own.as_str()]);
-            assert!(!self.secrets.iter().any(|secret| seen.text().contains(secret.as_str())), "{}", seen.text());
+        for received in self.testbed.origin.requests() {
+            assert_eq!(received.all("authorization"), [own.as_str()]);
+            assert!(
+                !self.secrets.iter().any(|secret| received.text().contains(secret.as_str())),
+                "{}",
+                received.text()
+            );
         }
         for secret in self.secrets.iter().map(String::as_str).chain([PASSWORD]) {
-            assert!(!self.scene.has_written(secret));
+            assert!(!self.testbed.has_written(secret));
         }
     }
 }
 
 #[test]
 fn an_admin_calls_what_the_policy_lists_and_does_not_edit_its_own_role() {
-    let mut office = Office::open();
-    let mut ada = office.hire("ada", &["--role", "Admin"]);
+    let mut testbed = ProKnowTestbed::open();
+    let mut ada = testbed.start_user("ada", &["--role", "Admin"]);
     let table = r#"
         session                    | "The gateway"            | GET /user
         lookup Clinic MRN-1        | ["Doe^Jane"]             | GET /workspaces, POST /workspaces/w1/patients/lookup
@@ -131,16 +137,16 @@ fn an_admin_calls_what_the_policy_lists_and_does_not_edit_its_own_role() {
         role OTHERWISE Root        | 400 bad-request          |
         search Clinic              | 405 no-method            |
     "#;
-    // The route that the SDK searches by is not in the vendor's list, and so not in the policy: it reads as a patient.
+    // The SDK's search route is not in the vendor's list, and so not in the policy: the path is matched as a patient.
     let table = table.replace("ADMIN", ADMIN).replace("OTHERWISE", &ADMIN.to_uppercase());
-    office.calls("ada", &mut ada, &table);
-    office.close();
+    testbed.calls("ada", &mut ada, &table);
+    testbed.close();
 }
 
 #[test]
 fn a_physicist_sees_names_and_writes_in_one_workspace_only() {
-    let mut office = Office::open();
-    let mut jo = office.hire("jo", &["--role", "Physicist"]);
+    let mut testbed = ProKnowTestbed::open();
+    let mut jo = testbed.start_user("jo", &["--role", "Physicist"]);
     let table = r#"
         workspaces                   | ["Clinic","Research"] | GET /workspaces
         patient w1 p1                | ["MRN-1","Doe^Jane"]  | PATIENT
@@ -163,17 +169,17 @@ fn a_physicist_sees_names_and_writes_in_one_workspace_only() {
     "#;
     let table =
         table.replace("PATIENT", "GET /workspaces/w1/patients/p1").replace("SET", "/workspaces/w1/structuresets/rs1");
-    office.calls("jo", &mut jo, &table);
-    // The SDK's own header says which lock it holds: it has to pass.
-    assert_eq!(office.sent("proknow-lock"), ["lock-1"]);
-    office.close();
+    testbed.calls("jo", &mut jo, &table);
+    // The SDK's own header names its lock: it must be forwarded.
+    assert_eq!(testbed.sent("proknow-lock"), ["lock-1"]);
+    testbed.close();
 }
 
 #[test]
 fn a_reader_writes_nothing_and_a_revoked_key_is_refused_at_the_next_call_of_the_session() {
-    let mut office = Office::open();
+    let mut testbed = ProKnowTestbed::open();
     let rights = ["--permission", "Read", "--permission", "View PHI", "--permission", "Download DICOM"];
-    let mut kim = office.hire("kim", &rights);
+    let mut kim = testbed.start_user("kim", &rights);
     let table = r#"
         patient w2 p1              | ["MRN-2","Roe^Richard"] | PATIENT
         describe w2 p1 dose        | "Dose"                  | PATIENT, GET /workspaces/w2/doses/rd1
@@ -188,21 +194,21 @@ fn a_reader_writes_nothing_and_a_revoked_key_is_refused_at_the_next_call_of_the_
         measure Grade              | 403 not-granted         |
         audit                      | 403 not-granted         |
     "#;
-    office.calls("kim", &mut kim, &table.replace("PATIENT", "GET /workspaces/w2/patients/p1"));
-    assert_eq!(office.sent("proknow-key"), ["key-1"]);
-    office.key(&["revoke", "--id", "kim"]);
+    testbed.calls("kim", &mut kim, &table.replace("PATIENT", "GET /workspaces/w2/patients/p1"));
+    assert_eq!(testbed.sent("proknow-key"), ["key-1"]);
+    testbed.key(&["revoke", "--id", "kim"]);
     let table = "
         patient w2 p1 | 401 unauthenticated |
         session       | 401 unauthenticated |
     ";
-    office.calls("kim", &mut kim, table);
-    office.close();
+    testbed.calls("kim", &mut kim, table);
+    testbed.close();
 }
 
 #[test]
 fn nothing_that_would_have_to_be_masked_reaches_a_researcher() {
-    let mut office = Office::open();
-    let mut lee = office.hire("lee", &["--role", "Researcher"]);
+    let mut testbed = ProKnowTestbed::open();
+    let mut lee = testbed.start_user("lee", &["--role", "Researcher"]);
     let table = r#"
         workspaces                   | ["Clinic","Research"] | GET /workspaces
         metrics                      | ["Stage"]             | GET /metrics/custom
@@ -218,15 +224,15 @@ fn nothing_that_would_have_to_be_masked_reaches_a_researcher() {
         admit Research MRN-3 Poe^Pat | 403 not-granted       |
         invite al@clinic.example     | 403 not-granted       |
     "#;
-    office.calls("lee", &mut lee, table);
-    office.close();
+    testbed.calls("lee", &mut lee, table);
+    testbed.close();
 }
 
 #[test]
-fn nobody_gets_anywhere_with_a_key_without_a_role_or_with_a_guess() {
-    let mut office = Office::open();
-    let mut nobody = office.hire("new", &[]);
-    let mut guess = office.sdk("new", "a-guess");
+fn a_key_without_a_role_and_a_guessed_key_are_refused() {
+    let mut testbed = ProKnowTestbed::open();
+    let mut nobody = testbed.start_user("new", &[]);
+    let mut guess = testbed.sdk("new", "a-guess");
     for call in [
         "session",
         "workspaces",
@@ -239,9 +245,9 @@ fn nobody_gets_anywhere_with_a_key_without_a_role_or_with_a_guess() {
         "role r1 Root",
         "audit",
     ] {
-        office.calls("new", &mut nobody, &format!("{call} | 403 not-one-role |"));
-        office.calls("new", &mut guess, &format!("{call} | 401 unauthenticated |"));
+        testbed.calls("new", &mut nobody, &format!("{call} | 403 not-one-role |"));
+        testbed.calls("new", &mut guess, &format!("{call} | 401 unauthenticated |"));
     }
-    assert_eq!(office.scene.origin.count(), 0);
-    office.close();
+    assert_eq!(testbed.testbed.origin.count(), 0);
+    testbed.close();
 }

@@ -1,11 +1,12 @@
-//! OpenSSL's own client and authority: which handshakes pass, and that a resumed session is no way around a revocation.
+//! OpenSSL's own client and authority: which handshakes succeed, and that a resumed session does not bypass a
+//! revocation.
 
 use std::process::Command;
 
 use serde_json::json;
 
-use super::process::{Finished, finish};
-use crate::support::{Gateway, PATIENCE, Stage, within};
+use super::process::{ProcessOutput, finish};
+use crate::support::{Gateway, PATIENCE, TestEnvironment, within};
 
 const POLICY: &str = "
 version: 1
@@ -17,7 +18,7 @@ roles: { user: { permissions: [See] } }
 users: { stations/alice: { roles: [user] } }
 ";
 
-/// What the README tells an operator to do, without the revocation.
+/// The README's instructions to an operator, without the revocation.
 const AUTHORITY: &str = r#"
 key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 openssl req -x509 $key -keyout server.key -out server.pem -days 30 -subj /CN=noah.test -addext subjectAltName=DNS:noah.test
@@ -38,36 +39,36 @@ openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out new.crl
 mv new.crl ca.crl
 ";
 
-/// A gateway whose listener `secure` asks for the certificates that OpenSSL has made.
-async fn gateway(stage: &Stage) -> Gateway {
-    run(stage, AUTHORITY);
-    stage.write("policy.yaml", POLICY);
+/// A gateway whose listener `secure` requests the certificates made by OpenSSL.
+async fn gateway(env: &TestEnvironment) -> Gateway {
+    run(env, AUTHORITY);
+    env.write("policy.yaml", POLICY);
     let tls = json!({
         "certificates": [{ "chain": "server.pem", "key": "server.key" }], "client-certificates": { "from": ["stations"] },
     });
-    let settings = stage.settings("policy.yaml");
+    let settings = env.settings("policy.yaml");
     let settings = settings.with("/listeners", json!([{ "address": "127.0.0.1:0", "name": "secure", "tls": tls }]));
     let settings = settings.with("/client-certificates/stations", json!({ "ca": "ca.pem", "crl": ["ca.crl"] }));
-    stage.serve(&settings).await
+    env.serve(&settings).await
 }
 
-fn shell(stage: &Stage, script: &str) -> Finished {
-    finish(Command::new("sh").args(["-euc", script]).current_dir(stage.folder.path()))
+fn shell(env: &TestEnvironment, script: &str) -> ProcessOutput {
+    finish(Command::new("sh").args(["-euc", script]).current_dir(env.folder.path()))
 }
 
-fn run(stage: &Stage, script: &str) {
-    let finished = shell(stage, script);
+fn run(env: &TestEnvironment, script: &str) {
+    let finished = shell(env, script);
     assert!(finished.success, "{}", finished.stderr);
 }
 
-/// What `s_client` has to say of a handshake and one request.
-fn client(stage: &Stage, gateway: &Gateway, options: &str) -> String {
+/// The output of `s_client` for a handshake and one request.
+fn client(env: &TestEnvironment, gateway: &Gateway, options: &str) -> String {
     let at = gateway.listener("secure");
     let request = r"GET /things HTTP/1.1\r\nHost: noah.test\r\nConnection: close\r\n\r\n";
     let script = format!(
         "printf '{request}' | openssl s_client -ign_eof -connect {at} -servername noah.test -CAfile server.pem {options}"
     );
-    let finished = shell(stage, &script);
+    let finished = shell(env, &script);
     format!("{}\n{}", String::from_utf8_lossy(&finished.stdout), finished.stderr)
 }
 
@@ -75,14 +76,14 @@ const ALICE: &str = "-cert alice.pem -key alice.key";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openssl_gets_no_old_version_no_weak_cipher_and_the_protocol_that_it_asks_for() {
-    let stage = Stage::set().await;
-    let gateway = gateway(&stage).await;
+    let env = TestEnvironment::set().await;
+    let gateway = gateway(&env).await;
     for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
-        let said = client(&stage, &gateway, &format!("{version} {ALICE}"));
-        assert!(said.contains(&format!("New, {name}")) && said.contains("Verify return code: 0"), "{said}");
-        assert!(!said.contains("HTTP/1.1 401") && said.contains("HTTP/1.1 "), "{said}");
-        let said = client(&stage, &gateway, version);
-        assert!(said.contains("HTTP/1.1 401"), "{said}");
+        let output = client(&env, &gateway, &format!("{version} {ALICE}"));
+        assert!(output.contains(&format!("New, {name}")) && output.contains("Verify return code: 0"), "{output}");
+        assert!(!output.contains("HTTP/1.1 401") && output.contains("HTTP/1.1 "), "{output}");
+        let output = client(&env, &gateway, version);
+        assert!(output.contains("HTTP/1.1 401"), "{output}");
     }
     let weak = "@SECLEVEL=0";
     let refused = [
@@ -96,47 +97,45 @@ async fn openssl_gets_no_old_version_no_weak_cipher_and_the_protocol_that_it_ask
         ("-alpn gopher".to_owned(), "alert number 120"),
     ];
     for (options, alert) in &refused {
-        let said = client(&stage, &gateway, options);
-        assert!(said.contains(alert) && !said.contains("HTTP/1.1"), "{options}: {said}");
+        let output = client(&env, &gateway, options);
+        assert!(output.contains(alert) && !output.contains("HTTP/1.1"), "{options}: {output}");
     }
     for protocol in ["h2", "http/1.1"] {
-        let said = client(&stage, &gateway, &format!("-alpn {protocol}"));
-        assert!(said.contains(&format!("ALPN protocol: {protocol}")), "{said}");
+        let output = client(&env, &gateway, &format!("-alpn {protocol}"));
+        assert!(output.contains(&format!("ALPN protocol: {protocol}")), "{output}");
     }
-    // A line with `R` alone asks for new keys within the connection.
+    // A line with only `R` asks for renegotiation.
     let at = gateway.listener("secure");
-    let told = "for n in $(seq 200); do grep -q 'no renegotiation\\|unexpected eof' said && break; sleep 0.1; done";
+    let wait_for_alert =
+        "for n in $(seq 200); do grep -q 'no renegotiation\\|unexpected eof' said && break; sleep 0.1; done";
     let client = format!("openssl s_client -connect {at} -tls1_2 -CAfile server.pem > said 2>&1");
-    shell(&stage, &format!("touch said; (echo R; {told}) | {client}"));
-    let said = std::fs::read_to_string(stage.path("said")).unwrap();
-    // The alert that says no, or the end of a connection on which no header came.
-    let refused = ["no renegotiation", "unexpected eof"].iter().any(|word| said.contains(word));
-    assert!(said.contains("RENEGOTIATING") && refused, "{said}");
+    shell(&env, &format!("touch said; (echo R; {wait_for_alert}) | {client}"));
+    let output = std::fs::read_to_string(env.path("said")).unwrap();
+    // The alert that refuses it, or the end of a connection without a header.
+    let refused = ["no renegotiation", "unexpected eof"].iter().any(|word| output.contains(word));
+    assert!(output.contains("RENEGOTIATING") && refused, "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openssl_resumes_a_session_until_its_certificate_is_revoked() {
-    let stage = Stage::set().await;
-    let gateway = gateway(&stage).await;
+    let env = TestEnvironment::set().await;
+    let gateway = gateway(&env).await;
     for version in ["-tls1_2", "-tls1_3"] {
-        let said = client(&stage, &gateway, &format!("{version} {ALICE} -sess_out session{version}"));
-        assert!(said.contains("New, TLSv1"), "{said}");
-        let said = client(
-            &stage,
-            &gateway,
-            &format!("{version} {ALICE} -sess_in session{version} -sess_out session{version}"),
-        );
-        assert!(said.contains("Reused, TLSv1") && !said.contains("HTTP/1.1 401"), "{said}");
+        let output = client(&env, &gateway, &format!("{version} {ALICE} -sess_out session{version}"));
+        assert!(output.contains("New, TLSv1"), "{output}");
+        let output =
+            client(&env, &gateway, &format!("{version} {ALICE} -sess_in session{version} -sess_out session{version}"));
+        assert!(output.contains("Reused, TLSv1") && !output.contains("HTTP/1.1 401"), "{output}");
     }
-    run(&stage, REVOKE);
+    run(&env, REVOKE);
     within(PATIENCE, "the new list is live", async || {
         (gateway.metric("portcullis_reloads_total{api=\"\",result=\"published\",what=\"client-ca\"}").await > 0.0)
             .then_some(())
     })
     .await;
     for version in ["-tls1_2", "-tls1_3"] {
-        let said = client(&stage, &gateway, &format!("{version} {ALICE} -sess_in session{version}"));
-        assert!(!said.contains("Reused, TLSv1") && said.contains("alert number 44"), "revoked: {said}");
-        assert!(!said.contains("HTTP/1.1"), "{said}");
+        let output = client(&env, &gateway, &format!("{version} {ALICE} -sess_in session{version}"));
+        assert!(!output.contains("Reused, TLSv1") && output.contains("alert number 44"), "revoked: {output}");
+        assert!(!output.contains("HTTP/1.1"), "{output}");
     }
 }

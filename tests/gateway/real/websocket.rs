@@ -1,13 +1,13 @@
-//! The WebSocket client `ws` at the SignalR hubs, with the token where browsers put it: in the query.
+//! The WebSocket client `ws` at the SignalR hubs, with the token in the query, as browsers send it.
 
 use serde_json::{Value, json};
 
 use super::process::{finish, node};
-use crate::support::{Gateway, Stage, now};
+use crate::support::{Gateway, TestEnvironment, now};
 
 const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/noah-es.yaml");
 
-/// What came of a step of `websocket.js`.
+/// The result of a step of `websocket.js`.
 fn step(name: &str, gateway: &Gateway, target: &str, header_token: Option<&str>) -> Value {
     let mut command = node("websocket.js");
     command.arg(name).arg(format!("ws://{}{target}", gateway.address()));
@@ -18,25 +18,25 @@ fn step(name: &str, gateway: &Gateway, target: &str, header_token: Option<&str>)
     finished.json()
 }
 
-fn clinician(stage: &Stage) -> String {
-    stage.token(json!({ "roles": ["Level 2"] }))
+fn clinician(env: &TestEnvironment) -> String {
+    env.token(json!({ "roles": ["Level 2"] }))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_pings_and_close_codes_pass_in_both_directions() {
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&stage.settings(POLICY)).await;
-    let token = clinician(&stage);
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&env.settings(POLICY)).await;
+    let token = clinician(&env);
     for (target, header) in [
         (format!("/rtm?access_token={token}"), None),
-        // ASP.NET ignores case in the names of parameters.
+        // ASP.NET ignores case in parameter names.
         (format!("/rtm?Access_Token={token}"), None),
         (format!("/clientrtm?id=7&access_token={token}"), None),
         ("/rtm".to_owned(), Some(token.as_str())),
     ] {
-        let said = step("talk", &gateway, &target, header);
+        let result = step("talk", &gateway, &target, header);
         assert_eq!(
-            said,
+            result,
             json!({
                 "text": { "binary": false, "same": true },
                 "bytes": { "binary": true, "same": true },
@@ -46,35 +46,35 @@ async fn messages_pings_and_close_codes_pass_in_both_directions() {
             })
         );
     }
-    let said = step("shout", &gateway, &format!("/rtm?access_token={token}"), None);
-    assert_eq!(said["code"], 1009, "the upstream says that it was too big: {said}");
+    let result = step("shout", &gateway, &format!("/rtm?access_token={token}"), None);
+    assert_eq!(result["code"], 1009, "the upstream says that it was too big: {result}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_in_the_query_is_written_nowhere() {
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&stage.settings(POLICY).with("/log/level", json!("debug"))).await;
-    let token = clinician(&stage);
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&env.settings(POLICY).with("/log/level", json!("debug"))).await;
+    let token = clinician(&env);
     step("talk", &gateway, &format!("/rtm?access_token={token}"), None);
     step("talk", &gateway, &format!("/clientrtm?id=7&ACCESS_TOKEN={token}"), None);
     step("refused", &gateway, &format!("/t1/api/Patients?access_token={token}"), None);
     let signature = token.rsplit('.').next().unwrap();
-    let written = gateway.lines().join("\n") + &std::fs::read_to_string(stage.path("audit.jsonl")).unwrap();
+    let written = gateway.lines().join("\n") + &std::fs::read_to_string(env.path("audit.jsonl")).unwrap();
     assert!(!written.contains(signature), "{written}");
-    for seen in stage.upstream.journal().requests() {
-        assert!(!format!("{seen:?}").contains(signature), "query tokens are not forwarded: {seen:?}");
+    for received in env.upstream.journal().requests() {
+        assert!(!format!("{received:?}").contains(signature), "query tokens are not forwarded: {received:?}");
     }
-    assert_eq!(stage.upstream.journal().last().unwrap().target, "/clientrtm?id=7");
+    assert_eq!(env.upstream.journal().last().unwrap().target, "/clientrtm?id=7");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_without_a_good_token_is_never_opened() {
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&stage.settings(POLICY)).await;
-    let good = clinician(&stage);
-    let expired = stage.token(json!({ "roles": ["Level 2"], "exp": now() - 60 }));
-    let unconnected = stage.token(json!({ "roles": ["Level 2"], "client_id": "app-2" }));
-    let two_tenants = stage.token(json!({ "roles": ["Level 2"], "tenants": ["t1", "t2"] }));
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&env.settings(POLICY)).await;
+    let good = clinician(&env);
+    let expired = env.token(json!({ "roles": ["Level 2"], "exp": now() - 60 }));
+    let unconnected = env.token(json!({ "roles": ["Level 2"], "client_id": "app-2" }));
+    let two_tenants = env.token(json!({ "roles": ["Level 2"], "tenants": ["t1", "t2"] }));
     for (status, target) in [
         (401, "/rtm".to_owned()),
         (401, "/rtm?access_token=".to_owned()),
@@ -84,25 +84,25 @@ async fn a_websocket_without_a_good_token_is_never_opened() {
         (401, format!("/rtm?access_token={expired}&Access_Token={good}")),
         (403, format!("/rtm?access_token={unconnected}")),
         (403, format!("/rtm?access_token={two_tenants}")),
-        // There is a GET, but no WebSocket, and no token in the query.
+        // The route has a GET, but no WebSocket, and takes no token from the query.
         (401, format!("/t1/api/Patients?access_token={good}")),
     ] {
-        let said = step("refused", &gateway, &target, None);
-        assert_eq!(said["status"], status, "{target}: {said}");
-        assert_eq!(said["type"], "application/problem+json", "{target}: {said}");
+        let result = step("refused", &gateway, &target, None);
+        assert_eq!(result["status"], status, "{target}: {result}");
+        assert_eq!(result["type"], "application/problem+json", "{target}: {result}");
     }
-    let said = step("refused", &gateway, "/t1/api/Patients", Some(&good));
-    assert_eq!(said["type"], "application/problem+json", "no WebSocket where the route names none: {said}");
-    assert_eq!(stage.upstream.journal().total(), 0);
+    let result = step("refused", &gateway, "/t1/api/Patients", Some(&good));
+    assert_eq!(result["type"], "application/problem+json", "no WebSocket where the route names none: {result}");
+    assert_eq!(env.upstream.journal().total(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_ends_with_its_token() {
-    let stage = Stage::set().await;
-    let gateway = stage.serve(&stage.settings(POLICY).with("/issuers/test/leeway", json!("0s"))).await;
-    let token = stage.token(json!({ "roles": ["Level 2"], "exp": now() + 5 }));
-    let said = step("chatter", &gateway, &format!("/rtm?access_token={token}"), None);
-    assert!(said["echoes"].as_u64().unwrap() > 5, "it was open: {said}");
-    // `exp` is a whole second, and a token counts until that one is over.
-    assert!(said["seconds"].as_f64().unwrap() < 7.0, "{said}");
+    let env = TestEnvironment::set().await;
+    let gateway = env.serve(&env.settings(POLICY).with("/issuers/test/leeway", json!("0s"))).await;
+    let token = env.token(json!({ "roles": ["Level 2"], "exp": now() + 5 }));
+    let result = step("chatter", &gateway, &format!("/rtm?access_token={token}"), None);
+    assert!(result["echoes"].as_u64().unwrap() > 5, "it was open: {result}");
+    // `exp` is a whole second, and a token is valid until the end of that second.
+    assert!(result["seconds"].as_f64().unwrap() < 7.0, "{result}");
 }

@@ -1,4 +1,4 @@
-//! Backend: an upstream that answers every request with the same bytes, in its own time, and keeps what it got.
+//! An upstream that sends the same response to every request, after a delay, and records the requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,36 +8,36 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Backend: a listener; it ends with its handle.
+/// Backend: a listener that stops with its handle.
 pub(crate) struct Backend {
     address: SocketAddr,
-    got: Arc<Mutex<Vec<Vec<u8>>>>,
+    requests: Arc<Mutex<Vec<Vec<u8>>>>,
     accepting: JoinHandle<()>,
 }
 
 impl Backend {
-    /// A backend that sends `answer` when `delay` has passed since the header of a request.
+    /// A backend that sends `answer` once `delay` has passed after a request's header.
     pub(crate) async fn start(delay: Duration, answer: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let got: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
-        let kept = Arc::clone(&got);
+        let requests: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let journal = Arc::clone(&requests);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, delay, answer, Arc::clone(&kept)));
+                tokio::spawn(serve_connection(stream, delay, answer, Arc::clone(&journal)));
             }
         });
-        Self { address, got, accepting }
+        Self { address, requests, accepting }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The header blocks of the requests that have arrived.
-    pub(crate) fn got(&self) -> Vec<Vec<u8>> {
-        self.got.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -47,8 +47,8 @@ impl Drop for Backend {
     }
 }
 
-/// Serves one connection, one request after the other; requests to it have no body.
-async fn converse(mut stream: TcpStream, delay: Duration, answer: &[u8], got: Arc<Mutex<Vec<Vec<u8>>>>) {
+/// Serves one connection, one request after the other; the requests have no body.
+async fn serve_connection(mut stream: TcpStream, delay: Duration, answer: &[u8], requests: Arc<Mutex<Vec<Vec<u8>>>>) {
     loop {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -57,7 +57,7 @@ async fn converse(mut stream: TcpStream, delay: Duration, answer: &[u8], got: Ar
                 Err(_) => return,
             }
         }
-        got.lock().unwrap().push(head);
+        requests.lock().unwrap().push(head);
         tokio::time::sleep(delay).await;
         if stream.write_all(answer).await.is_err() {
             return;

@@ -1,4 +1,4 @@
-//! Client: one HTTP/1.1 connection that is kept open, and the answers that come back over it.
+//! One persistent HTTP/1.1 connection, and the responses that arrive over it.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::PATIENCE;
 
-/// Client: a connection; it never reconnects, so that a test knows which one a request went over.
+/// Client: a connection that never reconnects, so that a test knows which connection carried a request.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
@@ -25,28 +25,28 @@ impl Client {
         Self::try_connect(address).await.unwrap()
     }
 
-    /// The same, or why there is none.
+    /// Connects, or returns the error.
     pub(crate) async fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true).unwrap();
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-        // Its errors show in the requests.
+        // Its errors appear in the requests.
         tokio::spawn(async move { connection.await.ok() });
         Ok(Self { sender, host: address.to_string() })
     }
 
-    /// The same connection, asking for another host.
+    /// The same connection with another Host header.
     pub(crate) fn host(mut self, host: &str) -> Self {
         self.host = host.to_owned();
         self
     }
 
-    /// The answer to a GET with a bearer token; an empty one is not sent.
+    /// The response to a GET with a bearer token; an empty token is not sent.
     pub(crate) async fn get(&mut self, path: &str, token: &str) -> Answer {
         self.send("GET", path, token, &[], "").await
     }
 
-    /// The answer to a request.
+    /// The response to a request.
     pub(crate) async fn send(
         &mut self,
         method: &str,
@@ -59,7 +59,7 @@ impl Client {
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
     }
 
-    /// The answer to a request, or why there is none.
+    /// The response to a request, or the error.
     pub(crate) async fn try_send(
         &mut self,
         method: &str,
@@ -113,12 +113,12 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The id of the decision, which the gateway's own answers carry.
+    /// The decision's id, which the gateway's own responses carry.
     pub(crate) fn decision(&self) -> Option<&str> {
         self.header("x-portcullis-decision")
     }
 
-    /// The reason of a refusal by the gateway; `None` where the answer is the upstream's.
+    /// The reason of a refusal by the gateway; `None` for a response of the upstream.
     pub(crate) fn reason(&self) -> Option<String> {
         if self.header("content-type")? != "application/problem+json" {
             return None;

@@ -1,31 +1,31 @@
-//! What the tests stand on: a stage with issuer and upstream, the gateway as a child process, and clients.
+//! Shared test support: the environment with issuer and upstream, the gateway as a child process, and clients.
 
 mod backend;
 mod client;
 mod gateway;
-mod load;
+mod load_generator;
 mod pki;
-mod raw;
+mod raw_connection;
 mod settings;
-mod stage;
+mod environment;
 mod tls;
 
 pub(crate) use backend::Backend;
 pub(crate) use client::{Answer, Client};
+pub(crate) use environment::TestEnvironment;
 pub(crate) use gateway::Gateway;
-pub(crate) use load::Load;
-pub(crate) use pki::{Authority, Holder};
-pub(crate) use raw::Wire;
+pub(crate) use load_generator::LoadGenerator;
+pub(crate) use pki::{Authority, ClientIdentity};
+pub(crate) use raw_connection::RawConnection;
 pub(crate) use settings::Settings;
-pub(crate) use stage::Stage;
 pub(crate) use tls::{TlsClient, client_config};
 
 use std::time::{Duration, Instant};
 
-/// The longest that anything may take that is not measured.
+/// The time limit of every step that is not measured.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until `probe` finds something, and fails with `what` when that takes longer than `time`.
+/// Polls until `probe` returns a value, and fails with `what` after `time`.
 pub(crate) async fn within<T>(time: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + time;
     loop {

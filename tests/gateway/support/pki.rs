@@ -1,4 +1,4 @@
-//! Authority: certificates and revocation lists as an operator's own authority makes them.
+//! A certificate authority for tests: certificates and revocation lists as an operator's own authority makes them.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use rcgen::{
 
 use super::now;
 
-/// The moment in so many seconds from now; its type has no name here.
+/// The time `$seconds` from now; a macro, because the time's type cannot be named here.
 macro_rules! at {
     ($seconds:expr) => {
         rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(now().saturating_add_signed($seconds))
     };
 }
 
-/// Authority: signs certificates and says which of them count no more.
+/// Authority: signs certificates and revokes them.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// Holder: a certificate and its private key, both PEM.
-pub(crate) struct Holder {
+/// ClientIdentity: a certificate and its private key, both PEM.
+pub(crate) struct ClientIdentity {
     pub(crate) chain: String,
     pub(crate) key: String,
 }
@@ -38,27 +38,32 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A client's certificate with this common name and serial number, good for an hour.
-    pub(crate) fn client(&self, name: &str, serial: u64) -> Holder {
+    /// A client certificate with this common name and serial number, valid for an hour.
+    pub(crate) fn client(&self, name: &str, serial: u64) -> ClientIdentity {
         self.expiring(name, serial, 3600)
     }
 
-    /// The same, good for so many seconds from now.
-    pub(crate) fn expiring(&self, name: &str, serial: u64, seconds: i64) -> Holder {
+    /// A client certificate that is valid for this number of seconds from now.
+    pub(crate) fn expiring(&self, name: &str, serial: u64, seconds: i64) -> ClientIdentity {
         self.signed(name, serial, |params| params.not_after = at!(seconds))
     }
 
-    /// The same with something else in it.
-    pub(crate) fn signed(&self, name: &str, serial: u64, change: impl FnOnce(&mut CertificateParams)) -> Holder {
+    /// A client certificate after `change` has changed its parameters.
+    pub(crate) fn signed(
+        &self,
+        name: &str,
+        serial: u64,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> ClientIdentity {
         let mut params = named(name);
         params.serial_number = Some(SerialNumber::from(serial));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
         let key = KeyPair::generate().unwrap();
-        Holder { chain: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
+        ClientIdentity { chain: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
     }
 
-    /// The list of these serial numbers, which a newer one is to replace in `seconds`.
+    /// A revocation list of these serial numbers, whose next update is due in `seconds`.
     pub(crate) fn revoking(&self, serials: &[u64], seconds: i64) -> String {
         let revoked = serials.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),

@@ -1,15 +1,15 @@
-//! Settings: a `gateway.yaml` under construction; JSON is YAML, so it is a JSON value.
+//! A builder of `gateway.yaml`; JSON is YAML, so the settings are a JSON value.
 
 use std::net::SocketAddr;
 
 use serde_json::{Map, Value, json};
 
-/// Settings: everything on loopback with ports that the system chooses.
+/// Settings: all listeners on loopback, with ports chosen by the system.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings(pub(crate) Value);
 
 impl Settings {
-    /// One listener `plain`, one issuer `test` at `issuer`, no API yet, audit into `audit.jsonl`.
+    /// One listener `plain`, one issuer `test` at `issuer`, no API yet, and the audit in `audit.jsonl`.
     pub(crate) fn new(issuer: &str) -> Self {
         Self(json!({
             "version": 1,
@@ -32,13 +32,13 @@ impl Settings {
         }))
     }
 
-    /// With an API: its name, the path of its policy beside `gateway.yaml`, and its upstream.
+    /// Adds an API: its name, the path of its policy beside `gateway.yaml`, and its upstream.
     pub(crate) fn api(self, name: &str, policy: &str, upstream: SocketAddr) -> Self {
         let api = json!({ "policy": policy, "upstream": { "url": format!("http://{upstream}") } });
         self.with(&format!("/apis/{name}"), api)
     }
 
-    /// With `value` at a place such as `/limits/body`; what is missing on the way there is made.
+    /// Sets `value` at a path such as `/limits/body`; missing parents are created.
     pub(crate) fn with(mut self, place: &str, value: Value) -> Self {
         let mut at = &mut self.0;
         for step in place.trim_start_matches('/').split('/') {

@@ -1,4 +1,4 @@
-//! Client: HTTP/1.1 by hand, so that what goes over the socket is what the test says, to the byte.
+//! A hand-written HTTP/1.1 client, so that the test controls every byte on the socket.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long an answer may take before the test fails.
+/// The time limit of a response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Client: one connection to the gateway.
@@ -18,44 +18,44 @@ pub(crate) struct Client {
 impl Client {
     /// A connection to `at`.
     pub(crate) fn connect(at: SocketAddr) -> Self {
-        Self::of(TcpStream::connect(at).expect("the gateway listens"))
+        Self::from_stream(TcpStream::connect(at).expect("the gateway listens"))
     }
 
-    /// A client on a connection that stands already.
-    pub(crate) fn of(stream: TcpStream) -> Self {
+    /// A client on an existing connection.
+    pub(crate) fn from_stream(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, pending: Vec::new() }
     }
 
-    /// Sends bytes; a gateway that has refused already may have closed the connection, which is no error here.
+    /// Sends bytes; a gateway that has already refused may have closed the connection, which is no error here.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.stream.write_all(bytes.as_ref()).ok();
         self
     }
 
-    /// Sends bytes, and says whether the gateway still took them.
+    /// Sends bytes; an error if the gateway no longer accepts them.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// The socket itself, for a second thread.
+    /// A clone of the socket, for a second thread.
     pub(crate) fn socket(&self) -> TcpStream {
         self.stream.try_clone().unwrap()
     }
 
-    /// The answer to a request that was not HEAD.
+    /// The response to a request other than HEAD.
     pub(crate) fn answer(&mut self) -> Answer {
         self.try_answer(false).expect("the gateway answers")
     }
 
-    /// The answer to HEAD.
+    /// The response to HEAD.
     pub(crate) fn answer_to_head(&mut self) -> Answer {
         self.try_answer(true).expect("the gateway answers")
     }
 
-    /// The head of the next answer, interim ones included; what follows it stays on the connection.
+    /// The head of the next response, interim ones included; the following bytes stay on the connection.
     pub(crate) fn head(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(at) = find(&self.pending, b"\r\n\r\n") {
@@ -66,10 +66,10 @@ impl Client {
             }
         };
         let head: Vec<u8> = self.pending.drain(..end).collect();
-        Some(Answer::of(&String::from_utf8(head).unwrap()))
+        Some(Answer::from_stream(&String::from_utf8(head).unwrap()))
     }
 
-    /// The next final answer; nothing where the connection ended without one.
+    /// The next final response; `None` if the connection ended without one.
     pub(crate) fn try_answer(&mut self, to_head: bool) -> Option<Answer> {
         let mut answer = self.head()?;
         while matches!(answer.status, 100 | 103) {
@@ -97,7 +97,7 @@ impl Client {
         self.pending.drain(..count).collect()
     }
 
-    /// Whether the gateway sends nothing for `time` and keeps the connection.
+    /// Whether the gateway sends nothing for `time` and keeps the connection open.
     pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let mut byte = [0];
@@ -112,12 +112,12 @@ impl Client {
         }
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side of the connection.
     pub(crate) fn finish(&mut self) {
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
-    /// Reads on; false at the end of the connection.
+    /// Reads more bytes; false at the end of the connection.
     pub(crate) fn more(&mut self) -> bool {
         let mut chunk = [0; 16 * 1024];
         match self.stream.read(&mut chunk) {
@@ -133,12 +133,12 @@ impl Client {
         }
     }
 
-    /// What has been read and not been used.
+    /// Takes the bytes that were read and not consumed.
     pub(crate) fn taken(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.pending)
     }
 
-    /// What has been read and not been used, which stays.
+    /// The bytes that were read and not consumed.
     pub(crate) fn peek(&self) -> &[u8] {
         &self.pending
     }
@@ -181,7 +181,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of(head: &str) -> Self {
+    fn from_stream(head: &str) -> Self {
         let mut lines = head.split("\r\n");
         let first = lines.next().unwrap();
         let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -222,14 +222,14 @@ impl Answer {
     }
 }
 
-/// The answer to one request on a connection of its own.
+/// The response to one request on a connection of its own.
 pub(crate) fn ask(at: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
     let to_head = request.as_ref().starts_with(b"HEAD ");
     let mut client = Client::connect(at);
     client.send(request).try_answer(to_head).expect("the gateway answers")
 }
 
-/// The bytes of a request: a line without version, header lines, and a body with its length where there is one.
+/// The bytes of a request: a request line without version, header lines, and a body with its length if there is one.
 pub(crate) fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{line} HTTP/1.1\r\n");
     let has = |name: &str| headers.iter().any(|header| header.to_ascii_lowercase().starts_with(name));
@@ -251,7 +251,7 @@ pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 
-/// Where `needle` begins.
+/// The position of `needle`.
 pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -1,4 +1,4 @@
-//! HTTP/2 downstream, over TLS and without: the same decisions, the same hygiene, one framing upstream.
+//! HTTP/2 downstream, with and without TLS: the same decisions, the same header hygiene, one framing upstream.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -23,8 +23,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::client::find;
-use super::origin::{Origin, Seen, ok};
-use super::scene::{Plan, Scene, until};
+use super::origin::{Origin, ReceivedRequest, ok};
+use super::testbed::{Testbed, TestbedBuilder, until};
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -42,13 +42,13 @@ impl Answer {
     }
 }
 
-/// A scene whose gateway speaks HTTP/2 with TLS on `secure` and without on `clear`, and the certificate.
-fn scene(origin: Origin) -> (Scene, String) {
-    scene_with(origin, |plan| plan)
+/// A testbed whose gateway speaks HTTP/2 with TLS on `secure` and without on `clear`, and the certificate.
+fn testbed(origin: Origin) -> (Testbed, String) {
+    testbed_with(origin, |builder| builder)
 }
 
-/// The same with something more in the settings.
-fn scene_with(origin: Origin, change: impl FnOnce(Plan) -> Plan) -> (Scene, String) {
+/// The same testbed with further settings.
+fn testbed_with(origin: Origin, change: impl FnOnce(TestbedBuilder) -> TestbedBuilder) -> (Testbed, String) {
     let made = rcgen::generate_simple_self_signed(vec!["noah.test".to_owned()]).unwrap();
     let certificate = made.cert.pem();
     let listeners = json!([
@@ -56,29 +56,29 @@ fn scene_with(origin: Origin, change: impl FnOnce(Plan) -> Plan) -> (Scene, Stri
         { "address": "127.0.0.1:0", "name": "clear", "h2c": true },
         { "address": "127.0.0.1:0", "name": "secure", "tls": { "certificates": [{ "chain": "chain.pem", "key": "key.pem" }] } },
     ]);
-    let plan = change(Scene::strict(origin)).with("/listeners", listeners);
-    let plan = plan.file("chain.pem", certificate.clone()).file("key.pem", made.signing_key.serialize_pem());
-    let scene = plan.start();
-    until("every listener is up", || scene.gateway.logged("listening").len() == 3);
-    (scene, certificate)
+    let builder = change(Testbed::strict(origin)).with("/listeners", listeners);
+    let builder = builder.file("chain.pem", certificate.clone()).file("key.pem", made.signing_key.serialize_pem());
+    let testbed = builder.start();
+    until("every listener is up", || testbed.gateway.log_lines("listening").len() == 3);
+    (testbed, certificate)
 }
 
-async fn clear(scene: &Scene) -> SendRequest<Body> {
-    let stream = TcpStream::connect(scene.gateway.listener("clear")).await.unwrap();
+async fn clear(testbed: &Testbed) -> SendRequest<Body> {
+    let stream = TcpStream::connect(testbed.gateway.listener("clear")).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(async move { connection.await.ok() });
     sender
 }
 
-async fn secure(scene: &Scene, certificate: &str) -> SendRequest<Body> {
+async fn secure(testbed: &Testbed, certificate: &str) -> SendRequest<Body> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let socket = TcpStream::connect(scene.gateway.listener("secure")).await.unwrap();
+    let socket = TcpStream::connect(testbed.gateway.listener("secure")).await.unwrap();
     socket.set_nodelay(true).unwrap();
     let name = ServerName::try_from("noah.test").unwrap();
     let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
@@ -105,7 +105,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> Re
     request.body(body).unwrap()
 }
 
-fn nothing() -> Body {
+fn empty_body() -> Body {
     Empty::new().boxed()
 }
 
@@ -113,10 +113,10 @@ fn text(body: &'static str) -> Body {
     Full::new(Bytes::from(body)).boxed()
 }
 
-/// Frames: a body whose end is known only when it is there, so that an empty DATA frame tells it.
-struct Frames(std::collections::VecDeque<&'static str>);
+/// FramedBody: a body of unknown length, so that an empty DATA frame ends it.
+struct FramedBody(std::collections::VecDeque<&'static str>);
 
-impl hyper::body::Body for Frames {
+impl hyper::body::Body for FramedBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -127,13 +127,13 @@ impl hyper::body::Body for Frames {
 
 /// A body of these frames, and an empty one.
 fn frames(pieces: &[&'static str]) -> Body {
-    Frames(pieces.iter().copied().collect()).boxed()
+    FramedBody(pieces.iter().copied().collect()).boxed()
 }
 
 #[test]
 fn http2_is_decided_like_http1() {
-    let (scene, certificate) = scene(Origin::start());
-    let token = format!("Bearer {}", scene.token(&["user"]));
+    let (testbed, certificate) = testbed(Origin::start());
+    let token = format!("Bearer {}", testbed.token(&["user"]));
     let auth = ("authorization", token.as_str());
     let refused = [
         ("GET", "/t1/Secrets", true, 403, "not-granted"),
@@ -148,11 +148,11 @@ fn http2_is_decided_like_http1() {
         ("GET", "/t1/things/%2e%2e", true, 400, "bad-request"),
         ("GET", "/t1/things?_method=DELETE", true, 400, "bad-request"),
     ];
-    scene.wait(async {
-        for mut sender in [clear(&scene).await, secure(&scene, &certificate).await] {
+    testbed.wait(async {
+        for mut sender in [clear(&testbed).await, secure(&testbed, &certificate).await] {
             for (method, path, with_token, status, reason) in refused {
                 let headers: &[(&str, &str)] = if with_token { &[auth] } else { &[] };
-                let answer = send(&mut sender, request(method, path, headers, nothing())).await;
+                let answer = send(&mut sender, request(method, path, headers, empty_body())).await;
                 assert_eq!(answer.status, status, "{method} {path}");
                 assert_eq!(answer.headers["content-type"], "application/problem+json");
                 let problem = answer.json();
@@ -161,26 +161,29 @@ fn http2_is_decided_like_http1() {
             }
         }
     });
-    assert_eq!(scene.origin.count(), 0);
-    scene.wait(async {
-        for mut sender in [clear(&scene).await, secure(&scene, &certificate).await] {
-            let answer = send(&mut sender, request("GET", "/t1/things/a?x=1", &[auth], nothing())).await;
+    assert_eq!(testbed.origin.count(), 0);
+    testbed.wait(async {
+        for mut sender in [clear(&testbed).await, secure(&testbed, &certificate).await] {
+            let answer = send(&mut sender, request("GET", "/t1/things/a?x=1", &[auth], empty_body())).await;
             assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]));
-            let head = send(&mut sender, request("HEAD", "/t1/things/a", &[auth], nothing())).await;
+            let head = send(&mut sender, request("HEAD", "/t1/things/a", &[auth], empty_body())).await;
             assert_eq!((head.status, head.body.len()), (200, 0));
         }
     });
-    let seen = scene.origin.seen();
-    assert_eq!(seen.len(), 4);
-    assert_eq!((seen[0].target().as_str(), seen[0].header("host").as_deref()), ("/t1/things/a?x=1", Some("noah.test")));
-    assert_eq!(seen[0].header("x-forwarded-proto").as_deref(), Some("http"));
-    assert_eq!(seen[2].header("x-forwarded-proto").as_deref(), Some("https"));
+    let received = testbed.origin.requests();
+    assert_eq!(received.len(), 4);
+    assert_eq!(
+        (received[0].target().as_str(), received[0].header("host").as_deref()),
+        ("/t1/things/a?x=1", Some("noah.test"))
+    );
+    assert_eq!(received[0].header("x-forwarded-proto").as_deref(), Some("http"));
+    assert_eq!(received[2].header("x-forwarded-proto").as_deref(), Some("https"));
 }
 
 #[test]
 fn http2_cannot_forge_who_asks() {
-    let (scene, certificate) = scene(Origin::start());
-    let token = format!("Bearer {}", scene.token(&["user"]));
+    let (testbed, certificate) = testbed(Origin::start());
+    let token = format!("Bearer {}", testbed.token(&["user"]));
     let headers = [
         ("authorization", token.as_str()),
         ("x-portcullis-subject", "forged"),
@@ -191,37 +194,37 @@ fn http2_cannot_forge_who_asks() {
         ("x-forwarded-for", "203.0.113.9"),
         ("x_odd", "forged"),
     ];
-    scene.wait(async {
-        for mut sender in [clear(&scene).await, secure(&scene, &certificate).await] {
-            assert_eq!(send(&mut sender, request("GET", "/t1/things", &headers, nothing())).await.status, 200);
+    testbed.wait(async {
+        for mut sender in [clear(&testbed).await, secure(&testbed, &certificate).await] {
+            assert_eq!(send(&mut sender, request("GET", "/t1/things", &headers, empty_body())).await.status, 200);
         }
     });
-    for seen in scene.origin.seen() {
-        assert!(!seen.text().contains("forged") && !seen.text().contains("203.0.113.9"), "{}", seen.text());
-        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("test/alice"));
+    for received in testbed.origin.requests() {
+        assert!(!received.text().contains("forged") && !received.text().contains("203.0.113.9"), "{}", received.text());
+        assert_eq!(received.header("x-portcullis-subject").as_deref(), Some("test/alice"));
     }
 }
 
 #[test]
 fn a_host_beside_another_authority_is_refused() {
-    let (scene, _) = scene(Origin::start());
-    let token = format!("Bearer {}", scene.token(&["user"]));
+    let (testbed, _) = testbed(Origin::start());
+    let token = format!("Bearer {}", testbed.token(&["user"]));
     let headers = [("authorization", token.as_str()), ("host", "other.test")];
-    scene.wait(async {
-        let mut sender = clear(&scene).await;
-        assert_eq!(send(&mut sender, request("GET", "/t1/things", &headers, nothing())).await.status, 400);
+    testbed.wait(async {
+        let mut sender = clear(&testbed).await;
+        assert_eq!(send(&mut sender, request("GET", "/t1/things", &headers, empty_body())).await.status, 400);
     });
-    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(testbed.origin.count(), 0);
 }
 
 #[test]
 fn a_body_that_ends_in_an_empty_frame_has_one_last_chunk_upstream() {
-    // Keeps every byte of the connection: a second last chunk would be the start of the next request.
-    let origin = Origin::scripted(|mut stream, journal| {
+    // Records every byte of the connection: a second last chunk would start the next request.
+    let origin = Origin::with_script(|mut stream, journal| {
         let mut pending = Vec::new();
         while let Some(_request) = super::origin::read_request(&mut stream, &mut pending, journal) {
             stream.write_all(&ok("ok")).unwrap();
-            // What comes without having been asked for stands in the journal as what it is.
+            // The journal records unexpected bytes as they are.
             stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             let mut rest = [0; 64];
             if let Ok(count) = stream.read(&mut rest)
@@ -229,31 +232,31 @@ fn a_body_that_ends_in_an_empty_frame_has_one_last_chunk_upstream() {
             {
                 let stray = pending.iter().chain(&rest[..count]).copied().collect::<Vec<u8>>();
                 if !stray.starts_with(b"POST ") && !stray.starts_with(b"GET ") {
-                    journal.note(Seen { head: stray.clone(), ..Seen::default() });
+                    journal.record_request(ReceivedRequest { head: stray.clone(), ..ReceivedRequest::default() });
                 }
                 pending = stray;
             }
             stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         }
     });
-    let (scene, certificate) = scene(origin);
-    let token = format!("Bearer {}", scene.token(&["user"]));
+    let (testbed, certificate) = testbed(origin);
+    let token = format!("Bearer {}", testbed.token(&["user"]));
     let auth = [("authorization", token.as_str())];
     let bodies: [&[&str]; 4] = [&["hello"], &["he", "llo"], &[""], &["hello", ""]];
-    scene.wait(async {
-        for mut sender in [clear(&scene).await, secure(&scene, &certificate).await] {
+    testbed.wait(async {
+        for mut sender in [clear(&testbed).await, secure(&testbed, &certificate).await] {
             for pieces in bodies {
                 let answer = send(&mut sender, request("POST", "/t1/things", &auth, frames(pieces))).await;
                 assert_eq!(answer.status, 200, "{pieces:?}");
-                let answer = send(&mut sender, request("GET", "/t1/things", &auth, nothing())).await;
+                let answer = send(&mut sender, request("GET", "/t1/things", &auth, empty_body())).await;
                 assert_eq!(answer.status, 200, "the request after {pieces:?}");
             }
         }
     });
-    let seen = scene.origin.seen();
-    let posts: Vec<&Seen> = seen.iter().filter(|seen| seen.method() == "POST").collect();
-    assert_eq!(posts.len(), 8, "{:?}", seen.iter().map(Seen::line).collect::<Vec<_>>());
-    assert_eq!(seen.len(), 16, "{:?}", seen.iter().map(Seen::line).collect::<Vec<_>>());
+    let received = testbed.origin.requests();
+    let posts: Vec<&ReceivedRequest> = received.iter().filter(|received| received.method() == "POST").collect();
+    assert_eq!(posts.len(), 8, "{:?}", received.iter().map(ReceivedRequest::line).collect::<Vec<_>>());
+    assert_eq!(received.len(), 16, "{:?}", received.iter().map(ReceivedRequest::line).collect::<Vec<_>>());
     for (post, pieces) in posts.iter().zip(bodies.iter().cycle()) {
         assert_eq!(post.body, pieces.concat().as_bytes());
         let ends = post.raw_body.windows(5).filter(|window| window == b"0\r\n\r\n").count();
@@ -264,33 +267,38 @@ fn a_body_that_ends_in_an_empty_frame_has_one_last_chunk_upstream() {
 
 #[test]
 fn a_body_with_a_length_keeps_it() {
-    let (scene, certificate) = scene(Origin::start());
-    let token = format!("Bearer {}", scene.token(&["user"]));
+    let (testbed, certificate) = testbed(Origin::start());
+    let token = format!("Bearer {}", testbed.token(&["user"]));
     let auth = [("authorization", token.as_str())];
-    scene.wait(async {
-        for mut sender in [clear(&scene).await, secure(&scene, &certificate).await] {
+    testbed.wait(async {
+        for mut sender in [clear(&testbed).await, secure(&testbed, &certificate).await] {
             assert_eq!(send(&mut sender, request("POST", "/t1/things", &auth, text("hello"))).await.status, 200);
         }
     });
-    for seen in scene.origin.seen() {
-        assert_eq!(seen.body, b"hello");
-        assert_eq!(seen.all("content-length").len() + seen.all("transfer-encoding").len(), 1, "{}", seen.text());
+    for received in testbed.origin.requests() {
+        assert_eq!(received.body, b"hello");
+        assert_eq!(
+            received.all("content-length").len() + received.all("transfer-encoding").len(),
+            1,
+            "{}",
+            received.text()
+        );
     }
 }
 
 #[test]
 fn many_streams_of_one_connection_are_decided_each_on_its_own() {
-    let (scene, certificate) = scene(Origin::answering(|seen| ok(&seen.target())));
-    let token = format!("Bearer {}", scene.token(&["user"]));
-    scene.wait(async {
-        let sender = secure(&scene, &certificate).await;
+    let (testbed, certificate) = testbed(Origin::with_responder(|received| ok(&received.target())));
+    let token = format!("Bearer {}", testbed.token(&["user"]));
+    testbed.wait(async {
+        let sender = secure(&testbed, &certificate).await;
         let tasks: Vec<_> = (0..60)
             .map(|at| {
                 let (mut sender, token) = (sender.clone(), token.clone());
                 tokio::spawn(async move {
                     let path = if at % 3 == 0 { format!("/t1/Secrets/{at}") } else { format!("/t1/things/{at}") };
                     let headers: &[(&str, &str)] = if at % 3 == 1 { &[] } else { &[("authorization", token.as_str())] };
-                    (at, path.clone(), send(&mut sender, request("GET", &path, headers, nothing())).await)
+                    (at, path.clone(), send(&mut sender, request("GET", &path, headers, empty_body())).await)
                 })
             })
             .collect();
@@ -303,33 +311,33 @@ fn many_streams_of_one_connection_are_decided_each_on_its_own() {
             }
         }
     });
-    assert_eq!(scene.origin.count(), 20);
+    assert_eq!(testbed.origin.count(), 20);
 }
 
 #[test]
 fn a_listener_that_does_not_ask_for_it_speaks_no_http2_without_tls() {
-    let (scene, _) = scene(Origin::start());
-    let mut client = super::client::Client::connect(scene.gateway.listener("plain"));
+    let (testbed, _) = testbed(Origin::start());
+    let mut client = super::client::Client::connect(testbed.gateway.listener("plain"));
     client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00");
     while client.more() {}
     let answer = client.taken();
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{:?}", String::from_utf8_lossy(&answer));
-    // And HTTP/1.1 is still answered where HTTP/2 is possible.
-    let token = scene.bearer(&["user"]);
-    let at = scene.gateway.listener("clear");
+    // HTTP/1.1 is still served where HTTP/2 is possible.
+    let token = testbed.bearer(&["user"]);
+    let at = testbed.gateway.listener("clear");
     assert_eq!(super::client::ask(at, super::client::request("GET /t1/things", &[&token], b"")).status, 200);
 }
 
 #[test]
 fn forms_and_limits_are_the_same_over_http2() {
-    let (scene, certificate) = scene_with(Origin::start(), |plan| plan.with("api/body", json!("1MiB")));
-    let token = format!("Bearer {}", scene.token(&["user"]));
+    let (testbed, certificate) = testbed_with(Origin::start(), |builder| builder.with("api/body", json!("1MiB")));
+    let token = format!("Bearer {}", testbed.token(&["user"]));
     let auth = ("authorization", token.as_str());
     let form = ("content-type", "application/x-www-form-urlencoded");
     let parts = ("content-type", "multipart/form-data; boundary=edge");
     let piece: &'static str = Box::leak("x".repeat(64 * 1024).into_boxed_str());
-    scene.wait(async {
-        for mut sender in [clear(&scene).await, secure(&scene, &certificate).await] {
+    testbed.wait(async {
+        for mut sender in [clear(&testbed).await, secure(&testbed, &certificate).await] {
             let mut post = async |headers: &[(&str, &str)], pieces: &[&'static str]| {
                 send(&mut sender, request("POST", "/t1/things", headers, frames(pieces))).await.status
             };
@@ -345,24 +353,26 @@ fn forms_and_limits_are_the_same_over_http2() {
             assert_eq!(post(&[auth], &[piece; 16]).await, 200);
         }
     });
-    // A chunked body that was cut has no last chunk; an empty one needs no framing at all.
-    let is_whole = |seen: &Seen| seen.raw_body.ends_with(b"0\r\n\r\n") || seen.all("transfer-encoding").is_empty();
-    let whole: Vec<Seen> = scene.origin.seen().into_iter().filter(is_whole).collect();
-    let bodies: Vec<usize> = whole.iter().map(|seen| seen.body.len()).collect();
+    // A chunked body that was cut has no last chunk; an empty body needs no framing.
+    let is_whole = |received: &ReceivedRequest| {
+        received.raw_body.ends_with(b"0\r\n\r\n") || received.all("transfer-encoding").is_empty()
+    };
+    let whole: Vec<ReceivedRequest> = testbed.origin.requests().into_iter().filter(is_whole).collect();
+    let bodies: Vec<usize> = whole.iter().map(|received| received.body.len()).collect();
     assert_eq!(bodies, [7, 0, 1 << 20, 7, 0, 1 << 20], "only what was permitted arrived whole");
 }
 
 #[test]
-fn a_large_body_over_http2_is_not_kept() {
-    let (scene, certificate) = scene(Origin::start());
-    let token = format!("Bearer {}", scene.token(&["user"]));
+fn a_large_body_over_http2_is_not_buffered() {
+    let (testbed, certificate) = testbed(Origin::start());
+    let token = format!("Bearer {}", testbed.token(&["user"]));
     let auth = [("authorization", token.as_str())];
     let piece: &'static str = Box::leak("x".repeat(64 * 1024).into_boxed_str());
-    scene.wait(async {
-        let mut sender = secure(&scene, &certificate).await;
+    testbed.wait(async {
+        let mut sender = secure(&testbed, &certificate).await;
         let answer = send(&mut sender, request("POST", "/t1/things", &auth, frames(&vec![piece; 512]))).await;
         assert_eq!(answer.status, 200);
     });
-    assert_eq!(scene.origin.last().body.len(), 32 << 20);
-    assert!(scene.peak_memory() < 150 << 10, "{} KiB", scene.peak_memory());
+    assert_eq!(testbed.origin.last().body.len(), 32 << 20);
+    assert!(testbed.peak_memory() < 150 << 10, "{} KiB", testbed.peak_memory());
 }

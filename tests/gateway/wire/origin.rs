@@ -1,4 +1,4 @@
-//! Origin: an upstream that keeps every request to the byte, and answers as the test says.
+//! An origin server that records every request to the byte, and answers as the test determines.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 
 use super::client::find;
 
-/// How long a connection may be silent.
+/// The idle timeout of a connection.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Origin: the upstream behind the gateway; it ends when it is dropped.
+/// Origin: the upstream behind the gateway; it stops with its handle.
 pub(crate) struct Origin {
     address: SocketAddr,
-    seen: Seens,
-    ended: Arc<AtomicBool>,
+    received: ReceivedRequests,
+    stopped: Arc<AtomicBool>,
 }
 
-type Seens = Arc<Mutex<Vec<Seen>>>;
+type ReceivedRequests = Arc<Mutex<Vec<ReceivedRequest>>>;
 
-/// Seen: a request as it arrived.
+/// ReceivedRequest: a request as it arrived.
 #[derive(Clone, Default)]
-pub(crate) struct Seen {
-    /// Request line and header fields, with the line that ends them.
+pub(crate) struct ReceivedRequest {
+    /// Request line and header fields, including the empty line at their end.
     pub(crate) head: Vec<u8>,
-    /// What came behind the head and belongs to it, with the framing of its chunks.
+    /// The bytes of the body as they arrived, chunk framing included.
     pub(crate) raw_body: Vec<u8>,
     /// The body without framing.
     pub(crate) body: Vec<u8>,
@@ -35,14 +35,14 @@ pub(crate) struct Seen {
 impl Origin {
     /// An origin that answers 200 with `ok`.
     pub(crate) fn start() -> Self {
-        Self::answering(|_| ok("ok"))
+        Self::with_responder(|_| ok("ok"))
     }
 
-    /// An origin that answers each whole request with the bytes of `answer`.
-    pub(crate) fn answering(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        Self::scripted(move |mut stream, seen| {
+    /// An origin that answers each complete request with the bytes of `answer`.
+    pub(crate) fn with_responder(answer: impl Fn(&ReceivedRequest) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::with_script(move |mut stream, received| {
             let mut pending = Vec::new();
-            while let Some(request) = read_request(&mut stream, &mut pending, seen) {
+            while let Some(request) = read_request(&mut stream, &mut pending, received) {
                 let mut bytes = answer(&request);
                 if request.method() == "HEAD" {
                     bytes.truncate(find(&bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4));
@@ -54,12 +54,12 @@ impl Origin {
         })
     }
 
-    /// An origin whose connections are the affair of `script`.
-    pub(crate) fn scripted(script: impl Fn(TcpStream, &Journal) + Send + Sync + 'static) -> Self {
+    /// An origin that passes each connection to `script`.
+    pub(crate) fn with_script(script: impl Fn(TcpStream, &Journal) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (seen, ended) = (Seens::default(), Arc::new(AtomicBool::new(false)));
-        let (journal, over, script) = (Journal(Arc::clone(&seen)), Arc::clone(&ended), Arc::new(script));
+        let (received, stopped) = (ReceivedRequests::default(), Arc::new(AtomicBool::new(false)));
+        let (journal, over, script) = (Journal(Arc::clone(&received)), Arc::clone(&stopped), Arc::new(script));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
@@ -72,27 +72,27 @@ impl Origin {
                 thread::spawn(move || script(stream, &journal));
             }
         });
-        Self { address, seen, ended }
+        Self { address, received, stopped }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Every request that has arrived, oldest first.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
+        self.received.lock().unwrap().clone()
     }
 
-    /// The newest request; the test fails where there is none.
-    pub(crate) fn last(&self) -> Seen {
-        self.seen().pop().expect("a request has reached the upstream")
+    /// The newest request; the test fails if there is none.
+    pub(crate) fn last(&self) -> ReceivedRequest {
+        self.requests().pop().expect("a request has reached the upstream")
     }
 
-    /// How many requests have arrived.
+    /// The number of requests that have arrived.
     pub(crate) fn count(&self) -> usize {
-        self.seen.lock().unwrap().len()
+        self.received.lock().unwrap().len()
     }
 
     /// Waits until `count` requests have arrived.
@@ -107,26 +107,26 @@ impl Origin {
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread.
         TcpStream::connect(self.address).ok();
     }
 }
 
-/// Journal: where a script notes what arrived.
+/// Journal: the log in which a script records requests.
 #[derive(Clone)]
-pub(crate) struct Journal(Seens);
+pub(crate) struct Journal(ReceivedRequests);
 
 impl Journal {
-    /// Notes a request; its place in the journal.
-    pub(crate) fn note(&self, seen: Seen) -> usize {
+    /// Records a request; returns its index in the journal.
+    pub(crate) fn record_request(&self, received: ReceivedRequest) -> usize {
         let mut all = self.0.lock().unwrap();
-        all.push(seen);
+        all.push(received);
         all.len() - 1
     }
 }
 
-impl Seen {
+impl ReceivedRequest {
     /// The request line.
     pub(crate) fn line(&self) -> String {
         self.text().split("\r\n").next().unwrap_or_default().to_owned()
@@ -142,12 +142,12 @@ impl Seen {
         self.line().split(' ').nth(1).unwrap_or_default().to_owned()
     }
 
-    /// Head as text.
+    /// The head as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.head).into_owned()
     }
 
-    /// Names as they arrived and values.
+    /// Names as they arrived, and values.
     pub(crate) fn fields(&self) -> Vec<(String, String)> {
         let text = self.text();
         let fields = text.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
@@ -163,7 +163,7 @@ impl Seen {
             .collect()
     }
 
-    /// The only value of a header; the test fails where it stands there twice.
+    /// The only value of a header; the test fails if there are two.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut all = self.all(name);
         assert!(all.len() < 2, "`{name}` arrived {} times: {all:?}", all.len());
@@ -171,17 +171,21 @@ impl Seen {
     }
 }
 
-/// Reads one whole request, and notes it as soon as its head is there; the body follows when it is.
-pub(crate) fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Option<Seen> {
+/// Reads one complete request; records the head as soon as it is complete, and the body afterwards.
+pub(crate) fn read_request(
+    stream: &mut TcpStream,
+    pending: &mut Vec<u8>,
+    journal: &Journal,
+) -> Option<ReceivedRequest> {
     let end = loop {
         if let Some(at) = find(pending, b"\r\n\r\n") {
             break at + 4;
         }
         fill(stream, pending)?;
     };
-    let mut seen = Seen { head: pending.drain(..end).collect(), ..Seen::default() };
-    let at = journal.note(seen.clone());
-    if seen.header("transfer-encoding").is_some() {
+    let mut received = ReceivedRequest { head: pending.drain(..end).collect(), ..ReceivedRequest::default() };
+    let at = journal.record_request(received.clone());
+    if received.header("transfer-encoding").is_some() {
         loop {
             let line_end = loop {
                 match find(pending, b"\r\n") {
@@ -193,25 +197,25 @@ pub(crate) fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>, journa
             while pending.len() < line_end + 2 + size + 2 {
                 fill(stream, pending)?;
             }
-            seen.body.extend(&pending[line_end + 2..line_end + 2 + size]);
-            seen.raw_body.extend(pending.drain(..line_end + 2 + size + 2));
+            received.body.extend(&pending[line_end + 2..line_end + 2 + size]);
+            received.raw_body.extend(pending.drain(..line_end + 2 + size + 2));
             if size == 0 {
                 break;
             }
         }
-    } else if let Some(length) = seen.header("content-length") {
+    } else if let Some(length) = received.header("content-length") {
         let length: usize = length.parse().ok()?;
         while pending.len() < length {
             fill(stream, pending)?;
         }
-        seen.body = pending.drain(..length).collect();
-        seen.raw_body.clone_from(&seen.body);
+        received.body = pending.drain(..length).collect();
+        received.raw_body.clone_from(&received.body);
     }
-    // Other connections may have noted theirs meanwhile: the place of this one is where it was noted.
-    if let Some(noted) = journal.0.lock().unwrap().get_mut(at) {
-        noted.clone_from(&seen);
+    // Other connections may have added entries meanwhile: the index is the one returned at the time.
+    if let Some(entry) = journal.0.lock().unwrap().get_mut(at) {
+        entry.clone_from(&received);
     }
-    Some(seen)
+    Some(received)
 }
 
 fn fill(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<()> {

@@ -1,4 +1,5 @@
-//! Refusals as callers see them: problem+json, a stable type, the decision's id, and no hint for strangers.
+//! Refusals as callers see them: problem+json, a stable type, the decision's id, and no hints for unauthenticated
+//! callers.
 
 use std::net::TcpListener;
 
@@ -6,9 +7,9 @@ use serde_json::json;
 
 use super::client::{Answer, Client, ask, bearer, request};
 use super::origin::Origin;
-use super::scene::Scene;
+use super::testbed::Testbed;
 
-/// What every refusal has, whatever it is.
+/// Asserts the common parts of every refusal.
 fn assert_problem(answer: &Answer, status: u16, reason: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
@@ -24,8 +25,8 @@ fn assert_problem(answer: &Answer, status: u16, reason: &str) {
 
 #[test]
 fn every_refusal_is_a_problem_with_a_stable_type_and_an_id_of_its_own() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     let bad = bearer("a.b.c");
     let table: [(&str, Option<&str>, u16, &str); 10] = [
         ("GET /t1//things", Some(&token), 400, "bad-request"),
@@ -42,14 +43,14 @@ fn every_refusal_is_a_problem_with_a_stable_type_and_an_id_of_its_own() {
     let mut ids = Vec::new();
     for (line, token, status, reason) in table {
         let headers: Vec<&str> = token.into_iter().collect();
-        let answer = ask(scene.at(), request(line, &headers, b""));
+        let answer = ask(testbed.at(), request(line, &headers, b""));
         if line.starts_with("HEAD") {
             assert_eq!(answer.status, status, "{line}");
         } else {
             assert_problem(&answer, status, reason);
         }
         let id = answer.header("x-portcullis-decision").unwrap().to_owned();
-        let record = scene.record(&id);
+        let record = testbed.record(&id);
         assert_eq!((&record["reason"], &record["status"]), (&json!(reason), &json!(status)), "{line}");
         assert_eq!(record["verdict"], "refuse");
         ids.push(id);
@@ -57,44 +58,44 @@ fn every_refusal_is_a_problem_with_a_stable_type_and_an_id_of_its_own() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), table.len());
-    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(testbed.origin.count(), 0);
 }
 
 #[test]
 fn a_closed_gate_is_named() {
-    let scene = Scene::noah(Origin::start()).start();
-    let token = bearer(&scene.stage.token(json!({ "roles": ["Level 2"], "client_id": "new-app" })));
-    let answer = ask(scene.at(), request("GET /t1/api/Patients", &[&token], b""));
+    let testbed = Testbed::noah(Origin::start()).start();
+    let token = bearer(&testbed.env.token(json!({ "roles": ["Level 2"], "client_id": "new-app" })));
+    let answer = ask(testbed.at(), request("GET /t1/api/Patients", &[&token], b""));
     assert_eq!(answer.status, 403);
     assert_eq!(answer.reason(), "gate:app-connection");
 }
 
 #[test]
 fn a_challenge_says_what_was_wrong_with_what_was_presented() {
-    let scene = Scene::strict(Origin::start()).start();
-    let good = scene.bearer(&["user"]);
-    let nothing = ask(scene.at(), request("GET /t1/things", &[], b""));
+    let testbed = Testbed::strict(Origin::start()).start();
+    let good = testbed.bearer(&["user"]);
+    let nothing = ask(testbed.at(), request("GET /t1/things", &[], b""));
     assert_eq!(nothing.all("www-authenticate"), ["Bearer"]);
-    let expired = bearer(&scene.stage.token(json!({ "exp": crate::support::now() - 100 })));
+    let expired = bearer(&testbed.env.token(json!({ "exp": crate::support::now() - 100 })));
     for header in [expired.as_str(), "Authorization: Bearer abc", "Authorization: Bearer a.b.c"] {
-        let answer = ask(scene.at(), request("GET /t1/things", &[header], b""));
+        let answer = ask(testbed.at(), request("GET /t1/things", &[header], b""));
         assert_problem(&answer, 401, "unauthenticated");
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(challenge.starts_with("Bearer ") && challenge.contains("error=\"invalid_token\""), "{challenge}");
     }
     // RFC 6750, section 3.1: more than one method, or a malformed request.
-    let twice = ask(scene.at(), request("GET /t1/things", &[&good, &good], b""));
+    let twice = ask(testbed.at(), request("GET /t1/things", &[&good, &good], b""));
     assert_problem(&twice, 401, "unauthenticated");
     assert!(twice.header("www-authenticate").unwrap().starts_with("Bearer error=\"invalid_"));
 }
 
 #[test]
 fn a_stranger_learns_nothing_about_routes() {
-    let scene = Scene::strict(Origin::start()).start();
+    let testbed = Testbed::strict(Origin::start()).start();
     for token in [None, Some(bearer("a.b.c"))] {
         let headers: Vec<&str> = token.as_deref().into_iter().collect();
         let ask = |line: &str| {
-            let mut answer = ask(scene.at(), request(line, &headers, b""));
+            let mut answer = ask(testbed.at(), request(line, &headers, b""));
             assert_problem(&answer, 401, "unauthenticated");
             let mut problem = answer.json();
             problem["decision"] = json!("");
@@ -115,19 +116,19 @@ fn a_stranger_learns_nothing_about_routes() {
             assert_eq!(ask(line), mapped, "{line} tells a stranger something");
         }
     }
-    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(testbed.origin.count(), 0);
 }
 
 #[test]
 fn a_405_lists_what_the_route_has() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     for (line, expected) in [
         ("PATCH /t1/things/a", vec!["DELETE", "GET", "HEAD", "PUT"]),
         ("GET /t1/inbox", vec!["POST"]),
         ("DELETE /t1/things", vec!["GET", "HEAD", "OPTIONS", "POST"]),
     ] {
-        let answer = ask(scene.at(), request(line, &[&token], b""));
+        let answer = ask(testbed.at(), request(line, &[&token], b""));
         assert_problem(&answer, 405, "no-method");
         let mut allow: Vec<&str> = answer.header("allow").unwrap().split(',').map(str::trim).collect();
         allow.sort_unstable();
@@ -138,66 +139,66 @@ fn a_405_lists_what_the_route_has() {
 #[test]
 fn what_is_too_long_is_refused_with_its_own_status() {
     let limits = json!({ "target-length": "1KiB", "header-bytes": "8KiB", "header-count": 20, "body": "1KiB" });
-    let scene = Scene::strict(Origin::start()).with("/limits", limits).start();
-    let token = scene.bearer(&["user"]);
-    let long = ask(scene.at(), request(&format!("GET /t1/things?{}", "x".repeat(1100)), &[&token], b""));
+    let testbed = Testbed::strict(Origin::start()).with("/limits", limits).start();
+    let token = testbed.bearer(&["user"]);
+    let long = ask(testbed.at(), request(&format!("GET /t1/things?{}", "x".repeat(1100)), &[&token], b""));
     assert_eq!((long.status, long.reason().as_str()), (414, "bad-request"));
     let wide = format!("X-Wide: {}", "x".repeat(9000));
-    let wide = ask(scene.at(), request("GET /t1/things", &[&token, &wide], b""));
+    let wide = ask(testbed.at(), request("GET /t1/things", &[&token, &wide], b""));
     assert_eq!(wide.status, 431, "{}", wide.text());
     let many: Vec<String> = (0..30).map(|at| format!("X-Many-{at}: x")).collect();
     let mut headers = vec![token.as_str()];
     headers.extend(many.iter().map(String::as_str));
-    assert_problem(&ask(scene.at(), request("GET /t1/things", &headers, b"")), 431, "bad-request");
-    let large = ask(scene.at(), request("POST /t1/things", &[&token], &[b'x'; 1025]));
+    assert_problem(&ask(testbed.at(), request("GET /t1/things", &headers, b"")), 431, "bad-request");
+    let large = ask(testbed.at(), request("POST /t1/things", &[&token], &[b'x'; 1025]));
     assert_problem(&large, 413, "bad-request");
-    assert_eq!(scene.origin.count(), 0);
-    let fine = ask(scene.at(), request(&format!("GET /t1/things?{}", "x".repeat(900)), &[&token], b""));
+    assert_eq!(testbed.origin.count(), 0);
+    let fine = ask(testbed.at(), request(&format!("GET /t1/things?{}", "x".repeat(900)), &[&token], b""));
     assert_eq!(fine.status, 200, "{}", fine.text());
 }
 
 #[test]
-fn who_fails_too_often_is_not_verified_any_more() {
-    let scene = Scene::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 3 })).start();
-    let good = scene.bearer(&["user"]);
-    assert_eq!(ask(scene.at(), request("GET /t1/things", &[&good], b"")).status, 200);
+fn an_address_with_too_many_failures_is_refused_without_verification() {
+    let testbed = Testbed::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 3 })).start();
+    let good = testbed.bearer(&["user"]);
+    assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&good], b"")).status, 200);
     let mut statuses = Vec::new();
     for at in 0..8 {
-        // A signature that does not fit is what costs: another one each time, so that nothing is remembered.
-        let bad = scene.stage.token(json!({ "exp": crate::support::now() + 100 + at }));
+        // A wrong signature is the costly case: a different one each time, so that no result is cached.
+        let bad = testbed.env.token(json!({ "exp": crate::support::now() + 100 + at }));
         let bad = bearer(&format!("{}AAAA", bad.strip_suffix(&bad[bad.len() - 4..]).unwrap()));
-        let answer = ask(scene.at(), request("GET /t1/things", &[&bad], b""));
+        let answer = ask(testbed.at(), request("GET /t1/things", &[&bad], b""));
         if answer.status == 429 {
             assert_problem(&answer, 429, "too-many-failures");
             assert!(answer.header("retry-after").is_some());
         }
         statuses.push(answer.status);
     }
-    // The minute may turn once meanwhile, and then three more are verified.
+    // The minute may change once meanwhile, and then three more are verified.
     assert_eq!(statuses.iter().take(3).collect::<Vec<_>>(), [&401; 3]);
     assert!(statuses.contains(&429), "{statuses:?}");
     assert!(statuses.iter().filter(|status| **status == 401).count() <= 6, "{statuses:?}");
-    // Whoever was verified before, and whoever presents nothing, is not held up by others behind the same address.
-    assert_eq!(ask(scene.at(), request("GET /t1/things", &[&good], b"")).status, 200);
-    assert_eq!(ask(scene.at(), request("GET /open", &[], b"")).status, 200);
+    // A caller with a cached token, or without a credential, is not affected by others behind the same address.
+    assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&good], b"")).status, 200);
+    assert_eq!(ask(testbed.at(), request("GET /open", &[], b"")).status, 200);
 }
 
 #[test]
-fn credentials_that_cost_nothing_lock_nobody_out() {
-    let scene = Scene::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 3 })).start();
-    let expired = bearer(&scene.stage.token(json!({ "exp": crate::support::now() - 100 })));
+fn cheap_invalid_credentials_do_not_lock_out_an_address() {
+    let testbed = Testbed::strict(Origin::start()).with("/limits", json!({ "failed-credentials": 3 })).start();
+    let expired = bearer(&testbed.env.token(json!({ "exp": crate::support::now() - 100 })));
     for credential in ["Authorization: Basic eDp5", expired.as_str()].repeat(5) {
-        assert_eq!(ask(scene.at(), request("GET /t1/things", &[credential], b"")).status, 401);
+        assert_eq!(ask(testbed.at(), request("GET /t1/things", &[credential], b"")).status, 401);
     }
-    let fresh = scene.bearer(&["user"]);
-    assert_eq!(ask(scene.at(), request("GET /t1/things", &[&fresh], b"")).status, 200);
+    let fresh = testbed.bearer(&["user"]);
+    assert_eq!(ask(testbed.at(), request("GET /t1/things", &[&fresh], b"")).status, 200);
 }
 
 #[test]
 fn a_refusal_does_not_wait_for_a_body_that_does_not_come() {
-    let scene = Scene::strict(Origin::start()).start();
+    let testbed = Testbed::strict(Origin::start()).start();
     let begun = std::time::Instant::now();
-    let mut client = Client::connect(scene.at());
+    let mut client = Client::connect(testbed.at());
     client.send("POST /t1/things HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
     let answer = client.answer();
     assert_problem(&answer, 401, "unauthenticated");
@@ -207,20 +208,20 @@ fn a_refusal_does_not_wait_for_a_body_that_does_not_come() {
 #[test]
 fn keys_that_cannot_be_had_are_not_the_tokens_fault() {
     let nowhere = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
-    let scene = Scene::strict(Origin::start()).with("/issuers/test/issuer", json!(nowhere)).launch();
-    let token = bearer(&scene.stage.token(json!({ "iss": nowhere, "roles": ["user"] })));
-    let answer = ask(scene.at(), request("GET /t1/things", &[&token], b""));
+    let testbed = Testbed::strict(Origin::start()).with("/issuers/test/issuer", json!(nowhere)).launch();
+    let token = bearer(&testbed.env.token(json!({ "iss": nowhere, "roles": ["user"] })));
+    let answer = ask(testbed.at(), request("GET /t1/things", &[&token], b""));
     assert_problem(&answer, 503, "keys-unavailable");
     assert_eq!(answer.header("www-authenticate"), None);
-    assert_problem(&ask(scene.at(), request("GET /t1/things", &[], b"")), 401, "unauthenticated");
-    assert_eq!(ask(scene.at(), request("GET /open", &[], b"")).status, 200, "a public route needs no keys");
+    assert_problem(&ask(testbed.at(), request("GET /t1/things", &[], b"")), 401, "unauthenticated");
+    assert_eq!(ask(testbed.at(), request("GET /open", &[], b"")).status, 200, "a public route needs no keys");
 }
 
 #[test]
 fn a_connection_survives_refusals() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
-    let mut client = Client::connect(scene.at());
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
+    let mut client = Client::connect(testbed.at());
     for _ in 0..3 {
         for (line, with_token, body, status) in [
             ("GET /t1/Secrets", true, &b""[..], 403),
@@ -238,14 +239,14 @@ fn a_connection_survives_refusals() {
         let head = client.send(request("HEAD /t1/Secrets", &[&token], b"")).answer_to_head();
         assert_eq!(head.status, 403);
     }
-    assert!(scene.origin.seen().iter().all(|seen| matches!(seen.body.as_slice(), b"" | b"hello")));
+    assert!(testbed.origin.requests().iter().all(|received| matches!(received.body.as_slice(), b"" | b"hello")));
 }
 
 #[test]
 fn a_refusal_of_head_has_no_body() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
-    let mut client = Client::connect(scene.at());
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
+    let mut client = Client::connect(testbed.at());
     for (line, with_token, status) in
         [("HEAD /t1/Secrets", true, 403), ("HEAD /t1/things", false, 401), ("HEAD /t1/nothing", true, 404)]
     {
@@ -259,13 +260,13 @@ fn a_refusal_of_head_has_no_body() {
 
 #[test]
 fn a_refusal_is_not_kept_by_caches_and_repeats_nothing_of_the_request() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     for target in ["/t1/Secrets/s3cr3t?q=qu3ry", "/t1/no%3Cscript%3Ething", "/t1/things?_method=%3Cx%3E"] {
-        let answer = ask(scene.at(), request(&format!("GET {target}"), &[&token], b""));
+        let answer = ask(testbed.at(), request(&format!("GET {target}"), &[&token], b""));
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{target}");
-        for told in ["s3cr3t", "qu3ry", "script", "alice", "3Cx"] {
-            assert!(!answer.text().contains(told), "{target}: {}", answer.text());
+        for leaked in ["s3cr3t", "qu3ry", "script", "alice", "3Cx"] {
+            assert!(!answer.text().contains(leaked), "{target}: {}", answer.text());
         }
     }
 }

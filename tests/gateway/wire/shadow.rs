@@ -1,5 +1,5 @@
-//! Shadow mode over the wire: nothing that worked before breaks, everything that would be refused is told, and one
-//! line less enforces.
+//! Shadow mode on the wire: no working request breaks, every would-be refusal is reported, and removing one line
+//! enforces the policy.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, ask, request};
 use super::origin::Origin;
-use super::scene::{Plan, Scene, until};
-use super::websocket::{echoed, hub, open, ticking};
+use super::testbed::{Testbed, TestbedBuilder, until};
+use super::websocket::{echoed, hub_origin, open, ticking_origin};
 
 const SHADOW: &str = "dialect: strict\nshadow: all";
 
-fn shadowed(origin: Origin) -> Plan {
-    Scene::strict(origin).policy("dialect: strict", SHADOW)
+fn shadowed(origin: Origin) -> TestbedBuilder {
+    Testbed::strict(origin).policy("dialect: strict", SHADOW)
 }
 
-/// Takes the line out again, and waits until the policy is enforced.
-fn enforce(scene: &Scene) {
-    scene.edit_policy("shadow: all\n", "");
+/// Removes that line, and waits until the policy is enforced.
+fn enforce(testbed: &Testbed) {
+    testbed.edit_policy("shadow: all\n", "");
 }
 
-fn get(scene: &Scene, line: &str, headers: &[&str]) -> Answer {
-    ask(scene.at(), request(line, headers, b""))
+fn get(testbed: &Testbed, line: &str, headers: &[&str]) -> Answer {
+    ask(testbed.at(), request(line, headers, b""))
 }
 
-/// Verdict, reason, status and upstream's status of the newest request that the upstream saw.
-fn last_record(scene: &Scene) -> (Value, Value, Value, Value) {
-    let id = scene.origin.last().header("x-portcullis-decision").unwrap();
-    let mut record = scene.record(&id);
+/// Verdict, reason, status and upstream status of the newest request at the upstream.
+fn last_record(testbed: &Testbed) -> (Value, Value, Value, Value) {
+    let id = testbed.origin.last().header("x-portcullis-decision").unwrap();
+    let mut record = testbed.record(&id);
     let mut take = |name: &str| record[name].take();
     (take("verdict"), take("reason"), take("status"), take("upstream_status"))
 }
 
 #[test]
 fn what_would_be_refused_reaches_the_upstream_and_one_line_less_refuses_it() {
-    let scene = shadowed(Origin::start()).start();
-    let user = scene.bearer(&["user"]);
-    let stranger = super::client::bearer(&scene.stage.token(json!({ "sub": "eve", "tenants": ["t9"] })));
+    let testbed = shadowed(Origin::start()).start();
+    let user = testbed.bearer(&["user"]);
+    let stranger = super::client::bearer(&testbed.env.token(json!({ "sub": "eve", "tenants": ["t9"] })));
     let requests: [(&str, &[&str], &str, u16); 8] = [
         ("DELETE /t1/things/a", &[&user], "not-granted", 403),
         ("GET /t1/Secrets/s", &[&user], "not-granted", 403),
@@ -49,40 +49,40 @@ fn what_would_be_refused_reaches_the_upstream_and_one_line_less_refuses_it() {
         ("HEAD /t1/Secrets", &[&user], "not-granted", 403),
     ];
     for (at, (line, headers, reason, _)) in requests.iter().enumerate() {
-        let answer = get(&scene, line, headers);
+        let answer = get(&testbed, line, headers);
         assert_eq!(answer.status, 200, "{line}");
-        assert_eq!(scene.origin.count(), at + 1, "{line}");
-        assert_eq!(scene.origin.last().line(), format!("{line} HTTP/1.1"));
-        assert_eq!(last_record(&scene), (json!("shadow"), json!(reason), json!(200), json!(200)), "{line}");
+        assert_eq!(testbed.origin.count(), at + 1, "{line}");
+        assert_eq!(testbed.origin.last().line(), format!("{line} HTTP/1.1"));
+        assert_eq!(last_record(&testbed), (json!("shadow"), json!(reason), json!(200), json!(200)), "{line}");
     }
-    // What is permitted is no shadow's affair.
-    assert_eq!(get(&scene, "GET /t1/things", &[&user]).status, 200);
-    assert_eq!(last_record(&scene), (json!("permit"), json!("granted"), json!(200), json!(200)));
-    let count = scene.origin.count();
+    // A permitted request is not a shadow event.
+    assert_eq!(get(&testbed, "GET /t1/things", &[&user]).status, 200);
+    assert_eq!(last_record(&testbed), (json!("permit"), json!("granted"), json!(200), json!(200)));
+    let count = testbed.origin.count();
 
-    enforce(&scene);
+    enforce(&testbed);
     for (line, headers, reason, status) in requests {
-        let answer = get(&scene, line, headers);
+        let answer = get(&testbed, line, headers);
         assert_eq!(answer.status, status, "{line}");
         if !line.starts_with("HEAD") {
             assert_eq!(answer.reason(), reason, "{line}");
         }
     }
-    assert_eq!(scene.origin.count(), count);
-    assert_eq!(get(&scene, "GET /t1/things", &[&user]).status, 200);
+    assert_eq!(testbed.origin.count(), count);
+    assert_eq!(get(&testbed, "GET /t1/things", &[&user]).status, 200);
 }
 
 #[test]
-fn shadow_mode_is_loud() {
-    let scene = shadowed(Origin::start()).start();
-    let user = scene.bearer(&["user"]);
+fn shadow_mode_is_visible_in_readiness_metrics_and_logs() {
+    let testbed = shadowed(Origin::start()).start();
+    let user = testbed.bearer(&["user"]);
     for _ in 0..50 {
-        assert_eq!(get(&scene, "DELETE /t1/things/secret-name?key=secret-value", &[&user]).status, 200);
+        assert_eq!(get(&testbed, "DELETE /t1/things/secret-name?key=secret-value", &[&user]).status, 200);
     }
-    let ready = scene.wait(scene.gateway.admin("/ready"));
+    let ready = testbed.wait(testbed.gateway.admin("/ready"));
     assert_eq!((ready.status, &ready.json()["apis"][0]["policy"]["shadow"]), (200, &json!("all")));
-    assert_eq!(scene.wait(scene.gateway.admin("/policy")).json()["apis"][0]["policy"]["shadow"], json!("all"));
-    let metric = |name: &str| scene.wait(scene.gateway.metric(name));
+    assert_eq!(testbed.wait(testbed.gateway.admin("/policy")).json()["apis"][0]["policy"]["shadow"], json!("all"));
+    let metric = |name: &str| testbed.wait(testbed.gateway.metric(name));
     assert_eq!(metric("portcullis_shadow{api=\"noah\"}"), 1.0);
     let decisions = |verdict: &str, reason: &str| {
         let labels = "api=\"noah\",operation=\"delete\"";
@@ -91,32 +91,32 @@ fn shadow_mode_is_loud() {
         ))
     };
     until("all are counted", || decisions("shadow", "not-granted") == 50.0);
-    assert_eq!(scene.gateway.logged("shadow mode: every refusal is forwarded").len(), 1);
-    let samples = scene.gateway.logged("shadow mode has forwarded what would be refused");
+    assert_eq!(testbed.gateway.log_lines("shadow mode: every refusal is forwarded").len(), 1);
+    let samples = testbed.gateway.log_lines("shadow mode has forwarded what would be refused");
     assert!((2..50).contains(&samples.len()), "{}", samples.len());
     let sample = samples[0].to_string();
     for part in ["not-granted", "Things", "delete", "/{tenant}/things/{thing}", "decision"] {
         assert!(sample.contains(part), "{part} not in {sample}");
     }
-    let lines = scene.gateway.lines().join("\n");
+    let lines = testbed.gateway.lines().join("\n");
     assert!(!lines.contains("secret-name") && !lines.contains("secret-value"), "a value stands in the log");
-    assert!(!scene.has_written(user.rsplit('.').next().unwrap()), "a token's signature stands there");
+    assert!(!testbed.has_written(user.rsplit('.').next().unwrap()), "a token's signature stands there");
 
-    enforce(&scene);
-    assert_eq!(get(&scene, "DELETE /t1/things/a", &[&user]).status, 403);
+    enforce(&testbed);
+    assert_eq!(get(&testbed, "DELETE /t1/things/a", &[&user]).status, 403);
     until("the refusal is counted", || decisions("refuse", "not-granted") == 1.0);
     assert_eq!(metric("portcullis_shadow{api=\"noah\"}"), 0.0);
-    assert_eq!(scene.wait(scene.gateway.admin("/ready")).json()["apis"][0]["policy"]["shadow"], json!("off"));
-    scene.edit_policy("dialect: strict\n", "dialect: strict\nshadow: [Secrets]\n");
-    assert_eq!(scene.gateway.logged("shadow mode: refusals about these resources are forwarded").len(), 1);
-    let shadow = scene.wait(scene.gateway.admin("/ready")).json()["apis"][0]["policy"]["shadow"].clone();
+    assert_eq!(testbed.wait(testbed.gateway.admin("/ready")).json()["apis"][0]["policy"]["shadow"], json!("off"));
+    testbed.edit_policy("dialect: strict\n", "dialect: strict\nshadow: [Secrets]\n");
+    assert_eq!(testbed.gateway.log_lines("shadow mode: refusals about these resources are forwarded").len(), 1);
+    let shadow = testbed.wait(testbed.gateway.admin("/ready")).json()["apis"][0]["policy"]["shadow"].clone();
     assert_eq!(shadow, json!({ "resources": ["Secrets"] }));
 }
 
 #[test]
 fn what_can_be_read_in_two_ways_and_what_protects_the_gateway_is_never_forwarded() {
-    let scene = shadowed(Origin::start()).with("limits/failed-credentials", json!(5)).start();
-    let user = scene.bearer(&["user"]);
+    let testbed = shadowed(Origin::start()).with("limits/failed-credentials", json!(5)).start();
+    let user = testbed.bearer(&["user"]);
     for (line, header) in [
         ("GET /t1/../Secrets", "X-A: b"),
         ("GET /t1//things", "X-A: b"),
@@ -124,123 +124,124 @@ fn what_can_be_read_in_two_ways_and_what_protects_the_gateway_is_never_forwarded
         ("GET /t1/things/a", "X-HTTP-Method-Override: DELETE"),
         ("GET /t1/things/a?_method=DELETE", "X-A: b"),
     ] {
-        let answer = get(&scene, line, &[&user, header]);
+        let answer = get(&testbed, line, &[&user, header]);
         assert_eq!(answer.status, 400, "{line}");
     }
     let form = "Content-Type: application/x-www-form-urlencoded";
-    let answer = ask(scene.at(), request("POST /t1/things", &[&user, form], b"_method=DELETE"));
+    let answer = ask(testbed.at(), request("POST /t1/things", &[&user, form], b"_method=DELETE"));
     assert_eq!((answer.status, answer.reason().as_str()), (400, "bad-request"));
-    assert_eq!(scene.origin.count(), 0);
-    // What had to be verified in vain is forwarded until it is too much.
+    assert_eq!(testbed.origin.count(), 0);
+    // Requests with failed verifications are forwarded until the limit is reached.
     let (head, signature) = user.rsplit_once('.').unwrap();
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{head}.{other}{}", &signature[1..]);
-    let answers: Vec<u16> = (0..10).map(|_| get(&scene, "GET /t1/things", &[&forged]).status).collect();
+    let answers: Vec<u16> = (0..10).map(|_| get(&testbed, "GET /t1/things", &[&forged]).status).collect();
     let forwarded = answers.iter().take_while(|status| **status == 200).count();
     assert!((5..8).contains(&forwarded) && answers[forwarded..].iter().all(|status| *status == 429), "{answers:?}");
-    assert_eq!(scene.origin.count(), forwarded);
+    assert_eq!(testbed.origin.count(), forwarded);
 }
 
 #[test]
-fn whoever_is_not_identified_goes_on_as_nobody_with_the_credential_that_the_upstream_may_know() {
-    let scene = shadowed(Origin::start()).start();
+fn in_shadow_mode_an_unidentified_caller_is_forwarded_anonymously_with_the_original_credential() {
+    let testbed = shadowed(Origin::start()).start();
     for credential in ["Bearer opaque-token-of-old", "Basic b2xkOnNlY3JldA==", "Session old-session-key"] {
         let header = format!("Authorization: {credential}");
         let spoofed = ["X-Portcullis-Subject: test/alice", "X-Portcullis-Roles: insider", "X_Portcullis_Tenant: t1"];
-        let answer = get(&scene, "GET /t1/things", &[&header, spoofed[0], spoofed[1], spoofed[2]]);
+        let answer = get(&testbed, "GET /t1/things", &[&header, spoofed[0], spoofed[1], spoofed[2]]);
         assert_eq!(answer.status, 200, "{credential}");
-        let seen = scene.origin.last();
-        assert_eq!(seen.header("authorization").as_deref(), Some(credential));
+        let received = testbed.origin.last();
+        assert_eq!(received.header("authorization").as_deref(), Some(credential));
         for name in ["x-portcullis-subject", "x-portcullis-roles", "x-portcullis-tenant", "x_portcullis_tenant"] {
-            assert_eq!(seen.header(name), None, "{credential}");
+            assert_eq!(received.header(name), None, "{credential}");
         }
-        let (verdict, reason, ..) = last_record(&scene);
+        let (verdict, reason, ..) = last_record(&testbed);
         assert_eq!((verdict, reason), (json!("shadow"), json!("unauthenticated")), "{credential}");
-        assert!(!scene.has_written(credential.split(' ').next_back().unwrap()), "{credential} was written");
+        assert!(!testbed.has_written(credential.split(' ').next_back().unwrap()), "{credential} was written");
     }
-    // Somebody who is known and refused stays who they are.
-    let user = scene.bearer(&["user"]);
-    assert_eq!(get(&scene, "DELETE /t1/things/a", &[&user]).status, 200);
-    assert_eq!(scene.origin.last().header("x-portcullis-subject").as_deref(), Some("test/alice"));
-    // A token that the gateway cannot place stays in the query, for the server that can.
-    assert_eq!(get(&scene, "GET /old/hub?access_token=opaque-17&x=1", &[]).status, 200);
-    assert_eq!(scene.origin.last().target(), "/old/hub?access_token=opaque-17&x=1");
-    assert!(!scene.has_written("opaque-17"));
-    enforce(&scene);
-    let count = scene.origin.count();
-    assert_eq!(get(&scene, "GET /t1/things", &["Authorization: Bearer opaque-token-of-old"]).status, 401);
-    assert_eq!(get(&scene, "GET /open?access_token=opaque-17&x=1", &[]).status, 200);
-    assert_eq!((scene.origin.count(), scene.origin.last().target()), (count + 1, "/open?x=1".to_owned()));
+    // A known caller who would be refused keeps the identity.
+    let user = testbed.bearer(&["user"]);
+    assert_eq!(get(&testbed, "DELETE /t1/things/a", &[&user]).status, 200);
+    assert_eq!(testbed.origin.last().header("x-portcullis-subject").as_deref(), Some("test/alice"));
+    // A token of an unknown issuer stays in the query, for the server that can verify it.
+    assert_eq!(get(&testbed, "GET /old/hub?access_token=opaque-17&x=1", &[]).status, 200);
+    assert_eq!(testbed.origin.last().target(), "/old/hub?access_token=opaque-17&x=1");
+    assert!(!testbed.has_written("opaque-17"));
+    enforce(&testbed);
+    let count = testbed.origin.count();
+    assert_eq!(get(&testbed, "GET /t1/things", &["Authorization: Bearer opaque-token-of-old"]).status, 401);
+    assert_eq!(get(&testbed, "GET /open?access_token=opaque-17&x=1", &[]).status, 200);
+    assert_eq!((testbed.origin.count(), testbed.origin.last().target()), (count + 1, "/open?x=1".to_owned()));
 }
 
 #[test]
 fn the_gateways_own_credential_is_for_callers_that_it_knows() {
     let fixed = json!({ "header": "X-Api-Key", "value": { "file": "key" } });
-    let plan = shadowed(Origin::start()).with("api/credential", fixed).file("key", "the-gateways-key\n");
-    let scene = plan.start();
-    let key = || scene.origin.last().header("x-api-key");
-    assert_eq!(get(&scene, "DELETE /t1/things/a", &[&scene.bearer(&["user"])]).status, 200);
-    assert_eq!((key().as_deref(), scene.origin.last().header("authorization")), (Some("the-gateways-key"), None));
-    assert_eq!(get(&scene, "GET /t1/things", &["X-Api-Key: a-key-of-old"]).status, 200);
+    let builder = shadowed(Origin::start()).with("api/credential", fixed).file("key", "the-gateways-key\n");
+    let testbed = builder.start();
+    let key = || testbed.origin.last().header("x-api-key");
+    assert_eq!(get(&testbed, "DELETE /t1/things/a", &[&testbed.bearer(&["user"])]).status, 200);
+    assert_eq!((key().as_deref(), testbed.origin.last().header("authorization")), (Some("the-gateways-key"), None));
+    assert_eq!(get(&testbed, "GET /t1/things", &["X-Api-Key: a-key-of-old"]).status, 200);
     assert_eq!(key().as_deref(), Some("a-key-of-old"));
-    assert_eq!(get(&scene, "GET /t1/things", &[]).status, 200);
+    assert_eq!(get(&testbed, "GET /t1/things", &[]).status, 200);
     assert_eq!(key(), None);
 }
 
 #[test]
 fn only_the_named_resources_are_watched() {
-    let scene = Scene::strict(Origin::start()).policy("dialect: strict", "dialect: strict\nshadow: [Secrets]").start();
-    let user = scene.bearer(&["user"]);
-    assert_eq!(get(&scene, "GET /t1/Secrets/s", &[&user]).status, 200);
-    assert_eq!(last_record(&scene).0, json!("shadow"));
+    let testbed =
+        Testbed::strict(Origin::start()).policy("dialect: strict", "dialect: strict\nshadow: [Secrets]").start();
+    let user = testbed.bearer(&["user"]);
+    assert_eq!(get(&testbed, "GET /t1/Secrets/s", &[&user]).status, 200);
+    assert_eq!(last_record(&testbed).0, json!("shadow"));
     for (line, headers, status) in [
         ("DELETE /t1/things/a", &[user.as_str()][..], 403),
         ("GET /t1/Secrets/s", &[], 401),
         ("GET /t1/nothing", &[&user], 404),
         ("GET /closed", &[&user], 403),
     ] {
-        assert_eq!(get(&scene, line, headers).status, status, "{line}");
+        assert_eq!(get(&testbed, line, headers).status, status, "{line}");
     }
-    assert_eq!(scene.origin.count(), 1);
+    assert_eq!(testbed.origin.count(), 1);
 }
 
 #[test]
 fn sockets_open_where_no_route_says_so_and_end_when_the_policy_is_enforced() {
-    let scene = shadowed(hub()).start();
-    let user = scene.bearer(&["user"]);
-    let (answer, mut unnamed) = open(&scene, "/t1/things", &[&user]);
+    let testbed = shadowed(hub_origin()).start();
+    let user = testbed.bearer(&["user"]);
+    let (answer, mut unnamed) = open(&testbed, "/t1/things", &[&user]);
     assert_eq!(answer.status, 101);
     assert_eq!(echoed(&mut unnamed, "hello").as_deref(), Some("hello"));
-    let (answer, mut unknown) = open(&scene, "/old/hub?access_token=opaque", &[]);
+    let (answer, mut unknown) = open(&testbed, "/old/hub?access_token=opaque", &[]);
     assert_eq!(answer.status, 101);
     assert_eq!(echoed(&mut unknown, "hello").as_deref(), Some("hello"));
-    let (answer, mut permitted) = open(&scene, "/socket", &[&user]);
+    let (answer, mut permitted) = open(&testbed, "/socket", &[&user]);
     assert_eq!(answer.status, 101);
     let ids: Vec<String> =
-        scene.origin.seen().iter().map(|seen| seen.header("x-portcullis-decision").unwrap()).collect();
+        testbed.origin.requests().iter().map(|received| received.header("x-portcullis-decision").unwrap()).collect();
 
-    enforce(&scene);
+    enforce(&testbed);
     until("the sockets end", || echoed(&mut unnamed, "x").is_none() && echoed(&mut unknown, "x").is_none());
     assert_eq!(echoed(&mut permitted, "still").as_deref(), Some("still"));
     for (id, reason) in ids.iter().zip(["no-upgrade", "unauthenticated"]) {
-        let record = scene.record(id);
+        let record = testbed.record(id);
         assert_eq!((&record["verdict"], &record["reason"]), (&json!("shadow"), &json!(reason)));
         assert_eq!(record["failure"], json!("stream-ended"));
     }
-    assert_eq!(open(&scene, "/t1/things", &[&user]).0.status, 403);
+    assert_eq!(open(&testbed, "/t1/things", &[&user]).0.status, 403);
 }
 
 #[test]
-fn a_stream_outlives_its_token_while_the_policy_only_watches() {
-    let scene = shadowed(ticking()).start();
-    let token = super::client::bearer(&scene.short_token(&["user"], 3));
-    let mut client = super::client::Client::connect(scene.at());
+fn in_shadow_mode_a_stream_outlives_its_token() {
+    let testbed = shadowed(ticking_origin()).start();
+    let token = super::client::bearer(&testbed.short_token(&["user"], 3));
+    let mut client = super::client::Client::connect(testbed.at());
     let answer = client.send(request("GET /t1/things", &[&token], b"")).head().unwrap();
     assert_eq!(answer.status, 200);
     std::thread::sleep(Duration::from_secs(16));
     client.taken();
     assert!(client.more(), "the stream goes on");
-    enforce(&scene);
+    enforce(&testbed);
     until("the stream ends", || {
         client.taken();
         !client.more()
@@ -249,65 +250,65 @@ fn a_stream_outlives_its_token_while_the_policy_only_watches() {
 
 #[test]
 fn a_form_that_would_be_refused_arrives_whole() {
-    let scene = shadowed(Origin::start()).with("api/method-overrides", json!("evaluate")).start();
-    let user = scene.bearer(&["user"]);
+    let testbed = shadowed(Origin::start()).with("api/method-overrides", json!("evaluate")).start();
+    let user = testbed.bearer(&["user"]);
     let form = "Content-Type: application/x-www-form-urlencoded";
-    let post = |line: &str, body: &[u8]| ask(scene.at(), request(line, &[&user, form], body)).status;
+    let post = |line: &str, body: &[u8]| ask(testbed.at(), request(line, &[&user, form], body)).status;
     let body = b"_method=DELETE&a=1";
     assert_eq!(post("POST /t1/things", body), 200);
-    assert_eq!(scene.origin.last().body, body);
-    // The route lists no DELETE: the form asks for what would be refused.
-    let (verdict, reason, ..) = last_record(&scene);
+    assert_eq!(testbed.origin.last().body, body);
+    // The route lists no DELETE: the form asks for an operation that would be refused.
+    let (verdict, reason, ..) = last_record(&testbed);
     assert_eq!((verdict, reason), (json!("shadow"), json!("no-method")));
-    enforce(&scene);
+    enforce(&testbed);
     assert_eq!(post("POST /t1/things", body), 405);
-    assert_eq!(scene.origin.count(), 1);
+    assert_eq!(testbed.origin.count(), 1);
 }
 
 #[test]
-fn an_origin_that_the_policy_does_not_list_is_the_upstreams_affair_while_it_only_watches() {
-    let origin = Origin::answering(|_| {
+fn in_shadow_mode_an_unlisted_origin_is_left_to_the_upstream() {
+    let origin = Origin::with_responder(|_| {
         b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\n\r\nok".to_vec()
     });
     let cors = "cors: { origins: [\"https://portal.test\"] }\nroutes:";
-    let scene = shadowed(origin).policy("routes:", cors).start();
-    let user = scene.bearer(&["user"]);
+    let testbed = shadowed(origin).policy("routes:", cors).start();
+    let user = testbed.bearer(&["user"]);
     let preflight = |origin: &str| {
         let origin = format!("Origin: {origin}");
-        get(&scene, "OPTIONS /t1/things", &[&origin, "Access-Control-Request-Method: GET"])
+        get(&testbed, "OPTIONS /t1/things", &[&origin, "Access-Control-Request-Method: GET"])
     };
-    let simple = |origin: &str| get(&scene, "GET /t1/things", &[&user, &format!("Origin: {origin}")]);
+    let simple = |origin: &str| get(&testbed, "GET /t1/things", &[&user, &format!("Origin: {origin}")]);
     let allowed = |answer: &Answer| answer.header("access-control-allow-origin").map(str::to_owned);
     assert_eq!(allowed(&preflight("https://old.test")).as_deref(), Some("*"));
     assert_eq!(allowed(&simple("https://old.test")).as_deref(), Some("*"));
-    assert_eq!(scene.origin.count(), 2);
+    assert_eq!(testbed.origin.count(), 2);
     assert_eq!(allowed(&preflight("https://portal.test")).as_deref(), Some("https://portal.test"));
     assert_eq!(allowed(&simple("https://portal.test")).as_deref(), Some("https://portal.test"));
-    assert_eq!(scene.origin.count(), 3, "the gateway answers the preflight that it will answer");
-    enforce(&scene);
+    assert_eq!(testbed.origin.count(), 3, "the gateway answers the preflight that it will answer");
+    enforce(&testbed);
     assert_eq!(preflight("https://old.test").status, 401);
     assert_eq!(allowed(&simple("https://old.test")), None);
 }
 
 #[test]
-fn an_answer_of_a_type_that_would_be_held_back_goes_on_and_is_counted() {
-    let origin = Origin::answering(|seen| {
-        let kind = if seen.target().ends_with("png") { "image/png" } else { "text/plain" };
+fn in_shadow_mode_a_response_of_a_forbidden_type_is_forwarded_and_counted() {
+    let origin = Origin::with_responder(|received| {
+        let kind = if received.target().ends_with("png") { "image/png" } else { "text/plain" };
         format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 4\r\n\r\ndata").into_bytes()
     });
     let typed =
         "routes:\n  /{tenant}/typed/{x}: { GET: { by-type: { image/png: read Secrets, otherwise: read Things } } }";
-    let scene = shadowed(origin).policy("routes:", typed).start();
-    let user = scene.bearer(&["user"]);
-    assert_eq!(get(&scene, "GET /t1/typed/a.txt", &[&user]).status, 200);
-    assert_eq!(last_record(&scene).0, json!("permit"));
-    let answer = get(&scene, "GET /t1/typed/a.png", &[&user]);
+    let testbed = shadowed(origin).policy("routes:", typed).start();
+    let user = testbed.bearer(&["user"]);
+    assert_eq!(get(&testbed, "GET /t1/typed/a.txt", &[&user]).status, 200);
+    assert_eq!(last_record(&testbed).0, json!("permit"));
+    let answer = get(&testbed, "GET /t1/typed/a.png", &[&user]);
     assert_eq!((answer.status, answer.text().as_str()), (200, "data"));
-    assert_eq!(last_record(&scene), (json!("shadow"), json!("wrong-type"), json!(200), json!(200)));
+    assert_eq!(last_record(&testbed), (json!("shadow"), json!("wrong-type"), json!(200), json!(200)));
     let sample = "portcullis_decisions_total{api=\"noah\",operation=\"read\",reason=\"wrong-type\",resource=\"Secrets\",verdict=\"shadow\"}";
-    until("it is counted", || scene.wait(scene.gateway.metric(sample)) == 1.0);
-    // While only things are watched, secrets stay secret.
-    scene.edit_policy("shadow: all\n", "shadow: [Things]\n");
-    let answer = get(&scene, "GET /t1/typed/a.png", &[&user]);
+    until("it is counted", || testbed.wait(testbed.gateway.metric(sample)) == 1.0);
+    // While only `Things` is in shadow mode, `Secrets` is enforced.
+    testbed.edit_policy("shadow: all\n", "shadow: [Things]\n");
+    let answer = get(&testbed, "GET /t1/typed/a.png", &[&user]);
     assert_eq!((answer.status, answer.reason().as_str()), (403, "wrong-type"));
 }

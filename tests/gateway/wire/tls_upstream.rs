@@ -1,4 +1,4 @@
-//! An upstream behind TLS: reached where its certificate is the one that the settings ask for, and nowhere else.
+//! An upstream behind TLS: contacted only if its certificate is the one that the settings require.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::client::{ask, request};
 use super::origin::{Journal, Origin};
-use super::scene::{Plan, Scene};
+use super::testbed::{Testbed, TestbedBuilder};
 
 /// An origin with a certificate of its own for `noah.internal`, and that certificate as PEM.
 fn origin() -> (Origin, String) {
@@ -21,10 +21,10 @@ fn origin() -> (Origin, String) {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
-    (Origin::scripted(move |socket, _: &Journal| serve(socket, &config)), made.cert.pem())
+    (Origin::with_script(move |socket, _: &Journal| serve(socket, &config)), made.cert.pem())
 }
 
-/// Answers every request with what it asked for; a client that does not trust the certificate asks nothing.
+/// Answers every request with its target; a client that does not trust the certificate sends none.
 fn serve(socket: TcpStream, config: &Arc<ServerConfig>) {
     let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), socket);
     let mut header = Vec::new();
@@ -42,19 +42,19 @@ fn serve(socket: TcpStream, config: &Arc<ServerConfig>) {
     }
 }
 
-fn plan(origin: Origin, certificate: &str, name: &str) -> Plan {
+fn builder(origin: Origin, certificate: &str, name: &str) -> TestbedBuilder {
     let url = json!(format!("https://{}", origin.address()));
-    let plan = Scene::strict(origin).with("upstream/url", url).with("upstream/server-name", json!(name));
-    plan.with("upstream/ca", json!("./ca.pem")).file("ca.pem", certificate)
+    let builder = Testbed::strict(origin).with("upstream/url", url).with("upstream/server-name", json!(name));
+    builder.with("upstream/ca", json!("./ca.pem")).file("ca.pem", certificate)
 }
 
 #[test]
 fn a_tls_upstream_is_reached_by_the_name_in_its_certificate() {
     let (origin, certificate) = origin();
-    let scene = plan(origin, &certificate, "noah.internal").start();
-    let token = scene.bearer(&["user"]);
+    let testbed = builder(origin, &certificate, "noah.internal").start();
+    let token = testbed.bearer(&["user"]);
     for _ in 0..2 {
-        let answer = ask(scene.at(), request("GET /t1/things?x=1", &[&token], b""));
+        let answer = ask(testbed.at(), request("GET /t1/things?x=1", &[&token], b""));
         assert_eq!((answer.status, answer.text()), (200, "GET /t1/things?x=1 HTTP/1.1".to_owned()));
     }
 }
@@ -64,8 +64,8 @@ fn a_tls_upstream_with_another_name_or_authority_gets_nothing() {
     let (first, certificate) = origin();
     let (second, _) = origin();
     for (origin, name) in [(first, "other.internal"), (second, "noah.internal")] {
-        let scene = plan(origin, &certificate, name).start();
-        let answer = ask(scene.at(), request("GET /t1/things", &[&scene.bearer(&["user"])], b""));
+        let testbed = builder(origin, &certificate, name).start();
+        let answer = ask(testbed.at(), request("GET /t1/things", &[&testbed.bearer(&["user"])], b""));
         assert_eq!(answer.status, 502, "{name}: {}", answer.text());
         assert_eq!(answer.reason(), "upstream-tls", "{name}");
     }

@@ -1,27 +1,29 @@
-//! HTTP/2 to HTTP/1.1: frames that no client library sends, and the one plain request that may come of them.
+//! HTTP/2 to HTTP/1.1: frames that no client library sends, and the one plain request that they may become.
 
 use serde_json::json;
 
-use super::frames::{CONTINUATION, DATA, END_HEADERS, END_STREAM, End, Frames, HEADERS, block};
-use super::strict::{Faults, strict};
-use crate::wire::scene::{Scene, until};
+use super::http2_connection::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Http2Connection, StreamOutcome, block,
+};
+use super::strict_origin::{FramingFaults, strict_origin};
+use crate::wire::testbed::{Testbed, until};
 
 type Field<'a> = (&'a [u8], &'a [u8]);
 
 /// Type, flags, stream and payload of a frame.
 type Frame<'a> = (u8, u8, u32, &'a [u8]);
 
-/// A scene whose gateway speaks HTTP/2 without TLS on `clear`.
-fn scene() -> (Scene, Faults, String) {
-    let (origin, faults) = strict();
+/// A testbed whose gateway speaks cleartext HTTP/2 on `clear`.
+fn testbed() -> (Testbed, FramingFaults, String) {
+    let (origin, faults) = strict_origin();
     let listeners = json!([
         { "address": "127.0.0.1:0", "name": "plain" },
         { "address": "127.0.0.1:0", "name": "clear", "h2c": true },
     ]);
-    let scene = Scene::strict(origin).with("/listeners", listeners).start();
-    until("every listener is up", || scene.gateway.logged("listening").len() == 2);
-    let token = format!("Bearer {}", scene.token(&["user"]));
-    (scene, faults, token)
+    let testbed = Testbed::strict(origin).with("/listeners", listeners).start();
+    until("every listener is up", || testbed.gateway.log_lines("listening").len() == 2);
+    let token = format!("Bearer {}", testbed.token(&["user"]));
+    (testbed, faults, token)
 }
 
 /// The pseudo header fields of `method` and `path`.
@@ -30,14 +32,14 @@ fn pseudo<'a>(method: &'a [u8], path: &'a [u8]) -> Vec<Field<'a>> {
 }
 
 /// Sends one request on a connection of its own, with the frames of its body.
-fn ask(scene: &Scene, fields: &[Field<'_>], body: &[&[u8]]) -> End {
-    let mut frames = Frames::connect(scene.gateway.listener("clear"));
+fn ask(testbed: &Testbed, fields: &[Field<'_>], body: &[&[u8]]) -> StreamOutcome {
+    let mut frames = Http2Connection::connect(testbed.gateway.listener("clear"));
     let end = if body.is_empty() { END_STREAM } else { 0 };
     frames.send(HEADERS, END_HEADERS | end, 1, &block(fields));
     for (at, piece) in body.iter().enumerate() {
         frames.send(DATA, if at + 1 == body.len() { END_STREAM } else { 0 }, 1, piece);
     }
-    frames.end()
+    frames.outcome()
 }
 
 fn shown(fields: &[Field<'_>]) -> String {
@@ -46,11 +48,11 @@ fn shown(fields: &[Field<'_>]) -> String {
 }
 
 #[test]
-fn what_http1_could_not_say_is_refused() {
-    let (scene, faults, token) = scene();
+fn fields_that_http1_cannot_express_are_refused() {
+    let (testbed, faults, token) = testbed();
     let auth: Field<'_> = (b"authorization", token.as_bytes());
     let get = || [pseudo(b"GET", b"/t1/things"), vec![auth]].concat();
-    assert_eq!(ask(&scene, &get(), &[]), End::Status(200), "the plain one");
+    assert_eq!(ask(&testbed, &get(), &[]), StreamOutcome::Status(200), "the plain one");
     let odd: [Field<'_>; 34] = [
         (b"x", b"a\r\nx-marker: 1"),
         (b"x", b"a\nx-marker: 1"),
@@ -89,7 +91,7 @@ fn what_http1_could_not_say_is_refused() {
     ];
     for field in odd {
         let fields = [get(), vec![field]].concat();
-        let end = ask(&scene, &fields, &[]);
+        let end = ask(&testbed, &fields, &[]);
         assert!(end.is_refusal(), "{end:?}: {}", shown(&fields));
     }
     for (field, body) in [
@@ -102,31 +104,36 @@ fn what_http1_could_not_say_is_refused() {
         ((b"transfer-encoding", b"chunked"), &[b"0\r\n\r\nGET /marker HTTP/1.1\r\n\r\n"]),
     ] {
         let fields = [pseudo(b"POST", b"/t1/things"), vec![auth, field]].concat();
-        let before = scene.origin.count();
-        let end = ask(&scene, &fields, body);
-        // A body that is shorter or longer than it said is known so only when it ends: the upstream never has all of it.
-        assert!(end.is_refusal() || end == End::Status(502), "{end:?}: {}", shown(&fields));
-        for seen in scene.origin.seen().iter().skip(before) {
-            assert_eq!(seen.all("content-length").len() + seen.all("transfer-encoding").len(), 1, "{}", seen.text());
+        let before = testbed.origin.count();
+        let end = ask(&testbed, &fields, body);
+        // A wrong body length is known only at the end of the body: the upstream never receives the whole body.
+        assert!(end.is_refusal() || end == StreamOutcome::Status(502), "{end:?}: {}", shown(&fields));
+        for received in testbed.origin.requests().iter().skip(before) {
+            assert_eq!(
+                received.all("content-length").len() + received.all("transfer-encoding").len(),
+                1,
+                "{}",
+                received.text()
+            );
         }
     }
     let twice: [Field<'_>; 2] = [(b"content-length", b"5"), (b"content-length", b"5")];
     let fields = [pseudo(b"POST", b"/t1/things"), vec![auth], twice.to_vec()].concat();
-    assert!(ask(&scene, &fields, &[b"hello"]).is_refusal());
-    for seen in scene.origin.seen() {
-        assert!(!seen.text().contains("marker"), "{}", seen.text());
+    assert!(ask(&testbed, &fields, &[b"hello"]).is_refusal());
+    for received in testbed.origin.requests() {
+        assert!(!received.text().contains("marker"), "{}", received.text());
     }
     assert!(faults.lock().unwrap().is_empty(), "{:?}", faults.lock().unwrap());
 }
 
 #[test]
 fn a_request_has_each_pseudo_header_once_and_before_the_others() {
-    let (scene, faults, token) = scene();
+    let (testbed, faults, token) = testbed();
     let auth: Field<'_> = (b"authorization", token.as_bytes());
     let with = |change: &dyn Fn(&mut Vec<Field<'_>>)| {
         let mut fields = [pseudo(b"GET", b"/t1/things"), vec![auth]].concat();
         change(&mut fields);
-        let end = ask(&scene, &fields, &[]);
+        let end = ask(&testbed, &fields, &[]);
         assert!(end.is_refusal(), "{end:?}: {}", shown(&fields));
     };
     for at in 0..4 {
@@ -186,7 +193,7 @@ fn a_request_has_each_pseudo_header_once_and_before_the_others() {
     ];
     for (at, odd) in values {
         for value in odd {
-            // An absolute path that names the host is the same request, and a fragment is cut before anybody looks.
+            // An absolute path that names the host is the same request, and a fragment is cut before the path is read.
             if matches!(*value, b"http://noah.test/t1/things" | b"/t1/things#x") {
                 continue;
             }
@@ -204,28 +211,28 @@ fn a_request_has_each_pseudo_header_once_and_before_the_others() {
     });
     with(&|fields| fields.insert(0, (b":protocol", b"websocket")));
     with(&|fields| fields.insert(0, (b":status", b"200")));
-    assert_eq!(scene.origin.count(), 0, "{}", scene.origin.last().text());
+    assert_eq!(testbed.origin.count(), 0, "{}", testbed.origin.last().text());
     assert!(faults.lock().unwrap().is_empty());
 }
 
 #[test]
-fn blanks_around_a_value_do_not_arrive_and_cookies_are_one() {
-    let (scene, faults, token) = scene();
+fn whitespace_around_a_value_is_trimmed_and_cookies_are_joined() {
+    let (testbed, faults, token) = testbed();
     let auth: Field<'_> = (b"authorization", token.as_bytes());
     for value in [&b" a"[..], b"a ", b"\ta", b"a\t"] {
-        let end = ask(&scene, &[pseudo(b"GET", b"/t1/things"), vec![auth, (b"x", value)]].concat(), &[]);
-        assert!(end == End::Status(200) || end.is_refusal(), "{end:?}");
+        let end = ask(&testbed, &[pseudo(b"GET", b"/t1/things"), vec![auth, (b"x", value)]].concat(), &[]);
+        assert!(end == StreamOutcome::Status(200) || end.is_refusal(), "{end:?}");
     }
     let crumbs: [Field<'_>; 3] = [(b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"cookie", b"c=3; d=4")];
-    let end = ask(&scene, &[pseudo(b"GET", b"/t1/things"), vec![auth], crumbs.to_vec()].concat(), &[]);
-    assert_eq!(end, End::Status(200));
-    assert_eq!(scene.origin.last().all("cookie"), ["a=1; b=2; c=3; d=4"]);
+    let end = ask(&testbed, &[pseudo(b"GET", b"/t1/things"), vec![auth], crumbs.to_vec()].concat(), &[]);
+    assert_eq!(end, StreamOutcome::Status(200));
+    assert_eq!(testbed.origin.last().all("cookie"), ["a=1; b=2; c=3; d=4"]);
     assert!(faults.lock().unwrap().is_empty(), "{:?}", faults.lock().unwrap());
 }
 
 #[test]
 fn trailers_of_http2_end_at_the_gateway() {
-    let (scene, faults, token) = scene();
+    let (testbed, faults, token) = testbed();
     let auth: Field<'_> = (b"authorization", token.as_bytes());
     for trailer in [
         (&b"x-portcullis-subject"[..], &b"forged"[..]),
@@ -238,30 +245,30 @@ fn trailers_of_http2_end_at_the_gateway() {
         (b"x", b"forged\r\nx: y"),
         (b"authorization", b"forged"),
     ] {
-        let mut frames = Frames::connect(scene.gateway.listener("clear"));
+        let mut frames = Http2Connection::connect(testbed.gateway.listener("clear"));
         frames.send(HEADERS, END_HEADERS, 1, &block(&[pseudo(b"POST", b"/t1/things"), vec![auth]].concat()));
         frames.send(DATA, 0, 1, b"hello").send(HEADERS, END_HEADERS | END_STREAM, 1, &block(&[trailer]));
-        let end = frames.end();
-        assert!(end == End::Status(200) || end.is_refusal() || end == End::Status(502), "{end:?}");
+        let end = frames.outcome();
+        assert!(end == StreamOutcome::Status(200) || end.is_refusal() || end == StreamOutcome::Status(502), "{end:?}");
     }
-    assert!(scene.origin.count() > 0);
-    for seen in scene.origin.seen() {
-        assert!(!seen.text().contains("forged"), "{}", seen.text());
+    assert!(testbed.origin.count() > 0);
+    for received in testbed.origin.requests() {
+        assert!(!received.text().contains("forged"), "{}", received.text());
     }
     assert!(faults.lock().unwrap().is_empty(), "{:?}", faults.lock().unwrap());
 }
 
 #[test]
 fn frames_out_of_order_are_no_request() {
-    let (scene, faults, token) = scene();
+    let (testbed, faults, token) = testbed();
     let auth: Field<'_> = (b"authorization", token.as_bytes());
     let head = block(&[pseudo(b"GET", b"/t1/things"), vec![auth]].concat());
     let (first, rest) = head.split_at(20);
-    let at = scene.gateway.listener("clear");
-    // In two frames it is one.
-    let mut frames = Frames::connect(at);
+    let at = testbed.gateway.listener("clear");
+    // A value split over two frames is one value.
+    let mut frames = Http2Connection::connect(at);
     frames.send(HEADERS, END_STREAM, 1, first).send(CONTINUATION, END_HEADERS, 1, rest);
-    assert_eq!(frames.end(), End::Status(200));
+    assert_eq!(frames.outcome(), StreamOutcome::Status(200));
     let scripts: [&[Frame<'_>]; 6] = [
         &[(HEADERS, END_STREAM, 1, first), (DATA, 0, 1, b"x"), (CONTINUATION, END_HEADERS, 1, rest)],
         &[(HEADERS, END_STREAM, 1, first), (CONTINUATION, END_HEADERS, 3, rest)],
@@ -271,10 +278,10 @@ fn frames_out_of_order_are_no_request() {
         &[(HEADERS, END_STREAM | END_HEADERS, 1, &head[..head.len() - 3])],
     ];
     for (which, script) in scripts.iter().enumerate() {
-        let mut frames = Frames::connect(at);
+        let mut frames = Http2Connection::connect(at);
         script.iter().for_each(|(kind, flags, stream, payload)| _ = frames.send(*kind, *flags, *stream, payload));
-        assert!(matches!(frames.end(), End::Reset | End::Closed), "script {which}");
+        assert!(matches!(frames.outcome(), StreamOutcome::Reset | StreamOutcome::Closed), "script {which}");
     }
-    assert_eq!(scene.origin.count(), 1);
+    assert_eq!(testbed.origin.count(), 1);
     assert!(faults.lock().unwrap().is_empty());
 }

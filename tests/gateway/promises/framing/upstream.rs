@@ -1,4 +1,4 @@
-//! What an upstream answers: one answer to one request, and never somebody else's.
+//! Responses of the upstream: one response to one request, never the response to another request.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -7,34 +7,38 @@ use std::time::Duration;
 
 use crate::wire::client::{Answer, Client, ask, find, request};
 use crate::wire::origin::{Origin, ok, read_request};
-use crate::wire::scene::{Scene, until};
+use crate::wire::testbed::{Testbed, until};
 
-/// An answer that nobody asked for.
+/// A response without a request.
 const STRAY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray";
 
-/// An origin that answers the target `/t1/things/odd` with these bytes and everything else with its target.
-fn answering(odd: &[u8]) -> Origin {
+/// An origin that answers the target `/t1/things/odd` with these bytes, and every other target with its name.
+fn origin_with_odd_answer(odd: &[u8]) -> Origin {
     let odd = odd.to_vec();
-    Origin::answering(move |seen| if seen.target() == "/t1/things/odd" { odd.clone() } else { ok(&seen.target()) })
+    Origin::with_responder(
+        move |received| {
+            if received.target() == "/t1/things/odd" { odd.clone() } else { ok(&received.target()) }
+        },
+    )
 }
 
-fn ask_for(scene: &Scene, token: &str, what: &str) -> Answer {
-    ask(scene.at(), request(&format!("GET /t1/things/{what}"), &[token], b""))
+fn ask_for(testbed: &Testbed, token: &str, what: &str) -> Answer {
+    ask(testbed.at(), request(&format!("GET /t1/things/{what}"), &[token], b""))
 }
 
-/// Asks for the odd answer, and then for others, each of which must be the right one.
-fn ask_odd(scene: &Scene, token: &str, line: &str) -> Option<Answer> {
-    let mut client = Client::connect(scene.at());
+/// Requests the odd target and then others, each of which must get its own response.
+fn request_odd(testbed: &Testbed, token: &str, line: &str) -> Option<Answer> {
+    let mut client = Client::connect(testbed.at());
     client.send(request(line, &[token], b""));
     let answer = client.try_answer(line.starts_with("HEAD"));
     for next in ["a", "b", "c"] {
-        assert_eq!(ask_for(scene, token, next).text(), format!("/t1/things/{next}"), "behind {answer:?}");
+        assert_eq!(ask_for(testbed, token, next).text(), format!("/t1/things/{next}"), "behind {answer:?}");
     }
     answer
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_is_served_to_nobody() {
+fn a_response_without_a_request_reaches_no_client() {
     for odd in [
         [ok("odd"), STRAY.to_vec()].concat(),
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nodd\r\n0\r\n\r\n", STRAY].concat(),
@@ -46,47 +50,47 @@ fn an_answer_that_nobody_asked_for_is_served_to_nobody() {
         [b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nodd\r\n0\r\n\r\n", STRAY]
             .concat(),
     ] {
-        let scene = Scene::strict(answering(&odd)).start();
-        let token = scene.bearer(&["user"]);
+        let testbed = Testbed::strict(origin_with_odd_answer(&odd)).start();
+        let token = testbed.bearer(&["user"]);
         let shown = String::from_utf8_lossy(&odd).into_owned();
-        let answer = ask_odd(&scene, &token, "GET /t1/things/odd").unwrap_or_else(|| panic!("{shown}"));
+        let answer = request_odd(&testbed, &token, "GET /t1/things/odd").unwrap_or_else(|| panic!("{shown}"));
         assert!(matches!(answer.text().as_str(), "odd" | ""), "{shown}: {answer:?}");
-        let head = ask_odd(&scene, &token, "HEAD /t1/things/odd").unwrap_or_else(|| panic!("{shown}"));
+        let head = request_odd(&testbed, &token, "HEAD /t1/things/odd").unwrap_or_else(|| panic!("{shown}"));
         assert!(matches!(head.status, 200 | 204 | 304), "{shown}: {head:?}");
     }
 }
 
 #[test]
-fn an_answer_that_comes_later_without_a_request_is_served_to_nobody() {
+fn a_late_response_without_a_request_reaches_no_client() {
     let strayed = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&strayed);
-    let origin = Origin::scripted(move |mut stream, journal| {
+    let origin = Origin::with_script(move |mut stream, journal| {
         let mut pending = Vec::new();
-        while let Some(seen) = read_request(&mut stream, &mut pending, journal) {
-            if stream.write_all(&ok(&seen.target())).is_err() {
+        while let Some(received) = read_request(&mut stream, &mut pending, journal) {
+            if stream.write_all(&ok(&received.target())).is_err() {
                 return;
             }
-            if seen.target() == "/t1/things/odd" {
-                // Apart from the answer, so that it finds the connection idle.
+            if received.target() == "/t1/things/odd" {
+                // Sent apart from the response, so that it arrives on an idle connection.
                 std::thread::sleep(Duration::from_millis(50));
                 stream.write_all(STRAY).ok();
                 counted.fetch_add(1, Ordering::SeqCst);
             }
         }
     });
-    let scene = Scene::strict(origin).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(origin).start();
+    let token = testbed.bearer(&["user"]);
     for round in 1..=10 {
-        assert_eq!(ask_for(&scene, &token, "odd").text(), "/t1/things/odd");
+        assert_eq!(ask_for(&testbed, &token, "odd").text(), "/t1/things/odd");
         until("the stray answer has left", || strayed.load(Ordering::SeqCst) == round);
         for next in ["a", "b"] {
-            assert_eq!(ask_for(&scene, &token, next).text(), format!("/t1/things/{next}"));
+            assert_eq!(ask_for(&testbed, &token, next).text(), format!("/t1/things/{next}"));
         }
     }
 }
 
 #[test]
-fn an_answer_that_could_be_framed_in_two_ways_comes_in_one_or_not_at_all() {
+fn an_ambiguously_framed_response_is_forwarded_in_one_framing_or_not_at_all() {
     let chunks = "3\r\nodd\r\n0\r\n\r\n";
     for head in [
         "Content-Length: 3\r\nContent-Length: 4",
@@ -108,12 +112,12 @@ fn an_answer_that_could_be_framed_in_two_ways_comes_in_one_or_not_at_all() {
         "Transfer-Encoding: \x0bchunked",
     ] {
         let body = if head.contains("chunked") { chunks } else { "odd" };
-        let scene = Scene::strict(answering(
+        let testbed = Testbed::strict(origin_with_odd_answer(
             format!("HTTP/1.1 200 OK\r\n{head}\r\nConnection: close\r\n\r\n{body}").as_bytes(),
         ))
         .start();
-        let token = scene.bearer(&["user"]);
-        let mut client = Client::connect(scene.at());
+        let token = testbed.bearer(&["user"]);
+        let mut client = Client::connect(testbed.at());
         client.send(request("GET /t1/things/odd", &[&token], b""));
         let Some(answer) = client.head() else { continue };
         let (lengths, codings) = (answer.all("content-length"), answer.all("transfer-encoding"));
@@ -121,12 +125,12 @@ fn an_answer_that_could_be_framed_in_two_ways_comes_in_one_or_not_at_all() {
         assert!(lengths.iter().all(|length| length.parse::<u64>().is_ok()), "{head:?}: {answer:?}");
         assert!(codings.iter().all(|coding| coding.eq_ignore_ascii_case("chunked")), "{head:?}: {answer:?}");
         assert!(matches!(answer.status, 200 | 502), "{head:?}: {answer:?}");
-        assert_eq!(ask_for(&scene, &token, "a").text(), "/t1/things/a", "{head:?}");
+        assert_eq!(ask_for(&testbed, &token, "a").text(), "/t1/things/a", "{head:?}");
     }
 }
 
 #[test]
-fn an_answer_whose_chunks_are_none_breaks_off() {
+fn a_response_with_invalid_chunks_is_cut() {
     for body in [
         "zz\r\nodd\r\n0\r\n\r\n",
         "-3\r\nodd\r\n0\r\n\r\n",
@@ -135,14 +139,14 @@ fn an_answer_whose_chunks_are_none_breaks_off() {
         "3\r\nod",
     ] {
         let odd = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{body}");
-        let origin = Origin::scripted(move |mut stream, journal| {
+        let origin = Origin::with_script(move |mut stream, journal| {
             if read_request(&mut stream, &mut Vec::new(), journal).is_some() {
                 stream.write_all(odd.as_bytes()).ok();
             }
         });
-        let scene = Scene::strict(origin).start();
-        let token = scene.bearer(&["user"]);
-        let mut client = Client::connect(scene.at());
+        let testbed = Testbed::strict(origin).start();
+        let token = testbed.bearer(&["user"]);
+        let mut client = Client::connect(testbed.at());
         client.send(request("GET /t1/things/odd", &[&token], b""));
         while client.more() {}
         let answer = client.taken();
@@ -152,14 +156,14 @@ fn an_answer_whose_chunks_are_none_breaks_off() {
 }
 
 #[test]
-fn no_field_of_an_answer_becomes_two() {
+fn no_field_of_a_response_is_split_into_two() {
     for value in
         ["a\r\n Set-Cookie: x=1", "a\rSet-Cookie: x=1", "a\nSet-Cookie: x=1", "a\0b", "a\r\n\tb", "\x7f", "\u{a0}x"]
     {
         let odd = format!("HTTP/1.1 200 OK\r\nX-Odd: {value}\r\nContent-Length: 3\r\n\r\nodd");
-        let scene = Scene::strict(answering(odd.as_bytes())).start();
-        let token = scene.bearer(&["user"]);
-        let mut client = Client::connect(scene.at());
+        let testbed = Testbed::strict(origin_with_odd_answer(odd.as_bytes())).start();
+        let token = testbed.bearer(&["user"]);
+        let mut client = Client::connect(testbed.at());
         client.send(request("GET /t1/things/odd", &[&token, "Connection: close"], b""));
         while client.more() {}
         let bytes = client.taken();
@@ -172,7 +176,8 @@ fn no_field_of_an_answer_becomes_two() {
             !head.contains(&0) && lines.iter().all(|line| line[..line.len() - 1].iter().all(|&byte| byte != b'\r')),
             "{text:?}"
         );
-        // A bare line feed ends a line where the upstream writes one: two fields arrive as two, and none appears.
+        // A bare line feed ends a line where the upstream writes one: two fields arrive as two, and no third one
+        // appears.
         let cookies = lines.iter().filter(|line| line.to_ascii_lowercase().starts_with(b"set-cookie")).count();
         assert!(
             cookies == usize::from(value.contains('\n') && !value.contains("\r\n") && text.starts_with("HTTP/1.1 200")),
@@ -196,19 +201,19 @@ fn an_upstream_that_does_not_speak_http_is_502() {
     ] {
         let odd = odd.to_owned();
         let shown = odd.clone();
-        let origin = Origin::scripted(move |mut stream, journal| {
+        let origin = Origin::with_script(move |mut stream, journal| {
             if read_request(&mut stream, &mut Vec::new(), journal).is_some() {
                 stream.write_all(odd.as_bytes()).ok();
             }
         });
-        let scene = Scene::strict(origin).start();
-        let token = scene.bearer(&["user"]);
-        let answer = ask_for(&scene, &token, "odd");
+        let testbed = Testbed::strict(origin).start();
+        let token = testbed.bearer(&["user"]);
+        let answer = ask_for(&testbed, &token, "odd");
         assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream-broken"), "{shown:?}");
     }
     let huge = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(3 << 20));
-    let scene = Scene::strict(answering(huge.as_bytes())).start();
-    assert_eq!(ask_for(&scene, &scene.bearer(&["user"]), "odd").status, 502);
+    let testbed = Testbed::strict(origin_with_odd_answer(huge.as_bytes())).start();
+    assert_eq!(ask_for(&testbed, &testbed.bearer(&["user"]), "odd").status, 502);
 }
 
 #[test]
@@ -220,9 +225,9 @@ fn interim_answers_come_before_the_one_answer_and_change_nothing() {
         (format!("{early}{early}HTTP/1.1 102 Processing\r\n\r\n"), 3),
         ("HTTP/1.1 103 Early Hints\r\nContent-Length: 50\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), 1),
     ] {
-        let scene = Scene::strict(answering(&[interim.as_bytes(), &ok("odd")].concat())).start();
-        let token = scene.bearer(&["user"]);
-        let mut client = Client::connect(scene.at());
+        let testbed = Testbed::strict(origin_with_odd_answer(&[interim.as_bytes(), &ok("odd")].concat())).start();
+        let token = testbed.bearer(&["user"]);
+        let mut client = Client::connect(testbed.at());
         for _ in 0..3 {
             client.send(request("POST /t1/things", &[&token], b"hello"));
             assert_eq!(client.answer().text(), "/t1/things");
@@ -243,7 +248,7 @@ fn interim_answers_come_before_the_one_answer_and_change_nothing() {
 }
 
 #[test]
-fn nobody_is_switched_to_a_protocol_that_the_decision_was_not_about() {
+fn a_101_without_a_decided_upgrade_is_not_forwarded() {
     let switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n";
     let upgrades: [&[&str]; 4] = [
         &[],
@@ -252,26 +257,29 @@ fn nobody_is_switched_to_a_protocol_that_the_decision_was_not_about() {
         &["Upgrade: websocket2"],
     ];
     for upgrade in upgrades {
-        let scene = Scene::strict(answering(&[switching, STRAY].concat())).start();
-        let token = scene.bearer(&["user", "insider"]);
+        let testbed = Testbed::strict(origin_with_odd_answer(&[switching, STRAY].concat())).start();
+        let token = testbed.bearer(&["user", "insider"]);
         let mut headers = vec![token.as_str()];
         headers.extend(upgrade);
-        let mut client = Client::connect(scene.at());
+        let mut client = Client::connect(testbed.at());
         client
             .send([request("GET /t1/things/odd", &headers, b""), request("GET /t1/Secrets/marker", &[], b"")].concat());
         let answer = client.answer();
         assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream-broken"), "{upgrade:?}");
         while client.more() {}
         assert!(client.taken().is_empty(), "{upgrade:?}");
-        assert_eq!(ask_for(&scene, &token, "a").text(), "/t1/things/a", "{upgrade:?}");
-        assert!(scene.origin.seen().iter().all(|seen| find(&seen.head, b"marker").is_none()), "{upgrade:?}");
+        assert_eq!(ask_for(&testbed, &token, "a").text(), "/t1/things/a", "{upgrade:?}");
+        assert!(
+            testbed.origin.requests().iter().all(|received| find(&received.head, b"marker").is_none()),
+            "{upgrade:?}"
+        );
     }
 }
 
 #[test]
-fn what_follows_a_handshake_that_was_not_answered_with_101_is_a_request() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+fn bytes_after_a_handshake_without_a_101_are_a_request() {
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     let handshake = [
         token.as_str(),
         "Connection: Upgrade",
@@ -279,16 +287,16 @@ fn what_follows_a_handshake_that_was_not_answered_with_101_is_a_request() {
         "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     ];
-    let mut client = Client::connect(scene.at());
+    let mut client = Client::connect(testbed.at());
     client.send([request("GET /socket", &handshake, b""), request("GET /t1/Secrets/marker", &[&token], b"")].concat());
     assert_eq!(client.answer().status, 200);
-    // A client that believes in the upgrade has its bytes judged like everybody's.
+    // If a client assumes the upgrade, its bytes still get a decision like any request.
     assert!(client.try_answer(false).is_none_or(|answer| answer.status == 403));
-    assert_eq!(scene.origin.count(), 1);
+    assert_eq!(testbed.origin.count(), 1);
     for framing in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
         let headers = [&handshake[..], &[framing]].concat();
-        let answer = ask(scene.at(), request("GET /socket", &headers, b"0\r\n\r\n"));
+        let answer = ask(testbed.at(), request("GET /socket", &headers, b"0\r\n\r\n"));
         assert_eq!(answer.status, 400, "{framing}");
     }
-    assert_eq!(scene.origin.count(), 1);
+    assert_eq!(testbed.origin.count(), 1);
 }

@@ -1,4 +1,4 @@
-//! Drain: SIGTERM under load, and no request that was accepted is lost.
+//! Drain: SIGTERM under load loses no accepted request.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::support::{Backend, Load, PATIENCE, Stage, Wire, within};
+use crate::support::{Backend, LoadGenerator, PATIENCE, RawConnection, TestEnvironment, within};
 
-/// A policy that lets everybody with the row `Notes` read notes.
+/// A policy that permits callers with the row `Notes` to read notes.
 pub(super) const POLICY: &str = "\
 version: 1
 name: notes
@@ -30,96 +30,96 @@ pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_drops_no_request_that_was_accepted() {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", POLICY);
+    let env = TestEnvironment::set().await;
+    env.write("policy.yaml", POLICY);
     let backend = Backend::start(Duration::from_millis(3), OK).await;
     let settings =
-        stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
-    let mut gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
-    let load = Load::start(gateway.address(), "/t1/notes", &token, 12, true);
+        env.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
+    let mut gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
+    let load = LoadGenerator::start(gateway.address(), "/t1/notes", &token, 12, true);
     within(PATIENCE, "the load runs", async || (load.answered() > 300).then_some(())).await;
     gateway.signal("TERM");
-    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
-    let tally = load.end().await;
+    assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
+    let tally = load.stop().await;
     assert!(tally.failed.is_empty(), "{tally:#?}");
-    // Those that keep connections were told, and came back in vain.
+    // Clients with persistent connections got the announcement, and then could not connect again.
     assert!(tally.announced >= 1 && tally.refused == 24, "{tally:#?}");
-    let records = stage.audit();
-    assert_eq!((records.len(), backend.got().len()), (tally.answered, tally.answered));
+    let records = env.audit_records();
+    assert_eq!((records.len(), backend.requests().len()), (tally.answered, tally.answered));
     assert!(records.iter().all(|record| record["status"] == 200));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_on_a_connection_that_waits_to_be_accepted_is_answered_before_the_end() {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", POLICY);
+    let env = TestEnvironment::set().await;
+    env.write("policy.yaml", POLICY);
     let backend = Backend::start(Duration::from_millis(300), OK).await;
     let settings =
-        stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
-    let mut gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+        env.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
+    let mut gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let request = format!("GET /t1/notes HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
-    // While it is stopped the kernel takes connections and bytes, and the signal waits with them.
+    // While the process is stopped, the kernel accepts connections and bytes, and the signal is pending with them.
     gateway.signal("STOP");
     let mut waiting = Vec::new();
     for _ in 0..20 {
-        let mut wire = Wire::connect(gateway.address()).await;
-        wire.send(&request).await;
-        waiting.push(wire);
+        let mut connection = RawConnection::connect(gateway.address()).await;
+        connection.send(&request).await;
+        waiting.push(connection);
     }
     gateway.signal("TERM");
     gateway.signal("CONT");
-    for wire in &mut waiting {
-        let answer = wire.answer().await.expect("what was in the queue is answered");
+    for connection in &mut waiting {
+        let answer = connection.answer().await.expect("what was in the queue is answered");
         assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{answer:?}");
     }
-    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+    assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_crosses_the_signal_on_a_kept_connection_is_answered_and_ends_it() {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", POLICY);
-    let mut gateway = stage.serve(&stage.settings("policy.yaml")).await;
-    let mut wire = Wire::connect(gateway.address()).await;
+    let env = TestEnvironment::set().await;
+    env.write("policy.yaml", POLICY);
+    let mut gateway = env.serve(&env.settings("policy.yaml")).await;
+    let mut connection = RawConnection::connect(gateway.address()).await;
     let request = "GET /t1/notes HTTP/1.1\r\nHost: a\r\n\r\n";
-    wire.send(request).await;
-    assert_eq!(wire.answer().await.unwrap().status, 401);
+    connection.send(request).await;
+    assert_eq!(connection.answer().await.unwrap().status, 401);
     gateway.signal("STOP");
     gateway.signal("TERM");
-    // Half of it before the process hears of its end, half behind.
-    wire.send(&request[..20]).await;
+    // Half of the request arrives before the signal, half after it.
+    connection.send(&request[..20]).await;
     gateway.signal("CONT");
-    within(PATIENCE, "it drains", async || (!gateway.logged("draining").is_empty()).then_some(())).await;
-    wire.send(&request[20..]).await;
-    let answer = wire.answer().await.expect("it is answered");
+    within(PATIENCE, "it drains", async || (!gateway.log_lines("draining").is_empty()).then_some(())).await;
+    connection.send(&request[20..]).await;
+    let answer = connection.answer().await.expect("it is answered");
     assert_eq!((answer.status, answer.header("connection")), (401, Some("close")));
-    assert_eq!(wire.rest().await, b"");
-    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+    assert_eq!(connection.rest().await, b"");
+    assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn http2_streams_in_flight_finish_and_of_new_ones_none_is_lost() {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", POLICY);
+    let env = TestEnvironment::set().await;
+    env.write("policy.yaml", POLICY);
     let backend = Backend::start(Duration::from_secs(1), OK).await;
-    let settings = stage
+    let settings = env
         .settings("policy.yaml")
         .with("/listeners/0/h2c", json!(true))
         .with("/apis/noah/upstream/url", json!(format!("http://{}", backend.address())));
-    let mut gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let mut gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let socket = TokioIo::new(TcpStream::connect(gateway.address()).await.unwrap());
     let (sender, connection) = handshake(TokioExecutor::new(), socket).await.unwrap();
     let connection = tokio::spawn(connection);
     let in_flight: JoinSet<_> = (0..20).map(|_| ask(sender.clone(), token.clone())).collect();
     let late = async {
-        within(PATIENCE, "all have arrived", async || (backend.got().len() == 20).then_some(())).await;
+        within(PATIENCE, "all have arrived", async || (backend.requests().len() == 20).then_some(())).await;
         gateway.signal("TERM");
-        within(PATIENCE, "it drains", async || (!gateway.logged("draining").is_empty()).then_some(())).await;
+        within(PATIENCE, "it drains", async || (!gateway.log_lines("draining").is_empty()).then_some(())).await;
         let mut served = 0;
-        // Until the connection takes none any more; each takes a second, so these are few.
+        // Until the connection accepts no more streams; each takes a second, so these are few.
         while ask(sender.clone(), token.clone()).await.is_ok() {
             served += 1;
         }
@@ -127,15 +127,15 @@ async fn http2_streams_in_flight_finish_and_of_new_ones_none_is_lost() {
     };
     let (answers, late) = tokio::join!(in_flight.join_all(), late);
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|body| body == "done")), "{answers:?}");
-    // What was not answered has reached nobody: it may be asked again.
-    assert_eq!(backend.got().len(), 20 + late);
-    // The server says goodbye; it does not hang up.
+    // An unanswered request has not reached the upstream, so the client may retry it.
+    assert_eq!(backend.requests().len(), 20 + late);
+    // The server closes the connection with GOAWAY, not abruptly.
     assert!(connection.await.unwrap().is_ok());
-    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
-    assert!(stage.audit().iter().all(|record| record["status"] == 200 && record["failure"].is_null()));
+    assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
+    assert!(env.audit_records().iter().all(|record| record["status"] == 200 && record["failure"].is_null()));
 }
 
-/// The body of the answer over HTTP/2, which is a 200.
+/// The body of the response over HTTP/2, which must be a 200.
 async fn ask(mut sender: SendRequest<Empty<Bytes>>, token: String) -> hyper::Result<Bytes> {
     let request = Request::get("http://noah.test/t1/notes").header("authorization", format!("Bearer {token}"));
     let answer = sender.send_request(request.body(Empty::new()).unwrap()).await?;

@@ -1,168 +1,92 @@
-//! Faults: what clients see and the records say of an upstream, a policy file or a system that fails, and that all is
-//! well behind it.
+//! Faults of an upstream, a policy file or the system: the responses, the records, and the recovery afterwards.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+mod failing_origin;
+
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::drain::POLICY;
-use crate::support::{Client, Gateway, PATIENCE, Stage, within};
-use crate::wire::origin::{Origin, ok, read_request};
+use crate::support::{Client, Gateway, PATIENCE, TestEnvironment, within};
+use crate::wire::origin::Origin;
+use failing_origin::{UpstreamFault, failing_origin};
 
-/// Fault: what an upstream does with a request that it has read.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
-    None,
-    Closes,
-    Resets,
-    HalfCloses,
-    SaysNothing,
-    Garbage,
-    LongHeader,
-    ShortBody,
-    StuckBody,
-    ResetInBody,
-    TwoAnswers,
-    Interims,
-    BadLength,
-}
-
-/// An upstream that does what the last word was, on kept connections too.
-fn failing() -> (Origin, Arc<Mutex<Fault>>) {
-    let fault = Arc::new(Mutex::new(Fault::None));
-    let now = Arc::clone(&fault);
-    let origin = Origin::scripted(move |mut stream, journal| {
-        let mut pending = Vec::new();
-        while read_request(&mut stream, &mut pending, journal).is_some() {
-            let fault = *now.lock().unwrap();
-            let bytes: Vec<u8> = match fault {
-                Fault::None => ok("fine"),
-                Fault::Closes => return,
-                Fault::Resets => return reset(&stream),
-                Fault::HalfCloses => {
-                    stream.shutdown(Shutdown::Write).ok();
-                    stream.read_to_end(&mut pending).ok();
-                    return;
-                }
-                Fault::SaysNothing => {
-                    stream.read_to_end(&mut pending).ok();
-                    return;
-                }
-                Fault::Garbage => b"\x16\x03\x01 this is no HTTP\r\n\r\n".to_vec(),
-                Fault::LongHeader => {
-                    let mut bytes = b"HTTP/1.1 200 OK\r\nX: ".to_vec();
-                    bytes.resize(4 << 20, b'a');
-                    bytes
-                }
-                Fault::ShortBody => b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec(),
-                Fault::StuckBody | Fault::ResetInBody => {
-                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf").ok();
-                    if fault == Fault::StuckBody {
-                        stream.read_to_end(&mut pending).ok();
-                        return;
-                    }
-                    std::thread::sleep(Duration::from_millis(50));
-                    return reset(&stream);
-                }
-                Fault::TwoAnswers => [ok("mine"), ok("STOLEN")].concat(),
-                Fault::Interims => {
-                    let mut bytes = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(50);
-                    bytes.extend(ok("fine"));
-                    bytes
-                }
-                Fault::BadLength => b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nhalf!".to_vec(),
-            };
-            let sent = stream.write_all(&bytes);
-            if sent.is_err() || matches!(fault, Fault::ShortBody | Fault::Garbage | Fault::LongHeader) {
-                return;
-            }
-        }
-    });
-    (origin, fault)
-}
-
-/// Lets a connection end with a reset.
-fn reset(stream: &TcpStream) {
-    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
-}
-
-async fn stage(origin: &Origin) -> (Stage, crate::support::Settings) {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", POLICY);
+async fn environment(origin: &Origin) -> (TestEnvironment, crate::support::Settings) {
+    let env = TestEnvironment::set().await;
+    env.write("policy.yaml", POLICY);
     let upstream =
         json!({ "url": format!("http://{}", origin.address()), "read-timeout": "1s", "connect-timeout": "1s" });
-    let settings = stage.settings("policy.yaml").with("/apis/noah/upstream", upstream);
-    (stage, settings)
+    let settings = env.settings("policy.yaml").with("/apis/noah/upstream", upstream);
+    (env, settings)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fault_of_an_upstream_is_told_recorded_and_over_with_the_next_request() {
-    let (origin, fault) = failing();
-    let (stage, settings) = stage(&origin).await;
-    let gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+async fn each_upstream_fault_is_reported_and_recorded_and_the_next_request_succeeds() {
+    let (origin, fault) = failing_origin();
+    let (env, settings) = environment(&origin).await;
+    let gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let broken = (502, "upstream-broken");
     for (now, (status, word)) in [
-        (Fault::Closes, broken),
-        (Fault::Resets, broken),
-        (Fault::HalfCloses, broken),
-        (Fault::SaysNothing, (504, "upstream-timeout")),
-        (Fault::Garbage, broken),
-        (Fault::LongHeader, broken),
-        (Fault::BadLength, broken),
+        (UpstreamFault::Closes, broken),
+        (UpstreamFault::Resets, broken),
+        (UpstreamFault::HalfCloses, broken),
+        (UpstreamFault::SaysNothing, (504, "upstream-timeout")),
+        (UpstreamFault::Garbage, broken),
+        (UpstreamFault::LongHeader, broken),
+        (UpstreamFault::BadLength, broken),
     ] {
         for method in ["GET", "POST"] {
             *fault.lock().unwrap() = now;
             let answer = Client::connect(gateway.address()).await.send(method, "/t1/notes", &token, &[], "").await;
             assert_eq!((answer.status, answer.reason().as_deref()), (status, Some(word)), "{now:?} {method}");
-            let record = stage.audited(answer.decision().unwrap()).await;
+            let record = env.audit_record(answer.decision().unwrap()).await;
             assert_eq!(
                 (&record["failure"], &record["status"]),
                 (&json!(word), &json!(status)),
                 "{now:?} {method}: {record}"
             );
-            *fault.lock().unwrap() = Fault::None;
+            *fault.lock().unwrap() = UpstreamFault::None;
             let answer = Client::connect(gateway.address()).await.send(method, "/t1/notes", &token, &[], "").await;
             assert_eq!((answer.status, answer.text().as_str()), (200, "fine"), "behind {now:?} {method}");
         }
     }
-    let told = gateway.logged("the upstream failed");
-    assert!(told.len() >= 2 && told.iter().any(|line| line["left_out"].as_u64() > Some(0)), "{told:?}");
+    let events = gateway.log_lines("the upstream failed");
+    assert!(events.len() >= 2 && events.iter().any(|line| line["left_out"].as_u64() > Some(0)), "{events:?}");
     let metric = "portcullis_upstream_errors_total{api=\"noah\",kind=\"broken\"}";
     assert!(gateway.metric(metric).await >= 12.0, "{}", gateway.admin("/metrics").await.text());
-    // Behind the header there is no other answer to give: the connection ends before the body does.
-    for now in [Fault::ShortBody, Fault::StuckBody, Fault::ResetInBody] {
+    // After the header no other response is possible: the connection ends before the body does.
+    for now in [UpstreamFault::ShortBody, UpstreamFault::StuckBody, UpstreamFault::ResetInBody] {
         *fault.lock().unwrap() = now;
-        let seen = origin.count();
+        let received = origin.count();
         let answer = Client::connect(gateway.address()).await.try_send("GET", "/t1/notes", &token, &[], "").await;
         assert!(answer.is_err(), "{now:?}: {answer:?}");
-        assert_eq!(origin.count(), seen + 1, "{now:?}: what has begun is not asked for again");
-        let record =
-            within(PATIENCE, "its record", async || stage.audit().pop().filter(|last| !last["failure"].is_null()))
-                .await;
+        assert_eq!(origin.count(), received + 1, "{now:?}: what has begun is not asked for again");
+        let record = within(PATIENCE, "its record", async || {
+            env.audit_records().pop().filter(|last| !last["failure"].is_null())
+        })
+        .await;
         assert_eq!((&record["status"], &record["upstream_status"]), (&json!(200), &json!(200)), "{now:?}: {record}");
-        *fault.lock().unwrap() = Fault::None;
+        *fault.lock().unwrap() = UpstreamFault::None;
         assert_eq!(Client::connect(gateway.address()).await.get("/t1/notes", &token).await.text(), "fine", "{now:?}");
         within(PATIENCE, "the last record is the good one's", async || {
-            stage.audit().pop().filter(|last| last["failure"].is_null()).map(|_| ())
+            env.audit_records().pop().filter(|last| last["failure"].is_null()).map(|_| ())
         })
         .await;
     }
-    *fault.lock().unwrap() = Fault::Interims;
+    *fault.lock().unwrap() = UpstreamFault::Interims;
     assert_eq!(Client::connect(gateway.address()).await.get("/t1/notes", &token).await.text(), "fine");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_of_two_answers_reaches_nobody() {
-    let (origin, fault) = failing();
-    let (stage, settings) = stage(&origin).await;
-    let gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
-    *fault.lock().unwrap() = Fault::TwoAnswers;
+async fn the_second_of_two_responses_reaches_no_client() {
+    let (origin, fault) = failing_origin();
+    let (env, settings) = environment(&origin).await;
+    let gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
+    *fault.lock().unwrap() = UpstreamFault::TwoAnswers;
     let mut clients = Vec::new();
     for _ in 0..4 {
         clients.push(Client::connect(gateway.address()).await);
@@ -177,15 +101,21 @@ async fn the_second_of_two_answers_reaches_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_have_been_carried_out_is_not_sent_twice() {
-    let (origin, fault) = failing();
-    let (stage, settings) = stage(&origin).await;
-    let gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+async fn a_request_that_may_have_been_executed_is_not_sent_twice() {
+    let (origin, fault) = failing_origin();
+    let (env, settings) = environment(&origin).await;
+    let gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let mut client = Client::connect(gateway.address()).await;
-    for now in [Fault::Closes, Fault::Resets, Fault::HalfCloses, Fault::SaysNothing, Fault::Garbage] {
-        // On a pooled connection, which closes when the request has been read.
-        *fault.lock().unwrap() = Fault::None;
+    for now in [
+        UpstreamFault::Closes,
+        UpstreamFault::Resets,
+        UpstreamFault::HalfCloses,
+        UpstreamFault::SaysNothing,
+        UpstreamFault::Garbage,
+    ] {
+        // On a pooled connection, which closes after the request has been read.
+        *fault.lock().unwrap() = UpstreamFault::None;
         assert_eq!(client.get("/t1/notes", &token).await.status, 200);
         *fault.lock().unwrap() = now;
         let before = origin.count();
@@ -196,16 +126,16 @@ async fn what_may_have_been_carried_out_is_not_sent_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_that_is_down_or_does_not_answer_is_told_apart_and_may_come_back() {
-    let (origin, _) = failing();
-    let (stage, settings) = stage(&origin).await;
+async fn an_upstream_that_is_down_and_one_that_does_not_answer_are_distinguished_and_may_recover() {
+    let (origin, _) = failing_origin();
+    let (env, settings) = environment(&origin).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let gateway = stage.serve(&settings.with("/apis/noah/upstream/url", json!(format!("http://{free}")))).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let gateway = env.serve(&settings.with("/apis/noah/upstream/url", json!(format!("http://{free}")))).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let mut client = Client::connect(gateway.address()).await;
     let answer = client.get("/t1/notes", &token).await;
     assert_eq!((answer.status, answer.reason().as_deref()), (502, Some("upstream-connect")));
-    let record = stage.audited(answer.decision().unwrap()).await;
+    let record = env.audit_record(answer.decision().unwrap()).await;
     assert_eq!((&record["verdict"], &record["failure"]), (&json!("permit"), &json!("upstream-connect")));
     let back = tokio::net::TcpListener::bind(free).await.unwrap();
     tokio::spawn(async move {
@@ -220,14 +150,14 @@ async fn an_upstream_that_is_down_or_does_not_answer_is_told_apart_and_may_come_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_policy_in_a_policys_place_is_refused_and_holds_nothing_up() {
-    let (origin, _) = failing();
-    let (stage, settings) = stage(&origin).await;
-    stage.write("policies/notes.yaml", POLICY);
-    let gateway = stage.serve(&settings.with("/apis/noah/policy", json!("policies"))).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+async fn an_invalid_file_in_place_of_a_policy_is_refused_and_delays_nothing() {
+    let (origin, _) = failing_origin();
+    let (env, settings) = environment(&origin).await;
+    env.write("policies/notes.yaml", POLICY);
+    let gateway = env.serve(&settings.with("/apis/noah/policy", json!("policies"))).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let hash = gateway.admin("/policy").await.json()["apis"][0]["policy"]["hash"].clone();
-    let folder = stage.path("policies");
+    let folder = env.path("policies");
     let shell =
         |text: &str| assert!(Command::new("sh").arg("-c").arg(text).current_dir(&folder).status().unwrap().success());
     for (breaks, mends) in [
@@ -245,7 +175,7 @@ async fn what_is_no_policy_in_a_policys_place_is_refused_and_holds_nothing_up() 
         let refused = within(PATIENCE, breaks, async || {
             Some(gateway.admin("/policy").await.json()["apis"][0].clone()).filter(|api| !api["refused"].is_null())
         });
-        // A folder with such a name may be passed over, but never half-read.
+        // A folder with such a name may be ignored, but never read in part.
         if breaks.starts_with("mkdir") {
             tokio::time::timeout(Duration::from_secs(2), refused).await.ok();
         } else {
@@ -257,7 +187,7 @@ async fn what_is_no_policy_in_a_policys_place_is_refused_and_holds_nothing_up() 
             Command::new("sh")
                 .arg("-c")
                 .arg(mends)
-                .current_dir(if folder.is_dir() { folder.clone() } else { stage.path("away") })
+                .current_dir(if folder.is_dir() { folder.clone() } else { env.path("away") })
                 .status()
                 .unwrap()
                 .success()
@@ -272,26 +202,26 @@ async fn what_is_no_policy_in_a_policys_place_is_refused_and_holds_nothing_up() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_descriptors_open_connections_are_served_and_it_recovers() {
-    let (origin, _) = failing();
-    let (stage, settings) = stage(&origin).await;
-    let config = stage.write("gateway.yaml", &settings.text());
+    let (origin, _) = failing_origin();
+    let (env, settings) = environment(&origin).await;
+    let config = env.write("gateway.yaml", &settings.text());
     let program = env!("CARGO_BIN_EXE_portcullis");
     let limited = format!("ulimit -n 72; exec {program} serve --config {}", config.display());
     let gateway = Gateway::spawn_with(&config, |command| {
         *command = Command::new("sh");
         command.args(["-c", &limited]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     });
-    gateway.listening().await;
-    gateway.ready().await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    gateway.wait_until_listening().await;
+    gateway.wait_until_ready().await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let mut known = Client::connect(gateway.address()).await;
     assert_eq!(known.get("/t1/notes", &token).await.status, 200);
     let idle: Vec<_> = (0..80).map(|_| TcpStream::connect(gateway.address()).unwrap()).collect();
     let pausing = "cannot accept connections, pausing";
-    within(PATIENCE, "it runs out", async || (!gateway.logged(pausing).is_empty()).then_some(())).await;
-    // One that is open is answered, and the upstream's connection is a kept one.
+    within(PATIENCE, "it runs out", async || (!gateway.log_lines(pausing).is_empty()).then_some(())).await;
+    // An open connection is served, and the gateway uses a pooled connection to the upstream.
     assert_eq!(known.get("/t1/notes", &token).await.status, 200);
-    // A policy that cannot be opened now is no policy that is gone for good: the live one stays.
+    // A policy file that cannot be opened now is not a deleted policy: the live version stays.
     gateway.signal("HUP");
     assert_eq!(known.get("/t1/notes", &token).await.status, 200);
     drop(idle);
@@ -300,52 +230,52 @@ async fn without_descriptors_open_connections_are_served_and_it_recovers() {
         (client.try_send("GET", "/t1/notes", &token, &[], "").await.ok()?.status == 200).then_some(())
     })
     .await;
-    gateway.ready().await;
-    stage.write("policy.yaml", &POLICY.replace("CRU", "C"));
+    gateway.wait_until_ready().await;
+    env.write("policy.yaml", &POLICY.replace("CRU", "C"));
     within(PATIENCE, "and reloads", async || (known.get("/t1/notes", &token).await.status == 403).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_cannot_be_written_stops_nothing() {
-    let (origin, _) = failing();
-    let (stage, settings) = stage(&origin).await;
+async fn an_unwritable_log_does_not_stop_the_gateway() {
+    let (origin, _) = failing_origin();
+    let (env, settings) = environment(&origin).await;
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for target in ["2>/dev/full", "2>&-", "2>&- <&- >&-"] {
         let (at, admin) = (free(), free());
         let settings = settings.clone().with("/listeners/0/address", json!(at.to_string()));
-        let config = stage.write("gateway.yaml", &settings.with("/admin/address", json!(admin.to_string())).text());
+        let config = env.write("gateway.yaml", &settings.with("/admin/address", json!(admin.to_string())).text());
         let line = format!("exec {} serve --config {} {target}", env!("CARGO_BIN_EXE_portcullis"), config.display());
         let gateway = Gateway::spawn_with(&config, |command| {
             *command = Command::new("sh");
             command.args(["-c", &line]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
         within(PATIENCE, target, async || {
-            assert!(gateway.ended().is_none(), "{target}");
+            assert!(gateway.exit_status().is_none(), "{target}");
             let mut client = Client::try_connect(admin).await.ok()?;
             (client.try_send("GET", "/ready", "", &[], "").await.ok()?.status == 200).then_some(())
         })
         .await;
-        let token = stage.token(json!({ "permissions": ["Notes"] }));
+        let token = env.token(json!({ "permissions": ["Notes"] }));
         for _ in 0..20 {
             assert_eq!(Client::connect(at).await.get("/t1/notes", &token).await.status, 200, "{target}");
             assert_eq!(Client::connect(at).await.get("/t1/notes", "").await.status, 401, "{target}");
         }
         gateway.signal("HUP");
         gateway.signal("TERM");
-        let status = within(PATIENCE, "it ends", async || gateway.ended()).await;
+        let status = within(PATIENCE, "it ends", async || gateway.exit_status()).await;
         assert_eq!(status.code(), Some(0), "{target}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_stops_nothing() {
-    let (origin, fault) = failing();
-    let (stage, settings) = stage(&origin).await;
+async fn an_unread_log_pipe_does_not_stop_the_gateway() {
+    let (origin, fault) = failing_origin();
+    let (env, settings) = environment(&origin).await;
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (at, admin) = (free(), free());
     let settings = settings.with("/listeners/0/address", json!(at.to_string()));
-    let config = stage.write("gateway.yaml", &settings.with("/admin/address", json!(admin.to_string())).text());
-    // The pipe is full before the first line is written, whatever it holds, and nobody reads it.
+    let config = env.write("gateway.yaml", &settings.with("/admin/address", json!(admin.to_string())).text());
+    // The pipe is full before the first line is written, and no process reads it.
     let (_reader, writer) = std::io::pipe().unwrap();
     let mut fill = Command::new("timeout");
     fill.args(["1", "dd", "if=/dev/zero", "bs=4096", "count=32", "status=none"]).stdout(writer.try_clone().unwrap());
@@ -361,32 +291,32 @@ async fn a_log_that_nobody_reads_stops_nothing() {
         (client.try_send("GET", "/ready", "", &[], "").await.ok()?.status == 200).then_some(())
     })
     .await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     for _ in 0..300 {
-        *fault.lock().unwrap() = Fault::Garbage;
+        *fault.lock().unwrap() = UpstreamFault::Garbage;
         assert_eq!(Client::connect(at).await.get("/t1/notes", &token).await.status, 502);
     }
-    *fault.lock().unwrap() = Fault::None;
+    *fault.lock().unwrap() = UpstreamFault::None;
     assert_eq!(Client::connect(at).await.get("/t1/notes", &token).await.status, 200);
     gateway.signal("HUP");
     gateway.signal("TERM");
-    let status = within(PATIENCE, "it ends", async || gateway.ended()).await;
+    let status = within(PATIENCE, "it ends", async || gateway.exit_status()).await;
     assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rolled_back_policy_judges_the_next_request_and_stands_in_every_report() {
-    let (origin, _) = failing();
-    let (stage, settings) = stage(&origin).await;
-    let gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
+async fn a_rolled_back_policy_decides_the_next_request_and_appears_in_every_report() {
+    let (origin, _) = failing_origin();
+    let (env, settings) = environment(&origin).await;
+    let gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
     let mut client = Client::connect(gateway.address()).await;
     let ask =
         async || Client::connect(gateway.admin_address()).await.send("POST", "/apis/noah/rollback", "", &[], "").await;
     let live = async || gateway.admin("/policy").await.json()["apis"][0].clone();
     assert_eq!(ask().await.status, 409);
     let good = live().await["policy"]["hash"].clone();
-    stage.write("policy.yaml", &POLICY.replace("CRU", "C"));
+    env.write("policy.yaml", &POLICY.replace("CRU", "C"));
     within(PATIENCE, "the edit is live", async || (client.get("/t1/notes", &token).await.status == 403).then_some(()))
         .await;
     let bad = live().await["policy"]["hash"].clone();
@@ -395,19 +325,19 @@ async fn a_rolled_back_policy_judges_the_next_request_and_stands_in_every_report
     assert_eq!((done.status, &done.json()["policy"]["hash"]), (200, &good));
     assert_eq!(client.get("/t1/notes", &token).await.status, 200);
     let record =
-        within(PATIENCE, "its record", async || stage.audit().pop().filter(|last| last["status"] == 200)).await;
+        within(PATIENCE, "its record", async || env.audit_records().pop().filter(|last| last["status"] == 200)).await;
     assert_eq!(record["policy_hash"], good);
     assert_eq!((&live().await["policy"]["hash"], &live().await["withdrawn"]), (&good, &bad));
     assert_eq!(gateway.admin("/ready").await.json()["apis"][0]["withdrawn"], bad);
     let metric = "portcullis_reloads_total{api=\"noah\",result=\"rolled-back\",what=\"policy\"}";
     assert_eq!(gateway.metric(metric).await, 1.0, "{}", gateway.admin("/metrics").await.text());
-    assert_eq!(gateway.logged("policy is rolled back: the version before is live until the files change").len(), 1);
+    assert_eq!(gateway.log_lines("policy is rolled back: the version before is live until the files change").len(), 1);
     assert_eq!(ask().await.status, 409);
-    // The same file is not news, whoever asks and however long one waits.
+    // An unchanged file is not reported again, whatever triggers the reload and however much time passes.
     gateway.signal("HUP");
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(client.get("/t1/notes", &token).await.status, 200);
-    stage.write("policy.yaml", &POLICY.replace("CRU", "U"));
+    env.write("policy.yaml", &POLICY.replace("CRU", "U"));
     within(PATIENCE, "the next edit is live", async || {
         (client.get("/t1/notes", &token).await.status == 403).then_some(())
     })

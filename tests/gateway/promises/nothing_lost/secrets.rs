@@ -1,11 +1,11 @@
-//! Secrets: every kind of credential that a request or a setting can carry, looked for in everything that is written.
+//! Secrets: searches all output for every kind of credential that a request or a setting can carry.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use portcullis::identity::SecretDigest;
 use serde_json::json;
 
-use crate::support::{Client, Gateway, PATIENCE, Settings, Stage, Wire, now, within};
+use crate::support::{Client, Gateway, PATIENCE, RawConnection, Settings, TestEnvironment, now, within};
 
 const POLICY: &str = "version: 1
 name: notes
@@ -38,14 +38,13 @@ fn keys() -> String {
     format!("version: 1\nkeys:\n{}{}", entry("lab", KEY, ""), entry("old", REVOKED, "    revoked: true\n"))
 }
 
-fn settings(stage: &Stage, mode: &str) -> Settings {
-    stage.write("policy.yaml", POLICY);
+fn settings(env: &TestEnvironment, mode: &str) -> Settings {
+    env.write("policy.yaml", POLICY);
     for (name, text) in [("keys.yaml", keys()), ("admin", ADMIN.to_owned()), ("fixed", FIXED.to_owned())] {
-        let path = stage.write(name, &text);
+        let path = env.write(name, &text);
         std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
-    stage
-        .settings("policy.yaml")
+    env.settings("policy.yaml")
         .with("/log/level", json!("trace"))
         .with("/admin/token", json!({ "file": "admin" }))
         .with("/api-keys", json!({ "machines": { "file": "keys.yaml", "header": "X-Api-Key", "basic": true } }))
@@ -54,7 +53,7 @@ fn settings(stage: &Stage, mode: &str) -> Settings {
         .with("/limits/failed-credentials", json!(0))
 }
 
-/// What the admin listener answers, with a good token or a bad one.
+/// The admin listener's response, with a valid or an invalid token.
 async fn admin(gateway: &Gateway, path: &str, token: &str) -> (u16, String) {
     let answer = Client::connect(gateway.admin_address()).await.get(path, token).await;
     (answer.status, answer.text())
@@ -63,19 +62,19 @@ async fn admin(gateway: &Gateway, path: &str, token: &str) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_output_holds_a_token_a_password_or_a_query() {
     for mode in ["fast", "lossless"] {
-        hold_nothing(mode).await;
+        assert_no_secret_written(mode).await;
     }
 }
 
-async fn hold_nothing(mode: &str) {
-    let stage = Stage::set().await;
-    let mut gateway = stage.launch(&settings(&stage, mode)).await;
+async fn assert_no_secret_written(mode: &str) {
+    let env = TestEnvironment::set().await;
+    let mut gateway = env.launch(&settings(&env, mode)).await;
     within(PATIENCE, "it is ready", async || (admin(&gateway, "/ready", ADMIN).await.0 == 200).then_some(())).await;
     let address = gateway.address();
-    let good = stage.token(json!({ "permissions": ["Notes"] }));
-    let expired = stage.token(json!({ "exp": now() - 3600, "iat": now() - 7200 }));
-    let foreign = stage.token(json!({ "iss": "https://elsewhere.example" }));
-    let forged = format!("{}AAAA", &stage.token(json!({ "sub": "forger" })));
+    let good = env.token(json!({ "permissions": ["Notes"] }));
+    let expired = env.token(json!({ "exp": now() - 3600, "iat": now() - 7200 }));
+    let foreign = env.token(json!({ "iss": "https://elsewhere.example" }));
+    let forged = format!("{}AAAA", &env.token(json!({ "sub": "forger" })));
     let basic = STANDARD.encode(format!("gateway:{PASSWORD}"));
     let good_basic = STANDARD.encode(format!("lab:{KEY}"));
     let get = |target: &str, fields: &[String]| {
@@ -118,7 +117,7 @@ async fn hold_nothing(mode: &str) {
         form(""),
         form("&_method=DELETE"),
         form(&format!("&access_token={good}")),
-        // What the parser refuses before anybody decides.
+        // The parser rejects this one before any decision.
         get("/t1/notes", &[bearer(&good), "Broken header".to_owned()]),
         get("/t1/notes", &[bearer(&good), format!("Content-Length: x{good}")]),
         get("/t1/notes", &[bearer(&good), "Transfer-Encoding: chunked, chunked".to_owned()]),
@@ -128,16 +127,16 @@ async fn hold_nothing(mode: &str) {
     ];
     let mut outputs: Vec<(String, String)> = Vec::new();
     for request in &requests {
-        let mut wire = Wire::connect(address).await;
-        wire.send(request).await;
-        if let Some(answer) = wire.answer().await
+        let mut connection = RawConnection::connect(address).await;
+        connection.send(request).await;
+        if let Some(answer) = connection.answer().await
             && answer.header("x-seen-decision").is_none()
         {
             outputs.push(("an answer".to_owned(), format!("{:?} {}", answer.headers, answer.text())));
         }
     }
     assert!(outputs.len() >= 15, "only {} were answered by the gateway", outputs.len());
-    within(PATIENCE, "the audit records", async || (stage.audit().len() >= 20).then_some(())).await;
+    within(PATIENCE, "the audit records", async || (env.audit_records().len() >= 20).then_some(())).await;
     for path in ["/metrics", "/ready", "/policy", "/apis/noah/coverage", "/apis/noah/diff", "/nowhere"] {
         outputs.push((path.to_owned(), admin(&gateway, path, ADMIN).await.1));
         let (status, text) = admin(&gateway, path, WRONG_ADMIN).await;
@@ -145,15 +144,16 @@ async fn hold_nothing(mode: &str) {
         outputs.push((format!("{path} with a wrong token"), text));
     }
     gateway.signal("TERM");
-    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
+    assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
     outputs.push(("the log".to_owned(), gateway.lines().join("\n")));
-    outputs.push(("the audit".to_owned(), std::fs::read_to_string(stage.path("audit.jsonl")).unwrap()));
+    outputs.push(("the audit".to_owned(), std::fs::read_to_string(env.path("audit.jsonl")).unwrap()));
 
     let mut secrets: Vec<String> =
         [KEY, BAD_KEY, REVOKED, PASSWORD, COOKIE, FORM, QUERY, FIXED, ADMIN, WRONG_ADMIN].map(str::to_owned).to_vec();
     secrets.extend([basic, good_basic, STANDARD.encode(PASSWORD), STANDARD.encode(KEY), STANDARD.encode(ADMIN)]);
     for token in [&good, &expired, &foreign, &forged] {
-        // The first part is the same in all of them and names an algorithm and a key; the other two are the caller's.
+        // The first part is the same in all tokens and names an algorithm and a key; the other two belong to the
+        // caller.
         let parts: Vec<&str> = token.split('.').skip(1).collect();
         let claims = URL_SAFE_NO_PAD.decode(parts[0]).unwrap();
         secrets.push(String::from_utf8(claims).unwrap());
@@ -161,7 +161,7 @@ async fn hold_nothing(mode: &str) {
     }
     for (name, text) in &outputs {
         for secret in &secrets {
-            // A piece of it would be too much too.
+            // A fragment of the secret would already be too much.
             let piece = &secret[..secret.len().min(20)];
             let line = text.lines().find(|line| line.contains(piece));
             assert_eq!(line, None, "{mode}: {name} holds {secret}");

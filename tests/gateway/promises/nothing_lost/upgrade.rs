@@ -1,4 +1,4 @@
-//! Upgrade: a new process takes the listeners of the running one over, and nobody notices.
+//! Upgrade: a new process takes over the listeners of the running one without an interruption.
 
 mod chain;
 
@@ -11,11 +11,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::drain::{OK, POLICY};
-use crate::support::{Backend, Client, Gateway, Load, PATIENCE, Settings, Stage, Wire, within};
+use crate::support::{
+    Backend, Client, Gateway, LoadGenerator, PATIENCE, RawConnection, Settings, TestEnvironment, within,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_upgrades_under_load_lose_no_request_and_refuse_no_connection() {
-    let (stage, settings) = stage().await;
+    let (env, settings) = environment().await;
     let backend = Backend::start(Duration::from_millis(3), OK).await;
     let slow = Backend::start(Duration::from_secs(3), OK).await;
     let settings = settings
@@ -24,116 +26,116 @@ async fn two_upgrades_under_load_lose_no_request_and_refuse_no_connection() {
         .with("/apis/slow/match", json!({ "path": "/t2" }))
         .with("/apis/noah/audit", json!("lossless"))
         .with("/audit/rotate", json!({ "size": "1MiB" }));
-    let first = stage.serve(&settings).await;
+    let first = env.serve(&settings).await;
     let (address, admin) = (first.address(), first.admin_address());
-    let token = stage.token(json!({ "permissions": ["Notes"], "tenants": ["t1", "t2"] }));
-    let load = Load::start(address, "/t1/notes", &token, 12, false);
+    let token = env.token(json!({ "permissions": ["Notes"], "tenants": ["t1", "t2"] }));
+    let load = LoadGenerator::start(address, "/t1/notes", &token, 12, false);
     let mut running = first;
     for _ in 0..2 {
         let before = load.answered();
         within(PATIENCE, "the load runs", async || (load.answered() > before + 200).then_some(())).await;
         let mut client = Client::connect(address).await;
-        let (asked, token) = (slow.got().len(), token.clone());
-        let asking = tokio::spawn(async move { client.get("/t2/notes", &token).await });
-        within(PATIENCE, "the long request arrives", async || (slow.got().len() > asked).then_some(())).await;
+        let (arrived, token) = (slow.requests().len(), token.clone());
+        let pending = tokio::spawn(async move { client.get("/t2/notes", &token).await });
+        within(PATIENCE, "the long request arrives", async || (slow.requests().len() > arrived).then_some(())).await;
 
-        let mut next = upgrade(&stage.path("gateway.yaml"));
-        waits(&next).await;
+        let mut next = upgrade(&env.path("gateway.yaml"));
+        wait_until_loaded(&next).await;
         running.signal("QUIT");
-        next.listening().await;
+        next.wait_until_listening().await;
         assert_eq!((next.address(), next.admin_address()), (address, admin));
         let after = load.answered();
         within(PATIENCE, "the new process answers", async || (load.answered() > after + 200).then_some(())).await;
-        assert!(!running.logged("the listeners are handed over").is_empty());
-        let answer = asking.await.unwrap();
+        assert!(!running.log_lines("the listeners are handed over").is_empty());
+        let answer = pending.await.unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (200, "done"));
-        assert_eq!(running.end(PATIENCE).await.code(), Some(0));
+        assert_eq!(running.wait_for_exit(PATIENCE).await.code(), Some(0));
         std::mem::swap(&mut running, &mut next);
     }
-    running.ready().await;
-    let tally = load.end().await;
+    running.wait_until_ready().await;
+    let tally = load.stop().await;
     assert!(tally.failed.is_empty() && tally.refused == 0, "{tally:#?}");
     assert!(tally.announced >= 2, "{tally:#?}");
-    assert_eq!(backend.got().len(), tally.answered);
+    assert_eq!(backend.requests().len(), tally.answered);
     running.signal("TERM");
-    assert_eq!(running.end(PATIENCE).await.code(), Some(0));
-    chain::is_whole(&stage, [&backend, &slow]);
+    assert_eq!(running.wait_for_exit(PATIENCE).await.code(), Some(0));
+    chain::assert_complete(&env, [&backend, &slow]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_lives_on_in_the_process_that_opened_it() {
-    let (stage, settings) = stage().await;
-    let echo = echo().await;
+async fn a_websocket_stays_open_in_the_process_that_opened_it() {
+    let (env, settings) = environment().await;
+    let echo = echo_upstream().await;
     let settings = settings.with("/apis/noah/upstream/url", json!(format!("http://{echo}")));
-    let mut old = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
-    let mut socket = Wire::connect(old.address()).await;
+    let mut old = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
+    let mut socket = RawConnection::connect(old.address()).await;
     websocket(&mut socket, &token).await;
     echoes(&mut socket, b"one").await;
 
-    let new = upgrade(&stage.path("gateway.yaml"));
+    let new = upgrade(&env.path("gateway.yaml"));
     old.signal("QUIT");
-    new.listening().await;
-    within(PATIENCE, "the old one drains", async || (!old.logged("draining").is_empty()).then_some(())).await;
+    new.wait_until_listening().await;
+    within(PATIENCE, "the old one drains", async || (!old.log_lines("draining").is_empty()).then_some(())).await;
     for word in [b"two", b"six", b"ten"] {
         echoes(&mut socket, word).await;
     }
-    // It has drained since: the word to end that supervisors send to what they see as the same changes nothing.
+    // It has drained since: another SIGTERM from a supervisor, which sees the same service, changes nothing.
     old.signal("TERM");
     echoes(&mut socket, b"end").await;
     drop(socket);
-    assert_eq!(old.end(PATIENCE).await.code(), Some(0));
+    assert_eq!(old.wait_for_exit(PATIENCE).await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_process_that_cannot_serve_leaves_the_old_one_untouched() {
-    let (stage, settings) = stage().await;
-    let old = stage.serve(&settings).await;
+    let (env, settings) = environment().await;
+    let old = env.serve(&settings).await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let busy =
         json!([{ "address": "127.0.0.1:0", "name": "plain" }, { "address": taken.local_addr().unwrap().to_string() }]);
-    stage.write("broken.yaml", "version: 1\nroutes: nonsense\n");
+    env.write("broken.yaml", "version: 1\nroutes: nonsense\n");
     let nobody =
         json!({ "issuer": "http://127.0.0.1:1", "audiences": ["a"], "keys": { "jwks": "http://127.0.0.1:1/" } });
-    // Each with what its message names, and whether it gets as far as asking for the sockets.
+    // Each with the text that its message names, and whether it gets as far as requesting the sockets.
     for (change, place, names, asks) in [
         ("/listenerz", json!([]), "listenerz", false),
         ("/apis/noah/policy", json!("broken.yaml"), "`noah` does not load", false),
         ("/issuers/nobody", nobody, "`nobody` cannot be loaded", false),
         ("/listeners", busy, "cannot listen on", true),
     ] {
-        let path = stage.write("next.yaml", &settings.clone().with(change, place).text());
+        let path = env.write("next.yaml", &settings.clone().with(change, place).text());
         let mut next = upgrade(&path);
         if asks {
             old.signal("QUIT");
         }
-        assert_eq!(next.end(Duration::from_secs(40)).await.code(), Some(1), "{change}");
+        assert_eq!(next.wait_for_exit(Duration::from_secs(40)).await.code(), Some(1), "{change}");
         assert!(next.lines().iter().any(|line| line.contains(names)), "{change}: {:#?}", next.lines());
         assert_eq!(Client::connect(old.address()).await.get("/t1/notes", "").await.status, 401, "{change}");
         assert_eq!(old.admin("/ready").await.status, 200, "{change}");
     }
-    // It still waits, and the next one is well.
+    // The old process still waits, and the next takeover succeeds.
     let mut old = old;
-    let next = upgrade(&stage.path("gateway.yaml"));
-    next.listening().await;
-    assert_eq!(old.end(PATIENCE).await.code(), Some(0));
+    let next = upgrade(&env.path("gateway.yaml"));
+    next.wait_until_listening().await;
+    assert_eq!(old.wait_for_exit(PATIENCE).await.code(), Some(0));
     assert_eq!(Client::connect(next.address()).await.get("/t1/notes", "").await.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listeners_that_are_new_are_bound_and_those_not_named_any_more_close() {
-    let (stage, settings) = stage().await;
+    let (env, settings) = environment().await;
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let (kept, gone, new) = (free(), free(), free());
     let listeners = |names: [(&str, &str); 2]| json!(names.map(|(name, at)| json!({ "address": at, "name": name })));
     let before = settings.clone().with("/listeners", listeners([("plain", &kept), ("gone", &gone)]));
-    let mut old = stage.serve(&before).await;
+    let mut old = env.serve(&before).await;
     let path =
-        stage.write("next.yaml", &settings.with("/listeners", listeners([("plain", &kept), ("new", &new)])).text());
+        env.write("next.yaml", &settings.with("/listeners", listeners([("plain", &kept), ("new", &new)])).text());
     let next = upgrade(&path);
     old.signal("QUIT");
-    next.listening().await;
-    assert_eq!(old.end(PATIENCE).await.code(), Some(0));
+    next.wait_until_listening().await;
+    assert_eq!(old.wait_for_exit(PATIENCE).await.code(), Some(0));
     for at in [&kept, &new] {
         assert_eq!(Client::connect(at.parse().unwrap()).await.get("/t1/notes", "").await.status, 401, "{at}");
     }
@@ -142,15 +144,15 @@ async fn listeners_that_are_new_are_bound_and_those_not_named_any_more_close() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_admin_listener_on_a_unix_socket_goes_over_with_its_name() {
-    let (stage, settings) = stage().await;
-    let path = stage.path("admin.sock");
+    let (env, settings) = environment().await;
+    let path = env.path("admin.sock");
     let settings = settings.with("/admin/address", json!(format!("unix:{}", path.display())));
-    let mut old = Gateway::spawn(&stage.write("gateway.yaml", &settings.text()));
-    within(PATIENCE, "it listens", async || (!old.logged("listening").is_empty()).then_some(())).await;
+    let mut old = Gateway::spawn(&env.write("gateway.yaml", &settings.text()));
+    within(PATIENCE, "it listens", async || (!old.log_lines("listening").is_empty()).then_some(())).await;
     within(PATIENCE, "the old one is ready", async || ready(&path).await.then_some(())).await;
-    let next = upgrade(&stage.path("gateway.yaml"));
+    let next = upgrade(&env.path("gateway.yaml"));
     old.signal("QUIT");
-    assert_eq!(old.end(PATIENCE).await.code(), Some(0));
+    assert_eq!(old.wait_for_exit(PATIENCE).await.code(), Some(0));
     assert!(path.exists());
     assert!(ready(&path).await);
     next.signal("TERM");
@@ -159,39 +161,39 @@ async fn an_admin_listener_on_a_unix_socket_goes_over_with_its_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigquit_without_a_successor_changes_nothing() {
-    let (stage, settings) = stage().await;
-    let mut gateway = stage.serve(&settings).await;
+    let (env, settings) = environment().await;
+    let mut gateway = env.serve(&settings).await;
     let mut client = Client::connect(gateway.address()).await;
     gateway.signal("QUIT");
     let waiting = "waiting for the process that takes over";
-    within(PATIENCE, "it waits", async || (gateway.logged(waiting).len() == 1).then_some(())).await;
+    within(PATIENCE, "it waits", async || (gateway.log_lines(waiting).len() == 1).then_some(())).await;
     gateway.signal("QUIT");
     assert_eq!(client.get("/t1/notes", "").await.status, 401);
     assert_eq!(gateway.admin("/ready").await.status, 200);
-    assert_eq!(gateway.logged(waiting).len(), 1);
+    assert_eq!(gateway.log_lines(waiting).len(), 1);
     gateway.signal("TERM");
-    assert_eq!(gateway.end(PATIENCE).await.code(), Some(0));
-    assert!(!stage.path("upgrade.sock").exists());
+    assert_eq!(gateway.wait_for_exit(PATIENCE).await.code(), Some(0));
+    assert!(!env.path("upgrade.sock").exists());
 
     let mut settings = settings;
     settings.0.as_object_mut().unwrap().remove("upgrade-socket");
-    let mut gateway = stage.serve(&settings).await;
+    let mut gateway = env.serve(&settings).await;
     gateway.signal("QUIT");
-    let told = "SIGQUIT changes nothing: there are no sockets to hand over";
-    within(PATIENCE, "it says so", async || (!gateway.logged(told).is_empty()).then_some(())).await;
+    let message = "SIGQUIT changes nothing: there are no sockets to hand over";
+    within(PATIENCE, "it says so", async || (!gateway.log_lines(message).is_empty()).then_some(())).await;
     assert_eq!(gateway.admin("/ready").await.status, 200);
-    let mut next = upgrade(&stage.path("gateway.yaml"));
-    assert_eq!(next.end(PATIENCE).await.code(), Some(1));
+    let mut next = upgrade(&env.path("gateway.yaml"));
+    assert_eq!(next.wait_for_exit(PATIENCE).await.code(), Some(1));
     assert!(next.lines().iter().any(|line| line.contains("`upgrade-socket`")), "{:#?}", next.lines());
     gateway.signal("TERM");
-    gateway.end(PATIENCE).await;
+    gateway.wait_for_exit(PATIENCE).await;
 }
 
-async fn stage() -> (Stage, Settings) {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", POLICY);
-    let settings = stage.settings("policy.yaml").with("/upgrade-socket", json!("upgrade.sock"));
-    (stage, settings)
+async fn environment() -> (TestEnvironment, Settings) {
+    let env = TestEnvironment::set().await;
+    env.write("policy.yaml", POLICY);
+    let settings = env.settings("policy.yaml").with("/upgrade-socket", json!("upgrade.sock"));
+    (env, settings)
 }
 
 fn upgrade(config: &Path) -> Gateway {
@@ -201,12 +203,12 @@ fn upgrade(config: &Path) -> Gateway {
 }
 
 /// Waits until the new process has loaded everything.
-async fn waits(next: &Gateway) {
+async fn wait_until_loaded(next: &Gateway) {
     let loaded = "all is loaded, waiting for SIGQUIT to the running process";
-    within(PATIENCE, loaded, async || (!next.logged(loaded).is_empty()).then_some(())).await;
+    within(PATIENCE, loaded, async || (!next.log_lines(loaded).is_empty()).then_some(())).await;
 }
 
-/// Whether `/ready` on a Unix socket says yes.
+/// Whether `/ready` on a Unix socket answers 200.
 async fn ready(path: &Path) -> bool {
     let Ok(mut stream) = tokio::net::UnixStream::connect(path).await else { return false };
     stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -215,8 +217,8 @@ async fn ready(path: &Path) -> bool {
     answer.starts_with("HTTP/1.1 200")
 }
 
-/// An upstream that opens every WebSocket a moment after it was asked, and sends back what comes.
-async fn echo() -> SocketAddr {
+/// An upstream that accepts every WebSocket after a short delay, and echoes the bytes.
+async fn echo_upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -238,7 +240,7 @@ async fn echo() -> SocketAddr {
     address
 }
 
-async fn websocket(socket: &mut Wire, token: &str) {
+async fn websocket(socket: &mut RawConnection, token: &str) {
     socket
         .send(format!(
             "GET /t1/hub HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: Upgrade\r\n\
@@ -248,8 +250,8 @@ async fn websocket(socket: &mut Wire, token: &str) {
     assert_eq!(socket.answer().await.unwrap().status, 101);
 }
 
-async fn echoes(socket: &mut Wire, word: &[u8; 3]) {
-    // The gateway carries the bytes of a WebSocket as they are.
+async fn echoes(socket: &mut RawConnection, word: &[u8; 3]) {
+    // The gateway forwards the bytes of a WebSocket unchanged.
     socket.send(word).await;
     let mut back = [0; 3];
     tokio::time::timeout(PATIENCE, socket.0.read_exact(&mut back)).await.expect("it echoes in time").unwrap();

@@ -1,4 +1,4 @@
-//! Waits: an upstream that takes its time at connecting, at the header or at the body is given up in time.
+//! Timeouts: an upstream that is slow to connect, to send its header or to send its body is given up in time.
 
 use std::io::Write;
 use std::net::{SocketAddr, SocketAddrV4, TcpStream};
@@ -9,16 +9,16 @@ use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
 use serde_json::{Value, json};
 
 use super::drain::POLICY;
-use crate::support::{Answer, Client, Gateway, Stage};
+use crate::support::{Answer, Client, Gateway, TestEnvironment};
 use crate::wire::origin::{Origin, read_request};
 
-/// A socket that listens, but whose queue is full: the kernel answers no further connection.
-struct Blackhole {
+/// BlackholeListener: a listening socket with a full queue, so that the kernel answers no further connection.
+struct BlackholeListener {
     address: SocketAddr,
     _held: (OwnedFd, Vec<TcpStream>),
 }
 
-impl Blackhole {
+impl BlackholeListener {
     fn open() -> Self {
         let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         bind(&listener, &SocketAddrV4::new([127, 0, 0, 1].into(), 0)).unwrap();
@@ -34,8 +34,8 @@ impl Blackhole {
 }
 
 /// An upstream that sends `head`, and then a byte every tenth of a second.
-fn dripping(head: &'static [u8]) -> Origin {
-    Origin::scripted(move |mut stream, journal| {
+fn trickling_origin(head: &'static [u8]) -> Origin {
+    Origin::with_script(move |mut stream, journal| {
         let mut pending = Vec::new();
         if read_request(&mut stream, &mut pending, journal).is_none() || stream.write_all(head).is_err() {
             return;
@@ -50,20 +50,19 @@ fn dripping(head: &'static [u8]) -> Origin {
     })
 }
 
-async fn serve(upstream: SocketAddr, times: Value) -> (Stage, Gateway, String) {
-    let stage = Stage::set().await;
-    stage.write("policy.yaml", POLICY);
-    let mut settings =
-        stage.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{upstream}")));
+async fn serve(upstream: SocketAddr, times: Value) -> (TestEnvironment, Gateway, String) {
+    let env = TestEnvironment::set().await;
+    env.write("policy.yaml", POLICY);
+    let mut settings = env.settings("policy.yaml").with("/apis/noah/upstream/url", json!(format!("http://{upstream}")));
     settings.0["apis"]["noah"]["upstream"].as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
-    let gateway = stage.serve(&settings).await;
-    let token = stage.token(json!({ "permissions": ["Notes"] }));
-    (stage, gateway, token)
+    let gateway = env.serve(&settings).await;
+    let token = env.token(json!({ "permissions": ["Notes"] }));
+    (env, gateway, token)
 }
 
-async fn refused(stage: &Stage, answer: &Answer, word: &str) {
+async fn refused(env: &TestEnvironment, answer: &Answer, word: &str) {
     assert_eq!((answer.status, answer.reason().as_deref()), (504, Some(word)), "{answer:?}");
-    let record = stage.audited(answer.decision().unwrap()).await;
+    let record = env.audit_record(answer.decision().unwrap()).await;
     assert_eq!(
         (&record["verdict"], &record["failure"], &record["status"]),
         (&json!("permit"), &json!(word), &json!(504))
@@ -71,25 +70,25 @@ async fn refused(stage: &Stage, answer: &Answer, word: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_does_not_come_about_is_given_up_in_its_time() {
-    let hole = Blackhole::open();
-    let (stage, gateway, token) = serve(hole.address, json!({ "connect-timeout": "1s" })).await;
+async fn a_connection_that_is_not_established_times_out() {
+    let hole = BlackholeListener::open();
+    let (env, gateway, token) = serve(hole.address, json!({ "connect-timeout": "1s" })).await;
     let answer = Client::connect(gateway.address()).await.get("/t1/notes", &token).await;
-    refused(&stage, &answer, "upstream-connect-timeout").await;
+    refused(&env, &answer, "upstream-connect-timeout").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_comes_in_drops_is_given_up_when_the_total_time_is_over() {
-    let origin = dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ");
-    let (stage, gateway, token) = serve(origin.address(), json!({ "read-timeout": "1s", "total-timeout": "2s" })).await;
+async fn a_trickling_header_is_given_up_at_the_total_timeout() {
+    let origin = trickling_origin(b"HTTP/1.1 200 OK\r\nX-Slow: ");
+    let (env, gateway, token) = serve(origin.address(), json!({ "read-timeout": "1s", "total-timeout": "2s" })).await;
     let answer = Client::connect(gateway.address()).await.get("/t1/notes", &token).await;
-    refused(&stage, &answer, "upstream-timeout").await;
+    refused(&env, &answer, "upstream-timeout").await;
     assert_eq!(origin.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_comes_in_drops_is_cut_when_the_total_time_is_over() {
-    let origin = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+async fn a_trickling_body_is_cut_at_the_total_timeout() {
+    let origin = trickling_origin(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
     let (_stage, gateway, token) =
         serve(origin.address(), json!({ "read-timeout": "1s", "total-timeout": "2s" })).await;
     let answer = Client::connect(gateway.address()).await.try_send("GET", "/t1/notes", &token, &[], "").await;

@@ -1,4 +1,4 @@
-//! API keys through the gateway: in a header and as HTTP Basic, while they are good, and never seen again.
+//! API keys through the gateway: in a header and as HTTP Basic, while they are valid, and never in any output.
 
 use std::process::Command;
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::wire::client::{Answer, Client, ask, bearer, request};
 use crate::wire::origin::Origin;
-use crate::wire::scene::{Plan, Scene, until};
+use crate::wire::testbed::{Testbed, TestbedBuilder, until};
 
 /// The secret of most keys here.
 const SECRET: &str = "n0b0dy-sha11-ever-read-th1s-1n-any-0utput-43";
 
-/// An entry of a file of keys.
+/// An entry of a key file.
 fn entry(id: &str, secret: &str, more: &str) -> String {
     let digest = SecretDigest::of(secret.as_bytes());
     format!("  {id}:\n    digest: {digest}\n    roles: [user]\n    tenants: [t1]\n{more}")
@@ -24,7 +24,7 @@ fn file_of(entries: &[String]) -> String {
     format!("version: 1\nkeys:\n{}", entries.concat())
 }
 
-/// Four keys: one that is good, one of a service app, one that has expired and one that was revoked.
+/// Four keys: a valid one, one of a service app, an expired one and a revoked one.
 fn keys() -> String {
     file_of(&[
         entry("alice", SECRET, "    client: app-1\n"),
@@ -34,9 +34,9 @@ fn keys() -> String {
     ])
 }
 
-fn plan(text: &str) -> Plan {
+fn builder(text: &str) -> TestbedBuilder {
     let source = json!({ "file": "keys.yaml", "header": "X-Api-Key", "basic": true });
-    Scene::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", text)
+    Testbed::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", text)
 }
 
 fn header(id: &str, secret: &str) -> String {
@@ -47,17 +47,17 @@ fn basic(id: &str, secret: &str) -> String {
     format!("Authorization: Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 
-fn get(scene: &Scene, headers: &[&str]) -> Answer {
-    ask(scene.at(), request("GET /t1/things", headers, b""))
+fn get(testbed: &Testbed, headers: &[&str]) -> Answer {
+    ask(testbed.at(), request("GET /t1/things", headers, b""))
 }
 
-fn record(scene: &Scene, answer: &Answer) -> Value {
-    scene.record(answer.header("x-portcullis-decision").expect("a decision"))
+fn record(testbed: &Testbed, answer: &Answer) -> Value {
+    testbed.record(answer.header("x-portcullis-decision").expect("a decision"))
 }
 
 #[test]
 fn a_key_proves_its_caller_in_a_header_and_as_basic_and_goes_no_further() {
-    let scene = plan(&keys()).start();
+    let testbed = builder(&keys()).start();
     let presentations = [
         header("alice", SECRET),
         header("alice", SECRET).replace("X-Api-Key", "x-api-key"),
@@ -65,33 +65,33 @@ fn a_key_proves_its_caller_in_a_header_and_as_basic_and_goes_no_further() {
         basic("alice", SECRET).replace("Basic", "bAsIc"),
     ];
     for presented in &presentations {
-        let answer = get(&scene, &[presented, "X_Api_Key: alias", "X.Api.Key: alias"]);
+        let answer = get(&testbed, &[presented, "X_Api_Key: alias", "X.Api.Key: alias"]);
         assert_eq!(answer.status, 200, "{presented}: {}", answer.text());
-        let seen = scene.origin.last();
-        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("machines/alice"));
-        assert_eq!(seen.header("authorization"), None);
+        let received = testbed.origin.last();
+        assert_eq!(received.header("x-portcullis-subject").as_deref(), Some("machines/alice"));
+        assert_eq!(received.header("authorization"), None);
         for hidden in ["Api", "api", "alias", SECRET, &STANDARD.encode(format!("alice:{SECRET}"))] {
-            assert!(!seen.text().contains(hidden), "{hidden} in {}", seen.text());
+            assert!(!received.text().contains(hidden), "{hidden} in {}", received.text());
         }
-        let record = scene.record(&seen.header("x-portcullis-decision").unwrap());
+        let record = testbed.record(&received.header("x-portcullis-decision").unwrap());
         assert_eq!((&record["proof"], &record["caller"]), (&json!("api-key"), &json!("machines/alice")));
         assert_eq!((&record["client"], &record["caller_kind"]), (&json!("app-1"), &json!("user")));
     }
-    assert_eq!(get(&scene, &[&header("sync.app@x", SECRET)]).status, 200);
-    let record = scene.record(&scene.origin.last().header("x-portcullis-decision").unwrap());
+    assert_eq!(get(&testbed, &[&header("sync.app@x", SECRET)]).status, 200);
+    let record = testbed.record(&testbed.origin.last().header("x-portcullis-decision").unwrap());
     assert_eq!((&record["caller"], &record["caller_kind"]), (&json!("machines/sync.app@x"), &json!("service")));
-    // What the key does not give stays refused, and tokens are as good as before.
-    let refused = ask(scene.at(), request("GET /t2/things", &[&header("alice", SECRET)], b""));
+    // Anything that the key does not grant stays refused, and tokens remain valid.
+    let refused = ask(testbed.at(), request("GET /t2/things", &[&header("alice", SECRET)], b""));
     assert_eq!((refused.status, refused.reason().as_str()), (403, "not-a-member"));
-    let token = scene.bearer(&["user"]);
-    assert_eq!(get(&scene, &[&token]).status, 200);
-    assert!(scene.origin.last().header("authorization").is_some());
+    let token = testbed.bearer(&["user"]);
+    assert_eq!(get(&testbed, &[&token]).status, 200);
+    assert!(testbed.origin.last().header("authorization").is_some());
 }
 
 #[test]
-fn a_key_that_proves_nobody_is_refused_and_only_the_log_knows_why() {
+fn an_invalid_key_is_refused_and_only_the_log_names_the_reason() {
     let colon = entry("colon", "a:b:c", "");
-    let scene = plan(&(keys() + &colon)).start();
+    let testbed = builder(&(keys() + &colon)).start();
     let encoded = |text: &[u8]| format!("Authorization: Basic {}", STANDARD.encode(text));
     let table = [
         (header("alice", "wrong"), "wrong-secret"),
@@ -124,28 +124,28 @@ fn a_key_that_proves_nobody_is_refused_and_only_the_log_knows_why() {
     ];
     for (presented, detail) in table {
         for line in ["GET /t1/things", "GET /open", "GET /t1/nothing"] {
-            let answer = ask(scene.at(), request(line, &[&presented], b""));
+            let answer = ask(testbed.at(), request(line, &[&presented], b""));
             assert_eq!((answer.status, answer.reason().as_str()), (401, "unauthenticated"), "{presented}");
             assert!(!answer.text().contains(detail) && answer.header("www-authenticate").is_some());
-            assert_eq!(record(&scene, &answer)["detail"], detail, "{presented}");
+            assert_eq!(record(&testbed, &answer)["detail"], detail, "{presented}");
         }
     }
-    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(testbed.origin.count(), 0);
     for presented in [header("colon", "a:b:c"), basic("colon", "a:b:c")] {
-        assert_eq!(get(&scene, &[&presented]).status, 200, "colons behind the first one are the secret's");
+        assert_eq!(get(&testbed, &[&presented]).status, 200, "colons behind the first one are the secret's");
     }
 }
 
 #[test]
 fn a_request_has_one_credential() {
-    let scene = plan(&keys()).start();
-    let (key, pair, token) = (header("alice", SECRET), basic("alice", SECRET), scene.bearer(&["user"]));
+    let testbed = builder(&keys()).start();
+    let (key, pair, token) = (header("alice", SECRET), basic("alice", SECRET), testbed.bearer(&["user"]));
     for wrong in
         [[&key, &pair], [&pair, &key], [&key, &token], [&token, &key], [&pair, &token], [&key, &key], [&pair, &pair]]
     {
-        let answer = get(&scene, &[wrong[0], wrong[1]]);
+        let answer = get(&testbed, &[wrong[0], wrong[1]]);
         assert_eq!(answer.status, 401, "{wrong:?}");
-        assert_eq!(record(&scene, &answer)["detail"], "several-credentials", "{wrong:?}");
+        assert_eq!(record(&testbed, &answer)["detail"], "several-credentials", "{wrong:?}");
     }
     for target in [
         "/socket?access_token=a.b.c",
@@ -153,67 +153,71 @@ fn a_request_has_one_credential() {
         "/t1/things?[access_token]=a",
         "/t1/things?access_token[]=a",
     ] {
-        let answer = ask(scene.at(), request(&format!("GET {target}"), &[&key], b""));
-        assert_eq!(record(&scene, &answer)["detail"], "several-credentials", "{target}");
+        let answer = ask(testbed.at(), request(&format!("GET {target}"), &[&key], b""));
+        assert_eq!(record(&testbed, &answer)["detail"], "several-credentials", "{target}");
     }
-    assert_eq!(get(&scene, &[&key, "X-Api-Key:"]).status, 401, "an empty one is one too");
-    assert_eq!(scene.origin.count(), 0);
+    assert_eq!(get(&testbed, &[&key, "X-Api-Key:"]).status, 401, "an empty one is one too");
+    assert_eq!(testbed.origin.count(), 0);
 }
 
 #[test]
-fn a_way_that_the_settings_do_not_name_is_no_way() {
+fn a_credential_scheme_that_the_settings_do_not_name_is_refused() {
     let only = |way: Value| {
         let source = json!({ "file": "keys.yaml" });
-        let mut plan = Scene::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", keys());
+        let mut builder = Testbed::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", keys());
         for (name, value) in way.as_object().unwrap() {
             let place = if name == "header" { "/api-keys/machines/header" } else { "/api-keys/machines/basic" };
-            plan = plan.with(place, value.clone());
+            builder = builder.with(place, value.clone());
         }
-        plan
+        builder
     };
-    let scene = only(json!({ "basic": true })).start();
-    assert_eq!(get(&scene, &[&basic("alice", SECRET)]).status, 200);
-    assert_eq!(get(&scene, &[&header("alice", SECRET)]).status, 401, "a header like any other");
-    let scene = only(json!({ "header": "X-Api-Key" })).start();
-    assert_eq!(get(&scene, &[&header("alice", SECRET)]).status, 200);
-    let answer = get(&scene, &[&basic("alice", SECRET)]);
-    assert_eq!(record(&scene, &answer)["detail"], "unknown-scheme");
-    // Who has keys only asks for them, not for tokens.
-    let scene = only(json!({ "basic": true })).with("/issuers", json!({})).start();
-    assert_eq!(get(&scene, &[]).all("www-authenticate"), ["Basic realm=\"api\", charset=\"UTF-8\""]);
-    assert_eq!(get(&scene, &[&basic("alice", SECRET)]).status, 200);
-    assert_eq!(get(&scene, &[&bearer("a.b.c")]).status, 401);
+    let testbed = only(json!({ "basic": true })).start();
+    assert_eq!(get(&testbed, &[&basic("alice", SECRET)]).status, 200);
+    assert_eq!(get(&testbed, &[&header("alice", SECRET)]).status, 401, "a header like any other");
+    let testbed = only(json!({ "header": "X-Api-Key" })).start();
+    assert_eq!(get(&testbed, &[&header("alice", SECRET)]).status, 200);
+    let answer = get(&testbed, &[&basic("alice", SECRET)]);
+    assert_eq!(record(&testbed, &answer)["detail"], "unknown-scheme");
+    // An API that accepts only keys challenges for keys, not for tokens.
+    let testbed = only(json!({ "basic": true })).with("/issuers", json!({})).start();
+    assert_eq!(get(&testbed, &[]).all("www-authenticate"), ["Basic realm=\"api\", charset=\"UTF-8\""]);
+    assert_eq!(get(&testbed, &[&basic("alice", SECRET)]).status, 200);
+    assert_eq!(get(&testbed, &[&bearer("a.b.c")]).status, 401);
 }
 
 #[test]
 fn a_key_that_is_revoked_in_the_file_is_refused_on_the_same_connection() {
-    let scene = plan(&keys()).start();
+    let testbed = builder(&keys()).start();
     let key = header("alice", SECRET);
-    let mut client = Client::connect(scene.at());
+    let mut client = Client::connect(testbed.at());
     let mut status = || client.send(request("GET /t1/things", &[&key], b"")).answer().status;
     assert_eq!(status(), 200);
     let revoked = keys().replace("    client: app-1\n", "    client: app-1\n    revoked: true\n");
-    // A broken file changes nothing, and is told.
-    scene.stage.write("keys.yaml", &revoked.replace("revoked: true", "revoked: perhaps"));
-    let told = || scene.wait(scene.gateway.admin("/ready")).json()["issuers"][1].clone();
-    until("the broken file is refused", || told()["state"] == "stale");
-    assert!(told()["error"].as_str().is_some_and(|why| why.contains("keys.yaml:8:14: error[bad-value]")), "{}", told());
+    // A broken file changes nothing, and the error is reported.
+    testbed.env.write("keys.yaml", &revoked.replace("revoked: true", "revoked: perhaps"));
+    let issuer_status = || testbed.wait(testbed.gateway.admin("/ready")).json()["issuers"][1].clone();
+    until("the broken file is refused", || issuer_status()["state"] == "stale");
+    assert!(
+        issuer_status()["error"].as_str().is_some_and(|why| why.contains("keys.yaml:8:14: error[bad-value]")),
+        "{}",
+        issuer_status()
+    );
     assert_eq!(status(), 200);
-    scene.stage.write("keys.yaml", &revoked);
-    until("the key is revoked", || told()["state"] == "available");
+    testbed.env.write("keys.yaml", &revoked);
+    until("the key is revoked", || issuer_status()["state"] == "available");
     assert_eq!(status(), 401);
-    assert_eq!((&told()["name"], &told()["keys"]), (&json!("machines"), &json!(4)));
+    assert_eq!((&issuer_status()["name"], &issuer_status()["keys"]), (&json!("machines"), &json!(4)));
     let reloads = |result: &str| {
         let name = format!("portcullis_reloads_total{{api=\"\",result=\"{result}\",what=\"keys\"}}");
-        scene.wait(scene.gateway.metric(&name))
+        testbed.wait(testbed.gateway.metric(&name))
     };
     assert_eq!((reloads("published"), reloads("refused")), (1.0, 1.0));
 }
 
 #[test]
 fn a_key_that_the_command_makes_works_until_the_command_revokes_it() {
-    let scene = plan("version: 1\nkeys: {}\n").start();
-    let file = scene.stage.path("keys.yaml");
+    let testbed = builder("version: 1\nkeys: {}\n").start();
+    let file = testbed.env.path("keys.yaml");
     let key = |command: &str, more: &[&str]| {
         let mut portcullis = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         portcullis.args(["key", command, "--id", "lab", "--file"]).arg(&file).args(more);
@@ -223,20 +227,20 @@ fn a_key_that_the_command_makes_works_until_the_command_revokes_it() {
     };
     let made = key("create", &["--role", "user", "--tenant", "t1", "--expires", "1d"]);
     let (id, secret) = made.split_once(':').unwrap();
-    let mut client = Client::connect(scene.at());
+    let mut client = Client::connect(testbed.at());
     let mut status = |presented: &str| client.send(request("GET /t1/things", &[presented], b"")).answer().status;
     until("the new key works", || status(&header(id, secret)) == 200);
     assert_eq!(status(&basic(id, secret)), 200);
     key("revoke", &[]);
     until("the key is refused", || status(&header(id, secret)) == 401);
-    assert!(!scene.has_written(secret));
+    assert!(!testbed.has_written(secret));
 }
 
 #[test]
 fn guesses_are_counted_and_expired_keys_are_not() {
-    let scene = plan(&keys()).with("/limits/failed-credentials", json!(5)).start();
-    let status = |presented: &str| get(&scene, &[presented]).status;
-    // The count begins anew with each minute: the test does not run over its end.
+    let testbed = builder(&keys()).with("/limits/failed-credentials", json!(5)).start();
+    let status = |presented: &str| get(&testbed, &[presented]).status;
+    // The count restarts each minute: the test must not run across a minute's end.
     let second = crate::support::now() % 60;
     if second > 50 {
         std::thread::sleep(std::time::Duration::from_secs(61 - second));
@@ -252,18 +256,18 @@ fn guesses_are_counted_and_expired_keys_are_not() {
         assert_eq!(status(&guess), 401);
     }
     assert_eq!(status(&header("alice", "f")), 429);
-    let answer = get(&scene, &[&basic("alice", SECRET)]);
+    let answer = get(&testbed, &[&basic("alice", SECRET)]);
     assert_eq!(
         (answer.status, answer.header("retry-after")),
         (429, Some("60")),
         "or a guess would be told by its luck"
     );
-    assert_eq!(get(&scene, &[]).status, 401, "who presents nothing is not counted");
+    assert_eq!(get(&testbed, &[]).status, 401, "who presents nothing is not counted");
 }
 
 #[test]
-fn a_secret_stands_in_nothing_that_the_gateway_writes() {
-    let scene = plan(&keys()).with("/log/level", json!("trace")).start();
+fn no_output_of_the_gateway_contains_a_secret() {
+    let testbed = builder(&keys()).with("/log/level", json!("trace")).start();
     let encoded = STANDARD.encode(format!("alice:{SECRET}"));
     let both = STANDARD.encode(format!("bob:{SECRET}"));
     let mut said = String::new();
@@ -276,41 +280,41 @@ fn a_secret_stands_in_nothing_that_the_gateway_writes() {
         vec![header("alice", SECRET), basic("alice", SECRET)],
     ] {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let answer = get(&scene, &headers);
+        let answer = get(&testbed, &headers);
         said += &format!("{answer:?}{}", answer.text());
     }
-    // Somebody pastes a secret into the file.
-    scene.stage.write("keys.yaml", &keys().replace("    client: app-1\n", &format!("    secret: {SECRET}\n")));
+    // A user pastes a secret into the file.
+    testbed.env.write("keys.yaml", &keys().replace("    client: app-1\n", &format!("    secret: {SECRET}\n")));
     until("the file is refused", || {
-        let ready = scene.wait(scene.gateway.admin("/ready")).text();
+        let ready = testbed.wait(testbed.gateway.admin("/ready")).text();
         ready.contains("\"stale\"")
     });
     for path in ["/metrics", "/ready", "/policy"] {
-        said += &scene.wait(scene.gateway.admin(path)).text();
+        said += &testbed.wait(testbed.gateway.admin(path)).text();
     }
-    until("the records are written", || scene.stage.audit().len() >= 6);
+    until("the records are written", || testbed.env.audit_records().len() >= 6);
     let digest = SecretDigest::of(SECRET.as_bytes()).to_string();
     for hidden in [SECRET, &encoded, &both, &digest] {
-        assert!(!scene.has_written(hidden) && !said.contains(hidden), "{hidden}");
+        assert!(!testbed.has_written(hidden) && !said.contains(hidden), "{hidden}");
     }
 }
 
 #[test]
-fn who_guesses_does_not_learn_which_ids_there_are() {
+fn guesses_do_not_reveal_which_ids_exist() {
     let digest = SecretDigest::of(b"secret");
     let keys = format!(
         "version: 1\nkeys:\n  alice: {{ digest: \"{digest}\", roles: [user], tenants: [t1] }}\n  \
          carol: {{ digest: \"{digest}\", roles: [user], tenants: [t1], revoked: true }}\n"
     );
     let source = json!({ "file": "keys.yaml", "header": "X-Api-Key", "basic": true });
-    let plan = Scene::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", keys);
-    let scene = plan.with("/limits", json!({ "failed-credentials": 0 })).start();
+    let builder = Testbed::strict(Origin::start()).with("/api-keys/machines", source).file("keys.yaml", keys);
+    let testbed = builder.with("/limits", json!({ "failed-credentials": 0 })).start();
     let refused = |line: String| {
-        let answer = ask(scene.at(), request("GET /t1/things", &[&line], b""));
+        let answer = ask(testbed.at(), request("GET /t1/things", &[&line], b""));
         let id = answer.header("x-portcullis-decision").unwrap().to_owned();
         let headers: Vec<_> = answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
         let text = format!("{} {headers:?} {}", answer.status, answer.text()).replace(&id, "ID");
-        (text, scene.record(&id)["detail"].as_str().unwrap().to_owned())
+        (text, testbed.record(&id)["detail"].as_str().unwrap().to_owned())
     };
     let basic = |pair: &str| format!("Authorization: Basic {}", STANDARD.encode(pair));
     let guesses = [
@@ -326,5 +330,5 @@ fn who_guesses_does_not_learn_which_ids_there_are() {
     for ((text, detail), expected) in guesses {
         assert_eq!((text, detail.as_str()), (first.clone(), expected));
     }
-    assert_eq!(ask(scene.at(), request("GET /t1/things", &["X-Api-Key: alice:secret"], b"")).status, 200);
+    assert_eq!(ask(testbed.at(), request("GET /t1/things", &["X-Api-Key: alice:secret"], b"")).status, 200);
 }

@@ -1,4 +1,4 @@
-//! Client certificates: whom they name, beside what, and for how long.
+//! Client certificates: the caller that they name, their combination with other credentials, and their validity.
 
 mod bound;
 mod reload;
@@ -14,85 +14,85 @@ use rcgen::{ExtendedKeyUsagePurpose, KeyPair};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 
-use crate::support::{Authority, Holder, PATIENCE, TlsClient, client_config, within};
+use crate::support::{Authority, ClientIdentity, PATIENCE, TlsClient, client_config, within};
 use crate::wire::origin::Origin;
-use crate::wire::scene::{Plan, STRICT, Scene, until};
+use crate::wire::testbed::{STRICT, Testbed, TestbedBuilder, until};
 
 const THINGS: &str = "GET /t1/things";
 
 const USERS: &str = "users:\n  stations/alice: { roles: [user], tenants: [t1] }\n";
 
-/// Clinic: a scene whose listener `secure` asks for the certificates of an authority of stations.
-struct Clinic {
-    scene: Scene,
+/// TlsTestbed: a testbed whose listener `secure` requests certificates of the authority `stations`.
+struct TlsTestbed {
+    testbed: Testbed,
     stations: Authority,
     /// The gateway's own certificate.
     server: String,
 }
 
-impl Clinic {
+impl TlsTestbed {
     fn open() -> Self {
-        Self::with(|plan| plan)
+        Self::with(|builder| builder)
     }
 
-    fn with(change: impl FnOnce(Plan) -> Plan) -> Self {
+    fn with(change: impl FnOnce(TestbedBuilder) -> TestbedBuilder) -> Self {
         Self::before(Origin::start(), change)
     }
 
-    fn before(origin: Origin, change: impl FnOnce(Plan) -> Plan) -> Self {
+    fn before(origin: Origin, change: impl FnOnce(TestbedBuilder) -> TestbedBuilder) -> Self {
         let stations = Authority::new("stations");
         let (server, key) = server();
-        let plan = Scene::of(origin, &format!("{STRICT}{USERS}"))
+        let builder = Testbed::of(origin, &format!("{STRICT}{USERS}"))
             .with("/listeners", listeners(&json!({ "from": ["stations"] })))
             .with("/client-certificates/stations", json!({ "ca": "ca.pem", "crl": ["stations.crl"] }))
             .file("ca.pem", stations.pem())
             .file("stations.crl", stations.revoking(&[66], 3600))
             .file("chain.pem", server.clone())
             .file("key.pem", key);
-        let scene = change(plan).start();
-        until("both listeners are up", || scene.gateway.logged("listening").len() == 2);
-        Self { scene, stations, server }
+        let testbed = change(builder).start();
+        until("both listeners are up", || testbed.gateway.log_lines("listening").len() == 2);
+        Self { testbed, stations, server }
     }
 
-    fn config(&self, holder: Option<&Holder>) -> Arc<ClientConfig> {
-        client_config(&self.server, holder)
+    fn config(&self, identity: Option<&ClientIdentity>) -> Arc<ClientConfig> {
+        client_config(&self.server, identity)
     }
 
-    fn connect(&self, holder: Option<&Holder>) -> TlsClient {
-        TlsClient::connect(self.scene.gateway.listener("secure"), &self.config(holder))
+    fn connect(&self, identity: Option<&ClientIdentity>) -> TlsClient {
+        TlsClient::connect(self.testbed.gateway.listener("secure"), &self.config(identity))
     }
 
-    /// Status and the audit's detail, of a request on a connection of its own; 0 where the handshake fails.
-    fn ask(&self, holder: Option<&Holder>, headers: &[&str]) -> (u16, Value) {
-        self.ask_on(&mut self.connect(holder), headers)
+    /// Status and audit detail of a request on a connection of its own; 0 if the handshake fails.
+    fn ask(&self, identity: Option<&ClientIdentity>, headers: &[&str]) -> (u16, Value) {
+        self.ask_on(&mut self.connect(identity), headers)
     }
 
     fn ask_on(&self, client: &mut TlsClient, headers: &[&str]) -> (u16, Value) {
         match client.ask(THINGS, headers) {
-            Ok(said) if said.status == 401 => (401, self.scene.record(&said.decision)["detail"].clone()),
-            Ok(said) => (said.status, Value::Null),
+            Ok(answer) if answer.status == 401 => (401, self.testbed.record(&answer.decision)["detail"].clone()),
+            Ok(answer) => (answer.status, Value::Null),
             Err(_) => (0, Value::Null),
         }
     }
 
     fn ready(&self) -> Value {
-        self.scene.wait(self.scene.gateway.admin("/ready")).json()
+        self.testbed.wait(self.testbed.gateway.admin("/ready")).json()
     }
 
     fn reloads(&self, what: &str, result: &str) -> f64 {
         let name = format!("portcullis_reloads_total{{api=\"\",result=\"{result}\",what=\"{what}\"}}");
-        self.scene.wait(self.scene.gateway.metric(&name))
+        self.testbed.wait(self.testbed.gateway.metric(&name))
     }
 }
 
-/// A certificate for `noah.test` that vouches for itself, and its key.
+/// A self-signed certificate for `noah.test`, and its key.
 fn server() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["noah.test".to_owned()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
-fn listeners(asked: &Value) -> Value {
-    let tls = json!({ "certificates": [{ "chain": "chain.pem", "key": "key.pem" }], "client-certificates": asked });
+fn listeners(client_certificates: &Value) -> Value {
+    let tls = json!({ "certificates": [{ "chain": "chain.pem", "key": "key.pem" }], "client-certificates": client_certificates });
     json!([
         { "address": "127.0.0.1:0", "name": "plain" },
         { "address": "127.0.0.1:0", "name": "secure", "tls": tls },
@@ -100,9 +100,9 @@ fn listeners(asked: &Value) -> Value {
 }
 
 #[test]
-fn a_certificate_names_its_caller_and_nothing_else_may_speak_of_one() {
-    let clinic = Clinic::open();
-    let alice = clinic.stations.client("alice", 1);
+fn a_certificate_names_its_caller_and_client_headers_about_certificates_are_dropped() {
+    let tls_testbed = TlsTestbed::open();
+    let alice = tls_testbed.stations.client("alice", 1);
     let disguised = [
         "X-Client-Cert: x",
         "X-SSL-Client-Cert: x",
@@ -117,34 +117,34 @@ fn a_certificate_names_its_caller_and_nothing_else_may_speak_of_one() {
         "Cf-Client-Cert-Der-Base64: x",
         "X-Amzn-Mtls-Clientcert: x",
     ];
-    let mut client = clinic.connect(Some(&alice));
+    let mut client = tls_testbed.connect(Some(&alice));
     for _ in 0..2 {
-        let said = client.ask(THINGS, &disguised).unwrap();
-        assert_eq!(said.status, 200, "{said:?}");
-        let seen = clinic.scene.origin.last();
-        assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("stations/alice"));
-        assert!(!seen.fields().iter().any(|(_, value)| value == "x"), "{}", seen.text());
-        let record = clinic.scene.record(&seen.header("x-portcullis-decision").unwrap());
+        let answer = client.ask(THINGS, &disguised).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let received = tls_testbed.testbed.origin.last();
+        assert_eq!(received.header("x-portcullis-subject").as_deref(), Some("stations/alice"));
+        assert!(!received.fields().iter().any(|(_, value)| value == "x"), "{}", received.text());
+        let record = tls_testbed.testbed.record(&received.header("x-portcullis-decision").unwrap());
         assert_eq!((&record["proof"], &record["caller"]), (&json!("certificate"), &json!("stations/alice")));
     }
-    // Who is not listed has proved who he is, and holds nothing.
-    let bob = clinic.stations.client("bob", 2);
-    assert_eq!(clinic.ask(Some(&bob), &[]).0, 403);
-    // Without one a token is as good as anywhere, and nothing is nothing.
-    assert_eq!(clinic.ask(None, &[&clinic.scene.bearer(&["user"])]).0, 200);
-    assert_eq!(clinic.ask(None, &[]), (401, json!("no-credential")));
-    assert_eq!(clinic.ask(Some(&clinic.stations.client("client:app", 3)), &[]), (401, json!("reserved-id")));
-    assert_eq!(clinic.ask(Some(&clinic.stations.client("", 3)), &[]), (401, json!("no-id")));
+    // An unlisted subject is authenticated and holds no permission.
+    let bob = tls_testbed.stations.client("bob", 2);
+    assert_eq!(tls_testbed.ask(Some(&bob), &[]).0, 403);
+    // Without a certificate, a token works as on any listener, and no credential means no caller.
+    assert_eq!(tls_testbed.ask(None, &[&tls_testbed.testbed.bearer(&["user"])]).0, 200);
+    assert_eq!(tls_testbed.ask(None, &[]), (401, json!("no-credential")));
+    assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("client:app", 3)), &[]), (401, json!("reserved-id")));
+    assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("", 3)), &[]), (401, json!("no-id")));
 }
 
 #[test]
 fn a_certificate_names_its_caller_over_http2() {
-    let clinic = Clinic::open();
-    let holder = clinic.stations.client("alice", 1);
-    clinic.scene.wait(async {
-        let mut config = ClientConfig::clone(&clinic.config(Some(&holder)));
+    let tls_testbed = TlsTestbed::open();
+    let identity = tls_testbed.stations.client("alice", 1);
+    tls_testbed.testbed.wait(async {
+        let mut config = ClientConfig::clone(&tls_testbed.config(Some(&identity)));
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let socket = tokio::net::TcpStream::connect(clinic.scene.gateway.listener("secure")).await.unwrap();
+        let socket = tokio::net::TcpStream::connect(tls_testbed.testbed.gateway.listener("secure")).await.unwrap();
         let name = rustls::pki_types::ServerName::try_from("noah.test").unwrap();
         let stream = pingora::tls::TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
         let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -155,15 +155,15 @@ fn a_certificate_names_its_caller_over_http2() {
             sender.send_request(request).await.unwrap().status().as_u16()
         };
         assert_eq!(status().await, 200);
-        assert_eq!(clinic.scene.origin.last().header("x-portcullis-subject").as_deref(), Some("stations/alice"));
-        clinic.scene.stage.write("stations.crl", &clinic.stations.revoking(&[1], 3600));
+        assert_eq!(tls_testbed.testbed.origin.last().header("x-portcullis-subject").as_deref(), Some("stations/alice"));
+        tls_testbed.testbed.env.write("stations.crl", &tls_testbed.stations.revoking(&[1], 3600));
         within(PATIENCE, "the open connection is refused", async || (status().await == 401).then_some(())).await;
     });
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_ends_the_handshake_and_is_not_taken_for_none() {
-    let clinic = Clinic::open();
+fn an_untrusted_certificate_fails_the_handshake_and_does_not_count_as_none() {
+    let tls_testbed = TlsTestbed::open();
     let other = Authority::new("stations");
     let serving = |params: &mut rcgen::CertificateParams| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -172,92 +172,94 @@ fn a_certificate_that_nobody_vouches_for_ends_the_handshake_and_is_not_taken_for
     let own = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem();
     let table = [
         ("of an authority with the same name", other.client("alice", 1)),
-        ("expired", clinic.stations.expiring("alice", 1, -5)),
-        ("for servers", clinic.stations.signed("alice", 1, serving)),
-        ("revoked", clinic.stations.client("alice", 66)),
-        ("of its own authority", Holder { chain: own, key: key.serialize_pem() }),
+        ("expired", tls_testbed.stations.expiring("alice", 1, -5)),
+        ("for servers", tls_testbed.stations.signed("alice", 1, serving)),
+        ("revoked", tls_testbed.stations.client("alice", 66)),
+        ("of its own authority", ClientIdentity { chain: own, key: key.serialize_pem() }),
     ];
-    let token = clinic.scene.bearer(&["user"]);
-    for (what, holder) in &table {
+    let token = tls_testbed.testbed.bearer(&["user"]);
+    for (what, identity) in &table {
         for (line, headers) in [(THINGS, vec![]), (THINGS, vec![&*token]), ("GET /open", vec![])] {
-            assert!(clinic.connect(Some(holder)).ask(line, &headers).is_err(), "{what}: {line}");
+            assert!(tls_testbed.connect(Some(identity)).ask(line, &headers).is_err(), "{what}: {line}");
         }
     }
-    assert_eq!(clinic.scene.origin.count(), 0);
-    assert_eq!(clinic.connect(None).ask("GET /open", &[]).unwrap().status, 200);
+    assert_eq!(tls_testbed.testbed.origin.count(), 0);
+    assert_eq!(tls_testbed.connect(None).ask("GET /open", &[]).unwrap().status, 200);
 }
 
 #[test]
-fn where_certificates_are_required_nobody_comes_without() {
-    let asked = json!({ "from": ["stations"], "required": true });
-    let clinic = Clinic::with(|plan| plan.with("/listeners", listeners(&asked)));
-    assert!(clinic.connect(None).ask("GET /open", &[&clinic.scene.bearer(&["user"])]).is_err());
-    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]).0, 200);
+fn where_certificates_are_required_a_client_without_one_is_refused() {
+    let client_certificates = json!({ "from": ["stations"], "required": true });
+    let tls_testbed = TlsTestbed::with(|builder| builder.with("/listeners", listeners(&client_certificates)));
+    assert!(tls_testbed.connect(None).ask("GET /open", &[&tls_testbed.testbed.bearer(&["user"])]).is_err());
+    assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("alice", 1)), &[]).0, 200);
 }
 
 #[test]
 fn a_certificate_beside_a_token_is_refused_until_the_settings_say_which_counts() {
-    let clinic = Clinic::open();
-    let (alice, token) = (clinic.stations.client("alice", 1), clinic.scene.bearer(&["user"]));
+    let tls_testbed = TlsTestbed::open();
+    let (alice, token) = (tls_testbed.stations.client("alice", 1), tls_testbed.testbed.bearer(&["user"]));
     let both = (401, json!("certificate-beside-token"));
-    assert_eq!(clinic.ask(Some(&alice), &[&token]), both);
-    assert_eq!(clinic.ask(Some(&alice), &["Authorization: Bearer a.b.c"]), both);
-    assert_eq!(clinic.ask(Some(&alice), &[&token, &token]), (401, json!("several-credentials")));
-    let said = clinic.connect(Some(&alice)).ask("GET /t1/things?access_token=a.b.c", &[]).unwrap();
-    assert_eq!(clinic.scene.record(&said.decision)["detail"], "several-credentials");
-    assert_eq!(clinic.scene.origin.count(), 0);
+    assert_eq!(tls_testbed.ask(Some(&alice), &[&token]), both);
+    assert_eq!(tls_testbed.ask(Some(&alice), &["Authorization: Bearer a.b.c"]), both);
+    assert_eq!(tls_testbed.ask(Some(&alice), &[&token, &token]), (401, json!("several-credentials")));
+    let answer = tls_testbed.connect(Some(&alice)).ask("GET /t1/things?access_token=a.b.c", &[]).unwrap();
+    assert_eq!(tls_testbed.testbed.record(&answer.decision)["detail"], "several-credentials");
+    assert_eq!(tls_testbed.testbed.origin.count(), 0);
 
-    let named = |clinic: &Clinic, headers: &[&str]| {
-        assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), headers).0, 200);
-        let seen = clinic.scene.origin.last();
-        (seen.header("x-portcullis-subject").unwrap(), seen.header("authorization").is_some())
+    let named = |tls_testbed: &TlsTestbed, headers: &[&str]| {
+        assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("alice", 1)), headers).0, 200);
+        let received = tls_testbed.testbed.origin.last();
+        (received.header("x-portcullis-subject").unwrap(), received.header("authorization").is_some())
     };
-    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("certificate")));
-    let token = clinic.scene.bearer(&["user"]);
-    assert_eq!(named(&clinic, &[&token]), ("stations/alice".to_owned(), false), "the token goes no further");
-    assert_eq!(clinic.ask(None, &[&token]).0, 200);
+    let tls_testbed = TlsTestbed::with(|builder| builder.with("api/caller", json!("certificate")));
+    let token = tls_testbed.testbed.bearer(&["user"]);
+    assert_eq!(named(&tls_testbed, &[&token]), ("stations/alice".to_owned(), false), "the token goes no further");
+    assert_eq!(tls_testbed.ask(None, &[&token]).0, 200);
 
-    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("token")));
-    let token = clinic.scene.bearer(&["user"]);
-    assert_eq!(named(&clinic, &[&token]), ("test/alice".to_owned(), true));
-    assert_eq!(named(&clinic, &[]), ("stations/alice".to_owned(), false));
-    let alice = clinic.stations.client("alice", 1);
-    let bad = clinic.ask(Some(&alice), &["Authorization: Bearer a.b.c"]);
+    let tls_testbed = TlsTestbed::with(|builder| builder.with("api/caller", json!("token")));
+    let token = tls_testbed.testbed.bearer(&["user"]);
+    assert_eq!(named(&tls_testbed, &[&token]), ("test/alice".to_owned(), true));
+    assert_eq!(named(&tls_testbed, &[]), ("stations/alice".to_owned(), false));
+    let alice = tls_testbed.stations.client("alice", 1);
+    let bad = tls_testbed.ask(Some(&alice), &["Authorization: Bearer a.b.c"]);
     assert_eq!(bad, (401, json!("malformed-token")), "the certificate does not step in for a bad token");
 
-    let clinic = Clinic::with(|plan| plan.with("api/client-certificates", json!([])).policy(USERS, ""));
-    let token = clinic.scene.bearer(&["user"]);
-    assert_eq!(named(&clinic, &[&token]), ("test/alice".to_owned(), true));
-    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]), (401, json!("no-credential")));
-    assert!(clinic.connect(Some(&clinic.stations.client("alice", 66))).ask("GET /open", &[]).is_err());
+    let tls_testbed = TlsTestbed::with(|builder| builder.with("api/client-certificates", json!([])).policy(USERS, ""));
+    let token = tls_testbed.testbed.bearer(&["user"]);
+    assert_eq!(named(&tls_testbed, &[&token]), ("test/alice".to_owned(), true));
+    assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("alice", 1)), &[]), (401, json!("no-credential")));
+    assert!(tls_testbed.connect(Some(&tls_testbed.stations.client("alice", 66))).ask("GET /open", &[]).is_err());
 }
 
 #[test]
-fn one_source_of_certificates_cannot_speak_for_another_ones_callers() {
+fn one_authority_cannot_name_the_callers_of_another() {
     let doctors = Authority::new("doctors");
     let file = doctors.pem();
-    let two = |plan: Plan| {
-        plan.with("/client-certificates/doctors", json!({ "ca": "doctors.pem", "service-apps": ["sync"] }))
+    let two = |builder: TestbedBuilder| {
+        builder
+            .with("/client-certificates/doctors", json!({ "ca": "doctors.pem", "service-apps": ["sync"] }))
             .file("doctors.pem", file)
             .with("/listeners", listeners(&json!({ "from": ["stations", "doctors"] })))
     };
-    let clinic = Clinic::with(|plan| two(plan).with("/issuers", json!({})));
-    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]).0, 200);
-    // The same name of another authority is another caller, who has no role.
-    let said = clinic.connect(Some(&doctors.client("alice", 66))).ask(THINGS, &[]).unwrap();
-    let record = clinic.scene.record(&said.decision);
-    assert_eq!((said.status, &record["caller"]), (403, &json!("doctors/alice")));
-    let said = clinic.connect(Some(&doctors.client("sync", 2))).ask(THINGS, &[]).unwrap();
-    assert_eq!(clinic.scene.record(&said.decision)["caller_kind"], "service");
+    let tls_testbed = TlsTestbed::with(|builder| two(builder).with("/issuers", json!({})));
+    assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("alice", 1)), &[]).0, 200);
+    // The same name under another authority is another caller, who has no role.
+    let answer = tls_testbed.connect(Some(&doctors.client("alice", 66))).ask(THINGS, &[]).unwrap();
+    let record = tls_testbed.testbed.record(&answer.decision);
+    assert_eq!((answer.status, &record["caller"]), (403, &json!("doctors/alice")));
+    let answer = tls_testbed.connect(Some(&doctors.client("sync", 2))).ask(THINGS, &[]).unwrap();
+    assert_eq!(tls_testbed.testbed.record(&answer.decision)["caller_kind"], "service");
 
     let doctors = Authority::new("doctors");
     let file = doctors.pem();
-    let clinic = Clinic::with(|plan| {
-        plan.with("/client-certificates/doctors", json!({ "ca": "doctors.pem" }))
+    let tls_testbed = TlsTestbed::with(|builder| {
+        builder
+            .with("/client-certificates/doctors", json!({ "ca": "doctors.pem" }))
             .file("doctors.pem", file)
             .with("/listeners", listeners(&json!({ "from": ["stations", "doctors"] })))
             .with("api/client-certificates", json!(["stations"]))
     });
-    assert_eq!(clinic.ask(Some(&doctors.client("alice", 1)), &[]), (401, json!("certificate-untrusted")));
-    assert_eq!(clinic.ask(Some(&clinic.stations.client("alice", 1)), &[]).0, 200);
+    assert_eq!(tls_testbed.ask(Some(&doctors.client("alice", 1)), &[]), (401, json!("certificate-untrusted")));
+    assert_eq!(tls_testbed.ask(Some(&tls_testbed.stations.client("alice", 1)), &[]).0, 200);
 }

@@ -1,16 +1,16 @@
-//! Identity headers: whatever a client sends, a server that folds names as CGI does reads the gateway's word alone.
+//! Identity headers: an upstream that folds header names as CGI does reads only the gateway's values.
 
 use std::collections::HashMap;
 
 use serde_json::json;
 
 use crate::wire::client::{Client, ask, request};
-use crate::wire::origin::{Origin, Seen};
-use crate::wire::scene::Scene;
+use crate::wire::origin::{Origin, ReceivedRequest};
+use crate::wire::testbed::Testbed;
 
 const NAMES: [&str; 4] = ["X-Portcullis-Subject", "X-Portcullis-Roles", "X-Portcullis-Tenant", "X-Portcullis-Decision"];
 
-/// Every spelling of `name` with other separators and other cases: each separator on its own, and each case.
+/// All aliases of `name` with other separators and other cases: each separator alone, and each case.
 fn aliases(name: &str) -> Vec<String> {
     let parts: Vec<&str> = name.split('-').collect();
     let cased: [fn(&str) -> String; 3] = [str::to_owned, str::to_ascii_lowercase, str::to_ascii_uppercase];
@@ -24,10 +24,10 @@ fn aliases(name: &str) -> Vec<String> {
     found
 }
 
-/// What a CGI program would find: values by names in capitals, joined as servers join repeated fields.
-fn environment(seen: &Seen) -> HashMap<String, String> {
+/// The environment of a CGI program: values by upper-case names, repeated fields joined as servers join them.
+fn environment(received: &ReceivedRequest) -> HashMap<String, String> {
     let mut found: HashMap<String, String> = HashMap::new();
-    for (name, value) in seen.fields() {
+    for (name, value) in received.fields() {
         let name = name.to_ascii_uppercase().replace(['-', '.', ' '], "_");
         let all = found.entry(name).or_default();
         if !all.is_empty() {
@@ -38,21 +38,21 @@ fn environment(seen: &Seen) -> HashMap<String, String> {
     found
 }
 
-/// Holds that the upstream reads the gateway's word about alice and none of the client's.
-fn only_the_gateways(seen: &Seen, told: &str) {
-    let environment = environment(seen);
+/// Asserts that the upstream reads the gateway's values about alice and none of the client's.
+fn assert_only_gateway_identity(received: &ReceivedRequest, context: &str) {
+    let environment = environment(received);
     let read = |name: &str| environment.get(name).map(String::as_str);
-    assert_eq!(read("X_PORTCULLIS_SUBJECT"), Some("test/alice"), "{told}");
-    assert_eq!(read("X_PORTCULLIS_ROLES"), Some("user"), "{told}");
-    assert_eq!(read("X_PORTCULLIS_TENANT"), Some("t1"), "{told}");
-    assert_eq!(read("X_PORTCULLIS_DECISION").map(str::len), Some(32), "{told}");
-    assert!(!seen.text().contains("mallory"), "{told}: {}", seen.text());
+    assert_eq!(read("X_PORTCULLIS_SUBJECT"), Some("test/alice"), "{context}");
+    assert_eq!(read("X_PORTCULLIS_ROLES"), Some("user"), "{context}");
+    assert_eq!(read("X_PORTCULLIS_TENANT"), Some("t1"), "{context}");
+    assert_eq!(read("X_PORTCULLIS_DECISION").map(str::len), Some(32), "{context}");
+    assert!(!received.text().contains("mallory"), "{context}: {}", received.text());
 }
 
 #[test]
 fn no_alias_of_an_identity_header_reaches_an_upstream_that_folds_names() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     for name in NAMES {
         let aliases = aliases(name);
         assert_eq!(aliases.len(), 27);
@@ -61,43 +61,43 @@ fn no_alias_of_an_identity_header_reaches_an_upstream_that_folds_names() {
             // Alone, twice, and in front of the credential.
             for headers in [vec![&token, &spoofed], vec![&spoofed, &token, &spoofed]] {
                 let headers: Vec<&str> = headers.into_iter().map(String::as_str).collect();
-                assert_eq!(ask(scene.at(), request("GET /t1/things", &headers, b"")).status, 200, "{alias}");
-                only_the_gateways(&scene.origin.last(), alias);
+                assert_eq!(ask(testbed.at(), request("GET /t1/things", &headers, b"")).status, 200, "{alias}");
+                assert_only_gateway_identity(&testbed.origin.last(), alias);
             }
         }
         let all: Vec<String> = aliases.iter().map(|alias| format!("{alias}: mallory")).collect();
         let headers: Vec<&str> = std::iter::once(&token).chain(&all).map(String::as_str).collect();
-        assert_eq!(ask(scene.at(), request("GET /t1/things", &headers, b"")).status, 200);
-        only_the_gateways(&scene.origin.last(), "all at once");
+        assert_eq!(ask(testbed.at(), request("GET /t1/things", &headers, b"")).status, 200);
+        assert_only_gateway_identity(&testbed.origin.last(), "all at once");
     }
 }
 
 #[test]
 fn aliases_are_dropped_though_the_settings_let_odd_names_pass() {
     let passed = json!(["x_other", "x.other"]);
-    let scene = Scene::strict(Origin::start()).with("api/pass-headers", passed).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).with("api/pass-headers", passed).start();
+    let token = testbed.bearer(&["user"]);
     let headers = [token.as_str(), "x_other: yes", "x.other: yes", "x_portcullis_subject: mallory"];
-    assert_eq!(ask(scene.at(), request("GET /t1/things", &headers, b"")).status, 200);
-    let seen = scene.origin.last();
-    only_the_gateways(&seen, "pass-headers");
-    assert_eq!(environment(&seen).get("X_OTHER").map(String::as_str), Some("yes, yes"));
+    assert_eq!(ask(testbed.at(), request("GET /t1/things", &headers, b"")).status, 200);
+    let received = testbed.origin.last();
+    assert_only_gateway_identity(&received, "pass-headers");
+    assert_eq!(environment(&received).get("X_OTHER").map(String::as_str), Some("yes, yes"));
 }
 
 #[test]
 fn a_nomination_takes_no_identity_header_away() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     for name in NAMES {
         for alias in aliases(name) {
             let headers = [token.as_str(), &format!("Connection: {alias}"), &format!("{alias}: mallory")];
-            let before = scene.origin.count();
-            let answer = ask(scene.at(), request("GET /t1/things", &headers, b""));
-            // Refused, or forwarded with all that the gateway says: never without it.
+            let before = testbed.origin.count();
+            let answer = ask(testbed.at(), request("GET /t1/things", &headers, b""));
+            // Refused, or forwarded with all of the gateway's identity headers: never without them.
             if answer.status == 400 {
-                assert_eq!(scene.origin.count(), before, "{alias}");
+                assert_eq!(testbed.origin.count(), before, "{alias}");
             } else {
-                only_the_gateways(&scene.origin.last(), &alias);
+                assert_only_gateway_identity(&testbed.origin.last(), &alias);
             }
         }
     }
@@ -105,20 +105,20 @@ fn a_nomination_takes_no_identity_header_away() {
 
 #[test]
 fn a_trailer_is_no_identity_header() {
-    let scene = Scene::strict(Origin::start()).start();
-    let token = scene.bearer(&["user"]);
+    let testbed = Testbed::strict(Origin::start()).start();
+    let token = testbed.bearer(&["user"]);
     for name in NAMES {
         for alias in aliases(name) {
-            let before = scene.origin.count();
+            let before = testbed.origin.count();
             let head = format!(
                 "POST /t1/things HTTP/1.1\r\nHost: noah.test\r\n{token}\r\nTE: trailers\r\nTrailer: {alias}\r\n\
                  Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n{alias}: mallory\r\n\r\n"
             );
-            let answer = Client::connect(scene.at()).send(head).try_answer(false);
-            if scene.origin.count() > before {
-                let seen = scene.origin.last();
-                only_the_gateways(&seen, &alias);
-                assert!(!String::from_utf8_lossy(&seen.raw_body).contains("mallory"), "{alias}");
+            let answer = Client::connect(testbed.at()).send(head).try_answer(false);
+            if testbed.origin.count() > before {
+                let received = testbed.origin.last();
+                assert_only_gateway_identity(&received, &alias);
+                assert!(!String::from_utf8_lossy(&received.raw_body).contains("mallory"), "{alias}");
             } else {
                 assert!(answer.is_none_or(|answer| answer.status >= 400), "{alias}");
             }

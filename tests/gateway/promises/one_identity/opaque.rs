@@ -1,188 +1,78 @@
-//! Opaque tokens: their issuer says whose they are, and is asked seldom.
+//! Opaque tokens: introspection by their issuer names the caller, and the gateway rarely calls the issuer.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::introspection_server::{IntrospectionServer, presented_token};
 use crate::support::now;
 use crate::wire::client::{Answer, ask, bearer, request};
-use crate::wire::origin::{Origin, Seen};
-use crate::wire::scene::{Plan, Scene, until};
-use crate::wire::websocket::{echoed, hub, open};
+use crate::wire::testbed::{Testbed, until};
+use crate::wire::websocket::{echoed, hub_origin, open};
 
-/// Asked: an issuer with an introspection endpoint, which tells of each token what the test says.
-pub(super) struct Asked {
-    endpoint: Origin,
-    said: Arc<Said>,
+fn get(testbed: &Testbed, token: &str) -> Answer {
+    ask(testbed.at(), request("GET /t1/things", &[&bearer(token)], b""))
 }
 
-#[derive(Default)]
-struct Said {
-    /// What is told of a token; of another one, that it is not active.
-    tokens: Mutex<HashMap<String, Value>>,
-    /// What is sent instead of an answer.
-    instead: Mutex<Option<Vec<u8>>>,
-    delay: Mutex<Duration>,
-    under_way: AtomicUsize,
-    most_under_way: AtomicUsize,
+fn status(testbed: &Testbed, token: &str) -> u16 {
+    get(testbed, token).status
 }
 
-impl Asked {
-    fn start() -> Self {
-        let said = Arc::new(Said::default());
-        let says = Arc::clone(&said);
-        Self { endpoint: Origin::answering(move |seen| says.answer(seen)), said }
-    }
-
-    /// An issuer that tells of `token` that it is active, with these claims beside the usual ones.
-    pub(super) fn knowing(token: &str, claims: Value) -> Self {
-        let asked = Self::start();
-        asked.tell(token, claims);
-        asked
-    }
-
-    pub(super) fn tell(&self, token: &str, claims: Value) {
-        let mut all = json!({
-            "active": true, "aud": "noah-es", "sub": "alice", "client_id": "app-1", "exp": now() + 600,
-            "tenants": ["t1"], "roles": ["user"], "token_type": "Bearer",
-        });
-        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-        all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        self.said.tokens.lock().unwrap().insert(token.to_owned(), all);
-    }
-
-    fn forget(&self, token: &str) {
-        self.said.tokens.lock().unwrap().remove(token);
-    }
-
-    fn send_instead(&self, bytes: Option<&str>) {
-        *self.said.instead.lock().unwrap() = bytes.map(|bytes| bytes.as_bytes().to_vec());
-    }
-
-    fn wait(&self, time: Duration) {
-        *self.said.delay.lock().unwrap() = time;
-    }
-
-    /// How often it was asked.
-    pub(super) fn count(&self) -> usize {
-        self.endpoint.count()
-    }
-
-    /// The settings of an issuer that asks here.
-    fn issuer(&self) -> Value {
-        json!({
-            "issuer": "https://opaque.test",
-            "audiences": ["noah-es"],
-            "keys": { "introspection": {
-                "url": format!("http://{}/introspect", self.endpoint.address()),
-                "client-id": "port:cullis", "client-secret": { "file": "client-secret" },
-            } },
-            "claims": { "client": ["client_id"], "tenants": "tenants", "roles": "roles" },
-        })
-    }
-
-    /// A scene whose issuers are this one and the ordinary one.
-    pub(super) fn scene(&self, plan: Plan) -> Plan {
-        plan.file("client-secret", "s p&ä\n").with("/issuers/opaque", self.issuer())
-    }
-
-    /// Such a scene with the small policy.
-    fn strict(&self) -> Plan {
-        self.scene(Scene::strict(Origin::start()))
-    }
-}
-
-impl Said {
-    fn answer(&self, seen: &Seen) -> Vec<u8> {
-        self.most_under_way.fetch_max(self.under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        std::thread::sleep(*self.delay.lock().unwrap());
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
-        if let Some(bytes) = self.instead.lock().unwrap().clone() {
-            return bytes;
-        }
-        let told = self.tokens.lock().unwrap().get(&presented(seen)).cloned();
-        answer(&told.unwrap_or(json!({ "active": false })).to_string())
-    }
-}
-
-/// An answer 200 with this JSON.
-fn answer(body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
-}
-
-/// The token in a question; those of the tests need no decoding but of `%2B`, `%2F` and `%3D`.
-fn presented(seen: &Seen) -> String {
-    let form = String::from_utf8(seen.body.clone()).unwrap();
-    let token = form.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap().to_owned();
-    token.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=").replace("%7E", "~")
-}
-
-fn get(scene: &Scene, token: &str) -> Answer {
-    ask(scene.at(), request("GET /t1/things", &[&bearer(token)], b""))
-}
-
-fn status(scene: &Scene, token: &str) -> u16 {
-    get(scene, token).status
-}
-
-fn counted(scene: &Scene, result: &str) -> u64 {
-    let text = scene.wait(scene.gateway.admin("/metrics")).text();
+fn counted(testbed: &Testbed, result: &str) -> u64 {
+    let text = testbed.wait(testbed.gateway.admin("/metrics")).text();
     let name = format!("portcullis_introspections_total{{issuer=\"opaque\",result=\"{result}\"}} ");
     text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
 }
 
-/// The answers to these tokens, asked for at the same time.
-fn at_once(scene: &Scene, tokens: &[String]) -> Vec<u16> {
-    let at = scene.at();
-    let asked = tokens.iter().map(|token| {
+/// The statuses of concurrent requests with these tokens.
+fn statuses_in_parallel(testbed: &Testbed, tokens: &[String]) -> Vec<u16> {
+    let at = testbed.at();
+    let introspection_server = tokens.iter().map(|token| {
         let request = request("GET /t1/things", &[&bearer(token)], b"");
         std::thread::spawn(move || ask(at, request).status)
     });
-    let asked: Vec<_> = asked.collect();
-    asked.into_iter().map(|thread| thread.join().unwrap()).collect()
+    let introspection_server: Vec<_> = introspection_server.collect();
+    introspection_server.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
 #[test]
 fn an_opaque_token_names_the_caller_that_its_issuer_says() {
     let token = "2YotnFZFEjr1z+C/sicMWpAA~=";
-    let asked = Asked::knowing(token, json!({}));
-    let scene = asked.strict().start();
+    let introspection_server = IntrospectionServer::with_token(token, json!({}));
+    let testbed = introspection_server.strict().start();
     for _ in 0..3 {
-        let answer = get(&scene, token);
+        let answer = get(&testbed, token);
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    let seen = scene.origin.last();
-    assert_eq!(seen.header("x-portcullis-subject").as_deref(), Some("opaque/alice"));
-    assert_eq!(seen.header("x-portcullis-roles").as_deref(), Some("user"));
-    let record = scene.record(&seen.header("x-portcullis-decision").unwrap());
+    let received = testbed.origin.last();
+    assert_eq!(received.header("x-portcullis-subject").as_deref(), Some("opaque/alice"));
+    assert_eq!(received.header("x-portcullis-roles").as_deref(), Some("user"));
+    let record = testbed.record(&received.header("x-portcullis-decision").unwrap());
     assert_eq!((&record["caller"], &record["proof"]), (&json!("opaque/alice"), &json!("token")));
 
-    assert_eq!(asked.count(), 1, "the answer is remembered");
-    let question = asked.endpoint.last();
+    assert_eq!(introspection_server.count(), 1, "the answer is remembered");
+    let question = introspection_server.endpoint.last();
     assert_eq!((question.method().as_str(), question.target().as_str()), ("POST", "/introspect"));
     assert_eq!(question.header("content-type").as_deref(), Some("application/x-www-form-urlencoded"));
     let basic = format!("Basic {}", STANDARD.encode("port%3Acullis:s+p%26%C3%A4"));
     assert_eq!(question.header("authorization"), Some(basic));
     assert_eq!(question.body, b"token=2YotnFZFEjr1z%2BC%2FsicMWpAA%7E%3D&token_type_hint=access_token");
-    assert_eq!((counted(&scene, "accepted"), counted(&scene, "refused")), (1, 0));
-    assert!(!scene.has_written(token) && !scene.has_written("s p&"), "a secret stands in a log or an audit record");
+    assert_eq!((counted(&testbed, "accepted"), counted(&testbed, "refused")), (1, 0));
+    assert!(!testbed.has_written(token) && !testbed.has_written("s p&"), "a secret stands in a log or an audit record");
 
-    assert_eq!(ask(scene.at(), request("GET /t1/Secrets", &[&bearer(token)], b"")).status, 403, "the policy decides");
-    assert_eq!(ask(scene.at(), request("GET /t2/things", &[&bearer(token)], b"")).status, 403);
+    assert_eq!(ask(testbed.at(), request("GET /t1/Secrets", &[&bearer(token)], b"")).status, 403, "the policy decides");
+    assert_eq!(ask(testbed.at(), request("GET /t2/things", &[&bearer(token)], b"")).status, 403);
 }
 
 #[test]
 fn the_client_may_prove_itself_in_the_form() {
-    let asked = Asked::knowing("reference", json!({}));
-    let scene = asked.strict().with("/issuers/opaque/keys/introspection/auth", json!("post")).start();
-    assert_eq!(status(&scene, "reference"), 200);
-    let question = asked.endpoint.last();
+    let introspection_server = IntrospectionServer::with_token("reference", json!({}));
+    let testbed = introspection_server.strict().with("/issuers/opaque/keys/introspection/auth", json!("post")).start();
+    assert_eq!(status(&testbed, "reference"), 200);
+    let question = introspection_server.endpoint.last();
     assert_eq!(question.header("authorization"), None);
     let form = "token=reference&token_type_hint=access_token&client_id=port%3Acullis&client_secret=s+p%26%C3%A4";
     assert_eq!(String::from_utf8(question.body).unwrap(), form);
@@ -190,8 +80,8 @@ fn the_client_may_prove_itself_in_the_form() {
 
 #[test]
 fn an_active_token_that_is_not_for_us_or_of_this_moment_is_refused() {
-    let asked = Asked::start();
-    let scene = asked.strict().start();
+    let introspection_server = IntrospectionServer::start();
+    let testbed = introspection_server.strict().start();
     let wrong = [
         ("inactive-token", json!({ "active": false })),
         ("wrong-audience", json!({ "aud": "other" })),
@@ -205,30 +95,31 @@ fn an_active_token_that_is_not_for_us_or_of_this_moment_is_refused() {
     ];
     for (at, (detail, claims)) in wrong.into_iter().enumerate() {
         let token = format!("reference-{at}");
-        asked.tell(&token, claims.clone());
-        let answer = get(&scene, &token);
+        introspection_server.set_claims(&token, claims.clone());
+        let answer = get(&testbed, &token);
         assert_eq!((answer.status, answer.reason().as_str()), (401, "unauthenticated"), "{claims}");
-        assert_eq!(scene.record(answer.header("x-portcullis-decision").unwrap())["detail"], detail, "{claims}");
+        assert_eq!(testbed.record(answer.header("x-portcullis-decision").unwrap())["detail"], detail, "{claims}");
         assert!(!answer.text().contains(detail));
     }
-    assert_eq!(scene.origin.count(), 0);
-    asked.tell("ours", json!({ "iss": "https://opaque.test" }));
-    assert_eq!(status(&scene, "ours"), 200);
+    assert_eq!(testbed.origin.count(), 0);
+    introspection_server.set_claims("ours", json!({ "iss": "https://opaque.test" }));
+    assert_eq!(status(&testbed, "ours"), 200);
 }
 
 #[test]
 fn a_token_without_audience_passes_only_where_the_settings_say_so() {
     let key = "/issuers/opaque/keys/introspection/dangerously-accept-missing-audience";
-    let asked = Asked::knowing("reference", json!({ "aud": null }));
-    asked.tell("other", json!({ "aud": ["other"] }));
-    let scene = asked.strict().with(key, json!(true)).start();
-    assert_eq!((status(&scene, "reference"), status(&scene, "other")), (200, 401));
+    let introspection_server = IntrospectionServer::with_token("reference", json!({ "aud": null }));
+    introspection_server.set_claims("other", json!({ "aud": ["other"] }));
+    let testbed = introspection_server.strict().with(key, json!(true)).start();
+    assert_eq!((status(&testbed, "reference"), status(&testbed, "other")), (200, 401));
 }
 
 #[test]
 fn an_issuer_that_does_not_answer_is_503_and_never_a_permit_or_a_bad_token() {
-    let asked = Asked::start();
-    let scene = asked.strict().with("/issuers/opaque/keys/introspection/timeout", json!("500ms")).start();
+    let introspection_server = IntrospectionServer::start();
+    let testbed =
+        introspection_server.strict().with("/issuers/opaque/keys/introspection/timeout", json!("500ms")).start();
     let good = json!({
         "active": true, "aud": "noah-es", "sub": "alice", "exp": now() + 600, "tenants": ["t1"], "roles": ["user"],
     });
@@ -239,7 +130,7 @@ fn an_issuer_that_does_not_answer_is_503_and_never_a_permit_or_a_bad_token() {
             body.len()
         )
     };
-    let elsewhere = format!("Location: http://{}/elsewhere\r\n", asked.endpoint.address());
+    let elsewhere = format!("Location: http://{}/elsewhere\r\n", introspection_server.endpoint.address());
     let large = good.replacen('{', &format!("{{\"pad\":\"{}\",", "x".repeat(70_000)), 1);
     let failing = [
         head("401 Unauthorized", "", &good),
@@ -265,183 +156,195 @@ fn an_issuer_that_does_not_answer_is_503_and_never_a_permit_or_a_bad_token() {
         String::new(),
     ];
     for (at, bytes) in failing.iter().enumerate() {
-        asked.send_instead(Some(bytes));
-        let answer = get(&scene, &format!("reference-{at}"));
+        introspection_server.send_instead(Some(bytes));
+        let answer = get(&testbed, &format!("reference-{at}"));
         assert_eq!((answer.status, answer.reason().as_str()), (503, "keys-unavailable"), "{bytes}");
         assert!(answer.header("www-authenticate").is_none());
     }
-    assert!(!asked.endpoint.seen().iter().any(|seen| seen.target() == "/elsewhere"), "a redirect was followed");
+    assert!(
+        !introspection_server.endpoint.requests().iter().any(|received| received.target() == "/elsewhere"),
+        "a redirect was followed"
+    );
 
-    asked.send_instead(Some(&head("200 OK", "", &good)));
-    asked.wait(Duration::from_secs(2));
-    assert_eq!(get(&scene, "slow").reason(), "keys-unavailable");
-    asked.wait(Duration::ZERO);
-    assert_eq!(scene.origin.count(), 0);
-    assert_eq!(counted(&scene, "failed"), failing.len() as u64 + 1);
-    let ready = scene.wait(scene.gateway.admin("/ready"));
+    introspection_server.send_instead(Some(&head("200 OK", "", &good)));
+    introspection_server.wait(Duration::from_secs(2));
+    assert_eq!(get(&testbed, "slow").reason(), "keys-unavailable");
+    introspection_server.wait(Duration::ZERO);
+    assert_eq!(testbed.origin.count(), 0);
+    assert_eq!(counted(&testbed, "failed"), failing.len() as u64 + 1);
+    let ready = testbed.wait(testbed.gateway.admin("/ready"));
     assert!(ready.status == 200 && ready.text().contains("no answer in time"), "{}", ready.text());
 
-    assert_eq!(status(&scene, "fresh"), 200, "the same bytes as an answer are believed");
+    assert_eq!(status(&testbed, "fresh"), 200, "the same bytes as an answer are believed");
 
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = json!(format!("http://{nobody}/introspect"));
-    let scene = asked.strict().with("/issuers/opaque/keys/introspection/url", url).start();
-    let answer = get(&scene, "reference");
+    let testbed = introspection_server.strict().with("/issuers/opaque/keys/introspection/url", url).start();
+    let answer = get(&testbed, "reference");
     assert_eq!((answer.status, answer.reason().as_str()), (503, "keys-unavailable"));
 }
 
 #[test]
 fn a_flood_of_one_bad_token_costs_its_issuer_one_call() {
-    let asked = Asked::start();
-    asked.wait(Duration::from_millis(200));
-    let scene = asked.strict().with("/limits", json!({ "failed-credentials": 3 })).start();
+    let introspection_server = IntrospectionServer::start();
+    introspection_server.wait(Duration::from_millis(200));
+    let testbed = introspection_server.strict().with("/limits", json!({ "failed-credentials": 3 })).start();
     let flood = vec!["guess".to_owned(); 8];
     for _ in 0..3 {
-        assert_eq!(at_once(&scene, &flood), [401; 8]);
+        assert_eq!(statuses_in_parallel(&testbed, &flood), [401; 8]);
     }
-    assert_eq!(asked.count(), 1);
-    assert_eq!(counted(&scene, "refused"), 1);
+    assert_eq!(introspection_server.count(), 1);
+    assert_eq!(counted(&testbed, "refused"), 1);
 }
 
 #[test]
 fn requests_with_one_token_share_one_call() {
-    let asked = Asked::knowing("reference", json!({}));
-    asked.wait(Duration::from_millis(300));
-    let scene = asked.strict().start();
-    assert_eq!(at_once(&scene, &vec!["reference".to_owned(); 12]), [200; 12]);
-    assert_eq!(asked.count(), 1);
+    let introspection_server = IntrospectionServer::with_token("reference", json!({}));
+    introspection_server.wait(Duration::from_millis(300));
+    let testbed = introspection_server.strict().start();
+    assert_eq!(statuses_in_parallel(&testbed, &vec!["reference".to_owned(); 12]), [200; 12]);
+    assert_eq!(introspection_server.count(), 1);
 }
 
 #[test]
 fn a_flood_of_random_tokens_never_overloads_their_issuer() {
-    let asked = Asked::start();
-    asked.wait(Duration::from_millis(100));
+    let introspection_server = IntrospectionServer::start();
+    introspection_server.wait(Duration::from_millis(100));
     let place = "/issuers/opaque/keys/introspection";
-    let mut introspection = asked.issuer()["keys"]["introspection"].clone();
+    let mut introspection = introspection_server.issuer()["keys"]["introspection"].clone();
     introspection["at-once"] = json!(2);
     introspection["per-second"] = json!(6);
-    let scene = asked.strict().with(place, introspection).with("/limits", json!({ "failed-credentials": 0 })).start();
+    let testbed = introspection_server
+        .strict()
+        .with(place, introspection)
+        .with("/limits", json!({ "failed-credentials": 0 }))
+        .start();
     let began = std::time::Instant::now();
     let tokens: Vec<String> = (0..40).map(|at| format!("random-{at}")).collect();
-    let answers = at_once(&scene, &tokens);
-    // As many at once as a second holds, and as many again for each second that the flood took.
+    let answers = statuses_in_parallel(&testbed, &tokens);
+    // One second's worth of concurrent calls, and as many again for each second that the flood took.
     let most = 6 * (2 + began.elapsed().as_secs() as usize);
-    assert!(asked.count() <= most, "{} calls", asked.count());
-    assert!(asked.said.most_under_way.load(Ordering::SeqCst) <= 2);
+    assert!(introspection_server.count() <= most, "{} calls", introspection_server.count());
+    assert!(introspection_server.script.most_under_way.load(Ordering::SeqCst) <= 2);
     assert!(answers.iter().all(|status| matches!(status, 401 | 503)), "{answers:?}");
-    assert!(answers.contains(&503) && counted(&scene, "withheld") > 0, "{answers:?}");
-    assert_eq!(scene.origin.count(), 0);
-    asked.tell("honest", json!({}));
-    until("the budget is there again", || status(&scene, "honest") == 200);
+    assert!(answers.contains(&503) && counted(&testbed, "withheld") > 0, "{answers:?}");
+    assert_eq!(testbed.origin.count(), 0);
+    introspection_server.set_claims("honest", json!({}));
+    until("the budget is there again", || status(&testbed, "honest") == 200);
 }
 
 #[test]
-fn who_guesses_opaque_tokens_is_cut_off() {
-    let asked = Asked::knowing("reference", json!({}));
-    let scene = asked.strict().with("/limits", json!({ "failed-credentials": 5 })).start();
-    assert_eq!(status(&scene, "reference"), 200);
-    let answers: Vec<u16> = (0..20).map(|at| status(&scene, &format!("guess-{at}"))).collect();
+fn an_address_that_guesses_opaque_tokens_is_limited() {
+    let introspection_server = IntrospectionServer::with_token("reference", json!({}));
+    let testbed = introspection_server.strict().with("/limits", json!({ "failed-credentials": 5 })).start();
+    assert_eq!(status(&testbed, "reference"), 200);
+    let answers: Vec<u16> = (0..20).map(|at| status(&testbed, &format!("guess-{at}"))).collect();
     assert!(answers.contains(&429), "{answers:?}");
-    // Two minutes may touch one flood.
-    assert!(asked.count() <= 1 + 2 * 5, "{} calls", asked.count());
-    assert_eq!(status(&scene, "reference"), 200, "what is remembered costs nobody anything");
+    // The flood may touch two minutes.
+    assert!(introspection_server.count() <= 1 + 2 * 5, "{} calls", introspection_server.count());
+    assert_eq!(status(&testbed, "reference"), 200, "what is remembered costs nobody anything");
 }
 
 #[test]
 fn a_revoked_token_is_found_out_when_its_cache_time_is_over() {
-    let asked = Asked::knowing("reference", json!({}));
-    let scene = asked.strict().with("/issuers/opaque/keys/introspection/cache", json!("2s")).start();
-    assert_eq!(status(&scene, "reference"), 200);
-    asked.forget("reference");
-    until("the token is refused", || status(&scene, "reference") == 401);
-    assert_eq!(asked.count(), 2);
+    let introspection_server = IntrospectionServer::with_token("reference", json!({}));
+    let testbed = introspection_server.strict().with("/issuers/opaque/keys/introspection/cache", json!("2s")).start();
+    assert_eq!(status(&testbed, "reference"), 200);
+    introspection_server.remove_token("reference");
+    until("the token is refused", || status(&testbed, "reference") == 401);
+    assert_eq!(introspection_server.count(), 2);
 }
 
 #[test]
 fn a_reload_asks_about_every_token_again() {
-    let asked = Asked::knowing("reference", json!({}));
-    let scene = asked.strict().with("/issuers/opaque/keys/introspection/cache", json!("1h")).start();
-    assert_eq!(status(&scene, "reference"), 200);
-    assert_eq!(status(&scene, "later"), 401);
-    asked.forget("reference");
-    asked.tell("later", json!({}));
-    assert_eq!((status(&scene, "reference"), status(&scene, "later")), (200, 401));
-    scene.gateway.signal("HUP");
-    until("the token is refused", || status(&scene, "reference") == 401);
-    until("the other one is believed", || status(&scene, "later") == 200);
+    let introspection_server = IntrospectionServer::with_token("reference", json!({}));
+    let testbed = introspection_server.strict().with("/issuers/opaque/keys/introspection/cache", json!("1h")).start();
+    assert_eq!(status(&testbed, "reference"), 200);
+    assert_eq!(status(&testbed, "later"), 401);
+    introspection_server.remove_token("reference");
+    introspection_server.set_claims("later", json!({}));
+    assert_eq!((status(&testbed, "reference"), status(&testbed, "later")), (200, 401));
+    testbed.gateway.signal("HUP");
+    until("the token is refused", || status(&testbed, "reference") == 401);
+    until("the other one is believed", || status(&testbed, "later") == 200);
 }
 
 #[test]
-fn no_answer_is_believed_beyond_its_cache_time_though_the_issuer_is_down() {
-    let asked = Asked::knowing("reference", json!({}));
-    let scene = asked.strict().with("/issuers/opaque/keys/introspection/cache", json!("2s")).start();
-    assert_eq!(status(&scene, "reference"), 200);
-    asked.send_instead(Some("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"));
-    until("the answer is too old", || status(&scene, "reference") == 503);
-    asked.send_instead(None);
-    until("the issuer is back", || status(&scene, "reference") == 200);
+fn an_introspection_response_expires_with_its_cache_time_even_if_the_issuer_is_down() {
+    let introspection_server = IntrospectionServer::with_token("reference", json!({}));
+    let testbed = introspection_server.strict().with("/issuers/opaque/keys/introspection/cache", json!("2s")).start();
+    assert_eq!(status(&testbed, "reference"), 200);
+    introspection_server.send_instead(Some("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"));
+    until("the answer is too old", || status(&testbed, "reference") == 503);
+    introspection_server.send_instead(None);
+    until("the issuer is back", || status(&testbed, "reference") == 200);
 }
 
 #[test]
 fn an_opaque_token_ends_with_its_exp_whatever_the_cache_says() {
-    let asked = Asked::knowing("reference", json!({ "exp": now() + 3 }));
+    let introspection_server = IntrospectionServer::with_token("reference", json!({ "exp": now() + 3 }));
     let cache = "/issuers/opaque/keys/introspection/cache";
-    let scene = asked.strict().with(cache, json!("1h")).with("/issuers/opaque/leeway", json!("0s")).start();
-    assert_eq!(status(&scene, "reference"), 200);
-    until("the token has expired", || status(&scene, "reference") == 401);
+    let testbed =
+        introspection_server.strict().with(cache, json!("1h")).with("/issuers/opaque/leeway", json!("0s")).start();
+    assert_eq!(status(&testbed, "reference"), 200);
+    until("the token has expired", || status(&testbed, "reference") == 401);
 }
 
 #[test]
 fn a_socket_ends_with_the_opaque_token_that_opened_it() {
-    let asked = Asked::knowing("with-end", json!({ "exp": now() + 4, "roles": ["Level 2"] }));
-    asked.tell("without-end", json!({ "exp": null, "roles": ["Level 2"] }));
-    let mut issuer = asked.issuer();
+    let introspection_server =
+        IntrospectionServer::with_token("with-end", json!({ "exp": now() + 4, "roles": ["Level 2"] }));
+    introspection_server.set_claims("without-end", json!({ "exp": null, "roles": ["Level 2"] }));
+    let mut issuer = introspection_server.issuer();
     issuer["leeway"] = json!("0s");
     issuer["keys"]["introspection"]["cache"] = json!("3s");
-    // The only issuer, so that the policy need not say which one vouches for its apps.
-    let scene = asked.scene(Scene::noah(hub())).with("/issuers", json!({ "opaque": issuer })).start();
+    // The only issuer, so that the policy need not name the one that vouches for its apps.
+    let testbed =
+        introspection_server.testbed(Testbed::noah(hub_origin())).with("/issuers", json!({ "opaque": issuer })).start();
     for token in ["with-end", "without-end"] {
-        let (answer, mut client) = open(&scene, &format!("/rtm?access_token={token}"), &[]);
+        let (answer, mut client) = open(&testbed, &format!("/rtm?access_token={token}"), &[]);
         assert_eq!(answer.status, 101, "{}", answer.text());
         assert_eq!(echoed(&mut client, "before").as_deref(), Some("before"));
         until("the socket ends", || echoed(&mut client, "after").is_none());
     }
-    assert_eq!(scene.origin.last().target(), "/rtm");
+    assert_eq!(testbed.origin.last().target(), "/rtm");
 }
 
 #[test]
 fn where_a_token_names_no_tenant_the_policys_users_do() {
-    let asked = Asked::knowing("reference", json!({ "tenants": null, "roles": null }));
-    asked.tell("stranger", json!({ "sub": "bob", "tenants": null }));
-    let scene =
-        asked.strict().policy("roles:\n", "users:\n  opaque/alice: { tenants: [t1], roles: [user] }\nroles:\n").start();
-    assert_eq!(status(&scene, "reference"), 200);
-    assert_eq!(scene.origin.last().header("x-portcullis-tenant").as_deref(), Some("t1"));
-    assert_eq!(ask(scene.at(), request("GET /t2/things", &[&bearer("reference")], b"")).reason(), "not-a-member");
-    assert_eq!(get(&scene, "stranger").reason(), "not-a-member");
+    let introspection_server = IntrospectionServer::with_token("reference", json!({ "tenants": null, "roles": null }));
+    introspection_server.set_claims("stranger", json!({ "sub": "bob", "tenants": null }));
+    let testbed = introspection_server
+        .strict()
+        .policy("roles:\n", "users:\n  opaque/alice: { tenants: [t1], roles: [user] }\nroles:\n")
+        .start();
+    assert_eq!(status(&testbed, "reference"), 200);
+    assert_eq!(testbed.origin.last().header("x-portcullis-tenant").as_deref(), Some("t1"));
+    assert_eq!(ask(testbed.at(), request("GET /t2/things", &[&bearer("reference")], b"")).reason(), "not-a-member");
+    assert_eq!(get(&testbed, "stranger").reason(), "not-a-member");
 }
 
 #[test]
 fn tokens_of_other_issuers_are_never_shown_to_the_one_that_is_asked() {
-    let asked = Asked::start();
-    let scene = asked.strict().start();
-    let signed = scene.token(&["user"]);
-    // The gateway is ready with one issuer of the two, and the keys of this one come when they come.
-    until("it is verified by its own issuer's keys", || status(&scene, &signed) == 200);
-    assert_eq!(scene.origin.last().header("x-portcullis-subject").as_deref(), Some("test/alice"));
-    let foreign = scene.stage.token(json!({ "iss": "https://elsewhere.test" }));
-    let nobodys = scene.stage.token(json!({ "iss": null }));
+    let introspection_server = IntrospectionServer::start();
+    let testbed = introspection_server.strict().start();
+    let signed = testbed.token(&["user"]);
+    // The gateway is ready with one of the two issuers, and the keys of this one arrive later.
+    until("it is verified by its own issuer's keys", || status(&testbed, &signed) == 200);
+    assert_eq!(testbed.origin.last().header("x-portcullis-subject").as_deref(), Some("test/alice"));
+    let foreign = testbed.env.token(json!({ "iss": "https://elsewhere.test" }));
+    let nobodys = testbed.env.token(json!({ "iss": null }));
     let (head, rest) = signed.split_once('.').unwrap();
     for token in [&foreign, &nobodys, &signed[..signed.len() - 4], &format!("{head}.{rest}AAAA"), &"x".repeat(9000)] {
-        assert_eq!(status(&scene, token), 401, "{token}");
+        assert_eq!(status(&testbed, token), 401, "{token}");
     }
-    assert_eq!(asked.count(), 0);
+    assert_eq!(introspection_server.count(), 0);
 
-    // One that names it is its own, whoever signed it: nothing is assumed about what is inside.
-    let own = scene.stage.token(json!({ "iss": "https://opaque.test" }));
-    assert_eq!(status(&scene, &own), 401);
-    assert_eq!(presented(&asked.endpoint.last()), own);
-    let other = scene.stage.token(json!({ "iss": "https://opaque.test", "jti": "2" }));
-    asked.tell(&other, json!({}));
-    assert_eq!(status(&scene, &other), 200);
+    // A token that names this issuer is sent to it, whoever signed it: the gateway assumes nothing about its content.
+    let own = testbed.env.token(json!({ "iss": "https://opaque.test" }));
+    assert_eq!(status(&testbed, &own), 401);
+    assert_eq!(presented_token(&introspection_server.endpoint.last()), own);
+    let other = testbed.env.token(json!({ "iss": "https://opaque.test", "jti": "2" }));
+    introspection_server.set_claims(&other, json!({}));
+    assert_eq!(status(&testbed, &other), 200);
 }

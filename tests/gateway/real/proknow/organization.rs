@@ -1,38 +1,38 @@
-//! Organization: a stub of ProKnow's API with a small invented data set, in the shapes that its SDK reads.
+//! A stub of ProKnow's API with a small invented data set, in the shapes that its SDK reads.
 
 use serde_json::{Value, json};
 
-use crate::wire::origin::{Origin, Seen};
+use crate::wire::origin::{Origin, ReceivedRequest};
 
 /// The id of the role that `policies/proknow.yaml` calls Admin.
 pub(super) const ADMIN: &str = "5c463a6c040068100c7f665acad17ac4";
 
-/// What only somebody with View PHI may read: each stands in some answer of [`organization`].
+/// Data that requires View PHI: each value is in some response of [`organization`].
 pub(super) const PHI: [&str; 4] = ["MRN-1", "Doe^Jane", "MRN-2", "Roe^Richard"];
 
-/// An upstream that answers as ProKnow would; nothing that is sent to it changes what it answers.
+/// An upstream that responds as ProKnow would; requests never change its data.
 pub(super) fn organization() -> Origin {
-    Origin::answering(|seen| {
-        let target = seen.target();
+    Origin::with_responder(|received| {
+        let target = received.target();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let ["api", steps @ ..] = steps.as_slice() else { return missing() };
-        match (seen.method().as_str(), steps) {
+        match (received.method().as_str(), steps) {
             ("GET", [.., "dicom"]) => file("application/dicom", b"DICM of Doe^Jane"),
             ("GET", ["collections", _, "patients"]) => page(query),
-            ("GET", _) => read(steps).map_or_else(missing, |found| told(&found)),
+            ("GET", _) => read(steps).map_or_else(missing, |found| json_answer(&found)),
             ("DELETE", _) => file("text/plain", b""),
-            (_, [.., "lookup"]) => told(&json!([person("w1")])),
+            (_, [.., "lookup"]) => json_answer(&json!([person("w1")])),
             (_, [.., "search"]) if steps.first() == Some(&"audit") => {
-                told(&json!({ "total": 1, "items": [{ "id": "e1", "patient_name": "Doe^Jane" }] }))
+                json_answer(&json!({ "total": 1, "items": [{ "id": "e1", "patient_name": "Doe^Jane" }] }))
             }
-            (_, [.., "draft"]) => told(&json!({ "id": "lock-1", "expires_at": "2100-01-01T00:00:00.000Z" })),
-            _ => told(&written(steps, seen)),
+            (_, [.., "draft"]) => json_answer(&json!({ "id": "lock-1", "expires_at": "2100-01-01T00:00:00.000Z" })),
+            _ => json_answer(&write_answer(steps, received)),
         }
     })
 }
 
-/// What a GET finds.
+/// The response to a GET.
 fn read(steps: &[&str]) -> Option<Value> {
     Some(match *steps {
         ["user"] => json!({ "id": "u1", "name": "The gateway" }),
@@ -69,21 +69,21 @@ fn read(steps: &[&str]) -> Option<Value> {
     })
 }
 
-/// What a POST, PUT or PATCH answers: the body, completed from what is there or by a new id.
-fn written(steps: &[&str], seen: &Seen) -> Value {
+/// The response to a POST, PUT or PATCH: the body, completed from existing data or with a new id.
+fn write_answer(steps: &[&str], received: &ReceivedRequest) -> Value {
     let mut whole = match steps {
         [.., "patients"] => person("w1"),
         [.., "rois"] => json!({ "id": "new", "tag": "t1" }),
         ["users"] => json!({ "id": "new", "active": true }),
         _ => read(steps).filter(Value::is_object).unwrap_or_else(|| json!({ "id": "new" })),
     };
-    if let Ok(Value::Object(body)) = serde_json::from_slice(&seen.body) {
+    if let Ok(Value::Object(body)) = serde_json::from_slice(&received.body) {
         whole.as_object_mut().unwrap().extend(body);
     }
     whole
 }
 
-/// The one patient of a workspace, with a study in which each entity stands on the one before.
+/// The one patient of a workspace, with a study in which each entity is based on the one before.
 fn person(workspace: &str) -> Value {
     let (mrn, name) = if workspace == "w1" { (PHI[0], PHI[1]) } else { (PHI[2], PHI[3]) };
     let mut entities = json!([]);
@@ -100,7 +100,7 @@ fn collection() -> Value {
     json!({ "id": "c1", "name": "Prostate", "description": "", "type": "workspace", "workspaces": ["w2"] })
 }
 
-/// The members of a collection, one a page.
+/// The members of a collection, one per page.
 fn page(query: &str) -> Vec<u8> {
     let is_last = query.contains("next=");
     let id = if is_last { "p2" } else { "p1" };
@@ -112,7 +112,7 @@ fn page(query: &str) -> Vec<u8> {
     )
 }
 
-fn told(value: &Value) -> Vec<u8> {
+fn json_answer(value: &Value) -> Vec<u8> {
     file("application/json", value.to_string().as_bytes())
 }
 

@@ -1,8 +1,8 @@
-//! Overrides: requests that ask for another method than the one they are sent with, made by chance from a seed.
+//! Random requests, made from a seed, that ask for another method than the one they are sent with.
 
-use super::spellings::Spellings;
+use super::spellings::SpellingGenerator;
 
-/// Headers that frameworks take for the method, and some that look like them.
+/// Headers that frameworks read as the method, and similar ones.
 const HEADERS: [&str; 6] = [
     "X-HTTP-Method-Override",
     "X-HTTP-Method",
@@ -13,7 +13,7 @@ const HEADERS: [&str; 6] = [
 ];
 const METHODS: [&str; 9] =
     ["DELETE", "delete", "Delete", " DELETE ", "\tDELETE", "DELETE, GET", "GET, DELETE", "DELETE;q=1", "%44ELETE"];
-/// Parameters that frameworks take for the method, and some that look like them.
+/// Parameters that frameworks read as the method, and similar ones.
 const PARAMETERS: [&str; 30] = [
     "_method",
     "_method",
@@ -63,7 +63,7 @@ const FORMS: [&str; 14] = [
     "\tapplication/x-www-form-urlencoded\t",
     "application/x-www-form-urlencoded;",
 ];
-/// How a part of a multipart form is named; `@` is the parameter's name.
+/// The name of a multipart form's part; `@` stands for the parameter's name.
 const PARTS: [&str; 21] = [
     "Content-Disposition: form-data; name=\"@\"",
     "Content-Disposition: form-data; name=\"@\"",
@@ -96,8 +96,8 @@ const BOUNDARIES: [&str; 6] = [
     "multipart/form-data, multipart/form-data; boundary=b",
 ];
 
-/// Request: what is sent, but for the credential.
-pub(in crate::real) struct Request {
+/// OverrideRequest: a request without its credential.
+pub(in crate::real) struct OverrideRequest {
     method: &'static str,
     target: String,
     fields: Vec<String>,
@@ -105,9 +105,9 @@ pub(in crate::real) struct Request {
     chunks: Vec<usize>,
 }
 
-impl Request {
+impl OverrideRequest {
     /// A request by `method` that asks for DELETE in one way or more.
-    pub(in crate::real) fn next(method: &'static str, target: &str, chance: &mut Spellings) -> Self {
+    pub(in crate::real) fn next(method: &'static str, target: &str, chance: &mut SpellingGenerator) -> Self {
         let mut request =
             Self { method, target: target.to_owned(), fields: Vec::new(), body: Vec::new(), chunks: Vec::new() };
         match chance.below(10) {
@@ -127,13 +127,13 @@ impl Request {
         request
     }
 
-    /// A request by POST that asks for DELETE as the frameworks' own documentation has it.
+    /// A POST that asks for DELETE as the frameworks' own documentation shows.
     pub(super) fn plain() -> Self {
         let fields = vec!["X-HTTP-Method-Override: DELETE".to_owned()];
         Self { method: "POST", target: "/open/o2".to_owned(), fields, body: Vec::new(), chunks: Vec::new() }
     }
 
-    /// Its bytes, with a credential where there is one.
+    /// Its bytes, with a credential if there is one.
     pub(in crate::real) fn bytes(&self, credential: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n", self.method, self.target);
         if !credential.is_empty() {
@@ -158,7 +158,7 @@ impl Request {
         bytes
     }
 
-    fn ask_by_header(&mut self, chance: &mut Spellings) {
+    fn ask_by_header(&mut self, chance: &mut SpellingGenerator) {
         for _ in 0..1 + chance.below(2) {
             let mut name = chance.one(&HEADERS).to_owned();
             match chance.below(5) {
@@ -175,17 +175,17 @@ impl Request {
         }
     }
 
-    fn ask_by_query(&mut self, chance: &mut Spellings) {
+    fn ask_by_query(&mut self, chance: &mut SpellingGenerator) {
         let query = parameters(chance).replace(' ', "%20");
         self.target.push_str(&format!("{}{query}", chance.one(&["?", "?", "?", "??", "?&", "?x?"])));
     }
 
-    fn ask_by_form(&mut self, chance: &mut Spellings) {
+    fn ask_by_form(&mut self, chance: &mut SpellingGenerator) {
         let kind = chance.one(&FORMS);
         self.fields.push(format!("Content-Type: {kind}"));
         self.body = match kind.split_once("charset=").map(|(_, charset)| charset) {
             Some("utf-16be") => parameters(chance).encode_utf16().flat_map(u16::to_be_bytes).collect(),
-            // Its letters for `_method` and `DELETE`; `=` is that of ASCII.
+            // The letters of `_method` and `DELETE` in this code page; `=` is that of ASCII.
             Some("IBM037") => b"\x6d\x94\x85\xa3\x88\x96\x84=\xc4\xc5\xd3\xc5\xe3\xc5".to_vec(),
             _ => parameters(chance).into_bytes(),
         };
@@ -200,7 +200,7 @@ impl Request {
         }
     }
 
-    fn ask_by_parts(&mut self, chance: &mut Spellings) {
+    fn ask_by_parts(&mut self, chance: &mut SpellingGenerator) {
         self.fields.push(format!("Content-Type: {}", chance.one(&BOUNDARIES)));
         let mut body = chance.one(&["", "", "a preamble\r\n", "\r\n"]).to_owned();
         if chance.below(2) == 0 {
@@ -217,7 +217,7 @@ impl Request {
     }
 }
 
-fn parameters(chance: &mut Spellings) -> String {
+fn parameters(chance: &mut SpellingGenerator) -> String {
     let mut text = format!("{}={}", chance.one(&PARAMETERS), chance.one(&METHODS).trim());
     if chance.below(3) == 0 {
         let other = chance.one(&["a=1", "_method=GET", "a", "=", "_method", "%"]);
@@ -227,7 +227,7 @@ fn parameters(chance: &mut Spellings) -> String {
     text
 }
 
-/// The bytes in one block that is not compressed (RFC 1950, section 2.2; RFC 1951, section 3.2.4).
+/// The bytes in one uncompressed block (RFC 1950, section 2.2; RFC 1951, section 3.2.4).
 fn deflated(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).unwrap();
     let (first, second) = bytes.iter().fold((1_u32, 0_u32), |(first, second), byte| {

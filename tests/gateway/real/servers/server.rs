@@ -1,4 +1,5 @@
-//! Server: a real server on loopback with an application of `tests/real/servers`, which notes what it serves.
+//! A real server on loopback with an application of `tests/real/servers`, which writes a journal of the requests it
+//! serves.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,14 +15,14 @@ use tempfile::TempDir;
 use crate::real::process::{PATIENCE, installed, script};
 use crate::wire::client::find;
 
-/// What the applications answer with where they serve what is open.
+/// The marker in the applications' responses for open resources.
 pub(super) const OPEN: &[u8] = b"OPEN-9b1c";
-/// What the applications answer with where they serve what is refused.
+/// The marker in the applications' responses for refused resources.
 pub(super) const SECRET: &[u8] = b"SECRET-7f3a";
-/// What the applications answer with besides where they have deleted something.
+/// The additional marker after a deletion.
 pub(super) const DELETED: &[u8] = b"DELETED";
 
-/// Server: a child process; it ends with its handle.
+/// Server: a child process that stops with its handle.
 pub(super) struct Server {
     pub(super) name: &'static str,
     pub(super) address: SocketAddr,
@@ -29,12 +30,12 @@ pub(super) struct Server {
     folder: TempDir,
 }
 
-/// Line: what the application served to one request.
+/// JournalEntry: the application's record of one request.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
-    /// The gateway's decision.
+pub(super) struct JournalEntry {
+    /// The gateway's decision id.
     pub(super) decision: String,
-    /// The method, as the application took it.
+    /// The method, as the application read it.
     pub(super) method: String,
     /// `open`, `secret` or `none`.
     pub(super) resource: String,
@@ -102,7 +103,7 @@ impl Server {
         })
     }
 
-    /// Starts the application `name`, and waits until it serves what is open.
+    /// Starts the application `name`, and waits until it serves an open resource.
     fn start(name: &'static str, command: impl Fn(&Path, u16) -> Command) -> Self {
         for _ in 0..3 {
             if let Some(server) = Self::try_start(name, &command) {
@@ -112,12 +113,12 @@ impl Server {
         panic!("{name} does not start");
     }
 
-    /// `None` where it ends, because somebody else was quicker to take the port.
+    /// `None` if it exits, because another process took the port first.
     fn try_start(name: &'static str, command: &impl Fn(&Path, u16) -> Command) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         copy(&script("servers").join(name), folder.path(), &|text| {
-            // Apache's children are nobody's where the test is root's.
+            // Apache's children run as `nobody` if the test runs as root.
             let root = fs::metadata(folder.path()).unwrap().uid() == 0;
             let text = text.replace("@USER@", if root { "User www-data\nGroup www-data" } else { "" });
             text.replace("@PORT@", &port.to_string()).replace("@FOLDER@", &folder.path().display().to_string())
@@ -146,20 +147,20 @@ impl Server {
         }
     }
 
-    /// The answer to one request that goes straight to it.
+    /// The response to one request sent directly to the server.
     pub(super) fn ask(&self, request: &[u8]) -> Vec<u8> {
         exchange(self.address, request)
     }
 
-    /// What it has served to requests that came through the gateway.
-    pub(super) fn journal(&self) -> Vec<Line> {
+    /// The journal entries of requests that came through the gateway.
+    pub(super) fn journal(&self) -> Vec<JournalEntry> {
         let bytes = fs::read(self.folder.path().join("journal")).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().filter_map(Line::of).collect()
+        whole.lines().filter_map(JournalEntry::of).collect()
     }
 
-    /// The end of what it wrote for people.
+    /// The end of its log output.
     fn output(&self) -> String {
         let read = |name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
         let text = read("output") + &read("error.log");
@@ -170,7 +171,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Asked first, so that it ends its own children.
+        // Terminated first, so that it stops its own children.
         Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().ok();
         let end = Instant::now() + Duration::from_secs(10);
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
@@ -184,8 +185,8 @@ impl Drop for Server {
     }
 }
 
-impl Line {
-    /// A line of the journal; those without a decision are the test's own straight requests.
+impl JournalEntry {
+    /// A line of the journal; lines without a decision are the test's own direct requests.
     fn of(line: &str) -> Option<Self> {
         let mut parts = line.splitn(4, '\t').map(str::to_owned);
         let decision = parts.next().filter(|decision| !decision.is_empty() && decision != "-")?;
@@ -193,19 +194,19 @@ impl Line {
     }
 }
 
-/// Everything that comes back until the connection ends; nothing where it never stood.
+/// All bytes until the connection ends; none if it could not be opened.
 pub(in crate::real) fn exchange(at: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     let Ok(mut stream) = TcpStream::connect(at) else { return answer };
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(request).ok();
-    // A connection that is reset behind an answer still has the answer.
+    // A connection that is reset after a response still holds the response.
     stream.read_to_end(&mut answer).ok();
     answer
 }
 
-/// Apache ends its whole process group, so it gets one of its own, and ends with the thread that started it.
+/// Apache stops its whole process group, so it gets one of its own, and stops with the thread that started it.
 fn apache(folder: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "/usr/sbin/apache2"]).process_group(0);
@@ -227,7 +228,7 @@ fn tomcat_jars() -> String {
     jars.join(":")
 }
 
-/// Copies a folder, with something changed about each file.
+/// Copies a folder and changes each file's text.
 fn copy(from: &Path, to: &Path, change: &impl Fn(String) -> String) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {

@@ -1,31 +1,31 @@
-//! Spellings: paths as attackers write them, made by chance from small changes; the same seed gives the same ones.
+//! Random path spellings as attackers write them, made of small changes; the same seed gives the same spellings.
 
 use std::collections::BTreeSet;
 
-/// Spellings: what is made from a seed and the paths of one application.
-pub(in crate::real) struct Spellings {
+/// SpellingGenerator: generates spellings from a seed and the paths of one application.
+pub(in crate::real) struct SpellingGenerator {
     state: u64,
     secret: Vec<&'static str>,
     open: Vec<&'static str>,
 }
 
-type Change = fn(&mut Spellings, Vec<u8>) -> Vec<u8>;
+type Change = fn(&mut SpellingGenerator, Vec<u8>) -> Vec<u8>;
 
-/// Every change that may be made to a path, alone and behind others.
+/// Every change that can be made to a path, alone or after others.
 const CHANGES: [Change; 13] = [
-    Spellings::case,
-    Spellings::encoded,
-    Spellings::encoded,
-    Spellings::encoded_twice,
-    Spellings::overlong,
-    Spellings::lookalike,
-    Spellings::slash,
-    Spellings::slash,
-    Spellings::cut,
-    Spellings::suffix,
-    Spellings::prefix,
-    Spellings::odd,
-    Spellings::wrapped,
+    SpellingGenerator::case,
+    SpellingGenerator::encoded,
+    SpellingGenerator::encoded,
+    SpellingGenerator::encoded_twice,
+    SpellingGenerator::overlong,
+    SpellingGenerator::lookalike,
+    SpellingGenerator::slash,
+    SpellingGenerator::slash,
+    SpellingGenerator::cut,
+    SpellingGenerator::suffix,
+    SpellingGenerator::prefix,
+    SpellingGenerator::odd,
+    SpellingGenerator::wrapped,
 ];
 
 const SLASHES: [&str; 28] = [
@@ -210,14 +210,14 @@ const LOOKALIKES: [(char, &[&str]); 6] = [
 ];
 const ODD: &[u8] = b"\x00\x01\t\x0b\x0c\x1b \"#$%&'()*+,-.:;<=>?@[\\]^_`{|}~\x7f\x80\xa0\xff/0aZ";
 
-impl Spellings {
-    /// The spellings of `seed`, with the paths of what is refused and of what is open.
+impl SpellingGenerator {
+    /// The generator of `seed`, with the refused and the open paths.
     pub(in crate::real) fn of(seed: u64, secret: &[&'static str], open: &[&'static str]) -> Self {
         Self { state: seed, secret: secret.to_vec(), open: open.to_vec() }
     }
 
-    /// So many request targets, in their order, without any that has a line break: it would end the request line, which
-    /// is another promise.
+    /// `count` request targets in their order, without any that contains a line break: it would end the request line,
+    /// which another promise covers.
     pub(in crate::real) fn targets(mut self, count: usize) -> Vec<Vec<u8>> {
         let mut targets = BTreeSet::new();
         while targets.len() < count {
@@ -239,7 +239,7 @@ impl Spellings {
         (0..changes).fold(base, |path, _| self.one(&CHANGES)(self, path))
     }
 
-    /// From what is open up, and down to what is refused.
+    /// From an open path up, and down to a refused one.
     fn mixed(&mut self) -> Vec<u8> {
         let (open, secret) = (self.open(), self.secret());
         let deep = open.matches('/').count();
@@ -293,7 +293,7 @@ impl Spellings {
             let known = LOOKALIKES.iter().find(|(letter, _)| *letter == char::from(byte.to_ascii_lowercase()));
             match (known, this.below(2)) {
                 (Some((_, looks)), 0) => this.one(looks).as_bytes().to_vec(),
-                // The full-width forms of ASCII stand in the same order.
+                // The full-width forms of ASCII have the same order.
                 _ => char::from_u32(0xfee0 + u32::from(byte)).unwrap_or('x').to_string().into_bytes(),
             }
         })
@@ -327,9 +327,9 @@ impl Spellings {
         [&path[..at.min(path.len())], &written, &path[at.min(path.len())..]].concat()
     }
 
-    /// In an absolute form, behind an authority, or as part of another target.
+    /// In absolute form, after an authority, or inside another target.
     fn wrapped(&mut self, path: Vec<u8>) -> Vec<u8> {
-        let front = self.one(&[
+        let gateway = self.one(&[
             "http://site.test",
             "HTTP://site.test",
             "https://site.test",
@@ -349,10 +349,10 @@ impl Spellings {
             "*",
             "http://site.test/open/o2/..;/..",
         ]);
-        [front.as_bytes(), &path].concat()
+        [gateway.as_bytes(), &path].concat()
     }
 
-    /// With one byte behind the first slash written otherwise.
+    /// With one byte after the first slash written in another way.
     fn with_byte(&mut self, path: Vec<u8>, write: impl Fn(&mut Self, u8) -> Vec<u8>) -> Vec<u8> {
         if path.len() < 2 {
             return path;
@@ -372,12 +372,12 @@ impl Spellings {
         self.secret[at]
     }
 
-    /// One of these, by chance.
+    /// A random element.
     pub(super) fn one<T: Copy>(&mut self, among: &[T]) -> T {
         among[self.below(among.len())]
     }
 
-    /// A number below `end`, by SplitMix64.
+    /// A random number below `end` (SplitMix64).
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;

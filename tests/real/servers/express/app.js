@@ -1,4 +1,4 @@
-// An Express application with its routers as they come, and method-override for a header, the query and forms.
+// An Express application with default routers, and method-override for a header, the query and forms.
 'use strict';
 
 const { appendFileSync } = require('node:fs');
@@ -23,7 +23,7 @@ const serve = (resource) => (request, response) => {
   try {
     path = decodeURIComponent(raw);
   } catch {
-    // A route with parameters has refused it already.
+    // A route with parameters has already rejected it.
   }
   appendFileSync(journal, `${decision}\t${request.method}\t${resource}\t${path}\n`);
   const text = { open: 'OPEN-9b1c\n', secret: 'SECRET-7f3a\n', none: 'nothing\n' }[resource];

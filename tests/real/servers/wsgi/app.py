@@ -40,7 +40,7 @@ def missing(_):
 
 
 class Override:
-    """The method that a POST asks for, in a header or in a query parameter `_method`."""
+    """Applies the method that a POST requests in a header or in a query parameter `_method`."""
 
     def __init__(self, inner):
         self.inner = inner

@@ -1,4 +1,4 @@
-//! Tokens that are bound: to a client certificate, which must come along, or to what nobody here can check.
+//! Bound tokens: to a client certificate, which must be presented too, or to a proof that the gateway cannot verify.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -7,66 +7,67 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-use super::super::opaque::Asked;
-use super::Clinic;
-use crate::support::Holder;
+use super::super::introspection_server::IntrospectionServer;
+use super::TlsTestbed;
+use crate::support::ClientIdentity;
 use crate::wire::client::bearer;
 
-fn thumbprint(holder: &Holder) -> String {
-    let der = CertificateDer::from_pem_slice(holder.chain.as_bytes()).unwrap();
+fn thumbprint(identity: &ClientIdentity) -> String {
+    let der = CertificateDer::from_pem_slice(identity.chain.as_bytes()).unwrap();
     URL_SAFE_NO_PAD.encode(digest(&SHA256, &der))
 }
 
-/// A header line with a token of alice that says this in `cnf`.
-fn token(clinic: &Clinic, cnf: Value) -> String {
-    bearer(&clinic.scene.stage.token(json!({ "sub": "alice", "roles": ["user"], "cnf": cnf })))
+/// A header line with a token of alice that has this `cnf` claim.
+fn token(tls_testbed: &TlsTestbed, cnf: Value) -> String {
+    bearer(&tls_testbed.testbed.env.token(json!({ "sub": "alice", "roles": ["user"], "cnf": cnf })))
 }
 
 #[test]
 fn a_token_that_is_bound_to_a_certificate_goes_with_that_one_only() {
-    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("token")));
-    let (mine, other) = (clinic.stations.client("alice", 1), clinic.stations.client("alice", 2));
+    let tls_testbed = TlsTestbed::with(|builder| builder.with("api/caller", json!("token")));
+    let (mine, other) = (tls_testbed.stations.client("alice", 1), tls_testbed.stations.client("alice", 2));
     let elsewhere = (401, json!("token-bound-elsewhere"));
-    let bound = token(&clinic, json!({ "x5t#S256": thumbprint(&mine) }));
+    let bound = token(&tls_testbed, json!({ "x5t#S256": thumbprint(&mine) }));
     for _ in 0..2 {
-        assert_eq!(clinic.ask(Some(&mine), &[&bound]).0, 200);
-        assert_eq!(clinic.ask(Some(&other), &[&bound]), elsewhere);
-        assert_eq!(clinic.ask(None, &[&bound]), elsewhere);
+        assert_eq!(tls_testbed.ask(Some(&mine), &[&bound]).0, 200);
+        assert_eq!(tls_testbed.ask(Some(&other), &[&bound]), elsewhere);
+        assert_eq!(tls_testbed.ask(None, &[&bound]), elsewhere);
     }
-    assert_eq!(clinic.ask(None, &[&token(&clinic, json!({ "x5t#S256": "" }))]), elsewhere);
+    assert_eq!(tls_testbed.ask(None, &[&token(&tls_testbed, json!({ "x5t#S256": "" }))]), elsewhere);
 }
 
 #[test]
 fn a_token_that_wants_another_proof_than_a_certificate_is_no_bearer_token() {
-    let clinic = Clinic::with(|plan| plan.with("api/caller", json!("token")));
-    let mine = clinic.stations.client("alice", 1);
+    let tls_testbed = TlsTestbed::with(|builder| builder.with("api/caller", json!("token")));
+    let mine = tls_testbed.stations.client("alice", 1);
     let unknown = (401, json!("unknown-confirmation"));
     let both = json!({ "x5t#S256": thumbprint(&mine), "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" });
     for cnf in [json!({ "jkt": "0ZcOCORZNYy" }), both, json!({ "x5t#S256": 5 }), json!({}), json!("x")] {
-        let token = token(&clinic, cnf.clone());
-        assert_eq!(clinic.ask(Some(&mine), &[&token]), unknown, "{cnf}");
-        assert_eq!(clinic.ask(None, &[&token]), unknown, "{cnf}");
+        let token = token(&tls_testbed, cnf.clone());
+        assert_eq!(tls_testbed.ask(Some(&mine), &[&token]), unknown, "{cnf}");
+        assert_eq!(tls_testbed.ask(None, &[&token]), unknown, "{cnf}");
     }
-    assert_eq!(clinic.scene.origin.count(), 0);
+    assert_eq!(tls_testbed.testbed.origin.count(), 0);
 }
 
 #[test]
 fn an_opaque_token_that_is_bound_to_a_certificate_goes_with_that_one_only() {
-    let asked = Asked::knowing("free", json!({}));
-    let clinic = Clinic::with(|plan| asked.scene(plan.with("api/caller", json!("token"))));
-    let (mine, other) = (clinic.stations.client("alice", 1), clinic.stations.client("alice", 2));
-    asked.tell("bound", json!({ "cnf": { "x5t#S256": thumbprint(&mine) } }));
-    asked.tell("keyed", json!({ "cnf": { "jkt": "0ZcOCORZNYy" } }));
+    let introspection_server = IntrospectionServer::with_token("free", json!({}));
+    let tls_testbed =
+        TlsTestbed::with(|builder| introspection_server.testbed(builder.with("api/caller", json!("token"))));
+    let (mine, other) = (tls_testbed.stations.client("alice", 1), tls_testbed.stations.client("alice", 2));
+    introspection_server.set_claims("bound", json!({ "cnf": { "x5t#S256": thumbprint(&mine) } }));
+    introspection_server.set_claims("keyed", json!({ "cnf": { "jkt": "0ZcOCORZNYy" } }));
     let elsewhere = (401, json!("token-bound-elsewhere"));
     let bound = bearer("bound");
-    // First without, so that the answer that is remembered was not for the one who holds the certificate.
+    // First without the certificate, so that the cached response is not one for its holder.
     for _ in 0..2 {
-        assert_eq!(clinic.ask(None, &[&bound]), elsewhere);
-        assert_eq!(clinic.ask(Some(&other), &[&bound]), elsewhere);
-        assert_eq!(clinic.ask(Some(&mine), &[&bound]).0, 200);
+        assert_eq!(tls_testbed.ask(None, &[&bound]), elsewhere);
+        assert_eq!(tls_testbed.ask(Some(&other), &[&bound]), elsewhere);
+        assert_eq!(tls_testbed.ask(Some(&mine), &[&bound]).0, 200);
     }
-    assert_eq!(clinic.scene.origin.last().header("x-portcullis-subject").as_deref(), Some("opaque/alice"));
-    assert_eq!(asked.count(), 1, "one answer for all of them");
-    assert_eq!(clinic.ask(Some(&mine), &[&bearer("keyed")]), (401, json!("unknown-confirmation")));
-    assert_eq!(clinic.ask(None, &[&bearer("free")]).0, 200);
+    assert_eq!(tls_testbed.testbed.origin.last().header("x-portcullis-subject").as_deref(), Some("opaque/alice"));
+    assert_eq!(introspection_server.count(), 1, "one answer for all of them");
+    assert_eq!(tls_testbed.ask(Some(&mine), &[&bearer("keyed")]), (401, json!("unknown-confirmation")));
+    assert_eq!(tls_testbed.ask(None, &[&bearer("free")]).0, 200);
 }

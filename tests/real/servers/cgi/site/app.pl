@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# A CGI script (RFC 3875): the route is PATH_INFO, whatever the script is called.
+# A CGI script (RFC 3875): the route is PATH_INFO, whatever the script's name.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
 <?php
-// A front controller: the route is behind the script's name, or the whole path where Apache fell back to it.
+// A front controller: the route follows the script's name, or is the whole path if Apache fell back to this script.
 require __DIR__ . '/journal.inc';
 $path = $_SERVER['PATH_INFO'] ?? rawurldecode(strtok($_SERVER['REQUEST_URI'], '?'));
 $segments = explode('/', trim($path, '/'));

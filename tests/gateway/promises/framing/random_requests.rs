@@ -1,20 +1,20 @@
-//! Dice: requests put together from parts that servers frame differently, and what may come of them.
+//! Random requests made of parts that servers frame differently, and the assertion that none is forwarded ambiguously.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::strict::strict;
+use super::strict_origin::strict_origin;
 use crate::seed::seeds;
 use crate::wire::client::{Client, request};
-use crate::wire::scene::{Scene, until};
+use crate::wire::testbed::{Testbed, until};
 
-/// How many requests are put together, half of them from each seed.
+/// The number of random requests, half of them from each seed.
 const CASES: u64 = 1500;
 
-/// Numbers that look like chance and are the same in each run.
-struct Dice(u64);
+/// SeededRandom: a deterministic pseudo-random generator.
+struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     fn below(&mut self, count: usize) -> usize {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -24,16 +24,16 @@ impl Dice {
         ((mixed ^ (mixed >> 31)) % count as u64) as usize
     }
 
-    fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+    fn choose<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
         of[self.below(of.len())]
     }
 
-    fn seldom(&mut self) -> bool {
+    fn is_rare(&mut self) -> bool {
         self.below(12) == 0
     }
 }
 
-/// Values that some server takes for `chunked` and another one does not.
+/// Transfer codings that some servers take for `chunked` and others do not.
 const CODINGS: [&str; 18] = [
     "chunked",
     "chunked",
@@ -55,30 +55,31 @@ const CODINGS: [&str; 18] = [
     "chun\u{212a}ed",
 ];
 
-/// Names that some server takes for the field, before its colon.
+/// Characters between a field name and its colon that some servers accept.
 const NAMES: [&str; 9] = ["", "", "", "", " ", "\t", "\0", "\r", "\u{a0}"];
 
-/// Ends of lines.
+/// Line endings.
 const ENDS: [&str; 12] =
     ["\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\r\n", "\r\n "];
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "FOO"];
 
-/// Puts one attempt together: everything that is sent on one connection.
-fn attempt(dice: &mut Dice, case: u64, token: &str) -> Vec<u8> {
+/// Builds one attempt: all bytes that are sent on one connection.
+fn attempt(random: &mut SeededRandom, case: u64, token: &str) -> Vec<u8> {
     let smuggled = request(&format!("GET /t1/Secrets/marker{case}"), &[token], b"");
     let smuggled = String::from_utf8(smuggled).unwrap();
-    let body = body(dice, &smuggled);
-    let method = dice.one(&METHODS);
-    let target = dice.one(&["/t1/things", "/t1/things/a", "/open"]);
-    let version = if dice.seldom() { dice.one(&["HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "http/1.1"]) } else { "HTTP/1.1" };
+    let body = body(random, &smuggled);
+    let method = random.choose(&METHODS);
+    let target = random.choose(&["/t1/things", "/t1/things/a", "/open"]);
+    let version =
+        if random.is_rare() { random.choose(&["HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "http/1.1"]) } else { "HTTP/1.1" };
     let mut text = format!("{method} {target} {version}\r\nHost: noah.test\r\n{token}\r\n");
-    for _ in 0..dice.below(3) + 1 {
-        let end = dice.one(&ENDS);
-        let before = dice.one(&NAMES);
-        if dice.below(2) == 0 {
-            let near = (body.len() as i64 + [0, 0, 0, 1, -1, 4, -4, -5][dice.below(8)]).max(0);
-            let value = match dice.below(14) {
+    for _ in 0..random.below(3) + 1 {
+        let end = random.choose(&ENDS);
+        let before = random.choose(&NAMES);
+        if random.below(2) == 0 {
+            let near = (body.len() as i64 + [0, 0, 0, 1, -1, 4, -4, -5][random.below(8)]).max(0);
+            let value = match random.below(14) {
                 0 => format!("+{near}"),
                 1 => format!("{near}, {near}"),
                 2 => format!("0x{near:x}"),
@@ -91,29 +92,30 @@ fn attempt(dice: &mut Dice, case: u64, token: &str) -> Vec<u8> {
                 9 => format!("{near};x"),
                 _ => near.to_string(),
             };
-            let name = dice.one(&["Content-Length", "content-length", "Content_Length", "Content-Length"]);
+            let name = random.choose(&["Content-Length", "content-length", "Content_Length", "Content-Length"]);
             text.push_str(&format!("{name}{before}: {value}{end}"));
         } else {
-            let name = dice.one(&["Transfer-Encoding", "transfer-encoding", "Transfer_Encoding", "TRANSFER-ENCODING"]);
-            text.push_str(&format!("{name}{before}: {}{end}", dice.one(&CODINGS)));
+            let name =
+                random.choose(&["Transfer-Encoding", "transfer-encoding", "Transfer_Encoding", "TRANSFER-ENCODING"]);
+            text.push_str(&format!("{name}{before}: {}{end}", random.choose(&CODINGS)));
         }
     }
     for extra in ["Expect: 100-continue", "Connection: keep-alive", "Upgrade: h2c", "X: a\r\n Y: b", "Trailer: Host"] {
-        if dice.seldom() {
+        if random.is_rare() {
             text.push_str(&format!("{extra}\r\n"));
         }
     }
-    text.push_str(if dice.seldom() { "\n" } else { "\r\n" });
+    text.push_str(if random.is_rare() { "\n" } else { "\r\n" });
     text.push_str(&body);
-    if dice.below(3) == 0 {
+    if random.below(3) == 0 {
         text.push_str(&smuggled);
     }
     text.into_bytes()
 }
 
-/// A body that holds another request, in chunks of whatever form or in none.
-fn body(dice: &mut Dice, smuggled: &str) -> String {
-    let size = match dice.below(10) {
+/// A body that contains another request, as well-formed chunks, malformed chunks or plain bytes.
+fn body(random: &mut SeededRandom, smuggled: &str) -> String {
+    let size = match random.below(10) {
         0 => format!("0x{:x}", smuggled.len()),
         1 => format!("+{:x}", smuggled.len()),
         2 => format!(" {:x}", smuggled.len()),
@@ -123,8 +125,8 @@ fn body(dice: &mut Dice, smuggled: &str) -> String {
         6 => format!("{:x}\x0b", smuggled.len()),
         _ => format!("{:x}", smuggled.len()),
     };
-    let end = dice.one(&["\r\n", "\r\n", "\r\n", "\n", "\r", "", "\r\r\n"]);
-    match dice.below(7) {
+    let end = random.choose(&["\r\n", "\r\n", "\r\n", "\n", "\r", "", "\r\r\n"]);
+    match random.below(7) {
         0 => smuggled.to_owned(),
         1 => format!("0\r\n\r\n{smuggled}"),
         2 => format!("{size}{end}{smuggled}{end}0\r\n\r\n"),
@@ -136,20 +138,20 @@ fn body(dice: &mut Dice, smuggled: &str) -> String {
 }
 
 #[test]
-fn whatever_is_put_together_the_upstream_reads_one_framing_and_only_permitted_requests() {
-    let (origin, faults) = strict();
-    let scene = Scene::strict(origin).start();
-    let token = scene.bearer(&["user", "remover"]);
-    let mut dice = seeds().map(Dice);
+fn random_requests_reach_the_upstream_in_one_framing_and_only_if_permitted() {
+    let (origin, faults) = strict_origin();
+    let testbed = Testbed::strict(origin).start();
+    let token = testbed.bearer(&["user", "remover"]);
+    let mut random = seeds().map(SeededRandom);
     let mut answered = 0;
     for case in 0..CASES {
-        let dice = &mut dice[usize::from(case >= CASES / 2)];
-        let bytes = attempt(dice, case, &token);
-        let mut client = Client::connect(scene.at());
-        // In one piece, or cut somewhere.
-        let cut = if dice.below(4) == 0 { dice.below(bytes.len()) } else { 0 };
+        let random = &mut random[usize::from(case >= CASES / 2)];
+        let bytes = attempt(random, case, &token);
+        let mut client = Client::connect(testbed.at());
+        // In one piece, or cut at a random position.
+        let cut = if random.below(4) == 0 { random.below(bytes.len()) } else { 0 };
         client.send(&bytes[..cut]).send(&bytes[cut..]);
-        // What is left open is ended by these, be it a header, a body or nothing.
+        // These requests complete whatever is still open: a header, a body or nothing.
         (0..3).for_each(|_| _ = client.send(request("GET /open", &["Connection: close"], b"")));
         if client.is_silent_for(Duration::from_secs(1)) {
             client.finish();
@@ -159,18 +161,18 @@ fn whatever_is_put_together_the_upstream_reads_one_framing_and_only_permitted_re
         answered += usize::from(answer.starts_with(b"HTTP/1.1 200"));
         assert!(faults.lock().unwrap().is_empty(), "{}\n{:?}", String::from_utf8_lossy(&bytes), faults.lock().unwrap());
     }
-    let seen = scene.origin.seen();
-    assert!(answered > 20 && seen.len() >= answered, "{answered} answered, {} arrived", seen.len());
+    let received = testbed.origin.requests();
+    assert!(answered > 20 && received.len() >= answered, "{answered} answered, {} arrived", received.len());
     let mut arrived = HashMap::new();
-    for seen in &seen {
-        assert!(!seen.line().contains("marker"), "{}", seen.text());
-        *arrived.entry(seen.header("x-portcullis-decision").expect("a decision's id")).or_insert(0) += 1;
+    for received in &received {
+        assert!(!received.line().contains("marker"), "{}", received.text());
+        *arrived.entry(received.header("x-portcullis-decision").expect("a decision's id")).or_insert(0) += 1;
     }
     until("every request that arrived is audited", || {
-        let audit = scene.stage.audit();
+        let audit = testbed.env.audit_records();
         arrived.keys().all(|id| audit.iter().any(|record| record["id"] == **id))
     });
-    let records = scene.stage.audit();
+    let records = testbed.env.audit_records();
     for (id, count) in &arrived {
         let record = records.iter().find(|record| record["id"] == **id).unwrap();
         assert_eq!((record["verdict"].as_str(), *count), (Some("permit"), 1), "{record}");

@@ -1,10 +1,11 @@
-//! The twelve steps of the policy page, once more: nested loops over the plain policy, no cleverness, no shared code.
+//! The reference evaluator: the twelve steps of the policy page as nested loops over the plain policy, without shared
+//! code.
 
-use crate::matching::{Match, matched, values};
-use crate::world::{Answered, Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, Role};
-use crate::world::{ServiceApps, User, World};
+use crate::model::{Assignment, Bound, By, Caller, Cell, Gate, Kind, Method, Name, Need, Request, ResponseType, Role};
+use crate::model::{PolicyModel, ServiceApps, User};
+use crate::route_match::{RouteMatch, match_route, values};
 
-/// Answer: a reason code, the field sets that are masked, and the gates whose approval is asked for.
+/// Answer: a reason code, the masked field sets, and the gates whose approval is requested.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Answer {
     pub(crate) reason: String,
@@ -23,38 +24,38 @@ impl Answer {
     }
 }
 
-/// The moment that the conditions of generated policies speak of, in seconds since 1970.
+/// The time that the conditions of generated policies compare with, in seconds since 1970.
 pub(crate) const TURN: u64 = 1_893_456_000;
 
-/// Decides, sentence by sentence.
-pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64) -> Answer {
-    // 1, 2
+/// Decides step by step, as the page lists them.
+pub(crate) fn decide(model: &PolicyModel, caller: &Caller, request: &Request, now: u64) -> Answer {
+    // Steps 1 and 2.
     if !request.readable {
         return Answer::of("bad-request");
     }
     if caller.invalid {
         return Answer::of("unauthenticated");
     }
-    // 3
-    let matched = matched(world, request);
+    // Step 3.
+    let matched_route = match_route(model, request);
     let wanted = if request.method == "HEAD" { "GET" } else { request.method };
-    let method = match &matched {
-        Match::Route(route) => route.methods.iter().find(|method| method.name == wanted),
+    let method = match &matched_route {
+        RouteMatch::Route(route) => route.methods.iter().find(|method| method.name == wanted),
         _ => None,
     };
-    // 4
-    if let (Match::Route(_), Some(Method { need: Need::Public, .. })) = (&matched, method) {
+    // Step 4.
+    if let (RouteMatch::Route(_), Some(Method { need: Need::Public, .. })) = (&matched_route, method) {
         return Answer::of("public");
     }
-    // 5
+    // Step 5.
     if caller.kind == Kind::Anonymous {
         return Answer::of("unauthenticated");
     }
-    // 6
-    let route = match matched {
-        Match::Ambiguous => return Answer::of("bad-request"),
-        Match::None => return Answer::of("no-route"),
-        Match::Route(route) => route,
+    // Step 6.
+    let route = match matched_route {
+        RouteMatch::Ambiguous => return Answer::of("bad-request"),
+        RouteMatch::None => return Answer::of("no-route"),
+        RouteMatch::Route(route) => route,
     };
     let Some(method) = method else { return Answer::of("no-method") };
     if matches!(method.need, Need::Nobody) {
@@ -63,11 +64,11 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
     if method.when.is_some_and(|when| !holds(when, caller, now)) {
         return Answer::of("condition");
     }
-    // 7
-    let user = world.user(caller.id);
+    // Step 7.
+    let user = model.user(caller.id);
     let tenants = user.and_then(|user| user.tenants.as_ref()).unwrap_or(&caller.tenants);
-    let mut scope = values(world, route, request);
-    for (name, is_callers) in &world.scopes {
+    let mut scope = values(model, route, request);
+    for (name, is_callers) in &model.scopes {
         if !is_callers {
             continue;
         }
@@ -78,41 +79,41 @@ pub(crate) fn decide(world: &World, caller: &Caller, request: &Request, now: u64
         }
     }
     let across = &method.across[..];
-    let mut here = Here { world, caller, now, user, group: None, every_row: false, scope, across };
-    // 8
+    let mut scoped = ScopedCaller { model, caller, now, user, group: None, every_row: false, scope, across };
+    // Step 8.
     let unlisted = caller.kind == Kind::Service && user.is_none();
-    match world.service_apps.filter(|_| unlisted) {
+    match model.service_apps.filter(|_| unlisted) {
         Some(ServiceApps::All) => return Answer::of("service-app"),
-        Some(ServiceApps::EveryPermission) => here.every_row = true,
+        Some(ServiceApps::EveryPermission) => scoped.every_row = true,
         None => {
-            // 9
-            if !world.groups.is_empty() {
-                match &here.known_groups()[..] {
-                    [only] => here.group = Some(only),
+            // Step 9.
+            if !model.groups.is_empty() {
+                match &scoped.known_groups()[..] {
+                    [only] => scoped.group = Some(only),
                     _ => return Answer::of("no-group"),
                 }
             }
-            if world.one_role && here.known_roles() != 1 {
+            if model.one_role && scoped.known_roles() != 1 {
                 return Answer::of("not-one-role");
             }
         }
     }
-    // 10, 11, 12
+    // Steps 10, 11 and 12.
     match &method.need {
-        Need::All(needed) => here.judge(needed),
-        Need::ByType(types) => here.judge_by_type(types, request.answered),
+        Need::All(needed) => scoped.evaluate(needed),
+        Need::ByType(types) => scoped.evaluate_by_type(types, request.response),
         Need::Public | Need::Nobody => unreachable!(),
     }
 }
 
 /// What a request needs.
-pub(crate) fn need<'w>(world: &'w World, request: &Request) -> Option<&'w Need> {
-    let Match::Route(route) = matched(world, request) else { return None };
+pub(crate) fn need<'w>(model: &'w PolicyModel, request: &Request) -> Option<&'w Need> {
+    let RouteMatch::Route(route) = match_route(model, request) else { return None };
     let wanted = if request.method == "HEAD" { "GET" } else { request.method };
     route.methods.iter().find(|method| method.name == wanted).map(|method| &method.need)
 }
 
-/// Whether a condition holds; an error does not.
+/// Whether a condition holds; an error counts as false.
 fn holds(when: &str, caller: &Caller, now: u64) -> bool {
     match when {
         "true" => true,
@@ -125,9 +126,9 @@ fn holds(when: &str, caller: &Caller, now: u64) -> bool {
     }
 }
 
-/// How far a row came.
+/// RowStatus: whether a caller holds a row, or the reason why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Far {
+enum RowStatus {
     NotGranted,
     OutOfScope,
     Condition,
@@ -135,9 +136,9 @@ enum Far {
     Held,
 }
 
-/// Here: the caller in one scope.
-struct Here<'w> {
-    world: &'w World,
+/// ScopedCaller: the caller in one scope.
+struct ScopedCaller<'w> {
+    model: &'w PolicyModel,
     caller: &'w Caller,
     now: u64,
     user: Option<&'w User>,
@@ -147,7 +148,7 @@ struct Here<'w> {
     across: &'w [Name],
 }
 
-impl Here<'_> {
+impl ScopedCaller<'_> {
     fn known_groups(&self) -> Vec<Name> {
         let claimed: Vec<Name> = match self.user.and_then(|user| user.group) {
             Some(group) => vec![group],
@@ -155,20 +156,20 @@ impl Here<'_> {
         };
         let mut known: Vec<Name> = Vec::new();
         for group in claimed {
-            if self.world.groups.iter().any(|declared| declared.name == group) && !known.contains(&group) {
+            if self.model.groups.iter().any(|declared| declared.name == group) && !known.contains(&group) {
                 known.push(group);
             }
         }
         known
     }
 
-    /// The assignments that count: the policy's, else those of the token's that are not ignored.
+    /// The assignments that count: the policy's, otherwise those of the token that are not ignored.
     fn assignments(&self) -> Vec<&Assignment> {
         if let Some(roles) = self.user.and_then(|user| user.roles.as_ref()) {
             return roles.iter().collect();
         }
         let counts = |claimed: &&Assignment| {
-            self.world.role(claimed.role).is_some_and(|role| {
+            self.model.role(claimed.role).is_some_and(|role| {
                 let names = |scope: &Name| claimed.bound.iter().any(|(name, _)| name == scope);
                 !role.policy_only && role.assign_within.iter().all(names)
             })
@@ -176,18 +177,18 @@ impl Here<'_> {
         self.caller.roles.iter().filter(counts).collect()
     }
 
-    /// The rows that the token claims directly and the policy knows.
+    /// The rows that the token claims directly and the policy defines.
     fn claimed_rows(&self) -> Vec<Name> {
         if self.user.is_some_and(|user| user.roles.is_some()) {
             return Vec::new();
         }
-        self.caller.permissions.iter().copied().filter(|row| self.world.row(row).is_some()).collect()
+        self.caller.permissions.iter().copied().filter(|row| self.model.row(row).is_some()).collect()
     }
 
     fn known_roles(&self) -> usize {
         let mut distinct: Vec<Name> = Vec::new();
         for assignment in self.assignments() {
-            // A line whose condition is false is not there.
+            // An assignment whose condition is false does not exist.
             let there = assignment.when.is_none_or(|when| holds(when, self.caller, self.now));
             if there && !distinct.contains(&assignment.role) {
                 distinct.push(assignment.role);
@@ -196,7 +197,7 @@ impl Here<'_> {
         distinct.len() + usize::from(!self.claimed_rows().is_empty())
     }
 
-    /// Every name in the bound equals the request's; one that the request lacks must be listed in `across`.
+    /// Whether every name in the bound equals the request's; `across` must list a name that the request lacks.
     fn fits(&self, bound: &Bound, across: &[Name]) -> bool {
         bound.iter().all(|(name, any)| match self.scope.iter().find(|(known, _)| known == name) {
             Some((_, value)) => any.contains(&value.as_str()),
@@ -204,22 +205,22 @@ impl Here<'_> {
         })
     }
 
-    fn far(&self, row: Name) -> Far {
+    fn row_status(&self, row: Name) -> RowStatus {
         if self.every_row {
-            return Far::Held;
+            return RowStatus::Held;
         }
-        let mut best = Far::NotGranted;
-        let mut given = self.world.everyone.contains(&row) || self.claimed_rows().contains(&row);
-        let group = self.world.groups.iter().find(|group| Some(group.name) == self.group);
+        let mut best = RowStatus::NotGranted;
+        let mut given = self.model.everyone.contains(&row) || self.claimed_rows().contains(&row);
+        let group = self.model.groups.iter().find(|group| Some(group.name) == self.group);
         given |= group.is_some_and(|group| group.permissions.contains(&row));
         for assignment in self.assignments() {
-            let Some(role) = self.world.role(assignment.role) else { continue };
-            for within in ways(self.world, role, row) {
+            let Some(role) = self.model.role(assignment.role) else { continue };
+            for within in grants_of_row(self.model, role, row) {
                 let fits = |bound: &Bound| self.fits(bound, self.across);
                 if !fits(&assignment.bound) || !within.is_none_or(fits) {
-                    best = best.max(Far::OutOfScope);
+                    best = best.max(RowStatus::OutOfScope);
                 } else if assignment.when.is_some_and(|when| !holds(when, self.caller, self.now)) {
-                    best = best.max(Far::Condition);
+                    best = best.max(RowStatus::Condition);
                 } else {
                     given = true;
                 }
@@ -228,9 +229,9 @@ impl Here<'_> {
         let taken = group.is_some_and(|group| group.without.contains(&row))
             || self.user.is_some_and(|user| user.without.contains(&row));
         match (given, taken) {
-            _ if self.user.is_some_and(|user| user.permissions.contains(&row)) => Far::Held,
-            (true, false) => Far::Held,
-            (true, true) => Far::TakenAway,
+            _ if self.user.is_some_and(|user| user.permissions.contains(&row)) => RowStatus::Held,
+            (true, false) => RowStatus::Held,
+            (true, true) => RowStatus::TakenAway,
             (false, _) => best,
         }
     }
@@ -241,11 +242,11 @@ impl Here<'_> {
                 self.caller.approved.contains(&gate.name)
                     || granted.iter().any(|values| keys.iter().zip(values).all(|(key, value)| self.is(key, value)))
             }
-            By::Feature => self.world.profiles.iter().any(|profile| {
-                let of_group = |group: &&crate::world::Group| {
+            By::Feature => self.model.profiles.iter().any(|profile| {
+                let of_group = |group: &&crate::model::Group| {
                     Some(group.name) == self.group && group.profile == Some(profile.name)
                 };
-                let applies = self.world.groups.iter().any(|group| of_group(&group))
+                let applies = self.model.groups.iter().any(|group| of_group(&group))
                     || profile.within.iter().any(|bound| self.fits(bound, self.across));
                 applies && profile.features.contains(&gate.name)
             }),
@@ -257,58 +258,58 @@ impl Here<'_> {
         match key {
             "client" => self.caller.client == Some(value),
             "caller" => self.caller.id == Some(value),
-            _ => self.scope.iter().any(|(name, here)| *name == key && here == value),
+            _ => self.scope.iter().any(|(name, scoped)| *name == key && scoped == value),
         }
     }
 
-    /// The place of the first gate that closes the row.
+    /// The index of the first gate that closes the row.
     fn first_closed(&self, row: Name) -> Option<usize> {
         let closes = |gate: &&Gate| gate.rows.contains(&row) != gate.except && !self.is_open(gate);
-        self.world.gates.iter().position(|gate| closes(&gate))
+        self.model.gates.iter().position(|gate| closes(&gate))
     }
 
     fn is_usable(&self, cell: Cell) -> bool {
-        let mut having = self.world.rows.iter().filter(|row| row.cells.contains(&cell));
-        having.any(|row| self.far(row.name) == Far::Held && self.first_closed(row.name).is_none())
+        let mut having = self.model.rows.iter().filter(|row| row.cells.contains(&cell));
+        having.any(|row| self.row_status(row.name) == RowStatus::Held && self.first_closed(row.name).is_none())
     }
 
-    fn why(&self, cell: Cell) -> Answer {
-        let mut best = Far::NotGranted;
+    fn refusal_reason(&self, cell: Cell) -> Answer {
+        let mut best = RowStatus::NotGranted;
         let mut gate = usize::MAX;
-        for row in self.world.rows.iter().filter(|row| row.cells.contains(&cell)) {
-            let far = self.far(row.name);
-            if let (Far::Held, Some(closed)) = (far, self.first_closed(row.name)) {
+        for row in self.model.rows.iter().filter(|row| row.cells.contains(&cell)) {
+            let status = self.row_status(row.name);
+            if let (RowStatus::Held, Some(closed)) = (status, self.first_closed(row.name)) {
                 gate = gate.min(closed);
             }
-            best = best.max(far);
+            best = best.max(status);
         }
         match best {
-            Far::NotGranted => Answer::of("not-granted"),
-            Far::OutOfScope => Answer::of("out-of-scope"),
-            Far::Condition => Answer::of("condition"),
-            Far::TakenAway => Answer::of("taken-away"),
-            Far::Held => Answer::of(&format!("gate:{}", self.world.gates[gate].name)),
+            RowStatus::NotGranted => Answer::of("not-granted"),
+            RowStatus::OutOfScope => Answer::of("out-of-scope"),
+            RowStatus::Condition => Answer::of("condition"),
+            RowStatus::TakenAway => Answer::of("taken-away"),
+            RowStatus::Held => Answer::of(&format!("gate:{}", self.model.gates[gate].name)),
         }
     }
 
-    fn judge(&self, needed: &[Cell]) -> Answer {
+    fn evaluate(&self, needed: &[Cell]) -> Answer {
         match needed.iter().find(|cell| !self.is_usable(**cell)) {
-            Some(lacking) => self.why(*lacking),
+            Some(lacking) => self.refusal_reason(*lacking),
             None => self.permit(needed),
         }
     }
 
-    fn judge_by_type(&self, types: &[(Name, Vec<Cell>)], answered: Answered) -> Answer {
+    fn evaluate_by_type(&self, types: &[(Name, Vec<Cell>)], response: ResponseType) -> Answer {
         let is_usable = |needed: &[Cell]| needed.iter().all(|cell| self.is_usable(*cell));
         if !types.iter().any(|(_, needed)| is_usable(needed)) {
-            return self.judge(&types[0].1);
+            return self.evaluate(&types[0].1);
         }
         let cells =
             |types: &[&(Name, Vec<Cell>)]| types.iter().flat_map(|(_, needed)| needed.clone()).collect::<Vec<_>>();
-        // What may be answered: before the answer every usable candidate, then the one that its type means.
-        let meant: Vec<&(Name, Vec<Cell>)> = match answered {
-            Answered::NotYet => types.iter().filter(|(_, needed)| is_usable(needed)).collect(),
-            Answered::As(written) => match written.and_then(media_type) {
+        // The candidate types: before the response every usable one, afterwards the one that its type selects.
+        let meant: Vec<&(Name, Vec<Cell>)> = match response {
+            ResponseType::Unknown => types.iter().filter(|(_, needed)| is_usable(needed)).collect(),
+            ResponseType::ContentType(written) => match written.and_then(media_type) {
                 None => types.iter().collect(),
                 Some((media, family)) => {
                     let ranges = [&*media, &*family, "otherwise"];
@@ -322,11 +323,15 @@ impl Here<'_> {
     }
 
     fn permit(&self, needed: &[Cell]) -> Answer {
-        // Who may read a field set is decided in the request's scope: what a grant elsewhere shows cannot be told apart.
-        let here = Here { across: &[], scope: self.scope.clone(), ..*self };
+        // A field set's readability is decided in the request's scope: data that a grant elsewhere shows cannot be
+        // distinguished.
+        let scoped = ScopedCaller { across: &[], scope: self.scope.clone(), ..*self };
         let lists = |resources: &[Name]| needed.iter().any(|(_, resource)| resources.contains(resource));
-        let masked =
-            self.world.fields.iter().filter(|(field, resources)| lists(resources) && !here.is_usable(("read", field)));
+        let masked = self
+            .model
+            .fields
+            .iter()
+            .filter(|(field, resources)| lists(resources) && !scoped.is_usable(("read", field)));
         let asks = |gate: &&Gate| match &gate.by {
             By::Approval { asked_by, .. } => asked_by.iter().any(|cell| needed.contains(cell)),
             _ => false,
@@ -334,20 +339,20 @@ impl Here<'_> {
         Answer {
             reason: "granted".to_owned(),
             masks: masked.map(|(field, _)| (*field).to_owned()).collect(),
-            asks: self.world.gates.iter().filter(asks).map(|gate| gate.name.to_owned()).collect(),
+            asks: self.model.gates.iter().filter(asks).map(|gate| gate.name.to_owned()).collect(),
         }
     }
 }
 
-/// The ways in which a role gives a row: everywhere, or within a bound; its own and those of what it includes.
-fn ways<'w>(world: &'w World, role: &'w Role, row: Name) -> Vec<Option<&'w Bound>> {
+/// The ways in which a role grants a row: everywhere or within a bound, its own and those of included roles.
+fn grants_of_row<'w>(model: &'w PolicyModel, role: &'w Role, row: Name) -> Vec<Option<&'w Bound>> {
     let mut ways = Vec::new();
     if role.permissions.contains(&row) {
         ways.push(None);
     }
     ways.extend(role.within.iter().filter(|(_, rows)| rows.contains(&row)).map(|(bound, _)| Some(bound)));
     for included in &role.includes {
-        ways.extend(world.role(included).into_iter().flat_map(|included| self::ways(world, included, row)));
+        ways.extend(model.role(included).into_iter().flat_map(|included| self::grants_of_row(model, included, row)));
     }
     ways
 }

@@ -1,4 +1,4 @@
-//! Stage: a folder for the files, an issuer and an upstream, before a gateway comes on.
+//! The environment of a gateway under test: a folder for its files, an issuer and an upstream.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use tempfile::TempDir;
 
 use super::{Gateway, PATIENCE, Settings, now, within};
 
-/// An address on loopback whose port the system chooses.
+/// A loopback address whose port the system chooses.
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Stage: what a gateway under test has around it.
-pub(crate) struct Stage {
+/// TestEnvironment: the folder, issuer and upstream around a gateway under test.
+pub(crate) struct TestEnvironment {
     pub(crate) folder: TempDir,
     pub(crate) issuer: Issuer,
     pub(crate) upstream: Upstream,
 }
 
-impl Stage {
+impl TestEnvironment {
     /// An empty folder, an issuer with one key, and the Noah-like upstream.
     pub(crate) async fn set() -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    /// Writes a file as careful editors do: beside it, then over it.
+    /// Writes a file atomically: beside it, then over it.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -44,27 +44,27 @@ impl Stage {
         path
     }
 
-    /// Settings with one API `noah` for all requests: this policy, this upstream.
+    /// Settings with one API `noah` for all requests, with this policy and this upstream.
     pub(crate) fn settings(&self, policy: &str) -> Settings {
         Settings::new(&self.issuer.url()).api("noah", policy, self.upstream.address())
     }
 
-    /// The gateway with these settings, listening and ready.
+    /// Starts the gateway with these settings, and waits until it is ready.
     pub(crate) async fn serve(&self, settings: &Settings) -> Gateway {
         let gateway = self.launch(settings).await;
-        gateway.ready().await;
+        gateway.wait_until_ready().await;
         gateway
     }
 
-    /// The gateway with these settings, listening, ready or not.
+    /// Starts the gateway with these settings, and waits until it listens, ready or not.
     pub(crate) async fn launch(&self, settings: &Settings) -> Gateway {
         let gateway = Gateway::spawn(&self.write("gateway.yaml", &settings.text()));
-        gateway.listening().await;
+        gateway.wait_until_listening().await;
         gateway
     }
 
-    /// A token of user `someone` in app `app-1` and tenant `t1`; the members of `claims` replace what it says, and
-    /// `null` takes a claim out.
+    /// A token of user `someone` in app `app-1` and tenant `t1`; the members of `claims` replace its claims, and `null`
+    /// removes one.
     pub(crate) fn token(&self, claims: Value) -> String {
         let mut all = json!({
             "iss": self.issuer.url(), "aud": "noah-es", "iat": now(), "exp": now() + 3600,
@@ -77,20 +77,20 @@ impl Stage {
     }
 
     /// All audit records of requests that are on disk.
-    pub(crate) fn audit(&self) -> Vec<Value> {
+    pub(crate) fn audit_records(&self) -> Vec<Value> {
         records(&self.path("audit.jsonl")).into_iter().filter(|record| record["id"].is_string()).collect()
     }
 
-    /// The audit record of the decision `id`, which is written soon after the answer.
-    pub(crate) async fn audited(&self, id: &str) -> Value {
+    /// The audit record of the decision `id`, which is written soon after the response.
+    pub(crate) async fn audit_record(&self, id: &str) -> Value {
         within(PATIENCE, "an audit record of the decision", async || {
-            self.audit().into_iter().find(|record| record["id"] == id)
+            self.audit_records().into_iter().find(|record| record["id"] == id)
         })
         .await
     }
 }
 
-/// The whole lines of a file of JSON lines; none where there is no file yet.
+/// The complete lines of a file of JSON lines; none if the file does not exist.
 fn records(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);

@@ -1,69 +1,70 @@
-//! Trial: what a server serves to spellings and overrides, straight and through the gateway.
+//! Sends spellings and method overrides to a server, directly and through the gateway, and compares the effects.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::front::Front;
-use super::overrides::Request;
+use super::overrides::OverrideRequest;
 use super::server::{DELETED, OPEN, SECRET, Server};
-use super::spellings::Spellings;
+use super::server_gateway::ServerGateway;
+use super::spellings::SpellingGenerator;
 use crate::seed::seeds;
 use crate::wire::client::find;
-use crate::wire::scene::until;
+use crate::wire::testbed::until;
 
-/// How many spellings are tried on each server; `PORTCULLIS_SPELLINGS=50` tries fifty times as many.
+/// The number of spellings per server; `PORTCULLIS_SPELLINGS=50` tries fifty times as many.
 const SPELLINGS: usize = 6_000;
-/// How many overrides are tried on each server.
+/// The number of method overrides per server.
 const OVERRIDES: usize = 1000;
 
-/// So many spellings of the paths of an application, half of them from each seed.
+/// `count` spellings of an application's paths, half of them from each seed.
 pub(in crate::real) fn make_spellings(secret: &[&'static str], open: &[&'static str], count: usize) -> Vec<Vec<u8>> {
-    seeds().into_iter().flat_map(|seed| Spellings::of(seed, secret, open).targets(count / 2)).collect()
+    seeds().into_iter().flat_map(|seed| SpellingGenerator::of(seed, secret, open).targets(count / 2)).collect()
 }
 
-/// So many requests that ask for another method, half of them from each seed.
-pub(in crate::real) fn make_overrides(method: &'static str, target: &str, count: usize) -> Vec<Request> {
-    let mut chances = seeds().map(|seed| Spellings::of(seed, &[], &[]));
-    let requests =
-        |chance: &mut Spellings| Vec::from_iter((0..count / 2).map(|_| Request::next(method, target, chance)));
+/// `count` requests that ask for another method, half of them from each seed.
+pub(in crate::real) fn make_overrides(method: &'static str, target: &str, count: usize) -> Vec<OverrideRequest> {
+    let mut chances = seeds().map(|seed| SpellingGenerator::of(seed, &[], &[]));
+    let requests = |chance: &mut SpellingGenerator| {
+        Vec::from_iter((0..count / 2).map(|_| OverrideRequest::next(method, target, chance)))
+    };
     chances.iter_mut().flat_map(requests).collect()
 }
 
-/// Trial: a server, and the paths of its application.
-pub(super) struct Trial {
+/// BypassTest: a server, and the paths of its application.
+pub(super) struct BypassTest {
     pub(super) server: Server,
     secret: Vec<&'static str>,
     open: Vec<&'static str>,
     tries: usize,
 }
 
-impl Trial {
-    /// A trial of a server.
+impl BypassTest {
+    /// A test of a server.
     pub(super) fn of(server: Server) -> Self {
         Self { server, secret: Vec::new(), open: Vec::new(), tries: SPELLINGS }
     }
 
-    /// With the paths of what is refused.
+    /// Adds the refused paths.
     pub(super) fn secret<const N: usize>(mut self, paths: [&'static str; N]) -> Self {
         self.secret = paths.to_vec();
         self
     }
 
-    /// With the paths of what is open.
+    /// Adds the open paths.
     pub(super) fn open<const N: usize>(mut self, paths: [&'static str; N]) -> Self {
         self.open = paths.to_vec();
         self
     }
 
-    /// With fewer tries, for a server that takes its time.
+    /// Fewer attempts, for a slow server.
     pub(super) fn tries(mut self, tries: usize) -> Self {
         self.tries = tries;
         self
     }
 
-    /// Tries spellings: straight, under `strict`, and under the server's own dialect. At least `least` of them must
-    /// open what is refused where there is no gateway.
+    /// Tries spellings: directly, under `strict`, and under the server's own dialect. At least `least` of them must
+    /// open a refused resource without a gateway.
     pub(super) fn spellings(self, dialect: &str, least: usize) {
         let targets = make_spellings(&self.secret, &self.open, self.tries * times());
         let served = count(&each(&targets, |target| self.server.ask(&get(target, ""))));
@@ -74,8 +75,8 @@ impl Trial {
         }
     }
 
-    /// Tries overrides: straight, and through the gateway under `strict` and the server's own dialect, as a caller who
-    /// may do everything but delete. At least `least` of them must delete where there is no gateway.
+    /// Tries method overrides: directly, and through the gateway under `strict` and the server's own dialect, as a
+    /// caller who may do everything but delete. At least `least` of them must delete without a gateway.
     pub(super) fn overrides(self, dialect: &str, least: usize) {
         let requests = make_overrides("POST", "/open/o2", OVERRIDES.min(self.tries) * times());
         let deletes = |answer: &Vec<u8>| find(answer, DELETED).is_some();
@@ -90,12 +91,12 @@ impl Trial {
         }
     }
 
-    fn override_through(&self, dialect: &str, overrides: &str, requests: &[Request]) {
-        let front = Front::start(&self.server, dialect, overrides);
+    fn override_through(&self, dialect: &str, overrides: &str, requests: &[OverrideRequest]) {
+        let gateway = ServerGateway::start(&self.server, dialect, overrides);
         let name = format!("{} under {dialect} and {overrides}", self.server.name);
         let before = self.server.journal().len();
-        let (caller, remover) = (front.credential(&["Look"]), front.credential(&["Look", "Remove"]));
-        let answers = each(requests, |request| front.ask(&request.bytes(&caller)));
+        let (caller, remover) = (gateway.credential(&["Look"]), gateway.credential(&["Look", "Remove"]));
+        let answers = each(requests, |request| gateway.ask(&request.bytes(&caller)));
         let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
         for (request, answer) in requests.iter().zip(&answers) {
             *statuses.entry(shown(answer.get(9..12).unwrap_or_default())).or_default() += 1;
@@ -106,53 +107,53 @@ impl Trial {
         let deletions: Vec<_> = done.iter().filter(|line| line.method == "DELETE").collect();
         assert!(deletions.is_empty(), "{name}: {deletions:#?}");
         assert!(!done.is_empty(), "{name}: nothing arrived, the trial shows nothing");
-        // Who may do both gets what it asks for under `evaluate` only.
-        let both = find(&front.ask(&Request::plain().bytes(&remover)), DELETED).is_some();
+        // A caller who may do both gets the override's effect only under `evaluate`.
+        let both = find(&gateway.ask(&OverrideRequest::plain().bytes(&remover)), DELETED).is_some();
         assert_eq!(both, overrides == "evaluate", "{name}");
     }
 
     fn through(&self, dialect: &str, targets: &[Vec<u8>]) {
-        let front = Front::start(&self.server, dialect, "reject");
+        let gateway = ServerGateway::start(&self.server, dialect, "reject");
         let name = format!("{} under {dialect}", self.server.name);
-        let (caller, holder) = (front.credential(&["Look"]), front.credential(&["Pry"]));
+        let (caller, holder) = (gateway.credential(&["Look"]), gateway.credential(&["Pry"]));
         for path in &self.secret {
-            let refused = front.ask(&get(path.as_bytes(), &caller));
+            let refused = gateway.ask(&get(path.as_bytes(), &caller));
             assert!(refused.starts_with(b"HTTP/1.1 403 "), "{name}: {path}: {}", shown(&refused));
         }
-        let answers = each(targets, |target| front.ask(&get(target, &caller)));
+        let answers = each(targets, |target| gateway.ask(&get(target, &caller)));
         let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
-        let mut told = Vec::new();
+        let mut bypasses = Vec::new();
         for (target, answer) in targets.iter().zip(&answers) {
             *statuses.entry(shown(answer.get(9..12).unwrap_or_default())).or_default() += 1;
             if find(answer, SECRET).is_some() {
-                told.push(shown(target));
+                bypasses.push(shown(target));
             }
         }
         println!("{name}: served {:?}, statuses {statuses:?}", count(&answers));
-        assert!(told.is_empty(), "{name}: {} spellings open what is refused: {told:#?}", told.len());
+        assert!(bypasses.is_empty(), "{name}: {} spellings open what is refused: {bypasses:#?}", bypasses.len());
 
-        // What is open is served in its plain spelling, and what is refused to who may have it.
+        // An open resource is served in its plain spelling, and a refused one to a caller who may read it.
         let mut last = String::new();
         for (paths, credential, marker) in [(&self.open, &caller, OPEN), (&self.secret, &holder, SECRET)] {
             for path in paths {
                 let before = self.server.journal().len();
-                let answer = front.ask(&get(path.as_bytes(), credential));
+                let answer = gateway.ask(&get(path.as_bytes(), credential));
                 assert!(find(&answer, marker).is_some(), "{name}: {path}: {}", shown(&answer));
                 until("the server notes what it served", || self.server.journal().len() > before);
                 last = self.server.journal().pop().unwrap().decision;
             }
         }
-        self.judge(&name, &front.audit(&last));
+        self.judge(&name, &gateway.audit(&last));
     }
 
-    /// Holds the server's journal against the gateway's audit.
+    /// Compares the server's journal with the gateway's audit.
     fn judge(&self, name: &str, audit: &HashMap<String, Value>) {
         let mut wrong = Vec::new();
-        let mut seen = 0;
+        let mut received = 0;
         for line in self.server.journal() {
-            // Those of another dialect are in another gateway's.
+            // Entries of another dialect are in another gateway's audit.
             let Some(record) = audit.get(&line.decision) else { continue };
-            seen += 1;
+            received += 1;
             let text = |field: &str| record[field].as_str().unwrap_or_default();
             let right = match line.resource.as_str() {
                 "secret" => text("resource") == "Secret",
@@ -164,19 +165,19 @@ impl Trial {
                 wrong.push(format!("{line:?} is {} {} as {}", text("verdict"), text("path"), text("resource")));
             }
         }
-        println!("{name}: {seen} requests arrived");
+        println!("{name}: {received} requests arrived");
         assert!(wrong.is_empty(), "{name}: {} readings differ: {wrong:#?}", wrong.len());
         let forwarded = audit.values().filter(|record| !record["upstream_status"].is_null()).count();
-        assert!(seen > 20 && forwarded >= seen, "{name}: {seen} noted, {forwarded} forwarded");
+        assert!(received > 20 && forwarded >= received, "{name}: {received} noted, {forwarded} forwarded");
     }
 }
 
-/// By how much the number of tries is multiplied.
+/// The factor by which the number of attempts is multiplied.
 pub(in crate::real) fn times() -> usize {
     std::env::var("PORTCULLIS_SPELLINGS").map_or(1, |times| times.parse().expect("PORTCULLIS_SPELLINGS is a number"))
 }
 
-/// The answers to all of `inputs`, from four clients at once.
+/// The responses to all of `inputs`, from four concurrent clients.
 pub(in crate::real) fn each<T: Sync>(inputs: &[T], ask: impl Fn(&T) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
     std::thread::scope(|scope| {
         let ask = &ask;
@@ -187,12 +188,12 @@ pub(in crate::real) fn each<T: Sync>(inputs: &[T], ask: impl Fn(&T) -> Vec<u8> +
     })
 }
 
-/// How many answers hold what is open, and what is refused.
+/// The number of responses with an open resource, and with a refused one.
 fn count(answers: &[Vec<u8>]) -> [usize; 2] {
     [OPEN, SECRET].map(|marker| answers.iter().filter(|answer| find(answer, marker).is_some()).count())
 }
 
-/// The bytes of a GET, with a credential where there is one.
+/// The bytes of a GET, with a credential if there is one.
 pub(in crate::real) fn get(target: &[u8], credential: &str) -> Vec<u8> {
     let fields = match credential {
         "" => String::new(),
@@ -202,7 +203,7 @@ pub(in crate::real) fn get(target: &[u8], credential: &str) -> Vec<u8> {
     [b"GET ", target, rest.as_bytes()].concat()
 }
 
-/// Bytes as a message shows them.
+/// Bytes in printable form.
 pub(in crate::real) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }

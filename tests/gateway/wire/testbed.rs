@@ -1,4 +1,4 @@
-//! Scene: the gateway between an issuer and an upstream that keeps every byte, driven from blocking code.
+//! The gateway between an issuer and an upstream that records every byte, driven from blocking code.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use super::origin::Origin;
-use crate::support::{Gateway, Settings, Stage, now};
+use crate::support::{Gateway, Settings, TestEnvironment, now};
 
 /// The published policy.
 pub(crate) const NOAH: &str = include_str!("../../../policies/noah-es.yaml");
 
-/// A small policy for a server that nothing is known about.
+/// A small policy for a server of unknown behaviour.
 pub(crate) const STRICT: &str = "\
 version: 1
 name: wire
@@ -40,52 +40,52 @@ roles:
   insider: { permissions: [See] }
 ";
 
-/// Plan: a scene before it opens.
-pub(crate) struct Plan {
+/// TestbedBuilder: the settings, policy and files of a testbed before it starts.
+pub(crate) struct TestbedBuilder {
     origin: Origin,
     policy: String,
     changes: Vec<(&'static str, Value)>,
     files: Vec<(&'static str, String)>,
 }
 
-impl Plan {
-    /// With `value` at a place of `gateway.yaml`; places that begin with `api/` or `upstream/` are the API's.
+impl TestbedBuilder {
+    /// Sets `value` at a path of `gateway.yaml`; paths that begin with `api/` or `upstream/` belong to the API.
     pub(crate) fn with(mut self, place: &'static str, value: Value) -> Self {
         self.changes.push((place, value));
         self
     }
 
-    /// With a file beside `gateway.yaml`.
+    /// Adds a file beside `gateway.yaml`.
     pub(crate) fn file(mut self, name: &'static str, text: impl Into<String>) -> Self {
         self.files.push((name, text.into()));
         self
     }
 
-    /// With something else in the policy.
+    /// Replaces `from` in the policy by `to`.
     pub(crate) fn policy(mut self, from: &str, to: &str) -> Self {
         assert!(self.policy.contains(from), "the policy has no {from:?}");
         self.policy = self.policy.replace(from, to);
         self
     }
 
-    /// The scene, with the gateway ready.
-    pub(crate) fn start(self) -> Scene {
-        let scene = self.launch();
-        scene.wait(scene.gateway.ready());
-        scene
+    /// Starts the testbed, and waits until the gateway is ready.
+    pub(crate) fn start(self) -> Testbed {
+        let testbed = self.launch();
+        testbed.wait(testbed.gateway.wait_until_ready());
+        testbed
     }
 
-    /// The scene, with the gateway listening, ready or not.
-    pub(crate) fn launch(self) -> Scene {
+    /// Starts the testbed, and waits until the gateway listens, ready or not.
+    pub(crate) fn launch(self) -> Testbed {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let stage = runtime.block_on(Stage::set());
-        stage.write("policy.yaml", &self.policy);
+        let env = runtime.block_on(TestEnvironment::set());
+        env.write("policy.yaml", &self.policy);
         for (name, text) in &self.files {
-            let path = stage.write(name, text);
-            // Secrets are for the owner only, or the gateway does not start.
+            let path = env.write(name, text);
+            // Secrets must be readable by their owner only, or the gateway does not start.
             std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
-        let mut settings = Settings::new(&stage.issuer.url()).api("noah", "policy.yaml", self.origin.address());
+        let mut settings = Settings::new(&env.issuer.url()).api("noah", "policy.yaml", self.origin.address());
         settings = settings.with("/audit/to", json!("./audit.jsonl"));
         for (place, value) in self.changes {
             let place = match place.split_once('/') {
@@ -95,48 +95,48 @@ impl Plan {
             };
             settings = settings.with(&place, value);
         }
-        let gateway = runtime.block_on(stage.launch(&settings));
-        Scene { gateway, stage, origin: self.origin, runtime }
+        let gateway = runtime.block_on(env.launch(&settings));
+        Testbed { gateway, env, origin: self.origin, runtime }
     }
 }
 
-/// Scene: gateway, issuer and upstream; all end with it.
-pub(crate) struct Scene {
+/// Testbed: gateway, issuer and upstream; all stop with it.
+pub(crate) struct Testbed {
     pub(crate) gateway: Gateway,
-    pub(crate) stage: Stage,
+    pub(crate) env: TestEnvironment,
     pub(crate) origin: Origin,
     pub(crate) runtime: Runtime,
 }
 
-impl Scene {
-    /// A scene with [`STRICT`].
-    pub(crate) fn strict(origin: Origin) -> Plan {
+impl Testbed {
+    /// A testbed with [`STRICT`].
+    pub(crate) fn strict(origin: Origin) -> TestbedBuilder {
         Self::of(origin, STRICT)
     }
 
-    /// A scene with [`NOAH`].
-    pub(crate) fn noah(origin: Origin) -> Plan {
+    /// A testbed with [`NOAH`].
+    pub(crate) fn noah(origin: Origin) -> TestbedBuilder {
         Self::of(origin, NOAH)
     }
 
-    /// A scene with another policy.
-    pub(crate) fn of(origin: Origin, policy: &str) -> Plan {
-        Plan { origin, policy: policy.to_owned(), changes: Vec::new(), files: Vec::new() }
+    /// A testbed with another policy.
+    pub(crate) fn of(origin: Origin, policy: &str) -> TestbedBuilder {
+        TestbedBuilder { origin, policy: policy.to_owned(), changes: Vec::new(), files: Vec::new() }
     }
 
-    /// Where the gateway listens.
+    /// The gateway's address.
     pub(crate) fn at(&self) -> SocketAddr {
         self.gateway.address()
     }
 
-    /// The end of a future, from blocking code.
+    /// Runs a future to its end, from blocking code.
     pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
 
     /// A token of alice with these roles, in tenant t1 and the approved app.
     pub(crate) fn token(&self, roles: &[&str]) -> String {
-        self.stage.token(json!({ "sub": "alice", "roles": roles }))
+        self.env.token(json!({ "sub": "alice", "roles": roles }))
     }
 
     /// The header line that presents such a token.
@@ -144,23 +144,23 @@ impl Scene {
         super::client::bearer(&self.token(roles))
     }
 
-    /// A token of alice that ends in `seconds`.
+    /// A token of alice that expires in `seconds`.
     pub(crate) fn short_token(&self, roles: &[&str], seconds: u64) -> String {
-        self.stage.token(json!({ "sub": "alice", "roles": roles, "exp": now() + seconds }))
+        self.env.token(json!({ "sub": "alice", "roles": roles, "exp": now() + seconds }))
     }
 
     /// The audit record of the decision `id`.
     pub(crate) fn record(&self, id: &str) -> Value {
-        self.wait(self.stage.audited(id))
+        self.wait(self.env.audit_record(id))
     }
 
-    /// Whether `text` stands in anything that the gateway has written: logs and audit records.
+    /// Whether `text` occurs in any output of the gateway: logs and audit records.
     pub(crate) fn has_written(&self, text: &str) -> bool {
-        let audit = std::fs::read_to_string(self.stage.path("audit.jsonl")).unwrap_or_default();
+        let audit = std::fs::read_to_string(self.env.path("audit.jsonl")).unwrap_or_default();
         audit.contains(text) || self.gateway.lines().iter().any(|line| line.contains(text))
     }
 
-    /// The most memory that the gateway has had, in KiB.
+    /// The gateway's peak memory, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.gateway.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -169,11 +169,11 @@ impl Scene {
 
     /// Replaces text in the policy, and waits until another version is live.
     pub(crate) fn edit_policy(&self, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.stage.path("policy.yaml")).unwrap();
+        let text = std::fs::read_to_string(self.env.path("policy.yaml")).unwrap();
         assert!(text.contains(from), "the policy has no {from:?}");
         let version = || self.wait(self.gateway.admin("/policy")).text();
         let before = version();
-        self.stage.write("policy.yaml", &text.replace(from, to));
+        self.env.write("policy.yaml", &text.replace(from, to));
         until("another policy is live", || version() != before);
     }
 }

@@ -1,4 +1,4 @@
-//! Witness: an upstream that looks, while it has a request, whether the decision on it is in the audit file.
+//! An upstream that checks, while it handles a request, whether the decision is already in the audit file.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,44 +8,44 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Witness: a listener that ends with its handle, and what it has seen.
-pub(super) struct Witness {
+/// AuditCheckingUpstream: a listener that stops with its handle, and the requests that it has received.
+pub(super) struct AuditCheckingUpstream {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<(String, bool)>>>,
+    received: Arc<Mutex<Vec<(String, bool)>>>,
     accepting: JoinHandle<()>,
 }
 
-impl Witness {
+impl AuditCheckingUpstream {
     pub(super) async fn start(audit: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
-        let (kept, audit) = (Arc::clone(&seen), audit.to_owned());
+        let received: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
+        let (journal, audit) = (Arc::clone(&received), audit.to_owned());
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, audit.clone(), Arc::clone(&kept)));
+                tokio::spawn(serve_connection(stream, audit.clone(), Arc::clone(&journal)));
             }
         });
-        Self { address, seen, accepting }
+        Self { address, received, accepting }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The ids of the requests that have arrived, and whether each was on disk then.
-    pub(super) fn seen(&self) -> Vec<(String, bool)> {
-        self.seen.lock().unwrap().clone()
+    /// The ids of the received requests, and whether the decision of each was on disk on arrival.
+    pub(super) fn requests(&self) -> Vec<(String, bool)> {
+        self.received.lock().unwrap().clone()
     }
 }
 
-impl Drop for Witness {
+impl Drop for AuditCheckingUpstream {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
-async fn converse(mut stream: TcpStream, audit: PathBuf, seen: Arc<Mutex<Vec<(String, bool)>>>) {
+async fn serve_connection(mut stream: TcpStream, audit: PathBuf, received: Arc<Mutex<Vec<(String, bool)>>>) {
     loop {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -61,7 +61,7 @@ async fn converse(mut stream: TcpStream, audit: PathBuf, seen: Arc<Mutex<Vec<(St
         let id = field.expect("the gateway names its decision").1.to_owned();
         let text = std::fs::read_to_string(&audit).unwrap_or_default();
         let decision = text.lines().any(|line| line.starts_with("{\"record\":\"decision\"") && line.contains(&id));
-        seen.lock().unwrap().push((id.clone(), decision));
+        received.lock().unwrap().push((id.clone(), decision));
         let body = if head.starts_with("HEAD") { "" } else { "ok" };
         let answer = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nX-Seen-Decision: {id}\r\n\r\n{body}"

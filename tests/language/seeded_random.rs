@@ -1,12 +1,12 @@
-//! Dice: chance that a seed repeats.
+//! A deterministic pseudo-random generator.
 
-/// Dice: Marsaglia's xorshift64*, enough to mix policies.
-pub(crate) struct Dice(u64);
+/// SeededRandom: Marsaglia's xorshift64*, sufficient to mix policies.
+pub(crate) struct SeededRandom(u64);
 
-impl Dice {
-    /// The dice of one seed.
+impl SeededRandom {
+    /// The generator of one seed.
     pub(crate) fn new(seed: u64) -> Self {
-        // Neighbouring seeds must not begin alike, and zero would stay zero.
+        // Neighbouring seeds must not begin alike, and a zero state would stay zero.
         let mixed = (seed.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self((mixed ^ (mixed >> 29)) | 1)
     }
@@ -23,17 +23,17 @@ impl Dice {
         usize::try_from(self.next()).unwrap() % bound
     }
 
-    /// True so many times in a hundred.
+    /// True in `percent` of a hundred cases.
     pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of `from`.
+    /// A random element of `from`.
     pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())].clone()
     }
 
-    /// Between `least` and `most` different ones of `from`, in any order, as far as it has them.
+    /// Between `least` and `most` distinct elements of `from`, in any order, if it has that many.
     pub(crate) fn some<T: Clone>(&mut self, from: &[T], least: usize, most: usize) -> Vec<T> {
         let mut left = from.to_vec();
         let wanted = (least + self.below(most - least + 1)).min(left.len());

@@ -1,4 +1,4 @@
-//! Wire: a connection on which every byte is the test's, for what no HTTP client would send.
+//! A raw connection on which the test controls every byte, for requests that no HTTP client would send.
 
 use std::net::SocketAddr;
 
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use super::{Answer, PATIENCE};
 
-/// Wire: a TCP connection.
-pub(crate) struct Wire(pub(crate) TcpStream);
+/// RawConnection: a TCP connection.
+pub(crate) struct RawConnection(pub(crate) TcpStream);
 
-impl Wire {
+impl RawConnection {
     /// A connection to `address`.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
@@ -22,12 +22,12 @@ impl Wire {
         Self(stream)
     }
 
-    /// Sends `bytes`; a server that has closed already is no error, its answer may still be there.
+    /// Sends `bytes`; a server that has already closed is no error, because its response may still arrive.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         timeout(PATIENCE, self.0.write_all(bytes.as_ref())).await.expect("the server takes it in time").ok();
     }
 
-    /// The next answer: its body ends where `Content-Length`, the last chunk, the status or the connection says.
+    /// The next response: its body ends by `Content-Length`, the last chunk, the status or the connection's end.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
         timeout(PATIENCE, self.read_answer()).await.expect("the server answers in time")
     }
@@ -59,7 +59,7 @@ impl Wire {
         Some(Answer { status, headers, body: Bytes::from(body) })
     }
 
-    /// Everything until the server closes the connection.
+    /// All bytes until the server closes the connection.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("the server closes in time").ok();

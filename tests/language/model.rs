@@ -1,18 +1,18 @@
-//! World: a policy as plain data, and the callers and requests that meet it.
+//! A policy as plain data for the reference evaluator, with its callers and requests.
 
-/// Name: all names come from short lists, so that they meet often.
+/// Name: all names come from short lists, so that they often coincide.
 pub(crate) type Name = &'static str;
 
 /// Cell: an operation on a resource.
 pub(crate) type Cell = (Name, Name);
 
-/// Bound: for each scope name the values that fit.
+/// Bound: for each scope name the matching values.
 pub(crate) type Bound = Vec<(Name, Vec<Name>)>;
 
-/// World: one policy.
+/// PolicyModel: one policy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct World {
-    /// How the API reads paths; empty where the policy does not say.
+pub(crate) struct PolicyModel {
+    /// The API's path dialect; empty if the policy does not set it.
     pub(crate) dialect: Name,
     /// The declared scopes, and whether each is `caller`.
     pub(crate) scopes: Vec<(Name, bool)>,
@@ -138,11 +138,11 @@ pub(crate) struct Assignment {
     pub(crate) when: Option<Name>,
 }
 
-/// Caller: whoever asks, with all that a token says.
+/// Caller: a caller with all claims of its token.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Caller {
     pub(crate) kind: Kind,
-    /// Whether a credential was presented that is not valid.
+    /// Whether an invalid credential was presented.
     pub(crate) invalid: bool,
     pub(crate) id: Option<Name>,
     pub(crate) client: Option<Name>,
@@ -150,9 +150,9 @@ pub(crate) struct Caller {
     pub(crate) roles: Vec<Assignment>,
     pub(crate) groups: Vec<Name>,
     pub(crate) permissions: Vec<Name>,
-    /// Gates whose approval is stated with the caller.
+    /// Gates with an approval stated for the caller.
     pub(crate) approved: Vec<Name>,
-    /// Whether the token's `acr` is `mfa`; else it has no such claim.
+    /// Whether the token's `acr` is `mfa`; otherwise it has no such claim.
     pub(crate) mfa: bool,
 }
 
@@ -170,29 +170,29 @@ pub(crate) struct Request {
     pub(crate) method: Name,
     pub(crate) path: String,
     pub(crate) query: Vec<(Name, Name)>,
-    /// Whether the path is one that every dialect reads.
+    /// Whether every dialect accepts the path.
     pub(crate) readable: bool,
-    /// What is known of the answer.
-    pub(crate) answered: Answered,
+    /// The known type of the response.
+    pub(crate) response: ResponseType,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Answered {
+pub(crate) enum ResponseType {
     #[default]
-    NotYet,
-    /// With this `Content-Type`, or none, or several.
-    As(Option<Name>),
+    Unknown,
+    /// This `Content-Type`, or none, or several.
+    ContentType(Option<Name>),
 }
 
 impl Request {
-    /// The target as it stands in a request line.
+    /// The target as in a request line.
     pub(crate) fn target(&self) -> String {
         let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, query.join("&")) }
     }
 }
 
-impl World {
+impl PolicyModel {
     /// The row with that name.
     pub(crate) fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.name == name)
@@ -203,7 +203,7 @@ impl World {
         self.roles.iter().find(|role| role.name == name)
     }
 
-    /// What `users:` says of an id.
+    /// The entry of an id under `users:`.
     pub(crate) fn user(&self, id: Option<Name>) -> Option<&User> {
         self.users.iter().find(|user| Some(user.id) == id)
     }

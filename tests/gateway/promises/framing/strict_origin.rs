@@ -1,26 +1,26 @@
-//! Strict: an upstream that takes exactly one framing, and notes whatever could be read in another way.
+//! An origin server that accepts exactly one framing, and records anything that could be read in another way.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
 use crate::wire::client::find;
-use crate::wire::origin::{Journal, Origin, Seen, ok};
+use crate::wire::origin::{Journal, Origin, ReceivedRequest, ok};
 
-/// Faults: what the gateway sent that is no plain HTTP/1.1, in words.
-pub(super) type Faults = Arc<Mutex<Vec<String>>>;
+/// FramingFaults: descriptions of anything that the gateway sent outside plain HTTP/1.1.
+pub(super) type FramingFaults = Arc<Mutex<Vec<String>>>;
 
-/// An origin that answers 200 to what it can read in one way, and notes the rest.
-pub(super) fn strict() -> (Origin, Faults) {
-    let faults = Faults::default();
-    let noted = Arc::clone(&faults);
-    let origin = Origin::scripted(move |mut stream, journal| {
+/// An origin that answers 200 to unambiguous requests, and records the rest.
+pub(super) fn strict_origin() -> (Origin, FramingFaults) {
+    let faults = FramingFaults::default();
+    let recorded = Arc::clone(&faults);
+    let origin = Origin::with_script(move |mut stream, journal| {
         let mut pending = Vec::new();
         loop {
             match read(&mut stream, &mut pending, journal) {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(fault) => return noted.lock().unwrap().push(fault),
+                Err(fault) => return recorded.lock().unwrap().push(fault),
             }
             if stream.write_all(&ok("ok")).is_err() {
                 return;
@@ -30,7 +30,7 @@ pub(super) fn strict() -> (Origin, Faults) {
     (origin, faults)
 }
 
-/// Reads one request; false where the connection ends before it has: a body that breaks off was cut by the gateway.
+/// Reads one request; false if the connection ends before it is complete, because the gateway cut the body.
 fn read(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Result<bool, String> {
     let end = loop {
         if let Some(at) = find(pending, b"\r\n\r\n") {
@@ -41,13 +41,13 @@ fn read(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Res
             return if rest.is_empty() { Ok(false) } else { Err(format!("half a header: {rest:?}")) };
         }
     };
-    let seen = Seen { head: pending.drain(..end).collect(), ..Seen::default() };
-    journal.note(seen.clone());
-    let chunked = judge(&seen).map_err(|fault| format!("{fault}: {}", seen.text()))?;
+    let received = ReceivedRequest { head: pending.drain(..end).collect(), ..ReceivedRequest::default() };
+    journal.record_request(received.clone());
+    let chunked = parse_framing(&received).map_err(|fault| format!("{fault}: {}", received.text()))?;
     match chunked {
         true => chunks(stream, pending),
         false => {
-            let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
+            let length = received.header("content-length").map_or(0, |length| length.parse().unwrap());
             while pending.len() < length {
                 if !fill(stream, pending) {
                     return Ok(false);
@@ -59,9 +59,9 @@ fn read(stream: &mut TcpStream, pending: &mut Vec<u8>, journal: &Journal) -> Res
     }
 }
 
-/// Whether the body comes in chunks; an error where the head is not of the one plain form.
-fn judge(seen: &Seen) -> Result<bool, &'static str> {
-    let text = std::str::from_utf8(&seen.head).map_err(|_| "no UTF-8")?;
+/// Whether the body is chunked; an error if the head is not in the one plain form.
+fn parse_framing(received: &ReceivedRequest) -> Result<bool, &'static str> {
+    let text = std::str::from_utf8(&received.head).map_err(|_| "no UTF-8")?;
     let mut lines = text.strip_suffix("\r\n\r\n").ok_or("no end")?.split("\r\n");
     let first: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
     let [method, target, "HTTP/1.1"] = first[..] else { return Err("a request line of other than three words") };
@@ -80,10 +80,10 @@ fn judge(seen: &Seen) -> Result<bool, &'static str> {
             return Err("a value with blanks around it or a control in it");
         }
     }
-    let (lengths, codings) = (seen.all("content-length"), seen.all("transfer-encoding"));
+    let (lengths, codings) = (received.all("content-length"), received.all("transfer-encoding"));
     let digits = |length: &String| !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
     match (&lengths[..], &codings[..]) {
-        _ if seen.all("host").len() != 1 => Err("not one Host"),
+        _ if received.all("host").len() != 1 => Err("not one Host"),
         ([], []) => Ok(false),
         ([length], []) if digits(length) => Ok(false),
         ([], [coding]) if coding.eq_ignore_ascii_case("chunked") => Ok(true),
@@ -91,7 +91,7 @@ fn judge(seen: &Seen) -> Result<bool, &'static str> {
     }
 }
 
-/// Reads chunks of plain form: a size in hexadecimal and nothing else, and no trailers.
+/// Reads chunks of plain form: a hexadecimal size without extensions, and no trailers.
 fn chunks(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Result<bool, String> {
     loop {
         let at = loop {

@@ -1,4 +1,4 @@
-//! Front: the gateway before one of the servers, with a policy that opens a part of its application.
+//! The gateway in front of one of the servers, with a policy that opens a part of its application.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use super::server::{Server, exchange};
-use crate::support::{Gateway, Settings, Stage};
+use crate::support::{Gateway, Settings, TestEnvironment};
 
 const POLICY: &str = "\
 version: 1
@@ -29,41 +29,41 @@ permissions:
   Pry: { Secret: R }
 ";
 
-/// Front: gateway and issuer; both end with it.
-pub(super) struct Front {
-    stage: Stage,
+/// ServerGateway: gateway and issuer; both stop with it.
+pub(super) struct ServerGateway {
+    env: TestEnvironment,
     gateway: Gateway,
     runtime: Runtime,
 }
 
-impl Front {
-    /// The gateway before `server`, ready.
+impl ServerGateway {
+    /// The gateway in front of `server`, ready.
     pub(super) fn start(server: &Server, dialect: &str, overrides: &str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let stage = runtime.block_on(Stage::set());
-        stage.write("policy.yaml", &POLICY.replace("DIALECT", dialect));
-        let settings = Settings::new(&stage.issuer.url())
+        let env = runtime.block_on(TestEnvironment::set());
+        env.write("policy.yaml", &POLICY.replace("DIALECT", dialect));
+        let settings = Settings::new(&env.issuer.url())
             .api("site", "policy.yaml", server.address)
             .with("/audit/on-full", json!("wait"))
             .with("/apis/site/method-overrides", json!(overrides));
-        let gateway = runtime.block_on(stage.serve(&settings));
-        Self { stage, gateway, runtime }
+        let gateway = runtime.block_on(env.serve(&settings));
+        Self { env, gateway, runtime }
     }
 
     /// A credential that grants these rows.
     pub(super) fn credential(&self, rows: &[&str]) -> String {
-        format!("Bearer {}", self.stage.token(json!({ "permissions": rows })))
+        format!("Bearer {}", self.env.token(json!({ "permissions": rows })))
     }
 
-    /// The answer to one request.
+    /// The response to one request.
     pub(super) fn ask(&self, request: &[u8]) -> Vec<u8> {
         exchange(self.gateway.address(), request)
     }
 
-    /// The audit records by decision, when that of `last` is there.
+    /// The audit records by decision id, once the record of `last` is written.
     pub(super) fn audit(&self, last: &str) -> HashMap<String, Value> {
-        self.runtime.block_on(self.stage.audited(last));
+        self.runtime.block_on(self.env.audit_record(last));
         let id = |record: &Value| record["id"].as_str().unwrap().to_owned();
-        self.stage.audit().into_iter().map(|record| (id(&record), record)).collect()
+        self.env.audit_records().into_iter().map(|record| (id(&record), record)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Load: clients that ask all the time, on kept connections and on new ones, and count what came of it.
+//! Clients that send requests continuously, on persistent and on new connections, and count the results.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,30 +9,30 @@ use tokio::task::JoinHandle;
 
 use super::{Answer, Client};
 
-/// Load: clients at work.
-pub(crate) struct Load {
+/// LoadGenerator: running clients.
+pub(crate) struct LoadGenerator {
     over: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
     clients: Vec<JoinHandle<Tally>>,
 }
 
-/// Tally: what came of the requests.
+/// Tally: the counted results of the requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Requests that were answered with 200 by the upstream.
+    /// Requests that the upstream answered with 200.
     pub(crate) answered: usize,
     /// Connections that could not be opened.
     pub(crate) refused: usize,
-    /// Answers that announced the connection's end.
+    /// Responses that announced the connection's end.
     pub(crate) announced: usize,
-    /// What went wrong otherwise.
+    /// All other failures.
     pub(crate) failed: Vec<String>,
 }
 
-impl Load {
-    /// So many clients that keep their connections, and as many that open one for each request.
+impl LoadGenerator {
+    /// Starts `clients` clients with persistent connections, and as many that open a connection per request.
     ///
-    /// Connections refused end a client where `until_refused`, as after the end of a server.
+    /// With `until_refused`, a refused connection stops a client, as after the end of a server.
     pub(crate) fn start(
         address: SocketAddr,
         path: &'static str,
@@ -80,13 +80,13 @@ impl Load {
         Self { over, answered, clients }
     }
 
-    /// How many requests have been answered up to now.
+    /// The number of answered requests so far.
     pub(crate) fn answered(&self) -> usize {
         self.answered.load(Ordering::SeqCst)
     }
 
-    /// Ends it, and says what came of all requests.
-    pub(crate) async fn end(self) -> Tally {
+    /// Stops the clients, and returns the results of all requests.
+    pub(crate) async fn stop(self) -> Tally {
         self.over.store(true, Ordering::SeqCst);
         let mut all = Tally::default();
         for client in self.clients {

@@ -1,4 +1,4 @@
-//! Frames: HTTP/2 by hand, for requests that no client library would send.
+//! A hand-written HTTP/2 connection, for requests that no client library would send.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,29 +16,29 @@ pub(super) const CONTINUATION: u8 = 9;
 pub(super) const END_STREAM: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 
-/// End: what became of a request.
+/// StreamOutcome: the result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// It was answered.
+pub(super) enum StreamOutcome {
+    /// The request was answered.
     Status(u16),
-    /// Its stream was reset.
+    /// The stream was reset.
     Reset,
-    /// The connection ended.
+    /// The connection was closed.
     Closed,
 }
 
-impl End {
-    /// Whether it was refused in one way or another.
+impl StreamOutcome {
+    /// Whether the outcome is a refusal of any kind.
     pub(super) fn is_refusal(self) -> bool {
         !matches!(self, Self::Status(status) if !(400..500).contains(&status))
     }
 }
 
-/// Frames: one connection without TLS, whose stream 1 is the request.
-pub(super) struct Frames(TcpStream);
+/// Http2Connection: one cleartext connection whose stream 1 is the request.
+pub(super) struct Http2Connection(TcpStream);
 
-impl Frames {
-    /// A connection that has said what it has to.
+impl Http2Connection {
+    /// A connection after the preface and the settings.
     pub(super) fn connect(at: SocketAddr) -> Self {
         let mut stream = TcpStream::connect(at).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -49,7 +49,7 @@ impl Frames {
         frames
     }
 
-    /// Sends a frame; a gateway that has closed the connection already is no error here.
+    /// Sends a frame; a connection that the gateway has already closed is not an error here.
     pub(super) fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> &mut Self {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
@@ -59,8 +59,8 @@ impl Frames {
         self
     }
 
-    /// What became of stream 1.
-    pub(super) fn end(&mut self) -> End {
+    /// The outcome of stream 1.
+    pub(super) fn outcome(&mut self) -> StreamOutcome {
         let mut head = [0; 9];
         while self.0.read_exact(&mut head).is_ok() {
             let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
@@ -68,17 +68,17 @@ impl Frames {
                 break;
             }
             match (head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]])) {
-                (HEADERS, 1) => return End::Status(status(&payload)),
-                (RST_STREAM, 1) => return End::Reset,
-                (GOAWAY, _) => return End::Closed,
+                (HEADERS, 1) => return StreamOutcome::Status(status(&payload)),
+                (RST_STREAM, 1) => return StreamOutcome::Reset,
+                (GOAWAY, _) => return StreamOutcome::Closed,
                 _ => {}
             }
         }
-        End::Closed
+        StreamOutcome::Closed
     }
 }
 
-/// A block of fields, each spelt out as it is (RFC 7541, section 6.2.2).
+/// A header block of literal fields (RFC 7541, section 6.2.2).
 pub(super) fn block(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in fields {
@@ -91,7 +91,7 @@ pub(super) fn block(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
     out
 }
 
-/// A number in seven bits, or more (RFC 7541, section 5.1).
+/// An integer with a seven-bit prefix (RFC 7541, section 5.1).
 fn length(out: &mut Vec<u8>, count: usize) {
     let Some(mut rest) = count.checked_sub(127) else { return out.push(count as u8) };
     out.push(127);
@@ -102,9 +102,9 @@ fn length(out: &mut Vec<u8>, count: usize) {
     out.push(rest as u8);
 }
 
-/// The status, which is the first field of an answer: of the static table, or a literal behind its index.
+/// The status, the first field of a response: from the static table, or a literal with an indexed name.
 fn status(block: &[u8]) -> u16 {
-    // A new size of the dynamic table may stand before it.
+    // A dynamic table size update may precede it.
     let block = if block[0] & 0xe0 == 0x20 { &block[1..] } else { block };
     match block[0] {
         indexed @ 0x88..=0x8e => [200, 204, 206, 304, 400, 404, 500][usize::from(indexed - 0x88)],
@@ -116,7 +116,7 @@ fn status(block: &[u8]) -> u16 {
     }
 }
 
-/// Three digits in Huffman's code (RFC 7541, appendix B): `0` to `2` are five bits, the others six.
+/// Three digits in the Huffman code (RFC 7541, appendix B): `0` to `2` take five bits, the others six.
 fn digits(bytes: &[u8]) -> u16 {
     let bits: Vec<u16> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| u16::from(byte >> at & 1))).collect();
     let (mut at, mut number) = (0, 0);
