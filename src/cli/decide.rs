@@ -153,7 +153,7 @@ fn write_answer(
             decision: if road.decision.is_permit() { "permit" } else { "refuse" },
             reason: road.decision.reason.full_code(Some(policy)),
             resource: cell.map(|cell| &*cell.resource),
-            operation: cell.map(|cell| cell.operation.word()),
+            operation: cell.map(|cell| cell.operation.name()),
         };
         write_json(out, &answer)
     })

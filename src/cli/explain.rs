@@ -121,7 +121,7 @@ fn changes(
     asked: RequestQuery<'_>,
     now: Timestamp,
 ) -> Vec<explanation::SuggestedChanges> {
-    let place = |change: &PolicyEdit| Some(sources.locate(outline.place_of(change)?)?.to_string());
+    let place = |change: &PolicyEdit| Some(sources.locate(outline.span_of(change)?)?.to_string());
     let step = |change: &PolicyEdit| explanation::SuggestedStep { text: change.to_string(), place: place(change) };
     let found = remediations(outline, policy, asked, now).into_iter();
     found

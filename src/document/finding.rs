@@ -1,6 +1,6 @@
 //! Finding: one thing that is wrong, or worth knowing, about what somebody wrote.
 
-use super::tree::Span;
+use super::sources::Span;
 
 /// FindingCode: every sort of finding; its text is stable and documented in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,7 +104,7 @@ impl FindingCode {
     ];
 
     /// The stable word for this code.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::YamlSyntax => "yaml-syntax",
             Self::YamlAnchor => "yaml-anchor",
@@ -151,7 +151,7 @@ pub enum Severity {
 
 impl Severity {
     /// The word that reports use.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Note => "note",

@@ -4,10 +4,14 @@
 //! of them alike.
 
 pub mod finding;
+pub mod node;
 pub mod reader;
 pub mod report;
+pub mod sources;
 pub mod tree;
 
 pub use finding::{Finding, FindingCode, Findings, Severity};
+pub use node::{Node, Value};
 pub use reader::{MapReader, list, text};
-pub use tree::{Node, Sources, Span, Value, parse, parse_lenient};
+pub use sources::{Sources, Span};
+pub use tree::{parse, parse_lenient};

@@ -1,7 +1,8 @@
 //! Strict reading of a tree: maps with known keys, texts that are texts, numbers in their bounds.
 
 use super::finding::{Finding, FindingCode, Findings};
-use super::tree::{Node, Span, Value};
+use super::node::{Node, Value};
+use super::sources::Span;
 
 /// MapReader: a map whose keys are asked for by name; what nobody asked for is an error.
 pub struct MapReader<'n> {
@@ -20,7 +21,7 @@ impl<'n> MapReader<'n> {
     /// The value of `key`, if it stands there.
     pub fn optional(&mut self, key: &'static str) -> Option<&'n Node> {
         self.known.push(key);
-        self.entries.iter().find(|(name, _)| scalar(name) == Some(key)).map(|(_, value)| value)
+        self.entries.iter().find(|(name, _)| scalar_text(name) == Some(key)).map(|(_, value)| value)
     }
 
     /// The value of `key`; a finding where it is missing.
@@ -41,7 +42,7 @@ impl<'n> MapReader<'n> {
     /// Ends the reading: every key that was not asked for is an error.
     pub fn finish(self, findings: &mut Findings) {
         for (key, value) in self.entries {
-            let written = scalar(key).unwrap_or_default();
+            let written = scalar_text(key).unwrap_or_default();
             if !self.known.contains(&written) {
                 let finding = Finding::error(
                     FindingCode::UnknownKey,
@@ -50,7 +51,7 @@ impl<'n> MapReader<'n> {
                 );
                 findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
                     Some(name) => finding.help(format!("did you mean `{name}`?")),
-                    None if is_nothing(value) => finding.help(format!(
+                    None if is_empty_scalar(value) => finding.help(format!(
                         "inside `{{…}}` a text with a comma needs quotes; known keys: {}",
                         self.known.join(", ")
                     )),
@@ -62,7 +63,7 @@ impl<'n> MapReader<'n> {
 }
 
 /// Whether nothing stands behind a key: in `{ note: one, two }` the word `two` is one.
-fn is_nothing(value: &Node) -> bool {
+fn is_empty_scalar(value: &Node) -> bool {
     matches!(&value.value, Value::Scalar { text, plain: true } if text.is_empty())
 }
 
@@ -71,7 +72,7 @@ pub fn entries<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Optio
     match &node.value {
         Value::Map(entries) => Some(entries),
         other => {
-            findings.push(wrong_sort(node, &format!("{what} is a map"), other));
+            findings.push(wrong_type(node, &format!("{what} is a map"), other));
             None
         }
     }
@@ -82,7 +83,7 @@ pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
     match &node.value {
         Value::List(items) => Some(items),
         other => {
-            let finding = wrong_sort(node, &format!("{what} is a list"), other);
+            let finding = wrong_type(node, &format!("{what} is a list"), other);
             findings.push(finding.help("write `[one, two]`, or one item a line behind a `-`"));
             None
         }
@@ -96,7 +97,7 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
             findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), format!("{what} is empty")));
             None
         }
-        Value::Scalar { text, plain: true } if not_text(text) => {
+        Value::Scalar { text, plain: true } if is_ambiguous_scalar(text) => {
             let finding = Finding::error(
                 FindingCode::NeedsQuotes,
                 Some(node.span),
@@ -111,7 +112,7 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
         }
         Value::Scalar { text, .. } => Some(text),
         other => {
-            let finding = wrong_sort(node, &format!("{what} is a text"), other);
+            let finding = wrong_type(node, &format!("{what} is a text"), other);
             let map = matches!(other, Value::Map(_));
             findings.push(if map { finding.help("a text with a colon needs quotes") } else { finding });
             None
@@ -131,7 +132,7 @@ pub fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Fi
     let written = match &node.value {
         Value::Scalar { text, plain: true } => text,
         other => {
-            findings.push(wrong_sort(node, &format!("{what} is a whole number without quotes"), other));
+            findings.push(wrong_type(node, &format!("{what} is a whole number without quotes"), other));
             return None;
         }
     };
@@ -155,7 +156,7 @@ pub fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool>
         Value::Scalar { text, plain: true } if &**text == "true" => Some(true),
         Value::Scalar { text, plain: true } if &**text == "false" => Some(false),
         other => {
-            let finding = wrong_sort(node, &format!("{what} is `true` or `false`"), other);
+            let finding = wrong_type(node, &format!("{what} is `true` or `false`"), other);
             findings.push(finding);
             None
         }
@@ -163,11 +164,11 @@ pub fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool>
 }
 
 /// The one among `words` that stands here.
-pub fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], findings: &mut Findings) -> Option<T> {
+pub fn keyword<T: Copy>(node: &Node, what: &str, keywords: &[(&str, T)], findings: &mut Findings) -> Option<T> {
     let written = text(node, what, findings)?;
-    let found = words.iter().find(|(word, _)| *word == written).map(|(_, value)| *value);
+    let found = keywords.iter().find(|(keyword, _)| *keyword == written).map(|(_, value)| *value);
     if found.is_none() {
-        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let known: Vec<&str> = keywords.iter().map(|(keyword, _)| *keyword).collect();
         let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("{what} cannot be `{written}`"));
         findings.push(match crate::vocabulary::name::nearest(written, known.iter().copied()) {
             Some(name) => finding.help(format!("did you mean `{name}`?")),
@@ -182,18 +183,18 @@ pub fn key<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'
     text(node, what, findings)
 }
 
-fn scalar(node: &Node) -> Option<&str> {
+fn scalar_text(node: &Node) -> Option<&str> {
     match &node.value {
         Value::Scalar { text, .. } => Some(text),
         _ => None,
     }
 }
 
-fn wrong_sort(node: &Node, expected: &str, found: &Value) -> Finding {
-    let code = if found.sort() == "nothing" { FindingCode::EmptyValue } else { FindingCode::WrongSort };
+fn wrong_type(node: &Node, expected: &str, found: &Value) -> Finding {
+    let code = if found.type_name() == "nothing" { FindingCode::EmptyValue } else { FindingCode::WrongSort };
     let written = match found {
         Value::Scalar { text, .. } if !text.is_empty() => format!("`{text}`"),
-        other => other.sort().to_owned(),
+        other => other.type_name().to_owned(),
     };
     Finding::error(code, Some(node.span), format!("{expected}, not {written}"))
 }
@@ -203,7 +204,7 @@ fn first_byte(span: Span) -> Span {
 }
 
 /// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.
-pub(crate) fn not_text(plain: &str) -> bool {
+pub(crate) fn is_ambiguous_scalar(plain: &str) -> bool {
     const WORDS: [&str; 10] = ["~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
         return true;
@@ -215,10 +216,10 @@ pub(crate) fn not_text(plain: &str) -> bool {
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return false;
     }
-    number(unsigned) || date(plain)
+    is_number(unsigned) || is_date(plain)
 }
 
-fn number(unsigned: &str) -> bool {
+fn is_number(unsigned: &str) -> bool {
     let radix = |prefix: &str, digit: fn(char) -> bool| {
         unsigned.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| digit(c) || c == '_'))
     };
@@ -240,7 +241,7 @@ fn number(unsigned: &str) -> bool {
 }
 
 /// `2026-01-01` and everything that goes on behind such a date (YAML 1.1, timestamp).
-fn date(plain: &str) -> bool {
+fn is_date(plain: &str) -> bool {
     let mut parts = plain.splitn(3, '-');
     let digits = |part: Option<&str>, least: usize| {
         part.is_some_and(|text| {

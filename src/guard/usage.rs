@@ -30,7 +30,7 @@ pub(super) fn record_usage(exchange: &Exchange) {
                 api = %api.name,
                 decision = %exchange.id(),
                 reason = decision.reason.full_code(Some(policy)),
-                operation = cell.map_or("", |cell| cell.operation.word()),
+                operation = cell.map_or("", |cell| cell.operation.name()),
                 resource = cell.map_or("", |cell| &*cell.resource),
                 method = exchange.client().method(),
                 route,

@@ -2,7 +2,7 @@
 
 use crate::vocabulary::CellId;
 
-use super::entitlements::RowId;
+use super::ids::RowId;
 use super::model::Row;
 
 /// Grants: the matrix turned on its side, a bitset over rows for each cell.

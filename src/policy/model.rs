@@ -4,9 +4,9 @@ use crate::document::Span;
 use crate::request::Dialect;
 use crate::vocabulary::{Cell, CellId};
 
-use super::condition::{Condition, ConditionId};
-use super::entitlements::RowId;
-use super::routes::Route;
+use super::condition::Condition;
+use super::ids::{ConditionId, RowId};
+use super::route::Route;
 use super::source::ServiceApps;
 
 /// Model: a policy without loose ends.

@@ -10,7 +10,7 @@ use super::source::{GateSource, GroupSource, PolicySource, ProfileSource, RoleSo
 #[derive(Debug)]
 pub struct PolicyOutline {
     /// Everything but the users, of whom there may be many.
-    pub(super) written: PolicySource,
+    pub(super) source: PolicySource,
     users: Vec<UserSource>,
     by_id: HashMap<Box<str>, usize>,
 }
@@ -18,27 +18,27 @@ pub struct PolicyOutline {
 impl PolicyOutline {
     /// Reads the texts of a policy that has been loaded without errors.
     pub fn read(sources: &Sources) -> Self {
-        let mut written = super::parse(sources, &mut Findings::default());
-        let users = std::mem::take(&mut written.users);
+        let mut source = super::load::parse(sources, &mut Findings::default());
+        let users = std::mem::take(&mut source.users);
         let by_id = users.iter().enumerate().map(|(at, user)| (user.id.text.clone(), at)).collect();
-        Self { written, users, by_id }
+        Self { source, users, by_id }
     }
 
     /// Where a method of a route stands.
     pub fn method(&self, template: &str, method: &str) -> Option<Span> {
-        let route = self.written.routes.iter().find(|route| *route.template.text == *template)?;
+        let route = self.source.routes.iter().find(|route| *route.template.text == *template)?;
         let method = route.methods.iter().find(|entry| *entry.method.text == *method)?;
         Some(method.method.span)
     }
 
     /// Where a permission stands.
     pub fn row(&self, row: &str) -> Option<Span> {
-        self.written.rows.iter().find(|known| *known.name.text == *row).map(|row| row.name.span)
+        self.source.rows.iter().find(|known| *known.name.text == *row).map(|row| row.name.span)
     }
 
     /// Where `everyone` is given a permission.
     pub fn everyone(&self, row: &str) -> Option<Span> {
-        place_of(&self.written.everyone, row)
+        span_of(&self.source.everyone, row)
     }
 
     /// Where a group stands.
@@ -48,12 +48,12 @@ impl PolicyOutline {
 
     /// Where a group is given a permission.
     pub fn group_gives(&self, group: &str, row: &str) -> Option<Span> {
-        place_of(&self.group_source(group)?.permissions, row)
+        span_of(&self.group_source(group)?.permissions, row)
     }
 
     /// Where a permission is taken from a group.
     pub fn group_takes(&self, group: &str, row: &str) -> Option<Span> {
-        place_of(&self.group_source(group)?.without, row)
+        span_of(&self.group_source(group)?.without, row)
     }
 
     /// Where a role stands.
@@ -65,18 +65,18 @@ impl PolicyOutline {
     pub fn role_gives(&self, role: &str, row: &str, bounded: bool) -> Option<Span> {
         let role = self.role_source(role)?;
         if bounded {
-            return role.within.iter().find_map(|within| place_of(&within.permissions, row));
+            return role.within.iter().find_map(|within| span_of(&within.permissions, row));
         }
-        place_of(&role.permissions, row)
+        span_of(&role.permissions, row)
     }
 
     /// Where a role includes another one.
     pub fn role_includes(&self, role: &str, included: &str) -> Option<Span> {
-        place_of(&self.role_source(role)?.includes, included)
+        span_of(&self.role_source(role)?.includes, included)
     }
 
     /// The way from a role to the one that is given a permission itself, both included, and where that stands.
-    pub fn role_way(&self, role: &str, row: &str, bounded: bool) -> Option<(Vec<&str>, Span)> {
+    pub fn role_path(&self, role: &str, row: &str, bounded: bool) -> Option<(Vec<&str>, Span)> {
         let role = self.role_source(role)?;
         let name = &*role.name.text;
         if let Some(span) = self.role_gives(name, row, bounded) {
@@ -84,7 +84,7 @@ impl PolicyOutline {
         }
         // A policy that was loaded has no circles.
         role.includes.iter().find_map(|included| {
-            let (way, span) = self.role_way(&included.text, row, bounded)?;
+            let (way, span) = self.role_path(&included.text, row, bounded)?;
             Some((std::iter::once(name).chain(way).collect(), span))
         })
     }
@@ -96,12 +96,12 @@ impl PolicyOutline {
 
     /// Where a user is given a permission.
     pub fn user_gives(&self, id: &str, row: &str) -> Option<Span> {
-        place_of(&self.user_source(id)?.permissions, row)
+        span_of(&self.user_source(id)?.permissions, row)
     }
 
     /// Where a permission is taken from a user.
     pub fn user_takes(&self, id: &str, row: &str) -> Option<Span> {
-        place_of(&self.user_source(id)?.without, row)
+        span_of(&self.user_source(id)?.without, row)
     }
 
     /// Where the role with that place in a user's list is assigned.
@@ -126,7 +126,7 @@ impl PolicyOutline {
 
     /// Where a profile lists a feature.
     pub fn profile_lists(&self, profile: &str, feature: &str) -> Option<Span> {
-        place_of(&self.profile_source(profile)?.features, feature)
+        span_of(&self.profile_source(profile)?.features, feature)
     }
 
     pub(super) fn user_source(&self, id: &str) -> Option<&UserSource> {
@@ -134,23 +134,23 @@ impl PolicyOutline {
     }
 
     fn group_source(&self, name: &str) -> Option<&GroupSource> {
-        self.written.groups.iter().find(|group| *group.name.text == *name)
+        self.source.groups.iter().find(|group| *group.name.text == *name)
     }
 
     fn role_source(&self, name: &str) -> Option<&RoleSource> {
-        self.written.roles.iter().find(|role| *role.name.text == *name)
+        self.source.roles.iter().find(|role| *role.name.text == *name)
     }
 
     fn gate_source(&self, name: &str) -> Option<&GateSource> {
-        self.written.gates.iter().find(|gate| *gate.name.text == *name)
+        self.source.gates.iter().find(|gate| *gate.name.text == *name)
     }
 
     fn profile_source(&self, name: &str) -> Option<&ProfileSource> {
-        self.written.profiles.iter().find(|profile| *profile.name.text == *name)
+        self.source.profiles.iter().find(|profile| *profile.name.text == *name)
     }
 }
 
-fn place_of(names: &[Spanned], wanted: &str) -> Option<Span> {
+fn span_of(names: &[Spanned], wanted: &str) -> Option<Span> {
     names.iter().find(|name| *name.text == *wanted).map(|name| name.span)
 }
 

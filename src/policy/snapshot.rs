@@ -2,9 +2,10 @@
 
 use crate::vocabulary::{Cell, CellId, RouteId};
 
-use super::condition::{Condition, ConditionId};
-use super::entitlements::{EntitlementTable, RowId};
+use super::condition::Condition;
+use super::entitlements::EntitlementTable;
 use super::grants::Grants;
+use super::ids::{ConditionId, RowId};
 use super::model::{Gate, Model, Row, Shadow};
 use super::routes::RouteTable;
 
@@ -73,7 +74,7 @@ impl Snapshot {
 
     /// The cell that a refusal for want of these cells is about: the first one whose refusals do not forward, else the
     /// first. What is enforced is not given away beside something that is only watched.
-    pub fn telling(&self, cells: impl IntoIterator<Item = CellId>) -> Option<CellId> {
+    pub fn reported_cell(&self, cells: impl IntoIterator<Item = CellId>) -> Option<CellId> {
         let mut cells = cells.into_iter();
         let first = cells.next()?;
         if self.model.shadow == Shadow::Off || self.model.shadow == Shadow::All {

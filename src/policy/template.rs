@@ -39,11 +39,11 @@ impl Template {
         let Some(inner) = text.strip_prefix('/') else {
             return Err(bad(format!("the route `{text}` does not begin with `/`")));
         };
-        let query = behind.map_or(Ok(Vec::new()), query_scopes).map_err(|message| {
+        let query = behind.map_or(Ok(Vec::new()), parse_query_scopes).map_err(|message| {
             let finding = bad(format!("the route `{whole}`: {message}"));
             finding.help("behind `?` stands the scope that a parameter carries: `/collections?workspace={workspace}`")
         })?;
-        if dialect.traits().end_slash == Treatment::Folded && text.len() > 1 && text.ends_with('/') {
+        if dialect.traits().trailing_slash == Treatment::Folded && text.len() > 1 && text.ends_with('/') {
             let finding =
                 bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect does not see"));
             return Err(finding.help("take the slash out: the path matches with and without it"));
@@ -51,7 +51,7 @@ impl Template {
         let count = inner.split('/').count();
         let mut segments = Vec::with_capacity(count);
         for (at, part) in inner.split('/').enumerate() {
-            let segment = segment(part, at + 1 == count).map_err(|(message, help)| {
+            let segment = parse_segment(part, at + 1 == count).map_err(|(message, help)| {
                 let finding = bad(format!("the route `{text}`: {message}"));
                 if help.is_empty() { finding } else { finding.help(help) }
             })?;
@@ -109,7 +109,7 @@ impl Template {
     }
 
     /// Writes the path that was decided: literals as the policy spells them, values as the request does.
-    pub fn print(&self, path: &str, out: &mut String) {
+    pub fn write_path(&self, path: &str, out: &mut String) {
         let mut rest = path.strip_prefix('/').unwrap_or(path);
         for segment in &self.segments {
             let (value, behind) = rest.split_once('/').unwrap_or((rest, ""));
@@ -128,7 +128,7 @@ impl Template {
 }
 
 /// `workspace={workspace}&site={tenant}`: parameters and the scopes that they carry.
-fn query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
+fn parse_query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
     let mut found: Vec<QueryScope> = Vec::new();
     for part in query.split('&') {
         let (parameter, value) = part.split_once('=').unwrap_or((part, ""));
@@ -137,7 +137,8 @@ fn query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
         if !is_name(parameter) {
             return Err(format!("`{parameter}` is not a parameter of letters, digits, `-` and `_`"));
         }
-        if found.iter().any(|(known, named)| crate::request::query::same_name(known, parameter) || **named == *scope) {
+        if found.iter().any(|(known, named)| crate::request::query::is_same_name(known, parameter) || **named == *scope)
+        {
             return Err(format!("`{part}` stands there twice"));
         }
         found.push((parameter.into(), scope.into()));
@@ -151,7 +152,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-fn segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static str)> {
+fn parse_segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static str)> {
     if part.is_empty() {
         // The root, or a slash at the end.
         return if last {
@@ -203,11 +204,11 @@ fn segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static 
     let probe = format!("/{encoded}");
     match path::CanonicalPath::read(probe.as_bytes(), Dialect::Strict) {
         Ok(_) => Ok(TemplateSegment::Literal(encoded.into())),
-        Err(rejected) => Err((format!("no request reaches `{part}`: {}", unreachable(rejected)), "")),
+        Err(rejected) => Err((format!("no request reaches `{part}`: {}", rejection_message(rejected)), "")),
     }
 }
 
-fn unreachable(rejected: RejectedRequest) -> String {
+fn rejection_message(rejected: RejectedRequest) -> String {
     format!("such a path is refused ({})", rejected.code())
 }
 

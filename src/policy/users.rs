@@ -7,7 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::vocabulary::SubjectId;
 
-use super::entitlements::RowId;
+use super::ids::RowId;
 use super::model::{ScopedRole, User};
 
 /// Users: the entries by id. What many entries say alike is kept once.
@@ -60,12 +60,12 @@ pub struct UserEntry<'p> {
     /// Rows that are taken from the user.
     pub without: &'p [RowId],
     /// By which entries of one snapshot that say the same are told.
-    pub alike: UserTerms,
+    pub terms: UserTerms,
 }
 
 impl UserEntry<'static> {
     /// An entry that says nothing, of nobody.
-    pub const NOTHING: Self = Self {
+    pub const EMPTY: Self = Self {
         source: "",
         name: "",
         group: None,
@@ -73,7 +73,7 @@ impl UserEntry<'static> {
         tenants: None,
         permissions: &[],
         without: &[],
-        alike: UserTerms([NONE; 4]),
+        terms: UserTerms([NONE; 4]),
     };
 }
 
@@ -97,12 +97,12 @@ impl Users {
             entries.push(PackedUser {
                 start,
                 length: u32::try_from(id.name.len()).unwrap_or(0),
-                source: sources.place(id.source),
+                source: sources.intern(id.source),
                 group: user.group.unwrap_or(NONE),
-                roles: user.roles.map_or(NONE, |list| roles.place(list)),
-                tenants: user.tenants.map_or(NONE, |list| tenants.place(list)),
-                permissions: rows.place(sorted(user.permissions)),
-                without: rows.place(sorted(user.without)),
+                roles: user.roles.map_or(NONE, |list| roles.intern(list)),
+                tenants: user.tenants.map_or(NONE, |list| tenants.intern(list)),
+                permissions: rows.intern(sorted(user.permissions)),
+                without: rows.intern(sorted(user.without)),
             });
         }
         let mut built = Self {
@@ -110,10 +110,10 @@ impl Users {
             hasher: DefaultHashBuilder::default(),
             names: names.into(),
             entries: entries.into(),
-            sources: sources.list(),
-            roles: roles.list(),
-            tenants: tenants.list(),
-            rows: rows.list(),
+            sources: sources.into_list(),
+            roles: roles.into_list(),
+            tenants: tenants.into_list(),
+            rows: rows.into_list(),
         };
         let mut table = std::mem::take(&mut built.table);
         for (at, packed) in (0..).zip(&built.entries) {
@@ -169,7 +169,7 @@ impl Users {
     }
 
     fn source(&self, packed: &PackedUser) -> &str {
-        at(&self.sources, packed.source).map_or("", |source| source)
+        get(&self.sources, packed.source).map_or("", |source| source)
     }
 
     fn entry(&self, packed: &PackedUser) -> UserEntry<'_> {
@@ -177,11 +177,11 @@ impl Users {
             source: self.source(packed),
             name: self.name(packed),
             group: (packed.group != NONE).then_some(packed.group),
-            roles: at(&self.roles, packed.roles).map(|list| &**list),
-            tenants: at(&self.tenants, packed.tenants).map(|list| &**list),
-            permissions: at(&self.rows, packed.permissions).map_or(&[], |list| list),
-            without: at(&self.rows, packed.without).map_or(&[], |list| list),
-            alike: UserTerms([packed.group, packed.roles, packed.permissions, packed.without]),
+            roles: get(&self.roles, packed.roles).map(|list| &**list),
+            tenants: get(&self.tenants, packed.tenants).map(|list| &**list),
+            permissions: get(&self.rows, packed.permissions).map_or(&[], |list| list),
+            without: get(&self.rows, packed.without).map_or(&[], |list| list),
+            terms: UserTerms([packed.group, packed.roles, packed.permissions, packed.without]),
         }
     }
 }
@@ -191,8 +191,8 @@ fn sorted(mut rows: Box<[RowId]>) -> Box<[RowId]> {
     rows
 }
 
-fn at<T>(list: &[T], place: u32) -> Option<&T> {
-    list.get(usize::try_from(place).ok()?)
+fn get<T>(list: &[T], index: u32) -> Option<&T> {
+    list.get(usize::try_from(index).ok()?)
 }
 
 /// Interner: values by their places, equal ones in one place.
@@ -205,14 +205,14 @@ impl<T> Default for Interner<T> {
 }
 
 impl<T: Eq + Hash> Interner<T> {
-    fn place(&mut self, value: T) -> u32 {
+    fn intern(&mut self, value: T) -> u32 {
         let next = u32::try_from(self.0.len()).unwrap_or(NONE);
         *self.0.entry(value).or_insert(next)
     }
 
-    fn list(self) -> Box<[T]> {
+    fn into_list(self) -> Box<[T]> {
         let mut all: Vec<(T, u32)> = self.0.into_iter().collect();
-        all.sort_unstable_by_key(|(_, place)| *place);
+        all.sort_unstable_by_key(|(_, index)| *index);
         all.into_iter().map(|(value, _)| value).collect()
     }
 }

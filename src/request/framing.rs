@@ -1,15 +1,15 @@
 //! Framing: the header block as received, judged before anything in it is believed (RFC 9112, sections 2, 3, 5 and 6).
 
-use super::RejectedRequest;
+use super::rejected::RejectedRequest;
 
 /// What a client may nominate in `Connection` without taking a header from the upstream that it relies on.
-const NOMINATED: [&[u8]; 5] = [b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"];
+const ALLOWED_NOMINATIONS: [&[u8]; 5] = [b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"];
 
 /// Judges an HTTP/1 header block: request line and fields, as they came over the wire.
 ///
 /// # Errors
 /// More than one way to read where the body ends, which host is meant, or which fields there are.
-pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
+pub fn check_header_block(block: &[u8]) -> Result<(), RejectedRequest> {
     let mut lines = block.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").ok_or(line));
     // Empty lines before the request line are allowed (section 2.2).
     let request_line = loop {
@@ -19,7 +19,7 @@ pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
             Some(Err(_)) | None => return Err(RejectedRequest::Framing),
         }
     };
-    let old = request_line.ends_with(b"HTTP/1.0");
+    let is_http_1_0 = request_line.ends_with(b"HTTP/1.0");
     let (mut lengths, mut codings, mut hosts) = (0_u32, 0_u32, 0_u32);
     for line in lines {
         let line = match line {
@@ -58,7 +58,7 @@ pub fn check(block: &[u8]) -> Result<(), RejectedRequest> {
             check_nominations(value)?;
         }
     }
-    if lengths + codings > 1 || (old && codings > 0) {
+    if lengths + codings > 1 || (is_http_1_0 && codings > 0) {
         return Err(RejectedRequest::Framing);
     }
     if hosts != 1 {
@@ -75,7 +75,7 @@ pub fn is_authority(host: &[u8]) -> bool {
         _ => host.iter().position(|&byte| byte == b':').unwrap_or(host.len()),
     };
     let (name, port) = host.split_at_checked(end).unwrap_or_default();
-    let named = match name {
+    let is_name_valid = match name {
         [b'[', address @ .., b']'] => {
             address.contains(&b':') && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
         }
@@ -84,17 +84,17 @@ pub fn is_authority(host: &[u8]) -> bool {
             !label.is_empty() && label.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte))
         }),
     };
-    let ported = match port {
+    let is_port_valid = match port {
         [] => true,
         [b':', digits @ ..] => matches!(digits.len(), 1..=5) && digits.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    named && ported
+    is_name_valid && is_port_valid
 }
 
 fn check_nominations(value: &[u8]) -> Result<(), RejectedRequest> {
     let mut names = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
-    let fine = names.all(|name| NOMINATED.iter().any(|known| name.eq_ignore_ascii_case(known)));
+    let fine = names.all(|name| ALLOWED_NOMINATIONS.iter().any(|known| name.eq_ignore_ascii_case(known)));
     if fine { Ok(()) } else { Err(RejectedRequest::Nomination) }
 }
 

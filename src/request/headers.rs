@@ -3,20 +3,20 @@
 /// HeaderView: the fields of a request, as the edge holds them.
 pub trait HeaderView {
     /// Shows every field, each line of a repeated one on its own.
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8]));
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8]));
 }
 
 impl HeaderView for [(&str, &str)] {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
         for (name, value) in self {
-            see(name, value.as_bytes());
+            visit(name, value.as_bytes());
         }
     }
 }
 
 impl<const N: usize> HeaderView for [(&str, &str); N] {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
-        self.as_slice().each(see);
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.as_slice().for_each(visit);
     }
 }
 
@@ -47,30 +47,31 @@ pub enum HeaderAction {
 #[derive(Debug, Clone, Default)]
 pub struct HeaderRules {
     reserved: Vec<Box<str>>,
-    passed: Vec<Box<str>>,
+    allowed: Vec<Box<str>>,
 }
 
 impl HeaderRules {
     /// Rules that keep `reserved` for the gateway and let the odd names `passed` through.
-    pub fn new<'a>(reserved: impl IntoIterator<Item = &'a str>, passed: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn new<'a>(reserved: impl IntoIterator<Item = &'a str>, allowed: impl IntoIterator<Item = &'a str>) -> Self {
         let lower = |name: &str| name.to_ascii_lowercase().into_boxed_str();
         Self {
-            reserved: reserved.into_iter().map(|name| folded(name).into_boxed_str()).collect(),
-            passed: passed.into_iter().map(lower).collect(),
+            reserved: reserved.into_iter().map(|name| fold_name(name).into_boxed_str()).collect(),
+            allowed: allowed.into_iter().map(lower).collect(),
         }
     }
 
     /// What becomes of a field by its name alone.
     pub fn action(&self, name: &str) -> HeaderAction {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let reserved = |kept: &str| same(kept, name);
-        let of = |family: &&str| name.get(..family.len()).is_some_and(|start| same(family, start));
-        let dropped = DROPPED_FAMILIES.iter().any(of) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
-        if dropped || self.reserved.iter().any(|kept| reserved(kept)) {
+        let reserved = |own_name: &str| is_same_field_name(own_name, name);
+        let of = |family: &&str| name.get(..family.len()).is_some_and(|start| is_same_field_name(family, start));
+        let dropped =
+            DROPPED_FAMILIES.iter().any(of) || ALWAYS_DROPPED.iter().any(|dropped| is_same_field_name(dropped, name));
+        if dropped || self.reserved.iter().any(|own_name| reserved(own_name)) {
             HeaderAction::Drop
         } else if is_method_override(name) {
             HeaderAction::MethodOverride
-        } else if odd && !self.passed.iter().any(|passed| passed.eq_ignore_ascii_case(name)) {
+        } else if odd && !self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
             HeaderAction::Drop
         } else {
             HeaderAction::Forward
@@ -161,18 +162,18 @@ const METHOD_OVERRIDES: [&str; 9] = [
 
 /// Whether a header field asks the server to take another method, under any spelling that some server folds to it.
 pub fn is_method_override(name: &str) -> bool {
-    METHOD_OVERRIDES.iter().any(|known| same(known, name))
+    METHOD_OVERRIDES.iter().any(|known| is_same_field_name(known, name))
 }
 
 /// The methods that header fields ask for, in capitals.
 pub fn method_overrides(headers: &dyn HeaderView) -> Vec<String> {
-    let mut asked = Vec::new();
-    headers.each(&mut |name, value| {
+    let mut methods = Vec::new();
+    headers.for_each(&mut |name, value| {
         if is_method_override(name) {
-            asked.push(String::from_utf8_lossy(value).trim().to_ascii_uppercase());
+            methods.push(String::from_utf8_lossy(value).trim().to_ascii_uppercase());
         }
     });
-    asked
+    methods
 }
 
 /// A letter of a method or a header name (RFC 9110, section 5.6.2: `tchar`).
@@ -183,11 +184,11 @@ pub fn is_token_byte(byte: u8) -> bool {
 /// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`). WSGI folds `-` and `_`
 /// (PEP 3333), PHP dots and blanks besides, some CGI servers all that is no letter and no digit (RFC 3875, section
 /// 4.1.18, leaves it open).
-fn same(known: &str, name: &str) -> bool {
+fn is_same_field_name(known: &str, name: &str) -> bool {
     known.len() == name.len() && known.bytes().eq(name.bytes().map(fold_byte))
 }
 
-fn folded(name: &str) -> String {
+fn fold_name(name: &str) -> String {
     name.bytes().map(|byte| char::from(fold_byte(byte))).collect()
 }
 

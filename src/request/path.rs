@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::dialect::DialectTraits;
-use super::{Dialect, RejectedRequest, Treatment};
+use super::dialect::{Dialect, DialectTraits, Treatment};
+use super::rejected::RejectedRequest;
 
 /// CanonicalPath: a path in its one spelling.
 ///
@@ -24,12 +24,12 @@ impl<'a> CanonicalPath<'a> {
     /// Every spelling that servers disagree about, and what the dialect gives a meaning that no policy can spell.
     pub fn read(raw: &'a [u8], dialect: Dialect) -> Result<Self, RejectedRequest> {
         let traits = dialect.traits();
-        let decoded = DecodedPath::of(raw)?;
+        let decoded = DecodedPath::decode(raw)?;
         if !decoded.is_plain() {
-            check(&decoded, traits)?;
+            check_dialect(&decoded, traits)?;
         }
         let mut path = Self::from(decoded);
-        if traits.end_slash == Treatment::Folded && path.text.len() > 1 && path.text.ends_with('/') {
+        if traits.trailing_slash == Treatment::Folded && path.text.len() > 1 && path.text.ends_with('/') {
             path.text = match path.text {
                 Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix('/').unwrap_or(text)),
                 Cow::Owned(mut text) => {
@@ -46,8 +46,8 @@ impl<'a> CanonicalPath<'a> {
     ///
     /// # Errors
     /// What every dialect refuses, and nothing else.
-    pub fn of_any_dialect(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
-        DecodedPath::of(raw).map(Self::from)
+    pub fn read_any_dialect(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
+        DecodedPath::decode(raw).map(Self::from)
     }
 
     /// The path, beginning with `/`.
@@ -89,7 +89,7 @@ pub fn decode_segment(canonical: &str) -> Cow<'_, str> {
     let mut bytes = Vec::with_capacity(canonical.len());
     let mut rest = canonical.bytes();
     while let Some(byte) = rest.next() {
-        let digits = (byte == b'%').then(|| (rest.next().and_then(hex), rest.next().and_then(hex)));
+        let digits = (byte == b'%').then(|| (rest.next().and_then(hex_digit), rest.next().and_then(hex_digit)));
         bytes.push(match digits {
             Some((Some(high), Some(low))) => high << 4 | low,
             _ => byte,
@@ -115,20 +115,20 @@ enum DecodedPath<'a> {
 }
 
 impl<'a> DecodedPath<'a> {
-    fn of(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
+    fn decode(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
         if raw.first() != Some(&b'/') {
             return Err(RejectedRequest::TargetForm);
         }
-        let sorts = raw.iter().fold(0, |sorts, &byte| sorts | sort(byte));
-        if sorts & CODED != 0 {
+        let classes = raw.iter().fold(0, |classes, &byte| classes | byte_class(byte));
+        if classes & ENCODED != 0 {
             let decoded = decode(raw)?;
-            check_everywhere(&decoded)?;
+            check_all_dialects(&decoded)?;
             return Ok(decoded);
         }
         let text = std::str::from_utf8(raw).map_err(|_| RejectedRequest::NotUtf8)?;
-        let decoded = Self::AsReceived { text, plain: sorts & MARK == 0 };
-        if sorts & MARK != 0 {
-            check_everywhere(&decoded)?;
+        let decoded = Self::AsReceived { text, plain: classes & AMBIGUOUS == 0 };
+        if classes & AMBIGUOUS != 0 {
+            check_all_dialects(&decoded)?;
         } else if raw.windows(2).any(|two| two == b"//") {
             return Err(RejectedRequest::EmptySegment);
         }
@@ -153,21 +153,21 @@ impl<'a> DecodedPath<'a> {
 }
 
 /// What stands as it is and may mean something to some server.
-const MARK: u8 = 1;
+const AMBIGUOUS: u8 = 1;
 /// What is encoded, or has to be (RFC 3986, section 3.3).
-const CODED: u8 = 2;
+const ENCODED: u8 = 2;
 
-fn sort(byte: u8) -> u8 {
+fn byte_class(byte: u8) -> u8 {
     match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' => 0,
         b'!' | b'$' | b'&' | b'\'' | b')' | b'*' | b'+' | b',' | b'=' | b'@' => 0,
-        b'.' | b';' | b':' | b'~' | b'(' => MARK,
-        _ => CODED,
+        b'.' | b';' | b':' | b'~' | b'(' => AMBIGUOUS,
+        _ => ENCODED,
     }
 }
 
 fn is_plain(canonical: &[u8]) -> bool {
-    !canonical.ends_with(b"/") && canonical.iter().fold(0, |sorts, &byte| sorts | sort(byte)) == 0
+    !canonical.ends_with(b"/") && canonical.iter().fold(0, |classes, &byte| classes | byte_class(byte)) == 0
 }
 
 fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
@@ -180,7 +180,7 @@ fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
             encoded.push(false);
             continue;
         }
-        let (Some(high), Some(low)) = (rest.next().and_then(hex), rest.next().and_then(hex)) else {
+        let (Some(high), Some(low)) = (rest.next().and_then(hex_digit), rest.next().and_then(hex_digit)) else {
             return Err(RejectedRequest::PercentEncoding);
         };
         let byte = high << 4 | low;
@@ -210,7 +210,7 @@ fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
 
 /// Refuses what servers disagree about in a decoded path. An encoded slash counts as one here, so that nothing
 /// hides behind it.
-fn check_everywhere(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
+fn check_all_dialects(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
     let text = decoded.text();
     if text.chars().any(|c| c.is_control() || matches!(c, '#' | '?' | '\u{2028}' | '\u{2029}' | '\u{feff}')) {
         return Err(RejectedRequest::Control);
@@ -237,7 +237,7 @@ fn check_everywhere(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
 }
 
 /// Refuses what the servers of a dialect give a meaning that no policy can spell.
-fn check(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), RejectedRequest> {
+fn check_dialect(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), RejectedRequest> {
     let text = decoded.text();
     if traits.path_parameters == Treatment::Refused && text.contains(';') {
         return Err(RejectedRequest::PathParameter);
@@ -246,7 +246,7 @@ fn check(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), Reject
         return Err(RejectedRequest::FoldsIntoAscii);
     }
     for segment in text.split('/') {
-        if traits.end_dots == Treatment::Refused && segment.ends_with(['.', ' ']) {
+        if traits.trailing_dots == Treatment::Refused && segment.ends_with(['.', ' ']) {
             return Err(RejectedRequest::TrailingDot);
         }
         if traits.windows_names == Treatment::Refused && is_windows_name(segment) {
@@ -267,23 +267,23 @@ fn is_windows_name(segment: &str) -> bool {
         && stem.rsplit_once('~').is_some_and(|(name, number)| {
             !name.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         });
-    short || dots || is_ticket(segment) || segment.contains(":$") || segment.chars().any(best_fits_ascii)
+    short || dots || is_session_ticket(segment) || segment.contains(":$") || segment.chars().any(best_fits_ascii)
 }
 
 /// Whether ASP.NET takes a segment, or a part of it, for the ticket of a session without cookies: `(S(…))`.
-pub fn is_ticket(segment: &str) -> bool {
+pub fn is_session_ticket(segment: &str) -> bool {
     let mut threes = segment.as_bytes().windows(3);
     threes.any(|three| matches!(three, [b'(', letter, b'('] if letter.is_ascii_alphabetic()))
 }
 
 /// Whether a server may run what is named so, with the rest of the path for an argument.
-pub fn is_script(segment: &str) -> bool {
+pub fn is_script_name(segment: &str) -> bool {
     let ending = segment.rsplit_once('.').map(|(_, ending)| ending);
-    ending.is_some_and(|ending| SCRIPTS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
+    ending.is_some_and(|ending| SCRIPT_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
 }
 
 /// The endings of scripts, whatever their case.
-const SCRIPTS: [&str; 16] = [
+const SCRIPT_EXTENSIONS: [&str; 16] = [
     "php", "php3", "php4", "php5", "php7", "php8", "phtml", "phar", "cgi", "fcgi", "pl", "asp", "aspx", "ashx", "asmx",
     "svc",
 ];
@@ -327,7 +327,7 @@ fn encode(characters: &[(char, bool)]) -> String {
 fn encode_character(character: char, out: &mut String) {
     let mut buffer = [0; 4];
     for &byte in character.encode_utf8(&mut buffer).as_bytes() {
-        if sort(byte) & CODED == 0 && byte != b'/' {
+        if byte_class(byte) & ENCODED == 0 && byte != b'/' {
             out.push(char::from(byte));
         } else {
             let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 });
@@ -348,7 +348,7 @@ fn folds_into_ascii(character: char) -> bool {
         && (single(character.to_uppercase()) || character.to_lowercase().next().is_some_and(|c| c.is_ascii()))
 }
 
-fn hex(digit: u8) -> Option<u8> {
+fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 

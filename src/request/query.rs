@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::{RejectedRequest, Treatment};
+use super::dialect::Treatment;
+use super::rejected::RejectedRequest;
 
 /// The parameter in which servers look for a token (RFC 6750, section 2.3).
-pub const TOKEN: &str = "access_token";
+pub const TOKEN_PARAMETER: &str = "access_token";
 
 /// The most pieces of a query or form that is read for a parameter that counts: PHP, qs and Node.js overlook what stands
 /// behind the thousandth.
-const MOST: usize = 256;
+const MAX_PARAMETERS: usize = 256;
 
 /// The query as text.
 ///
@@ -35,7 +36,7 @@ fn has_broken_name(query: &str) -> bool {
 
 /// Whether there are more pieces, empty ones included, than every server reads.
 fn has_too_many(query: &str) -> bool {
-    query.split(['&', ';']).count() > MOST
+    query.split(['&', ';']).count() > MAX_PARAMETERS
 }
 
 /// The parameters in their order, names and values decoded once as forms are (`+` is a blank).
@@ -50,11 +51,11 @@ pub fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, st
 ///
 /// # Errors
 /// It stands there twice, also under another spelling, or among so many that some servers do not see it.
-pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
+pub fn single_value<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
     if has_too_many(query) {
         return Err(RejectedRequest::RepeatedParameter);
     }
-    let mut found = parameters(query).filter(|(written, _)| is_taken_for(written, name));
+    let mut found = parameters(query).filter(|(written, _)| is_alias_of(written, name));
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(RejectedRequest::RepeatedParameter),
         (first, _) => Ok(first.map(|(_, value)| value)),
@@ -66,7 +67,7 @@ pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Re
 /// # Errors
 /// It stands there twice, or under a name or behind a separator that some servers take for it and others do not, or
 /// among so many that some do not see it.
-pub fn scope<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
+pub fn scope_value<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
     if has_too_many(query) {
         return ambiguous;
@@ -77,7 +78,7 @@ pub fn scope<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<C
     for (written, value) in parameters(query) {
         if named(&written) && found.is_none() {
             found = Some(value);
-        } else if is_taken_for(&written, name) {
+        } else if is_alias_of(&written, name) {
             return ambiguous;
         }
     }
@@ -90,7 +91,7 @@ pub fn scope<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<C
 }
 
 /// The query without every parameter that `unwanted` names (decoded); untouched where there is none.
-pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, str> {
+pub fn remove_parameters<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, str> {
     let is_unwanted = |part: &&str| {
         let name = part.split_once('=').map_or(*part, |(name, _)| name);
         !part.is_empty() && unwanted(&decode(name))
@@ -122,59 +123,59 @@ const METHOD_OVERRIDES: [&str; 2] = ["_method", "_httpmethod"];
 /// Whether a parameter's name asks a framework to take its value for the method. ASP.NET MVC looks for the header's name
 /// in the query and in forms too.
 pub fn is_method_override(name: &str) -> bool {
-    METHOD_OVERRIDES.iter().any(|known| is_taken_for(name, known))
+    METHOD_OVERRIDES.iter().any(|known| is_alias_of(name, known))
         || super::headers::is_method_override(name.trim())
-        || super::headers::is_method_override(base(name))
+        || super::headers::is_method_override(base_name(name))
 }
 
 /// Adds the methods that the query asks for.
-pub fn method_overrides(query: &str, asked: &mut Vec<String>) {
+pub fn method_overrides(query: &str, methods: &mut Vec<String>) {
     let found = parameters(query).filter(|(name, _)| is_method_override(name));
-    asked.extend(found.map(|(_, value)| value.trim().to_ascii_uppercase()));
+    methods.extend(found.map(|(_, value)| value.trim().to_ascii_uppercase()));
 }
 
 /// Adds the methods that a url-encoded form asks for.
 ///
 /// # Errors
 /// A name that some servers decode to another one than the gateway does.
-pub fn form_method_overrides(body: &[u8], asked: &mut Vec<String>) -> Result<(), RejectedRequest> {
+pub fn form_method_overrides(body: &[u8], methods: &mut Vec<String>) -> Result<(), RejectedRequest> {
     let body = String::from_utf8_lossy(body);
     if has_broken_name(&body) {
         return Err(RejectedRequest::MethodOverride);
     }
-    method_overrides(&body, asked);
+    method_overrides(&body, methods);
     Ok(())
 }
 
 /// Whether a url-encoded form has a field that some framework takes for the parameter `name`, or might.
-pub fn form_names(body: &[u8], name: &str) -> bool {
+pub fn form_has_parameter(body: &[u8], name: &str) -> bool {
     let body = String::from_utf8_lossy(body);
-    has_too_many(&body) || has_broken_name(&body) || parameters(&body).any(|(written, _)| is_taken_for(&written, name))
+    has_too_many(&body) || has_broken_name(&body) || parameters(&body).any(|(written, _)| is_alias_of(&written, name))
 }
 
 /// Whether a `Cookie` field has a cookie that PHP, which may mix them with the parameters, takes for the parameter
 /// `name`.
-pub fn cookies_name(cookies: &[u8], name: &str) -> bool {
+pub fn cookie_has_parameter(cookies: &[u8], name: &str) -> bool {
     let cookies = String::from_utf8_lossy(cookies);
     let mut names = cookies.split([';', ',']).map(|cookie| cookie.split('=').next().unwrap_or_default());
-    names.any(|written| is_taken_for(&decode(written), name))
+    names.any(|written| is_alias_of(&decode(written), name))
 }
 
 /// Whether some framework takes `written` for `name`, brackets behind or before it included.
-pub fn is_taken_for(written: &str, name: &str) -> bool {
-    same_name(base(written), name) || same_name(written, name)
+pub fn is_alias_of(written: &str, name: &str) -> bool {
+    is_same_name(base_name(written), name) || is_same_name(written, name)
 }
 
 /// The name that nesting frameworks make of one with brackets: Rack overlooks those before it, PHP and qs take those
 /// behind it for an index. PHP ends a name at NUL.
-fn base(written: &str) -> &str {
+fn base_name(written: &str) -> &str {
     let open = written.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
     open.split(['[', ']', '\0']).next().unwrap_or_default().trim()
 }
 
 /// Whether some framework takes the two names for one, the second without odd letters: PHP turns `.`, blanks and a `[`
 /// that is not closed into `_`, several ignore case.
-pub fn same_name(written: &str, name: &str) -> bool {
+pub fn is_same_name(written: &str, name: &str) -> bool {
     let plain = |c: char| if matches!(c, '.' | ' ' | '+' | '[') { '_' } else { c.to_ascii_lowercase() };
     written.trim().chars().map(plain).eq(name.chars().map(plain))
 }

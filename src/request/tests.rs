@@ -78,7 +78,7 @@ fn a_method_is_a_short_token() {
 struct FromSlice<'a>(&'a [(&'a str, &'a str)]);
 
 impl super::HeaderView for FromSlice<'_> {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
-        self.0.each(see);
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.0.for_each(visit);
     }
 }

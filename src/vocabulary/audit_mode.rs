@@ -11,10 +11,10 @@ pub enum AuditMode {
 
 impl AuditMode {
     /// The words that policies and settings use.
-    pub const WORDS: [(&'static str, Self); 2] = [("fast", Self::Fast), ("lossless", Self::Lossless)];
+    pub const KEYWORDS: [(&'static str, Self); 2] = [("fast", Self::Fast), ("lossless", Self::Lossless)];
 
     /// Its word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Fast => "fast",
             Self::Lossless => "lossless",

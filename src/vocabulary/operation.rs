@@ -29,10 +29,10 @@ impl Operation {
     }
 
     /// The operation that a word names: `read`, `merge`, or a word of the policy's own.
-    pub fn from_word(word: &str) -> Self {
+    pub fn from_name(word: &str) -> Self {
         Self::LETTERED
             .into_iter()
-            .find(|operation| operation.word() == word)
+            .find(|operation| operation.name() == word)
             .unwrap_or_else(|| Self::Named(word.into()))
     }
 
@@ -49,7 +49,7 @@ impl Operation {
     }
 
     /// The word that routes, logs and metrics use.
-    pub fn word(&self) -> &str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Create => "create",
             Self::Read => "read",
@@ -63,6 +63,6 @@ impl Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.word())
+        out.write_str(self.name())
     }
 }

@@ -51,7 +51,7 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// The word that audit records and metrics use.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
             Self::User => "user",
@@ -77,10 +77,10 @@ impl SubjectId {
     pub const CLIENT_PREFIX: &'static str = "client:";
 
     /// The id that `written` spells: `source/name`, or a bare name.
-    pub fn parse(written: &str) -> Self {
-        match written.split_once('/') {
+    pub fn parse(json: &str) -> Self {
+        match json.split_once('/') {
             Some((source, name)) => Self { source: source.into(), name: name.into() },
-            None => Self { source: "".into(), name: written.into() },
+            None => Self { source: "".into(), name: json.into() },
         }
     }
 }
@@ -125,7 +125,7 @@ pub enum Proof {
 
 impl Proof {
     /// The word that audit records use.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Token => "token",
@@ -176,15 +176,15 @@ enum ScopeValuesJson {
 impl<'de> Deserialize<'de> for Subject {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        let written = SubjectJson::deserialize(deserializer)?;
-        if written.tenant.is_some() && !written.tenants.is_empty() {
+        let json = SubjectJson::deserialize(deserializer)?;
+        if json.tenant.is_some() && !json.tenants.is_empty() {
             return Err(D::Error::custom("`tenant` and `tenants` both stand there: write one of them"));
         }
-        if written.group.is_some() && !written.groups.is_empty() {
+        if json.group.is_some() && !json.groups.is_empty() {
             return Err(D::Error::custom("`group` and `groups` both stand there: write one of them"));
         }
         let mut roles = Vec::new();
-        for role in written.roles {
+        for role in json.roles {
             match role {
                 RoleJson::Name(name) => roles.push(Assignment { role: name, scope: Vec::new() }),
                 RoleJson::Bound(bound) => {
@@ -201,17 +201,17 @@ impl<'de> Deserialize<'de> for Subject {
                 }
             }
         }
-        let kind = written.kind.unwrap_or(SubjectKind::User);
+        let kind = json.kind.unwrap_or(SubjectKind::User);
         Ok(Self {
             kind,
-            id: written.id.as_deref().map(SubjectId::parse),
-            client: written.client,
-            tenants: written.tenant.into_iter().chain(written.tenants).collect(),
+            id: json.id.as_deref().map(SubjectId::parse),
+            client: json.client,
+            tenants: json.tenant.into_iter().chain(json.tenants).collect(),
             roles,
-            groups: written.group.into_iter().chain(written.groups).collect(),
-            permissions: written.permissions,
-            claims: written.claims,
-            approved: written.approved,
+            groups: json.group.into_iter().chain(json.groups).collect(),
+            permissions: json.permissions,
+            claims: json.claims,
+            approved: json.approved,
             proof: if kind == SubjectKind::Anonymous { Proof::None } else { Proof::Stated },
         })
     }

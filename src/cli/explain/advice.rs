@@ -50,7 +50,7 @@ fn no_method(scene: &ExplanationContext<'_>) -> Vec<String> {
 }
 
 fn not_a_member(scene: &ExplanationContext<'_>) -> String {
-    let tenants = scene.policy.entitlements.of(scene.subject).tenants();
+    let tenants = scene.policy.entitlements.for_subject(scene.subject).tenants();
     if tenants.is_empty() {
         return "the caller belongs to no tenant".to_owned();
     }

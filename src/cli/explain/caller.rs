@@ -55,13 +55,13 @@ pub(super) struct IgnoredClaim {
 /// The caller of a scene; `judged` where the decision came as far as rows.
 pub(super) fn of(scene: &ExplanationContext<'_>, judged: bool) -> ExplainedCaller {
     let (subject, policy) = (scene.subject, scene.policy);
-    let entitlements = policy.entitlements.of(subject);
+    let entitlements = policy.entitlements.for_subject(subject);
     let entry = entitlements.entry();
     let owned = |names: &[Box<str>]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let listed = entry.map(|entry| entry.id().to_string());
-    let permissions = entitlements.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+    let permissions = entitlements.effective_claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
     ExplainedCaller {
-        kind: subject.kind.word(),
+        kind: subject.kind.as_str(),
         id: subject.id.as_ref().map(|id| id.to_string()),
         client: subject.client.as_deref().map(str::to_owned),
         tenants: owned(entitlements.tenants()),
@@ -85,7 +85,7 @@ pub(super) fn printed(role: &Assignment) -> String {
 
 fn group(scene: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
     let model = &scene.policy.model;
-    let entitlements = scene.policy.entitlements.of(scene.subject);
+    let entitlements = scene.policy.entitlements.for_subject(scene.subject);
     let group = model.groups.get(usize::try_from(entitlements.group()?).ok()?)?;
     let named = entitlements.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
     let profile = group.profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
@@ -102,9 +102,9 @@ fn group(scene: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
 
 /// The roles that count, each with its scope; those of the policy with their line.
 fn roles(scene: &ExplanationContext<'_>) -> Vec<String> {
-    let entitlements = scene.policy.entitlements.of(scene.subject);
+    let entitlements = scene.policy.entitlements.for_subject(scene.subject);
     let Some((entry, bound)) = entitlements.entry().and_then(|entry| Some((entry, entry.roles?))) else {
-        let counted = scene.subject.roles.iter().filter(|role| scene.policy.entitlements.counted(role).is_ok());
+        let counted = scene.subject.roles.iter().filter(|role| scene.policy.entitlements.resolve_role(role).is_ok());
         return counted.map(printed).collect();
     };
     let id = entry.id().to_string();
@@ -127,16 +127,16 @@ fn assigned(scene: &ExplanationContext<'_>, bound: &ScopedRole) -> String {
 fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
     let (policy, subject) = (scene.policy, scene.subject);
     let model = &policy.model;
-    let entitlements = policy.entitlements.of(subject);
+    let entitlements = policy.entitlements.for_subject(subject);
     let entry = entitlements.entry().map(|entry| entry.id().to_string()).unwrap_or_default();
     let replaced = || format!("the user entry `{entry}` replaces it");
     let mut found = Vec::new();
     for claimed in &subject.roles {
-        let why = match policy.entitlements.counted(claimed) {
-            _ if entitlements.claims().is_none() => replaced(),
+        let why = match policy.entitlements.resolve_role(claimed) {
+            _ if entitlements.effective_claims().is_none() => replaced(),
             Err(IgnoredRole::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
             Err(IgnoredRole::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
-            Err(IgnoredRole::NotWithin(at)) => {
+            Err(IgnoredRole::MissingScope(at)) => {
                 let scope = model.scopes.get(at).map_or("", |scope| &scope.name);
                 format!("it is assigned within a `{scope}`, and the claim names none")
             }
@@ -145,7 +145,7 @@ fn ignored(scene: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
         found.push(IgnoredClaim { claim: "role", name: printed(claimed), why });
     }
     for claimed in &subject.permissions {
-        let why = match (entitlements.claims().is_none(), scene.has_row(claimed)) {
+        let why = match (entitlements.effective_claims().is_none(), scene.has_row(claimed)) {
             (true, _) => replaced(),
             (false, false) => unknown("permission", claimed, model.rows.iter().map(|row| &*row.name)),
             (false, true) => continue,
@@ -179,13 +179,13 @@ fn unknown<'n>(sort: &str, name: &str, known: impl Iterator<Item = &'n str>) -> 
 /// The rows that the formula gives; all of them to a service app whose grants are every row.
 fn held(scene: &ExplanationContext<'_>) -> Vec<String> {
     let table = &scene.policy.entitlements;
-    let entitlements = table.of(scene.subject).where_holds(|condition| scene.holds(condition));
+    let entitlements = table.for_subject(scene.subject).apply_conditions(|condition| scene.holds(condition));
     let every =
         entitlements.is_unlisted_service() && scene.policy.model.service_apps == Some(ServiceApps::EveryPermission);
     let words: Vec<u64> = if every {
-        table.every_row().to_vec()
+        table.all_rows().to_vec()
     } else {
-        (0..table.words()).map(|word| entitlements.word(word, &scene.scope, scene.across).held).collect()
+        (0..table.word_count()).map(|word| entitlements.row_bits(word, &scene.scope, scene.across).held).collect()
     };
     rows_of(&words).map(|row: RowId| scene.row_name(row)).collect()
 }

@@ -7,11 +7,11 @@ use crate::decision::approval::ApprovalKeys;
 use crate::decision::query::{QueryTrace, RequestQuery};
 use crate::decision::{Decision, Precheck, Reason};
 use crate::document::{Sources, Span};
-use crate::policy::condition::ConditionId;
+use crate::policy::ConditionId;
 use crate::policy::grants::rows_of;
 use crate::policy::model::ApprovalKey;
 use crate::policy::outline::PolicyOutline;
-use crate::policy::routes::Route;
+use crate::policy::route::Route;
 use crate::policy::{NoMatch, RowId, Snapshot};
 use crate::vocabulary::{CellId, Cells, Scope, Subject};
 

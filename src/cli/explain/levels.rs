@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::decision::{EvaluationContext, Evaluator, Reason};
 use crate::document::{Sources, Span};
-use crate::policy::entitlements::{ScopedGrant, fits};
+use crate::policy::entitlements::{ScopedGrant, bounds_match};
 use crate::policy::model::{GateOpener, Group, ScopeBounds};
 use crate::policy::outline::PolicyOutline;
 use crate::policy::{RowId, Snapshot};
@@ -94,13 +94,13 @@ impl LevelEvaluator<'_> {
             let place = self.at(self.outline.group_gives(&group.name, name));
             found.push(word("group", true, format!("the group `{}` gives it", group.name), place));
         }
-        let entitlements = self.seat.entitlements.where_holds(self.seat.holds);
-        entitlements.each_grant(self.seat.scope, self.seat.across, |grant| {
+        let entitlements = self.seat.entitlements.apply_conditions(self.seat.holds);
+        entitlements.for_each_grant(self.seat.scope, self.seat.across, |grant| {
             if has(grant.rows, row) {
                 found.push(self.grant(&grant, name));
             }
         });
-        let claims = entitlements.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+        let claims = entitlements.effective_claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
         if claims.iter().any(|claimed| **claimed == *name) {
             found.push(word("claim", true, "the caller claims it", None));
         }
@@ -136,7 +136,7 @@ impl LevelEvaluator<'_> {
             (None, Some(claimed)) => printed(claimed).strip_prefix(name).unwrap_or_default().trim().to_owned(),
             (None, None) => String::new(),
         };
-        let way = self.outline.role_way(name, row, !grant.bounds.is_empty());
+        let way = self.outline.role_path(name, row, !grant.bounds.is_empty());
         let mut text = format!("the role `{name}`");
         if let Some(id) = id.as_ref().filter(|_| bound.is_some()) {
             text.push_str(&format!(" of the user entry `{id}`"));
@@ -152,8 +152,8 @@ impl LevelEvaluator<'_> {
         if !grant.bounds.is_empty() {
             text.push_str(&format!(", within {}", bounds(policy, grant.bounds)));
         }
-        let inside = fits(grant.bounds, seat.scope, seat.across);
-        match (grant.assigned && inside, grant.there) {
+        let inside = bounds_match(grant.bounds, seat.scope, seat.across);
+        match (grant.in_scope && inside, grant.active) {
             (false, _) => text.push_str(", which is not the request's scope"),
             (true, false) => {
                 let when = bound.and_then(|bound| policy.condition(bound.when?)).map_or("", |when| when.text());
@@ -164,7 +164,7 @@ impl LevelEvaluator<'_> {
         LevelVerdict {
             level: "role",
             gives: true,
-            counts: grant.assigned && inside && grant.there,
+            counts: grant.in_scope && inside && grant.active,
             text,
             place: self.at(way.map(|(_, place)| place)),
         }
@@ -192,7 +192,7 @@ impl LevelEvaluator<'_> {
     fn feature(&self, at: usize, feature: &str) -> String {
         let seat = self.seat;
         let own = self.group().and_then(|group| group.profile).and_then(|at| usize::try_from(at).ok());
-        let here = |within: &[ScopeBounds]| within.iter().any(|within| fits(within, seat.scope, seat.across));
+        let here = |within: &[ScopeBounds]| within.iter().any(|within| bounds_match(within, seat.scope, seat.across));
         let profiles = seat.policy.model.profiles.iter().enumerate();
         let applying = profiles.filter(|(number, profile)| own == Some(*number) || here(&profile.within));
         let told: Vec<String> = applying

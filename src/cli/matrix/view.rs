@@ -7,8 +7,8 @@ use crate::cli::exit::CommandError;
 use crate::decision::view::MatrixView;
 use crate::decision::{ApprovalSet, EvaluationContext, Reason, scope_of};
 use crate::policy::Snapshot;
-use crate::policy::condition::ConditionContext;
-use crate::policy::matrix::{Matrix, letters};
+use crate::policy::condition_context::ConditionContext;
+use crate::policy::matrix::{Matrix, format_operations};
 use crate::policy::model::{ScopeBounds, ScopedRole};
 use crate::policy::users::UserEntry;
 use crate::vocabulary::name::nearest;
@@ -54,10 +54,10 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
     };
     let bound = selection.role.as_deref().map(|role| role_entry(policy, role, &scope)).transpose()?;
     let entry = match &bound {
-        Some(bound) => Some(UserEntry { roles: Some(bound), ..UserEntry::NOTHING }),
+        Some(bound) => Some(UserEntry { roles: Some(bound), ..UserEntry::EMPTY }),
         None => caller.id.as_ref().and_then(|id| policy.entitlements.users().find(id)),
     };
-    let entitlements = policy.entitlements.with(&caller, entry);
+    let entitlements = policy.entitlements.with_entry(&caller, entry);
     let cells = Cells::All(Box::new([]));
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
     let view = match scope_of(&access, &entitlements, policy) {
@@ -71,7 +71,7 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
             let at = ConditionContext { now, subject, facts, scope: &scope, entitlements: &entitlements, policy };
             // Only a caller who was stated can be judged by one.
             let stated = selection.subject.is_some();
-            let holds = |id| stated && policy.condition(id).is_some_and(|condition| condition.holds(&at));
+            let holds = |id| stated && policy.condition(id).is_some_and(|condition| condition.holds(&at.variables()));
             let (approvals, subject, scope) = (&approvals, &caller, &scope);
             MatrixView::of(&EvaluationContext {
                 policy,
@@ -223,7 +223,8 @@ fn printed(policy: &Snapshot, view: &MatrixView) -> Vec<Matrix> {
                     through.push(row.name.to_string());
                 }
             }
-            (!open.is_empty()).then(|| (name.to_string(), vec![letters(cells.into_iter()), through.join("; ")]))
+            (!open.is_empty())
+                .then(|| (name.to_string(), vec![format_operations(cells.into_iter()), through.join("; ")]))
         });
         Matrix {
             title: table.title.as_ref().map(|title| title.to_string()),

@@ -51,9 +51,9 @@ fn caller() -> SchemaBuilder {
         ("id", text().says("Who it is: `issuer/id`, or `id` alone").such_as("hospital/smith")),
         (
             "kind",
-            word([SubjectKind::User, SubjectKind::Service, SubjectKind::Anonymous].map(SubjectKind::word))
+            word([SubjectKind::User, SubjectKind::Service, SubjectKind::Anonymous].map(SubjectKind::as_str))
                 .says("A user, a service app, or somebody who proved nothing")
-                .otherwise(SubjectKind::User.word()),
+                .otherwise(SubjectKind::User.as_str()),
         ),
         ("client", text().says("The application that the caller uses").such_as("app-1")),
         ("tenant", text().says("The only tenant that the caller belongs to").such_as("t1")),

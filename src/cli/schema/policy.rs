@@ -45,9 +45,9 @@ pub(super) fn policy() -> SchemaBuilder {
 }
 
 fn dialect() -> SchemaBuilder {
-    word(Dialect::WORDS.map(|(word, _)| word))
+    word(Dialect::KEYWORDS.map(|(word, _)| word))
         .says("How the server behind reads paths; `strict` where it is not known")
-        .otherwise(Dialect::default().word())
+        .otherwise(Dialect::default().as_str())
 }
 
 fn scopes() -> SchemaBuilder {

@@ -44,7 +44,7 @@ fn suite(out: &mut String, tested: &TestResult) -> std::fmt::Result {
             CaseStatus::Failed(finding) => writeln!(
                 out,
                 "><failure type=\"{}\" message=\"{}\">{}</failure></testcase>",
-                finding.code.word(),
+                finding.code.as_str(),
                 escaped(&finding.message),
                 escaped(finding.help.as_deref().unwrap_or_default()),
             )?,

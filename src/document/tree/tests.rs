@@ -1,7 +1,7 @@
 //! What the tree refuses, and where it says so.
 
-use super::{Sources, Value, parse};
-use crate::document::{Findings, report};
+use super::parse;
+use crate::document::{Findings, Sources, Value, report};
 
 fn refused(text: &str) -> String {
     let mut sources = Sources::default();

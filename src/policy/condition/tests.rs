@@ -1,6 +1,8 @@
 //! Conditions: what holds, what does not, and what is refused before it can be asked.
 
 use super::*;
+use crate::policy::condition_context::ConditionContext;
+use crate::vocabulary::Scope;
 
 const POLICY: &str = "version: 1
 name: p
@@ -26,9 +28,10 @@ fn holds(text: &str) -> bool {
     let mut sources = crate::document::Sources::default();
     sources.add("p.yaml", POLICY);
     let policy = &crate::policy::load(&sources, None).snapshot.unwrap();
-    let entitlements = &policy.entitlements.of(&subject);
+    let entitlements = &policy.entitlements.for_subject(&subject);
     let now = Timestamp(1_798_761_600);
-    condition.holds(&ConditionContext { now, subject: &subject, facts, scope: &scope, entitlements, policy })
+    let context = ConditionContext { now, subject: &subject, facts, scope: &scope, entitlements, policy };
+    condition.holds(&context.variables())
 }
 
 fn refused(text: &str) -> String {

@@ -72,7 +72,7 @@ fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
     for (at, (span, expected)) in table.into_iter().enumerate() {
         assert_eq!(line(span), expected, "number {at}");
     }
-    let (way, span) = outline.role_way("Chief", "Edit", false).unwrap();
+    let (way, span) = outline.role_path("Chief", "Edit", false).unwrap();
     assert_eq!((way, line(Some(span))), (vec!["Chief", "Editor"], Some(22)));
-    assert_eq!(outline.role_way("Chief", "Nothing", false), None);
+    assert_eq!(outline.role_path("Chief", "Nothing", false), None);
 }

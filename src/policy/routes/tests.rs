@@ -31,10 +31,10 @@ fn policy(dialect: &str) -> Snapshot {
 fn place(policy: &Snapshot, method: &str, path: &str) -> String {
     let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect) else { return "unreadable".to_owned() };
     match policy.routes.match_route(method, &path, None) {
-        Ok(placed) => {
+        Ok(matched) => {
             let mut out = String::new();
-            placed.route.template.print(path.as_str(), &mut out);
-            format!("{} {out}", placed.route.template.text())
+            matched.route.template.write_path(path.as_str(), &mut out);
+            format!("{} {out}", matched.route.template.text())
         }
         Err(NoMatch::NoRoute) => "no-route".to_owned(),
         Err(NoMatch::NoMethod(_)) => "no-method".to_owned(),
@@ -188,7 +188,7 @@ fn a_file_that_a_server_finds_by_itself_is_not_taken_for_what_a_wider_template_s
         ("/docs/reports/2026", &[]),
     ];
     for (path, refused) in table {
-        for dialect in crate::request::Dialect::WORDS.map(|(word, _)| word) {
+        for dialect in crate::request::Dialect::KEYWORDS.map(|(word, _)| word) {
             let expected = if refused.contains(&dialect) { "ambiguous" } else { "/docs/{*rest}" };
             assert_eq!(found(dialect, path), expected, "{dialect} {path}");
         }
@@ -222,7 +222,7 @@ fn what_a_server_does_behind_a_decoded_slash_it_does_as_behind_any() {
         ("/docs/hidden/index.html/", "/docs/{*rest}", &["iis", "tomcat", "spring", "php", "express", "nginx"]),
     ];
     for (path, template, refused) in table {
-        for dialect in crate::request::Dialect::WORDS.map(|(word, _)| word) {
+        for dialect in crate::request::Dialect::KEYWORDS.map(|(word, _)| word) {
             let mut sources = Sources::default();
             sources.add("p.yaml", &format!("version: 1\nname: p\ndialect: {dialect}\n{routes}"));
             let loaded = load(&sources, None);

@@ -3,7 +3,7 @@
 use crate::document::reader;
 use crate::document::{Findings, Node, Value};
 
-use super::{Spanned, names, written};
+use super::spanned::{Spanned, read_names, read_text};
 
 /// FieldSource: a set of fields, by the resources whose answers hold them.
 #[derive(Debug, Clone)]
@@ -26,12 +26,12 @@ pub(crate) enum ShadowSource {
     Resources(Vec<Spanned>),
 }
 
-pub(super) fn field_set(key: &Node, value: &Node, findings: &mut Findings) -> Option<FieldSource> {
-    let name = written(key, "a field set", findings);
+pub(super) fn read_field_set(key: &Node, value: &Node, findings: &mut Findings) -> Option<FieldSource> {
+    let name = read_text(key, "a field set", findings);
     let mut resources = Vec::new();
     for (resource, paths) in reader::entries(value, "a field set", findings)? {
-        let resource = written(resource, "a resource", findings);
-        let paths = names(paths, "a field's path", findings);
+        let resource = read_text(resource, "a resource", findings);
+        let paths = read_names(paths, "a field's path", findings);
         if let Some(resource) = resource {
             resources.push(PathsSource { resource, paths });
         }
@@ -40,9 +40,9 @@ pub(super) fn field_set(key: &Node, value: &Node, findings: &mut Findings) -> Op
 }
 
 /// `all`, or a list of resources.
-pub(super) fn shadow(node: &Node, findings: &mut Findings) -> Option<ShadowSource> {
+pub(super) fn read_shadow(node: &Node, findings: &mut Findings) -> Option<ShadowSource> {
     match &node.value {
-        Value::List(_) => Some(ShadowSource::Resources(names(node, "a resource", findings))),
-        _ => reader::word(node, "`shadow`", &[("all", ())], findings).map(|()| ShadowSource::All),
+        Value::List(_) => Some(ShadowSource::Resources(read_names(node, "a resource", findings))),
+        _ => reader::keyword(node, "`shadow`", &[("all", ())], findings).map(|()| ShadowSource::All),
     }
 }

@@ -28,12 +28,12 @@ impl DeclaredScopes<'_> {
     }
 
     /// A bit for each scope of a list.
-    pub(super) fn bits(self, names: &[Spanned], findings: &mut Findings) -> u8 {
+    pub(super) fn resolve_bits(self, names: &[Spanned], findings: &mut Findings) -> u8 {
         names.iter().fold(0, |bits, name| bits | self.resolve(name, findings).map_or(0, |at| 1 << at))
     }
 
     /// The bounds of a grant, in the order of the declared scopes.
-    pub(super) fn bounds(self, written: &[(Spanned, Vec<Spanned>)], findings: &mut Findings) -> ScopeBounds {
+    pub(super) fn resolve_bounds(self, written: &[(Spanned, Vec<Spanned>)], findings: &mut Findings) -> ScopeBounds {
         let mut bounds = Vec::with_capacity(written.len());
         for (name, values) in written {
             if let Some(at) = self.resolve(name, findings) {

@@ -9,7 +9,7 @@ pub(super) struct IdentitySources<'a>(pub(super) Option<&'a [Box<str>]>);
 
 impl IdentitySources<'_> {
     /// The id with its source in front where that is known; a finding where it names none, or one that is not there.
-    pub(super) fn full(&self, id: &Spanned, findings: &mut Findings) -> Box<str> {
+    pub(super) fn qualify_id(&self, id: &Spanned, findings: &mut Findings) -> Box<str> {
         let known = self.0.unwrap_or_default();
         let named =
             known.iter().any(|source| id.text.strip_prefix(&**source).is_some_and(|rest| rest.starts_with('/')));

@@ -1,23 +1,23 @@
 //! Table: each dialect's traits, with where they come from.
 
-use super::DialectTraits;
-use super::Treatment::{Either, Exact, Folded, Refused};
+use super::traits::DialectTraits;
+use super::traits::Treatment::{Either, Exact, Folded, Refused};
 
 /// The union of all others: what one of them refuses it refuses, what one of them may read otherwise it reads both
 /// ways.
 pub(super) const STRICT: DialectTraits = DialectTraits {
-    word: "strict",
+    name: "strict",
     case: Either,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Refused,
-    end_dots: Refused,
-    suffixes: Either,
+    trailing_dots: Refused,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Refused,
-    streams: Either,
-    scripts: Either,
+    ntfs_streams: Either,
+    script_path_info: Either,
     index_files: Either,
-    endings: &[
+    appended_suffixes: &[
         "/",
         "/index.php",
         "/index.html",
@@ -31,8 +31,8 @@ pub(super) const STRICT: DialectTraits = DialectTraits {
         ".html",
         ".htm",
     ],
-    negotiation: Either,
-    parameter_case: Exact,
+    content_negotiation: Either,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: true,
 };
@@ -41,20 +41,20 @@ pub(super) const STRICT: DialectTraits = DialectTraits {
 /// but `%2F` and gives `;`, dots and `:` no meaning. Names of query parameters are compared without case
 /// (`QueryCollection`). `UseHttpMethodOverride` reads the header; a form field only where the application names one.
 pub(super) const ASPNET: DialectTraits = DialectTraits {
-    word: "aspnet",
+    name: "aspnet",
     case: Folded,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Exact,
-    end_dots: Exact,
-    suffixes: Exact,
+    trailing_dots: Exact,
+    extensions: Exact,
     encoded_slashes: Exact,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Exact,
-    endings: &[],
-    negotiation: Exact,
-    parameter_case: Folded,
+    appended_suffixes: &[],
+    content_negotiation: Exact,
+    query_name_case: Folded,
     reads_forms: false,
     reads_json: false,
 };
@@ -67,18 +67,18 @@ pub(super) const ASPNET: DialectTraits = DialectTraits {
 /// finds `/secret.aspx` for `/secret`.
 /// `GetHttpMethodOverride` of ASP.NET MVC looks at header, form and query.
 pub(super) const IIS: DialectTraits = DialectTraits {
-    word: "iis",
+    name: "iis",
     case: Folded,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Refused,
-    end_dots: Refused,
-    suffixes: Exact,
+    trailing_dots: Refused,
+    extensions: Exact,
     encoded_slashes: Either,
     windows_names: Refused,
-    streams: Either,
-    scripts: Either,
+    ntfs_streams: Either,
+    script_path_info: Either,
     index_files: Either,
-    endings: &[
+    appended_suffixes: &[
         "/default.htm",
         "/default.html",
         "/default.asp",
@@ -88,8 +88,8 @@ pub(super) const IIS: DialectTraits = DialectTraits {
         "/index.php",
         ".aspx",
     ],
-    negotiation: Exact,
-    parameter_case: Folded,
+    content_negotiation: Exact,
+    query_name_case: Folded,
     reads_forms: true,
     reads_json: false,
 };
@@ -99,20 +99,20 @@ pub(super) const IIS: DialectTraits = DialectTraits {
 /// Struts map `/secret.json` and `/secret.action` to `/secret`. `encodedSolidusHandling` refuses, decodes or keeps `%2F`.
 /// `DefaultServlet` serves welcome files of folders.
 pub(super) const TOMCAT: DialectTraits = DialectTraits {
-    word: "tomcat",
+    name: "tomcat",
     case: Exact,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Refused,
-    end_dots: Exact,
-    suffixes: Either,
+    trailing_dots: Exact,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/index.html", "/index.htm", "/index.jsp"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/index.html", "/index.htm", "/index.jsp"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: false,
     reads_json: false,
 };
@@ -122,20 +122,20 @@ pub(super) const TOMCAT: DialectTraits = DialectTraits {
 /// `%2F` where Spring Security stands before it, and may be told not to.
 /// `HiddenHttpMethodFilter` reads `_method` of forms.
 pub(super) const SPRING: DialectTraits = DialectTraits {
-    word: "spring",
+    name: "spring",
     case: Either,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Refused,
-    end_dots: Exact,
-    suffixes: Either,
+    trailing_dots: Exact,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/index.html"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/index.html"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: false,
 };
@@ -148,20 +148,20 @@ pub(super) const SPRING: DialectTraits = DialectTraits {
 /// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`; Laravel takes JSON for
 /// a form.
 pub(super) const PHP: DialectTraits = DialectTraits {
-    word: "php",
+    name: "php",
     case: Either,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Exact,
-    end_dots: Refused,
-    suffixes: Either,
+    trailing_dots: Refused,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Either,
+    ntfs_streams: Exact,
+    script_path_info: Either,
     index_files: Either,
-    endings: &["/", "/index.php", "/index.html", "/index.htm"],
-    negotiation: Either,
-    parameter_case: Exact,
+    appended_suffixes: &["/", "/index.php", "/index.html", "/index.htm"],
+    content_negotiation: Either,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: true,
 };
@@ -170,20 +170,20 @@ pub(super) const PHP: DialectTraits = DialectTraits {
 /// where `strict_slashes` is off. Django REST framework may take `/secret.json` for `/secret`
 /// (`format_suffix_patterns`). No framework of today reads overrides from forms by itself.
 pub(super) const WSGI: DialectTraits = DialectTraits {
-    word: "wsgi",
+    name: "wsgi",
     case: Exact,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Exact,
-    end_dots: Exact,
-    suffixes: Either,
+    trailing_dots: Exact,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Exact,
-    endings: &["/"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: false,
     reads_json: false,
 };
@@ -192,20 +192,20 @@ pub(super) const WSGI: DialectTraits = DialectTraits {
 /// what is not decoded, and decodes the parameters. `express.static` decodes the whole path, `%2F` included, serves `index.html` of folders and may add
 /// `extensions`. The package `method-override` reads the header, or query and form where it is told to.
 pub(super) const EXPRESS: DialectTraits = DialectTraits {
-    word: "express",
+    name: "express",
     case: Folded,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Exact,
-    end_dots: Exact,
-    suffixes: Exact,
+    trailing_dots: Exact,
+    extensions: Exact,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/index.html", ".html", ".htm"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/index.html", ".html", ".htm"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: false,
 };
@@ -214,20 +214,20 @@ pub(super) const EXPRESS: DialectTraits = DialectTraits {
 /// find `/a/`, `/a/index.html` and `/a.html` for `/a`. On Windows dots and blanks at the end do not count.
 /// It hands nothing on that is no header name of letters, digits and `-`.
 pub(super) const NGINX: DialectTraits = DialectTraits {
-    word: "nginx",
+    name: "nginx",
     case: Either,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Exact,
-    end_dots: Refused,
-    suffixes: Exact,
+    trailing_dots: Refused,
+    extensions: Exact,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/", "/index.html", ".html", ".htm"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/", "/index.html", ".html", ".htm"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: false,
     reads_json: false,
 };

@@ -60,8 +60,8 @@ fn a_path_has_one_spelling_or_none() {
         ("/a%c0%af", Err(R::NotUtf8)),
         ("a", Err(R::TargetForm)),
     ];
-    for (_, dialect) in Dialect::WORDS {
-        let folds = dialect.traits().end_slash == Treatment::Folded;
+    for (_, dialect) in Dialect::KEYWORDS {
+        let folds = dialect.traits().trailing_slash == Treatment::Folded;
         for (written, expected) in table {
             let expected = match (folds, expected) {
                 (true, Ok(path)) if path.len() > 1 => Ok(path.strip_suffix('/').unwrap_or(path).to_owned()),
@@ -85,7 +85,7 @@ fn strict_refuses_what_some_server_cuts_off() {
         assert_eq!(read(written, Dialect::Strict), Err(expected), "{written}");
         assert!(read(written, Dialect::Aspnet).is_ok(), "{written}");
     }
-    for (word, dialect) in Dialect::WORDS {
+    for (word, dialect) in Dialect::KEYWORDS {
         assert!(read("/a/..;/b", dialect).is_err(), "{word}");
     }
 }
@@ -114,7 +114,7 @@ fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
         "/a%E2%88%95b",
         "/a%C2%A5b",
     ];
-    for (word, dialect) in Dialect::WORDS {
+    for (word, dialect) in Dialect::KEYWORDS {
         let refuses = dialect.traits().windows_names == Treatment::Refused;
         for name in names {
             assert_eq!(read(name, dialect) == Err(R::WindowsName), refuses, "{name} {word}");
@@ -156,7 +156,7 @@ fn a_server_without_case_is_spared_letters_that_fold_into_ascii() {
 #[test]
 fn reading_a_canonical_path_again_changes_nothing() {
     hold(CASES, "/(([a-z.%;:~(1ä/ ]|%[0-9a-fA-F]{2}){0,12})", |raw| {
-        for (_, dialect) in Dialect::WORDS {
+        for (_, dialect) in Dialect::KEYWORDS {
             if let Ok(once) = read(&raw, dialect) {
                 prop_assert_eq!(read(&once, dialect), Ok(once.clone()));
             }

@@ -185,7 +185,7 @@ pub(super) fn certificate_source() -> SchemaBuilder {
 }
 
 fn may_claim() -> SchemaBuilder {
-    let kinds = list(word([SubjectKind::User, SubjectKind::Service].map(SubjectKind::word)));
+    let kinds = list(word([SubjectKind::User, SubjectKind::Service].map(SubjectKind::as_str)));
     record([
         ("roles", texts().distinct().says("The roles that count; with this key claimed permissions are ignored too")),
         ("tenants", texts().distinct().says("The tenants that count")),

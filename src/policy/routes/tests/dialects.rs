@@ -105,7 +105,7 @@ fn routes(word: &str) -> Vec<&'static str> {
 
 fn policy(dialect: Dialect, routes: &[&str]) -> Snapshot {
     let lines: Vec<String> = routes.iter().map(|route| format!("  {route}: {{ GET: read A }}")).collect();
-    let (word, lines) = (dialect.word(), lines.join("\n"));
+    let (word, lines) = (dialect.as_str(), lines.join("\n"));
     let mut sources = Sources::default();
     let key = "  /key/{key}: { GET: { need: read A, encoded-slash: key } }";
     sources.add(
@@ -123,14 +123,14 @@ static SAME: LazyLock<Vec<(Dialect, Snapshot)>> = LazyLock::new(|| policies(true
 
 fn policies(all_the_same: bool) -> Vec<(Dialect, Snapshot)> {
     let routes = |word| if all_the_same { ROUTES.to_vec() } else { routes(word) };
-    Dialect::WORDS.iter().map(|(word, dialect)| (*dialect, policy(*dialect, &routes(word)))).collect()
+    Dialect::KEYWORDS.iter().map(|(word, dialect)| (*dialect, policy(*dialect, &routes(word)))).collect()
 }
 
 /// The template that a path is decided by, and the path that is forwarded.
 fn decided(policy: &Snapshot, raw: &str) -> Option<(String, String)> {
     let path = CanonicalPath::read(raw.as_bytes(), policy.model.dialect).ok()?;
-    let placed = policy.routes.match_route("GET", &path, None).ok()?;
-    Some((placed.route.template.text().to_owned(), placed.printed(&path)))
+    let matched = policy.routes.match_route("GET", &path, None).ok()?;
+    Some((matched.route.template.text().to_owned(), matched.forwarded_path(&path)))
 }
 
 /// The template that a server with these handlers would answer by: text goes before parameters.
@@ -182,8 +182,8 @@ fn what_a_server_makes_of_the_forwarded_path_is_what_was_decided() {
     hold(8_000, spelled(), |raw| {
         for (dialect, policy) in &*EACH {
             let Some((template, forwarded)) = decided(policy, &raw) else { continue };
-            let routes = [routes(dialect.word()), vec!["/key/{key}"]].concat();
-            for (read, folds) in servers::readings(dialect.word(), &forwarded) {
+            let routes = [routes(dialect.as_str()), vec!["/key/{key}"]].concat();
+            for (read, folds) in servers::readings(dialect.as_str(), &forwarded) {
                 let served = handler(&routes, &read, folds);
                 // A server that has a handler of the very name asks that one first, and files that it looks for have
                 // names.
@@ -286,7 +286,7 @@ fn a_script_runs_with_the_rest_of_its_path_only_where_the_policy_names_it() {
         ("/open.png/a", Some("/{thing}/{part}")),
     ];
     for dialect in [Dialect::Strict, Dialect::Php] {
-        let policy = policy(dialect, &routes(dialect.word()));
+        let policy = policy(dialect, &routes(dialect.as_str()));
         for (raw, expected) in table {
             let found = decided(&policy, raw).map(|(template, _)| template);
             assert_eq!(found.as_deref(), expected, "{raw} {dialect:?}");
@@ -300,7 +300,7 @@ fn a_script_runs_with_the_rest_of_its_path_only_where_the_policy_names_it() {
 
 #[test]
 fn a_scope_at_the_end_of_a_path_has_no_suffix_that_a_server_could_cut() {
-    for (word, dialect) in Dialect::WORDS {
+    for (word, dialect) in Dialect::KEYWORDS {
         let mut sources = Sources::default();
         let routes = "routes:\n  /tenants/{tenant}: { GET: read A }\nresources: [A]\npermissions: {}\n";
         let text = format!("version: 1\nname: p\ndialect: {word}\nscopes: {{ tenant: caller }}\n{routes}");
@@ -326,7 +326,7 @@ fn a_scope_at_the_end_of_a_path_has_no_suffix_that_a_server_could_cut() {
 #[test]
 fn any_of_several_scripts_may_be_the_one_that_runs() {
     let policy = policy(Dialect::Php, &["/a.php/b.php/{x}", "/a.php/first", "/b.php/second", "/third"]);
-    for (path, placed) in [("first", false), ("second", false), ("third", false), ("fourth", true)] {
-        assert_eq!(decided(&policy, &format!("/a.php/b.php/{path}")).is_some(), placed, "{path}");
+    for (path, matched) in [("first", false), ("second", false), ("third", false), ("fourth", true)] {
+        assert_eq!(decided(&policy, &format!("/a.php/b.php/{path}")).is_some(), matched, "{path}");
     }
 }
