@@ -1,7 +1,7 @@
-//! YAML as people write it: a tree that knows its places, read strictly, with every finding kept.
+//! Strict reading of YAML: a tree whose nodes have spans, and all findings of one run.
 //!
-//! Policies, settings and case files are all read through this layer, so that a trap of YAML is refused in all
-//! of them alike.
+//! Policies, settings and case files are read through this layer, so that all of them refuse the same pitfalls of
+//! YAML.
 
 pub mod finding;
 pub mod node;

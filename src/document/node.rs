@@ -2,33 +2,33 @@
 
 use super::sources::Span;
 
-/// Node: a value and its place.
+/// Node: a value and its span.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Where it stands.
+    /// The span of the value.
     pub span: Span,
-    /// What stands there.
+    /// The value.
     pub value: Value,
 }
 
-/// Value: what a node holds.
+/// Value: a scalar, a list or a map.
 #[derive(Debug, Clone)]
 pub enum Value {
-    /// A scalar; `plain` if it stands without quotes.
+    /// A scalar; `plain` if it is written without quotes.
     Scalar {
-        /// The text after escapes.
+        /// The text with its escapes resolved.
         text: Box<str>,
         /// Whether it is written without quotes.
         plain: bool,
     },
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping in the order in which it is written; keys are scalars and appear once.
+    /// A mapping in source order; keys are scalars and unique.
     Map(Vec<(Node, Node)>),
 }
 
 impl Value {
-    /// The word that messages use for this sort of value.
+    /// The name of this type of value in messages.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Scalar { text, plain: true } if text.is_empty() => "nothing",

@@ -4,7 +4,7 @@ use super::finding::{Finding, FindingCode, Findings};
 use super::node::{Node, Value};
 use super::sources::Span;
 
-/// MapReader: a map whose keys are asked for by name; what nobody asked for is an error.
+/// MapReader: reads a map by its known keys; every other key is an error.
 pub struct MapReader<'n> {
     what: &'static str,
     span: Span,
@@ -13,18 +13,18 @@ pub struct MapReader<'n> {
 }
 
 impl<'n> MapReader<'n> {
-    /// The fields of `node`, which messages call `what`; a finding where it is no map.
+    /// Opens the map `node`, which messages call `what`; a finding if it is not a map.
     pub fn open(node: &'n Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
         entries(node, what, findings).map(|entries| Self { what, span: node.span, entries, known: Vec::new() })
     }
 
-    /// The value of `key`, if it stands there.
+    /// The value of `key`, if the map has it.
     pub fn optional(&mut self, key: &'static str) -> Option<&'n Node> {
         self.known.push(key);
         self.entries.iter().find(|(name, _)| scalar_text(name) == Some(key)).map(|(_, value)| value)
     }
 
-    /// The value of `key`; a finding where it is missing.
+    /// The value of `key`; a finding if it is missing.
     pub fn required(&mut self, key: &'static str, findings: &mut Findings) -> Option<&'n Node> {
         let value = self.optional(key);
         if value.is_none() {
@@ -34,12 +34,12 @@ impl<'n> MapReader<'n> {
         value
     }
 
-    /// Where the map stands.
+    /// The span of the map.
     pub fn span(&self) -> Span {
         self.span
     }
 
-    /// Ends the reading: every key that was not asked for is an error.
+    /// Reports every key that was not read.
     pub fn finish(self, findings: &mut Findings) {
         for (key, value) in self.entries {
             let written = scalar_text(key).unwrap_or_default();
@@ -62,12 +62,12 @@ impl<'n> MapReader<'n> {
     }
 }
 
-/// Whether nothing stands behind a key: in `{ note: one, two }` the word `two` is one.
+/// Whether a key has no value: in `{ note: one, two }` the key `two` has none.
 fn is_empty_scalar(value: &Node) -> bool {
     matches!(&value.value, Value::Scalar { text, plain: true } if text.is_empty())
 }
 
-/// The entries of a map in the order in which they are written; a finding where `node` is none.
+/// The entries of a map in source order; a finding if `node` is not a map.
 pub fn entries<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [(Node, Node)]> {
     match &node.value {
         Value::Map(entries) => Some(entries),
@@ -78,7 +78,7 @@ pub fn entries<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Optio
     }
 }
 
-/// The items of a list; a finding where `node` is none.
+/// The items of a list; a finding if `node` is not a list.
 pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [Node]> {
     match &node.value {
         Value::List(items) => Some(items),
@@ -90,7 +90,7 @@ pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
     }
 }
 
-/// The text of a scalar; a finding where it is none, is empty, or is one that YAML reads as something else.
+/// The text of a scalar; a finding if `node` is not a scalar, is empty, or has another type in YAML.
 pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
     match &node.value {
         Value::Scalar { text, plain: true } if text.is_empty() => {
@@ -120,13 +120,13 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
     }
 }
 
-/// The texts of a list, each of them `what`.
+/// The texts of a list; messages call each item `what`.
 pub fn texts<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Vec<(&'n str, Span)> {
     let items = list(node, what, findings).unwrap_or_default();
     items.iter().filter_map(|item| text(item, what, findings).map(|found| (found, item.span))).collect()
 }
 
-/// A whole number between `least` and `most`, both included.
+/// A whole number between `least` and `most` inclusive.
 pub fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
     let wrong = |message: String| Finding::error(FindingCode::BadValue, Some(node.span), message);
     let written = match &node.value {
@@ -163,7 +163,7 @@ pub fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool>
     }
 }
 
-/// The one among `words` that stands here.
+/// The value of the keyword at `node`; a finding if it is not among `keywords`.
 pub fn keyword<T: Copy>(node: &Node, what: &str, keywords: &[(&str, T)], findings: &mut Findings) -> Option<T> {
     let written = text(node, what, findings)?;
     let found = keywords.iter().find(|(keyword, _)| *keyword == written).map(|(_, value)| *value);
@@ -178,7 +178,7 @@ pub fn keyword<T: Copy>(node: &Node, what: &str, keywords: &[(&str, T)], finding
     found
 }
 
-/// A map's key as text, with the traps of [`text`].
+/// A map's key as text, with the checks of [`text`].
 pub fn key<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
     text(node, what, findings)
 }
@@ -203,7 +203,7 @@ fn first_byte(span: Span) -> Span {
     Span { end: span.start.saturating_add(1), ..span }
 }
 
-/// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.
+/// Whether a YAML 1.1 or 1.2 parser may read a plain scalar as null, a boolean, a number or a date.
 pub(crate) fn is_ambiguous_scalar(plain: &str) -> bool {
     const WORDS: [&str; 10] = ["~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
@@ -240,7 +240,7 @@ fn is_number(unsigned: &str) -> bool {
         && mantissa.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '_' | ':'))
 }
 
-/// `2026-01-01` and everything that goes on behind such a date (YAML 1.1, timestamp).
+/// Whether a text is a date such as `2026-01-01`, with or without a time after it (YAML 1.1, timestamp).
 fn is_date(plain: &str) -> bool {
     let mut parts = plain.splitn(3, '-');
     let digits = |part: Option<&str>, least: usize| {

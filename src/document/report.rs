@@ -1,21 +1,23 @@
-//! Findings as people and programs read them: a snippet with carets, or JSON.
+//! Reports of findings: text with snippets and carets, or JSON.
 
 use super::finding::{Finding, Findings, Severity};
 use super::sources::{Sources, Span};
 
-/// All findings as text, in file order, each with `file:line:column`, a snippet, carets and help.
+/// Renders all findings as text in file order, each with `file:line:column`, a snippet, carets and help.
 pub fn human(findings: &Findings, sources: &Sources) -> String {
     findings.sorted().into_iter().map(|finding| format_finding(finding, sources)).collect::<Vec<_>>().join("\n")
 }
 
-/// A finding on one line: `file:line:column: error[code]: message (help)`.
+/// Renders a finding on one line: `file:line:column: error[code]: message (help)`.
 pub fn line(finding: &Finding, sources: &Sources) -> String {
     let at = finding.span.and_then(|span| sources.locate(span)).map(|at| format!("{at}: ")).unwrap_or_default();
     let help = finding.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
     format!("{at}{}[{}]: {}{help}", finding.severity.as_str(), finding.code.as_str(), finding.message)
 }
 
-/// All findings as JSON: an array of objects with `code`, `severity`, `file`, `line`, `column`, `message`, `also`, `help`.
+/// Renders all findings as a JSON array.
+///
+/// The objects have `code`, `severity`, `file`, `line`, `column`, `message`, `also` and `help`.
 pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
     let span = |span: Option<Span>| match span.and_then(|span| sources.locate(span)) {
         Some(at) => serde_json::json!({ "file": at.file, "line": at.line, "column": at.column }),
@@ -43,7 +45,7 @@ pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
     all.collect()
 }
 
-/// The line that ends a report: how many errors and notes there are.
+/// The last line of a report: the numbers of errors and notes.
 pub fn summary(findings: &Findings) -> String {
     let (mut errors, mut notes) = (0, 0);
     for finding in findings.sorted() {

@@ -1,20 +1,20 @@
-//! Sources: the texts that were read, and the spans in them.
+//! Sources: the texts that are read, and spans in them.
 
-/// Sources: the texts that were read, by the names under which messages show them.
+/// Sources: the texts that are read, with the names that messages use for them.
 #[derive(Debug, Clone, Default)]
 pub struct Sources(Vec<Source>);
 
 /// Source: one text and its name.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The path, as messages show it.
+    /// The path that messages show.
     pub name: String,
     /// The text, without a byte order mark.
     pub text: String,
 }
 
 impl Sources {
-    /// Adds a text and says under which number its places will be.
+    /// Adds a text and returns its number, which the spans in it carry.
     pub fn add(&mut self, name: impl Into<String>, text: &str) -> u32 {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         self.0.push(Source { name: name.into(), text });
@@ -26,12 +26,12 @@ impl Sources {
         self.0.get(usize::try_from(file).ok()?)
     }
 
-    /// All texts with their numbers, in the order in which they were added.
+    /// All texts with their numbers, in the order of their addition.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Source)> {
         (0..).zip(&self.0)
     }
 
-    /// `file:line:column` of a place, counted from one, columns in characters.
+    /// The file, line and column of a span's start, counted from one; columns in characters.
     pub fn locate(&self, span: Span) -> Option<Location<'_>> {
         let source = self.source(span.file)?;
         let start = usize::try_from(span.start).ok()?.min(source.text.len());
@@ -42,7 +42,7 @@ impl Sources {
     }
 }
 
-/// Location: a place as people read it.
+/// Location: a position as messages show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location<'a> {
     /// The file's name.
@@ -59,13 +59,13 @@ impl std::fmt::Display for Location<'_> {
     }
 }
 
-/// Span: where in the sources something stands, in bytes.
+/// Span: a range of bytes in one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The number of the source.
     pub file: u32,
     /// The first byte.
     pub start: u32,
-    /// The byte behind the last.
+    /// The byte after the last one.
     pub end: u32,
 }

@@ -1,4 +1,4 @@
-//! The tree of a YAML text, each node with its place; nothing but this file and its folder names the YAML crate.
+//! Strict parsing of a YAML text into a tree; only this file and its folder use the YAML crate.
 
 mod lenient;
 
@@ -10,11 +10,13 @@ use super::sources::{Sources, Span};
 
 pub use lenient::parse_lenient;
 
-/// How deep values may be nested: far above any honest policy, far below the stack's end.
+/// The greatest depth of nested values: far above any real policy, far below what the stack allows.
 const MAX_DEPTH: usize = 32;
 
-/// The tree of source number `file`; `None` where the text is not YAML that this program reads. All problems go
-/// to `findings`: anchors, aliases, tags, merge keys, duplicate keys, several documents, directives and tabs.
+/// Parses source number `file`; `None` if the text is not YAML that this program supports.
+///
+/// All problems become findings: anchors, aliases, tags, merge keys, duplicate keys, several documents, directives and
+/// tabs.
 pub fn parse(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Node> {
     let source = sources.source(file)?;
     if u32::try_from(source.text.len()).is_err() {
@@ -72,7 +74,7 @@ impl<'t> TreeBuilder<'t, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.check_properties(span, parsed, anchor, tag.map(|tag| tag.original()));
                 let plain = matches!(style, ScalarStyle::Plain);
-                // The parser spells a missing value `~`; only its empty place tells it from one that was written.
+                // The parser reports a missing value as `~`; only its empty span distinguishes it from a written one.
                 let text = if plain && span.start == span.end { "".into() } else { text.into() };
                 Some(Node { span, value: Value::Scalar { text, plain } })
             }
@@ -191,7 +193,7 @@ impl<'t> TreeBuilder<'t, '_> {
         self.refuse(finding);
     }
 
-    /// The last lines before an offset, its own included.
+    /// The last three lines up to an offset, including the line of the offset.
     fn lines_before(&self, start: u32) -> impl Iterator<Item = &str> {
         let start = usize::try_from(start).unwrap_or(usize::MAX).min(self.text.len());
         self.text.get(..start).unwrap_or_default().lines().rev().take(3)
@@ -223,7 +225,7 @@ impl<'t> TreeBuilder<'t, '_> {
     }
 }
 
-/// Whether a comment begins in the middle of a one-line list or map.
+/// Whether a comment begins inside a one-line list or map.
 fn is_list_cut_by_comment(line: &str) -> bool {
     let Some((before, _)) = line.split_once(" #") else { return false };
     let count = |these: [char; 2]| before.chars().filter(|c| these.contains(c)).count();

@@ -1,14 +1,14 @@
-//! Dialect: what each kind of upstream server reads differently.
+//! Dialect: how each kind of upstream server interprets requests.
 
 mod table;
 mod traits;
 
 pub use traits::{DialectTraits, Treatment};
 
-/// Dialect: how the server behind an API reads paths, parameters and method overrides.
+/// Dialect: how the upstream of an API interprets paths, parameters and method overrides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dialect {
-    /// Not known: refuses whatever any other dialect gives a meaning.
+    /// An unknown server: refuses everything to which another dialect gives a meaning.
     #[default]
     Strict,
     /// ASP.NET Core on Kestrel.
@@ -19,7 +19,7 @@ pub enum Dialect {
     Tomcat,
     /// Spring MVC and WebFlux.
     Spring,
-    /// PHP and CGI behind Apache or FPM, with Symfony, Laravel or none.
+    /// PHP and CGI behind Apache or FPM, with Symfony, Laravel or no framework.
     Php,
     /// Django, Flask and other WSGI applications.
     Wsgi,
@@ -30,7 +30,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The words that a policy may use, in the order in which help texts list them.
+    /// The keywords of policies, in the order of help texts.
     pub const KEYWORDS: [(&'static str, Self); 9] = [
         (table::STRICT.name, Self::Strict),
         (table::ASPNET.name, Self::Aspnet),
@@ -43,12 +43,12 @@ impl Dialect {
         (table::NGINX.name, Self::Nginx),
     ];
 
-    /// The word that policies use.
+    /// The keyword of this dialect in policies.
     pub fn as_str(self) -> &'static str {
         self.traits().name
     }
 
-    /// What its servers do.
+    /// The traits of its servers.
     pub fn traits(self) -> &'static DialectTraits {
         match self {
             Self::Strict => &table::STRICT,

@@ -1,14 +1,14 @@
-//! Framing: the header block as received, judged before anything in it is believed (RFC 9112, sections 2, 3, 5 and 6).
+//! Framing: checks of the header block as received, before any field is used (RFC 9112, sections 2, 3, 5 and 6).
 
 use super::rejected::RejectedRequest;
 
-/// What a client may nominate in `Connection` without taking a header from the upstream that it relies on.
+/// Names that a client may list in `Connection` without removing a header on which the upstream relies.
 const ALLOWED_NOMINATIONS: [&[u8]; 5] = [b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"];
 
-/// Judges an HTTP/1 header block: request line and fields, as they came over the wire.
+/// Checks an HTTP/1 header block: request line and field lines, as received.
 ///
 /// # Errors
-/// More than one way to read where the body ends, which host is meant, or which fields there are.
+/// The end of the body, the host or the set of fields is ambiguous.
 pub fn check_header_block(block: &[u8]) -> Result<(), RejectedRequest> {
     let mut lines = block.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").ok_or(line));
     // Empty lines before the request line are allowed (section 2.2).
@@ -24,19 +24,19 @@ pub fn check_header_block(block: &[u8]) -> Result<(), RejectedRequest> {
     for line in lines {
         let line = match line {
             Ok(b"") => break,
-            // What follows the last line break is no line.
+            // The empty remainder after the last line break is not a line.
             Err(b"") => break,
             Ok(line) if !line.contains(&b'\r') => line,
             _ => return Err(RejectedRequest::Framing),
         };
         let colon = line.iter().position(|&byte| byte == b':').ok_or(RejectedRequest::Framing)?;
         let (name, value) = line.split_at_checked(colon).ok_or(RejectedRequest::Framing)?;
-        // A blank before the colon, or at the beginning (a folded line), ends up here too.
+        // This also refuses a space before the colon or at the beginning (a folded line).
         if name.is_empty() || !name.iter().all(|&byte| super::headers::is_token_byte(byte)) {
             return Err(RejectedRequest::Framing);
         }
         let value = value.strip_prefix(b":").unwrap_or(value);
-        // What is no blank to one server is one to another (RFC 9110, section 5.5).
+        // Servers disagree about which control characters are white space (RFC 9110, section 5.5).
         if value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
             return Err(RejectedRequest::Framing);
         }
@@ -67,8 +67,8 @@ pub fn check_header_block(block: &[u8]) -> Result<(), RejectedRequest> {
     Ok(())
 }
 
-/// Whether a host is a name or an address, with or without a port, that everybody takes apart alike (RFC 3986, section
-/// 3.2.2).
+/// Whether a host is a name or an address, with or without a port, that all servers parse the same way (RFC 3986,
+/// section 3.2.2).
 pub fn is_authority(host: &[u8]) -> bool {
     let end = match host {
         [b'[', ..] => host.iter().position(|&byte| byte == b']').map_or(0, |at| at + 1),
@@ -79,7 +79,7 @@ pub fn is_authority(host: &[u8]) -> bool {
         [b'[', address @ .., b']'] => {
             address.contains(&b':') && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
         }
-        // A dot at the end names the same host to some servers, and another one to others.
+        // A trailing dot denotes the same host to some servers, and another one to others.
         _ => name.split(|&byte| byte == b'.').all(|label| {
             !label.is_empty() && label.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte))
         }),

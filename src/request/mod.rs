@@ -1,4 +1,4 @@
-//! What was asked: bytes as received become one spelling, or are refused.
+//! Requests: received bytes become one canonical spelling, or are refused.
 
 pub mod dialect;
 pub mod framing;
@@ -13,36 +13,36 @@ pub use headers::{HeaderView, OverrideMode};
 pub use path::CanonicalPath;
 pub use rejected::RejectedRequest;
 
-/// RawRequest: a request as it came in, borrowed from the edge.
+/// RawRequest: a request as received, borrowed from its receiver.
 #[derive(Clone, Copy)]
 pub struct RawRequest<'a> {
     /// The method, as received.
     pub method: &'a str,
     /// The request target, as received (RFC 9112, section 3.2).
     pub target: &'a [u8],
-    /// The one `Host`, or HTTP/2's `:authority`.
+    /// The single `Host`, or HTTP/2's `:authority`.
     pub host: Option<&'a [u8]>,
     /// The header fields.
     pub headers: &'a dyn HeaderView,
 }
 
-/// CanonicalRequest: what is matched, decided, logged and forwarded.
+/// CanonicalRequest: the request that is matched, decided, logged and forwarded.
 #[derive(Debug, Clone)]
 pub struct CanonicalRequest<'a> {
     /// The method, compared byte for byte.
     pub method: &'a str,
-    /// The methods that overrides ask for besides; under [`OverrideMode::Evaluate`] they must be permitted too.
+    /// The methods of overrides; under [`OverrideMode::Evaluate`] they must be permitted too.
     pub overrides: Vec<String>,
-    /// The path in its one spelling.
+    /// The canonical path.
     pub path: CanonicalPath<'a>,
     /// The query as received, without `?`.
     pub query: Option<&'a str>,
 }
 
-/// Reads a request into its one spelling, as an upstream of `dialect` would.
+/// Reads a request into its canonical spelling, as an upstream of `dialect` would.
 ///
 /// # Errors
-/// Whatever some common server or proxy would read differently; see [`RejectedRequest`].
+/// A common server or proxy would interpret the request differently; see [`RejectedRequest`].
 pub fn read<'a>(
     raw: &RawRequest<'a>,
     dialect: Dialect,
@@ -72,7 +72,7 @@ pub fn read<'a>(
 /// The path and query of a target; an absolute one must name the Host (RFC 9112, sections 3.2.1 and 3.2.2).
 ///
 /// # Errors
-/// It is neither, or names another host.
+/// The target has neither form, or names another host.
 pub fn origin_form<'a>(target: &'a [u8], host: Option<&[u8]>) -> Result<&'a [u8], RejectedRequest> {
     if target.starts_with(b"/") {
         return Ok(target);

@@ -1,11 +1,13 @@
-//! Prefix: what a path may begin with, as the loosest of all servers reads it.
+//! Prefix: whether a path may begin with a prefix, as the most lenient server interprets it.
 
 use std::borrow::Cow;
 
 use super::path::{is_script_name, is_session_ticket};
 
-/// Whether some server takes a canonical path for one that begins with `prefix`, whole segments without a slash at the
-/// end: without case, tickets, scripts and what is cut off segments, and with encoded slashes for slashes.
+/// Whether a canonical path begins with `prefix` in the interpretation of some server.
+///
+/// `prefix` is whole segments without a trailing slash. The comparison ignores case, session tickets, scripts and the
+/// parts of segments that servers strip; an encoded slash counts as a slash.
 pub fn may_start_with(path: &str, prefix: &str) -> bool {
     let normalized = normalize_loosely(path);
     let Some(start) = normalized.get(..prefix.len()) else { return false };

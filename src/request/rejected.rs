@@ -1,9 +1,9 @@
 //! RejectedRequest: why a request cannot be read.
 
-/// RejectedRequest: why a request cannot be read; the caller learns no more than «bad request».
+/// RejectedRequest: why a request cannot be read; the caller only learns «bad request».
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RejectedRequest {
-    /// The method is no token of at most 32 letters (RFC 9110, section 9.1).
+    /// The method is not a token of at most 32 characters (RFC 9110, section 9.1).
     Method,
     /// The target is longer than the settings allow.
     TargetTooLong,
@@ -13,58 +13,58 @@ pub enum RejectedRequest {
     AuthorityMismatch,
     /// A `%` without two hexadecimal digits.
     PercentEncoding,
-    /// Decoding gives a percent-encoding again.
+    /// The decoded text contains a percent-encoding again.
     DoubleEncoding,
     /// The decoded path is not UTF-8.
     NotUtf8,
-    /// A control character, a blank or `#`, as it is or encoded.
+    /// A control character, a space or `#`, literal or encoded.
     Control,
     /// A segment `.` or `..`, or an encoded `.`.
     DotSegment,
     /// Two slashes in a row.
     EmptySegment,
-    /// A `\`, as it is or encoded.
+    /// A `\`, literal or encoded.
     Backslash,
     /// An encoded `/` where the route does not allow one.
     EncodedSlash,
-    /// A `;`, which some servers cut off.
+    /// A `;`, from which some servers strip the rest of the segment.
     PathParameter,
-    /// A segment that ends in a dot or a blank, which some servers cut off.
+    /// A segment that ends in a dot or a space, which some servers strip.
     TrailingDot,
-    /// A character that a server without case reads as an ASCII letter (`ſ` as `s`).
+    /// A character that a case-insensitive server reads as an ASCII letter (`ſ` as `s`).
     FoldsIntoAscii,
-    /// A name that Windows or IIS takes for another one: `::$DATA`, `~1`, `(S(…))`, a full-width letter.
+    /// A name that Windows or IIS resolves to another one: `::$DATA`, `~1`, `(S(…))`, a full-width letter.
     WindowsName,
-    /// Another template would match if the upstream read the path more loosely.
+    /// Another template would match if the upstream interpreted the path more loosely.
     AmbiguousPath,
-    /// The query parameter of a scope stands there twice, or some servers read another one for it.
+    /// The query parameter of a scope is repeated, or some servers read another parameter in its place.
     AmbiguousScope,
-    /// Two APIs would claim the path.
+    /// Two APIs could receive the path.
     AmbiguousApi,
-    /// The query holds a control character, a blank, `#` or is not ASCII.
+    /// The query contains a control character, a space or `#`, or is not ASCII.
     Query,
-    /// A query parameter that a scope or a token is read from stands there twice.
+    /// A query parameter with a scope or a token is repeated.
     RepeatedParameter,
     /// A method override in a header, the query or a form.
     MethodOverride,
-    /// A form that may hold a method override is longer than the reader looks.
+    /// A form that may hold a method override exceeds the limit up to which the gateway reads it.
     FormTooLong,
     /// The header block frames the body in more than one way, or breaks RFC 9112.
     Framing,
-    /// `Host` is missing or stands there twice.
+    /// `Host` is missing or repeated.
     Host,
-    /// `Connection` nominates a header that the upstream may rely on.
+    /// `Connection` lists a header on which the upstream may rely.
     Nomination,
     /// The body is longer than the settings allow.
     BodyTooLong,
-    /// Longer header fields than the settings allow.
+    /// The header fields are longer than the settings allow.
     HeadersTooLong,
-    /// More header fields than the settings allow.
+    /// There are more header fields than the settings allow.
     TooManyHeaders,
 }
 
 impl RejectedRequest {
-    /// The stable word for the log.
+    /// The stable code for the log.
     pub fn code(self) -> &'static str {
         match self {
             Self::Method => "method",
@@ -99,7 +99,7 @@ impl RejectedRequest {
         }
     }
 
-    /// The status that the caller sees (RFC 9110, section 15.5; RFC 6585, section 5).
+    /// The response status (RFC 9110, section 15.5; RFC 6585, section 5).
     pub fn status(self) -> u16 {
         match self {
             Self::TargetTooLong => 414,

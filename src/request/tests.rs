@@ -1,4 +1,4 @@
-//! Which requests have one spelling.
+//! Tests of which requests have a canonical spelling.
 
 use super::{Dialect, OverrideMode, RawRequest, RejectedRequest, read};
 
@@ -32,7 +32,7 @@ fn a_target_is_a_path_or_names_the_host() {
 }
 
 #[test]
-fn a_method_override_is_refused_stripped_or_judged() {
+fn a_method_override_is_refused_stripped_or_evaluated() {
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
     let none: &[(&str, &str)] = &[];
     let table: [Case<'_>; 18] = [

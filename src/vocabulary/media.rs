@@ -1,20 +1,20 @@
-//! Media types, as `by-type` tells answers apart.
+//! Media types and the ranges by which `by-type` selects cells.
 
 use std::fmt;
 
-/// MediaRange: which media types are meant (RFC 9110, section 12.5.1, without parameters).
+/// MediaRange: a set of media types (RFC 9110, section 12.5.1, without parameters).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MediaRange {
-    /// One type: `image/png`, in small letters.
+    /// One media type in lower case: `image/png`.
     Exact(Box<str>),
-    /// All types of a kind: `image/*` is kept as `image`.
+    /// All subtypes of a type: `image/*` is stored as `image`.
     Wildcard(Box<str>),
-    /// Whatever no other range of the list means.
+    /// All media types that no other range of the list matches.
     Otherwise,
 }
 
 impl MediaRange {
-    /// Reads a range; `None` where the text is none.
+    /// Parses a range; `None` if the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "otherwise" {
             return Some(Self::Otherwise);
@@ -27,7 +27,7 @@ impl MediaRange {
         }
     }
 
-    /// How closely it means the `essence` of a media type; 0 is not at all.
+    /// How specifically the range matches the `essence` of a media type; 0 is no match.
     pub fn specificity(&self, essence: &str) -> u8 {
         match self {
             Self::Exact(exact) if **exact == *essence => 3,
@@ -48,17 +48,17 @@ impl fmt::Display for MediaRange {
     }
 }
 
-/// Type and subtype of a `Content-Type` in small letters; `None` where it is not one valid media type (RFC 9110,
-/// section 8.3.1).
+/// Type and subtype of a `Content-Type` in lower case; `None` unless it is one valid media type (RFC 9110, section
+/// 8.3.1).
 pub fn essence(content_type: &str) -> Option<String> {
     let essence = content_type.split(';').next().unwrap_or_default().trim_matches([' ', '\t']);
     let (type_name, subtype) = essence.split_once('/')?;
-    // A comma in the parameters may be a second header that somebody joined.
+    // A comma in the parameters may come from two field lines that a proxy joined.
     let single = !content_type.contains(',');
     (single && is_token(type_name) && is_token(subtype)).then(|| essence.to_ascii_lowercase())
 }
 
-/// Letters, digits and what else names of media types hold (RFC 6838, section 4.2).
+/// Whether a text is a name of a type or subtype (RFC 6838, section 4.2).
 fn is_token(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))

@@ -1,7 +1,8 @@
-//! Names as people write them, and how near two of them are.
+//! Comparison of names: suggestions for misspelt ones, and a folded form.
 
-/// The name among `known` that `written` was probably meant to be: same but for case and space, or at most
-/// a third of its letters apart.
+/// The name among `known` that `written` probably means.
+///
+/// It differs in case and white space only, or in at most a third of its letters.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let target = folded(written);
     let limit = (target.chars().count() / 3).max(1);
@@ -13,12 +14,12 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
-/// `name` with case folded and white space collapsed: two names that agree in this are told apart by nobody.
+/// `name` with case folded and white space collapsed; readers confuse two names that are equal in this form.
 pub fn folded(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// The number of single-letter edits, swaps of neighbours included (optimal string alignment).
+/// The number of single-letter edits between two texts, transpositions included (optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();

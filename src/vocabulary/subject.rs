@@ -1,46 +1,46 @@
-//! Subject: who asks, as the identity layer proved it or as `--as` and case files state it.
+//! Subject: the caller, as the identity layer authenticated it or as `--as` and case files describe it.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Subject: a caller, with everything that a policy may ask about it.
+/// Subject: a caller with every attribute that a policy may use.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Subject {
-    /// What sort of caller this is.
+    /// The kind of caller.
     pub kind: SubjectKind,
-    /// Who it is; `None` for an anonymous caller, or one that was stated without an id.
+    /// The caller's id; `None` for an anonymous caller, or one that `--as` describes without an id.
     pub id: Option<SubjectId>,
     /// The OAuth client (application) that the caller uses.
     pub client: Option<Box<str>>,
     /// The tenants that the caller belongs to.
     pub tenants: Vec<Box<str>>,
-    /// The roles that were claimed for the caller; unknown ones are ignored by the policy.
+    /// The roles that the credential claims; the policy ignores unknown ones.
     pub roles: Vec<Assignment>,
-    /// The groups that were claimed for the caller.
+    /// The groups that the credential claims.
     pub groups: Vec<Box<str>>,
-    /// Rows that were claimed directly: together they are one role without a name.
+    /// The rows that the credential claims directly; together they count as one unnamed role.
     pub permissions: Vec<Box<str>>,
     /// All claims, for conditions.
     pub claims: serde_json::Map<String, serde_json::Value>,
-    /// Approvals that stand in for the store's: names of gates (`--as` and case files only).
+    /// Names of gates whose approval is assumed without the store (`--as` and case files only).
     pub approved: Vec<Box<str>>,
-    /// How the caller proved itself.
+    /// How the caller authenticated.
     pub proof: Proof,
 }
 
 impl Subject {
-    /// A caller without any credential.
+    /// A caller without a credential.
     pub fn anonymous() -> Self {
         Self::default()
     }
 }
 
-/// SubjectKind: what sort of caller a subject is.
+/// SubjectKind: the kind of caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKind {
-    /// Nobody proved anything.
+    /// A caller that did not authenticate.
     #[default]
     Anonymous,
     /// A person.
@@ -50,7 +50,7 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
-    /// The word that audit records and metrics use.
+    /// The label that audit records and metrics use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
@@ -60,23 +60,23 @@ impl SubjectKind {
     }
 }
 
-/// SubjectId: a name and the source that vouches for it, so that one issuer cannot speak for another one's users.
+/// SubjectId: a name and the source that asserts it, so that one issuer cannot assert another issuer's users.
 ///
-/// The name of a caller that is known by its client only (a token without a user) begins with
-/// [`SubjectId::CLIENT_PREFIX`]; identity refuses user ids that begin so.
+/// A token without a user identifies its caller by the client only; that name begins with
+/// [`SubjectId::CLIENT_PREFIX`]. The identity layer refuses user ids with this prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubjectId {
-    /// The issuer, key file or certificate authority, by its name in the settings; empty where it was stated.
+    /// The issuer, key file or certificate authority, by its name in the settings; empty if `--as` gives none.
     pub source: Box<str>,
     /// The name within that source, compared byte for byte.
     pub name: Box<str>,
 }
 
 impl SubjectId {
-    /// What the name of a client-only caller begins with: its own name space beside the users'.
+    /// The prefix of names of client-only callers, which separates them from users.
     pub const CLIENT_PREFIX: &'static str = "client:";
 
-    /// The id that `written` spells: `source/name`, or a bare name.
+    /// Parses `source/name`, or a bare name.
     pub fn parse(json: &str) -> Self {
         match json.split_once('/') {
             Some((source, name)) => Self { source: source.into(), name: name.into() },
@@ -91,26 +91,26 @@ impl fmt::Display for SubjectId {
     }
 }
 
-/// Assignment: a role, and the scope that it was given in.
+/// Assignment: a role and the scope in which it is assigned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Assignment {
-    /// The role's name as claimed; unknown names are ignored.
+    /// The role's name as claimed; the policy ignores unknown names.
     pub role: Box<str>,
-    /// For each bound scope name the values that fit; empty: everywhere.
+    /// The accepted values of each bound scope name; empty: every scope.
     pub scope: Vec<(Box<str>, Vec<Box<str>>)>,
 }
 
 impl Assignment {
-    /// The role everywhere.
+    /// The role in every scope.
     pub fn unbound(role: &str) -> Self {
         Self { role: role.into(), scope: Vec::new() }
     }
 }
 
-/// Proof: how a caller proved itself.
+/// Proof: how a caller authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Proof {
-    /// Not at all.
+    /// The caller did not authenticate.
     #[default]
     None,
     /// A JSON Web Token.
@@ -119,12 +119,12 @@ pub enum Proof {
     ApiKey,
     /// A client certificate.
     Certificate,
-    /// It was written down (`--as`, case files).
+    /// No credential: `--as` or a case file describes the caller.
     Stated,
 }
 
 impl Proof {
-    /// The word that audit records use.
+    /// The label that audit records use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -136,7 +136,7 @@ impl Proof {
     }
 }
 
-/// The subject as JSON: the same spelling in `--as`, in `decide` and in case files.
+/// SubjectJson: the JSON form of a subject in `--as`, in `decide` and in case files.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SubjectJson {

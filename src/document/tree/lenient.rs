@@ -1,4 +1,4 @@
-//! The tree of somebody else's YAML or JSON: anchors are followed, tags passed over, all within bounds.
+//! Lenient parsing of foreign YAML or JSON: anchors are resolved and tags ignored, within limits.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,16 @@ use crate::document::finding::{Finding, FindingCode, Findings};
 use crate::document::node::{Node, Value};
 use crate::document::sources::{Sources, Span};
 
-/// How deep values may be nested, aliases followed: above any honest document, far below the stack's end.
+/// The greatest depth of nested values with aliases resolved: above any real document, far below the stack's limit.
 const MAX_DEPTH: usize = 128;
 
-/// How many values a document may hold, aliases followed.
+/// The greatest number of values in a document with aliases resolved.
 const MAX_VALUES: usize = 4_000_000;
 
-/// The tree of source number `file`, which others wrote for other programs: a YAML or JSON document.
+/// Parses source number `file`, a YAML or JSON document that was written for other programs.
 ///
-/// What [`parse`](super::parse) refuses in files that grant access is read here as most programs read it. Of a key
-/// that stands twice the last counts, with a note; of several documents the first does.
+/// [`parse`](super::parse) refuses ambiguous YAML in files that grant access; this function reads it as most programs
+/// do. The last of duplicate keys counts, with a note. The first of several documents counts.
 pub fn parse_lenient(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Node> {
     let source = sources.source(file)?;
     let options = serde_yaml::granit_parser::options! { emit_unresolved_aliases: true };
@@ -100,7 +100,7 @@ impl<'t> LenientTreeBuilder<'t, '_> {
             let key = self.read_node(event, parsed, depth + 1)?;
             let (event, parsed) = self.next_event()?;
             let value = self.read_node(event, parsed, depth + 1)?;
-            // A key that is no text names nothing that is looked for here.
+            // A key that is not a scalar cannot be one of the keys that callers read.
             let Value::Scalar { text, plain } = &key.value else { continue };
             if *plain && &**text == "<<" {
                 merged.push(value);
@@ -160,7 +160,7 @@ impl<'t> LenientTreeBuilder<'t, '_> {
     }
 }
 
-/// The entries that a merge key brings: those of one map, or of several of which the first counts.
+/// The entries of a merge key's value: one map, or several of which the first takes precedence.
 fn merged_entries(value: Node) -> Vec<(Node, Node)> {
     match value.value {
         Value::Map(entries) => entries,
@@ -169,7 +169,7 @@ fn merged_entries(value: Node) -> Vec<(Node, Node)> {
     }
 }
 
-/// How many values a tree holds, and how deep it goes.
+/// The number of values in a tree, and its depth.
 fn measure(node: &Node) -> (usize, usize) {
     let children: Vec<&Node> = match &node.value {
         Value::Scalar { .. } => return (1, 0),

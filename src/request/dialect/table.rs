@@ -1,10 +1,10 @@
-//! Table: each dialect's traits, with where they come from.
+//! Table: the traits of each dialect, with their sources.
 
 use super::traits::DialectTraits;
 use super::traits::Treatment::{Either, Exact, Folded, Refused};
 
-/// The union of all others: what one of them refuses it refuses, what one of them may read otherwise it reads both
-/// ways.
+/// The union of all others: it refuses what any dialect refuses, and checks both interpretations where any dialect
+/// may interpret a path differently.
 pub(super) const STRICT: DialectTraits = DialectTraits {
     name: "strict",
     case: Either,
@@ -37,9 +37,9 @@ pub(super) const STRICT: DialectTraits = DialectTraits {
     reads_json: true,
 };
 
-/// ASP.NET Core, «Routing»: literals are matched without case, a slash at the end does not count. Kestrel decodes all
-/// but `%2F` and gives `;`, dots and `:` no meaning. Names of query parameters are compared without case
-/// (`QueryCollection`). `UseHttpMethodOverride` reads the header; a form field only where the application names one.
+/// ASP.NET Core, «Routing»: literals match case-insensitively, a trailing slash is ignored. Kestrel decodes everything
+/// except `%2F` and gives `;`, dots and `:` no meaning. Names of query parameters are case-insensitive
+/// (`QueryCollection`). `UseHttpMethodOverride` reads the header, and a form field only if the application names one.
 pub(super) const ASPNET: DialectTraits = DialectTraits {
     name: "aspnet",
     case: Folded,
@@ -59,13 +59,13 @@ pub(super) const ASPNET: DialectTraits = DialectTraits {
     reads_json: false,
 };
 
-/// IIS with ASP.NET: routing as above, and files of NTFS below it. Windows cuts dots and blanks at the end of names,
-/// takes `~1` for a short name and `::$DATA` for the file (Microsoft, «Naming Files, Paths, and Namespaces»; MS-FSCC,
-/// section 2.1.5). ASP.NET takes tickets of sessions without cookies, `(S(…))`, out of the path wherever they stand.
-/// IIS 6 ended a name's suffix at `;` (CVE-2009-4444). `%2F` arrives decoded (http.sys).
-/// `.aspx`, `.ashx` and `.php` run with what follows as `PATH_INFO`; folders have default documents, and FriendlyUrls
-/// finds `/secret.aspx` for `/secret`.
-/// `GetHttpMethodOverride` of ASP.NET MVC looks at header, form and query.
+/// IIS with ASP.NET: ASP.NET routing over files on NTFS. Windows strips dots and spaces at the end of names, expands
+/// `~1` as a short name and opens the file for `::$DATA` (Microsoft, «Naming Files, Paths, and Namespaces»; MS-FSCC,
+/// section 2.1.5). ASP.NET removes cookieless session tickets, `(S(…))`, from any position of the path. IIS 6 ended an
+/// extension at `;` (CVE-2009-4444). http.sys delivers `%2F` decoded.
+///
+/// `.aspx`, `.ashx` and `.php` run with the rest of the path as `PATH_INFO`. Folders have default documents, and
+/// FriendlyUrls finds `/secret.aspx` for `/secret`. `GetHttpMethodOverride` of ASP.NET MVC reads header, form and query.
 pub(super) const IIS: DialectTraits = DialectTraits {
     name: "iis",
     case: Folded,
@@ -94,9 +94,9 @@ pub(super) const IIS: DialectTraits = DialectTraits {
     reads_json: false,
 };
 
-/// Tomcat takes `;…` out of every segment before it maps the path (Servlet 6.0, section 3.5), whatever the
-/// application does. Servlets are mapped with case (section 12.1). JAX-RS overlooks a slash at the end; Jersey and
-/// Struts map `/secret.json` and `/secret.action` to `/secret`. `encodedSolidusHandling` refuses, decodes or keeps `%2F`.
+/// Tomcat removes `;…` from every segment before it maps the path (Servlet 6.0, section 3.5), regardless of the
+/// application. Servlet mapping is case-sensitive (section 12.1). JAX-RS ignores a trailing slash. Jersey and Struts map
+/// `/secret.json` and `/secret.action` to `/secret`. `encodedSolidusHandling` refuses, decodes or keeps `%2F`.
 /// `DefaultServlet` serves welcome files of folders.
 pub(super) const TOMCAT: DialectTraits = DialectTraits {
     name: "tomcat",
@@ -117,10 +117,10 @@ pub(super) const TOMCAT: DialectTraits = DialectTraits {
     reads_json: false,
 };
 
-/// Spring MVC matched `/secret.json` as `/secret` by default until 5.3 and `/secret/` until 6.0, and may be set to
-/// ignore case (`PathMatchConfigurer`). Matrix variables, `;…`, are not matched. `StrictHttpFirewall` refuses `;` and
-/// `%2F` where Spring Security stands before it, and may be told not to.
-/// `HiddenHttpMethodFilter` reads `_method` of forms.
+/// Spring MVC matched `/secret.json` as `/secret` by default until 5.3, and `/secret/` until 6.0. It can be configured
+/// to ignore case (`PathMatchConfigurer`). Matching ignores matrix variables, `;…`. With Spring Security,
+/// `StrictHttpFirewall` refuses `;` and `%2F` unless configured otherwise. `HiddenHttpMethodFilter` reads `_method` of
+/// forms.
 pub(super) const SPRING: DialectTraits = DialectTraits {
     name: "spring",
     case: Either,
@@ -140,13 +140,14 @@ pub(super) const SPRING: DialectTraits = DialectTraits {
     reads_json: false,
 };
 
-/// Apache and FPM run the first script of a path, what follows is `PATH_INFO` (`AcceptPathInfo`,
+/// Apache and FPM run the first script of a path with the rest as `PATH_INFO` (`AcceptPathInfo`,
 /// `fastcgi_split_path_info`), so that front controllers answer `/index.php/secret` as `/secret`. `MultiViews` finds
-/// `/secret.php` and `/report.pdf` for `/secret` and `/report`, `/secret/more` with the rest as `PATH_INFO`; `try_files`
-/// does the like, or the other way round. Symfony and Laravel match the decoded
-/// path, with case; files are found without case on macOS and Windows, where dots at the end do not count either.
-/// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`; Laravel takes JSON for
-/// a form.
+/// `/secret.php` for `/secret`, `/report.pdf` for `/report`, and `/secret.php` with its `PATH_INFO` for `/secret/more`.
+/// `try_files` does the same or the reverse.
+///
+/// Symfony and Laravel match the decoded path case-sensitively. Files are case-insensitive on macOS and Windows; Windows
+/// also ignores dots at the end. Symfony, Laravel and WordPress read `_method` of form and query, and
+/// `X-HTTP-Method-Override`. Laravel treats JSON as a form.
 pub(super) const PHP: DialectTraits = DialectTraits {
     name: "php",
     case: Either,
@@ -166,9 +167,9 @@ pub(super) const PHP: DialectTraits = DialectTraits {
     reads_json: true,
 };
 
-/// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`, Flask serves both
-/// where `strict_slashes` is off. Django REST framework may take `/secret.json` for `/secret`
-/// (`format_suffix_patterns`). No framework of today reads overrides from forms by itself.
+/// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`; Flask serves both
+/// if `strict_slashes` is off. Django REST framework may serve `/secret` for `/secret.json`
+/// (`format_suffix_patterns`). No current framework reads overrides from forms by default.
 pub(super) const WSGI: DialectTraits = DialectTraits {
     name: "wsgi",
     case: Exact,
@@ -188,9 +189,10 @@ pub(super) const WSGI: DialectTraits = DialectTraits {
     reads_json: false,
 };
 
-/// Express: a router ignores case and a slash at the end unless it is told `caseSensitive` and `strict`; it matches
-/// what is not decoded, and decodes the parameters. `express.static` decodes the whole path, `%2F` included, serves `index.html` of folders and may add
-/// `extensions`. The package `method-override` reads the header, or query and form where it is told to.
+/// Express: a router ignores case and a trailing slash unless `caseSensitive` and `strict` are set. It matches the
+/// undecoded path and decodes the parameters. `express.static` decodes the whole path, `%2F` included, serves
+/// `index.html` of folders and may append `extensions`. The package `method-override` reads the header, or query and
+/// form if configured.
 pub(super) const EXPRESS: DialectTraits = DialectTraits {
     name: "express",
     case: Folded,
@@ -210,9 +212,9 @@ pub(super) const EXPRESS: DialectTraits = DialectTraits {
     reads_json: false,
 };
 
-/// nginx decodes once, `%2F` included, before it looks for a `location`; `~*` ignores case. `index` and `try_files`
-/// find `/a/`, `/a/index.html` and `/a.html` for `/a`. On Windows dots and blanks at the end do not count.
-/// It hands nothing on that is no header name of letters, digits and `-`.
+/// nginx decodes once, `%2F` included, before it selects a `location`; `~*` ignores case. `index` and `try_files` find
+/// `/a/`, `/a/index.html` and `/a.html` for `/a`. Windows ignores dots and spaces at the end. nginx forwards only header
+/// names of letters, digits and `-`.
 pub(super) const NGINX: DialectTraits = DialectTraits {
     name: "nginx",
     case: Either,

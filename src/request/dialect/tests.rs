@@ -1,9 +1,9 @@
-//! What the table of dialects has to be.
+//! Tests of the invariants of the dialect table.
 
 use super::Treatment::{Either, Exact, Folded, Refused};
 use super::{Dialect, DialectTraits, Treatment};
 
-/// A trait and its name.
+/// A trait's name and accessor.
 type Column = (&'static str, fn(&DialectTraits) -> Treatment);
 
 const COLUMNS: [Column; 10] = [
@@ -28,7 +28,7 @@ fn a_word_names_its_dialect() {
 }
 
 #[test]
-fn strict_sees_whatever_another_dialect_gives_a_meaning() {
+fn strict_treats_everything_to_which_another_dialect_gives_a_meaning() {
     let strict = Dialect::Strict.traits();
     for (keyword, dialect) in Dialect::KEYWORDS {
         let traits = dialect.traits();
@@ -48,7 +48,7 @@ fn strict_sees_whatever_another_dialect_gives_a_meaning() {
 
 #[test]
 fn no_dialect_folds_what_the_gateway_does_not() {
-    // The one spelling is the policy's: for the case of literals and the slash at the end there is one.
+    // Folding forwards the policy's spelling, which exists for the case of literals and the trailing slash only.
     for (keyword, dialect) in Dialect::KEYWORDS {
         for (name, column) in COLUMNS.into_iter().filter(|(name, _)| !["case", "trailing_slash"].contains(name)) {
             assert_ne!(column(dialect.traits()), Folded, "{keyword}: {name}");

@@ -1,57 +1,60 @@
 //! DialectTraits: how one kind of server treats each feature of a path.
 
-/// Treatment: what a server makes of one thing that a path may hold.
+/// Treatment: how a server treats one feature of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// It counts, letter by letter.
+    /// The server distinguishes it, byte by byte.
     Exact,
-    /// It does not count: the gateway takes all spellings for one and forwards the policy's.
+    /// The server ignores it: the gateway treats all spellings as one and forwards the policy's.
     Folded,
-    /// It counts or not, as the server is set up: both readings must reach the same route.
+    /// It depends on the server's configuration: both interpretations must match the same route.
     Either,
-    /// It means something that no policy can spell: the path is refused.
+    /// It has a meaning that no policy can express: the path is refused.
     Refused,
 }
 
-/// DialectTraits: one server's way with each of these things.
+/// DialectTraits: the treatment of each feature by one kind of server.
 ///
-/// What every dialect refuses alike is not here: see [`CanonicalPath::read`](crate::request::CanonicalPath::read). So are header names (all that
-/// fold to one another for any server are one, see [`headers`](crate::request::headers)) and the spellings of method overrides.
+/// Paths that every dialect refuses are not listed here: see [`CanonicalPath::read`](crate::request::CanonicalPath::read). Neither are header names (names
+/// that any server folds into each other count as one, see [`headers`](crate::request::headers)) nor the names of method overrides.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DialectTraits {
-    /// The word that policies use.
+    /// The keyword of policies.
     pub name: &'static str,
-    /// Capital and small letters in literal segments; the values of parameters keep theirs.
+    /// Case in literal segments; the values of parameters keep theirs.
     pub case: Treatment,
-    /// A slash at the path's end.
+    /// A slash at the end of the path.
     pub trailing_slash: Treatment,
-    /// What stands behind `;` in a segment (RFC 3986, section 3.3), encoded or not.
+    /// Parameters of a segment after `;` (RFC 3986, section 3.3), encoded or not.
     pub path_parameters: Treatment,
-    /// Dots and blanks at a segment's end: Windows opens `secret.` as `secret`.
+    /// Dots and spaces at the end of a segment: Windows opens `secret.` as `secret`.
     pub trailing_dots: Treatment,
-    /// What stands behind a dot in the last segment: `/secret.json` may be `/secret`.
+    /// The extension of the last segment: `/secret.json` may be `/secret`.
     pub extensions: Treatment,
-    /// `%2F` in a parameter that may hold it: a letter of the value, or a slash.
+    /// `%2F` in a parameter that may hold it: part of the value, or a separator.
     pub encoded_slashes: Treatment,
-    /// Names for something else on Windows: `secret::$DATA`, `SECRET~1`, `(S(…))`, full-width letters.
+    /// Windows aliases of other names: `secret::$DATA`, `SECRET~1`, `(S(…))`, full-width letters.
     pub windows_names: Treatment,
-    /// What stands behind `:` in a segment, which NTFS takes for a stream of the file before it.
+    /// The text after `:` in a segment, which NTFS interprets as a stream of the file.
     pub ntfs_streams: Treatment,
-    /// `/script.php/more`: the script, with the rest as its `PATH_INFO`.
+    /// Script paths: `/script.php/more` runs the script with the rest as its `PATH_INFO`.
     pub script_path_info: Treatment,
-    /// `/folder/index.html` for `/folder/`, and the like.
+    /// Index files: `/folder/index.html` for `/folder/`.
     pub index_files: Treatment,
-    /// What the server may look for behind a path that it does not find, a slash at the end apart: `/secret` may be
-    /// `/secret.php`.
+    /// Suffixes that the server may append to a path that it does not find: `/secret` may be `/secret.php`.
+    ///
+    /// A slash at the end of the path is ignored here.
     pub appended_suffixes: &'static [&'static str],
-    /// Whether a file with any ending that the policy names may be served for the path without it: `/report.pdf` for
-    /// `/report`, and `/secret.php` with what follows for `/secret/more`.
+    /// Content negotiation: the server may append any extension that the policy names.
+    ///
+    /// Then it serves `/report.pdf` for `/report`, and `/secret.php` with its `PATH_INFO` for `/secret/more`.
     pub content_negotiation: Treatment,
-    /// Capital and small letters in the names of query parameters. Not `Either`: under a dialect that is not `Folded`
-    /// another spelling of a parameter that counts is refused.
+    /// Case in the names of query parameters; never `Either`.
+    ///
+    /// Without `Folded`, another spelling of a parameter that the gateway reads is refused.
     pub query_name_case: Treatment,
-    /// Whether forms may carry a method override, so that their bodies are read.
+    /// Whether forms may carry a method override, so that the gateway reads their bodies.
     pub reads_forms: bool,
-    /// Whether JSON may carry a method override, so that such bodies are scanned.
+    /// Whether JSON may carry a method override, so that the gateway scans such bodies.
     pub reads_json: bool,
 }

@@ -1,4 +1,4 @@
-//! Which header blocks are framed in one way only.
+//! Tests of which header blocks have only one framing.
 
 use super::{check_header_block, is_authority};
 use crate::request::RejectedRequest as R;

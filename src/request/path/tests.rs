@@ -1,4 +1,4 @@
-//! Which paths have one spelling, and which.
+//! Tests of canonical paths.
 
 use proptest::prelude::*;
 
@@ -73,7 +73,7 @@ fn a_path_has_one_spelling_or_none() {
 }
 
 #[test]
-fn strict_refuses_what_some_server_cuts_off() {
+fn strict_refuses_parts_that_some_server_strips() {
     let table = [
         ("/a;x=1", R::PathParameter),
         ("/a%3Bx", R::PathParameter),
@@ -91,7 +91,7 @@ fn strict_refuses_what_some_server_cuts_off() {
 }
 
 #[test]
-fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
+fn windows_aliases_are_refused_where_the_upstream_may_run_on_windows() {
     let names = [
         "/a::$DATA",
         "/a:x:$DATA",
@@ -126,7 +126,7 @@ fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
 }
 
 #[test]
-fn a_path_is_plain_where_no_server_can_read_it_otherwise() {
+fn a_path_is_plain_if_no_server_reads_it_differently() {
     for (path, plain) in [
         ("/a/b-c_d", true),
         ("/a,b=c@d", true),
@@ -142,10 +142,10 @@ fn a_path_is_plain_where_no_server_can_read_it_otherwise() {
 }
 
 #[test]
-fn a_server_without_case_is_spared_letters_that_fold_into_ascii() {
+fn letters_that_fold_into_ascii_are_refused_for_a_case_insensitive_server() {
     for letter in ["\u{17f}", "\u{212a}", "\u{131}", "\u{130}"] {
         assert_eq!(read(&format!("/Patient{letter}"), Dialect::Aspnet), Err(R::FoldsIntoAscii), "{letter}");
-        // Nothing is known of a strict server: it may be one without case.
+        // The server behind `strict` is unknown and may be case-insensitive.
         assert_eq!(read(&format!("/Patient{letter}"), Dialect::Strict), Err(R::FoldsIntoAscii), "{letter}");
     }
     for letter in ["ä", "ß", "Å", "ñ", "я"] {

@@ -1,4 +1,4 @@
-//! Which parameters the gateway sees.
+//! Tests of the parameters that the gateway reads.
 
 use super::{
     cookie_has_parameter, decode, form_has_parameter, form_method_overrides, read, remove_parameters, scope_value,
@@ -7,7 +7,7 @@ use super::{
 use crate::request::{RejectedRequest, Treatment};
 
 #[test]
-fn a_parameter_that_counts_stands_there_once() {
+fn a_single_parameter_is_not_repeated() {
     let table: [(&str, Result<Option<&str>, RejectedRequest>); 8] = [
         ("access_token=a%2Eb", Ok(Some("a.b"))),
         ("x=1", Ok(None)),
@@ -25,7 +25,7 @@ fn a_parameter_that_counts_stands_there_once() {
 }
 
 #[test]
-fn an_unwanted_parameter_leaves_under_every_spelling() {
+fn an_unwanted_parameter_is_removed_under_every_spelling() {
     let unwanted = |name: &str| name == "t";
     assert_eq!(remove_parameters("a=1&t=2&b=3", unwanted), "a=1&b=3");
     assert_eq!(remove_parameters("%74=2", unwanted), "");
@@ -80,7 +80,7 @@ fn an_open_bracket_is_a_letter_of_the_name_to_php() {
 }
 
 #[test]
-fn a_parameter_that_counts_is_not_one_of_too_many() {
+fn a_parameter_among_too_many_is_refused() {
     for piece in ["a&", "&", ";", "a=b&"] {
         let most = piece.repeat(255) + "ws=w1";
         let more = piece.repeat(256) + "ws=w1";
@@ -107,7 +107,7 @@ fn a_name_has_no_escape_that_only_some_servers_know() {
 }
 
 #[test]
-fn what_is_no_escape_stands_for_itself() {
+fn an_incomplete_escape_is_literal() {
     for (written, expected) in
         [("a%2Eb+c", "a.b c"), ("%u0041", "%u0041"), ("%zz%41", "%zzA"), ("%4%41", "%4A"), ("%%41", "%A"), ("%", "%")]
     {

@@ -1,9 +1,9 @@
-//! Media ranges and types.
+//! Tests of media ranges and media types.
 
 use super::*;
 
 #[test]
-fn the_closest_range_is_told_by_number() {
+fn a_more_specific_range_has_the_greater_number() {
     let range = |text: &str| MediaRange::parse(text).unwrap();
     assert_eq!(range("image/png").specificity("image/png"), 3);
     assert_eq!(range("image/*").specificity("image/png"), 2);
