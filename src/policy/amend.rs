@@ -1,4 +1,4 @@
-//! PolicyEdit: one word of a policy, or of what a caller's credential claims, written otherwise, to see what comes of it.
+//! PolicyEdit: one small change to a policy or to the claims of a credential, for evaluating its effect.
 
 use std::fmt;
 
@@ -10,45 +10,45 @@ use super::snapshot::Snapshot;
 use super::source::{AssignmentSource, GateOpenerSource, PolicySource, Spanned, UserSource};
 use super::{compile, validate};
 
-/// PolicyEdit: the smallest thing that can be written otherwise; names are those of the policy.
+/// PolicyEdit: the smallest change to a policy or to a caller's claims; names are those of the policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each variant says what its names are of")]
+#[expect(missing_docs, reason = "each variant documents its names")]
 pub enum PolicyEdit {
-    /// A user is given a permission.
+    /// Grants a permission to a user.
     GrantToUser { user: Box<str>, row: Box<str> },
-    /// A permission is no longer taken from a user.
+    /// Removes a permission from `without` of a user.
     RestoreToUser { user: Box<str>, row: Box<str> },
-    /// A group is given a permission.
+    /// Grants a permission to a group.
     GrantToGroup { group: Box<str>, row: Box<str> },
-    /// A permission is no longer taken from a group.
+    /// Removes a permission from `without` of a group.
     RestoreToGroup { group: Box<str>, row: Box<str> },
-    /// A role is given a permission.
+    /// Grants a permission to a role.
     GrantToRole { role: Box<str>, row: Box<str> },
-    /// The policy assigns a role to a user.
+    /// Assigns a role to a user.
     AssignRole { user: Box<str>, role: Box<str>, scope: NamedValues },
-    /// The policy puts a user into a group.
+    /// Assigns a user to a group.
     AssignGroup { user: Box<str>, group: Box<str> },
-    /// The policy gives a user a tenant.
+    /// Adds a tenant to a user.
     AddTenant { user: Box<str>, tenant: Box<str> },
-    /// An approval is granted.
+    /// Grants an approval.
     GrantApproval { gate: Box<str>, values: NamedValues },
-    /// A profile lists a feature.
+    /// Adds a feature to a profile.
     ListFeature { profile: Box<str>, feature: Box<str> },
-    /// A condition holds.
+    /// Makes a condition hold.
     SatisfyCondition { condition: Box<str> },
-    /// The caller's credential claims a role; under `one-role` instead of all others.
+    /// Adds a role to the credential's claims; `alone` replaces all others, for `one-role`.
     ClaimRole { role: Box<str>, scope: NamedValues, alone: bool },
-    /// The caller's credential claims one group.
+    /// Replaces the claimed groups by one group.
     ClaimGroup { group: Box<str> },
-    /// The caller's credential claims a tenant.
+    /// Adds a tenant to the credential's claims.
     ClaimTenant { tenant: Box<str> },
 }
 
-/// NamedValues: one for each name, the scope of an assignment, or what an approval is for.
+/// NamedValues: one value per name: the scope of an assignment, or the keys of an approval.
 pub type NamedValues = Vec<(Box<str>, Box<str>)>;
 
 impl PolicyEdit {
-    /// The caller as its credential would state it.
+    /// Applies a change of claims to the caller.
     pub fn apply_to(&self, subject: &mut Subject) {
         match self {
             Self::ClaimRole { role, scope, alone } => {
@@ -65,7 +65,7 @@ impl PolicyEdit {
         }
     }
 
-    /// Whether it is the policy that is written otherwise.
+    /// Whether it changes the policy, not the claims.
     pub fn changes_policy(&self) -> bool {
         !matches!(self, Self::ClaimRole { .. } | Self::ClaimGroup { .. } | Self::ClaimTenant { .. })
     }
@@ -118,7 +118,7 @@ impl fmt::Display for EditedScope<'_> {
 }
 
 impl PolicyOutline {
-    /// The policy with all `changes`, and of its users no other than `user`; `None` where it would not load.
+    /// The policy with all `changes` and with `user` as its only user; `None` if it would not load.
     pub fn apply_edits(&self, changes: &[PolicyEdit], user: Option<&str>) -> Option<Snapshot> {
         let mut source = self.source.clone();
         source.users = user.and_then(|id| self.user_source(id)).cloned().into_iter().collect();
@@ -129,7 +129,7 @@ impl PolicyOutline {
         (!findings.has_errors()).then_some(snapshot)
     }
 
-    /// Where a change would be written; `None` where it is none of the policy's, or of an entry that is not there.
+    /// The span of the entry that a change edits; `None` for claims, conditions and missing entries.
     pub fn span_of(&self, change: &PolicyEdit) -> Option<Span> {
         match change {
             PolicyEdit::RestoreToUser { user, row } => self.user_takes(user, row),
@@ -150,7 +150,7 @@ impl PolicyOutline {
     }
 }
 
-/// Writes one change into a policy; `None` where it does not say what is to be changed.
+/// Applies one change to a policy; `None` if the policy lacks the entry to change.
 fn apply_edit(source: &mut PolicySource, change: &PolicyEdit) -> Option<()> {
     match change {
         PolicyEdit::GrantToUser { user: id, row } => user_entry(source, id)?.permissions.push(spanned(row)),
@@ -191,7 +191,7 @@ fn apply_edit(source: &mut PolicySource, change: &PolicyEdit) -> Option<()> {
     Some(())
 }
 
-/// The entry of an id, made where there is none.
+/// The entry of an id, which is created if missing.
 fn user_entry<'w>(source: &'w mut PolicySource, id: &str) -> Option<&'w mut UserSource> {
     let at = source.users.iter().position(|user| *user.id.text == *id).unwrap_or_else(|| {
         source.users.push(UserSource {
@@ -207,7 +207,7 @@ fn user_entry<'w>(source: &'w mut PolicySource, id: &str) -> Option<&'w mut User
     source.users.get_mut(at)
 }
 
-/// Writes `true` wherever the condition stands.
+/// Replaces every occurrence of the condition by `true`.
 fn force_condition(source: &mut PolicySource, condition: &str) {
     let methods = source.routes.iter_mut().flat_map(|route| &mut route.methods);
     let routes = methods.filter_map(|method| method.when.as_mut());

@@ -1,4 +1,4 @@
-//! Model to snapshot; the one thing that can fail, two routes in one place, is a finding too.
+//! Compilation of a model to a snapshot; it fails only for conflicting routes, which become findings.
 
 use crate::document::{Finding, FindingCode, Findings, Sources};
 
@@ -59,7 +59,7 @@ fn bit_set(indices: &[u8]) -> u64 {
     indices.iter().fold(0, |bits, at| bits | 1 << (at % 64))
 }
 
-/// The field sets that stand in answers about a resource, a bit each.
+/// The field sets of a resource's responses, one bit each.
 fn field_set_bits(model: &Model, resource: &str) -> u64 {
     let listed = |set: &FieldSet| set.resources.iter().any(|(known, _)| **known == *resource);
     (0..64).zip(&model.fields).fold(0, |bits, (at, set)| bits | u64::from(listed(set)) << at)
@@ -73,7 +73,7 @@ fn is_shadowed(model: &Model, resource: &str) -> bool {
     }
 }
 
-/// A hash over the texts in their order, each with its length, so that moving a line between files changes it.
+/// A hash over the texts in order, each with its length, so that moving a line between files changes the hash.
 fn hash_sources(sources: &Sources) -> String {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for (_, source) in sources.iter() {

@@ -1,4 +1,4 @@
-//! Condition: a CEL expression over `now`, `caller` and `request`; the one file that names the CEL crate.
+//! Condition: a CEL expression over `now`, `caller` and `request`; only this file uses the CEL crate.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use cel::{Context, IdedExpr, Program, Value};
 use crate::vocabulary::name::nearest;
 use crate::vocabulary::{RequestFacts, Subject, Timestamp};
 
-/// Condition: an expression that holds or does not.
+/// Condition: a boolean expression.
 #[derive(Clone)]
 pub struct Condition {
     text: Box<str>,
@@ -43,11 +43,13 @@ pub struct ConditionVariables<'a> {
     pub scope: Vec<(&'a str, &'a str)>,
 }
 
-/// Longer texts are no conditions but programs.
+/// The greatest length of a condition in bytes.
 const MAX_TEXT: usize = 1_000;
 
-/// The most nodes of an expression. Each is looked at once a request, or once for each element of one list that a
-/// token holds: with tokens of a bounded size that bounds the steps.
+/// The greatest number of nodes of an expression.
+///
+/// A request evaluates each node once, or once per element of one list of the token. The size of tokens is limited, and
+/// therefore the number of steps.
 const MAX_NODES: usize = 200;
 
 const CALLER_FIELDS: [&str; 9] =
@@ -84,10 +86,10 @@ const FUNCTIONS: [&str; 26] = [
 ];
 
 impl Condition {
-    /// Reads a condition.
+    /// Parses and checks a condition.
     ///
     /// # Errors
-    /// What is wrong with it, in half a sentence: syntax, an unknown name, or a size beyond the bounds.
+    /// A syntax error, an unknown name, or an exceeded limit, as a clause of a message.
     pub(super) fn read(text: &str, environment: &ConditionEnvironment) -> Result<Self, String> {
         if text.len() > MAX_TEXT {
             return Err(format!("it is longer than {MAX_TEXT} bytes"));
@@ -171,7 +173,7 @@ fn map_value(entries: impl Iterator<Item = (String, Value)>) -> Value {
     entries.collect::<HashMap<String, Value>>().into()
 }
 
-/// Whole numbers become `int`, so that they compare with the numbers that people write.
+/// Converts JSON; whole numbers become `int`, so that they compare with integer literals.
 fn json_value(value: &serde_json::Value) -> Value {
     match value {
         serde_json::Value::Null => Value::Null,
@@ -189,7 +191,7 @@ fn json_value(value: &serde_json::Value) -> Value {
     }
 }
 
-/// ExpressionChecker: walks an expression once, at load.
+/// ExpressionChecker: checks the names and the size of an expression at load.
 struct ExpressionChecker<'e> {
     nodes: usize,
     names: Vec<&'e str>,
@@ -264,11 +266,11 @@ fn unknown_name(what: &str, name: &str, known: &[&str]) -> String {
     }
 }
 
-/// The parser's first message in one line.
+/// The first message of the parser on one line.
 fn parser_message(errors: &str) -> String {
     let line = errors.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it cannot be read");
     let line = line.strip_prefix("ERROR:").unwrap_or(line).trim();
-    // What the parser would have liked instead is a list of all its tokens.
+    // The part after `expecting` lists all tokens of the parser.
     let line = line.split(" expecting {").next().unwrap_or(line).trim_start_matches("<input>:").trim_end_matches('.');
     line.replace("Syntax error: mismatched input '<EOF>'", "it ends too early")
 }

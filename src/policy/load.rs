@@ -1,4 +1,4 @@
-//! Load: policy files become a snapshot, or findings.
+//! Loading: policy files become a snapshot, or findings.
 
 use crate::document::{Finding, FindingCode, Findings, Node, Sources};
 
@@ -7,28 +7,28 @@ use super::snapshot::Snapshot;
 use super::source::PolicySource;
 use super::validate::validate;
 
-/// LoadResult: what came of reading a policy.
+/// LoadResult: the snapshot and the findings of loading a policy.
 #[derive(Debug)]
 pub struct LoadResult {
-    /// The snapshot; `None` where a finding is an error.
+    /// The snapshot; `None` if a finding is an error.
     pub snapshot: Option<Snapshot>,
     /// All findings, notes included.
     pub findings: Findings,
 }
 
-/// Loads the policy that the texts of `sources` make up together: parse, validate, compile.
+/// Loads the policy in the texts of `sources`: parse, validate, compile.
 ///
-/// `issuers` names the sources of identity that its API believes; `None` where the policy is read on its own, so that
-/// ids cannot be held against them.
+/// `issuers` names the identity sources that the policy's API accepts. With `None` the policy is read on its own, and ids
+/// are not checked against them.
 pub fn load(sources: &Sources, issuers: Option<&[Box<str>]>) -> LoadResult {
     let mut findings = Findings::default();
     let source = parse(sources, &mut findings);
     finish(&source, sources, issuers, findings)
 }
 
-/// Loads the policy that `trees` make up together, each the tree of a whole file; `sources` hold their places.
+/// Loads the policy in `trees`, each the tree of a whole file; `sources` resolve their spans.
 ///
-/// This is how a policy is read that stands in no file as it is: one that was changed for a case.
+/// A policy that a case changes is loaded this way, because no file contains it.
 pub fn load_trees(trees: &[Node], sources: &Sources, issuers: Option<&[Box<str>]>) -> LoadResult {
     let mut findings = Findings::default();
     let mut source = PolicySource::default();

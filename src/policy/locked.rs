@@ -1,4 +1,4 @@
-//! Locked: what a reload may not do to the roles and profiles that are live.
+//! Locked roles and profiles: the changes that a reload may not make.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,9 @@ use crate::document::{Finding, FindingCode, Findings, Span};
 use super::model::{Profile, Role, ScopeBounds};
 use super::snapshot::Snapshot;
 
-/// What `candidate` changes about the locked roles and profiles of `live`: each is an error, at its place in the
-/// candidate where it has one. What the candidate locks anew is free.
+/// The changes of `candidate` to the locked roles and profiles of `live`, each an error with its span in the candidate.
+///
+/// Roles and profiles that only the candidate locks may change.
 pub fn changes(live: &Snapshot, candidate: &Snapshot) -> Findings {
     let mut findings = Findings::default();
     for role in live.model.roles.iter().filter(|role| role.locked) {
@@ -26,7 +27,7 @@ pub fn changes(live: &Snapshot, candidate: &Snapshot) -> Findings {
     findings
 }
 
-/// The finding about one locked thing; `what` is how it differs in the candidate, `None` where it is not there.
+/// The finding about one locked entry; `what` is its differences in the candidate, `None` if the candidate lacks it.
 fn report_change(sort: &str, name: &str, what: Option<(Vec<String>, Span)>) -> Findings {
     let mut findings = Findings::default();
     let (message, span) = match what {
@@ -42,10 +43,10 @@ fn report_change(sort: &str, name: &str, what: Option<(Vec<String>, Span)>) -> F
     findings
 }
 
-/// LockedTerms: everything that is said of a thing, in names, each sentence with its words for having and lacking it.
+/// LockedTerms: all properties of a role or profile by names: each a kind and a description.
 type LockedTerms = BTreeSet<(&'static str, String)>;
 
-/// What a role says. Rows count with their cells and with what it includes: whoever changes one of these changes it.
+/// The properties of a role, including the cells of its rows and the roles that it includes.
 fn role_terms(role: &Role, policy: &Snapshot) -> LockedTerms {
     let mut terms = LockedTerms::new();
     for part in &role.parts {
@@ -79,7 +80,7 @@ fn lock_term() -> (&'static str, String) {
     ("the word", "`locked`".to_owned())
 }
 
-/// ` in { tenant: t1, pacs: p7 | p8 }`, in the order of names; nothing for everywhere.
+/// Formats ` in { tenant: t1, pacs: p7 | p8 }`, sorted by name; empty for every scope.
 fn format_bounds(bounds: &ScopeBounds, policy: &Snapshot) -> String {
     let named = bounds.iter().filter_map(|(at, values)| {
         let scope = policy.model.scopes.get(usize::from(*at))?;

@@ -1,4 +1,4 @@
-//! What is permitted: policy files become a snapshot, or findings.
+//! Policies: policy files become a snapshot, or findings.
 
 mod compile;
 mod load;

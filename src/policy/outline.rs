@@ -1,4 +1,4 @@
-//! PolicyOutline: where a policy says what, read again from its texts; a snapshot keeps no lines, so requests pay nothing.
+//! PolicyOutline: the spans of a policy's entries, read again from its texts, because a snapshot stores no spans.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use crate::document::{Findings, Sources, Span};
 
 use super::source::{GateSource, GroupSource, PolicySource, ProfileSource, RoleSource, Spanned, UserSource};
 
-/// PolicyOutline: a policy as written, to be asked for places.
+/// PolicyOutline: the source of a policy, indexed for looking up spans.
 #[derive(Debug)]
 pub struct PolicyOutline {
-    /// Everything but the users, of whom there may be many.
+    /// Everything except the users, of which there may be many.
     pub(super) source: PolicySource,
     users: Vec<UserSource>,
     by_id: HashMap<Box<str>, usize>,
 }
 
 impl PolicyOutline {
-    /// Reads the texts of a policy that has been loaded without errors.
+    /// Reads the texts of a policy that was loaded without errors.
     pub fn read(sources: &Sources) -> Self {
         let mut source = super::load::parse(sources, &mut Findings::default());
         let users = std::mem::take(&mut source.users);
@@ -24,44 +24,44 @@ impl PolicyOutline {
         Self { source, users, by_id }
     }
 
-    /// Where a method of a route stands.
+    /// The span of a method of a route.
     pub fn method(&self, template: &str, method: &str) -> Option<Span> {
         let route = self.source.routes.iter().find(|route| *route.template.text == *template)?;
         let method = route.methods.iter().find(|entry| *entry.method.text == *method)?;
         Some(method.method.span)
     }
 
-    /// Where a permission stands.
+    /// The span of a permission.
     pub fn row(&self, row: &str) -> Option<Span> {
         self.source.rows.iter().find(|known| *known.name.text == *row).map(|row| row.name.span)
     }
 
-    /// Where `everyone` is given a permission.
+    /// The span of a permission under `everyone`.
     pub fn everyone(&self, row: &str) -> Option<Span> {
         span_of(&self.source.everyone, row)
     }
 
-    /// Where a group stands.
+    /// The span of a group.
     pub fn group(&self, name: &str) -> Option<Span> {
         self.group_source(name).map(|group| group.name.span)
     }
 
-    /// Where a group is given a permission.
+    /// The span of a permission that a group grants.
     pub fn group_gives(&self, group: &str, row: &str) -> Option<Span> {
         span_of(&self.group_source(group)?.permissions, row)
     }
 
-    /// Where a permission is taken from a group.
+    /// The span of a permission under `without` of a group.
     pub fn group_takes(&self, group: &str, row: &str) -> Option<Span> {
         span_of(&self.group_source(group)?.without, row)
     }
 
-    /// Where a role stands.
+    /// The span of a role.
     pub fn role(&self, name: &str) -> Option<Span> {
         self.role_source(name).map(|role| role.name.span)
     }
 
-    /// Where a role itself is given a permission, everywhere or, if `bounded`, within a scope.
+    /// The span of a permission that a role itself grants: in every scope or, if `bounded`, within a scope.
     pub fn role_gives(&self, role: &str, row: &str, bounded: bool) -> Option<Span> {
         let role = self.role_source(role)?;
         if bounded {
@@ -70,61 +70,61 @@ impl PolicyOutline {
         span_of(&role.permissions, row)
     }
 
-    /// Where a role includes another one.
+    /// The span of an included role.
     pub fn role_includes(&self, role: &str, included: &str) -> Option<Span> {
         span_of(&self.role_source(role)?.includes, included)
     }
 
-    /// The way from a role to the one that is given a permission itself, both included, and where that stands.
+    /// The chain of inclusions from a role to the one that itself grants a permission, and the span of that permission.
     pub fn role_path(&self, role: &str, row: &str, bounded: bool) -> Option<(Vec<&str>, Span)> {
         let role = self.role_source(role)?;
         let name = &*role.name.text;
         if let Some(span) = self.role_gives(name, row, bounded) {
             return Some((vec![name], span));
         }
-        // A policy that was loaded has no circles.
+        // A loaded policy has no inclusion cycles.
         role.includes.iter().find_map(|included| {
             let (way, span) = self.role_path(&included.text, row, bounded)?;
             Some((std::iter::once(name).chain(way).collect(), span))
         })
     }
 
-    /// Where an entry under `users:` stands.
+    /// The span of an entry under `users:`.
     pub fn user(&self, id: &str) -> Option<Span> {
         self.user_source(id).map(|user| user.id.span)
     }
 
-    /// Where a user is given a permission.
+    /// The span of a permission that a user's entry grants.
     pub fn user_gives(&self, id: &str, row: &str) -> Option<Span> {
         span_of(&self.user_source(id)?.permissions, row)
     }
 
-    /// Where a permission is taken from a user.
+    /// The span of a permission under `without` of a user.
     pub fn user_takes(&self, id: &str, row: &str) -> Option<Span> {
         span_of(&self.user_source(id)?.without, row)
     }
 
-    /// Where the role with that place in a user's list is assigned.
+    /// The span of the role with that index in a user's list.
     pub fn user_role(&self, id: &str, at: usize) -> Option<Span> {
         self.user_source(id)?.roles.as_ref()?.get(at).map(|assignment| assignment.role.span)
     }
 
-    /// Where a user's group is named.
+    /// The span of a user's group.
     pub fn user_group(&self, id: &str) -> Option<Span> {
         self.user_source(id)?.group.as_ref().map(|group| group.span)
     }
 
-    /// Where a gate stands.
+    /// The span of a gate.
     pub fn gate(&self, name: &str) -> Option<Span> {
         self.gate_source(name).map(|gate| gate.name.span)
     }
 
-    /// Where a profile stands.
+    /// The span of a profile.
     pub fn profile(&self, name: &str) -> Option<Span> {
         self.profile_source(name).map(|profile| profile.name.span)
     }
 
-    /// Where a profile lists a feature.
+    /// The span of a feature that a profile lists.
     pub fn profile_lists(&self, profile: &str, feature: &str) -> Option<Span> {
         span_of(&self.profile_source(profile)?.features, feature)
     }

@@ -1,4 +1,4 @@
-//! Route: a template, its methods and what they need.
+//! Route: a template, its methods and the cells that they require.
 
 use crate::document::Span;
 use crate::vocabulary::{AuditMode, Cells, access::MAX_SCOPES};
@@ -11,40 +11,40 @@ use super::template::Template;
 pub struct Route {
     /// The template.
     pub template: Template,
-    /// The methods that are listed, in their order.
+    /// The listed methods, in order.
     pub methods: Box<[Method]>,
-    /// For each declared scope what carries it.
+    /// The location of each declared scope.
     pub scopes: [Option<ScopeLocation>; MAX_SCOPES],
-    /// The line of the template, and the file's number among the sources.
+    /// The span of the template.
     pub span: Span,
 }
 
-/// ScopeLocation: the part of a request that a scope's value is read from.
+/// ScopeLocation: the part of a request that carries a scope's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScopeLocation {
-    /// The segment with that place in the path.
+    /// The path segment with that index.
     Segment(u16),
-    /// The query parameter with that place in the template's list.
+    /// The query parameter with that index in the template's list.
     Query(u16),
 }
 
-/// Method: what one method of a route needs.
+/// Method: the requirements of one method of a route.
 #[derive(Debug, Clone)]
 pub struct Method {
     /// The method's name.
     pub name: Box<str>,
-    /// What it needs.
+    /// The required cells.
     pub cells: Cells,
-    /// Declared scopes that a grant need not name here, a bit each.
+    /// The declared scopes that a grant may omit here, one bit each.
     pub across: u8,
-    /// Whether a WebSocket may be opened.
+    /// Whether the method may open a WebSocket.
     pub websocket: bool,
     /// The query parameter that may carry the token.
     pub token_from: Option<Box<str>>,
-    /// The segment whose value may hold an encoded slash.
+    /// The segment whose value may contain an encoded slash.
     pub encoded_slash: Option<u16>,
-    /// The condition without which the method is closed.
+    /// The condition under which the method is open.
     pub when: Option<ConditionId>,
-    /// Whether its decisions may be seen before they are on disk; `None` leaves it to the API's settings.
+    /// The audit mode of its decisions; `None` uses the API's setting.
     pub audit: Option<AuditMode>,
 }

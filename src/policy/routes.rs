@@ -1,4 +1,4 @@
-//! RouteTable: method and path to access; the one file that names matchit.
+//! RouteTable: matches method and path to an access; only this file and its folder use matchit.
 
 mod interpretations;
 mod routers;
@@ -13,7 +13,7 @@ use super::route::{Method, Route, ScopeLocation};
 use super::template::TemplateSegment;
 use interpretations::PathInterpretations;
 
-/// RouteTable: all routes of a policy, ready to match.
+/// RouteTable: all routes of a policy, compiled for matching.
 #[derive(Debug, Clone)]
 pub struct RouteTable {
     dialect: Dialect,
@@ -23,30 +23,30 @@ pub struct RouteTable {
     routes: Box<[Route]>,
 }
 
-/// NoMatch: why a request is on no route.
+/// NoMatch: why a request matches no route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoMatch {
-    /// It cannot be read, or servers would disagree about which route it is.
+    /// The request cannot be read, or servers would disagree about its route.
     Rejected(RejectedRequest),
     /// No template matches.
     NoRoute,
-    /// The template that matches does not list the method.
+    /// The matching template does not list the method.
     NoMethod(RouteId),
 }
 
-/// RouteMatch: a request on its route.
+/// RouteMatch: the route of a request.
 #[derive(Debug, Clone)]
 pub struct RouteMatch<'r> {
     /// The route.
     pub route: &'r Route,
     /// The method's entry.
     pub method: &'r Method,
-    /// What it would do.
+    /// The access that the request would perform.
     pub access: Access<'r>,
 }
 
 impl RouteMatch<'_> {
-    /// The path as it is forwarded: literals as the policy spells them, values as the request does.
+    /// The path to forward: literals as the policy spells them, values as the request does.
     pub fn forwarded_path(&self, path: &CanonicalPath<'_>) -> String {
         let mut out = String::with_capacity(path.as_str().len());
         self.route.template.write_path(path.as_str(), &mut out);
@@ -54,7 +54,7 @@ impl RouteMatch<'_> {
     }
 }
 
-/// What a request would do, as a question to `decide` asks for it.
+/// The access of a matched request, in the form that `decide` expects.
 pub fn access_of<'r>(route: &'r Result<RouteMatch<'_>, NoMatch>) -> Result<&'r Access<'r>, NoMatch> {
     route.as_ref().map(|route| &route.access).map_err(|no_match| *no_match)
 }
@@ -69,7 +69,7 @@ impl RouteTable {
     /// The table of `routes`.
     ///
     /// # Errors
-    /// All pairs of templates that match the same paths, also when case is ignored.
+    /// All pairs of templates that match the same paths, with case ignored.
     pub(super) fn build(routes: Vec<Route>, dialect: Dialect) -> Result<Self, Vec<RouteConflict>> {
         let mut conflicts = Vec::new();
         let mut first_by_pattern = std::collections::HashMap::new();
@@ -91,7 +91,7 @@ impl RouteTable {
         }
     }
 
-    /// The routes in the order of the policy.
+    /// The routes in policy order.
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
@@ -101,20 +101,20 @@ impl RouteTable {
         self.routes.get(usize::try_from(id.0).ok()?)
     }
 
-    /// The dialect whose rules of matching hold.
+    /// The dialect whose matching rules apply.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// The entry of a method in a route, by their places.
+    /// The entry of a method in a route, by index.
     pub fn method(&self, route: RouteId, method: u16) -> Option<&Method> {
         self.route(route)?.methods.get(usize::from(method))
     }
 
-    /// The place of a request; HEAD is placed as GET. The query is read for scopes only.
+    /// Matches a request to its route; HEAD matches as GET. Only scopes are read from the query.
     ///
     /// # Errors
-    /// No template, no method, or a path or scope that the upstream could take for another one.
+    /// No template matches, the template lacks the method, or the upstream could read another path or scope.
     pub fn match_route<'r>(
         &'r self,
         method: &str,
@@ -124,7 +124,7 @@ impl RouteTable {
         let text = path.as_str();
         let ambiguous = |_| NoMatch::Rejected(RejectedRequest::AmbiguousPath);
         let id = self.find_route(path).map_err(ambiguous)?;
-        // An encoded slash is a letter of one parameter or nothing: elsewhere servers would split there.
+        // An encoded slash is permitted inside one parameter only: elsewhere servers would split the path there.
         let encoded_slash = NoMatch::Rejected(RejectedRequest::EncodedSlash);
         let id = id.ok_or(if path.has_encoded_slash() { encoded_slash } else { NoMatch::NoRoute })?;
         let route = self.route(id).ok_or(NoMatch::NoRoute)?;
@@ -151,9 +151,9 @@ impl RouteTable {
 
     fn segment_value<'p>(&self, route: &Route, at: u16, text: &'p str) -> Result<Option<Cow<'p, str>>, NoMatch> {
         let value = nth_segment(text, usize::from(at)).map(path::decode_segment);
-        // The scope of `/tenants/t2.json` is `t2` to a server that cuts the suffix.
+        // A server that strips extensions reads the scope of `/tenants/t2.json` as `t2`.
         let mut behind = route.template.segments().iter().skip(usize::from(at) + 1);
-        // A template's slash at the end is an empty segment, which some of these servers overlook first.
+        // A template's trailing slash is an empty segment, which some of these servers ignore first.
         let last = behind.all(|segment| matches!(segment, TemplateSegment::Literal(literal) if literal.is_empty()));
         let cut = last && self.dialect.traits().extensions == Treatment::Either;
         match value {
@@ -167,10 +167,10 @@ impl RouteTable {
         query::scope_value(query, parameter, self.dialect.traits().query_name_case).map_err(NoMatch::Rejected)
     }
 
-    /// The route that a canonical path reaches.
+    /// The route that a canonical path matches.
     ///
     /// # Errors
-    /// Another route, which the server could take the path for; or the same, where it would take it for none.
+    /// The server could match another route, which is returned; or none, in which case the same route is returned.
     pub(super) fn find_route(&self, path: &CanonicalPath<'_>) -> Result<Option<RouteId>, RouteId> {
         let text = path.as_str();
         let case = self.dialect.traits().case;
@@ -185,7 +185,7 @@ impl RouteTable {
             return Ok(found);
         }
         let Some(route) = self.route(id) else { return Ok(None) };
-        // A policy that names the very path has said what it is: only another name in it counts.
+        // If the policy spells the last segment, only another template that spells its last segment is a conflict.
         let ends_in_literal = route.template.ends_in_literal();
         let is_literal = |other: &RouteId| self.route(*other).is_some_and(|route| route.template.ends_in_literal());
         let reach = |text: &str, by_name: bool| {
@@ -197,7 +197,7 @@ impl RouteTable {
         }
     }
 
-    /// Another route than `id` that a path would reach, with case or without, as the dialect has it.
+    /// A route other than `id` that a path matches, with the dialect's treatment of case.
     fn find_other_route(&self, text: &str, id: RouteId) -> Option<RouteId> {
         let case = self.dialect.traits().case;
         let exact = if case == Treatment::Folded { None } else { self.match_exact(text) };
@@ -213,7 +213,7 @@ impl RouteTable {
         if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return self.folded.at(text).ok().map(|found| *found.value);
         }
-        // Most paths fit on the stack: no allocation for a request.
+        // Most paths fit into a buffer on the stack, so that a request allocates nothing.
         let mut buffer = [0_u8; 256];
         match buffer.get_mut(..text.len()) {
             Some(lower) => {

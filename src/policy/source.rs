@@ -1,4 +1,4 @@
-//! The policy as written: every key read strictly, nothing resolved yet.
+//! PolicySource: the policy files as read: keys are checked strictly, names are not resolved yet.
 
 mod fields;
 mod gates;
@@ -18,7 +18,7 @@ use crate::request::Dialect;
 
 use spanned::{read_names, read_text};
 
-/// PolicySource: all files of one policy, joined.
+/// PolicySource: the merged files of one policy.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct PolicySource {
     pub(crate) name: Option<Spanned>,
@@ -38,9 +38,9 @@ pub(crate) struct PolicySource {
     pub(crate) users: Vec<UserSource>,
     pub(crate) cors: Option<CorsSource>,
     pub(crate) shadow: Option<ShadowSource>,
-    /// The policy's cases must pass before it is loaded.
+    /// Whether the policy's cases must pass before it is loaded.
     pub(crate) cases_must_pass: bool,
-    /// Where each key stands that may stand once only.
+    /// The spans of the keys that may occur once only.
     single_keys: Vec<(&'static str, Span)>,
 }
 
@@ -56,10 +56,10 @@ pub(crate) struct TableSource {
     pub(crate) resources: Vec<Spanned>,
 }
 
-/// ServiceApps: what the policy's `service-apps` says of service apps that `users:` does not list.
+/// ServiceApps: the permissions of service apps that `users:` does not list, from the key `service-apps`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceApps {
-    /// They pass on every mapped operation of their tenant.
+    /// They may perform every mapped operation of their tenant.
     All,
     /// They hold every row.
     EveryPermission,
@@ -107,17 +107,17 @@ impl PolicySource {
         fields.finish(findings);
     }
 
-    /// Whether some file says which version of the language it is written in.
+    /// Whether a file declares the version of the policy language.
     pub(crate) fn has_version(&self) -> bool {
         self.single_keys.iter().any(|(key, _)| *key == "version")
     }
 
-    /// Where the policy says whose refusals forward.
+    /// The span of `shadow`.
     pub(crate) fn shadow_span(&self) -> Option<Span> {
         self.single_keys.iter().find(|(key, _)| *key == "shadow").map(|(_, span)| *span)
     }
 
-    /// The keys that stand once in all files together.
+    /// Reads the keys that may occur once in all files together.
     fn read_singles(&mut self, fields: &mut MapReader<'_>, findings: &mut Findings) {
         if let Some(node) = self.single_value(fields, "version", findings) {
             reader::integer(node, "`version`", 1, 1, findings);

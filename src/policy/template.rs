@@ -1,11 +1,11 @@
-//! Template: the path of a route as the policy writes it.
+//! Template: the path pattern of a route.
 
 use crate::document::{Finding, FindingCode};
 use crate::request::{Dialect, RejectedRequest, Treatment, path};
 
 use super::source::Spanned;
 
-/// Template: literal segments and parameters, and the query parameters that scopes are read from.
+/// Template: literal segments and parameters, and the query parameters that carry scopes.
 #[derive(Debug, Clone)]
 pub struct Template {
     text: Box<str>,
@@ -19,19 +19,19 @@ pub type QueryScope = (Box<str>, Box<str>);
 /// TemplateSegment: one part of a template between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateSegment {
-    /// It stands there, in canonical spelling.
+    /// A literal segment in canonical spelling.
     Literal(Box<str>),
-    /// `{name}`: any one segment that is not empty.
+    /// `{name}`: one non-empty segment.
     Parameter(Box<str>),
-    /// `{*name}`: the rest of the path, which is not empty.
+    /// `{*name}`: the non-empty rest of the path.
     Rest(Box<str>),
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// A finding where the text would not match what it seems to match.
+    /// The text is invalid, or would not match the paths that it appears to match.
     pub(super) fn read(written: &Spanned, dialect: Dialect) -> Result<Self, Finding> {
         let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(written.span), message);
         let whole = &*written.text;
@@ -65,7 +65,7 @@ impl Template {
         Ok(Self { text: whole.into(), segments: segments.into(), query: query.into() })
     }
 
-    /// The query parameters that carry scopes: the parameter's name and the scope's.
+    /// The query parameters that carry scopes, with the scopes' names.
     pub fn query(&self) -> &[QueryScope] {
         &self.query
     }
@@ -75,25 +75,24 @@ impl Template {
         &self.text
     }
 
-    /// The segments in their order.
+    /// The segments in order.
     pub fn segments(&self) -> &[TemplateSegment] {
         &self.segments
     }
 
-    /// Whether the last segment is text.
+    /// Whether the last segment is a literal.
     pub(super) fn ends_in_literal(&self) -> bool {
         matches!(self.segments.last(), Some(TemplateSegment::Literal(_)))
     }
 
-    /// The place of the parameter `name` among the segments.
+    /// The index of the parameter `name` among the segments.
     pub fn parameter(&self, name: &str) -> Option<usize> {
         self.segments
             .iter()
             .position(|segment| matches!(segment, TemplateSegment::Parameter(known) if &**known == name))
     }
 
-    /// The template in matchit's spelling, with parameters numbered so that templates that differ only in their
-    /// names are one.
+    /// The template as a matchit pattern; parameters are numbered, so that templates with other names compare equal.
     pub(super) fn pattern(&self, fold: bool) -> String {
         let mut out = String::with_capacity(self.text.len());
         for (at, segment) in self.segments.iter().enumerate() {
@@ -108,7 +107,7 @@ impl Template {
         out
     }
 
-    /// Writes the path that was decided: literals as the policy spells them, values as the request does.
+    /// Writes the path to forward: literals as the policy spells them, values as the request does.
     pub fn write_path(&self, path: &str, out: &mut String) {
         let mut rest = path.strip_prefix('/').unwrap_or(path);
         for segment in &self.segments {
@@ -127,7 +126,7 @@ impl Template {
     }
 }
 
-/// `workspace={workspace}&site={tenant}`: parameters and the scopes that they carry.
+/// Parses `workspace={workspace}&site={tenant}`: parameters and the scopes that they carry.
 fn parse_query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
     let mut found: Vec<QueryScope> = Vec::new();
     for part in query.split('&') {
@@ -146,7 +145,7 @@ fn parse_query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
     Ok(found)
 }
 
-/// Whether parameters may be called so.
+/// Whether a text is a valid name of a parameter.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
@@ -154,7 +153,7 @@ fn is_name(name: &str) -> bool {
 
 fn parse_segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static str)> {
     if part.is_empty() {
-        // The root, or a slash at the end.
+        // The root, or a trailing slash.
         return if last {
             Ok(TemplateSegment::Literal("".into()))
         } else {
@@ -197,7 +196,7 @@ fn parse_segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'s
         return Err((format!("`{part}` is percent-encoded"), "write the character itself"));
     }
     if !part.is_ascii() {
-        // Servers that ignore case fold letters beyond ASCII too, each by its own tables.
+        // Case-insensitive servers fold non-ASCII letters too, each by its own tables.
         return Err((format!("`{part}` holds a letter beyond ASCII"), "name a parameter instead"));
     }
     let encoded = path::encode_segment(part);

@@ -1,4 +1,4 @@
-//! Reach: which routes no request reaches, and which take paths that another template would match too.
+//! TemplateTree: finds routes that no request reaches, and routes that overlap with wider templates.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::route::Route;
 use super::routes::RouteTable;
 use super::template::TemplateSegment;
 
-/// Findings about every route that another one shuts out, and notes about overlaps with other cells.
+/// Reports every unreachable route, and notes overlaps of templates with different cells.
 pub(super) fn check_templates(table: &RouteTable, findings: &mut Findings) {
     let depth = table.routes().iter().map(|route| route.template.segments().len()).max().unwrap_or(0);
     for (at, route) in (0..).zip(table.routes()) {
@@ -27,7 +27,7 @@ pub(super) fn check_templates(table: &RouteTable, findings: &mut Findings) {
     }
 }
 
-/// A path of the route as a client would write it, with values that no policy names.
+/// Reports the route if it does not match a sample path of its own, with values that no policy spells.
 fn check_reachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, findings: &mut Findings) {
     let mut path = String::new();
     for segment in route.template.segments() {
@@ -35,7 +35,7 @@ fn check_reachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize,
         match segment {
             TemplateSegment::Literal(literal) => path.push_str(literal),
             TemplateSegment::Parameter(_) => path.push_str("any-value-0"),
-            // Deeper than any other template goes.
+            // Deeper than every other template.
             TemplateSegment::Rest(_) => path.push_str(&vec!["any-value-0"; depth + 1].join("/")),
         }
     }
@@ -66,7 +66,7 @@ fn note_overlap(route: &Route, other: &Route, findings: &mut Findings) {
     findings.push(finding.also(other.span, "the wider template"));
 }
 
-/// Whether the two say different things of a method that both list.
+/// Whether the two routes require different cells for a method that both list.
 fn has_other_cells(one: &Route, other: &Route) -> bool {
     let same = |name: &str| other.methods.iter().find(|method| *method.name == *name);
     one.methods.iter().any(|method| same(&method.name).is_some_and(|other| other.cells != method.cells))
@@ -97,7 +97,7 @@ impl<'t> TemplateTree<'t> {
         node.end = Some(id);
     }
 
-    /// A template that has a parameter where `route` has a literal, matches its paths, and needs other cells.
+    /// A template that has a parameter in place of a literal of `route`, matches its paths, and requires other cells.
     fn find_wider<'r>(&self, route: &Route, id: RouteId, table: &'r RouteTable) -> Option<&'r Route> {
         self.find(route.template.segments(), &mut |found| {
             let other = table.route(found).filter(|_| found != id)?;

@@ -1,9 +1,9 @@
-//! Which policies load, and what is said of those that do not.
+//! Tests of which policies load, and of the findings about the others.
 
 use super::load;
 use crate::document::{Sources, report};
 
-/// A policy with the smallest of everything, into which faults are written.
+/// A minimal policy with every kind of entry, into which the tests insert faults.
 const BASE: &str = "version: 1
 name: p
 scopes: { tenant: caller }
@@ -39,7 +39,7 @@ fn findings(text: &str) -> Vec<String> {
     findings_of(&[("p.yaml", text)], None)
 }
 
-/// The base with one piece replaced by another.
+/// The base with one part replaced.
 fn with(from: &str, to: &str) -> String {
     assert!(BASE.contains(from), "{from}");
     BASE.replacen(from, to, 1)
@@ -52,7 +52,7 @@ fn the_base_loads_with_its_notes_only() {
 }
 
 #[test]
-fn every_fault_is_found_in_its_place_with_its_cure() {
+fn every_fault_is_found_with_its_span_and_its_fix() {
     let table = [
         ("version: 1\n", "version: 2\n", "1:10: error[bad-value]: `version` is between 1 and 1, not `2`"),
         ("version: 1\n", "", "error[missing-key]: the policy has no `version`"),
@@ -241,14 +241,14 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
 }
 
 #[test]
-fn a_word_that_a_route_needs_and_nobody_has_is_noted_with_what_it_may_have_been() {
+fn an_operation_of_a_route_that_no_permission_has_is_noted_with_a_suggestion() {
     let found = findings(&with("POST: create A", "POST: creat A"));
     let expected = "5:37: note[unused-cell]: no permission has `creat A` (did you mean `create`?)";
     assert!(found.iter().any(|line| line.contains(expected)), "{found:#?}");
 }
 
 #[test]
-fn a_name_with_a_comma_finds_its_quotes() {
+fn a_name_with_a_comma_is_suggested_in_quotes() {
     let text = with("One: { A: CR }", "\"Manage Users, Roles, and Workspaces\": { A: CR }\n  One: { A: R }");
     let found = findings(&text.replace("everyone: [Two]", "everyone: [Manage Users, Roles, and Workspaces]"));
     assert!(
@@ -271,7 +271,7 @@ fn all_findings_come_in_one_run_and_in_file_order() {
 }
 
 #[test]
-fn a_folder_is_one_policy_and_a_name_stands_in_one_file_only() {
+fn a_folder_is_one_policy_and_a_name_occurs_in_one_file_only() {
     let more = "routes:\n  /{tenant}/b: { GET: read B }\n";
     assert_eq!(findings_of(&[("1.yaml", BASE), ("2.yaml", more)], None), Vec::<String>::new());
     let again = "version: 1\nroles:\n  R1: { permissions: [] }\n";
@@ -287,7 +287,7 @@ fn a_folder_is_one_policy_and_a_name_stands_in_one_file_only() {
 }
 
 #[test]
-fn an_id_names_a_source_that_is_there() {
+fn an_id_names_an_existing_source() {
     let with_id = |id: &str| with("  u: { roles", &format!("  {id}: {{ roles"));
     let with_client =
         |client: &str| with("{ client: c,", &format!("{{ client: {client},")).replace("  u: {", "  a/u: {");
@@ -331,7 +331,7 @@ fn an_id_names_a_source_that_is_there() {
 }
 
 #[test]
-fn the_version_changes_with_every_text_and_with_how_it_is_split() {
+fn the_version_changes_with_every_text_and_with_its_split_into_files() {
     let version = |files: &[&str]| {
         let mut sources = Sources::default();
         for text in files {

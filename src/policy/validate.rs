@@ -1,4 +1,4 @@
-//! Source to model: every name is resolved, every finding is collected.
+//! Validation: resolves the names of a policy source to a model, and collects all findings.
 
 mod cells;
 mod conditions;
@@ -27,7 +27,7 @@ use routes::RouteResolver;
 use scopes::DeclaredScopes;
 use sources::IdentitySources;
 
-/// The model of `written`; `None` where it has no meaning at all. Findings tell whether it may be used.
+/// Resolves `source` to a model; `None` without a name. The model may be used only if no finding is an error.
 pub(super) fn validate(source: &PolicySource, issuers: Option<&[Box<str>]>, findings: &mut Findings) -> Option<Model> {
     let name = source.name.as_ref().map(|name| name.text.clone());
     if name.is_none() && !findings.has_errors() {
@@ -48,7 +48,7 @@ pub(super) fn validate(source: &PolicySource, issuers: Option<&[Box<str>]>, find
         .resolve_routes(findings);
     let used = cells.cells.len();
     let model_rows = resolve_rows(source, &mut cells, used, findings);
-    // What is missing because it could not be read would only be noise.
+    // After errors, missing entries may only be unreadable ones.
     if !findings.has_errors() {
         notes::note_empty_columns(source, &model_rows, &cells, findings);
         notes::note_unused_operations(source, &model_rows, &cells, findings);
@@ -114,7 +114,7 @@ fn resolve_scopes(source: &PolicySource, findings: &mut Findings) -> Vec<ScopeNa
 fn resolve_tables<'s>(source: &'s PolicySource, findings: &mut Findings) -> (Vec<Table>, DefinedNames<'s>) {
     let titles = source.tables.iter().filter_map(|table| table.title.as_ref());
     DefinedNames::define("table", titles, findings);
-    // A field set is a column too.
+    // Field sets share the names of columns.
     let columns = source.tables.iter().flat_map(|table| &table.resources);
     let resources =
         DefinedNames::define("resource", columns.chain(source.fields.iter().map(|set| &set.name)), findings);
@@ -125,7 +125,7 @@ fn resolve_tables<'s>(source: &'s PolicySource, findings: &mut Findings) -> (Vec
     (tables.collect(), resources)
 }
 
-/// The rows; cells numbered `used` and above are needed by no route.
+/// Resolves the rows; no route requires the cells numbered `used` and above.
 fn resolve_rows(source: &PolicySource, cells: &mut CellIndex<'_>, used: usize, findings: &mut Findings) -> Vec<Row> {
     let mut rows = Vec::with_capacity(source.rows.len());
     for row in &source.rows {
@@ -139,12 +139,12 @@ fn resolve_rows(source: &PolicySource, cells: &mut CellIndex<'_>, used: usize, f
                     continue;
                 }
                 found.push(id);
-                // Reading a field set is asked for by masking, not by a route.
+                // Masking requires the `read` of a field set, not a route.
                 let masked =
                     *operation == Operation::Read && source.fields.iter().any(|set| set.name.text == resource.text);
                 if !masked && usize::try_from(id.0).is_ok_and(|id| id >= used) {
                     let unused = unused_cell_finding(operation, resource, *span, cells, used);
-                    // A route that could not be read may need it.
+                    // A route that could not be read may require it.
                     if unused.severity == Severity::Error || !findings.has_errors() {
                         findings.push(unused);
                     }
@@ -160,7 +160,9 @@ fn resolve_rows(source: &PolicySource, cells: &mut CellIndex<'_>, used: usize, f
     rows
 }
 
-/// A letter that no route uses may be part of the vendor's table; a word is probably misspelt.
+/// The finding about a cell that no route requires.
+///
+/// A letter may be part of the vendor's table and is a note; a name is probably misspelt and is an error.
 fn unused_cell_finding(
     operation: &Operation,
     resource: &Spanned,

@@ -1,4 +1,4 @@
-//! Policies written otherwise.
+//! Tests of policy edits.
 
 use super::PolicyEdit;
 use crate::document::Sources;
@@ -25,7 +25,7 @@ fn outline() -> PolicyOutline {
 }
 
 #[test]
-fn a_change_of_the_policy_counts_for_the_one_user_that_is_asked_about() {
+fn an_edit_of_the_policy_applies_to_the_given_user() {
     let keeps = PolicyEdit::RestoreToUser { user: "kim".into(), row: "Look".into() };
     let assigned = PolicyEdit::AssignRole { user: "kim".into(), role: "Editor".into(), scope: Vec::new() };
     let amended = outline().apply_edits(&[keeps, assigned], Some("kim")).unwrap();
@@ -38,7 +38,7 @@ fn a_change_of_the_policy_counts_for_the_one_user_that_is_asked_about() {
 }
 
 #[test]
-fn a_change_that_would_not_load_is_none() {
+fn an_edit_that_would_not_load_is_none() {
     let gets = PolicyEdit::GrantToUser { user: "kim".into(), row: "Look".into() };
     assert!(outline().apply_edits(&[gets], Some("kim")).is_none(), "given and taken away in one entry");
     let nobody = PolicyEdit::GrantToGroup { group: "Nobody".into(), row: "Look".into() };
@@ -46,14 +46,14 @@ fn a_change_that_would_not_load_is_none() {
 }
 
 #[test]
-fn a_condition_that_would_have_to_hold_holds_everywhere() {
+fn a_satisfied_condition_holds_everywhere() {
     let text = "now < timestamp('2001-01-01T00:00:00Z')";
     let amended = outline().apply_edits(&[PolicyEdit::SatisfyCondition { condition: text.into() }], None).unwrap();
     assert_eq!(amended.model.conditions.iter().map(|known| known.text()).collect::<Vec<_>>(), ["true"]);
 }
 
 #[test]
-fn what_a_credential_claims_is_changed_in_the_caller() {
+fn an_edit_of_claims_changes_the_caller() {
     let mut subject: Subject = serde_json::from_str(r#"{"roles":["A"],"groups":["x","y"]}"#).unwrap();
     let scope = vec![("tenant".into(), "t1".into())];
     PolicyEdit::ClaimRole { role: "B".into(), scope, alone: false }.apply_to(&mut subject);

@@ -1,4 +1,4 @@
-//! Sets of rows, word by word.
+//! Tests of the sets of rows.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn a_list_of_rows_gives_the_bits_of_each_word() {
 }
 
 #[test]
-fn a_bound_fits_its_values_and_what_the_route_goes_across() {
+fn a_bound_matches_its_values_and_a_scope_that_the_route_goes_across() {
     let bounds: ScopeBounds = Box::new([(0, Box::new(["t1".into()])), (1, Box::new(["p7".into(), "p8".into()]))]);
     let mut scope: Scope<'_> = Default::default();
     scope[0] = Some("t1".into());
@@ -22,6 +22,6 @@ fn a_bound_fits_its_values_and_what_the_route_goes_across() {
     scope[1] = Some("p8".into());
     assert!(bounds_match(&bounds, &scope, 0));
     scope[1] = Some("p9".into());
-    assert!(!bounds_match(&bounds, &scope, 0b10), "a value that is there must fit");
+    assert!(!bounds_match(&bounds, &scope, 0b10), "a present value must match");
     assert!(bounds_match(&ScopeBounds::default(), &scope, 0));
 }

@@ -1,4 +1,4 @@
-//! Places, found again by their lines.
+//! Tests of the spans of a policy's entries, by their lines.
 
 use super::PolicyOutline;
 use crate::document::{Sources, Span};
@@ -40,7 +40,7 @@ users:
 ";
 
 #[test]
-fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
+fn every_entry_about_a_permission_is_found_with_its_line() {
     let mut sources = Sources::default();
     sources.add("p.yaml", POLICY);
     let outline = PolicyOutline::read(&sources);

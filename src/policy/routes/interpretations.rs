@@ -1,4 +1,4 @@
-//! PathInterpretations: what else the server of a dialect may take a canonical path for.
+//! PathInterpretations: the other paths that a server of a dialect may read in a canonical path.
 
 use std::borrow::Cow;
 
@@ -11,24 +11,24 @@ use crate::vocabulary::RouteId;
 
 use super::suffixes::strip_suffixes;
 
-/// PathInterpretations: a dialect's traits, and what of them can matter to the routes of one policy.
+/// PathInterpretations: a dialect's traits, reduced to those that affect the routes of one policy.
 #[derive(Debug, Clone)]
 pub(super) struct PathInterpretations {
     traits: &'static DialectTraits,
-    /// The endings that some template has: the dialect's, and where it negotiates all others.
+    /// The suffixes that some template has: the dialect's, and with content negotiation all others.
     appended_suffixes: Box<[Box<str>]>,
-    /// No literal holds more dots: behind so many, every cut of a suffix reaches the same route.
+    /// The most dots of a literal: cutting suffixes beyond that many dots matches the same route.
     max_dots: usize,
 }
 
-/// Another route that a path reaches; for files that are looked for only one that the policy names.
+/// FindRoute: finds another route of a path; with `true`, only a route whose last segment the policy spells.
 type FindRoute<'a> = &'a dyn Fn(&str, bool) -> Option<RouteId>;
 
-/// The paths that a server may read which overlooks or finds one thing more; none where there is no such thing.
+/// InterpretationStep: the paths that a server reads if it ignores one more feature; none if the path lacks it.
 type InterpretationStep = for<'p> fn(&'p str, &DialectTraits) -> Vec<Cow<'p, str>>;
 
-/// The steps, each of which a server may take or not, in this order. A slash at the end can hide an index file and can
-/// be left by one.
+/// The optional steps of a server, in order. A trailing slash can hide an index file, and removing an index file can
+/// leave one.
 const STEPS: [InterpretationStep; 5] =
     [decode_slashes, skip_scripts, skip_trailing_slash, skip_index_file, skip_trailing_slash];
 
@@ -51,12 +51,12 @@ impl PathInterpretations {
         Self { traits, appended_suffixes: appended_suffixes.into(), max_dots }
     }
 
-    /// Whether there is nothing in a path, and no template, that any of them could begin with.
+    /// Whether a path has no other interpretation: it is plain, and no template has an appended suffix.
     pub(super) fn is_unambiguous(&self, path: &CanonicalPath<'_>) -> bool {
         path.is_plain() && self.appended_suffixes.is_empty()
     }
 
-    /// The first route that `reach` finds for another reading of a path that reached `id` by `template`.
+    /// The first route that `find_route` finds for another interpretation of a path that matched `id` by `template`.
     pub(super) fn find_other_route(
         &self,
         text: &str,
@@ -68,7 +68,7 @@ impl PathInterpretations {
         let mut texts = std::iter::once(text).chain(cuts.iter().flatten().map(String::as_str));
         texts.find_map(|text| {
             if self.traits.script_path_info == Treatment::Either && runs_unlisted_script(text, template) {
-                // Which resource that is stands in no template.
+                // No template describes the resource that the script would serve.
                 return Some(id);
             }
             self.try_steps(&STEPS, text, template.ends_in_literal(), find_route)
@@ -88,7 +88,7 @@ impl PathInterpretations {
         self.try_steps(rest, text, is_literal, find_route).or_else(taken)
     }
 
-    /// The last things that a server does to a path: it cuts a suffix off, or looks for a file with another ending.
+    /// The last steps of a server: it strips a suffix, or looks for a file with an appended suffix.
     fn try_stems(&self, text: &str, is_literal: bool, find_route: FindRoute<'_>) -> Option<RouteId> {
         let stems =
             strip_suffixes(text).take(if self.traits.extensions == Treatment::Either { self.max_dots + 1 } else { 0 });
@@ -97,7 +97,7 @@ impl PathInterpretations {
         })
     }
 
-    /// Of a path that the policy names no file with another ending is meant.
+    /// Tries appended suffixes; a path whose last segment the policy spells has none.
     fn try_appended_suffixes(&self, text: &str, is_literal: bool, find_route: FindRoute<'_>) -> Option<RouteId> {
         if is_literal || self.appended_suffixes.is_empty() {
             return None;
@@ -105,7 +105,7 @@ impl PathInterpretations {
         let stem = text.strip_suffix('/').unwrap_or(text);
         let whole = self.appended_suffixes.iter().find_map(|suffix| find_route(&format!("{stem}{suffix}"), true));
         whole.or_else(|| {
-            // A script that is found so runs with the rest of the path.
+            // A script that content negotiation finds runs with the rest of the path.
             let ends = stem.match_indices('/').skip(1).filter(|_| self.traits.content_negotiation == Treatment::Either);
             let mut stems = ends.filter_map(|(at, _)| stem.get(..at));
             stems.find_map(|stem| {
@@ -116,7 +116,7 @@ impl PathInterpretations {
     }
 }
 
-/// What stands behind each dot of a template's last segment, the dot included, in small letters.
+/// The suffixes of a template's last segment, each from a dot to the end, in lower case.
 fn literal_suffixes(template: &Template) -> impl Iterator<Item = Box<str>> {
     let last = match template.segments().last() {
         Some(TemplateSegment::Literal(last)) => last,
@@ -131,8 +131,9 @@ fn decode_slashes<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str>
     Vec::from_iter(decodes.then(|| text.replace("%2F", "/").into()))
 }
 
-/// `/index.php/secret` is `/secret` to what runs behind the script. A path may name several scripts: any of them may run,
-/// and so may one behind another.
+/// The paths behind a script: an application behind `/index.php` reads `/index.php/secret` as `/secret`.
+///
+/// A path may name several scripts; any of them may run, and also one inside the rest of another.
 fn skip_scripts<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str>> {
     let mut found = Vec::new();
     if traits.script_path_info != Treatment::Either {
@@ -161,14 +162,16 @@ fn skip_index_file<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str
     Vec::from_iter(folder.map(Cow::Borrowed))
 }
 
-/// A dialect that folds the slash at the end has none left, but a decoded one.
+/// The path without a trailing slash. Under a dialect that folds it, only a decoded slash can remain.
 fn skip_trailing_slash<'p>(text: &'p str, traits: &DialectTraits) -> Vec<Cow<'p, str>> {
     let bare = text.strip_suffix('/').filter(|bare| !bare.is_empty());
     Vec::from_iter(bare.filter(|_| traits.trailing_slash != Treatment::Exact).map(Cow::Borrowed))
 }
 
-/// The path with no name's text behind `:`, where the template does not spell that segment. A stream without a name
-/// before it is the folder's. Beside `/`, `slash` ends a name: servers that decode `%2F` do so first.
+/// The path without NTFS streams, the text after `:` in segments that the template does not spell.
+///
+/// A stream without a name before it belongs to the folder. `slash` ends a name besides `/`: servers that decode `%2F` do
+/// so first.
 fn strip_streams(text: &str, template: &Template, traits: &DialectTraits, slash: &str) -> Option<String> {
     if traits.ntfs_streams != Treatment::Either || !text.contains(':') || !text.contains(slash) {
         return None;
@@ -196,7 +199,7 @@ fn strip_streams(text: &str, template: &Template, traits: &DialectTraits, slash:
     Some(out)
 }
 
-/// A canonical name as Windows opens it: dots and blanks at its end do not count, in whatever order they stand.
+/// A canonical name as Windows opens it: without trailing dots and spaces, in any order.
 fn trim_trailing_dots(mut name: &str) -> &str {
     while let Some(shorter) = name.strip_suffix("%20").or_else(|| name.strip_suffix('.')) {
         name = shorter;
@@ -204,10 +207,10 @@ fn trim_trailing_dots(mut name: &str) -> &str {
     name
 }
 
-/// Whether a script that the template does not name would run with the rest of the path.
+/// Whether a script that the template does not spell would run with the rest of the path.
 fn runs_unlisted_script(text: &str, template: &Template) -> bool {
     let literal = |at: usize| matches!(template.segments().get(at), Some(TemplateSegment::Literal(_)));
-    // An encoded slash is one here: the script may stand before it.
+    // An encoded slash counts as a slash: the script may be before it.
     let segments = text.split('/').skip(1).enumerate();
     let mut parts = segments.flat_map(|(at, segment)| segment.split("%2F").map(move |part| (at, part))).peekable();
     while let Some((at, part)) = parts.next() {

@@ -1,4 +1,4 @@
-//! Routers: templates in matchit's spelling.
+//! Routers: templates compiled to matchit routers.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use crate::policy::route::Route;
 use crate::policy::template::TemplateSegment;
 use crate::vocabulary::RouteId;
 
-/// The router of `routes`, with literals in small letters if it is to `fold` case.
+/// Builds the router of `routes`; with `fold`, literals are in lower case.
 ///
 /// # Errors
-/// A route that matchit does not take beside the others. Templates are whole segments with numbered parameters, and
-/// no two are the same: none is known, but if there is one the policy must not load.
+/// Matchit refuses a route beside the others. Templates are distinct and consist of whole segments with numbered
+/// parameters, so no such route is known; if there is one, the policy must not load.
 pub(super) fn build_router(routes: &[Route], fold: bool) -> Result<matchit::Router<RouteId>, RouteId> {
     let plain = || (0..).zip(routes).map(|(at, route)| (route.template.pattern(fold), RouteId(at)));
-    // Matchit takes no parameter and catch-all in one place: only where a policy has both, catch-alls are spelt out.
+    // Matchit refuses a parameter and a catch-all at the same position: only then are catch-alls expanded.
     insert_patterns(plain()).or_else(|_| insert_patterns(expand_catch_alls(routes, fold).into_iter()))
 }
 
@@ -25,8 +25,8 @@ fn insert_patterns(patterns: impl Iterator<Item = (String, RouteId)>) -> Result<
     Ok(router)
 }
 
-/// All patterns, each `/f/{*rest}` as `/f/{1}`, `/f/{1}/{2}` and so on, as deep as any template goes. Where a
-/// template of its own, or a catch-all that begins later, has such a pattern, that one is the closer.
+/// All patterns, with each `/f/{*rest}` expanded to `/f/{1}`, `/f/{1}/{2}` and so on, to the depth of the deepest
+/// template. A template of its own, or a catch-all that begins later, takes precedence over an expanded pattern.
 fn expand_catch_alls(routes: &[Route], fold: bool) -> HashMap<String, RouteId> {
     let depth = routes.iter().map(|route| route.template.segments().len()).max().unwrap_or(0);
     let mut patterns = HashMap::new();
@@ -45,7 +45,7 @@ fn expand_catch_alls(routes: &[Route], fold: bool) -> HashMap<String, RouteId> {
         let whole = route.template.pattern(fold);
         let mut pattern = whole.rsplit_once('/').map_or("", |(before, _)| before).to_owned();
         for at in start..=depth {
-            // What a catch-all takes may end in a slash; what a parameter takes does not.
+            // The value of a catch-all may end in a slash, the value of a parameter does not.
             pattern.push_str(&format!("/{{p{at}}}"));
             patterns.entry(pattern.clone()).or_insert(id);
             patterns.entry(format!("{pattern}/")).or_insert(id);

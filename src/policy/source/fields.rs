@@ -1,25 +1,25 @@
-//! Field sets and shadow mode as written.
+//! Field sets and shadow mode as read.
 
 use crate::document::reader;
 use crate::document::{Findings, Node, Value};
 
 use super::spanned::{Spanned, read_names, read_text};
 
-/// FieldSource: a set of fields, by the resources whose answers hold them.
+/// FieldSource: a set of fields, by the resources whose responses contain them.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldSource {
     pub(crate) name: Spanned,
     pub(crate) resources: Vec<PathsSource>,
 }
 
-/// PathsSource: where the fields stand in the answers of one resource.
+/// PathsSource: the paths of the fields in the responses of one resource.
 #[derive(Debug, Clone)]
 pub(crate) struct PathsSource {
     pub(crate) resource: Spanned,
     pub(crate) paths: Vec<Spanned>,
 }
 
-/// ShadowSource: whose refusals forward.
+/// ShadowSource: the refusals that are forwarded.
 #[derive(Debug, Clone)]
 pub(crate) enum ShadowSource {
     All,
@@ -39,7 +39,7 @@ pub(super) fn read_field_set(key: &Node, value: &Node, findings: &mut Findings) 
     Some(FieldSource { name: name?, resources })
 }
 
-/// `all`, or a list of resources.
+/// Reads `all`, or a list of resources.
 pub(super) fn read_shadow(node: &Node, findings: &mut Findings) -> Option<ShadowSource> {
     match &node.value {
         Value::List(_) => Some(ShadowSource::Resources(read_names(node, "a resource", findings))),

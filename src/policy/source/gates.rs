@@ -1,4 +1,4 @@
-//! Gates and CORS as written.
+//! Gates and CORS as read.
 
 use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span};
@@ -7,17 +7,17 @@ use crate::vocabulary::Operation;
 use super::routes;
 use super::spanned::{Spanned, read_condition, read_names, read_text};
 
-/// GateSource: closes rows, whoever holds them.
+/// GateSource: a gate, the rows that it closes and the way to open it.
 #[derive(Debug, Clone)]
 pub(crate) struct GateSource {
     pub(crate) name: Spanned,
-    /// `except` closes all other rows, `permissions` these.
+    /// `except` lists the rows that stay open, `permissions` the rows to close.
     pub(crate) except: Option<Vec<Spanned>>,
     pub(crate) permissions: Option<Vec<Spanned>>,
     pub(crate) by: GateOpenerSource,
 }
 
-/// BySource: what opens a gate.
+/// GateOpenerSource: the way to open a gate.
 #[derive(Debug, Clone)]
 pub(crate) enum GateOpenerSource {
     Approval(ApprovalSource),
@@ -62,7 +62,7 @@ pub(super) fn read_gate(key: &Node, value: &Node, findings: &mut Findings) -> Op
         let message = "a gate closes either all rows `except` some, or the `permissions` it lists";
         findings.push(Finding::error(FindingCode::MissingKey, Some(key.span), message));
     }
-    // Without the word nobody knows which other keys belong here.
+    // Without `by` the set of valid keys is unknown.
     let by = match by? {
         GateKeyword::Approval => GateOpenerSource::Approval(read_approval(&mut fields, findings)),
         GateKeyword::Feature => GateOpenerSource::Feature,

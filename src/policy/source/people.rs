@@ -1,14 +1,14 @@
-//! Profiles, groups, roles and users as written.
+//! Profiles, groups, roles and users as read.
 
 use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value};
 
 use super::spanned::{Spanned, read_bounds, read_condition, read_names, read_text};
 
-/// Scope: for each bound name the values that fit, as written.
+/// BoundsSource: the accepted values of each bound scope.
 type BoundsSource = Vec<(Spanned, Vec<Spanned>)>;
 
-/// ProfileSource: which features there are, for whom or where.
+/// ProfileSource: the enabled features, for groups or within scopes.
 #[derive(Debug, Clone)]
 pub(crate) struct ProfileSource {
     pub(crate) name: Spanned,
@@ -36,7 +36,7 @@ pub(crate) struct RoleSource {
     pub(crate) locked: bool,
 }
 
-/// WithinSource: rows that a role gives in one scope.
+/// WithinSource: rows that a role grants in one scope.
 #[derive(Debug, Clone)]
 pub(crate) struct WithinSource {
     pub(crate) scope: BoundsSource,
@@ -120,7 +120,7 @@ pub(super) fn read_user(key: &Node, value: &Node, findings: &mut Findings) -> Op
     Some(UserSource { id: id?, group, roles, tenants, permissions, without })
 }
 
-/// `Level 2`, or `{ Level 2: { tenant: t1, when: "…" } }`.
+/// Reads `Level 2`, or `{ Level 2: { tenant: t1, when: "…" } }`.
 fn read_assignments(node: &Node, findings: &mut Findings) -> Vec<AssignmentSource> {
     if !matches!(node.value, Value::Map(_)) {
         let role = read_text(node, "a role", findings);
@@ -138,7 +138,7 @@ fn read_assignments(node: &Node, findings: &mut Findings) -> Vec<AssignmentSourc
     found
 }
 
-/// `{ workspace: w1, permissions: [View PHI] }`.
+/// Reads `{ workspace: w1, permissions: [View PHI] }`.
 fn read_rows_within(node: &Node, findings: &mut Findings) -> Option<WithinSource> {
     let scope = read_within_scope(node, &["permissions"], findings);
     let Some(rows) = find_value(node, "permissions") else {
@@ -151,7 +151,7 @@ fn read_rows_within(node: &Node, findings: &mut Findings) -> Option<WithinSource
     Some(WithinSource { scope, permissions: read_names(rows, "`permissions`", findings) })
 }
 
-/// The scope of an entry of `within`, which is there to name one.
+/// Reads the scope of an entry of `within`, which must name at least one.
 fn read_within_scope(node: &Node, others: &[&str], findings: &mut Findings) -> BoundsSource {
     let found = read_bounds(node, "an entry of `within`", others, findings);
     if found.is_empty() && matches!(node.value, Value::Map(_)) {
@@ -177,7 +177,7 @@ fn read_locked(fields: &mut MapReader<'_>, findings: &mut Findings) -> bool {
     node.and_then(|node| reader::boolean(node, "`locked`", findings)).unwrap_or(false)
 }
 
-/// A single name; a list of them breaks the `rule`.
+/// Reads a single name; a list violates `rule`, which the finding quotes.
 fn read_one_name(node: &Node, rule: &str, findings: &mut Findings) -> Option<Spanned> {
     if let Value::List(_) = node.value {
         findings.push(Finding::error(FindingCode::WrongSort, Some(node.span), format!("{rule}, not a list of them")));

@@ -1,4 +1,4 @@
-//! Routes and rows as written: what a method needs, and what a permission gives.
+//! Routes and rows as read: the cells that methods require and permissions grant.
 
 use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
@@ -6,12 +6,12 @@ use crate::vocabulary::{AuditMode, Operation};
 
 use super::spanned::{Spanned, read_condition, read_names, read_text};
 
-/// RouteSource: a template and what its methods need.
+/// RouteSource: a template and the requirements of its methods.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteSource {
     pub(crate) template: Spanned,
     pub(crate) methods: Vec<MethodSource>,
-    /// Whether no method stands there, readable or not.
+    /// Whether the route lists no method, valid or not.
     pub(crate) is_empty: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct MethodSource {
     pub(crate) audit: Option<AuditMode>,
 }
 
-/// NeedSource: what a method needs; cells are operation and resource in the order in which they are written.
+/// NeedSource: the requirement of a method; cells are operation and resource in source order.
 #[derive(Debug, Clone)]
 pub(crate) enum NeedSource {
     Public,
@@ -58,7 +58,7 @@ pub(super) fn read_route(key: &Node, value: &Node, findings: &mut Findings) -> O
     Some(RouteSource { template: template?, methods, is_empty: entries.is_empty() })
 }
 
-/// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.
+/// Reads a requirement: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.
 fn read_method(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     let bare = |need| MethodSource {
         method: Spanned { text: "".into(), span: node.span },
@@ -107,7 +107,7 @@ fn read_method(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     })
 }
 
-/// `{ image/*: read Images, otherwise: read Files }`.
+/// Reads `{ image/*: read Images, otherwise: read Files }`.
 fn read_by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     let mut found = Vec::new();
     let entries = reader::entries(node, "`by-type`", findings)?;
@@ -148,7 +148,7 @@ fn read_need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     }
 }
 
-/// `read Patients`: the operation ends at the first blank, the resource is the rest.
+/// Reads `read Patients`: the operation ends at the first space, the resource is the rest.
 pub(super) fn read_cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Spanned)> {
     let written = text(node, "an operation on a resource", findings)?;
     let Some((word, resource)) = written.split_once(' ') else {
@@ -196,7 +196,7 @@ pub(super) fn read_row(key: &Node, value: &Node, findings: &mut Findings) -> Opt
     Some(RowSource { name: name?, cells })
 }
 
-/// Letters (`CRU`), a word (`check-in`), or a list of both.
+/// Reads letters (`CRU`), a name (`check-in`), or a list of both.
 fn read_operations(node: &Node, findings: &mut Findings) -> Vec<(Operation, Span)> {
     if let Value::List(items) = &node.value {
         return items.iter().flat_map(|item| read_operations(item, findings)).collect();

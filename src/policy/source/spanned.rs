@@ -3,7 +3,7 @@
 use crate::document::reader;
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 
-/// Spanned: a name or a text, and where it stands.
+/// Spanned: a name or a text, and its span.
 #[derive(Debug, Clone)]
 pub(crate) struct Spanned {
     pub(crate) text: Box<str>,
@@ -25,13 +25,13 @@ pub(super) fn read_names(node: &Node, what: &str, findings: &mut Findings) -> Ve
     items.iter().filter_map(|item| read_text(item, what, findings)).collect()
 }
 
-/// Whether a character would change how terminals and tables show what stands beside it.
+/// Whether a character is invisible, or changes how terminals and tables show the text around it.
 fn is_invisible(c: char) -> bool {
     let is_directional = matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     is_directional || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// `{ tenant: t1, pacs: [p7, p8] }`: for each bound scope the values that fit; `others` are keys of another meaning.
+/// Reads `{ tenant: t1, pacs: [p7, p8] }`: the accepted values of each bound scope, without `ignored_keys`.
 pub(super) fn read_bounds(
     node: &Node,
     what: &str,
@@ -60,7 +60,7 @@ pub(super) fn read_bounds(
     found
 }
 
-/// A condition: quoted, because `#`, `:` and `!` mean something to YAML.
+/// Reads a condition, which must be quoted because `#`, `:` and `!` have a meaning in YAML.
 pub(super) fn read_condition(node: &Node, findings: &mut Findings) -> Option<Spanned> {
     if let Value::Scalar { text, plain: true } = &node.value
         && !text.is_empty()

@@ -8,7 +8,7 @@ use crate::vocabulary::{Cell, CellId, Operation};
 
 use super::names::DefinedNames;
 
-/// Cells by their number, each number given at first use.
+/// CellIndex: the cells by number, numbered at first use.
 pub(super) struct CellIndex<'n> {
     pub(super) resources: &'n DefinedNames<'n>,
     pub(super) cells: Vec<Cell>,

@@ -1,4 +1,4 @@
-//! Conditions, read once for each text.
+//! ConditionRegistry: parses each text of a condition once.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::policy::condition::{Condition, ConditionEnvironment};
 use crate::policy::ids::ConditionId;
 use crate::policy::source::Spanned;
 
-/// ConditionRegistry: those that were read so far.
+/// ConditionRegistry: the conditions parsed so far.
 pub(super) struct ConditionRegistry {
     environment: ConditionEnvironment,
     known: HashMap<Box<str>, ConditionId>,
@@ -19,7 +19,7 @@ impl ConditionRegistry {
         Self { environment: ConditionEnvironment::default(), known: HashMap::new(), all: Vec::new() }
     }
 
-    /// The condition that `written` spells; a finding where it spells none.
+    /// The id of the condition in `source`; a finding if it is invalid.
     pub(super) fn read(&mut self, source: &Spanned, findings: &mut Findings) -> Option<ConditionId> {
         if let Some(known) = self.known.get(&source.text) {
             return Some(*known);

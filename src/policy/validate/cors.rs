@@ -1,4 +1,4 @@
-//! CORS, resolved: origins are origins, headers are headers.
+//! CORS: checks origins and names of headers.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::Cors;

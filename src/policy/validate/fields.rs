@@ -1,4 +1,4 @@
-//! Field sets and shadow mode, resolved.
+//! Resolution of field sets and shadow mode.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{FieldSet, Shadow};
@@ -8,7 +8,7 @@ use crate::vocabulary::{Cell, Operation};
 use super::cells::CellIndex;
 use super::names::DefinedNames;
 
-/// A permit holds the field sets to mask in the bits of one word.
+/// The greatest number of field sets: a permit stores the sets to mask as bits of one word.
 const MAX_FIELD_SETS: usize = 64;
 
 pub(super) fn resolve_field_sets(
@@ -50,7 +50,7 @@ pub(super) fn resolve_field_sets(
     sets
 }
 
-/// `$`, then `.name`, `..name`, `[*]` or `.*`, in any number (RFC 9535, the part that a stream can follow).
+/// Checks a path: `$`, then any number of `.name`, `..name`, `[*]` or `.*` (RFC 9535, the part that streaming supports).
 fn check_path(path: &str) -> Result<(), String> {
     let mut rest = path.strip_prefix('$').ok_or("it does not begin with `$`")?;
     if rest.is_empty() {

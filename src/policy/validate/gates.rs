@@ -1,4 +1,4 @@
-//! Gates, resolved.
+//! Resolution of gates and approvals.
 
 use crate::document::{Finding, FindingCode, Findings, Span};
 use crate::policy::ids::RowId;
@@ -10,7 +10,7 @@ use super::conditions::ConditionRegistry;
 use super::names::DefinedNames;
 use super::sources::IdentitySources;
 
-/// A decision holds the open gates in the bits of one word.
+/// The greatest number of gates: a decision stores the open gates as bits of one word.
 const MAX_GATES: usize = 64;
 
 pub(super) fn resolve_gates(
@@ -37,7 +37,7 @@ pub(super) fn resolve_gates(
             GateOpenerSource::Condition(when) => conditions.read(when, findings).map(GateOpener::Condition),
         };
         let closes = resolve_closed_rows(source, policy, rows, findings);
-        // A condition that cannot be read is an error, so that its gate is never asked.
+        // An invalid condition is an error, so that a gate without opener is never evaluated.
         gates.extend(by.map(|by| Gate { name: source.name.text.clone(), closes, by }));
     }
     gates
@@ -109,7 +109,7 @@ fn resolve_key(name: &Spanned, scopes: &[ScopeName], findings: &mut Findings) ->
     found.map(ApprovalKey::Scope)
 }
 
-/// The values of one granted approval in the order of the gate's keys.
+/// The values of one granted approval, in the order of the gate's keys.
 fn resolve_granted(
     span: Span,
     pairs: &[(Spanned, Spanned)],
@@ -130,7 +130,7 @@ fn resolve_granted(
     let mut values = Vec::with_capacity(gate.keys.len());
     for key in &gate.keys {
         match pairs.iter().find(|(name, _)| name.text == key.text) {
-            // Clients are like users: one issuer's must not pass for another's.
+            // Clients, like users, belong to one issuer.
             Some((_, value)) if matches!(&*key.text, "client" | "caller") => {
                 values.push(sources.qualify_id(value, findings))
             }

@@ -1,4 +1,4 @@
-//! DefinedNames: the things of one sort that a policy defines, each under one name.
+//! DefinedNames: the entries of one kind that a policy defines, by name.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use crate::vocabulary::name::folded;
 
 use crate::policy::source::Spanned;
 
-/// DefinedNames: what is defined, by name.
+/// DefinedNames: the defined entries of one kind, by name.
 pub(super) struct DefinedNames<'s> {
     kind: &'static str,
     known: HashMap<&'s str, (u32, Span)>,
 }
 
 impl<'s> DefinedNames<'s> {
-    /// The names of `defined`; findings where two are the same, or the same but for case and white space.
+    /// Indexes the names of `defined`; findings if two are equal, or differ only in case and white space.
     pub(super) fn define(
         kind: &'static str,
         defined: impl Iterator<Item = &'s Spanned>,
@@ -42,7 +42,7 @@ impl<'s> DefinedNames<'s> {
         Self { kind, known }
     }
 
-    /// The number of a name; a finding where nothing defines it.
+    /// The number of a name; a finding if it is not defined.
     pub(super) fn resolve(&self, name: &Spanned, findings: &mut Findings) -> Option<u32> {
         let found = self.known.get(&*name.text).map(|(at, _)| *at);
         if found.is_none() {
@@ -51,7 +51,7 @@ impl<'s> DefinedNames<'s> {
         found
     }
 
-    /// The numbers of all names of a list; findings for those that nothing defines, and for doubles.
+    /// The numbers of all names of a list; findings for undefined and repeated names.
     pub(super) fn resolve_all(&self, names: &[Spanned], findings: &mut Findings) -> Vec<u32> {
         let mut found: Vec<u32> = Vec::with_capacity(names.len());
         for name in names {
@@ -73,8 +73,8 @@ impl<'s> DefinedNames<'s> {
             Some(name.span),
             format!("no {} is called `{}`", self.kind, name.text),
         );
-        // `[Manage Users, Roles, and Workspaces]` is three names: look for one that holds this piece and a comma.
-        // In the order of the file: the same text is told the same every time.
+        // `[Manage Users, Roles, and Workspaces]` is three names: look for a name that has this part and a comma.
+        // Names are compared in file order, so that the finding is deterministic.
         let mut known: Vec<(u32, &str)> = self.known.iter().map(|(name, (at, _))| (*at, *name)).collect();
         known.sort_unstable();
         let known = known.into_iter().map(|(_, name)| name);

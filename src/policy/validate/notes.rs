@@ -1,4 +1,4 @@
-//! Notes: what is allowed, but may not be what somebody meant.
+//! Notes: valid entries that are probably mistakes.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::ids::RowId;
@@ -24,7 +24,7 @@ pub(super) fn note_empty_columns(policy: &PolicySource, rows: &[Row], cells: &Ce
     }
 }
 
-/// A word of a route that no row has is open to service apps at most: it is probably misspelt.
+/// Notes named operations of routes that no row has: at most service apps may use them, so they are probably misspelt.
 pub(super) fn note_unused_operations(
     policy: &PolicySource,
     rows: &[Row],
@@ -49,7 +49,7 @@ pub(super) fn note_unused_operations(
     }
 }
 
-/// What is said of groups and users: rows that are taken away in vain, rows that no profile opens.
+/// Notes ineffective entries of groups and users: withdrawn rows that stay granted, and rows that no profile opens.
 pub(super) fn note_ineffective_grants(policy: &PolicySource, model: &Model, findings: &mut Findings) {
     for (source, group) in policy.groups.iter().zip(&model.groups) {
         let given: Vec<RowId> = model.everyone.iter().chain(&group.permissions).copied().collect();
@@ -76,7 +76,7 @@ pub(super) fn note_ineffective_grants(policy: &PolicySource, model: &Model, find
     }
 }
 
-/// A row is taken away whole; what its cells allow may still be allowed by another row.
+/// Notes withdrawn rows of which another row still grants cells.
 fn note_still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: &Model, findings: &mut Findings) {
     let row = |id: &RowId| model.rows.get(usize::try_from(id.0).ok()?);
     for (name, id) in names.iter().zip(taken) {
@@ -94,7 +94,7 @@ fn note_still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: 
     }
 }
 
-/// Without the feature a permission opens nothing, however often it is given.
+/// Notes granted rows whose feature the group's profile does not enable.
 fn note_missing_feature(
     names: &[Spanned],
     given: &[RowId],
@@ -103,7 +103,7 @@ fn note_missing_feature(
     findings: &mut Findings,
 ) {
     let profile = profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
-    // A profile that applies within a scope may open what the group's does not.
+    // A profile that applies within a scope may enable features that the group's profile does not.
     let elsewhere =
         |at: u8| model.profiles.iter().any(|other| !other.within.is_empty() && other.features.contains(&at));
     for (name, id) in names.iter().zip(given) {

@@ -1,4 +1,4 @@
-//! Profiles, groups and users, resolved.
+//! Resolution of profiles, groups and users.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use super::names::DefinedNames;
 use super::scopes::DeclaredScopes;
 use super::sources::IdentitySources;
 
-/// A decision remembers in the bits of one word which of a user's assignments are there.
+/// The greatest number of conditional assignments: a decision stores their results as bits of one word.
 const MAX_CONDITIONAL: usize = 64;
 
-/// PeopleNames: everything by which entries about people name other things.
+/// PeopleResolver: the definitions to which the entries of users refer.
 pub(super) struct PeopleResolver<'a> {
     pub(super) policy: &'a PolicySource,
     pub(super) rows: &'a DefinedNames<'a>,
@@ -167,11 +167,11 @@ impl PeopleResolver<'_> {
             let finding = Finding::error(FindingCode::MissingKey, Some(source.role.span), message);
             findings.push(finding.help(format!("write `{}: {{ {}: … }}`", source.role.text, name.name)));
         }
-        // A condition that cannot be read must not read as none.
+        // An invalid condition must not count as no condition.
         if matches!(when, Some(None)) { None } else { Some(ScopedRole { role, scope, when: when.flatten() }) }
     }
 
-    /// Under `one-role`, a user of two roles could do nothing at all.
+    /// Under `one-role`, every request of a user with two roles would be refused.
     fn check_one_role(&self, list: &[AssignmentSource], findings: &mut Findings) {
         let Some(first) = list.first().filter(|_| self.policy.one_role) else { return };
         if let Some(second) = list.iter().find(|other| other.role.text != first.role.text) {

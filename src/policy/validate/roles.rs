@@ -1,4 +1,4 @@
-//! Roles: inclusion flattened into parts, circles refused.
+//! Resolution of roles: flattens inclusion into parts and refuses cycles.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::ids::RowId;
@@ -34,7 +34,7 @@ pub(super) fn resolve_roles(
     roles.collect()
 }
 
-/// What a role gives by itself: its `permissions`, and those `within` a scope.
+/// The rows that a role itself grants: its `permissions`, and those `within` scopes.
 fn own_rows(
     role: &RoleSource,
     rows: &DefinedNames<'_>,
@@ -52,7 +52,7 @@ fn own_rows(
     parts
 }
 
-/// Joins rows to the part of the same scope.
+/// Adds rows to the part of the same scope.
 fn add_rows(parts: &mut Vec<ScopedRows>, scope: &ScopeBounds, rows: &[RowId]) {
     if rows.is_empty() {
         return;
@@ -111,7 +111,7 @@ impl Flattening<'_> {
         findings.push(Finding::error(FindingCode::Cycle, span, message));
     }
 
-    /// What only the policy assigns would otherwise be had through a role that a token may claim.
+    /// Refuses a claimable role that includes a `policy-only` role, which a token could obtain through it.
     fn check_policy_only(&self, findings: &mut Findings) {
         for (role, included) in self.source.roles.iter().zip(&self.included) {
             let mut inner = included.iter().filter_map(|at| self.source.roles.get(usize::try_from(*at).ok()?));

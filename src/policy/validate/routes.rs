@@ -1,4 +1,4 @@
-//! Routes with their cells and scopes resolved.
+//! Resolution of routes with their cells, scopes and conditions.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::ScopeName;
@@ -11,17 +11,17 @@ use super::cells::CellIndex;
 use super::conditions::ConditionRegistry;
 use super::scopes::DeclaredScopes;
 
-/// Methods that mean something else to HTTP than to a policy.
+/// Methods that a policy never lists, and why.
 const NEVER_LISTED: [(&str, &str); 3] = [
     ("HEAD", "HEAD is decided as GET"),
     ("CONNECT", "CONNECT is never forwarded"),
     ("TRACE", "TRACE is never forwarded"),
 ];
 
-/// A permit holds the candidates of a route in the bits of one word.
+/// The greatest number of candidates: a permit stores the candidates of a route as bits of one word.
 const MAX_CANDIDATES: usize = 64;
 
-/// RouteResolver: what the methods of routes are resolved with.
+/// RouteResolver: the definitions to which routes refer.
 pub(super) struct RouteResolver<'a, 'n> {
     pub(super) policy: &'a PolicySource,
     pub(super) scopes: DeclaredScopes<'a>,
@@ -84,7 +84,7 @@ impl RouteResolver<'_, '_> {
             websocket: source.websocket,
             token_from: source.token_from.as_ref().map(|name| name.text.clone()),
             encoded_slash: slash.and_then(|name| resolve_slash_segment(name, template, self.scopes.0, findings)),
-            // A condition that cannot be read is an error, so that the policy never counts.
+            // An invalid condition is an error, so that a policy without it is never loaded.
             when: when.flatten(),
             audit: source.audit,
         })
@@ -123,7 +123,7 @@ impl RouteResolver<'_, '_> {
     }
 }
 
-/// For each declared scope what carries it in this route.
+/// The location of each declared scope in this route.
 fn resolve_scope_locations(
     source: &RouteSource,
     template: &Template,

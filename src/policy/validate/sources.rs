@@ -1,14 +1,14 @@
-//! IdentitySources: which source of identity an id names, and whether there is one of that name.
+//! IdentitySources: checks that an id names an existing identity source.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::source::Spanned;
 
-/// IdentitySources: the issuers that the policy's API believes; `None` where a policy is read on its own.
+/// IdentitySources: the issuers that the policy's API accepts; `None` if a policy is read on its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IdentitySources<'a>(pub(super) Option<&'a [Box<str>]>);
 
 impl IdentitySources<'_> {
-    /// The id with its source in front where that is known; a finding where it names none, or one that is not there.
+    /// The id with its source, if that is known; a finding if the source is missing or unknown.
     pub(super) fn qualify_id(&self, id: &Spanned, findings: &mut Findings) -> Box<str> {
         let known = self.0.unwrap_or_default();
         let named =

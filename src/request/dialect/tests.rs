@@ -28,7 +28,7 @@ fn a_word_names_its_dialect() {
 }
 
 #[test]
-fn strict_treats_everything_to_which_another_dialect_gives_a_meaning() {
+fn strict_sees_whatever_another_dialect_gives_a_meaning() {
     let strict = Dialect::Strict.traits();
     for (keyword, dialect) in Dialect::KEYWORDS {
         let traits = dialect.traits();
