@@ -84,7 +84,7 @@ pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
         Value::List(items) => Some(items),
         other => {
             let finding = wrong_type(node, &format!("{what} is a list"), other);
-            findings.push(finding.help("write `[one, two]`, or one item a line behind a `-`"));
+            findings.push(finding.help("write `[one, two]`, or one item per line after a `-`"));
             None
         }
     }

@@ -124,7 +124,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 let finding = Finding::error(
                     FindingCode::YamlSyntax,
                     Some(key.span),
-                    format!("{} stands where a name belongs", key.value.type_name()),
+                    format!("{} in place of a name", key.value.type_name()),
                 );
                 self.refuse(finding.help("a path with `{` in a one-line map needs quotes"));
                 continue;
@@ -140,7 +140,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 let finding = Finding::error(
                     FindingCode::DuplicateKey,
                     Some(key.span),
-                    format!("`{text}` stands twice in this map"),
+                    format!("`{text}` occurs twice in this map"),
                 );
                 self.refuse(finding.also(*first, "first here").help("join the two, or give one of them another name"));
                 continue;
@@ -159,7 +159,7 @@ impl<'t> TreeBuilder<'t, '_> {
             let start = parsed.tag_start.map_or(span.start, |mark| self.offset(mark)).min(span.start);
             let span = Span { start, ..span };
             let finding =
-                Finding::error(FindingCode::YamlTag, Some(span), format!("`{tag}` is a YAML tag and would vanish"));
+                Finding::error(FindingCode::YamlTag, Some(span), format!("`{tag}` is a YAML tag and would be ignored"));
             self.refuse(finding.help("a text that begins with `!` needs quotes"));
         }
     }
@@ -182,13 +182,13 @@ impl<'t> TreeBuilder<'t, '_> {
         let mut finding =
             Finding::error(FindingCode::YamlSyntax, Some(span), format!("this is not YAML: {}", error.info()));
         if line.contains('\t') {
-            finding = finding.help("the line holds a tab: YAML is indented with blanks");
+            finding = finding.help("the line contains a tab: YAML is indented with spaces");
         } else if line.contains('{') && line.contains('/') {
             finding = finding.help("a path with `{` needs quotes inside a one-line map or list");
         } else if self.lines_before(start).any(is_list_cut_by_comment) {
-            finding = finding.help("a `#` behind a blank begins a comment: a name with `#` needs quotes");
+            finding = finding.help("a `#` after a space begins a comment: a name with `#` needs quotes");
         } else if line.matches(": ").count() > 1 {
-            finding = finding.help("a name that holds `: ` needs quotes");
+            finding = finding.help("a name that contains `: ` needs quotes");
         }
         self.refuse(finding);
     }

@@ -232,7 +232,7 @@ impl<'e> ExpressionChecker<'e> {
                     .try_for_each(|node| self.check_node(node, in_loop))
             }
             Expr::Comprehension(_) if in_loop => {
-                Err("one list is walked inside another; a condition walks one at a time".to_owned())
+                Err("a loop over a list is inside another loop; a condition has one level of loops".to_owned())
             }
             Expr::Comprehension(walk) => {
                 self.check_node(&walk.iter_range, true)?;
@@ -253,7 +253,7 @@ impl<'e> ExpressionChecker<'e> {
                 }
                 EntryExpr::StructField(field) => self.check_node(&field.value, in_loop),
             }),
-            Expr::Struct(_) => Err("a condition makes no objects".to_owned()),
+            Expr::Struct(_) => Err("a condition cannot construct objects".to_owned()),
             Expr::Literal(_) | Expr::Unspecified => Ok(()),
         }
     }

@@ -160,7 +160,7 @@ impl PolicySource {
         let node = fields.optional(key)?;
         match self.single_keys.iter().find(|(known, _)| *known == key) {
             Some((_, first)) => {
-                let message = format!("`{key}` stands in two files of the policy");
+                let message = format!("`{key}` occurs in two files of the policy");
                 let finding = Finding::error(FindingCode::DuplicateKey, Some(node.span), message);
                 findings.push(finding.also(*first, "first here"));
             }

@@ -41,11 +41,10 @@ impl Template {
         };
         let query = behind.map_or(Ok(Vec::new()), parse_query_scopes).map_err(|message| {
             let finding = bad(format!("the route `{whole}`: {message}"));
-            finding.help("behind `?` stands the scope that a parameter carries: `/collections?workspace={workspace}`")
+            finding.help("after `?` name the scope that a parameter carries: `/collections?workspace={workspace}`")
         })?;
         if dialect.traits().trailing_slash == Treatment::Folded && text.len() > 1 && text.ends_with('/') {
-            let finding =
-                bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect does not see"));
+            let finding = bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect ignores"));
             return Err(finding.help("take the slash out: the path matches with and without it"));
         }
         let count = inner.split('/').count();
@@ -138,7 +137,7 @@ fn parse_query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
         }
         if found.iter().any(|(known, named)| crate::request::query::is_same_name(known, parameter) || **named == *scope)
         {
-            return Err(format!("`{part}` stands there twice"));
+            return Err(format!("`{part}` occurs twice"));
         }
         found.push((parameter.into(), scope.into()));
     }
@@ -162,8 +161,8 @@ fn parse_segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'s
     }
     if part.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err((
-            format!("`{part}` holds a blank"),
-            "a blank in a path is written `%20` by clients; name a parameter instead",
+            format!("`{part}` contains a space"),
+            "clients write a space in a path as `%20`; name a parameter instead",
         ));
     }
     if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
@@ -197,7 +196,7 @@ fn parse_segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'s
     }
     if !part.is_ascii() {
         // Case-insensitive servers fold non-ASCII letters too, each by its own tables.
-        return Err((format!("`{part}` holds a letter beyond ASCII"), "name a parameter instead"));
+        return Err((format!("`{part}` contains a non-ASCII letter"), "name a parameter instead"));
     }
     let encoded = path::encode_segment(part);
     let probe = format!("/{encoded}");

@@ -149,7 +149,7 @@ fn every_fault_is_found_with_its_span_and_its_fix() {
         (
             "POST: create A",
             "POST: { need: create A, when: true }",
-            "5:61: error[needs-quotes]: a condition stands in quotes",
+            "5:61: error[needs-quotes]: a condition needs quotes",
         ),
         (
             "resources: [A, B]",
@@ -162,13 +162,13 @@ fn every_fault_is_found_with_its_span_and_its_fix() {
             "One: { A: CRX }",
             "9:13: error[bad-value]: `X` in `CRX` is none of the letters C, R, U, D, M",
         ),
-        ("One: { A: CR }", "One: { A: CRC }", "9:13: error[bad-value]: `C` stands twice in `CRC`"),
+        ("One: { A: CR }", "One: { A: CRC }", "9:13: error[bad-value]: `C` occurs twice in `CRC`"),
         ("One: { A: CR }", "One: { A: chekc-in }", "9:13: error[unknown-name]: no route needs `chekc-in A`"),
         ("One: { A: CR }", "One: { C: CR }", "9:10: error[unknown-name]: no resource is called `C`"),
         (
             "One: { A: CR }",
             "One:",
-            "9:3: error[empty-value]: a permission without a value is unclear (write `{}` behind it",
+            "9:3: error[empty-value]: a permission without a value is unclear (write `{}` after it",
         ),
         ("One: { A: CR }", "One: { A: }", "9:"),
         (
@@ -189,7 +189,7 @@ fn every_fault_is_found_with_its_span_and_its_fix() {
             "permissions: [One], except: [Two], keys",
             "13:3: error[missing-key]: a gate closes either",
         ),
-        ("keys: [client, tenant]", "keys: [client, tenat]", "13:57: error[unknown-name]: `tenat` is no key"),
+        ("keys: [client, tenant]", "keys: [client, tenat]", "13:57: error[unknown-name]: `tenat` is not a key"),
         ("{ client: c, tenant: t }", "{ client: c }", "13:76: error[missing-key]: the approval needs `tenant`"),
         (
             "{ client: c, tenant: t }",
@@ -215,7 +215,7 @@ fn every_fault_is_found_with_its_span_and_its_fix() {
         (
             "u: { roles: [R2] }",
             "u: { roles: [R2], permissions: [One], without: [One] }",
-            "18:51: error[contradiction]: `One` is given to `u` and taken away in the same entry",
+            "18:51: error[contradiction]: `One` is granted to `u` and withdrawn in the same entry",
         ),
         (
             "u: { roles: [R2] }",
@@ -277,7 +277,7 @@ fn a_folder_is_one_policy_and_a_name_occurs_in_one_file_only() {
     let again = "version: 1\nroles:\n  R1: { permissions: [] }\n";
     let found = findings_of(&[("1.yaml", BASE), ("2.yaml", again)], None);
     assert!(
-        found.iter().any(|line| line.starts_with("2.yaml:1:10: error[duplicate-key]: `version` stands in two files")),
+        found.iter().any(|line| line.starts_with("2.yaml:1:10: error[duplicate-key]: `version` occurs in two files")),
         "{found:#?}"
     );
     assert!(
@@ -300,12 +300,12 @@ fn an_id_names_an_existing_source() {
         (
             with_id("CORP/u"),
             Some(&["a"][..]),
-            "18:3: error[unknown-name]: this API believes no source of identity that is called `CORP` (an id that holds a slash stands behind its issuer: `a/CORP/u`)",
+            "18:3: error[unknown-name]: this API accepts no identity source called `CORP` (an id that contains a slash follows its issuer: `a/CORP/u`)",
         ),
         (
             with_id("hospitl/u"),
             Some(&["hospital"][..]),
-            "error[unknown-name]: this API believes no source of identity that is called `hospitl` (did you mean `hospital`?)",
+            "error[unknown-name]: this API accepts no identity source called `hospitl` (did you mean `hospital`?)",
         ),
         (
             with("  u: { roles: [R2] }", "  a/u: { roles: [R2] }\n  u: { roles: [] }"),
@@ -313,13 +313,9 @@ fn an_id_names_an_existing_source() {
             "19:3: error[duplicate-name]: the user `a/u` is defined twice",
         ),
         (with_client("a/c"), several, ""),
-        (with_client("c"), several, "13:86: error[bad-value]: the id `c` does not say which source"),
-        (with_id("u"), several, "18:3: error[bad-value]: the id `u` does not say which source"),
-        (
-            with_id("b/u"),
-            several,
-            "18:3: error[unknown-name]: this API believes no source of identity that is called `b`",
-        ),
+        (with_client("c"), several, "13:86: error[bad-value]: the id `c` does not name its identity source"),
+        (with_id("u"), several, "18:3: error[bad-value]: the id `u` does not name its identity source"),
+        (with_id("b/u"), several, "18:3: error[unknown-name]: this API accepts no identity source called `b`"),
     ];
     for (text, issuers, expected) in table {
         let found = findings_of(&[("p.yaml", &text)], issuers);

@@ -32,7 +32,7 @@ pub(super) fn validate(source: &PolicySource, issuers: Option<&[Box<str>]>, find
     let name = source.name.as_ref().map(|name| name.text.clone());
     if name.is_none() && !findings.has_errors() {
         let finding = Finding::error(FindingCode::MissingKey, None, "the policy has no `name`");
-        findings.push(finding.help("write `name: …` at the top; logs and metrics call the policy by it"));
+        findings.push(finding.help("write `name: …` at the top; logs and metrics use it as the policy's name"));
     }
     let sources = IdentitySources(issuers);
     let scope_list = resolve_scopes(source, findings);
@@ -134,7 +134,7 @@ fn resolve_rows(source: &PolicySource, cells: &mut CellIndex<'_>, used: usize, f
             for (operation, span) in operations {
                 let Some(id) = cells.cell(operation, resource, findings) else { break };
                 if found.contains(&id) {
-                    let message = format!("`{}` stands twice in the permission `{}`", operation, row.name.text);
+                    let message = format!("`{}` occurs twice in the permission `{}`", operation, row.name.text);
                     findings.push(Finding::error(FindingCode::DuplicateName, Some(*span), message));
                     continue;
                 }

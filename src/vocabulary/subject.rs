@@ -178,10 +178,10 @@ impl<'de> Deserialize<'de> for Subject {
         use serde::de::Error;
         let json = SubjectJson::deserialize(deserializer)?;
         if json.tenant.is_some() && !json.tenants.is_empty() {
-            return Err(D::Error::custom("`tenant` and `tenants` both stand there: write one of them"));
+            return Err(D::Error::custom("`tenant` and `tenants` are both present: write one of them"));
         }
         if json.group.is_some() && !json.groups.is_empty() {
-            return Err(D::Error::custom("`group` and `groups` both stand there: write one of them"));
+            return Err(D::Error::custom("`group` and `groups` are both present: write one of them"));
         }
         let mut roles = Vec::new();
         for role in json.roles {

@@ -60,14 +60,14 @@ impl<'t> LenientTreeBuilder<'t, '_> {
             Event::MappingStart(_, anchor, _) => (self.read_mapping(span, depth)?, anchor),
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor) else {
-                    return self.refuse(span, "this alias stands inside what it names");
+                    return self.refuse(span, "this alias is inside its own anchor");
                 };
                 let (values, height) = measure(node);
                 let copy = node.clone();
                 self.count_values(values, depth + height, span)?;
                 return Some(copy);
             }
-            _ => return self.refuse(span, "this alias names nothing"),
+            _ => return self.refuse(span, "this alias has no anchor"),
         };
         if anchor != 0 {
             let (values, _) = measure(&node);
@@ -108,7 +108,7 @@ impl<'t> LenientTreeBuilder<'t, '_> {
             }
             match known.get(text).and_then(|at| entries.get_mut(*at)) {
                 Some(entry) => {
-                    let message = format!("`{text}` stands twice in this map, the last counts");
+                    let message = format!("`{text}` occurs twice in this map; the last value counts");
                     let finding = Finding::note(FindingCode::DuplicateKey, Some(key.span), message);
                     self.findings.push(finding.also(entry.0.span, "first here"));
                     *entry = (key, value);

@@ -137,7 +137,7 @@ fn read_need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     if let Value::List(items) = &node.value {
         if items.is_empty() {
             let finding = Finding::error(FindingCode::EmptyValue, Some(node.span), "a route needs at least one cell");
-            findings.push(finding.help("write `public` if nobody has to prove anything, `nobody` to close the route"));
+            findings.push(finding.help("write `public` to permit every caller, `nobody` to close the route"));
         }
         return Some(NeedSource::Cells(items.iter().filter_map(|item| read_cell(item, findings)).collect()));
     }
@@ -157,7 +157,7 @@ pub(super) fn read_cell(node: &Node, findings: &mut Findings) -> Option<(Operati
             Some(node.span),
             format!("`{written}` is not an operation on a resource"),
         );
-        findings.push(finding.help("write an operation, a blank and a resource: `read Patients`"));
+        findings.push(finding.help("write an operation, a space and a resource: `read Patients`"));
         return None;
     };
     let operation = read_operation(word, node.span, findings)?;
@@ -182,7 +182,7 @@ pub(super) fn read_row(key: &Node, value: &Node, findings: &mut Findings) -> Opt
     {
         let finding =
             Finding::error(FindingCode::EmptyValue, Some(key.span), "a permission without a value is unclear");
-        findings.push(finding.help("write `{}` behind it if it gives nothing in this API"));
+        findings.push(finding.help("write `{}` after it if it grants nothing in this API"));
         return None;
     }
     let mut cells = Vec::new();
@@ -213,7 +213,7 @@ fn read_operations(node: &Node, findings: &mut Findings) -> Vec<(Operation, Span
         match Operation::from_letter(letter) {
             Some(operation) if found.iter().all(|(known, _)| *known != operation) => found.push((operation, node.span)),
             Some(_) => {
-                let message = format!("`{letter}` stands twice in `{written}`");
+                let message = format!("`{letter}` occurs twice in `{written}`");
                 findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
             }
             None => {

@@ -13,7 +13,7 @@ pub(crate) struct Spanned {
 pub(super) fn read_text(node: &Node, what: &str, findings: &mut Findings) -> Option<Spanned> {
     let text = text(node, what, findings)?;
     if text.chars().any(is_invisible) {
-        let message = format!("{what} holds a character that does not show, or that turns the text around it");
+        let message = format!("{what} contains an invisible character, or one that changes the direction of text");
         findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
         return None;
     }
@@ -45,9 +45,12 @@ pub(super) fn read_bounds(
         }
         let fitting = match &values.value {
             Value::List(items) if items.is_empty() => {
-                let finding =
-                    Finding::error(FindingCode::EmptyValue, Some(values.span), "a scope without a value fits nothing");
-                findings.push(finding.help("leave the scope out if every value fits"));
+                let finding = Finding::error(
+                    FindingCode::EmptyValue,
+                    Some(values.span),
+                    "a scope without a value matches nothing",
+                );
+                findings.push(finding.help("leave the scope out if every value matches"));
                 Vec::new()
             }
             Value::List(_) => read_names(values, "a scope's value", findings),
@@ -65,7 +68,7 @@ pub(super) fn read_condition(node: &Node, findings: &mut Findings) -> Option<Spa
     if let Value::Scalar { text, plain: true } = &node.value
         && !text.is_empty()
     {
-        let finding = Finding::error(FindingCode::NeedsQuotes, Some(node.span), "a condition stands in quotes");
+        let finding = Finding::error(FindingCode::NeedsQuotes, Some(node.span), "a condition needs quotes");
         findings.push(finding.help(format!("write \"{text}\"")));
         return None;
     }

@@ -16,7 +16,7 @@ pub(super) fn resolve_cors(source: &CorsSource, findings: &mut Findings) -> Cors
         if !fine {
             let finding =
                 Finding::error(FindingCode::BadValue, Some(origin.span), format!("`{}` is not an origin", origin.text));
-            findings.push(finding.help("an origin is scheme and host in small letters, with a port if it has one, and no slash behind: `https://portal.example`"));
+            findings.push(finding.help("an origin is scheme and host in lower case, with a port if it has one, and no trailing slash: `https://portal.example`"));
         }
     }
     for header in source.headers.iter().chain(&source.exposed) {

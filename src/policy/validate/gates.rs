@@ -50,7 +50,7 @@ fn resolve_closed_rows(
     findings: &mut Findings,
 ) -> Vec<RowId> {
     if source.name.text.contains(char::is_whitespace) {
-        let message = format!("the gate `{}` holds a blank, but it is part of a reason's code", source.name.text);
+        let message = format!("the gate `{}` contains a space, but is part of a reason code", source.name.text);
         findings.push(Finding::error(FindingCode::BadValue, Some(source.name.span), message).help("write it with `-`"));
     }
     let every = (0..).zip(&policy.rows).map(|(at, _)| at);
@@ -102,7 +102,7 @@ fn resolve_key(name: &Spanned, scopes: &[ScopeName], findings: &mut Findings) ->
     }
     let found = scopes.iter().position(|scope| *scope.name == *name.text).and_then(|at| u8::try_from(at).ok());
     if found.is_none() {
-        let message = format!("`{}` is no key: neither `client`, nor `caller`, nor a scope", name.text);
+        let message = format!("`{}` is not a key: neither `client`, nor `caller`, nor a scope", name.text);
         let known = scopes.iter().map(|scope| &*scope.name).chain(["client", "caller"]);
         findings.push(Finding::error(FindingCode::UnknownName, Some(name.span), message).suggest(&name.text, known));
     }

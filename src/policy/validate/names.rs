@@ -57,7 +57,7 @@ impl<'s> DefinedNames<'s> {
         for name in names {
             match self.resolve(name, findings) {
                 Some(id) if found.contains(&id) => {
-                    let message = format!("the {} `{}` stands twice in this list", self.kind, name.text);
+                    let message = format!("the {} `{}` occurs twice in this list", self.kind, name.text);
                     findings.push(Finding::error(FindingCode::DuplicateName, Some(name.span), message));
                 }
                 Some(id) => found.push(id),

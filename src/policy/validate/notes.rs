@@ -88,7 +88,7 @@ fn note_still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: 
             let shared = shared.filter_map(|cell| model.cells.get(usize::try_from(cell.0).ok()?));
             let shared: Vec<String> = shared.map(|cell| format!("`{cell}`")).collect();
             let message =
-                format!("`{}` is taken away, but `{}` still gives {}", name.text, other.name, shared.join(", "));
+                format!("`{}` is withdrawn, but `{}` still grants {}", name.text, other.name, shared.join(", "));
             findings.push(Finding::note(FindingCode::StillGiven, Some(name.span), message));
         }
     }

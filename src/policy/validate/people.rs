@@ -185,9 +185,9 @@ impl PeopleResolver<'_> {
 fn refuse_given_and_taken(given: &[Spanned], taken: &[Spanned], who: &str, findings: &mut Findings) {
     for row in taken {
         if let Some(before) = given.iter().find(|given| given.text == row.text) {
-            let message = format!("`{}` is given to {who} and taken away in the same entry", row.text);
+            let message = format!("`{}` is granted to {who} and withdrawn in the same entry", row.text);
             findings.push(
-                Finding::error(FindingCode::Contradiction, Some(row.span), message).also(before.span, "given here"),
+                Finding::error(FindingCode::Contradiction, Some(row.span), message).also(before.span, "granted here"),
             );
         }
     }

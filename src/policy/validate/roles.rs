@@ -117,7 +117,7 @@ impl Flattening<'_> {
             let mut inner = included.iter().filter_map(|at| self.source.roles.get(usize::try_from(*at).ok()?));
             if let Some(inner) = inner.find(|inner| inner.policy_only && !role.policy_only) {
                 let message = format!(
-                    "the role `{}` includes `{}`, which is `assign: policy-only`, but is not so itself",
+                    "the role `{}` includes `{}`, which is `assign: policy-only`, but is not itself `policy-only`",
                     role.name.text, inner.name.text
                 );
                 let finding = Finding::error(FindingCode::Contradiction, Some(role.name.span), message);

@@ -66,10 +66,10 @@ impl RouteResolver<'_, '_> {
                 NeedSource::Cells(needed) => Cells::All(self.resolve_cells(needed, findings)?),
                 NeedSource::ByType(candidates) => {
                     if name != "GET" {
-                        let message = "`by-type` tells answers apart, so it stands at GET only";
+                        let message = "`by-type` selects by response, so it is allowed at GET only";
                         let finding = Finding::error(FindingCode::BadRoute, Some(source.method.span), message);
                         findings.push(finding.help(
-                            "list the cells of every candidate: what is written must be permitted whatever it is",
+                            "list the cells of all candidates: a written document must be permitted as any of them",
                         ));
                     }
                     Cells::ByType(self.resolve_media_types(candidates, findings)?)
@@ -110,11 +110,11 @@ impl RouteResolver<'_, '_> {
                 continue;
             };
             if found.iter().any(|known| known.range == parsed) {
-                let message = format!("the media type `{parsed}` stands twice");
+                let message = format!("the media type `{parsed}` occurs twice");
                 findings.push(Finding::error(FindingCode::DuplicateName, Some(range.span), message));
             }
             if found.len() == MAX_CANDIDATES {
-                let message = format!("a route tells at most {MAX_CANDIDATES} media types apart");
+                let message = format!("a route distinguishes at most {MAX_CANDIDATES} media types");
                 findings.push(Finding::error(FindingCode::BadValue, Some(range.span), message));
             }
             found.push(MediaTypeCells { range: parsed, cells: cells? });
@@ -148,7 +148,7 @@ fn resolve_scope_locations(
         let Some(scope) = scopes.resolve(&scope_name, findings) else { continue };
         let Some(location) = locations.get_mut(usize::from(scope)) else { continue };
         if location.replace(ScopeLocation::Query(at)).is_some() {
-            let message = format!("the scope `{name}` stands in the path and in the query");
+            let message = format!("the scope `{name}` occurs in the path and in the query");
             findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.span), message));
         }
     }
@@ -168,7 +168,7 @@ fn check_method(source: &MethodSource, findings: &mut Findings) {
         findings.push(bad("a WebSocket is opened by GET".to_owned()));
     }
     if source.websocket && matches!(source.need, NeedSource::ByType(_)) {
-        findings.push(bad("what flows through a WebSocket has no type: `by-type` cannot judge it".to_owned()));
+        findings.push(bad("WebSocket messages have no media type: `by-type` does not apply".to_owned()));
     }
     let closed = matches!(source.need, NeedSource::Public | NeedSource::Nobody);
     if closed && source.when.is_some() {
@@ -187,7 +187,7 @@ fn resolve_slash_segment(
         let message = format!("`{}` is not a parameter of this route that may hold an encoded slash", name.text);
         findings.push(
             Finding::error(FindingCode::UnknownName, Some(name.span), message)
-                .help("name a parameter that is no scope"),
+                .help("name a parameter that is not a scope"),
         );
     }
     found

@@ -18,21 +18,21 @@ impl IdentitySources<'_> {
             ([], _) => {}
             ([only], None) => return format!("{only}/{}", id.text).into(),
             (_, None) => {
-                let message = format!("the id `{}` does not say which source of identity vouches for it", id.text);
+                let message = format!("the id `{}` does not name its identity source", id.text);
                 let finding = Finding::error(FindingCode::BadValue, Some(id.span), message);
-                findings.push(
-                    finding
-                        .help("this API believes several: write `issuer/id` with the issuer's name from gateway.yaml"),
-                );
+                findings.push(finding.help(
+                    "this API accepts several issuers: write `issuer/id` with the issuer's name from gateway.yaml",
+                ));
             }
             ([first, ..], Some((source, _))) => {
-                let message = format!("this API believes no source of identity that is called `{source}`");
+                let message = format!("this API accepts no identity source called `{source}`");
                 let finding = Finding::error(FindingCode::UnknownName, Some(id.span), message);
                 let near = crate::vocabulary::name::nearest(source, known.iter().map(|name| &**name));
                 findings.push(match near {
                     Some(near) => finding.help(format!("did you mean `{near}`?")),
-                    None => finding
-                        .help(format!("an id that holds a slash stands behind its issuer: `{first}/{}`", id.text)),
+                    None => {
+                        finding.help(format!("an id that contains a slash follows its issuer: `{first}/{}`", id.text))
+                    }
                 });
             }
         }

@@ -61,8 +61,8 @@ fn the_last_of_duplicate_keys_counts_with_a_note() {
 #[test]
 fn unbounded_documents_are_refused() {
     assert_eq!(refused(""), "the file is empty");
-    assert_eq!(refused("a: &x [*x]"), "this alias stands inside what it names");
-    assert_eq!(refused("a: *nothing"), "this alias names nothing");
+    assert_eq!(refused("a: &x [*x]"), "this alias is inside its own anchor");
+    assert_eq!(refused("a: *nothing"), "this alias has no anchor");
     assert_eq!(refused(&("[".repeat(200) + &"]".repeat(200))), "values are nested too deeply");
     assert!(refused(&"[".repeat(100_000)).ends_with("recursion limit exceeded"));
     assert!(refused("a: [").starts_with("this is neither YAML nor JSON: "));
