@@ -80,9 +80,9 @@ fn decision<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Err
     map.serialize_entry("peer", &of.peer.map(DisplayValue))?;
     map.serialize_entry("client_address", &of.client_address)?;
     map.serialize_entry("caller", &subject.and_then(|subject| subject.id.as_ref()).map(DisplayValue))?;
-    map.serialize_entry("caller_kind", &subject.map(|subject| subject.kind.word()))?;
+    map.serialize_entry("caller_kind", &subject.map(|subject| subject.kind.as_str()))?;
     map.serialize_entry("client", &subject.and_then(|subject| subject.client.as_deref()))?;
-    map.serialize_entry("proof", &subject.map(|subject| subject.proof.word()))?;
+    map.serialize_entry("proof", &subject.map(|subject| subject.proof.as_str()))?;
     map.serialize_entry("method", of.method)?;
     map.serialize_entry("route", &of.route)?;
     map.serialize_entry("path", &of.path)?;

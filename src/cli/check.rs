@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::document::{Finding, FindingCode, Findings, Sources, report};
-use crate::policy::routes::Route;
+use crate::policy::route::Route;
 use crate::policy::{self, LoadResult, Snapshot, locked};
 use crate::proxy::downstream::tls::{LiveCertificates, TlsPlan};
 use crate::reload::{api_keys, cases, client_certs, file};

@@ -153,7 +153,7 @@ fn write_decision(
             decision: if trace.decision.is_permit() { "permit" } else { "refuse" },
             reason: trace.decision.reason.full_code(Some(policy)),
             resource: cell.map(|cell| &*cell.resource),
-            operation: cell.map(|cell| cell.operation.word()),
+            operation: cell.map(|cell| cell.operation.name()),
         };
         write_json(out, &output)
     })

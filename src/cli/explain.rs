@@ -105,7 +105,7 @@ fn suggest_changes(
     query: RequestQuery<'_>,
     now: Timestamp,
 ) -> Vec<SuggestedChanges> {
-    let place = |change: &PolicyEdit| Some(sources.locate(outline.place_of(change)?)?.to_string());
+    let place = |change: &PolicyEdit| Some(sources.locate(outline.span_of(change)?)?.to_string());
     let step = |change: &PolicyEdit| SuggestedStep { text: change.to_string(), place: place(change) };
     let found = remediations(outline, policy, query, now).into_iter();
     found

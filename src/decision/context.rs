@@ -1,6 +1,6 @@
 //! EvaluationContext: a caller in a scope, before anybody says which cells are asked about.
 
-use crate::policy::condition::ConditionId;
+use crate::policy::ConditionId;
 use crate::policy::entitlements::Entitlements;
 use crate::policy::{ServiceApps, Snapshot};
 use crate::vocabulary::{Scope, Subject, Timestamp};
@@ -55,7 +55,7 @@ impl<'a> EvaluationContext<'a> {
             return Precheck::Nothing(Reason::NoGroup);
         }
         // An assignment whose condition does not hold is not there.
-        let entitlements = self.entitlements.where_holds(self.holds);
+        let entitlements = self.entitlements.apply_conditions(self.holds);
         if model.one_role && !entitlements.has_one_role() {
             return Precheck::Nothing(Reason::NotOneRole);
         }

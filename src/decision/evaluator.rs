@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::policy::RowId;
-use crate::policy::entitlements::{RowBits, fits};
+use crate::policy::entitlements::{RowBits, bounds_match};
 use crate::policy::model::{Gate, GateOpener};
 use crate::vocabulary::{CellId, MediaTypeCells, RouteId};
 
@@ -62,9 +62,9 @@ impl<'a> Evaluator<'a> {
         let found = self.held(word);
         RowStatus {
             held: found.held & bit != 0,
-            given: found.given & bit != 0,
-            conditional: found.conditional & bit != 0,
-            anywhere: found.anywhere & bit != 0,
+            given: found.granted & bit != 0,
+            conditional: found.granted_conditionally & bit != 0,
+            anywhere: found.granted_anywhere & bit != 0,
             closed: self.closing(word, bit).fold(0, |gates, (at, _)| gates | 1 << at),
         }
     }
@@ -111,7 +111,7 @@ impl<'a> Evaluator<'a> {
             Phase::Answer(content_type) => {
                 let wanted = chosen(candidates, content_type);
                 if wanted == 0 || wanted & !usable != 0 {
-                    let lacking = self.seat.policy.telling(lacking(candidates, wanted, usable));
+                    let lacking = self.seat.policy.reported_cell(lacking(candidates, wanted, usable));
                     return Decision::refuse_at(Reason::WrongType, lacking);
                 }
                 wanted
@@ -192,10 +192,10 @@ impl<'a> Evaluator<'a> {
 
     fn held(&self, word: usize) -> RowBits {
         if self.every_row {
-            let all = self.seat.policy.entitlements.every_row().get(word).copied().unwrap_or(0);
-            return RowBits { held: all, given: all, conditional: all, anywhere: all };
+            let all = self.seat.policy.entitlements.all_rows().get(word).copied().unwrap_or(0);
+            return RowBits { held: all, granted: all, granted_conditionally: all, granted_anywhere: all };
         }
-        self.seat.entitlements.word(word, self.seat.scope, self.seat.across)
+        self.seat.entitlements.row_bits(word, self.seat.scope, self.seat.across)
     }
 
     /// Which of the rows `held` some closed gate closes.
@@ -243,7 +243,7 @@ impl<'a> Evaluator<'a> {
         profiles.any(|(number, (profile, features))| {
             let applies = || {
                 let mut within = profile.within.iter();
-                own == Some(number) || within.any(|within| fits(within, self.seat.scope, self.seat.across))
+                own == Some(number) || within.any(|within| bounds_match(within, self.seat.scope, self.seat.across))
             };
             features >> at & 1 == 1 && applies()
         })
@@ -260,11 +260,11 @@ impl<'a> Evaluator<'a> {
                 self.closing(word, has & found.held)
                     .next()
                     .map(|(at, _)| Reason::Gate(u8::try_from(at).unwrap_or(u8::MAX)))
-            } else if has & found.given != 0 {
+            } else if has & found.granted != 0 {
                 Some(Reason::TakenAway)
-            } else if has & found.conditional != 0 {
+            } else if has & found.granted_conditionally != 0 {
                 Some(Reason::Condition)
-            } else if has & found.anywhere != 0 {
+            } else if has & found.granted_anywhere != 0 {
                 Some(Reason::OutOfScope)
             } else {
                 None

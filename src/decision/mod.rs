@@ -22,7 +22,8 @@ pub use trace::{NoTrace, Trace, TraceStep, UsageTrace};
 pub use verdict::{Decision, Permit, Refusal};
 
 use crate::identity::IdentityError;
-use crate::policy::condition::{ConditionContext, ConditionId};
+use crate::policy::ConditionId;
+use crate::policy::condition_context::ConditionContext;
 use crate::policy::entitlements::Entitlements;
 use crate::policy::{NoMatch, Snapshot};
 use crate::request::RejectedRequest;
@@ -94,11 +95,11 @@ pub fn decide_traced<W: Trace>(
     if *access.cells == Cells::Nobody {
         return Decision::refuse(Reason::Nobody);
     }
-    let first = policy.telling(access.cells.ids());
-    let entitlements = policy.entitlements.of(subject);
+    let first = policy.reported_cell(access.cells.ids());
+    let entitlements = policy.entitlements.for_subject(subject);
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
         let at = ConditionContext { now, subject, facts, scope, entitlements: &entitlements, policy };
-        policy.condition(condition).is_some_and(|condition| condition.holds(&at))
+        policy.condition(condition).is_some_and(|condition| condition.holds(&at.variables()))
     };
     let Some(method) = policy.routes.method(access.route, access.method) else {
         return Decision::refuse(Reason::NoMethod);

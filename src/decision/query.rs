@@ -1,6 +1,7 @@
 //! Stated questions: a caller, a method and a target as text, decided on the road that the proxy takes.
 
-use crate::policy::condition::{ConditionContext, ConditionId};
+use crate::policy::ConditionId;
+use crate::policy::condition_context::ConditionContext;
 use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{CanonicalRequest, OverrideMode, RawRequest, RejectedRequest, read};
 use crate::vocabulary::{RequestFacts, Scope, Subject, Timestamp};
@@ -48,7 +49,7 @@ impl QueryTrace<'_> {
         then: impl FnOnce(&EvaluationContext<'_>, Precheck<'_>) -> T,
     ) -> Option<T> {
         let access = &self.placed.ok()?.access;
-        let entitlements = policy.entitlements.of(subject);
+        let entitlements = policy.entitlements.for_subject(subject);
         let scope = scope_of(access, &entitlements, policy)?;
         let holds = |condition: ConditionId| self.holds(condition, policy, subject, &scope);
         let (approvals, now, across) = (self.approvals, self.now, access.across);
@@ -59,9 +60,9 @@ impl QueryTrace<'_> {
 
     /// Whether a condition holds for this question.
     pub fn holds(&self, condition: ConditionId, policy: &Snapshot, subject: &Subject, scope: &Scope<'_>) -> bool {
-        let entitlements = &policy.entitlements.of(subject);
+        let entitlements = &policy.entitlements.for_subject(subject);
         let at = ConditionContext { now: self.now, subject, facts: self.facts, scope, entitlements, policy };
-        policy.condition(condition).is_some_and(|condition| condition.holds(&at))
+        policy.condition(condition).is_some_and(|condition| condition.holds(&at.variables()))
     }
 }
 
@@ -86,7 +87,7 @@ pub fn answer<W: Trace, T>(
     let placed = placed.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
     let placed = placed.as_ref().map_err(|unplaced| *unplaced);
     // Conditions see the path that is forwarded, however the question spells it.
-    let forwarded = placed.ok().zip(request.ok()).map(|(placed, request)| placed.printed(&request.path));
+    let forwarded = placed.ok().zip(request.ok()).map(|(placed, request)| placed.forwarded_path(&request.path));
     let read = request.map_or("", |request| request.path.as_str());
     let facts = RequestFacts { method: asked.method, path: forwarded.as_deref().unwrap_or(read), address: None };
     let access = placed.map(|placed| &placed.access);

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::policy::amend::PolicyEdit;
-use crate::policy::entitlements::fits;
+use crate::policy::entitlements::bounds_match;
 use crate::policy::grants::rows_of;
 use crate::policy::model::{ApprovalKey, GateOpener, Model, Role};
 use crate::policy::outline::PolicyOutline;
@@ -42,7 +42,7 @@ pub fn remediations(
     asked: RequestQuery<'_>,
     now: Timestamp,
 ) -> Vec<Remediation> {
-    let entry = policy.entitlements.of(asked.subject).entry();
+    let entry = policy.entitlements.for_subject(asked.subject).entry();
     let user = entry.map(|entry| entry.id()).or_else(|| asked.subject.id.clone()).map(|id| id.to_string());
     let mut found: Vec<Remediation> = Vec::new();
     let mut seen: BTreeSet<BTreeSet<PolicyEdit>> = BTreeSet::new();
@@ -57,8 +57,8 @@ pub fn remediations(
             break;
         }
         tries += 1;
-        let amended = match changes.iter().any(PolicyEdit::is_of_policy) {
-            true => match outline.amended(&changes, user.as_deref()) {
+        let amended = match changes.iter().any(PolicyEdit::changes_policy) {
+            true => match outline.apply_edits(&changes, user.as_deref()) {
                 Some(amended) => Some(amended),
                 None => continue,
             },
@@ -133,25 +133,25 @@ impl RefusalAnalysis<'_> {
         if holds { None } else { self.hold(when) }
     }
 
-    fn hold(&self, when: crate::policy::condition::ConditionId) -> Option<(PolicyEdit, u32)> {
+    fn hold(&self, when: crate::policy::ConditionId) -> Option<(PolicyEdit, u32)> {
         let condition = self.policy.condition(when)?.text().into();
-        Some((PolicyEdit::Holds { condition }, TO_SOME))
+        Some((PolicyEdit::SatisfyCondition { condition }, TO_SOME))
     }
 
     fn tenant(&self) -> Option<(PolicyEdit, u32)> {
         let scopes = self.policy.model.scopes.iter().zip(&self.road.placed.ok()?.access.scope);
         let (_, value) = scopes.into_iter().find(|(scope, value)| scope.caller && value.is_some())?;
         let tenant: Box<str> = value.as_deref()?.into();
-        let entry = self.policy.entitlements.of(self.subject).entry();
+        let entry = self.policy.entitlements.for_subject(self.subject).entry();
         Some(match (entry.and_then(|entry| entry.tenants), self.user) {
-            (Some(_), Some(user)) => (PolicyEdit::Joined { user: user.into(), tenant }, 0),
-            _ => (PolicyEdit::ClaimsTenant { tenant }, 0),
+            (Some(_), Some(user)) => (PolicyEdit::AddTenant { user: user.into(), tenant }, 0),
+            _ => (PolicyEdit::ClaimTenant { tenant }, 0),
         })
     }
 
     /// Every group that is `wanted` and that the caller is not in.
     fn groups(&self, wanted: impl Fn(usize) -> bool) -> EditCandidates {
-        let entitlements = self.policy.entitlements.of(self.subject);
+        let entitlements = self.policy.entitlements.for_subject(self.subject);
         let own = entitlements.group().and_then(|group| usize::try_from(group).ok());
         let by_policy = entitlements.entry().is_some_and(|entry| entry.group.is_some());
         let model = &self.policy.model;
@@ -159,8 +159,8 @@ impl RefusalAnalysis<'_> {
         let changes = others.map(|(_, group)| {
             let name = group.name.clone();
             let change = match self.user.filter(|_| by_policy) {
-                Some(user) => PolicyEdit::Grouped { user: user.into(), group: name },
-                None => PolicyEdit::ClaimsGroup { group: name },
+                Some(user) => PolicyEdit::AssignGroup { user: user.into(), group: name },
+                None => PolicyEdit::ClaimGroup { group: name },
             };
             (change, cells_of(model, group.permissions.iter().copied()))
         });
@@ -184,13 +184,13 @@ impl RefusalAnalysis<'_> {
                 _ => {}
             }
         }
-        let entry = self.policy.entitlements.of(self.subject).entry();
+        let entry = self.policy.entitlements.for_subject(self.subject).entry();
         let by_policy = role.policy_only || entry.is_some_and(|entry| entry.roles.is_some());
         let name = role.name.clone();
         match (by_policy, self.user) {
-            (true, Some(user)) => Some((PolicyEdit::Assigned { user: user.into(), role: name, scope }, cost)),
+            (true, Some(user)) => Some((PolicyEdit::AssignRole { user: user.into(), role: name, scope }, cost)),
             (true, None) => None,
-            (false, _) => Some((PolicyEdit::ClaimsRole { role: name, scope, alone: model.one_role }, cost)),
+            (false, _) => Some((PolicyEdit::ClaimRole { role: name, scope, alone: model.one_role }, cost)),
         }
     }
 
@@ -212,7 +212,7 @@ impl RefusalAnalysis<'_> {
         let across = seat.across;
         for role in &model.roles {
             let gives = |row: &RowId| !judge.row(*row).given && rows.contains(row);
-            let mut parts = role.parts.iter().filter(|part| fits(&part.scope, seat.scope, across));
+            let mut parts = role.parts.iter().filter(|part| bounds_match(&part.scope, seat.scope, across));
             if parts.any(|part| part.rows.iter().any(gives)) {
                 found.extend(self.role(role, Some(seat)));
             }
@@ -238,8 +238,8 @@ impl RefusalAnalysis<'_> {
         if let Some(user) = self.user {
             let user: Box<str> = user.into();
             let (change, cost) = match taken {
-                true => (PolicyEdit::UserKeeps { user, row: name.clone() }, cells),
-                false => (PolicyEdit::UserGets { user, row: name.clone() }, cells),
+                true => (PolicyEdit::RestoreToUser { user, row: name.clone() }, cells),
+                false => (PolicyEdit::GrantToUser { user, row: name.clone() }, cells),
             };
             if given || !taken {
                 found.push((change, cost));
@@ -248,16 +248,16 @@ impl RefusalAnalysis<'_> {
         if let Some(group) = group {
             let (group, taken) = (group.name.clone(), group.without.contains(&row));
             if given && taken {
-                found.push((PolicyEdit::GroupKeeps { group, row: name.clone() }, TO_MANY * cells));
+                found.push((PolicyEdit::RestoreToGroup { group, row: name.clone() }, TO_MANY * cells));
             } else if !given && !taken {
-                found.push((PolicyEdit::GroupGets { group, row: name.clone() }, TO_MANY * cells));
+                found.push((PolicyEdit::GrantToGroup { group, row: name.clone() }, TO_MANY * cells));
             }
         }
         if !given {
             for role in seat.entitlements.role_names(model) {
                 let locked = model.roles.iter().any(|known| *known.name == *role && known.locked);
                 if !locked {
-                    found.push((PolicyEdit::RoleGets { role: role.into(), row: name.clone() }, TO_MANY * cells));
+                    found.push((PolicyEdit::GrantToRole { role: role.into(), row: name.clone() }, TO_MANY * cells));
                 }
             }
         }
@@ -271,7 +271,7 @@ impl RefusalAnalysis<'_> {
             GateOpener::Approval(approval) => {
                 let values = approval.keys.iter().map(|key| self.key(*key, seat));
                 if let Some(values) = values.collect::<Option<Vec<_>>>() {
-                    found.push((PolicyEdit::Approved { gate: gate.name.clone(), values }, TO_SOME));
+                    found.push((PolicyEdit::GrantApproval { gate: gate.name.clone(), values }, TO_SOME));
                 }
             }
             GateOpener::Condition(condition) => found.extend(self.hold(*condition)),
@@ -283,9 +283,10 @@ impl RefusalAnalysis<'_> {
                 let profile_of = |group: usize| model.groups.get(group).and_then(|group| group.profile);
                 let own = seat.entitlements.group().and_then(|at| profile_of(usize::try_from(at).ok()?));
                 for (number, profile) in (0_u32..).zip(&model.profiles) {
-                    let here = profile.within.iter().any(|within| fits(within, seat.scope, seat.across));
+                    let here = profile.within.iter().any(|within| bounds_match(within, seat.scope, seat.across));
                     if !profile.locked && (own == Some(number) || here) {
-                        let change = PolicyEdit::Listed { profile: profile.name.clone(), feature: gate.name.clone() };
+                        let change =
+                            PolicyEdit::ListFeature { profile: profile.name.clone(), feature: gate.name.clone() };
                         found.push((change, TO_MANY * cells_of(model, gate.closes.iter().copied())));
                     }
                 }

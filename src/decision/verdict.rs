@@ -84,8 +84,8 @@ pub(super) fn chosen(candidates: &[MediaTypeCells], content_type: Option<&str>) 
     let Some(essence) = content_type.and_then(media::essence) else {
         return all();
     };
-    let closeness = |candidate: &MediaTypeCells| candidate.range.closeness(&essence);
-    let closest = candidates().filter(|(_, one)| closeness(one) > 0).max_by_key(|(_, one)| closeness(one));
+    let specificity = |candidate: &MediaTypeCells| candidate.range.specificity(&essence);
+    let closest = candidates().filter(|(_, one)| specificity(one) > 0).max_by_key(|(_, one)| specificity(one));
     match closest {
         // Parts have types of their own, and a client may ask for an answer in parts (RFC 9110, section 15.3.7.2).
         Some((_, one)) if one.range == MediaRange::Otherwise && essence.starts_with("multipart/") => all(),

@@ -90,7 +90,7 @@ impl<'p> EligibilityScan<'p, '_> {
         }
         let bound = self.bound_roles();
         for (role, bound) in (0..).zip(&bound) {
-            let entry = UserEntry { roles: Some(bound), ..UserEntry::NOTHING };
+            let entry = UserEntry { roles: Some(bound), ..UserEntry::EMPTY };
             for group in &groups {
                 // What a role gives beyond its group is worth a line.
                 let before = found.iter().find(|known| {
@@ -233,7 +233,7 @@ impl<'p> EligibilityScan<'p, '_> {
         holds: bool,
         then: impl FnOnce(Precheck<'_>) -> T,
     ) -> Option<T> {
-        let entitlements = self.policy.entitlements.with(subject, entry);
+        let entitlements = self.policy.entitlements.with_entry(subject, entry);
         let scope = scope_of(self.access, &entitlements, self.policy)?;
         let (approvals, now, across) = (&ApprovalSet::default(), Timestamp(0), self.access.across);
         let holds = |_| holds;

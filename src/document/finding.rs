@@ -1,75 +1,75 @@
-//! Finding: one thing that is wrong, or worth knowing, about what somebody wrote.
+//! Finding: one error or note about a document.
 
-use super::tree::Span;
+use super::sources::Span;
 
-/// FindingCode: every sort of finding; its text is stable and documented in the README.
+/// FindingCode: the kind of a finding; its text is stable and documented in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingCode {
-    /// The text is not YAML, or YAML that this program does not read.
+    /// The text is not YAML, or uses YAML that this program does not support.
     YamlSyntax,
     /// An anchor, an alias or a merge key.
     YamlAnchor,
     /// A tag.
     YamlTag,
-    /// A value that YAML may read as something other than text.
+    /// A value that YAML may read as another type than text.
     NeedsQuotes,
-    /// A key twice in one map.
+    /// A key that occurs twice in one map.
     DuplicateKey,
-    /// A key that does not exist here.
+    /// A key that is not defined here.
     UnknownKey,
-    /// A key that has to be here and is not.
+    /// A required key that is missing.
     MissingKey,
-    /// A value of another sort than belongs here.
+    /// A value of the wrong type.
     WrongSort,
-    /// A value of the right sort that is not allowed.
+    /// A value of the right type that is not allowed.
     BadValue,
-    /// Nothing where something belongs.
+    /// An empty value where one is required.
     EmptyValue,
-    /// A name that nothing else in the policy defines.
+    /// A name that the policy does not define.
     UnknownName,
-    /// A name that is defined twice, or twice but for case and white space.
+    /// A name that is defined twice, or that differs from another only in case and white space.
     DuplicateName,
-    /// A route template that cannot be read, or that would match something else than it seems to.
+    /// A route template that cannot be parsed, or that would match other paths than it appears to.
     BadRoute,
     /// Two routes that would match the same request.
     RouteConflict,
     /// Roles that include each other in a circle.
     Cycle,
-    /// Two things that cannot both be meant: a row given and taken away in one entry, two roles under `one-role`.
+    /// Two contradictory settings: a row granted and withdrawn in one entry, two roles under `one-role`.
     Contradiction,
-    /// A setting that this version does not carry out yet; it refuses rather than ignores it.
+    /// A setting that this version does not implement yet, and therefore refuses instead of ignoring it.
     NotYet,
-    /// A condition that cannot be read, or that names what there is not.
+    /// A condition that cannot be parsed, or that uses an unknown name.
     BadCondition,
-    /// A route that no request reaches, because another one takes them all.
+    /// A route that no request reaches, because another route matches all of its paths.
     Unreachable,
     /// A locked role or profile that a reload would change.
     Locked,
-    /// A case that the policy decides in another way.
+    /// A case whose expected decision differs from the policy's decision.
     CaseFailed,
     /// A file that cannot be read.
     Unreadable,
     /// A row without a cell.
     EmptyRow,
-    /// A column that no row fills.
+    /// A column in which no row has a cell.
     EmptyColumn,
-    /// A cell that no route needs.
+    /// A cell that no route requires.
     UnusedCell,
-    /// A row that is taken away, though another one still gives some of its cells.
+    /// A withdrawn row of which another row still grants some cells.
     StillGiven,
-    /// A template that takes paths which another one, with other cells, would match too.
+    /// A template that matches paths which a wider template with other cells would match too.
     Overlap,
-    /// A row that is given, but that no profile of those to whom it is given opens.
+    /// A granted row whose feature no profile of its holders enables.
     FeatureMissing,
-    /// A policy whose refusals forward.
+    /// A policy in shadow mode, whose refused requests are forwarded.
     ShadowMode,
     /// A caller or a variant that no case uses.
     Unused,
 }
 
 impl FindingCode {
-    /// All codes, in the order in which the README lists them.
+    /// All codes, in the order of the README.
     pub const ALL: &'static [Self] = &[
         Self::YamlSyntax,
         Self::YamlAnchor,
@@ -103,8 +103,8 @@ impl FindingCode {
         Self::Unused,
     ];
 
-    /// The stable word for this code.
-    pub fn word(self) -> &'static str {
+    /// The stable text of this code.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::YamlSyntax => "yaml-syntax",
             Self::YamlAnchor => "yaml-anchor",
@@ -140,18 +140,18 @@ impl FindingCode {
     }
 }
 
-/// Severity: whether a finding stops the load.
+/// Severity: whether a finding prevents loading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// It does.
+    /// The finding prevents loading.
     Error,
-    /// It never does.
+    /// The finding never prevents loading.
     Note,
 }
 
 impl Severity {
-    /// The word that reports use.
-    pub fn word(self) -> &'static str {
+    /// The text that reports use.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Note => "note",
@@ -159,41 +159,41 @@ impl Severity {
     }
 }
 
-/// Finding: what is wrong, where, and what would help.
+/// Finding: one problem, its span and a suggested fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The sort of finding.
+    /// The kind of finding.
     pub code: FindingCode,
-    /// Whether it stops the load.
+    /// Whether it prevents loading.
     pub severity: Severity,
-    /// Where; `None` if it is about a file as a whole.
+    /// The span; `None` if it concerns a file as a whole.
     pub span: Option<Span>,
-    /// What, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub message: String,
-    /// Other places that belong to it, each with its role.
+    /// Related spans, each with its label.
     pub also: Vec<(Span, String)>,
-    /// What would cure it.
+    /// The suggested fix.
     pub help: Option<String>,
 }
 
 impl Finding {
-    /// A finding that stops the load.
+    /// An error, which prevents loading.
     pub fn error(code: FindingCode, span: Option<Span>, message: impl Into<String>) -> Self {
         Self { code, severity: Severity::Error, span, message: message.into(), also: Vec::new(), help: None }
     }
 
-    /// A finding that is only worth knowing.
+    /// A note, which does not prevent loading.
     pub fn note(code: FindingCode, span: Option<Span>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::error(code, span, message) }
     }
 
-    /// The same with a cure.
+    /// Adds a suggested fix.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The same with «did you mean» where a name among `known` is near to `written`.
+    /// Adds «did you mean» if a name among `known` is similar to `written`.
     pub fn suggest<'a>(self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         match crate::vocabulary::name::nearest(written, known) {
             Some(name) => self.help(format!("did you mean `{name}`?")),
@@ -201,44 +201,44 @@ impl Finding {
         }
     }
 
-    /// The same with another place.
+    /// Adds a related span and its label.
     pub fn also(mut self, span: Span, role: impl Into<String>) -> Self {
         self.also.push((span, role.into()));
         self
     }
 }
 
-/// Findings: all that one run found; sorted by file and place when they are read.
+/// Findings: all findings of one run, sorted by file and position when they are reported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Keeps a finding.
+    /// Adds a finding.
     pub fn push(&mut self, finding: Finding) {
         self.0.push(finding);
     }
 
-    /// Keeps all of another run's.
+    /// Adds all findings of another run.
     pub fn extend(&mut self, other: Findings) {
         self.0.extend(other.0);
     }
 
-    /// Whether any of them stops the load.
+    /// Whether any finding is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|finding| finding.severity == Severity::Error)
     }
 
-    /// All findings, in the order in which they were found.
+    /// All findings, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter()
     }
 
-    /// Whether there is none.
+    /// Whether there are no findings.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All findings in file order; those without a place come first.
+    /// All findings in file order; findings without a span come first.
     pub fn sorted(&self) -> Vec<&Finding> {
         let mut all: Vec<&Finding> = self.0.iter().collect();
         all.sort_by_key(|finding| (finding.span, finding.severity == Severity::Note));

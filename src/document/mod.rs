@@ -1,13 +1,17 @@
-//! YAML as people write it: a tree that knows its places, read strictly, with every finding kept.
+//! Strict reading of YAML: a tree whose nodes have spans, and all findings of one run.
 //!
-//! Policies, settings and case files are all read through this layer, so that a trap of YAML is refused in all
-//! of them alike.
+//! Policies, settings and case files are read through this layer, so that all of them refuse the same pitfalls of
+//! YAML.
 
 pub mod finding;
+pub mod node;
 pub mod reader;
 pub mod report;
+pub mod sources;
 pub mod tree;
 
 pub use finding::{Finding, FindingCode, Findings, Severity};
+pub use node::{Node, Value};
 pub use reader::{MapReader, list, text};
-pub use tree::{Node, Sources, Span, Value, parse, parse_lenient};
+pub use sources::{Sources, Span};
+pub use tree::{parse, parse_lenient};

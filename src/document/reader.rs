@@ -1,9 +1,10 @@
 //! Strict reading of a tree: maps with known keys, texts that are texts, numbers in their bounds.
 
 use super::finding::{Finding, FindingCode, Findings};
-use super::tree::{Node, Span, Value};
+use super::node::{Node, Value};
+use super::sources::Span;
 
-/// MapReader: a map whose keys are asked for by name; what nobody asked for is an error.
+/// MapReader: reads a map by its known keys; every other key is an error.
 pub struct MapReader<'n> {
     what: &'static str,
     span: Span,
@@ -12,18 +13,18 @@ pub struct MapReader<'n> {
 }
 
 impl<'n> MapReader<'n> {
-    /// The fields of `node`, which messages call `what`; a finding where it is no map.
+    /// Opens the map `node`, which messages call `what`; a finding if it is not a map.
     pub fn open(node: &'n Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
         entries(node, what, findings).map(|entries| Self { what, span: node.span, entries, known: Vec::new() })
     }
 
-    /// The value of `key`, if it stands there.
+    /// The value of `key`, if the map has it.
     pub fn optional(&mut self, key: &'static str) -> Option<&'n Node> {
         self.known.push(key);
-        self.entries.iter().find(|(name, _)| scalar(name) == Some(key)).map(|(_, value)| value)
+        self.entries.iter().find(|(name, _)| scalar_text(name) == Some(key)).map(|(_, value)| value)
     }
 
-    /// The value of `key`; a finding where it is missing.
+    /// The value of `key`; a finding if it is missing.
     pub fn required(&mut self, key: &'static str, findings: &mut Findings) -> Option<&'n Node> {
         let value = self.optional(key);
         if value.is_none() {
@@ -33,15 +34,15 @@ impl<'n> MapReader<'n> {
         value
     }
 
-    /// Where the map stands.
+    /// The span of the map.
     pub fn span(&self) -> Span {
         self.span
     }
 
-    /// Ends the reading: every key that was not asked for is an error.
+    /// Reports every key that was not read.
     pub fn finish(self, findings: &mut Findings) {
         for (key, value) in self.entries {
-            let written = scalar(key).unwrap_or_default();
+            let written = scalar_text(key).unwrap_or_default();
             if !self.known.contains(&written) {
                 let finding = Finding::error(
                     FindingCode::UnknownKey,
@@ -50,7 +51,7 @@ impl<'n> MapReader<'n> {
                 );
                 findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
                     Some(name) => finding.help(format!("did you mean `{name}`?")),
-                    None if is_nothing(value) => finding.help(format!(
+                    None if is_empty_scalar(value) => finding.help(format!(
                         "inside `{{…}}` a text with a comma needs quotes; known keys: {}",
                         self.known.join(", ")
                     )),
@@ -61,42 +62,42 @@ impl<'n> MapReader<'n> {
     }
 }
 
-/// Whether nothing stands behind a key: in `{ note: one, two }` the word `two` is one.
-fn is_nothing(value: &Node) -> bool {
+/// Whether a key has no value: in `{ note: one, two }` the key `two` has none.
+fn is_empty_scalar(value: &Node) -> bool {
     matches!(&value.value, Value::Scalar { text, plain: true } if text.is_empty())
 }
 
-/// The entries of a map in the order in which they are written; a finding where `node` is none.
+/// The entries of a map in source order; a finding if `node` is not a map.
 pub fn entries<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [(Node, Node)]> {
     match &node.value {
         Value::Map(entries) => Some(entries),
         other => {
-            findings.push(wrong_sort(node, &format!("{what} is a map"), other));
+            findings.push(wrong_type(node, &format!("{what} is a map"), other));
             None
         }
     }
 }
 
-/// The items of a list; a finding where `node` is none.
+/// The items of a list; a finding if `node` is not a list.
 pub fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [Node]> {
     match &node.value {
         Value::List(items) => Some(items),
         other => {
-            let finding = wrong_sort(node, &format!("{what} is a list"), other);
-            findings.push(finding.help("write `[one, two]`, or one item a line behind a `-`"));
+            let finding = wrong_type(node, &format!("{what} is a list"), other);
+            findings.push(finding.help("write `[one, two]`, or one item per line after a `-`"));
             None
         }
     }
 }
 
-/// The text of a scalar; a finding where it is none, is empty, or is one that YAML reads as something else.
+/// The text of a scalar; a finding if `node` is not a scalar, is empty, or has another type in YAML.
 pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
     match &node.value {
         Value::Scalar { text, plain: true } if text.is_empty() => {
             findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), format!("{what} is empty")));
             None
         }
-        Value::Scalar { text, plain: true } if not_text(text) => {
+        Value::Scalar { text, plain: true } if is_ambiguous_scalar(text) => {
             let finding = Finding::error(
                 FindingCode::NeedsQuotes,
                 Some(node.span),
@@ -111,7 +112,7 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
         }
         Value::Scalar { text, .. } => Some(text),
         other => {
-            let finding = wrong_sort(node, &format!("{what} is a text"), other);
+            let finding = wrong_type(node, &format!("{what} is a text"), other);
             let map = matches!(other, Value::Map(_));
             findings.push(if map { finding.help("a text with a colon needs quotes") } else { finding });
             None
@@ -119,19 +120,19 @@ pub fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&
     }
 }
 
-/// The texts of a list, each of them `what`.
+/// The texts of a list; messages call each item `what`.
 pub fn texts<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Vec<(&'n str, Span)> {
     let items = list(node, what, findings).unwrap_or_default();
     items.iter().filter_map(|item| text(item, what, findings).map(|found| (found, item.span))).collect()
 }
 
-/// A whole number between `least` and `most`, both included.
+/// A whole number between `least` and `most` inclusive.
 pub fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
     let wrong = |message: String| Finding::error(FindingCode::BadValue, Some(node.span), message);
     let written = match &node.value {
         Value::Scalar { text, plain: true } => text,
         other => {
-            findings.push(wrong_sort(node, &format!("{what} is a whole number without quotes"), other));
+            findings.push(wrong_type(node, &format!("{what} is a whole number without quotes"), other));
             return None;
         }
     };
@@ -155,19 +156,19 @@ pub fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool>
         Value::Scalar { text, plain: true } if &**text == "true" => Some(true),
         Value::Scalar { text, plain: true } if &**text == "false" => Some(false),
         other => {
-            let finding = wrong_sort(node, &format!("{what} is `true` or `false`"), other);
+            let finding = wrong_type(node, &format!("{what} is `true` or `false`"), other);
             findings.push(finding);
             None
         }
     }
 }
 
-/// The one among `words` that stands here.
-pub fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], findings: &mut Findings) -> Option<T> {
+/// The value of the keyword at `node`; a finding if it is not among `keywords`.
+pub fn keyword<T: Copy>(node: &Node, what: &str, keywords: &[(&str, T)], findings: &mut Findings) -> Option<T> {
     let written = text(node, what, findings)?;
-    let found = words.iter().find(|(word, _)| *word == written).map(|(_, value)| *value);
+    let found = keywords.iter().find(|(keyword, _)| *keyword == written).map(|(_, value)| *value);
     if found.is_none() {
-        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let known: Vec<&str> = keywords.iter().map(|(keyword, _)| *keyword).collect();
         let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("{what} cannot be `{written}`"));
         findings.push(match crate::vocabulary::name::nearest(written, known.iter().copied()) {
             Some(name) => finding.help(format!("did you mean `{name}`?")),
@@ -177,23 +178,23 @@ pub fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], findings: &mu
     found
 }
 
-/// A map's key as text, with the traps of [`text`].
+/// A map's key as text, with the checks of [`text`].
 pub fn key<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
     text(node, what, findings)
 }
 
-fn scalar(node: &Node) -> Option<&str> {
+fn scalar_text(node: &Node) -> Option<&str> {
     match &node.value {
         Value::Scalar { text, .. } => Some(text),
         _ => None,
     }
 }
 
-fn wrong_sort(node: &Node, expected: &str, found: &Value) -> Finding {
-    let code = if found.sort() == "nothing" { FindingCode::EmptyValue } else { FindingCode::WrongSort };
+fn wrong_type(node: &Node, expected: &str, found: &Value) -> Finding {
+    let code = if found.type_name() == "nothing" { FindingCode::EmptyValue } else { FindingCode::WrongSort };
     let written = match found {
         Value::Scalar { text, .. } if !text.is_empty() => format!("`{text}`"),
-        other => other.sort().to_owned(),
+        other => other.type_name().to_owned(),
     };
     Finding::error(code, Some(node.span), format!("{expected}, not {written}"))
 }
@@ -202,8 +203,8 @@ fn first_byte(span: Span) -> Span {
     Span { end: span.start.saturating_add(1), ..span }
 }
 
-/// Whether some YAML reader (1.1 or 1.2) takes a plain scalar for null, a truth value, a number or a date.
-pub(crate) fn not_text(plain: &str) -> bool {
+/// Whether a YAML 1.1 or 1.2 parser may read a plain scalar as null, a boolean, a number or a date.
+pub(crate) fn is_ambiguous_scalar(plain: &str) -> bool {
     const WORDS: [&str; 10] = ["~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
         return true;
@@ -215,10 +216,10 @@ pub(crate) fn not_text(plain: &str) -> bool {
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return false;
     }
-    number(unsigned) || date(plain)
+    is_number(unsigned) || is_date(plain)
 }
 
-fn number(unsigned: &str) -> bool {
+fn is_number(unsigned: &str) -> bool {
     let radix = |prefix: &str, digit: fn(char) -> bool| {
         unsigned.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| digit(c) || c == '_'))
     };
@@ -239,8 +240,8 @@ fn number(unsigned: &str) -> bool {
         && mantissa.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '_' | ':'))
 }
 
-/// `2026-01-01` and everything that goes on behind such a date (YAML 1.1, timestamp).
-fn date(plain: &str) -> bool {
+/// Whether a text is a date such as `2026-01-01`, with or without a time after it (YAML 1.1, timestamp).
+fn is_date(plain: &str) -> bool {
     let mut parts = plain.splitn(3, '-');
     let digits = |part: Option<&str>, least: usize| {
         part.is_some_and(|text| {

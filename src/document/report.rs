@@ -1,21 +1,23 @@
-//! Findings as people and programs read them: a snippet with carets, or JSON.
+//! Reports of findings: text with snippets and carets, or JSON.
 
 use super::finding::{Finding, Findings, Severity};
-use super::tree::{Sources, Span};
+use super::sources::{Sources, Span};
 
-/// All findings as text, in file order, each with `file:line:column`, a snippet, carets and help.
+/// Renders all findings as text in file order, each with `file:line:column`, a snippet, carets and help.
 pub fn human(findings: &Findings, sources: &Sources) -> String {
-    findings.sorted().into_iter().map(|finding| one(finding, sources)).collect::<Vec<_>>().join("\n")
+    findings.sorted().into_iter().map(|finding| format_finding(finding, sources)).collect::<Vec<_>>().join("\n")
 }
 
-/// A finding on one line: `file:line:column: error[code]: message (help)`.
+/// Renders a finding on one line: `file:line:column: error[code]: message (help)`.
 pub fn line(finding: &Finding, sources: &Sources) -> String {
     let at = finding.span.and_then(|span| sources.locate(span)).map(|at| format!("{at}: ")).unwrap_or_default();
     let help = finding.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-    format!("{at}{}[{}]: {}{help}", finding.severity.word(), finding.code.word(), finding.message)
+    format!("{at}{}[{}]: {}{help}", finding.severity.as_str(), finding.code.as_str(), finding.message)
 }
 
-/// All findings as JSON: an array of objects with `code`, `severity`, `file`, `line`, `column`, `message`, `also`, `help`.
+/// Renders all findings as a JSON array.
+///
+/// The objects have `code`, `severity`, `file`, `line`, `column`, `message`, `also` and `help`.
 pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
     let span = |span: Option<Span>| match span.and_then(|span| sources.locate(span)) {
         Some(at) => serde_json::json!({ "file": at.file, "line": at.line, "column": at.column }),
@@ -23,8 +25,8 @@ pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
     };
     let all = findings.sorted().into_iter().map(|finding| {
         let mut object = serde_json::json!({
-            "code": finding.code.word(),
-            "severity": finding.severity.word(),
+            "code": finding.code.as_str(),
+            "severity": finding.severity.as_str(),
             "message": finding.message,
             "help": finding.help,
             "also": finding.also.iter().map(|(at, role)| {
@@ -43,7 +45,7 @@ pub fn json(findings: &Findings, sources: &Sources) -> serde_json::Value {
     all.collect()
 }
 
-/// The line that ends a report: how many errors and notes there are.
+/// The last line of a report: the numbers of errors and notes.
 pub fn summary(findings: &Findings) -> String {
     let (mut errors, mut notes) = (0, 0);
     for finding in findings.sorted() {
@@ -56,13 +58,13 @@ pub fn summary(findings: &Findings) -> String {
     format!("{}, {}", plural(errors, "error"), plural(notes, "note"))
 }
 
-fn one(finding: &Finding, sources: &Sources) -> String {
-    let mut out = format!("{}[{}]: {}\n", finding.severity.word(), finding.code.word(), finding.message);
+fn format_finding(finding: &Finding, sources: &Sources) -> String {
+    let mut out = format!("{}[{}]: {}\n", finding.severity.as_str(), finding.code.as_str(), finding.message);
     if let Some(span) = finding.span {
-        snippet(&mut out, span, "", sources);
+        write_snippet(&mut out, span, "", sources);
     }
     for (span, role) in &finding.also {
-        snippet(&mut out, *span, role, sources);
+        write_snippet(&mut out, *span, role, sources);
     }
     if let Some(help) = &finding.help {
         out.push_str(&format!("  = help: {help}\n"));
@@ -70,7 +72,7 @@ fn one(finding: &Finding, sources: &Sources) -> String {
     out
 }
 
-fn snippet(out: &mut String, span: Span, role: &str, sources: &Sources) {
+fn write_snippet(out: &mut String, span: Span, role: &str, sources: &Sources) {
     let (Some(at), Some(source)) = (sources.locate(span), sources.source(span.file)) else { return };
     let text = source.text.lines().nth(at.line - 1).unwrap_or_default();
     let number = at.line.to_string();

@@ -1,125 +1,22 @@
-//! The tree of a YAML text, each node with its place; nothing but this file and its folder names the YAML crate.
+//! Strict parsing of a YAML text into a tree; only this file and its folder use the YAML crate.
 
 mod lenient;
 
 use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as ParserSpan};
 
 use super::finding::{Finding, FindingCode, Findings};
+use super::node::{Node, Value};
+use super::sources::{Sources, Span};
 
 pub use lenient::parse_lenient;
 
-/// Sources: the texts that were read, by the names under which messages show them.
-#[derive(Debug, Clone, Default)]
-pub struct Sources(Vec<Source>);
-
-/// Source: one text and its name.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// The path, as messages show it.
-    pub name: String,
-    /// The text, without a byte order mark.
-    pub text: String,
-}
-
-impl Sources {
-    /// Adds a text and says under which number its places will be.
-    pub fn add(&mut self, name: impl Into<String>, text: &str) -> u32 {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        self.0.push(Source { name: name.into(), text });
-        u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX)
-    }
-
-    /// The text with that number.
-    pub fn source(&self, file: u32) -> Option<&Source> {
-        self.0.get(usize::try_from(file).ok()?)
-    }
-
-    /// All texts with their numbers, in the order in which they were added.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Source)> {
-        (0..).zip(&self.0)
-    }
-
-    /// `file:line:column` of a place, counted from one, columns in characters.
-    pub fn locate(&self, span: Span) -> Option<Location<'_>> {
-        let source = self.source(span.file)?;
-        let start = usize::try_from(span.start).ok()?.min(source.text.len());
-        let before = source.text.get(..start)?;
-        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
-        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        Some(Location { file: &source.name, line, column })
-    }
-}
-
-/// Location: a place as people read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Location<'a> {
-    /// The file's name.
-    pub file: &'a str,
-    /// The line, from one.
-    pub line: usize,
-    /// The column in characters, from one.
-    pub column: usize,
-}
-
-impl std::fmt::Display for Location<'_> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
-
-/// Span: where in the sources something stands, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
-    /// The number of the source.
-    pub file: u32,
-    /// The first byte.
-    pub start: u32,
-    /// The byte behind the last.
-    pub end: u32,
-}
-
-/// Node: a value and its place.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// Where it stands.
-    pub span: Span,
-    /// What stands there.
-    pub value: Value,
-}
-
-/// Value: what a node holds.
-#[derive(Debug, Clone)]
-pub enum Value {
-    /// A scalar; `plain` if it stands without quotes.
-    Scalar {
-        /// The text after escapes.
-        text: Box<str>,
-        /// Whether it is written without quotes.
-        plain: bool,
-    },
-    /// A sequence.
-    List(Vec<Node>),
-    /// A mapping in the order in which it is written; keys are scalars and appear once.
-    Map(Vec<(Node, Node)>),
-}
-
-impl Value {
-    /// The word that messages use for this sort of value.
-    pub fn sort(&self) -> &'static str {
-        match self {
-            Self::Scalar { text, plain: true } if text.is_empty() => "nothing",
-            Self::Scalar { .. } => "a text",
-            Self::List(_) => "a list",
-            Self::Map(_) => "a map",
-        }
-    }
-}
-
-/// How deep values may be nested: far above any honest policy, far below the stack's end.
+/// The greatest depth of nested values: far above any real policy, far below what the stack allows.
 const MAX_DEPTH: usize = 32;
 
-/// The tree of source number `file`; `None` where the text is not YAML that this program reads. All problems go
-/// to `findings`: anchors, aliases, tags, merge keys, duplicate keys, several documents, directives and tabs.
+/// Parses source number `file`; `None` if the text is not YAML that this program supports.
+///
+/// All problems become findings: anchors, aliases, tags, merge keys, duplicate keys, several documents, directives and
+/// tabs.
 pub fn parse(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Node> {
     let source = sources.source(file)?;
     if u32::try_from(source.text.len()).is_err() {
@@ -129,7 +26,7 @@ pub fn parse(sources: &Sources, file: u32, findings: &mut Findings) -> Option<No
     let options = serde_yaml::granit_parser::options! { disallow_directives: true, emit_unresolved_aliases: true };
     let parser = Parser::new_from_str_with_options(&source.text, options);
     let mut builder = TreeBuilder { file, text: &source.text, parser, findings, failed: false };
-    let root = builder.document();
+    let root = builder.read_document();
     let failed = builder.failed;
     root.filter(|_| !failed)
 }
@@ -143,10 +40,10 @@ struct TreeBuilder<'t, 'f> {
 }
 
 impl<'t> TreeBuilder<'t, '_> {
-    fn document(&mut self) -> Option<Node> {
+    fn read_document(&mut self) -> Option<Node> {
         let mut root = None;
         loop {
-            let (event, parsed) = self.event()?;
+            let (event, parsed) = self.next_event()?;
             match event {
                 Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
@@ -157,7 +54,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 }
                 Event::DocumentStart(..) => {}
                 Event::StreamEnd => break,
-                other => root = Some(self.node(other, parsed, 0)?),
+                other => root = Some(self.read_node(other, parsed, 0)?),
             }
         }
         if root.is_none() {
@@ -167,7 +64,7 @@ impl<'t> TreeBuilder<'t, '_> {
         root
     }
 
-    fn node(&mut self, event: Event<'t>, parsed: ParserSpan, depth: usize) -> Option<Node> {
+    fn read_node(&mut self, event: Event<'t>, parsed: ParserSpan, depth: usize) -> Option<Node> {
         let span = self.span(parsed);
         if depth > MAX_DEPTH {
             self.refuse(Finding::error(FindingCode::YamlSyntax, Some(span), "values are nested too deeply"));
@@ -177,7 +74,7 @@ impl<'t> TreeBuilder<'t, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.check_properties(span, parsed, anchor, tag.map(|tag| tag.original()));
                 let plain = matches!(style, ScalarStyle::Plain);
-                // The parser spells a missing value `~`; only its empty place tells it from one that was written.
+                // The parser reports a missing value as `~`; only its empty span distinguishes it from a written one.
                 let text = if plain && span.start == span.end { "".into() } else { text.into() };
                 Some(Node { span, value: Value::Scalar { text, plain } })
             }
@@ -185,20 +82,20 @@ impl<'t> TreeBuilder<'t, '_> {
                 self.check_properties(span, parsed, anchor, tag.map(|tag| tag.original()));
                 let mut items = Vec::new();
                 loop {
-                    let (event, parsed) = self.event()?;
+                    let (event, parsed) = self.next_event()?;
                     if matches!(event, Event::SequenceEnd) {
                         let span = Span { end: self.span(parsed).end, ..span };
                         return Some(Node { span, value: Value::List(items) });
                     }
-                    items.push(self.node(event, parsed, depth + 1)?);
+                    items.push(self.read_node(event, parsed, depth + 1)?);
                 }
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.check_properties(span, parsed, anchor, tag.map(|tag| tag.original()));
-                self.mapping(span, depth)
+                self.read_mapping(span, depth)
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                let written = self.text.get(self.range(span)).unwrap_or_default();
+                let written = self.text.get(self.byte_range(span)).unwrap_or_default();
                 let finding =
                     Finding::error(FindingCode::YamlAnchor, Some(span), format!("`{written}` is a YAML alias"));
                 self.refuse(finding.help("aliases are not read here; a text that begins with `*` needs quotes"));
@@ -211,23 +108,23 @@ impl<'t> TreeBuilder<'t, '_> {
         }
     }
 
-    fn mapping(&mut self, span: Span, depth: usize) -> Option<Node> {
+    fn read_mapping(&mut self, span: Span, depth: usize) -> Option<Node> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
         let mut seen = std::collections::HashMap::<Box<str>, Span>::new();
         loop {
-            let (event, parsed) = self.event()?;
+            let (event, parsed) = self.next_event()?;
             if matches!(event, Event::MappingEnd) {
                 let span = Span { end: self.span(parsed).end.max(span.end), ..span };
                 return Some(Node { span, value: Value::Map(entries) });
             }
-            let key = self.node(event, parsed, depth + 1)?;
-            let (event, parsed) = self.event()?;
-            let value = self.node(event, parsed, depth + 1)?;
+            let key = self.read_node(event, parsed, depth + 1)?;
+            let (event, parsed) = self.next_event()?;
+            let value = self.read_node(event, parsed, depth + 1)?;
             let Value::Scalar { text, plain } = &key.value else {
                 let finding = Finding::error(
                     FindingCode::YamlSyntax,
                     Some(key.span),
-                    format!("{} stands where a name belongs", key.value.sort()),
+                    format!("{} in place of a name", key.value.type_name()),
                 );
                 self.refuse(finding.help("a path with `{` in a one-line map needs quotes"));
                 continue;
@@ -243,7 +140,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 let finding = Finding::error(
                     FindingCode::DuplicateKey,
                     Some(key.span),
-                    format!("`{text}` stands twice in this map"),
+                    format!("`{text}` occurs twice in this map"),
                 );
                 self.refuse(finding.also(*first, "first here").help("join the two, or give one of them another name"));
                 continue;
@@ -262,12 +159,12 @@ impl<'t> TreeBuilder<'t, '_> {
             let start = parsed.tag_start.map_or(span.start, |mark| self.offset(mark)).min(span.start);
             let span = Span { start, ..span };
             let finding =
-                Finding::error(FindingCode::YamlTag, Some(span), format!("`{tag}` is a YAML tag and would vanish"));
+                Finding::error(FindingCode::YamlTag, Some(span), format!("`{tag}` is a YAML tag and would be ignored"));
             self.refuse(finding.help("a text that begins with `!` needs quotes"));
         }
     }
 
-    fn event(&mut self) -> Option<(Event<'t>, ParserSpan)> {
+    fn next_event(&mut self) -> Option<(Event<'t>, ParserSpan)> {
         match self.parser.next_event() {
             Some(Ok(event)) => Some(event),
             Some(Err(error)) => {
@@ -285,18 +182,18 @@ impl<'t> TreeBuilder<'t, '_> {
         let mut finding =
             Finding::error(FindingCode::YamlSyntax, Some(span), format!("this is not YAML: {}", error.info()));
         if line.contains('\t') {
-            finding = finding.help("the line holds a tab: YAML is indented with blanks");
+            finding = finding.help("the line contains a tab: YAML is indented with spaces");
         } else if line.contains('{') && line.contains('/') {
             finding = finding.help("a path with `{` needs quotes inside a one-line map or list");
-        } else if self.lines_before(start).any(comment_cuts_list) {
-            finding = finding.help("a `#` behind a blank begins a comment: a name with `#` needs quotes");
+        } else if self.lines_before(start).any(is_list_cut_by_comment) {
+            finding = finding.help("a `#` after a space begins a comment: a name with `#` needs quotes");
         } else if line.matches(": ").count() > 1 {
-            finding = finding.help("a name that holds `: ` needs quotes");
+            finding = finding.help("a name that contains `: ` needs quotes");
         }
         self.refuse(finding);
     }
 
-    /// The last lines before an offset, its own included.
+    /// The last three lines up to an offset, including the line of the offset.
     fn lines_before(&self, start: u32) -> impl Iterator<Item = &str> {
         let start = usize::try_from(start).unwrap_or(usize::MAX).min(self.text.len());
         self.text.get(..start).unwrap_or_default().lines().rev().take(3)
@@ -318,7 +215,7 @@ impl<'t> TreeBuilder<'t, '_> {
         Span { file: self.file, start: self.offset(parsed.start), end: self.offset(parsed.end) }
     }
 
-    fn range(&self, span: Span) -> std::ops::Range<usize> {
+    fn byte_range(&self, span: Span) -> std::ops::Range<usize> {
         let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
         at(span.start)..at(span.end)
     }
@@ -328,8 +225,8 @@ impl<'t> TreeBuilder<'t, '_> {
     }
 }
 
-/// Whether a comment begins in the middle of a one-line list or map.
-fn comment_cuts_list(line: &str) -> bool {
+/// Whether a comment begins inside a one-line list or map.
+fn is_list_cut_by_comment(line: &str) -> bool {
     let Some((before, _)) = line.split_once(" #") else { return false };
     let count = |these: [char; 2]| before.chars().filter(|c| these.contains(c)).count();
     count(['[', '{']) > count([']', '}'])

@@ -94,7 +94,7 @@ impl Apis {
         {
             return Ok(only.matches.receives(listener, host).then_some(only));
         }
-        let canonical = match CanonicalPath::of_any_dialect(path) {
+        let canonical = match CanonicalPath::read_any_dialect(path) {
             Ok(canonical) => canonical,
             Err(rejected) => {
                 let rest = self.longest(|api| api.matches.path.is_empty() && api.matches.receives(listener, host));
@@ -104,7 +104,7 @@ impl Apis {
         let text = canonical.as_str();
         let claims = |api: &Api| api.matches.claims(listener, host, text);
         let Some(exact) = self.longest(claims) else { return Ok(None) };
-        let may = |api: &Api| api.matches.receives(listener, host) && prefix::may_begin(text, &api.matches.path);
+        let may = |api: &Api| api.matches.receives(listener, host) && prefix::may_start_with(text, &api.matches.path);
         match self.longest(|api| claims(api) || may(api)) {
             Some(other) if !Arc::ptr_eq(exact, other) => Err(RejectedRequest::AmbiguousApi),
             _ => Ok(Some(exact)),

@@ -109,9 +109,9 @@ fn names_websocket(headers: &HeaderMap) -> bool {
 pub(super) struct RequestFields<'a>(pub(super) &'a HeaderMap);
 
 impl HeaderView for RequestFields<'_> {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
         for (name, value) in self.0 {
-            see(name.as_str(), value.as_bytes());
+            visit(name.as_str(), value.as_bytes());
         }
     }
 }

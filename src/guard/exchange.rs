@@ -328,7 +328,7 @@ impl Exchange {
             method: self.client.method(),
             route: policy.zip(route).and_then(|(policy, route)| policy.template(route)),
             path: self.plan().map(ForwardingPlan::path),
-            cell: cell.map(|cell| (cell.operation.word(), &*cell.resource)),
+            cell: cell.map(|cell| (cell.operation.name(), &*cell.resource)),
             scope,
             verdict: self.verdict(),
             reason: match reason {

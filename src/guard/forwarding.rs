@@ -2,7 +2,7 @@
 
 mod headers;
 
-use crate::policy::condition::ConditionContext;
+use crate::policy::condition_context::ConditionContext;
 use crate::policy::{RouteMatch, Snapshot};
 use crate::request::{CanonicalRequest, OverrideMode, query};
 use crate::vocabulary::{RequestFacts, Scope, Subject, Timestamp};
@@ -32,15 +32,16 @@ impl ForwardingPlan {
         mode: OverrideMode,
         shadowed: bool,
     ) -> Self {
-        let path = route.map(|route| route.printed(&request.path));
+        let path = route.map(|route| route.forwarded_path(&request.path));
         let query = request.query.map(|written| {
             let token = route.and_then(|route| route.method.token_from.as_deref());
             let strip = mode == OverrideMode::Strip;
             let is_token = |name: &str| {
-                query::is_taken_for(name, query::TOKEN) || token.is_some_and(|token| query::is_taken_for(name, token))
+                query::is_alias_of(name, query::TOKEN_PARAMETER)
+                    || token.is_some_and(|token| query::is_alias_of(name, token))
             };
             let unwanted = |name: &str| (!shadowed && is_token(name)) || (strip && query::is_method_override(name));
-            query::without(written, unwanted).into_owned()
+            query::remove_parameters(written, unwanted).into_owned()
         });
         Self {
             path: path.unwrap_or_else(|| request.path.as_str().to_owned()),
@@ -116,9 +117,9 @@ pub(super) fn roles(
     scope: &Scope<'_>,
     now: Timestamp,
 ) -> Vec<Box<str>> {
-    let entitlements = policy.entitlements.of(subject);
+    let entitlements = policy.entitlements.for_subject(subject);
     let context = ConditionContext { now, subject, facts, scope, entitlements: &entitlements, policy };
-    let holding =
-        entitlements.where_holds(|id| policy.condition(id).is_some_and(|condition| condition.holds(&context)));
-    holding.roles_within(scope, route.access.across, &policy.model).into_iter().map(Into::into).collect()
+    let holding = entitlements
+        .apply_conditions(|id| policy.condition(id).is_some_and(|condition| condition.holds(&context.variables())));
+    holding.role_names_in_scope(scope, route.access.across, &policy.model).into_iter().map(Into::into).collect()
 }

@@ -94,12 +94,13 @@ pub(super) fn identify(
     let in_query = match (input.parameter, input.query) {
         (Some(name), Some(written)) => {
             // Two tokens are two credentials.
-            query::single(written, name).map_err(|_| IdentificationStop::Identity(IdentityError::SeveralCredentials))?
+            query::single_value(written, name)
+                .map_err(|_| IdentificationStop::Identity(IdentityError::SeveralCredentials))?
         }
         // A server may accept a token in the query on any route (RFC 6750, section 2.3). Beside another credential it
         // could name another caller.
         (None, Some(written))
-            if query::parameters(written).any(|(name, _)| query::is_taken_for(&name, query::TOKEN)) =>
+            if query::parameters(written).any(|(name, _)| query::is_alias_of(&name, query::TOKEN_PARAMETER)) =>
         {
             let alone = named.is_none() && matches!(credentials.presented(), Ok(PresentedCredential::Anonymous));
             return if alone { Ok(None) } else { Err(IdentificationStop::Identity(IdentityError::SeveralCredentials)) };

@@ -37,7 +37,7 @@ pub(super) fn evaluate_inquiry<T: Trace>(
     let decision = decide_inquiry(inquiry, policy, trace);
     let needs_mask = has_mask(&decision);
     let decision = evaluate_overrides(decision, inquiry, overrides, policy, trace);
-    let cell = || policy.telling(inquiry.route.iter().flat_map(|route| route.access.cells.ids()));
+    let cell = || policy.reported_cell(inquiry.route.iter().flat_map(|route| route.access.cells.ids()));
     let decision = stricter(decision, || needs_mask.then(|| refused(Reason::CannotMask, cell(), policy)));
     let opens = inquiry.route.as_ref().is_ok_and(|route| route.method.websocket);
     stricter(decision, || (inquiry.websocket && !opens).then(|| refused(Reason::NoUpgrade, cell(), policy)))
@@ -72,7 +72,7 @@ pub(super) fn refused(reason: Reason, cell: Option<CellId>, policy: &Snapshot) -
 fn decide_inquiry<T: Trace>(inquiry: &Inquiry<'_>, policy: &Snapshot, trace: &mut T) -> Decision {
     // Conditions read the path that is forwarded, not the client's spelling.
     let printed = inquiry.route.as_ref().ok().filter(|_| !policy.model.conditions.is_empty());
-    let printed = printed.map(|route| route.printed(inquiry.path));
+    let printed = printed.map(|route| route.forwarded_path(inquiry.path));
     let path = printed.as_deref().unwrap_or(inquiry.path.as_str());
     let facts = RequestFacts { method: inquiry.method, path, address: inquiry.address };
     let (access, phase) = (access_of(inquiry.route), inquiry.phase);

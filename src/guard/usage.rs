@@ -32,7 +32,7 @@ pub(super) fn record_usage(judgement: &Judgement, id: DecisionId, time: SystemTi
                 api = %api.name,
                 decision = %id,
                 reason = decision.reason.full_code(Some(policy)),
-                operation = cell.map_or("", |cell| cell.operation.word()),
+                operation = cell.map_or("", |cell| cell.operation.name()),
                 resource = cell.map_or("", |cell| &*cell.resource),
                 method,
                 route,

@@ -159,7 +159,7 @@ impl Comparison {
                 _ => return,
             };
         let cell = refusing.cell().or(permitting.cell());
-        let (operation, resource) = cell.map_or(("", ""), |cell| (cell.operation.word(), &*cell.resource));
+        let (operation, resource) = cell.map_or(("", ""), |cell| (cell.operation.name(), &*cell.resource));
         let (by_live, by_candidate) = (live.reason(), candidate.reason());
         let is = |known: &Difference| {
             (known.change, &*known.operation, &*known.resource) == (change, operation, resource)

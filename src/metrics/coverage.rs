@@ -205,14 +205,14 @@ impl UsageTally {
         let row = |row: RowId| policy.and_then(|policy| policy.row(row)).map_or("", |row| &*row.name).into();
         let unused = self.each_grant().filter(|(at, ..)| !self.is_used(*at)).map(|(_, cell, grant)| UnusedGrant {
             permission: row(grant.row),
-            operation: cell.operation.word().into(),
+            operation: cell.operation.name().into(),
             resource: cell.resource.clone(),
             since: Rfc3339Time(grant.since),
         });
         let mut refused: Vec<RefusedCell> = self
             .each_refused()
             .map(|(cell, count)| RefusedCell {
-                operation: cell.operation.word().into(),
+                operation: cell.operation.name().into(),
                 resource: cell.resource.clone(),
                 count,
             })

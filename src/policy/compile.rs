@@ -1,4 +1,4 @@
-//! Model to snapshot; the one thing that can fail, two routes in one place, is a finding too.
+//! Compilation of a model to a snapshot; it fails only for conflicting routes, which become findings.
 
 use crate::document::{Finding, FindingCode, Findings, Sources};
 
@@ -12,7 +12,7 @@ use super::template_tree;
 
 pub(super) fn compile(
     mut model: Model,
-    written: &PolicySource,
+    source: &PolicySource,
     sources: &Sources,
     findings: &mut Findings,
 ) -> Option<Snapshot> {
@@ -21,7 +21,7 @@ pub(super) fn compile(
         Err(conflicts) => {
             for conflict in conflicts {
                 let find = |at: u32| {
-                    usize::try_from(at).ok().and_then(|at| written.routes.get(at)).map(|route| &route.template)
+                    usize::try_from(at).ok().and_then(|at| source.routes.get(at)).map(|route| &route.template)
                 };
                 let (Some(first), Some(second)) = (find(conflict.first.0), find(conflict.second.0)) else { continue };
                 let message = format!("`{}` matches the same paths as `{}`", second.text, first.text);
@@ -33,7 +33,7 @@ pub(super) fn compile(
             return None;
         }
     };
-    template_tree::check(&routes, findings);
+    template_tree::check_templates(&routes, findings);
     let words = words_for(model.rows.len());
     let gates = model.gates.iter().map(|gate| {
         let mut bits = vec![0; words].into_boxed_slice();
@@ -42,25 +42,25 @@ pub(super) fn compile(
     });
     let users = std::mem::take(&mut model.users);
     Some(Snapshot {
-        version: PolicyVersion { name: model.name.clone(), hash: hash(sources).into() },
+        version: PolicyVersion { name: model.name.clone(), hash: hash_sources(sources).into() },
         routes,
         grants: Grants::build(model.cells.len(), &model.rows),
         entitlements: EntitlementTable::build(&model, users),
         gates: gates.collect(),
         gate_codes: model.gates.iter().map(|gate| format!("gate:{}", gate.name).into()).collect(),
-        features: model.profiles.iter().map(|profile| bits(&profile.features)).collect(),
-        masks: model.cells.iter().map(|cell| masks(&model, &cell.resource)).collect(),
+        features: model.profiles.iter().map(|profile| bit_set(&profile.features)).collect(),
+        masks: model.cells.iter().map(|cell| field_set_bits(&model, &cell.resource)).collect(),
         shadowed: model.cells.iter().map(|cell| is_shadowed(&model, &cell.resource)).collect(),
         model,
     })
 }
 
-fn bits(places: &[u8]) -> u64 {
-    places.iter().fold(0, |bits, at| bits | 1 << (at % 64))
+fn bit_set(indices: &[u8]) -> u64 {
+    indices.iter().fold(0, |bits, at| bits | 1 << (at % 64))
 }
 
-/// The field sets that stand in answers about a resource, a bit each.
-fn masks(model: &Model, resource: &str) -> u64 {
+/// The field sets of a resource's responses, one bit each.
+fn field_set_bits(model: &Model, resource: &str) -> u64 {
     let listed = |set: &FieldSet| set.resources.iter().any(|(known, _)| **known == *resource);
     (0..64).zip(&model.fields).fold(0, |bits, (at, set)| bits | u64::from(listed(set)) << at)
 }
@@ -73,8 +73,8 @@ fn is_shadowed(model: &Model, resource: &str) -> bool {
     }
 }
 
-/// A hash over the texts in their order, each with its length, so that moving a line between files changes it.
-fn hash(sources: &Sources) -> String {
+/// A hash over the texts in order, each with its length, so that moving a line between files changes the hash.
+fn hash_sources(sources: &Sources) -> String {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for (_, source) in sources.iter() {
         context.update(&source.text.len().to_be_bytes());

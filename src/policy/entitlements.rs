@@ -4,26 +4,22 @@ use std::collections::HashMap;
 
 use crate::vocabulary::{Assignment, Scope, Subject, SubjectKind};
 
-use super::condition::ConditionId;
 use super::grants::{insert, words_for};
+use super::ids::{ConditionId, RowId};
 use super::model::{Model, ScopeBounds, ScopedRole, User};
 use super::users::{UserEntry, Users};
 
-/// RowId: a permission by its place in one snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RowId(pub u32);
-
-/// EntitlementTable: what the policy says of everyone, of groups, of roles and of users.
+/// EntitlementTable: the rows that the policy grants to everyone, groups, roles and users.
 #[derive(Debug, Clone)]
 pub struct EntitlementTable {
     words: usize,
     everyone: Box<[u64]>,
-    all: Box<[u64]>,
+    all_rows: Box<[u64]>,
     groups: Box<[GroupRows]>,
     group_names: HashMap<Box<str>, u32>,
-    /// The rows that roles give everywhere, one bitset behind the other.
+    /// The rows that roles grant in every scope: one bitset after the other.
     role_rows: Box<[u64]>,
-    roles: Box<[RoleTerms]>,
+    roles: Box<[RoleRules]>,
     role_names: HashMap<Box<str>, u32>,
     row_names: HashMap<Box<str>, RowId>,
     scope_names: Box<[Box<str>]>,
@@ -36,64 +32,64 @@ struct GroupRows {
     without: Box<[u64]>,
 }
 
-/// RoleTerms: what is said of a role beside the rows that it gives everywhere.
+/// RoleRules: the scoped rows of a role, and the rules for its assignment.
 #[derive(Debug, Clone)]
-struct RoleTerms {
-    within: Box<[(ScopeBounds, Box<[u64]>)]>,
+struct RoleRules {
+    scoped_rows: Box<[(ScopeBounds, Box<[u64]>)]>,
     policy_only: bool,
     assign_within: u8,
 }
 
-/// Entitlements: one subject's words about rows, ready to be asked.
+/// Entitlements: the rows that one subject holds, computed per scope.
 #[derive(Debug, Clone, Copy)]
 pub struct Entitlements<'p> {
-    all: &'p EntitlementTable,
+    table: &'p EntitlementTable,
     subject: &'p Subject,
     entry: Option<UserEntry<'p>>,
     group: Option<u32>,
-    /// A bit for each of the entry's assignments whose condition does not hold.
-    absent: u64,
+    /// The assignments of the entry whose condition does not hold, one bit each.
+    inactive: u64,
 }
 
-/// ScopedGrant: rows that one assignment of a role gives in one scope.
+/// ScopedGrant: the rows that one assignment of a role grants in one scope.
 #[derive(Debug, Clone, Copy)]
 pub struct ScopedGrant<'p> {
-    /// The assignment's place among those of the entry, else among the claimed roles.
+    /// The index of the assignment in the entry, or among the claimed roles.
     pub at: usize,
-    /// The role, by its place among the roles.
+    /// The role, by its index.
     pub role: u32,
-    /// Whether the assignment fits the request's scope.
-    pub assigned: bool,
-    /// Whether the assignment's condition holds; without a condition it does.
-    pub there: bool,
-    /// Where the role gives the rows; everywhere, if there are none.
+    /// Whether the assignment matches the request's scope.
+    pub in_scope: bool,
+    /// Whether the assignment has no condition, or its condition holds.
+    pub active: bool,
+    /// The scope in which the role grants the rows; empty: every scope.
     pub bounds: &'p [(u8, Box<[Box<str>]>)],
     /// The rows, as a bitset.
     pub rows: &'p [u64],
 }
 
-/// IgnoredRole: why a claimed role does not count.
+/// IgnoredRole: why the policy ignores a claimed role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IgnoredRole {
     /// The policy has no such role.
     Unknown,
-    /// Only the policy assigns it.
+    /// Only the policy may assign it.
     PolicyOnly,
-    /// The claim does not name this scope, within which the role is assigned.
-    NotWithin(usize),
+    /// The claim does not name this scope, which an assignment of the role requires.
+    MissingScope(usize),
 }
 
-/// RowBits: one 64-bit word of every set that the formula joins.
+/// RowBits: one 64-bit word of each set in the formula.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowBits {
-    /// What the formula gives: these rows are held.
+    /// The held rows: the result of the formula.
     pub held: u64,
-    /// Rows that are given in this scope before anything is taken away.
-    pub given: u64,
-    /// Rows that would be given in this scope if the condition of an assignment held.
-    pub conditional: u64,
-    /// Rows that some role or claim of the subject gives, in this scope or another.
-    pub anywhere: u64,
+    /// The rows granted in this scope, before `without` is applied.
+    pub granted: u64,
+    /// The rows granted in this scope, including assignments whose condition does not hold.
+    pub granted_conditionally: u64,
+    /// The rows that a role or claim of the subject grants in any scope.
+    pub granted_anywhere: u64,
 }
 
 impl EntitlementTable {
@@ -104,18 +100,18 @@ impl EntitlementTable {
             rows.iter().for_each(|row| insert(&mut bits, *row));
             bits
         };
-        let every: Vec<RowId> = (0..).zip(&model.rows).map(|(at, _)| RowId(at)).collect();
+        let row_ids: Vec<RowId> = (0..).zip(&model.rows).map(|(at, _)| RowId(at)).collect();
         let groups = model.groups.iter();
         let roles = model.roles.iter();
         Self {
             words,
             everyone: set(&model.everyone),
-            all: set(&every),
-            group_names: numbered(groups.clone().map(|group| &group.name)),
+            all_rows: set(&row_ids),
+            group_names: index_by_name(groups.clone().map(|group| &group.name)),
             groups: groups
                 .map(|group| GroupRows { permissions: set(&group.permissions), without: set(&group.without) })
                 .collect(),
-            role_names: numbered(roles.clone().map(|role| &role.name)),
+            role_names: index_by_name(roles.clone().map(|role| &role.name)),
             role_rows: roles
                 .clone()
                 .flat_map(|role| {
@@ -124,8 +120,8 @@ impl EntitlementTable {
                 })
                 .collect(),
             roles: roles
-                .map(|role| RoleTerms {
-                    within: role
+                .map(|role| RoleRules {
+                    scoped_rows: role
                         .parts
                         .iter()
                         .filter(|part| !part.scope.is_empty())
@@ -141,31 +137,31 @@ impl EntitlementTable {
         }
     }
 
-    /// The standing of `subject`, whose conditional assignments are all there.
-    pub fn of<'p>(&'p self, subject: &'p Subject) -> Entitlements<'p> {
-        self.with(subject, subject.id.as_ref().and_then(|id| self.users.find(id)))
+    /// The entitlements of `subject` with all conditional assignments active.
+    pub fn for_subject<'p>(&'p self, subject: &'p Subject) -> Entitlements<'p> {
+        self.with_entry(subject, subject.id.as_ref().and_then(|id| self.users.find(id)))
     }
 
-    /// The standing of `subject`, if `users:` said `entry` of it.
-    pub fn with<'p>(&'p self, subject: &'p Subject, entry: Option<UserEntry<'p>>) -> Entitlements<'p> {
+    /// The entitlements of `subject` if `entry` were its entry under `users:`.
+    pub fn with_entry<'p>(&'p self, subject: &'p Subject, entry: Option<UserEntry<'p>>) -> Entitlements<'p> {
         let group = match entry.and_then(|entry| entry.group) {
             Some(group) => Some(group),
             None => self.claimed_group(subject),
         };
-        Entitlements { all: self, subject, entry, group, absent: 0 }
+        Entitlements { table: self, subject, entry, group, inactive: 0 }
     }
 
     /// All rows, as a bitset.
-    pub fn every_row(&self) -> &[u64] {
-        &self.all
+    pub fn all_rows(&self) -> &[u64] {
+        &self.all_rows
     }
 
-    /// How many words a bitset over rows has.
-    pub fn words(&self) -> usize {
+    /// The number of words of a bitset over rows.
+    pub fn word_count(&self) -> usize {
         self.words
     }
 
-    /// What the policy says of single ids.
+    /// The entries of single ids.
     pub fn users(&self) -> &Users {
         &self.users
     }
@@ -175,19 +171,21 @@ impl EntitlementTable {
         &self.scope_names
     }
 
-    /// The one group of the policy that is claimed; unknown ones do not count.
+    /// The claimed group; unknown groups are ignored, and several known ones count as none.
     fn claimed_group(&self, subject: &Subject) -> Option<u32> {
         let mut known = subject.groups.iter().filter_map(|name| self.group_names.get(name).copied());
         let first = known.next()?;
         known.all(|other| other == first).then_some(first)
     }
 
-    /// The role that a claim names, where it counts: the policy knows it, lets tokens assign it, and the claim names
-    /// every scope within which it is assigned.
+    /// The role of a claim that the policy accepts.
+    ///
+    /// The policy defines the role and allows tokens to assign it, and the claim names every scope that an assignment
+    /// requires.
     ///
     /// # Errors
-    /// Why it does not count.
-    pub fn counted(&self, claimed: &Assignment) -> Result<u32, IgnoredRole> {
+    /// The policy ignores the role for that reason.
+    pub fn resolve_role(&self, claimed: &Assignment) -> Result<u32, IgnoredRole> {
         let role = *self.role_names.get(&claimed.role).ok_or(IgnoredRole::Unknown)?;
         let rows = usize::try_from(role).ok().and_then(|at| self.roles.get(at)).ok_or(IgnoredRole::Unknown)?;
         if rows.policy_only {
@@ -195,36 +193,36 @@ impl EntitlementTable {
         }
         let named = |name: &str| claimed.scope.iter().any(|(known, values)| **known == *name && !values.is_empty());
         let mut wanted = self.scope_names.iter().enumerate().filter(|(at, _)| rows.assign_within >> at & 1 == 1);
-        wanted.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(IgnoredRole::NotWithin(at)))
+        wanted.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(IgnoredRole::MissingScope(at)))
     }
 
-    /// The rows that a role gives everywhere.
-    fn role_everywhere(&self, role: u32) -> &[u64] {
+    /// The rows that a role grants in every scope.
+    fn unscoped_rows(&self, role: u32) -> &[u64] {
         let start = usize::try_from(role).unwrap_or(usize::MAX).saturating_mul(self.words);
         self.role_rows.get(start..start.saturating_add(self.words)).unwrap_or_default()
     }
 
-    /// The rows that a role gives within scopes.
-    fn role_within(&self, role: u32) -> &[(ScopeBounds, Box<[u64]>)] {
+    /// The rows that a role grants within scopes.
+    fn scoped_rows(&self, role: u32) -> &[(ScopeBounds, Box<[u64]>)] {
         let role = usize::try_from(role).ok().and_then(|at| self.roles.get(at));
-        role.map(|role| &*role.within).unwrap_or_default()
+        role.map(|role| &*role.scoped_rows).unwrap_or_default()
     }
 }
 
 impl<'p> Entitlements<'p> {
-    /// The same, without the assignments whose condition does not hold.
-    pub fn where_holds(mut self, mut holds: impl FnMut(ConditionId) -> bool) -> Self {
+    /// The same without the assignments whose condition does not hold.
+    pub fn apply_conditions(mut self, mut holds: impl FnMut(ConditionId) -> bool) -> Self {
         let roles = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
         for (at, bound) in roles.iter().enumerate() {
-            // The reader lets none stand beyond the last bit.
+            // Validation refuses conditions beyond the last bit.
             if bound.when.is_some_and(|when| !holds(when)) {
-                self.absent |= u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(u64::MAX);
+                self.inactive |= u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(u64::MAX);
             }
         }
         self
     }
 
-    /// What `users:` says of the subject.
+    /// The subject's entry under `users:`.
     pub fn entry(&self) -> Option<UserEntry<'p>> {
         self.entry
     }
@@ -234,125 +232,125 @@ impl<'p> Entitlements<'p> {
         self.subject.kind == SubjectKind::Service && self.entry.is_none()
     }
 
-    /// The one group that the subject is in: the policy's word, else the token's.
+    /// The subject's group: from the policy's entry, else from the token.
     pub fn group(&self) -> Option<u32> {
         self.group
     }
 
-    /// The subject's tenants: the policy's word, else the token's.
+    /// The subject's tenants: from the policy's entry, else from the token.
     pub fn tenants(&self) -> &'p [Box<str>] {
         self.entry.and_then(|entry| entry.tenants).unwrap_or(&self.subject.tenants)
     }
 
-    /// Whether the subject has exactly one role that counts, in whatever scopes; claimed permissions are one.
+    /// Whether the subject has exactly one accepted role, in any scopes; claimed permissions count as one role.
     pub fn has_one_role(&self) -> bool {
         let mut roles = self.roles();
         let claimed = self
-            .claims()
-            .is_some_and(|subject| subject.permissions.iter().any(|name| self.all.row_names.contains_key(name)));
+            .effective_claims()
+            .is_some_and(|subject| subject.permissions.iter().any(|name| self.table.row_names.contains_key(name)));
         match roles.next() {
             Some(first) => !claimed && roles.all(|other| other == first),
             None => claimed,
         }
     }
 
-    /// The names of the roles that count, wherever they were given.
+    /// The names of the accepted roles, in any scope.
     pub fn role_names<'m>(&self, model: &'m Model) -> Vec<&'m str> {
         self.roles().filter_map(|role| role_name(role, model)).collect()
     }
 
-    /// The names of the roles that hold in a scope: they count, fit, and their condition holds.
-    pub fn roles_within<'m>(&self, scope: &Scope<'_>, across: u8, model: &'m Model) -> Vec<&'m str> {
+    /// The names of the accepted roles that match a scope and whose condition holds.
+    pub fn role_names_in_scope<'m>(&self, scope: &Scope<'_>, across: u8, model: &'m Model) -> Vec<&'m str> {
         let mut names = Vec::new();
-        self.each_grant(scope, across, |grant| {
-            let holds = grant.assigned && grant.there;
+        self.for_each_grant(scope, across, |grant| {
+            let holds = grant.in_scope && grant.active;
             let name = role_name(grant.role, model).filter(|name| holds && !names.contains(name));
             names.extend(name);
         });
         names
     }
 
-    /// Word number `word` of the rows held in `scope`; scopes in `across` need not be named by a grant's values.
+    /// Word number `word` of the rows held in `scope`; `across` marks the scopes that a grant may omit.
     ///
-    /// `held = (everyone ∪ group.permissions ∪ rows of roles that fit the scope) ∖ group.without ∖ user.without
+    /// `held = (everyone ∪ group.permissions ∪ rows of roles that match the scope) ∖ group.without ∖ user.without
     /// ∪ user.permissions`
-    pub fn word(&self, word: usize, scope: &Scope<'_>, across: u8) -> RowBits {
+    pub fn row_bits(&self, word: usize, scope: &Scope<'_>, across: u8) -> RowBits {
         let at = |set: &[u64]| set.get(word).copied().unwrap_or(0);
-        let group = self.group.and_then(|group| self.all.groups.get(usize::try_from(group).ok()?));
+        let group = self.group.and_then(|group| self.table.groups.get(usize::try_from(group).ok()?));
         let (group_gives, group_takes) = group.map_or((0, 0), |group| (at(&group.permissions), at(&group.without)));
         let (user_takes, own) =
-            self.entry.map_or((0, 0), |entry| (word_of(entry.without, word), word_of(entry.permissions, word)));
-        let mut found = self.roles_word(word, scope, across);
-        let below = at(&self.all.everyone) | group_gives | found.given;
-        found.given = below | own;
+            self.entry.map_or((0, 0), |entry| (row_word(entry.without, word), row_word(entry.permissions, word)));
+        let mut found = self.role_row_bits(word, scope, across);
+        let below = at(&self.table.everyone) | group_gives | found.granted;
+        found.granted = below | own;
         found.held = (below & !group_takes & !user_takes) | own;
-        found.conditional |= found.given;
-        found.anywhere |= found.conditional;
+        found.granted_conditionally |= found.granted;
+        found.granted_anywhere |= found.granted_conditionally;
         found
     }
 
-    /// Shows `see` what each role that counts gives, whether or not it fits; the formula joins nothing else of roles.
-    pub fn each_grant(&self, scope: &Scope<'_>, across: u8, mut see: impl FnMut(ScopedGrant<'p>)) {
-        let mut add = |at: usize, role: u32, assigned: bool, there: bool| {
-            see(ScopedGrant { at, role, assigned, there, bounds: &[], rows: self.all.role_everywhere(role) });
-            for (bounds, rows) in self.all.role_within(role) {
-                see(ScopedGrant { at, role, assigned, there, bounds, rows });
+    /// Calls `visit` with the rows of each accepted role, in scope or not; the formula uses no other rows of roles.
+    pub fn for_each_grant(&self, scope: &Scope<'_>, across: u8, mut visit: impl FnMut(ScopedGrant<'p>)) {
+        let mut add = |at: usize, role: u32, in_scope: bool, active: bool| {
+            visit(ScopedGrant { at, role, in_scope, active, bounds: &[], rows: self.table.unscoped_rows(role) });
+            for (bounds, rows) in self.table.scoped_rows(role) {
+                visit(ScopedGrant { at, role, in_scope, active, bounds, rows });
             }
         };
         if let Some(roles) = self.entry.and_then(|entry| entry.roles) {
             for (at, bound) in roles.iter().enumerate() {
-                add(at, bound.role, fits(&bound.scope, scope, across), self.is_there(at, bound));
+                add(at, bound.role, bounds_match(&bound.scope, scope, across), self.is_active(at, bound));
             }
             return;
         }
         for (at, claimed) in self.subject.roles.iter().enumerate() {
-            let Ok(role) = self.all.counted(claimed) else { continue };
+            let Ok(role) = self.table.resolve_role(claimed) else { continue };
             let fits = claimed.scope.iter().all(|(name, values)| {
-                let declared = self.all.scope_names.iter().position(|known| known == name);
-                // A bound that the policy does not know cannot be checked, so it does not fit.
-                declared.is_some_and(|at| fits_one(scope, across, at, values))
+                let declared = self.table.scope_names.iter().position(|known| known == name);
+                // A scope that the policy does not declare cannot be checked, so it does not match.
+                declared.is_some_and(|at| values_match(scope, across, at, values))
             });
             add(at, role, fits, true);
         }
     }
 
-    /// The rows of roles and claims: those that fit the scope are `given`.
-    fn roles_word(&self, word: usize, scope: &Scope<'_>, across: u8) -> RowBits {
+    /// The rows of roles and claims; those that match the scope are `granted`.
+    fn role_row_bits(&self, word: usize, scope: &Scope<'_>, across: u8) -> RowBits {
         let mut found = RowBits::default();
-        self.each_grant(scope, across, |grant| {
+        self.for_each_grant(scope, across, |grant| {
             let rows = grant.rows.get(word).copied().unwrap_or(0);
-            found.anywhere |= rows;
-            if rows != 0 && grant.assigned && fits(grant.bounds, scope, across) {
-                found.conditional |= rows;
-                found.given |= if grant.there { rows } else { 0 };
+            found.granted_anywhere |= rows;
+            if rows != 0 && grant.in_scope && bounds_match(grant.bounds, scope, across) {
+                found.granted_conditionally |= rows;
+                found.granted |= if grant.active { rows } else { 0 };
             }
         });
-        for claimed in self.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default() {
-            if let Some(row) = self.all.row_names.get(claimed)
+        for claimed in self.effective_claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default() {
+            if let Some(row) = self.table.row_names.get(claimed)
                 && usize::try_from(row.0 / 64) == Ok(word)
             {
-                found.given |= 1 << (row.0 % 64);
+                found.granted |= 1 << (row.0 % 64);
             }
         }
         found
     }
 
-    /// Whether the assignment with that place in the entry is there: its condition, if it has one, holds.
-    fn is_there(&self, at: usize, bound: &ScopedRole) -> bool {
-        let bits = u32::try_from(at).ok().and_then(|at| self.absent.checked_shr(at));
+    /// Whether the assignment with that index has no condition, or its condition holds.
+    fn is_active(&self, at: usize, bound: &ScopedRole) -> bool {
+        let bits = u32::try_from(at).ok().and_then(|at| self.inactive.checked_shr(at));
         bound.when.is_none() || bits.is_some_and(|bits| bits & 1 == 0)
     }
 
-    /// The roles that count, one for each assignment.
+    /// The accepted roles, one for each assignment.
     fn roles(&self) -> impl Iterator<Item = u32> {
         let bound = self.entry.and_then(|entry| entry.roles).unwrap_or_default();
-        let bound = bound.iter().enumerate().filter(|(at, bound)| self.is_there(*at, bound)).map(|(_, bound)| bound);
-        let claimed = self.claims().map(|subject| subject.roles.as_slice()).unwrap_or_default();
-        bound.map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.all.counted(claimed).ok()))
+        let bound = bound.iter().enumerate().filter(|(at, bound)| self.is_active(*at, bound)).map(|(_, bound)| bound);
+        let claimed = self.effective_claims().map(|subject| subject.roles.as_slice()).unwrap_or_default();
+        bound.map(|bound| bound.role).chain(claimed.iter().filter_map(|claimed| self.table.resolve_role(claimed).ok()))
     }
 
-    /// The subject, where its own claims about roles and permissions count.
-    pub fn claims(&self) -> Option<&'p Subject> {
+    /// The subject, if its claims about roles and permissions apply; `None` if its entry replaces them.
+    pub fn effective_claims(&self) -> Option<&'p Subject> {
         self.entry.and_then(|entry| entry.roles).is_none().then_some(self.subject)
     }
 }
@@ -361,13 +359,13 @@ fn role_name(role: u32, model: &Model) -> Option<&str> {
     model.roles.get(usize::try_from(role).ok()?).map(|role| &*role.name)
 }
 
-/// Whether every bound of a grant fits the request's scope.
-pub fn fits(bounds: &[(u8, Box<[Box<str>]>)], scope: &Scope<'_>, across: u8) -> bool {
-    bounds.iter().all(|(name, values)| fits_one(scope, across, usize::from(*name), values))
+/// Whether every bound of a grant matches the request's scope.
+pub fn bounds_match(bounds: &[(u8, Box<[Box<str>]>)], scope: &Scope<'_>, across: u8) -> bool {
+    bounds.iter().all(|(name, values)| values_match(scope, across, usize::from(*name), values))
 }
 
-/// Whether the request's value of one scope is among `values`, or need not be.
-fn fits_one(scope: &Scope<'_>, across: u8, name: usize, values: &[Box<str>]) -> bool {
+/// Whether the request's value of one scope is among `values`, or the request has none and `across` permits that.
+fn values_match(scope: &Scope<'_>, across: u8, name: usize, values: &[Box<str>]) -> bool {
     match scope.get(name) {
         Some(Some(value)) => values.iter().any(|fitting| **fitting == **value),
         Some(None) => u32::try_from(name).is_ok_and(|name| across.checked_shr(name).unwrap_or(0) & 1 == 1),
@@ -375,15 +373,15 @@ fn fits_one(scope: &Scope<'_>, across: u8, name: usize, values: &[Box<str>]) -> 
     }
 }
 
-/// Word number `word` of the set of `rows`, which are in their order.
-fn word_of(rows: &[RowId], word: usize) -> u64 {
+/// Word number `word` of the set of `rows`, which are sorted.
+fn row_word(rows: &[RowId], word: usize) -> u64 {
     let Some(first) = u32::try_from(word).ok().and_then(|word| word.checked_mul(64)) else { return 0 };
     let start = rows.partition_point(|row| row.0 < first);
     let inside = rows.iter().skip(start).map_while(|row| row.0.checked_sub(first).filter(|bit| *bit < 64));
     inside.fold(0, |set, bit| set | 1 << bit)
 }
 
-fn numbered<'m>(names: impl Iterator<Item = &'m Box<str>>) -> HashMap<Box<str>, u32> {
+fn index_by_name<'m>(names: impl Iterator<Item = &'m Box<str>>) -> HashMap<Box<str>, u32> {
     (0..).zip(names).map(|(at, name)| (name.clone(), at)).collect()
 }
 

@@ -1,11 +1,11 @@
-//! Grants: which rows have a cell, as bitsets over rows.
+//! Grants: the rows that have each cell, as bitsets over rows.
 
 use crate::vocabulary::CellId;
 
-use super::entitlements::RowId;
+use super::ids::RowId;
 use super::model::Row;
 
-/// Grants: the matrix turned on its side, a bitset over rows for each cell.
+/// Grants: the transposed matrix: a bitset over rows for each cell.
 #[derive(Debug, Clone)]
 pub struct Grants {
     words: usize,
@@ -45,7 +45,7 @@ pub(super) fn insert(set: &mut [u64], row: RowId) {
     }
 }
 
-/// The rows of a bitset, in their order.
+/// The rows of a bitset, in order.
 pub fn rows_of(set: &[u64]) -> impl Iterator<Item = RowId> {
     set.iter()
         .zip(0_u32..)

@@ -1,56 +1,56 @@
-//! The policy as meant: every name resolved, inheritance flattened.
+//! Model: a validated policy, with names resolved and inheritance flattened.
 
 use crate::document::Span;
 use crate::request::Dialect;
 use crate::vocabulary::{Cell, CellId};
 
-use super::condition::{Condition, ConditionId};
-use super::entitlements::RowId;
-use super::routes::Route;
+use super::condition::Condition;
+use super::ids::{ConditionId, RowId};
+use super::route::Route;
 use super::source::ServiceApps;
 
-/// Model: a policy without loose ends.
+/// Model: a validated policy.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// The policy's name.
     pub name: Box<str>,
-    /// How the upstream reads paths.
+    /// How the upstream interprets paths.
     pub dialect: Dialect,
-    /// The declared scopes in their order.
+    /// The declared scopes in order.
     pub scopes: Vec<ScopeName>,
-    /// The columns in printing order, one list a table.
+    /// The tables with their columns, in printing order.
     pub tables: Vec<Table>,
-    /// Every cell that a route needs or a row has.
+    /// Every cell that a route requires or a row has.
     pub cells: Vec<Cell>,
-    /// The rows in their order.
+    /// The rows in order.
     pub rows: Vec<Row>,
     /// The rows that every authenticated caller holds.
     pub everyone: Vec<RowId>,
-    /// The roles with all that they include.
+    /// The roles, with the rows of included roles.
     pub roles: Vec<Role>,
-    /// Whether a caller has exactly one role.
+    /// Whether a caller must have exactly one role.
     pub one_role: bool,
-    /// The groups, of which a caller has exactly one where there are any.
+    /// The groups; if there are any, a caller must have exactly one.
     pub groups: Vec<Group>,
-    /// The profiles, which say where there are which features.
+    /// The profiles, which enable features.
     pub profiles: Vec<Profile>,
     /// The field sets, in file order.
     pub fields: Vec<FieldSet>,
     /// The gates in file order.
     pub gates: Vec<Gate>,
-    /// Every condition of the policy, each text once.
+    /// The conditions of the policy, each text once.
     pub conditions: Vec<Condition>,
-    /// Whose refusals forward.
+    /// The refusals that are forwarded in shadow mode.
     pub shadow: Shadow,
-    /// Whether the cases beside the policy must pass before it counts.
+    /// Whether the policy's cases must pass before it is loaded.
     pub cases_must_pass: bool,
-    /// What service apps may that `users` does not list.
+    /// The permissions of service apps that `users` does not list.
     pub service_apps: Option<ServiceApps>,
-    /// Which browsers may call.
+    /// The browser origins that may call.
     pub cors: Option<Cors>,
-    /// The routes in their order, until they are compiled into the snapshot's table.
+    /// The routes in order, until they are compiled into the snapshot's table.
     pub(super) routes: Vec<Route>,
-    /// What the policy says of single users, until it is compiled into the snapshot's standings.
+    /// The entries of single users, until they are compiled into the snapshot's entitlement table.
     pub(super) users: Vec<User>,
 }
 
@@ -59,14 +59,14 @@ pub struct Model {
 pub struct ScopeName {
     /// Its name, a parameter of routes.
     pub name: Box<str>,
-    /// Whether its value must be one of the caller's (`caller`), or only bounds grants (`grant`).
+    /// Whether its value must be one of the caller's tenants (`caller`), or only limits grants (`grant`).
     pub caller: bool,
 }
 
-/// Table: columns that the vendor prints together.
+/// Table: the columns of one printed table.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// The table's name; `None` where the policy has one table.
+    /// The table's name; `None` if the policy has one table.
     pub title: Option<Box<str>>,
     /// The columns.
     pub resources: Vec<Box<str>>,
@@ -81,128 +81,128 @@ pub struct Row {
     pub cells: Vec<CellId>,
 }
 
-/// ScopeBounds: for each bound scope, by its place among the declared ones, the values that fit; empty fits everywhere.
+/// ScopeBounds: the accepted values of each bound scope, by the scope's index; empty: every scope.
 pub type ScopeBounds = Box<[(u8, Box<[Box<str>]>)]>;
 
-/// ScopedRows: rows that are given in one scope.
+/// ScopedRows: rows granted in one scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopedRows {
-    /// Where.
+    /// The scope.
     pub scope: ScopeBounds,
-    /// Which, in their order.
+    /// The rows, sorted.
     pub rows: Vec<RowId>,
 }
 
-/// Role: the rows that a role gives, inclusion flattened.
+/// Role: the rows that a role grants, including those of included roles.
 #[derive(Debug, Clone)]
 pub struct Role {
     /// Its name.
     pub name: Box<str>,
-    /// Its own rows and those of the roles that it includes, one part for each scope.
+    /// Its own and included rows, one part per scope.
     pub parts: Vec<ScopedRows>,
     /// The roles that it names under `includes`.
     pub includes: Vec<Box<str>>,
-    /// Whether only the policy assigns it; a token's word does not count.
+    /// Whether only the policy may assign it; claims of tokens are ignored.
     pub policy_only: bool,
-    /// The scopes that every assignment must name, a bit each.
+    /// The scopes that every assignment must name, one bit each.
     pub assign_within: u8,
     /// Whether a reload may not change it.
     pub locked: bool,
-    /// Where its name stands.
+    /// The span of its name.
     pub span: Span,
 }
 
-/// Profile: the features that there are for a group, or within a scope.
+/// Profile: the features that are enabled for a group, or within a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// Its name.
     pub name: Box<str>,
-    /// The feature gates that it opens, by their places in the file.
+    /// The feature gates that it opens, by their indices.
     pub features: Vec<u8>,
-    /// Where it applies, whoever asks.
+    /// The scopes in which it applies to every caller.
     pub within: Vec<ScopeBounds>,
     /// Whether a reload may not change it.
     pub locked: bool,
-    /// Where its name stands.
+    /// The span of its name.
     pub span: Span,
 }
 
-/// Group: what the policy says of everybody in a group.
+/// Group: the profile and rows of a group's members.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// Its name.
     pub name: Box<str>,
-    /// Its profile, by its place among the profiles.
+    /// Its profile, by index.
     pub profile: Option<u32>,
-    /// Rows that its members hold.
+    /// The rows granted to its members.
     pub permissions: Vec<RowId>,
-    /// Rows that are taken from its members.
+    /// The rows withdrawn from its members.
     pub without: Vec<RowId>,
 }
 
-/// User: what the policy says of one id.
+/// User: the policy's entry of one id.
 #[derive(Debug, Clone)]
 pub struct User {
     /// The id as written.
     pub id: Box<str>,
-    /// Replaces the token's group: by its place among the groups.
+    /// The group that replaces the token's, by index.
     pub group: Option<u32>,
-    /// Replaces the token's roles and permissions.
+    /// The roles that replace the token's roles and permissions.
     pub roles: Option<Box<[ScopedRole]>>,
-    /// Replaces the token's tenants.
+    /// The tenants that replace the token's.
     pub tenants: Option<Box<[Box<str>]>>,
-    /// Rows that the user holds whatever else is said.
+    /// The rows that the user holds regardless of other entries.
     pub permissions: Box<[RowId]>,
-    /// Rows that are taken from the user.
+    /// The rows withdrawn from the user.
     pub without: Box<[RowId]>,
 }
 
 /// ScopedRole: a role in a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ScopedRole {
-    /// The role, by its place among the roles.
+    /// The role, by index.
     pub role: u32,
-    /// Where it was given.
+    /// The scope of the assignment.
     pub scope: ScopeBounds,
-    /// The condition without which the assignment is not there.
+    /// The condition under which the assignment is active.
     pub when: Option<ConditionId>,
 }
 
-/// FieldSet: fields that only those see who may read the set; a column too.
+/// FieldSet: fields that only callers with permission to read the set see; it is a column too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSet {
     /// Its name.
     pub name: Box<str>,
-    /// The cell `read` of it, where some row or route has it.
+    /// Its cell for `read`, if a row or route has it.
     pub read: Option<CellId>,
-    /// For each resource whose answers hold such fields, their paths.
+    /// The paths of its fields, by the resource whose responses contain them.
     pub resources: Vec<(Box<str>, Vec<Box<str>>)>,
 }
 
-/// Gate: closes rows, whoever holds them.
+/// Gate: makes rows ineffective for every holder until it is opened.
 #[derive(Debug, Clone)]
 pub struct Gate {
     /// Its name.
     pub name: Box<str>,
     /// The rows that it closes.
     pub closes: Vec<RowId>,
-    /// What opens it.
+    /// The way to open it.
     pub by: GateOpener,
 }
 
-/// GateOpener: what opens a gate.
+/// GateOpener: the way to open a gate.
 #[derive(Debug, Clone)]
 pub enum GateOpener {
     /// An approval.
     Approval(Approval),
-    /// A profile that lists it and applies.
+    /// An applicable profile that lists it.
     Feature,
     /// A condition that holds.
     Condition(ConditionId),
 }
 
 impl Gate {
-    /// What its approvals are about; `None` where something else opens it.
+    /// Its approval rule; `None` if a feature or a condition opens it.
     pub fn approval(&self) -> Option<&Approval> {
         match &self.by {
             GateOpener::Approval(approval) => Some(approval),
@@ -211,43 +211,43 @@ impl Gate {
     }
 }
 
-/// Approval: what opens a gate, for whom, and who may grant it.
+/// Approval: what an approval applies to, who may grant it, and which are granted.
 #[derive(Debug, Clone, Default)]
 pub struct Approval {
-    /// What an approval is for.
+    /// The attributes to which an approval applies.
     pub keys: Vec<ApprovalKey>,
-    /// The cells whose use asks for the approval.
+    /// The cells whose use requests the approval.
     pub asked_by: Vec<CellId>,
     /// The rows whose holders may approve.
     pub approvers: Vec<RowId>,
-    /// Approvals that the policy itself grants: one value for each key, in their order.
+    /// The approvals that the policy grants: one value for each key, in order.
     pub granted: Vec<Vec<Box<str>>>,
 }
 
-/// ApprovalKey: a part of what an approval is for.
+/// ApprovalKey: one attribute to which an approval applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApprovalKey {
     /// The OAuth client.
     Client,
     /// The caller's id.
     Caller,
-    /// A scope, by its place among the declared ones.
+    /// A scope, by index.
     Scope(u8),
 }
 
-/// Shadow: whose refusals forward, so that a rollout breaks nothing.
+/// Shadow: the refusals that are forwarded, so that a rollout breaks no client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Shadow {
-    /// Nobody's: the policy is enforced.
+    /// No refusals: the policy is enforced.
     #[default]
     Off,
-    /// Those about a cell of these resources.
+    /// The refusals about cells of these resources.
     Resources(Vec<Box<str>>),
-    /// All.
+    /// All refusals.
     All,
 }
 
-/// Cors: which browsers' scripts may call, and read what.
+/// Cors: the origins whose scripts may call, and the headers that they may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
     /// Exact origins (RFC 6454, section 6.1).
@@ -258,12 +258,12 @@ pub struct Cors {
     pub exposed: Vec<Box<str>>,
     /// Whether browsers may send credentials of their own.
     pub credentials: bool,
-    /// Seconds for which a browser may keep the answer.
+    /// The seconds for which a browser may cache the preflight response.
     pub max_age: u64,
 }
 
 impl Role {
-    /// Every row that it gives somewhere.
+    /// Every row that it grants in any scope.
     pub fn rows(&self) -> impl Iterator<Item = RowId> {
         self.parts.iter().flat_map(|part| part.rows.iter().copied())
     }

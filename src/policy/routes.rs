@@ -1,106 +1,62 @@
-//! RouteTable: method and path to access; the one file that names matchit.
+//! RouteTable: matches method and path to an access; only this file and its folder use matchit.
 
 mod interpretations;
 mod routers;
+pub(crate) mod suffixes;
 
 use std::borrow::Cow;
 
 use crate::request::{CanonicalPath, Dialect, RejectedRequest, Treatment, path, query};
-use crate::vocabulary::{Access, AuditMode, Cells, RouteId, Scope, access::MAX_SCOPES};
+use crate::vocabulary::{Access, RouteId, Scope};
 
-use super::condition::ConditionId;
-use super::template::{Template, TemplateSegment};
+use super::route::{Method, Route, ScopeLocation};
+use super::template::TemplateSegment;
 use interpretations::PathInterpretations;
 
-pub(super) use interpretations::loosest;
-
-/// RouteTable: all routes of a policy, ready to match.
+/// RouteTable: all routes of a policy, compiled for matching.
 #[derive(Debug, Clone)]
 pub struct RouteTable {
     dialect: Dialect,
     exact: matchit::Router<RouteId>,
     folded: matchit::Router<RouteId>,
-    readings: PathInterpretations,
+    interpretations: PathInterpretations,
     routes: Box<[Route]>,
 }
 
-/// Route: a template and its methods.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// The template.
-    pub template: Template,
-    /// The methods that are listed, in their order.
-    pub methods: Box<[Method]>,
-    /// For each declared scope what carries it.
-    pub scopes: [Option<ScopeLocation>; MAX_SCOPES],
-    /// The line of the template, and the file's number among the sources.
-    pub span: crate::document::Span,
-}
-
-/// ScopeLocation: the part of a request that a scope's value is read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScopeLocation {
-    /// The segment with that place in the path.
-    Segment(u16),
-    /// The query parameter with that place in the template's list.
-    Query(u16),
-}
-
-/// Method: what one method of a route needs.
-#[derive(Debug, Clone)]
-pub struct Method {
-    /// The method's name.
-    pub name: Box<str>,
-    /// What it needs.
-    pub cells: Cells,
-    /// Declared scopes that a grant need not name here, a bit each.
-    pub across: u8,
-    /// Whether a WebSocket may be opened.
-    pub websocket: bool,
-    /// The query parameter that may carry the token.
-    pub token_from: Option<Box<str>>,
-    /// The segment whose value may hold an encoded slash.
-    pub encoded_slash: Option<u16>,
-    /// The condition without which the method is closed.
-    pub when: Option<ConditionId>,
-    /// Whether its decisions may be seen before they are on disk; `None` leaves it to the API's settings.
-    pub audit: Option<AuditMode>,
-}
-
-/// NoMatch: why a request is on no route.
+/// NoMatch: why a request matches no route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoMatch {
-    /// It cannot be read, or servers would disagree about which route it is.
+    /// The request cannot be read, or servers would disagree about its route.
     Rejected(RejectedRequest),
     /// No template matches.
     NoRoute,
-    /// The template that matches does not list the method.
+    /// The matching template does not list the method.
     NoMethod(RouteId),
 }
 
-/// RouteMatch: a request on its route.
+/// RouteMatch: the route of a request.
 #[derive(Debug, Clone)]
 pub struct RouteMatch<'r> {
     /// The route.
     pub route: &'r Route,
     /// The method's entry.
     pub method: &'r Method,
-    /// What it would do.
+    /// The access that the request would perform.
     pub access: Access<'r>,
 }
 
 impl RouteMatch<'_> {
-    /// The path as it is forwarded: literals as the policy spells them, values as the request does.
-    pub fn printed(&self, path: &CanonicalPath<'_>) -> String {
+    /// The path to forward: literals as the policy spells them, values as the request does.
+    pub fn forwarded_path(&self, path: &CanonicalPath<'_>) -> String {
         let mut out = String::with_capacity(path.as_str().len());
-        self.route.template.print(path.as_str(), &mut out);
+        self.route.template.write_path(path.as_str(), &mut out);
         out
     }
 }
 
-/// What a request would do, as a question to `decide` asks for it.
-pub fn access_of<'r>(placed: &'r Result<RouteMatch<'_>, NoMatch>) -> Result<&'r Access<'r>, NoMatch> {
-    placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced)
+/// The access of a matched request, in the form that `decide` expects.
+pub fn access_of<'r>(route: &'r Result<RouteMatch<'_>, NoMatch>) -> Result<&'r Access<'r>, NoMatch> {
+    route.as_ref().map(|route| &route.access).map_err(|no_match| *no_match)
 }
 
 /// RouteConflict: two templates that match the same paths.
@@ -113,29 +69,29 @@ impl RouteTable {
     /// The table of `routes`.
     ///
     /// # Errors
-    /// All pairs of templates that match the same paths, also when case is ignored.
+    /// All pairs of templates that match the same paths, with case ignored.
     pub(super) fn build(routes: Vec<Route>, dialect: Dialect) -> Result<Self, Vec<RouteConflict>> {
         let mut conflicts = Vec::new();
-        let mut seen = std::collections::HashMap::new();
+        let mut first_by_pattern = std::collections::HashMap::new();
         for (at, route) in (0..).zip(&routes) {
-            if let Some(first) = seen.insert(route.template.pattern(true), RouteId(at)) {
+            if let Some(first) = first_by_pattern.insert(route.template.pattern(true), RouteId(at)) {
                 conflicts.push(RouteConflict { first, second: RouteId(at) });
             }
         }
         if !conflicts.is_empty() {
             return Err(conflicts);
         }
-        let (exact, folded) = (routers::build(&routes, false), routers::build(&routes, true));
+        let (exact, folded) = (routers::build_router(&routes, false), routers::build_router(&routes, true));
         match (exact, folded) {
             (Ok(exact), Ok(folded)) => {
-                let readings = PathInterpretations::of(dialect.traits(), &routes);
-                Ok(Self { dialect, exact, folded, readings, routes: routes.into() })
+                let interpretations = PathInterpretations::new(dialect.traits(), &routes);
+                Ok(Self { dialect, exact, folded, interpretations, routes: routes.into() })
             }
             (Err(id), _) | (_, Err(id)) => Err(vec![RouteConflict { first: id, second: id }]),
         }
     }
 
-    /// The routes in the order of the policy.
+    /// The routes in policy order.
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
@@ -145,20 +101,20 @@ impl RouteTable {
         self.routes.get(usize::try_from(id.0).ok()?)
     }
 
-    /// The dialect whose rules of matching hold.
+    /// The dialect whose matching rules apply.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// The entry of a method in a route, by their places.
+    /// The entry of a method in a route, by index.
     pub fn method(&self, route: RouteId, method: u16) -> Option<&Method> {
         self.route(route)?.methods.get(usize::from(method))
     }
 
-    /// The place of a request; HEAD is placed as GET. The query is read for scopes only.
+    /// Matches a request to its route; HEAD matches as GET. Only scopes are read from the query.
     ///
     /// # Errors
-    /// No template, no method, or a path or scope that the upstream could take for another one.
+    /// No template matches, the template lacks the method, or the upstream could read another path or scope.
     pub fn match_route<'r>(
         &'r self,
         method: &str,
@@ -167,22 +123,22 @@ impl RouteTable {
     ) -> Result<RouteMatch<'r>, NoMatch> {
         let text = path.as_str();
         let ambiguous = |_| NoMatch::Rejected(RejectedRequest::AmbiguousPath);
-        let id = self.reached(path).map_err(ambiguous)?;
-        // An encoded slash is a letter of one parameter or nothing: elsewhere servers would split there.
-        let stray = NoMatch::Rejected(RejectedRequest::EncodedSlash);
-        let id = id.ok_or(if path.has_encoded_slash() { stray } else { NoMatch::NoRoute })?;
+        let id = self.find_route(path).map_err(ambiguous)?;
+        // An encoded slash is permitted inside one parameter only: elsewhere servers would split the path there.
+        let encoded_slash = NoMatch::Rejected(RejectedRequest::EncodedSlash);
+        let id = id.ok_or(if path.has_encoded_slash() { encoded_slash } else { NoMatch::NoRoute })?;
         let route = self.route(id).ok_or(NoMatch::NoRoute)?;
         let mut scope: Scope<'r> = Default::default();
-        for (value, carrier) in scope.iter_mut().zip(route.scopes) {
-            *value = match carrier {
+        for (value, location) in scope.iter_mut().zip(route.scopes) {
+            *value = match location {
                 Some(ScopeLocation::Segment(at)) => self.segment_value(route, at, text)?,
                 Some(ScopeLocation::Query(at)) => self.query_value(route, at, query.unwrap_or_default())?,
                 None => None,
             };
         }
-        let wanted = if method == "HEAD" { "GET" } else { method };
+        let listed_method = if method == "HEAD" { "GET" } else { method };
         let mut methods = (0..).zip(&route.methods);
-        let (at, entry) = methods.find(|(_, entry)| &*entry.name == wanted).ok_or(NoMatch::NoMethod(id))?;
+        let (at, entry) = methods.find(|(_, entry)| &*entry.name == listed_method).ok_or(NoMatch::NoMethod(id))?;
         if path.has_encoded_slash() {
             check_encoded_slashes(text, entry.encoded_slash)?;
         }
@@ -195,11 +151,11 @@ impl RouteTable {
 
     fn segment_value<'p>(&self, route: &Route, at: u16, text: &'p str) -> Result<Option<Cow<'p, str>>, NoMatch> {
         let value = nth_segment(text, usize::from(at)).map(path::decode_segment);
-        // The scope of `/tenants/t2.json` is `t2` to a server that cuts the suffix.
+        // A server that strips extensions reads the scope of `/tenants/t2.json` as `t2`.
         let mut behind = route.template.segments().iter().skip(usize::from(at) + 1);
-        // A template's slash at the end is an empty segment, which some of these servers overlook first.
+        // A template's trailing slash is an empty segment, which some of these servers ignore first.
         let last = behind.all(|segment| matches!(segment, TemplateSegment::Literal(literal) if literal.is_empty()));
-        let cut = last && self.dialect.traits().suffixes == Treatment::Either;
+        let cut = last && self.dialect.traits().extensions == Treatment::Either;
         match value {
             Some(value) if cut && value.contains('.') => Err(NoMatch::Rejected(RejectedRequest::AmbiguousScope)),
             value => Ok(value),
@@ -208,14 +164,14 @@ impl RouteTable {
 
     fn query_value<'q>(&self, route: &Route, at: u16, query: &'q str) -> Result<Option<Cow<'q, str>>, NoMatch> {
         let Some((parameter, _)) = route.template.query().get(usize::from(at)) else { return Ok(None) };
-        query::scope(query, parameter, self.dialect.traits().parameter_case).map_err(NoMatch::Rejected)
+        query::scope_value(query, parameter, self.dialect.traits().query_name_case).map_err(NoMatch::Rejected)
     }
 
-    /// The route that a canonical path reaches.
+    /// The route that a canonical path matches.
     ///
     /// # Errors
-    /// Another route, which the server could take the path for; or the same, where it would take it for none.
-    pub(super) fn reached(&self, path: &CanonicalPath<'_>) -> Result<Option<RouteId>, RouteId> {
+    /// The server could match another route, which is returned; or none, in which case the same route is returned.
+    pub(super) fn find_route(&self, path: &CanonicalPath<'_>) -> Result<Option<RouteId>, RouteId> {
         let text = path.as_str();
         let case = self.dialect.traits().case;
         let found = if case == Treatment::Folded { self.match_folded(text) } else { self.match_exact(text) };
@@ -225,23 +181,24 @@ impl RouteTable {
         {
             return Err(other);
         }
-        if self.readings.has_none_of(path) {
+        if self.interpretations.is_unambiguous(path) {
             return Ok(found);
         }
         let Some(route) = self.route(id) else { return Ok(None) };
-        // A policy that names the very path has said what it is: only another name in it counts.
-        let named = route.template.ends_in_literal();
-        let is_name = |other: &RouteId| self.route(*other).is_some_and(|route| route.template.ends_in_literal());
-        let reach =
-            |text: &str, by_name: bool| self.other(text, id).filter(|other| !(named || by_name) || is_name(other));
-        match self.readings.other(text, &route.template, id, &reach) {
+        // If the policy spells the last segment, only another template that spells its last segment is a conflict.
+        let ends_in_literal = route.template.ends_in_literal();
+        let is_literal = |other: &RouteId| self.route(*other).is_some_and(|route| route.template.ends_in_literal());
+        let reach = |text: &str, by_name: bool| {
+            self.find_other_route(text, id).filter(|other| !(ends_in_literal || by_name) || is_literal(other))
+        };
+        match self.interpretations.find_other_route(text, &route.template, id, &reach) {
             Some(other) => Err(other),
             None => Ok(found),
         }
     }
 
-    /// Another route than `id` that a path would reach, with case or without, as the dialect has it.
-    fn other(&self, text: &str, id: RouteId) -> Option<RouteId> {
+    /// A route other than `id` that a path matches, with the dialect's treatment of case.
+    fn find_other_route(&self, text: &str, id: RouteId) -> Option<RouteId> {
         let case = self.dialect.traits().case;
         let exact = if case == Treatment::Folded { None } else { self.match_exact(text) };
         let folded = || if case == Treatment::Exact { None } else { self.match_folded(text) };
@@ -256,7 +213,7 @@ impl RouteTable {
         if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return self.folded.at(text).ok().map(|found| *found.value);
         }
-        // Most paths fit on the stack: no allocation for a request.
+        // Most paths fit into a buffer on the stack, so that a request allocates nothing.
         let mut buffer = [0_u8; 256];
         match buffer.get_mut(..text.len()) {
             Some(lower) => {
@@ -276,11 +233,11 @@ fn nth_segment(text: &str, at: usize) -> Option<&str> {
 
 fn check_encoded_slashes(text: &str, allowed: Option<u16>) -> Result<(), NoMatch> {
     let inner = text.strip_prefix('/').unwrap_or(text);
-    let stray = inner
+    let is_stray = inner
         .split('/')
         .enumerate()
         .any(|(at, segment)| segment.contains("%2F") && allowed.is_none_or(|allowed| usize::from(allowed) != at));
-    if stray { Err(NoMatch::Rejected(RejectedRequest::EncodedSlash)) } else { Ok(()) }
+    if is_stray { Err(NoMatch::Rejected(RejectedRequest::EncodedSlash)) } else { Ok(()) }
 }
 
 #[cfg(test)]

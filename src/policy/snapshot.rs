@@ -1,39 +1,40 @@
-//! Snapshot: a policy ready to decide; it never changes.
+//! Snapshot: an immutable, compiled policy.
 
 use crate::vocabulary::{Cell, CellId, RouteId};
 
-use super::condition::{Condition, ConditionId};
-use super::entitlements::{EntitlementTable, RowId};
+use super::condition::Condition;
+use super::entitlements::EntitlementTable;
 use super::grants::Grants;
+use super::ids::{ConditionId, RowId};
 use super::model::{Gate, Model, Row, Shadow};
 use super::routes::RouteTable;
 
 /// Snapshot: one version of a policy, compiled.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Which version this is.
+    /// The version of the policy.
     pub version: PolicyVersion,
-    /// The policy as meant: names for everything below.
+    /// The validated policy, which resolves the ids below to names.
     pub model: Model,
-    /// Method and path to access.
+    /// The routes, which match method and path to an access.
     pub routes: RouteTable,
-    /// Which rows have a cell.
+    /// The rows that have each cell.
     pub grants: Grants,
-    /// Which rows a subject holds.
+    /// The rows that subjects hold.
     pub entitlements: EntitlementTable,
-    /// For each gate the rows that it closes.
+    /// The rows that each gate closes.
     pub gates: Box<[Box<[u64]>]>,
-    /// For each profile the feature gates that it opens, a bit each.
+    /// The feature gates that each profile opens, one bit each.
     pub features: Box<[u64]>,
-    /// For each cell the field sets that stand in its answers, a bit each.
+    /// The field sets in the responses of each cell, one bit each.
     pub masks: Box<[u64]>,
-    /// For each cell whether refusals about it forward.
+    /// For each cell, whether refusals about it are forwarded.
     pub(super) shadowed: Box<[bool]>,
-    /// For each gate the code of refusing by it: `gate:app-connection`.
+    /// The reason code of each gate: `gate:app-connection`.
     pub(super) gate_codes: Box<[Box<str>]>,
 }
 
-/// PolicyVersion: what tells one version of a policy from another.
+/// PolicyVersion: identifies one version of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PolicyVersion {
     /// The policy's name.
@@ -53,17 +54,17 @@ impl Snapshot {
         self.model.rows.get(usize::try_from(id.0).ok()?)
     }
 
-    /// The gate with that place in the file.
+    /// The gate with that index.
     pub fn gate(&self, at: usize) -> Option<&Gate> {
         self.model.gates.get(at)
     }
 
-    /// The reason code of the gate with that place in the file.
+    /// The reason code of the gate with that index.
     pub fn gate_code(&self, at: usize) -> Option<&str> {
         self.gate_codes.get(at).map(|code| &**code)
     }
 
-    /// Whether refusals about this cell forward; without a cell, whether all refusals do.
+    /// Whether refusals about this cell are forwarded; without a cell, whether all refusals are.
     pub fn is_shadowed(&self, cell: Option<CellId>) -> bool {
         match cell.and_then(|cell| usize::try_from(cell.0).ok()) {
             Some(at) => self.shadowed.get(at).copied().unwrap_or(false),
@@ -71,9 +72,10 @@ impl Snapshot {
         }
     }
 
-    /// The cell that a refusal for want of these cells is about: the first one whose refusals do not forward, else the
-    /// first. What is enforced is not given away beside something that is only watched.
-    pub fn telling(&self, cells: impl IntoIterator<Item = CellId>) -> Option<CellId> {
+    /// The cell that a refusal for lack of these cells reports: the first enforced cell, else the first.
+    ///
+    /// A missing cell in shadow mode must not cause a request to be forwarded that also lacks an enforced cell.
+    pub fn reported_cell(&self, cells: impl IntoIterator<Item = CellId>) -> Option<CellId> {
         let mut cells = cells.into_iter();
         let first = cells.next()?;
         if self.model.shadow == Shadow::Off || self.model.shadow == Shadow::All {

@@ -1,27 +1,24 @@
-//! The policy as written: every key read strictly, nothing resolved yet.
+//! PolicySource: the policy files as read: keys are checked strictly, names are not resolved yet.
 
 mod fields;
 mod gates;
 mod people;
 mod routes;
+mod spanned;
 
-pub(super) use fields::{FieldSource, ShadowSource};
-pub(super) use gates::{ApprovalSource, BySource, CorsSource, GateSource};
-pub(super) use people::{AssignmentSource, GroupSource, ProfileSource, RoleSource, UserSource};
-pub(super) use routes::{MethodSource, NeedSource, RouteSource, RowSource};
+pub(crate) use fields::{FieldSource, ShadowSource};
+pub(crate) use gates::{ApprovalSource, CorsSource, GateOpenerSource, GateSource};
+pub(crate) use people::{AssignmentSource, GroupSource, ProfileSource, RoleSource, UserSource};
+pub(crate) use routes::{MethodSource, NeedSource, RouteSource, RowSource};
+pub(crate) use spanned::Spanned;
 
 use crate::document::reader::{self, MapReader};
-use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
+use crate::document::{Finding, FindingCode, Findings, Node, Span, Value};
 use crate::request::Dialect;
 
-/// Spanned: a name or a text, and where it stands.
-#[derive(Debug, Clone)]
-pub(crate) struct Spanned {
-    pub(crate) text: Box<str>,
-    pub(crate) span: Span,
-}
+use spanned::{read_names, read_text};
 
-/// PolicySource: all files of one policy, joined.
+/// PolicySource: the merged files of one policy.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct PolicySource {
     pub(crate) name: Option<Spanned>,
@@ -41,10 +38,10 @@ pub(crate) struct PolicySource {
     pub(crate) users: Vec<UserSource>,
     pub(crate) cors: Option<CorsSource>,
     pub(crate) shadow: Option<ShadowSource>,
-    /// The policy's cases must pass before it is loaded.
+    /// Whether the policy's cases must pass before it is loaded.
     pub(crate) cases_must_pass: bool,
-    /// Where each key stands that may stand once only.
-    once: Vec<(&'static str, Span)>,
+    /// The spans of the keys that may occur once only.
+    single_keys: Vec<(&'static str, Span)>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,10 +56,10 @@ pub(crate) struct TableSource {
     pub(crate) resources: Vec<Spanned>,
 }
 
-/// ServiceApps: what the policy's `service-apps` says of service apps that `users:` does not list.
+/// ServiceApps: the permissions of service apps that `users:` does not list, from the key `service-apps`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceApps {
-    /// They pass on every mapped operation of their tenant.
+    /// They may perform every mapped operation of their tenant.
     All,
     /// They hold every row.
     EveryPermission,
@@ -84,98 +81,98 @@ impl PolicySource {
             reader::entries(node, what, findings)
         };
         for (key, value) in entries("routes", "`routes`", findings).unwrap_or_default() {
-            self.routes.extend(routes::route(key, value, findings));
+            self.routes.extend(routes::read_route(key, value, findings));
         }
         for (key, value) in entries("fields", "`fields`", findings).unwrap_or_default() {
-            self.fields.extend(fields::field_set(key, value, findings));
+            self.fields.extend(fields::read_field_set(key, value, findings));
         }
         for (key, value) in entries("permissions", "`permissions`", findings).unwrap_or_default() {
-            self.rows.extend(routes::row(key, value, findings));
+            self.rows.extend(routes::read_row(key, value, findings));
         }
         for (key, value) in entries("gates", "`gates`", findings).unwrap_or_default() {
-            self.gates.extend(gates::gate(key, value, findings));
+            self.gates.extend(gates::read_gate(key, value, findings));
         }
         for (key, value) in entries("profiles", "`profiles`", findings).unwrap_or_default() {
-            self.profiles.extend(people::profile(key, value, findings));
+            self.profiles.extend(people::read_profile(key, value, findings));
         }
         for (key, value) in entries("groups", "`groups`", findings).unwrap_or_default() {
-            self.groups.extend(people::group(key, value, findings));
+            self.groups.extend(people::read_group(key, value, findings));
         }
         for (key, value) in entries("roles", "`roles`", findings).unwrap_or_default() {
-            self.roles.extend(people::role(key, value, findings));
+            self.roles.extend(people::read_role(key, value, findings));
         }
         for (key, value) in entries("users", "`users`", findings).unwrap_or_default() {
-            self.users.extend(people::user(key, value, findings));
+            self.users.extend(people::read_user(key, value, findings));
         }
         fields.finish(findings);
     }
 
-    /// Whether some file says which version of the language it is written in.
+    /// Whether a file declares the version of the policy language.
     pub(crate) fn has_version(&self) -> bool {
-        self.once.iter().any(|(key, _)| *key == "version")
+        self.single_keys.iter().any(|(key, _)| *key == "version")
     }
 
-    /// Where the policy says whose refusals forward.
-    pub(crate) fn shadow_place(&self) -> Option<Span> {
-        self.once.iter().find(|(key, _)| *key == "shadow").map(|(_, span)| *span)
+    /// The span of `shadow`.
+    pub(crate) fn shadow_span(&self) -> Option<Span> {
+        self.single_keys.iter().find(|(key, _)| *key == "shadow").map(|(_, span)| *span)
     }
 
-    /// The keys that stand once in all files together.
+    /// Reads the keys that may occur once in all files together.
     fn read_singles(&mut self, fields: &mut MapReader<'_>, findings: &mut Findings) {
-        if let Some(node) = self.single(fields, "version", findings) {
+        if let Some(node) = self.single_value(fields, "version", findings) {
             reader::integer(node, "`version`", 1, 1, findings);
         }
-        if let Some(node) = self.single(fields, "name", findings) {
-            self.name = written(node, "`name`", findings);
+        if let Some(node) = self.single_value(fields, "name", findings) {
+            self.name = read_text(node, "`name`", findings);
         }
-        if let Some(node) = self.single(fields, "dialect", findings)
-            && let Some(dialect) = reader::word(node, "`dialect`", &Dialect::WORDS, findings)
+        if let Some(node) = self.single_value(fields, "dialect", findings)
+            && let Some(dialect) = reader::keyword(node, "`dialect`", &Dialect::KEYWORDS, findings)
         {
             self.dialect = dialect;
         }
-        if let Some(node) = self.single(fields, "service-apps", findings) {
+        if let Some(node) = self.single_value(fields, "service-apps", findings) {
             let words = [("all", ServiceApps::All), ("every-permission", ServiceApps::EveryPermission)];
-            self.service_apps = reader::word(node, "`service-apps`", &words, findings);
+            self.service_apps = reader::keyword(node, "`service-apps`", &words, findings);
         }
-        if let Some(node) = self.single(fields, "everyone", findings) {
-            self.everyone = names(node, "`everyone`", findings);
+        if let Some(node) = self.single_value(fields, "everyone", findings) {
+            self.everyone = read_names(node, "`everyone`", findings);
         }
-        if let Some(node) = self.single(fields, "one-role", findings) {
+        if let Some(node) = self.single_value(fields, "one-role", findings) {
             self.one_role = reader::boolean(node, "`one-role`", findings) == Some(true);
         }
-        if let Some(node) = self.single(fields, "cors", findings) {
-            self.cors = gates::cors(node, findings);
+        if let Some(node) = self.single_value(fields, "cors", findings) {
+            self.cors = gates::read_cors(node, findings);
         }
-        if let Some(node) = self.single(fields, "shadow", findings) {
-            self.shadow = fields::shadow(node, findings);
+        if let Some(node) = self.single_value(fields, "shadow", findings) {
+            self.shadow = fields::read_shadow(node, findings);
         }
-        if let Some(node) = self.single(fields, "cases", findings) {
-            self.cases_must_pass = reader::word(node, "`cases`", &[("must-pass", true)], findings) == Some(true);
+        if let Some(node) = self.single_value(fields, "cases", findings) {
+            self.cases_must_pass = reader::keyword(node, "`cases`", &[("must-pass", true)], findings) == Some(true);
         }
     }
 
-    fn single<'n>(
+    fn single_value<'n>(
         &mut self,
         fields: &mut MapReader<'n>,
         key: &'static str,
         findings: &mut Findings,
     ) -> Option<&'n Node> {
         let node = fields.optional(key)?;
-        match self.once.iter().find(|(known, _)| *known == key) {
+        match self.single_keys.iter().find(|(known, _)| *known == key) {
             Some((_, first)) => {
-                let message = format!("`{key}` stands in two files of the policy");
+                let message = format!("`{key}` occurs in two files of the policy");
                 let finding = Finding::error(FindingCode::DuplicateKey, Some(node.span), message);
                 findings.push(finding.also(*first, "first here"));
             }
-            None => self.once.push((key, node.span)),
+            None => self.single_keys.push((key, node.span)),
         }
         Some(node)
     }
 
     fn read_scopes(&mut self, node: &Node, findings: &mut Findings) {
         for (key, value) in reader::entries(node, "`scopes`", findings).unwrap_or_default() {
-            let caller = reader::word(value, "a scope", &[("caller", true), ("grant", false)], findings);
-            if let (Some(name), Some(caller)) = (written(key, "a scope's name", findings), caller) {
+            let caller = reader::keyword(value, "a scope", &[("caller", true), ("grant", false)], findings);
+            if let (Some(name), Some(caller)) = (read_text(key, "a scope's name", findings), caller) {
                 self.scopes.push(ScopeSource { name, caller });
             }
         }
@@ -183,69 +180,12 @@ impl PolicySource {
 
     fn read_resources(&mut self, node: &Node, findings: &mut Findings) {
         if let Value::List(_) = node.value {
-            self.tables.push(TableSource { title: None, resources: names(node, "a resource", findings) });
+            self.tables.push(TableSource { title: None, resources: read_names(node, "a resource", findings) });
             return;
         }
         for (key, value) in reader::entries(node, "`resources`", findings).unwrap_or_default() {
-            let title = written(key, "a table's name", findings);
-            self.tables.push(TableSource { title, resources: names(value, "a resource", findings) });
+            let title = read_text(key, "a table's name", findings);
+            self.tables.push(TableSource { title, resources: read_names(value, "a resource", findings) });
         }
     }
-}
-
-fn written(node: &Node, what: &str, findings: &mut Findings) -> Option<Spanned> {
-    let text = text(node, what, findings)?;
-    if text.chars().any(is_unseen) {
-        let message = format!("{what} holds a character that does not show, or that turns the text around it");
-        findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
-        return None;
-    }
-    Some(Spanned { text: text.into(), span: node.span })
-}
-
-fn names(node: &Node, what: &str, findings: &mut Findings) -> Vec<Spanned> {
-    let items = reader::list(node, what, findings).unwrap_or_default();
-    items.iter().filter_map(|item| written(item, what, findings)).collect()
-}
-
-/// Whether a character would change how terminals and tables show what stands beside it.
-fn is_unseen(c: char) -> bool {
-    let turns = matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    turns || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// `{ tenant: t1, pacs: [p7, p8] }`: for each bound scope the values that fit; `others` are keys of another meaning.
-fn bounds(node: &Node, what: &str, others: &[&str], findings: &mut Findings) -> Vec<(Spanned, Vec<Spanned>)> {
-    let mut found = Vec::new();
-    for (name, values) in reader::entries(node, what, findings).unwrap_or_default() {
-        if matches!(&name.value, Value::Scalar { text, .. } if others.contains(&&**text)) {
-            continue;
-        }
-        let fitting = match &values.value {
-            Value::List(items) if items.is_empty() => {
-                let finding =
-                    Finding::error(FindingCode::EmptyValue, Some(values.span), "a scope without a value fits nothing");
-                findings.push(finding.help("leave the scope out if every value fits"));
-                Vec::new()
-            }
-            Value::List(_) => names(values, "a scope's value", findings),
-            _ => written(values, "a scope's value", findings).into_iter().collect(),
-        };
-        if let Some(name) = written(name, "a scope's name", findings) {
-            found.push((name, fitting));
-        }
-    }
-    found
-}
-
-/// A condition: quoted, because `#`, `:` and `!` mean something to YAML.
-fn condition(node: &Node, findings: &mut Findings) -> Option<Spanned> {
-    if let Value::Scalar { text, plain: true } = &node.value
-        && !text.is_empty()
-    {
-        let finding = Finding::error(FindingCode::NeedsQuotes, Some(node.span), "a condition stands in quotes");
-        findings.push(finding.help(format!("write \"{text}\"")));
-        return None;
-    }
-    written(node, "a condition", findings)
 }

@@ -1,11 +1,11 @@
-//! Template: the path of a route as the policy writes it.
+//! Template: the path pattern of a route.
 
 use crate::document::{Finding, FindingCode};
 use crate::request::{Dialect, RejectedRequest, Treatment, path};
 
 use super::source::Spanned;
 
-/// Template: literal segments and parameters, and the query parameters that scopes are read from.
+/// Template: literal segments and parameters, and the query parameters that carry scopes.
 #[derive(Debug, Clone)]
 pub struct Template {
     text: Box<str>,
@@ -19,19 +19,19 @@ pub type QueryScope = (Box<str>, Box<str>);
 /// TemplateSegment: one part of a template between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateSegment {
-    /// It stands there, in canonical spelling.
+    /// A literal segment in canonical spelling.
     Literal(Box<str>),
-    /// `{name}`: any one segment that is not empty.
+    /// `{name}`: one non-empty segment.
     Parameter(Box<str>),
-    /// `{*name}`: the rest of the path, which is not empty.
+    /// `{*name}`: the non-empty rest of the path.
     Rest(Box<str>),
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// A finding where the text would not match what it seems to match.
+    /// The text is invalid, or would not match the paths that it appears to match.
     pub(super) fn read(written: &Spanned, dialect: Dialect) -> Result<Self, Finding> {
         let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(written.span), message);
         let whole = &*written.text;
@@ -39,19 +39,18 @@ impl Template {
         let Some(inner) = text.strip_prefix('/') else {
             return Err(bad(format!("the route `{text}` does not begin with `/`")));
         };
-        let query = behind.map_or(Ok(Vec::new()), query_scopes).map_err(|message| {
+        let query = behind.map_or(Ok(Vec::new()), parse_query_scopes).map_err(|message| {
             let finding = bad(format!("the route `{whole}`: {message}"));
-            finding.help("behind `?` stands the scope that a parameter carries: `/collections?workspace={workspace}`")
+            finding.help("after `?` name the scope that a parameter carries: `/collections?workspace={workspace}`")
         })?;
-        if dialect.traits().end_slash == Treatment::Folded && text.len() > 1 && text.ends_with('/') {
-            let finding =
-                bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect does not see"));
+        if dialect.traits().trailing_slash == Treatment::Folded && text.len() > 1 && text.ends_with('/') {
+            let finding = bad(format!("the route `{text}` ends in a slash, which an upstream of this dialect ignores"));
             return Err(finding.help("take the slash out: the path matches with and without it"));
         }
         let count = inner.split('/').count();
         let mut segments = Vec::with_capacity(count);
         for (at, part) in inner.split('/').enumerate() {
-            let segment = segment(part, at + 1 == count).map_err(|(message, help)| {
+            let segment = parse_segment(part, at + 1 == count).map_err(|(message, help)| {
                 let finding = bad(format!("the route `{text}`: {message}"));
                 if help.is_empty() { finding } else { finding.help(help) }
             })?;
@@ -65,7 +64,7 @@ impl Template {
         Ok(Self { text: whole.into(), segments: segments.into(), query: query.into() })
     }
 
-    /// The query parameters that carry scopes: the parameter's name and the scope's.
+    /// The query parameters that carry scopes, with the scopes' names.
     pub fn query(&self) -> &[QueryScope] {
         &self.query
     }
@@ -75,25 +74,24 @@ impl Template {
         &self.text
     }
 
-    /// The segments in their order.
+    /// The segments in order.
     pub fn segments(&self) -> &[TemplateSegment] {
         &self.segments
     }
 
-    /// Whether the last segment is text.
+    /// Whether the last segment is a literal.
     pub(super) fn ends_in_literal(&self) -> bool {
         matches!(self.segments.last(), Some(TemplateSegment::Literal(_)))
     }
 
-    /// The place of the parameter `name` among the segments.
+    /// The index of the parameter `name` among the segments.
     pub fn parameter(&self, name: &str) -> Option<usize> {
         self.segments
             .iter()
             .position(|segment| matches!(segment, TemplateSegment::Parameter(known) if &**known == name))
     }
 
-    /// The template in matchit's spelling, with parameters numbered so that templates that differ only in their
-    /// names are one.
+    /// The template as a matchit pattern; parameters are numbered, so that templates with other names compare equal.
     pub(super) fn pattern(&self, fold: bool) -> String {
         let mut out = String::with_capacity(self.text.len());
         for (at, segment) in self.segments.iter().enumerate() {
@@ -108,8 +106,8 @@ impl Template {
         out
     }
 
-    /// Writes the path that was decided: literals as the policy spells them, values as the request does.
-    pub fn print(&self, path: &str, out: &mut String) {
+    /// Writes the path to forward: literals as the policy spells them, values as the request does.
+    pub fn write_path(&self, path: &str, out: &mut String) {
         let mut rest = path.strip_prefix('/').unwrap_or(path);
         for segment in &self.segments {
             let (value, behind) = rest.split_once('/').unwrap_or((rest, ""));
@@ -127,8 +125,8 @@ impl Template {
     }
 }
 
-/// `workspace={workspace}&site={tenant}`: parameters and the scopes that they carry.
-fn query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
+/// Parses `workspace={workspace}&site={tenant}`: parameters and the scopes that they carry.
+fn parse_query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
     let mut found: Vec<QueryScope> = Vec::new();
     for part in query.split('&') {
         let (parameter, value) = part.split_once('=').unwrap_or((part, ""));
@@ -137,23 +135,24 @@ fn query_scopes(query: &str) -> Result<Vec<QueryScope>, String> {
         if !is_name(parameter) {
             return Err(format!("`{parameter}` is not a parameter of letters, digits, `-` and `_`"));
         }
-        if found.iter().any(|(known, named)| crate::request::query::same_name(known, parameter) || **named == *scope) {
-            return Err(format!("`{part}` stands there twice"));
+        if found.iter().any(|(known, named)| crate::request::query::is_same_name(known, parameter) || **named == *scope)
+        {
+            return Err(format!("`{part}` occurs twice"));
         }
         found.push((parameter.into(), scope.into()));
     }
     Ok(found)
 }
 
-/// Whether parameters may be called so.
+/// Whether a text is a valid name of a parameter.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-fn segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static str)> {
+fn parse_segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static str)> {
     if part.is_empty() {
-        // The root, or a slash at the end.
+        // The root, or a trailing slash.
         return if last {
             Ok(TemplateSegment::Literal("".into()))
         } else {
@@ -162,8 +161,8 @@ fn segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static 
     }
     if part.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err((
-            format!("`{part}` holds a blank"),
-            "a blank in a path is written `%20` by clients; name a parameter instead",
+            format!("`{part}` contains a space"),
+            "clients write a space in a path as `%20`; name a parameter instead",
         ));
     }
     if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
@@ -196,18 +195,18 @@ fn segment(part: &str, last: bool) -> Result<TemplateSegment, (String, &'static 
         return Err((format!("`{part}` is percent-encoded"), "write the character itself"));
     }
     if !part.is_ascii() {
-        // Servers that ignore case fold letters beyond ASCII too, each by its own tables.
-        return Err((format!("`{part}` holds a letter beyond ASCII"), "name a parameter instead"));
+        // Case-insensitive servers fold non-ASCII letters too, each by its own tables.
+        return Err((format!("`{part}` contains a non-ASCII letter"), "name a parameter instead"));
     }
     let encoded = path::encode_segment(part);
     let probe = format!("/{encoded}");
     match path::CanonicalPath::read(probe.as_bytes(), Dialect::Strict) {
         Ok(_) => Ok(TemplateSegment::Literal(encoded.into())),
-        Err(rejected) => Err((format!("no request reaches `{part}`: {}", unreachable(rejected)), "")),
+        Err(rejected) => Err((format!("no request reaches `{part}`: {}", rejection_message(rejected)), "")),
     }
 }
 
-fn unreachable(rejected: RejectedRequest) -> String {
+fn rejection_message(rejected: RejectedRequest) -> String {
     format!("such a path is refused ({})", rejected.code())
 }
 

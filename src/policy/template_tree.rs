@@ -1,4 +1,4 @@
-//! Reach: which routes no request reaches, and which take paths that another template would match too.
+//! TemplateTree: finds routes that no request reaches, and routes that overlap with wider templates.
 
 use std::collections::HashMap;
 
@@ -6,40 +6,41 @@ use crate::document::{Finding, FindingCode, Findings};
 use crate::request::CanonicalPath;
 use crate::vocabulary::RouteId;
 
-use super::routes::{Route, RouteTable};
+use super::route::Route;
+use super::routes::RouteTable;
 use super::template::TemplateSegment;
 
-/// Findings about every route that another one shuts out, and notes about overlaps with other cells.
-pub(super) fn check(table: &RouteTable, findings: &mut Findings) {
+/// Reports every unreachable route, and notes overlaps of templates with different cells.
+pub(super) fn check_templates(table: &RouteTable, findings: &mut Findings) {
     let depth = table.routes().iter().map(|route| route.template.segments().len()).max().unwrap_or(0);
     for (at, route) in (0..).zip(table.routes()) {
-        unreachable(table, RouteId(at), route, depth, findings);
+        check_reachable(table, RouteId(at), route, depth, findings);
     }
     let mut tree = TemplateTree::default();
     for (at, route) in (0..).zip(table.routes()) {
         tree.insert(route, RouteId(at));
     }
     for (at, route) in (0..).zip(table.routes()) {
-        if let Some(other) = tree.wider(route, RouteId(at), table) {
-            overlap(route, other, findings);
+        if let Some(other) = tree.find_wider(route, RouteId(at), table) {
+            note_overlap(route, other, findings);
         }
     }
 }
 
-/// A path of the route as a client would write it, with values that no policy names.
-fn unreachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, findings: &mut Findings) {
+/// Reports the route if it does not match a sample path of its own, with values that no policy spells.
+fn check_reachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, findings: &mut Findings) {
     let mut path = String::new();
     for segment in route.template.segments() {
         path.push('/');
         match segment {
             TemplateSegment::Literal(literal) => path.push_str(literal),
             TemplateSegment::Parameter(_) => path.push_str("any-value-0"),
-            // Deeper than any other template goes.
+            // Deeper than every other template.
             TemplateSegment::Rest(_) => path.push_str(&vec!["any-value-0"; depth + 1].join("/")),
         }
     }
     let Ok(canonical) = CanonicalPath::read(path.as_bytes(), table.dialect()) else { return };
-    let other = match table.reached(&canonical) {
+    let other = match table.find_route(&canonical) {
         Ok(Some(found)) if found == id => return,
         Ok(Some(other)) | Err(other) => table.route(other),
         Ok(None) => None,
@@ -55,7 +56,7 @@ fn unreachable(table: &RouteTable, id: RouteId, route: &Route, depth: usize, fin
     });
 }
 
-fn overlap(route: &Route, other: &Route, findings: &mut Findings) {
+fn note_overlap(route: &Route, other: &Route, findings: &mut Findings) {
     let message = format!(
         "`{}` takes paths that `{}` would match too, with other cells",
         route.template.text(),
@@ -65,8 +66,8 @@ fn overlap(route: &Route, other: &Route, findings: &mut Findings) {
     findings.push(finding.also(other.span, "the wider template"));
 }
 
-/// Whether the two say different things of a method that both list.
-fn differ(one: &Route, other: &Route) -> bool {
+/// Whether the two routes require different cells for a method that both list.
+fn has_other_cells(one: &Route, other: &Route) -> bool {
     let same = |name: &str| other.methods.iter().find(|method| *method.name == *name);
     one.methods.iter().any(|method| same(&method.name).is_some_and(|other| other.cells != method.cells))
 }
@@ -96,11 +97,11 @@ impl<'t> TemplateTree<'t> {
         node.end = Some(id);
     }
 
-    /// A template that has a parameter where `route` has a literal, matches its paths, and needs other cells.
-    fn wider<'r>(&self, route: &Route, id: RouteId, table: &'r RouteTable) -> Option<&'r Route> {
+    /// A template that has a parameter in place of a literal of `route`, matches its paths, and requires other cells.
+    fn find_wider<'r>(&self, route: &Route, id: RouteId, table: &'r RouteTable) -> Option<&'r Route> {
         self.find(route.template.segments(), &mut |found| {
             let other = table.route(found).filter(|_| found != id)?;
-            differ(route, other).then_some(other)
+            has_other_cells(route, other).then_some(other)
         })
     }
 
@@ -109,13 +110,13 @@ impl<'t> TemplateTree<'t> {
         segments: &[TemplateSegment],
         fits: &mut impl FnMut(RouteId) -> Option<&'r Route>,
     ) -> Option<&'r Route> {
-        let Some((first, behind)) = segments.split_first() else { return self.end.and_then(&mut *fits) };
+        let Some((first, rest)) = segments.split_first() else { return self.end.and_then(&mut *fits) };
         if let TemplateSegment::Literal(literal) = first
-            && let Some(found) = self.literals.get(&**literal).and_then(|node| node.find(behind, fits))
+            && let Some(found) = self.literals.get(&**literal).and_then(|node| node.find(rest, fits))
         {
             return Some(found);
         }
         let parameter = self.parameter.as_ref().filter(|_| !matches!(first, TemplateSegment::Rest(_)));
-        parameter.and_then(|node| node.find(behind, fits)).or_else(|| self.rest.and_then(&mut *fits))
+        parameter.and_then(|node| node.find(rest, fits)).or_else(|| self.rest.and_then(&mut *fits))
     }
 }

@@ -1,9 +1,9 @@
-//! Which policies load, and what is said of those that do not.
+//! Tests of which policies load, and of the findings about the others.
 
 use super::load;
 use crate::document::{Sources, report};
 
-/// A policy with the smallest of everything, into which faults are written.
+/// A minimal policy with every kind of entry, into which the tests insert faults.
 const BASE: &str = "version: 1
 name: p
 scopes: { tenant: caller }
@@ -39,7 +39,7 @@ fn findings(text: &str) -> Vec<String> {
     findings_of(&[("p.yaml", text)], None)
 }
 
-/// The base with one piece replaced by another.
+/// The base with one part replaced.
 fn with(from: &str, to: &str) -> String {
     assert!(BASE.contains(from), "{from}");
     BASE.replacen(from, to, 1)
@@ -52,7 +52,7 @@ fn the_base_loads_with_its_notes_only() {
 }
 
 #[test]
-fn every_fault_is_found_in_its_place_with_its_cure() {
+fn every_fault_is_found_with_its_span_and_its_fix() {
     let table = [
         ("version: 1\n", "version: 2\n", "1:10: error[bad-value]: `version` is between 1 and 1, not `2`"),
         ("version: 1\n", "", "error[missing-key]: the policy has no `version`"),
@@ -149,7 +149,7 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
         (
             "POST: create A",
             "POST: { need: create A, when: true }",
-            "5:61: error[needs-quotes]: a condition stands in quotes",
+            "5:61: error[needs-quotes]: a condition needs quotes",
         ),
         (
             "resources: [A, B]",
@@ -162,13 +162,13 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
             "One: { A: CRX }",
             "9:13: error[bad-value]: `X` in `CRX` is none of the letters C, R, U, D, M",
         ),
-        ("One: { A: CR }", "One: { A: CRC }", "9:13: error[bad-value]: `C` stands twice in `CRC`"),
+        ("One: { A: CR }", "One: { A: CRC }", "9:13: error[bad-value]: `C` occurs twice in `CRC`"),
         ("One: { A: CR }", "One: { A: chekc-in }", "9:13: error[unknown-name]: no route needs `chekc-in A`"),
         ("One: { A: CR }", "One: { C: CR }", "9:10: error[unknown-name]: no resource is called `C`"),
         (
             "One: { A: CR }",
             "One:",
-            "9:3: error[empty-value]: a permission without a value is unclear (write `{}` behind it",
+            "9:3: error[empty-value]: a permission without a value is unclear (write `{}` after it",
         ),
         ("One: { A: CR }", "One: { A: }", "9:"),
         (
@@ -189,7 +189,7 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
             "permissions: [One], except: [Two], keys",
             "13:3: error[missing-key]: a gate closes either",
         ),
-        ("keys: [client, tenant]", "keys: [client, tenat]", "13:57: error[unknown-name]: `tenat` is no key"),
+        ("keys: [client, tenant]", "keys: [client, tenat]", "13:57: error[unknown-name]: `tenat` is not a key"),
         ("{ client: c, tenant: t }", "{ client: c }", "13:76: error[missing-key]: the approval needs `tenant`"),
         (
             "{ client: c, tenant: t }",
@@ -215,7 +215,7 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
         (
             "u: { roles: [R2] }",
             "u: { roles: [R2], permissions: [One], without: [One] }",
-            "18:51: error[contradiction]: `One` is given to `u` and taken away in the same entry",
+            "18:51: error[contradiction]: `One` is granted to `u` and withdrawn in the same entry",
         ),
         (
             "u: { roles: [R2] }",
@@ -241,14 +241,14 @@ fn every_fault_is_found_in_its_place_with_its_cure() {
 }
 
 #[test]
-fn a_word_that_a_route_needs_and_nobody_has_is_noted_with_what_it_may_have_been() {
+fn an_operation_of_a_route_that_no_permission_has_is_noted_with_a_suggestion() {
     let found = findings(&with("POST: create A", "POST: creat A"));
     let expected = "5:37: note[unused-cell]: no permission has `creat A` (did you mean `create`?)";
     assert!(found.iter().any(|line| line.contains(expected)), "{found:#?}");
 }
 
 #[test]
-fn a_name_with_a_comma_finds_its_quotes() {
+fn a_name_with_a_comma_is_suggested_in_quotes() {
     let text = with("One: { A: CR }", "\"Manage Users, Roles, and Workspaces\": { A: CR }\n  One: { A: R }");
     let found = findings(&text.replace("everyone: [Two]", "everyone: [Manage Users, Roles, and Workspaces]"));
     assert!(
@@ -271,13 +271,13 @@ fn all_findings_come_in_one_run_and_in_file_order() {
 }
 
 #[test]
-fn a_folder_is_one_policy_and_a_name_stands_in_one_file_only() {
+fn a_folder_is_one_policy_and_a_name_occurs_in_one_file_only() {
     let more = "routes:\n  /{tenant}/b: { GET: read B }\n";
     assert_eq!(findings_of(&[("1.yaml", BASE), ("2.yaml", more)], None), Vec::<String>::new());
     let again = "version: 1\nroles:\n  R1: { permissions: [] }\n";
     let found = findings_of(&[("1.yaml", BASE), ("2.yaml", again)], None);
     assert!(
-        found.iter().any(|line| line.starts_with("2.yaml:1:10: error[duplicate-key]: `version` stands in two files")),
+        found.iter().any(|line| line.starts_with("2.yaml:1:10: error[duplicate-key]: `version` occurs in two files")),
         "{found:#?}"
     );
     assert!(
@@ -287,7 +287,7 @@ fn a_folder_is_one_policy_and_a_name_stands_in_one_file_only() {
 }
 
 #[test]
-fn an_id_names_a_source_that_is_there() {
+fn an_id_names_an_existing_source() {
     let with_id = |id: &str| with("  u: { roles", &format!("  {id}: {{ roles"));
     let with_client =
         |client: &str| with("{ client: c,", &format!("{{ client: {client},")).replace("  u: {", "  a/u: {");
@@ -300,12 +300,12 @@ fn an_id_names_a_source_that_is_there() {
         (
             with_id("CORP/u"),
             Some(&["a"][..]),
-            "18:3: error[unknown-name]: this API believes no source of identity that is called `CORP` (an id that holds a slash stands behind its issuer: `a/CORP/u`)",
+            "18:3: error[unknown-name]: this API accepts no identity source called `CORP` (an id that contains a slash follows its issuer: `a/CORP/u`)",
         ),
         (
             with_id("hospitl/u"),
             Some(&["hospital"][..]),
-            "error[unknown-name]: this API believes no source of identity that is called `hospitl` (did you mean `hospital`?)",
+            "error[unknown-name]: this API accepts no identity source called `hospitl` (did you mean `hospital`?)",
         ),
         (
             with("  u: { roles: [R2] }", "  a/u: { roles: [R2] }\n  u: { roles: [] }"),
@@ -313,13 +313,9 @@ fn an_id_names_a_source_that_is_there() {
             "19:3: error[duplicate-name]: the user `a/u` is defined twice",
         ),
         (with_client("a/c"), several, ""),
-        (with_client("c"), several, "13:86: error[bad-value]: the id `c` does not say which source"),
-        (with_id("u"), several, "18:3: error[bad-value]: the id `u` does not say which source"),
-        (
-            with_id("b/u"),
-            several,
-            "18:3: error[unknown-name]: this API believes no source of identity that is called `b`",
-        ),
+        (with_client("c"), several, "13:86: error[bad-value]: the id `c` does not name its identity source"),
+        (with_id("u"), several, "18:3: error[bad-value]: the id `u` does not name its identity source"),
+        (with_id("b/u"), several, "18:3: error[unknown-name]: this API accepts no identity source called `b`"),
     ];
     for (text, issuers, expected) in table {
         let found = findings_of(&[("p.yaml", &text)], issuers);
@@ -331,7 +327,7 @@ fn an_id_names_a_source_that_is_there() {
 }
 
 #[test]
-fn the_version_changes_with_every_text_and_with_how_it_is_split() {
+fn the_version_changes_with_every_text_and_with_its_split_into_files() {
     let version = |files: &[&str]| {
         let mut sources = Sources::default();
         for text in files {

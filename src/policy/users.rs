@@ -1,4 +1,4 @@
-//! Users: what the policy says of single ids, kept small because there may be a million of them.
+//! Users: the policy's entries of single ids, in compact form because there may be a million of them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
@@ -7,10 +7,10 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::vocabulary::SubjectId;
 
-use super::entitlements::RowId;
+use super::ids::RowId;
 use super::model::{ScopedRole, User};
 
-/// Users: the entries by id. What many entries say alike is kept once.
+/// Users: the entries by id; equal lists of several entries are stored once.
 #[derive(Debug, Clone, Default)]
 pub struct Users {
     table: HashTable<u32>,
@@ -23,7 +23,7 @@ pub struct Users {
     rows: Box<[Box<[RowId]>]>,
 }
 
-/// PackedUser: one entry; each word but the name is the place of a list, or [`NONE`].
+/// PackedUser: one entry; each number except those of the name is the index of a list, or [`NONE`].
 #[derive(Debug, Clone, Copy)]
 struct PackedUser {
     start: u32,
@@ -38,34 +38,34 @@ struct PackedUser {
 
 const NONE: u32 = u32::MAX;
 
-/// UserTerms: what an entry says beside its tenants, by places in one snapshot: equal ones say the same.
+/// UserTerms: the content of an entry without its tenants, as indices of one snapshot; equal contents compare equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UserTerms([u32; 4]);
 
-/// UserEntry: what the policy says of one id.
+/// UserEntry: the policy's entry of one id.
 #[derive(Debug, Clone, Copy)]
 pub struct UserEntry<'p> {
-    /// The source that the id names; empty where it is bare.
+    /// The source of the id; empty if the id is bare.
     pub source: &'p str,
     /// The name within that source.
     pub name: &'p str,
-    /// Replaces the token's group: by its place among the groups.
+    /// The group that replaces the token's, by index.
     pub group: Option<u32>,
-    /// Replaces the token's roles and permissions.
+    /// The roles that replace the token's roles and permissions.
     pub roles: Option<&'p [ScopedRole]>,
-    /// Replaces the token's tenants.
+    /// The tenants that replace the token's.
     pub tenants: Option<&'p [Box<str>]>,
-    /// Rows that the user holds whatever else is said.
+    /// The rows that the user holds regardless of other entries.
     pub permissions: &'p [RowId],
-    /// Rows that are taken from the user.
+    /// The rows withdrawn from the user.
     pub without: &'p [RowId],
-    /// By which entries of one snapshot that say the same are told.
-    pub alike: UserTerms,
+    /// The content of the entry, for comparing entries of one snapshot.
+    pub terms: UserTerms,
 }
 
 impl UserEntry<'static> {
-    /// An entry that says nothing, of nobody.
-    pub const NOTHING: Self = Self {
+    /// An entry without an id and without content.
+    pub const EMPTY: Self = Self {
         source: "",
         name: "",
         group: None,
@@ -73,7 +73,7 @@ impl UserEntry<'static> {
         tenants: None,
         permissions: &[],
         without: &[],
-        alike: UserTerms([NONE; 4]),
+        terms: UserTerms([NONE; 4]),
     };
 }
 
@@ -97,12 +97,12 @@ impl Users {
             entries.push(PackedUser {
                 start,
                 length: u32::try_from(id.name.len()).unwrap_or(0),
-                source: sources.place(id.source),
+                source: sources.intern(id.source),
                 group: user.group.unwrap_or(NONE),
-                roles: user.roles.map_or(NONE, |list| roles.place(list)),
-                tenants: user.tenants.map_or(NONE, |list| tenants.place(list)),
-                permissions: rows.place(sorted(user.permissions)),
-                without: rows.place(sorted(user.without)),
+                roles: user.roles.map_or(NONE, |list| roles.intern(list)),
+                tenants: user.tenants.map_or(NONE, |list| tenants.intern(list)),
+                permissions: rows.intern(sorted(user.permissions)),
+                without: rows.intern(sorted(user.without)),
             });
         }
         let mut built = Self {
@@ -110,10 +110,10 @@ impl Users {
             hasher: DefaultHashBuilder::default(),
             names: names.into(),
             entries: entries.into(),
-            sources: sources.list(),
-            roles: roles.list(),
-            tenants: tenants.list(),
-            rows: rows.list(),
+            sources: sources.into_list(),
+            roles: roles.into_list(),
+            tenants: tenants.into_list(),
+            rows: rows.into_list(),
         };
         let mut table = std::mem::take(&mut built.table);
         for (at, packed) in (0..).zip(&built.entries) {
@@ -124,18 +124,19 @@ impl Users {
         built
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn count(&self) -> usize {
         self.entries.len()
     }
 
-    /// All entries in the order of the policy.
+    /// All entries in policy order.
     pub fn iter(&self) -> impl Iterator<Item = UserEntry<'_>> {
         self.entries.iter().map(|packed| self.entry(packed))
     }
 
-    /// The entry of an id: the one that names its source, else the bare one. A stated id without a source means the
-    /// entry of that name if there is one only.
+    /// The entry of an id: the one with its source, else the bare one.
+    ///
+    /// An id without a source also finds the only entry of that name.
     pub fn find(&self, id: &SubjectId) -> Option<UserEntry<'_>> {
         if self.entries.is_empty() {
             return None;
@@ -169,7 +170,7 @@ impl Users {
     }
 
     fn source(&self, packed: &PackedUser) -> &str {
-        at(&self.sources, packed.source).map_or("", |source| source)
+        get(&self.sources, packed.source).map_or("", |source| source)
     }
 
     fn entry(&self, packed: &PackedUser) -> UserEntry<'_> {
@@ -177,11 +178,11 @@ impl Users {
             source: self.source(packed),
             name: self.name(packed),
             group: (packed.group != NONE).then_some(packed.group),
-            roles: at(&self.roles, packed.roles).map(|list| &**list),
-            tenants: at(&self.tenants, packed.tenants).map(|list| &**list),
-            permissions: at(&self.rows, packed.permissions).map_or(&[], |list| list),
-            without: at(&self.rows, packed.without).map_or(&[], |list| list),
-            alike: UserTerms([packed.group, packed.roles, packed.permissions, packed.without]),
+            roles: get(&self.roles, packed.roles).map(|list| &**list),
+            tenants: get(&self.tenants, packed.tenants).map(|list| &**list),
+            permissions: get(&self.rows, packed.permissions).map_or(&[], |list| list),
+            without: get(&self.rows, packed.without).map_or(&[], |list| list),
+            terms: UserTerms([packed.group, packed.roles, packed.permissions, packed.without]),
         }
     }
 }
@@ -191,11 +192,11 @@ fn sorted(mut rows: Box<[RowId]>) -> Box<[RowId]> {
     rows
 }
 
-fn at<T>(list: &[T], place: u32) -> Option<&T> {
-    list.get(usize::try_from(place).ok()?)
+fn get<T>(list: &[T], index: u32) -> Option<&T> {
+    list.get(usize::try_from(index).ok()?)
 }
 
-/// Interner: values by their places, equal ones in one place.
+/// Interner: distinct values with their indices.
 struct Interner<T>(HashMap<T, u32>);
 
 impl<T> Default for Interner<T> {
@@ -205,14 +206,14 @@ impl<T> Default for Interner<T> {
 }
 
 impl<T: Eq + Hash> Interner<T> {
-    fn place(&mut self, value: T) -> u32 {
+    fn intern(&mut self, value: T) -> u32 {
         let next = u32::try_from(self.0.len()).unwrap_or(NONE);
         *self.0.entry(value).or_insert(next)
     }
 
-    fn list(self) -> Box<[T]> {
+    fn into_list(self) -> Box<[T]> {
         let mut all: Vec<(T, u32)> = self.0.into_iter().collect();
-        all.sort_unstable_by_key(|(_, place)| *place);
+        all.sort_unstable_by_key(|(_, index)| *index);
         all.into_iter().map(|(value, _)| value).collect()
     }
 }

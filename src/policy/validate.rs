@@ -1,5 +1,6 @@
-//! Source to model: every name is resolved, every finding is collected.
+//! Validation: resolves the names of a policy source to a model, and collects all findings.
 
+mod cells;
 mod conditions;
 mod cors;
 mod fields;
@@ -13,50 +14,51 @@ mod scopes;
 mod sources;
 
 use crate::document::{Finding, FindingCode, Findings, Severity};
-use crate::vocabulary::{Cell, CellId, Operation, access::MAX_SCOPES};
+use crate::vocabulary::{CellId, Operation, access::MAX_SCOPES};
 
-use super::entitlements::RowId;
+use super::ids::RowId;
 use super::model::{Model, Row, ScopeName, Table};
 use super::source::{PolicySource, Spanned};
+use cells::CellIndex;
 use conditions::ConditionRegistry;
 use names::DefinedNames;
-use people::PeopleNames;
+use people::PeopleResolver;
 use routes::RouteResolver;
 use scopes::DeclaredScopes;
 use sources::IdentitySources;
 
-/// The model of `written`; `None` where it has no meaning at all. Findings tell whether it may be used.
-pub(super) fn validate(written: &PolicySource, issuers: Option<&[Box<str>]>, findings: &mut Findings) -> Option<Model> {
-    let name = written.name.as_ref().map(|name| name.text.clone());
+/// Resolves `source` to a model; `None` without a name. The model may be used only if no finding is an error.
+pub(super) fn validate(source: &PolicySource, issuers: Option<&[Box<str>]>, findings: &mut Findings) -> Option<Model> {
+    let name = source.name.as_ref().map(|name| name.text.clone());
     if name.is_none() && !findings.has_errors() {
         let finding = Finding::error(FindingCode::MissingKey, None, "the policy has no `name`");
-        findings.push(finding.help("write `name: …` at the top; logs and metrics call the policy by it"));
+        findings.push(finding.help("write `name: …` at the top; logs and metrics use it as the policy's name"));
     }
     let sources = IdentitySources(issuers);
-    let scope_list = scopes(written, findings);
+    let scope_list = resolve_scopes(source, findings);
     let scopes = DeclaredScopes(&scope_list);
-    let (tables, resources) = tables(written, findings);
-    let rows = DefinedNames::define("permission", written.rows.iter().map(|row| &row.name), findings);
-    let role_names = DefinedNames::define("role", written.roles.iter().map(|role| &role.name), findings);
-    let profile_names = DefinedNames::define("profile", written.profiles.iter().map(|profile| &profile.name), findings);
-    let group_names = DefinedNames::define("group", written.groups.iter().map(|group| &group.name), findings);
+    let (tables, resources) = resolve_tables(source, findings);
+    let rows = DefinedNames::define("permission", source.rows.iter().map(|row| &row.name), findings);
+    let role_names = DefinedNames::define("role", source.roles.iter().map(|role| &role.name), findings);
+    let profile_names = DefinedNames::define("profile", source.profiles.iter().map(|profile| &profile.name), findings);
+    let group_names = DefinedNames::define("group", source.groups.iter().map(|group| &group.name), findings);
     let mut conditions = ConditionRegistry::new();
     let mut cells = CellIndex { resources: &resources, cells: Vec::new(), known: Default::default() };
-    let model_routes =
-        RouteResolver { written, scopes, cells: &mut cells, conditions: &mut conditions }.routes(findings);
+    let model_routes = RouteResolver { policy: source, scopes, cells: &mut cells, conditions: &mut conditions }
+        .resolve_routes(findings);
     let used = cells.cells.len();
-    let model_rows = model_rows(written, &mut cells, used, findings);
-    // What is missing because it could not be read would only be noise.
+    let model_rows = resolve_rows(source, &mut cells, used, findings);
+    // After errors, missing entries may only be unreadable ones.
     if !findings.has_errors() {
-        notes::empty_columns(written, &model_rows, &cells, findings);
-        notes::words_that_nobody_has(written, &model_rows, &cells, findings);
+        notes::note_empty_columns(source, &model_rows, &cells, findings);
+        notes::note_unused_operations(source, &model_rows, &cells, findings);
     }
-    let roles = roles::roles(written, &rows, &role_names, scopes, findings);
-    let profiles = people::profiles(written, scopes, findings);
-    let groups = people::groups(written, &rows, &profile_names, findings);
+    let roles = roles::resolve_roles(source, &rows, &role_names, scopes, findings);
+    let profiles = people::resolve_profiles(source, scopes, findings);
+    let groups = people::resolve_groups(source, &rows, &profile_names, findings);
     let (role_list, groups_by_name) = (&roles, &group_names);
-    let roll = PeopleNames {
-        written,
+    let people = PeopleResolver {
+        policy: source,
         rows: &rows,
         role_names: &role_names,
         roles: role_list,
@@ -64,106 +66,85 @@ pub(super) fn validate(written: &PolicySource, issuers: Option<&[Box<str>]>, fin
         scopes,
         sources,
     };
-    let users = roll.users(&mut conditions, findings);
-    let gates = gates::gates(written, &rows, &scope_list, sources, &mut cells, &mut conditions, findings);
-    let everyone = rows.resolve_all(&written.everyone, findings).into_iter().map(RowId).collect();
+    let users = people.resolve_users(&mut conditions, findings);
+    let gates = gates::resolve_gates(source, &rows, &scope_list, sources, &mut cells, &mut conditions, findings);
+    let everyone = rows.resolve_all(&source.everyone, findings).into_iter().map(RowId).collect();
     let model = Model {
         name: name?,
-        dialect: written.dialect,
+        dialect: source.dialect,
         tables,
-        fields: fields::field_sets(written, &resources, &cells, findings),
-        shadow: fields::shadow(written, &resources, findings),
-        cases_must_pass: written.cases_must_pass,
+        fields: fields::resolve_field_sets(source, &resources, &cells, findings),
+        shadow: fields::resolve_shadow(source, &resources, findings),
+        cases_must_pass: source.cases_must_pass,
         cells: cells.cells,
         rows: model_rows,
         everyone,
-        one_role: written.one_role,
+        one_role: source.one_role,
         groups,
         profiles,
         roles,
         users,
         gates,
         conditions: conditions.all,
-        service_apps: written.service_apps,
-        cors: written.cors.as_ref().map(|written| cors::cors(written, findings)),
+        service_apps: source.service_apps,
+        cors: source.cors.as_ref().map(|source| cors::resolve_cors(source, findings)),
         scopes: scope_list,
         routes: model_routes,
     };
-    notes::about_people(written, &model, findings);
+    notes::note_ineffective_grants(source, &model, findings);
     Some(model)
 }
 
-/// Cells by their number, each number given at first use.
-struct CellIndex<'n> {
-    resources: &'n DefinedNames<'n>,
-    cells: Vec<Cell>,
-    known: std::collections::HashMap<Cell, CellId>,
-}
-
-impl CellIndex<'_> {
-    fn cell(&mut self, operation: &Operation, resource: &Spanned, findings: &mut Findings) -> Option<CellId> {
-        self.resources.resolve(resource, findings)?;
-        let cell = Cell { operation: operation.clone(), resource: resource.text.clone() };
-        if let Some(known) = self.known.get(&cell) {
-            return Some(*known);
-        }
-        let id = CellId(u32::try_from(self.cells.len()).ok()?);
-        self.known.insert(cell.clone(), id);
-        self.cells.push(cell);
-        Some(id)
-    }
-}
-
-fn scopes(written: &PolicySource, findings: &mut Findings) -> Vec<ScopeName> {
-    DefinedNames::define("scope", written.scopes.iter().map(|scope| &scope.name), findings);
-    if let Some(beyond) = written.scopes.get(MAX_SCOPES) {
+fn resolve_scopes(source: &PolicySource, findings: &mut Findings) -> Vec<ScopeName> {
+    DefinedNames::define("scope", source.scopes.iter().map(|scope| &scope.name), findings);
+    if let Some(beyond) = source.scopes.get(MAX_SCOPES) {
         let message = format!("a policy has at most {MAX_SCOPES} scopes");
         findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.span), message));
     }
-    let mut callers = written.scopes.iter().filter(|scope| scope.caller);
+    let mut callers = source.scopes.iter().filter(|scope| scope.caller);
     if let (Some(first), Some(second)) = (callers.next(), callers.next()) {
         let message = "only one scope can be `caller`: a caller has one list of tenants";
         let finding = Finding::error(FindingCode::BadValue, Some(second.name.span), message);
         findings.push(finding.also(first.name.span, "the first").help("make one of them `grant`"));
     }
-    let scopes = written.scopes.iter().take(MAX_SCOPES);
+    let scopes = source.scopes.iter().take(MAX_SCOPES);
     scopes.map(|scope| ScopeName { name: scope.name.text.clone(), caller: scope.caller }).collect()
 }
 
-fn tables<'s>(written: &'s PolicySource, findings: &mut Findings) -> (Vec<Table>, DefinedNames<'s>) {
-    let titles = written.tables.iter().filter_map(|table| table.title.as_ref());
+fn resolve_tables<'s>(source: &'s PolicySource, findings: &mut Findings) -> (Vec<Table>, DefinedNames<'s>) {
+    let titles = source.tables.iter().filter_map(|table| table.title.as_ref());
     DefinedNames::define("table", titles, findings);
-    // A field set is a column too.
-    let columns = written.tables.iter().flat_map(|table| &table.resources);
+    // Field sets share the names of columns.
+    let columns = source.tables.iter().flat_map(|table| &table.resources);
     let resources =
-        DefinedNames::define("resource", columns.chain(written.fields.iter().map(|set| &set.name)), findings);
-    let tables = written.tables.iter().map(|table| Table {
+        DefinedNames::define("resource", columns.chain(source.fields.iter().map(|set| &set.name)), findings);
+    let tables = source.tables.iter().map(|table| Table {
         title: table.title.as_ref().map(|title| title.text.clone()),
         resources: table.resources.iter().map(|resource| resource.text.clone()).collect(),
     });
     (tables.collect(), resources)
 }
 
-/// The rows; cells numbered `used` and above are needed by no route.
-fn model_rows(written: &PolicySource, cells: &mut CellIndex<'_>, used: usize, findings: &mut Findings) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(written.rows.len());
-    for row in &written.rows {
+/// Resolves the rows; no route requires the cells numbered `used` and above.
+fn resolve_rows(source: &PolicySource, cells: &mut CellIndex<'_>, used: usize, findings: &mut Findings) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(source.rows.len());
+    for row in &source.rows {
         let mut found: Vec<CellId> = Vec::new();
         for (resource, operations) in &row.cells {
             for (operation, span) in operations {
                 let Some(id) = cells.cell(operation, resource, findings) else { break };
                 if found.contains(&id) {
-                    let message = format!("`{}` stands twice in the permission `{}`", operation, row.name.text);
+                    let message = format!("`{}` occurs twice in the permission `{}`", operation, row.name.text);
                     findings.push(Finding::error(FindingCode::DuplicateName, Some(*span), message));
                     continue;
                 }
                 found.push(id);
-                // Reading a field set is asked for by masking, not by a route.
+                // Masking requires the `read` of a field set, not a route.
                 let masked =
-                    *operation == Operation::Read && written.fields.iter().any(|set| set.name.text == resource.text);
+                    *operation == Operation::Read && source.fields.iter().any(|set| set.name.text == resource.text);
                 if !masked && usize::try_from(id.0).is_ok_and(|id| id >= used) {
-                    let unused = unused_cell(operation, resource, *span, cells, used);
-                    // A route that could not be read may need it.
+                    let unused = unused_cell_finding(operation, resource, *span, cells, used);
+                    // A route that could not be read may require it.
                     if unused.severity == Severity::Error || !findings.has_errors() {
                         findings.push(unused);
                     }
@@ -179,8 +160,10 @@ fn model_rows(written: &PolicySource, cells: &mut CellIndex<'_>, used: usize, fi
     rows
 }
 
-/// A letter that no route uses may be part of the vendor's table; a word is probably misspelt.
-fn unused_cell(
+/// The finding about a cell that no route requires.
+///
+/// A letter may be part of the vendor's table and is a note; a name is probably misspelt and is an error.
+fn unused_cell_finding(
     operation: &Operation,
     resource: &Spanned,
     span: crate::document::Span,
@@ -191,6 +174,6 @@ fn unused_cell(
     if operation.letter().is_some() {
         return Finding::note(FindingCode::UnusedCell, Some(span), message);
     }
-    let words = cells.cells.iter().take(used).map(|cell| cell.operation.word());
-    Finding::error(FindingCode::UnknownName, Some(span), message).suggest(operation.word(), words)
+    let words = cells.cells.iter().take(used).map(|cell| cell.operation.name());
+    Finding::error(FindingCode::UnknownName, Some(span), message).suggest(operation.name(), words)
 }

@@ -1,76 +1,77 @@
-//! Header fields that an upstream may take for something else than it is told: overrides and aliases.
+//! Header fields that an upstream may interpret as overrides or as aliases of the gateway's own fields.
 
-/// HeaderView: the fields of a request, as the edge holds them.
+/// HeaderView: the header fields of a request, as its receiver stores them.
 pub trait HeaderView {
-    /// Shows every field, each line of a repeated one on its own.
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8]));
+    /// Calls `visit` for every field line; repeated fields are visited line by line.
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8]));
 }
 
 impl HeaderView for [(&str, &str)] {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
         for (name, value) in self {
-            see(name, value.as_bytes());
+            visit(name, value.as_bytes());
         }
     }
 }
 
 impl<const N: usize> HeaderView for [(&str, &str); N] {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
-        self.as_slice().each(see);
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.as_slice().for_each(visit);
     }
 }
 
-/// OverrideMode: what becomes of a request that asks its server to take another method than the one it was sent with.
+/// OverrideMode: how the gateway handles a request with a method override.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OverrideMode {
-    /// It is refused.
+    /// The request is refused.
     #[default]
     Reject,
-    /// The override is taken out, the method counts.
+    /// The override is removed, and the request's own method applies.
     Strip,
-    /// Both operations must be permitted; the request is forwarded as it is.
+    /// Both operations must be permitted; the request is forwarded unchanged.
     Evaluate,
 }
 
-/// HeaderAction: what becomes of one header field on its way to the upstream.
+/// HeaderAction: how the gateway handles one header field of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderAction {
-    /// It is forwarded.
+    /// The field is forwarded.
     Forward,
-    /// It is left out.
+    /// The field is removed.
     Drop,
-    /// It asks for another method: forwarded under [`OverrideMode::Evaluate`] only.
+    /// The field overrides the method: forwarded under [`OverrideMode::Evaluate`] only.
     MethodOverride,
 }
 
-/// HeaderRules: which fields an API keeps for the gateway, and which odd names it lets pass.
+/// HeaderRules: the fields that an API reserves for the gateway, and the unusual names that it allows.
 #[derive(Debug, Clone, Default)]
 pub struct HeaderRules {
     reserved: Vec<Box<str>>,
-    passed: Vec<Box<str>>,
+    allowed: Vec<Box<str>>,
 }
 
 impl HeaderRules {
-    /// Rules that keep `reserved` for the gateway and let the odd names `passed` through.
-    pub fn new<'a>(reserved: impl IntoIterator<Item = &'a str>, passed: impl IntoIterator<Item = &'a str>) -> Self {
+    /// Rules that reserve `reserved` for the gateway and allow the unusual names `allowed`.
+    pub fn new<'a>(reserved: impl IntoIterator<Item = &'a str>, allowed: impl IntoIterator<Item = &'a str>) -> Self {
         let lower = |name: &str| name.to_ascii_lowercase().into_boxed_str();
         Self {
-            reserved: reserved.into_iter().map(|name| folded(name).into_boxed_str()).collect(),
-            passed: passed.into_iter().map(lower).collect(),
+            reserved: reserved.into_iter().map(|name| fold_name(name).into_boxed_str()).collect(),
+            allowed: allowed.into_iter().map(lower).collect(),
         }
     }
 
-    /// What becomes of a field by its name alone.
+    /// The action for a field of that name.
     pub fn action(&self, name: &str) -> HeaderAction {
         let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let reserved = |kept: &str| same(kept, name);
-        let of = |family: &&str| name.get(..family.len()).is_some_and(|start| same(family, start));
-        let dropped = DROPPED_FAMILIES.iter().any(of) || ALWAYS_DROPPED.iter().any(|dropped| same(dropped, name));
-        if dropped || self.reserved.iter().any(|kept| reserved(kept)) {
+        let reserved = |own_name: &str| is_same_field_name(own_name, name);
+        let of = |family: &&str| name.get(..family.len()).is_some_and(|start| is_same_field_name(family, start));
+        let dropped =
+            DROPPED_FAMILIES.iter().any(of) || ALWAYS_DROPPED.iter().any(|dropped| is_same_field_name(dropped, name));
+        if dropped || self.reserved.iter().any(|own_name| reserved(own_name)) {
             HeaderAction::Drop
         } else if is_method_override(name) {
             HeaderAction::MethodOverride
-        } else if odd && !self.passed.iter().any(|passed| passed.eq_ignore_ascii_case(name)) {
+        } else if odd && !self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
             HeaderAction::Drop
         } else {
             HeaderAction::Forward
@@ -78,8 +79,8 @@ impl HeaderRules {
     }
 }
 
-/// Fields that rewrite the URL behind the gateway's back, that name the client in its stead, or that are meant for a
-/// proxy; besides these the [`DROPPED_FAMILIES`].
+/// Fields that rewrite the URL after the gateway, that name the client in the gateway's place, or that address a
+/// proxy. [`DROPPED_FAMILIES`] lists more by prefix.
 const ALWAYS_DROPPED: [&str; 36] = [
     "x-request-uri",
     "x-override-url",
@@ -119,10 +120,11 @@ const ALWAYS_DROPPED: [&str; 36] = [
     "wl-proxy-client-ip",
 ];
 
-/// What the fields begin with that tell of forwarders, which the gateway writes itself, of URLs before a rewrite (IIS,
-/// nginx, Envoy, Azure), and of client certificates, in
-/// the spellings of RFC 9440, Apache, nginx, HAProxy, Traefik, Envoy, IIS, AWS and Cloudflare: only who has shaken hands
-/// with the client knows its certificate.
+/// Prefixes of fields about forwarders, about URLs before a rewrite, and about client certificates.
+///
+/// The gateway writes the fields about forwarders itself. URLs before a rewrite come from IIS, nginx, Envoy and Azure.
+/// Fields about certificates have the names of RFC 9440, Apache, nginx, HAProxy, Traefik, Envoy, IIS, AWS and Cloudflare:
+/// only the peer of the TLS handshake knows the client's certificate.
 const DROPPED_FAMILIES: [&str; 19] = [
     "x-forwarded",
     "x-original-",
@@ -145,8 +147,8 @@ const DROPPED_FAMILIES: [&str; 19] = [
     "x-client-subject",
 ];
 
-/// Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM; Plack and Catalyst. Only those
-/// whose name can mean nothing else, so that every dialect refuses them all.
+/// Method override fields of Rails, Laravel, Symfony, Express, ASP.NET, Jersey, Ktor and Google; OData and WCF; IBM;
+/// Plack and Catalyst. The list holds unambiguous names only, so that every dialect refuses all of them.
 const METHOD_OVERRIDES: [&str; 9] = [
     "x-http-method-override",
     "x-http-method",
@@ -159,35 +161,36 @@ const METHOD_OVERRIDES: [&str; 9] = [
     "method-override",
 ];
 
-/// Whether a header field asks the server to take another method, under any spelling that some server folds to it.
+/// Whether a header field overrides the method, under any spelling that some server folds to it.
 pub fn is_method_override(name: &str) -> bool {
-    METHOD_OVERRIDES.iter().any(|known| same(known, name))
+    METHOD_OVERRIDES.iter().any(|known| is_same_field_name(known, name))
 }
 
-/// The methods that header fields ask for, in capitals.
+/// The overriding methods of the header fields, in upper case.
 pub fn method_overrides(headers: &dyn HeaderView) -> Vec<String> {
-    let mut asked = Vec::new();
-    headers.each(&mut |name, value| {
+    let mut methods = Vec::new();
+    headers.for_each(&mut |name, value| {
         if is_method_override(name) {
-            asked.push(String::from_utf8_lossy(value).trim().to_ascii_uppercase());
+            methods.push(String::from_utf8_lossy(value).trim().to_ascii_uppercase());
         }
     });
-    asked
+    methods
 }
 
-/// A letter of a method or a header name (RFC 9110, section 5.6.2: `tchar`).
+/// Whether a byte may occur in a method or a header name (RFC 9110, section 5.6.2: `tchar`).
 pub fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether CGI, WSGI, PHP and their kin take `name` for `known` (in small letters with `-`). WSGI folds `-` and `_`
-/// (PEP 3333), PHP dots and blanks besides, some CGI servers all that is no letter and no digit (RFC 3875, section
-/// 4.1.18, leaves it open).
-fn same(known: &str, name: &str) -> bool {
+/// Whether CGI, WSGI, PHP or similar servers fold `name` to `known` (in lower case with `-`).
+///
+/// WSGI folds `-` and `_` (PEP 3333), PHP also dots and spaces. Some CGI servers fold every character other than letters
+/// and digits (RFC 3875, section 4.1.18, leaves it open).
+fn is_same_field_name(known: &str, name: &str) -> bool {
     known.len() == name.len() && known.bytes().eq(name.bytes().map(fold_byte))
 }
 
-fn folded(name: &str) -> String {
+fn fold_name(name: &str) -> String {
     name.bytes().map(|byte| char::from(fold_byte(byte))).collect()
 }
 

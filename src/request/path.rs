@@ -1,15 +1,15 @@
-//! CanonicalPath: the only path canonicalisation in the program.
+//! CanonicalPath: the only path canonicalisation of the program.
 
 use std::borrow::Cow;
 
-use super::dialect::DialectTraits;
-use super::{Dialect, RejectedRequest, Treatment};
+use super::dialect::{Dialect, DialectTraits, Treatment};
+use super::rejected::RejectedRequest;
 
-/// CanonicalPath: a path in its one spelling.
+/// CanonicalPath: a path in its canonical spelling.
 ///
-/// Every character is decoded once; what may stand in a path as it is (RFC 3986, `pchar`) does, all else is
-/// percent-encoded with capital digits. The one exception is `;`, which keeps the spelling it came in with under
-/// dialects that let it pass. Reading it again gives the same path.
+/// Every character is decoded once. Characters that a path may contain literally (RFC 3986, `pchar`) are literal; all
+/// others are percent-encoded with upper-case digits. Only `;` keeps its received spelling, under dialects that accept
+/// it. Reading the result again gives the same path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonicalPath<'a> {
     text: Cow<'a, str>,
@@ -18,18 +18,18 @@ pub struct CanonicalPath<'a> {
 }
 
 impl<'a> CanonicalPath<'a> {
-    /// Reads a path as received, up to and without `?`, as servers of `dialect` do.
+    /// Reads a path as received, without the query, as servers of `dialect` do.
     ///
     /// # Errors
-    /// Every spelling that servers disagree about, and what the dialect gives a meaning that no policy can spell.
+    /// Servers disagree about the spelling, or the dialect gives it a meaning that no policy can express.
     pub fn read(raw: &'a [u8], dialect: Dialect) -> Result<Self, RejectedRequest> {
         let traits = dialect.traits();
-        let decoded = DecodedPath::of(raw)?;
+        let decoded = DecodedPath::decode(raw)?;
         if !decoded.is_plain() {
-            check(&decoded, traits)?;
+            check_dialect(&decoded, traits)?;
         }
         let mut path = Self::from(decoded);
-        if traits.end_slash == Treatment::Folded && path.text.len() > 1 && path.text.ends_with('/') {
+        if traits.trailing_slash == Treatment::Folded && path.text.len() > 1 && path.text.ends_with('/') {
             path.text = match path.text {
                 Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix('/').unwrap_or(text)),
                 Cow::Owned(mut text) => {
@@ -42,12 +42,12 @@ impl<'a> CanonicalPath<'a> {
         Ok(path)
     }
 
-    /// Reads a path whose server is not chosen yet.
+    /// Reads a path whose upstream is not selected yet.
     ///
     /// # Errors
-    /// What every dialect refuses, and nothing else.
-    pub fn of_any_dialect(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
-        DecodedPath::of(raw).map(Self::from)
+    /// Every dialect refuses the path.
+    pub fn read_any_dialect(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
+        DecodedPath::decode(raw).map(Self::from)
     }
 
     /// The path, beginning with `/`.
@@ -55,12 +55,12 @@ impl<'a> CanonicalPath<'a> {
         &self.text
     }
 
-    /// Whether an encoded `/` stands somewhere in it: only a route that allows one may match.
+    /// Whether it contains an encoded `/`: only a route that allows one may match.
     pub fn has_encoded_slash(&self) -> bool {
         self.encoded_slash
     }
 
-    /// Whether, case apart, no server takes it for another path: no dot, no `:`, nothing encoded, no slash at its end.
+    /// Whether, except for case, every server reads the same path: no dot, no `:`, no encoding, no trailing slash.
     pub fn is_plain(&self) -> bool {
         self.plain
     }
@@ -81,7 +81,7 @@ impl<'a> From<DecodedPath<'a>> for CanonicalPath<'a> {
     }
 }
 
-/// The value that a canonical segment spells; borrowed where nothing is encoded.
+/// Decodes a canonical segment; borrowed if nothing is encoded.
 pub fn decode_segment(canonical: &str) -> Cow<'_, str> {
     if !canonical.contains('%') {
         return Cow::Borrowed(canonical);
@@ -89,7 +89,7 @@ pub fn decode_segment(canonical: &str) -> Cow<'_, str> {
     let mut bytes = Vec::with_capacity(canonical.len());
     let mut rest = canonical.bytes();
     while let Some(byte) = rest.next() {
-        let digits = (byte == b'%').then(|| (rest.next().and_then(hex), rest.next().and_then(hex)));
+        let digits = (byte == b'%').then(|| (rest.next().and_then(hex_digit), rest.next().and_then(hex_digit)));
         bytes.push(match digits {
             Some((Some(high), Some(low))) => high << 4 | low,
             _ => byte,
@@ -98,7 +98,7 @@ pub fn decode_segment(canonical: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The canonical spelling of a literal segment or value.
+/// Encodes a literal segment or value canonically.
 pub fn encode_segment(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for character in value.chars() {
@@ -107,7 +107,7 @@ pub fn encode_segment(value: &str) -> String {
     out
 }
 
-/// DecodedPath: a path without what every dialect refuses; untouched, or its characters with a mark on those that were
+/// DecodedPath: a path that no common rule refuses: unchanged, or as characters with a flag for those that were
 /// encoded.
 enum DecodedPath<'a> {
     AsReceived { text: &'a str, plain: bool },
@@ -115,20 +115,20 @@ enum DecodedPath<'a> {
 }
 
 impl<'a> DecodedPath<'a> {
-    fn of(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
+    fn decode(raw: &'a [u8]) -> Result<Self, RejectedRequest> {
         if raw.first() != Some(&b'/') {
             return Err(RejectedRequest::TargetForm);
         }
-        let sorts = raw.iter().fold(0, |sorts, &byte| sorts | sort(byte));
-        if sorts & CODED != 0 {
+        let classes = raw.iter().fold(0, |classes, &byte| classes | byte_class(byte));
+        if classes & ENCODED != 0 {
             let decoded = decode(raw)?;
-            check_everywhere(&decoded)?;
+            check_all_dialects(&decoded)?;
             return Ok(decoded);
         }
         let text = std::str::from_utf8(raw).map_err(|_| RejectedRequest::NotUtf8)?;
-        let decoded = Self::AsReceived { text, plain: sorts & MARK == 0 };
-        if sorts & MARK != 0 {
-            check_everywhere(&decoded)?;
+        let decoded = Self::AsReceived { text, plain: classes & AMBIGUOUS == 0 };
+        if classes & AMBIGUOUS != 0 {
+            check_all_dialects(&decoded)?;
         } else if raw.windows(2).any(|two| two == b"//") {
             return Err(RejectedRequest::EmptySegment);
         }
@@ -142,7 +142,7 @@ impl<'a> DecodedPath<'a> {
         }
     }
 
-    /// Whether there is nothing in it that any dialect looks at, a slash at the end apart.
+    /// Whether no dialect gives any character a meaning, except for a trailing slash.
     fn is_plain(&self) -> bool {
         matches!(self, Self::AsReceived { plain: true, .. })
     }
@@ -152,22 +152,22 @@ impl<'a> DecodedPath<'a> {
     }
 }
 
-/// What stands as it is and may mean something to some server.
-const MARK: u8 = 1;
-/// What is encoded, or has to be (RFC 3986, section 3.3).
-const CODED: u8 = 2;
+/// The class of literal bytes that have a meaning to some server.
+const AMBIGUOUS: u8 = 1;
+/// The class of bytes that are encoded, or must be (RFC 3986, section 3.3).
+const ENCODED: u8 = 2;
 
-fn sort(byte: u8) -> u8 {
+fn byte_class(byte: u8) -> u8 {
     match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' => 0,
         b'!' | b'$' | b'&' | b'\'' | b')' | b'*' | b'+' | b',' | b'=' | b'@' => 0,
-        b'.' | b';' | b':' | b'~' | b'(' => MARK,
-        _ => CODED,
+        b'.' | b';' | b':' | b'~' | b'(' => AMBIGUOUS,
+        _ => ENCODED,
     }
 }
 
 fn is_plain(canonical: &[u8]) -> bool {
-    !canonical.ends_with(b"/") && canonical.iter().fold(0, |sorts, &byte| sorts | sort(byte)) == 0
+    !canonical.ends_with(b"/") && canonical.iter().fold(0, |classes, &byte| classes | byte_class(byte)) == 0
 }
 
 fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
@@ -180,7 +180,7 @@ fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
             encoded.push(false);
             continue;
         }
-        let (Some(high), Some(low)) = (rest.next().and_then(hex), rest.next().and_then(hex)) else {
+        let (Some(high), Some(low)) = (rest.next().and_then(hex_digit), rest.next().and_then(hex_digit)) else {
             return Err(RejectedRequest::PercentEncoding);
         };
         let byte = high << 4 | low;
@@ -197,7 +197,7 @@ fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
         let begins_with = |rest: &str, digits: usize| {
             rest.as_bytes().get(..digits).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
         };
-        // IIS and System.Web decode `%u0041` too.
+        // IIS and System.Web also decode `%u0041`.
         begins_with(rest, 2) || rest.strip_prefix(['u', 'U']).is_some_and(|rest| begins_with(rest, 4))
     });
     if again {
@@ -208,9 +208,9 @@ fn decode(raw: &[u8]) -> Result<DecodedPath<'_>, RejectedRequest> {
     Ok(DecodedPath::Changed { characters, text })
 }
 
-/// Refuses what servers disagree about in a decoded path. An encoded slash counts as one here, so that nothing
-/// hides behind it.
-fn check_everywhere(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
+/// Refuses a decoded path about which servers disagree. An encoded slash counts as a slash, so that it cannot hide a dot
+/// segment.
+fn check_all_dialects(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
     let text = decoded.text();
     if text.chars().any(|c| c.is_control() || matches!(c, '#' | '?' | '\u{2028}' | '\u{2029}' | '\u{feff}')) {
         return Err(RejectedRequest::Control);
@@ -228,7 +228,7 @@ fn check_everywhere(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
     for (at, segment) in inner.split('/').enumerate() {
         match segment {
             "" if at != last => return Err(RejectedRequest::EmptySegment),
-            // `..;x` is `..` to servers that cut path parameters first.
+            // `..;x` is `..` to servers that strip path parameters first.
             _ if matches!(segment.split(';').next(), Some("." | "..")) => return Err(RejectedRequest::DotSegment),
             _ => {}
         }
@@ -236,8 +236,8 @@ fn check_everywhere(decoded: &DecodedPath<'_>) -> Result<(), RejectedRequest> {
     Ok(())
 }
 
-/// Refuses what the servers of a dialect give a meaning that no policy can spell.
-fn check(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), RejectedRequest> {
+/// Refuses a path to which servers of a dialect give a meaning that no policy can express.
+fn check_dialect(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), RejectedRequest> {
     let text = decoded.text();
     if traits.path_parameters == Treatment::Refused && text.contains(';') {
         return Err(RejectedRequest::PathParameter);
@@ -246,7 +246,7 @@ fn check(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), Reject
         return Err(RejectedRequest::FoldsIntoAscii);
     }
     for segment in text.split('/') {
-        if traits.end_dots == Treatment::Refused && segment.ends_with(['.', ' ']) {
+        if traits.trailing_dots == Treatment::Refused && segment.ends_with(['.', ' ']) {
             return Err(RejectedRequest::TrailingDot);
         }
         if traits.windows_names == Treatment::Refused && is_windows_name(segment) {
@@ -256,40 +256,39 @@ fn check(decoded: &DecodedPath<'_>, traits: &DialectTraits) -> Result<(), Reject
     Ok(())
 }
 
-/// Whether Windows, or IIS before it asks Windows, takes a name for another one.
+/// Whether Windows, or IIS before it calls Windows, resolves a name to another one.
 fn is_windows_name(segment: &str) -> bool {
-    // What stands before a stream is a name of its own, whose blanks and dots at the end do not count.
+    // The part before a stream is a name of its own, whose trailing spaces and dots Windows ignores.
     let name = segment.split(':').next().unwrap_or(segment).trim_end_matches(['.', ' ']);
     let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
     let dots = name.is_empty() && !segment.is_empty() && !segment.starts_with(':');
-    // `SECRET~1.TXT`: six letters and a number, or fewer letters where the number is long.
+    // `SECRET~1.TXT`: six letters and a number, or fewer letters if the number is long.
     let short = stem.len() <= 8
         && stem.rsplit_once('~').is_some_and(|(name, number)| {
             !name.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         });
-    short || dots || is_ticket(segment) || segment.contains(":$") || segment.chars().any(best_fits_ascii)
+    short || dots || is_session_ticket(segment) || segment.contains(":$") || segment.chars().any(best_fits_ascii)
 }
 
-/// Whether ASP.NET takes a segment, or a part of it, for the ticket of a session without cookies: `(S(…))`.
-pub fn is_ticket(segment: &str) -> bool {
+/// Whether ASP.NET reads a segment, or a part of it, as a cookieless session ticket: `(S(…))`.
+pub fn is_session_ticket(segment: &str) -> bool {
     let mut threes = segment.as_bytes().windows(3);
     threes.any(|three| matches!(three, [b'(', letter, b'('] if letter.is_ascii_alphabetic()))
 }
 
-/// Whether a server may run what is named so, with the rest of the path for an argument.
-pub fn is_script(segment: &str) -> bool {
+/// Whether a server may run a file of that name, with the rest of the path as its argument.
+pub fn is_script_name(segment: &str) -> bool {
     let ending = segment.rsplit_once('.').map(|(_, ending)| ending);
-    ending.is_some_and(|ending| SCRIPTS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
+    ending.is_some_and(|ending| SCRIPT_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
 }
 
-/// The endings of scripts, whatever their case.
-const SCRIPTS: [&str; 16] = [
+/// The extensions of scripts, compared case-insensitively.
+const SCRIPT_EXTENSIONS: [&str; 16] = [
     "php", "php3", "php4", "php5", "php7", "php8", "phtml", "phar", "cgi", "fcgi", "pl", "asp", "aspx", "ashx", "asmx",
     "svc",
 ];
 
-/// Whether code pages of Windows take a character for an ASCII one that it looks like: `／` for `/`, `ｓ` for `s`, `¥`
-/// for `\`.
+/// Whether a Windows code page maps a character to a similar ASCII character: `／` to `/`, `ｓ` to `s`, `¥` to `\`.
 fn best_fits_ascii(character: char) -> bool {
     matches!(
         character,
@@ -327,7 +326,7 @@ fn encode(characters: &[(char, bool)]) -> String {
 fn encode_character(character: char, out: &mut String) {
     let mut buffer = [0; 4];
     for &byte in character.encode_utf8(&mut buffer).as_bytes() {
-        if sort(byte) & CODED == 0 && byte != b'/' {
+        if byte_class(byte) & ENCODED == 0 && byte != b'/' {
             out.push(char::from(byte));
         } else {
             let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 });
@@ -338,7 +337,7 @@ fn encode_character(character: char, out: &mut String) {
     }
 }
 
-/// Whether a comparison without case takes a character beyond ASCII for an ASCII letter: `ſ`, `K`, `ı`, `İ`.
+/// Whether case folding maps a non-ASCII character to an ASCII letter: `ſ`, `K`, `ı`, `İ`.
 fn folds_into_ascii(character: char) -> bool {
     let single = |mut folded: std::char::ToUppercase| match (folded.next(), folded.next()) {
         (Some(one), None) => one.is_ascii(),
@@ -348,7 +347,7 @@ fn folds_into_ascii(character: char) -> bool {
         && (single(character.to_uppercase()) || character.to_lowercase().next().is_some_and(|c| c.is_ascii()))
 }
 
-fn hex(digit: u8) -> Option<u8> {
+fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 

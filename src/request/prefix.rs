@@ -1,20 +1,22 @@
-//! Prefix: what a path may begin with, as the loosest of all servers reads it.
+//! Prefix: whether a path may begin with a prefix, as the most lenient server interprets it.
 
 use std::borrow::Cow;
 
-use super::path::{is_script, is_ticket};
+use super::path::{is_script_name, is_session_ticket};
 
-/// Whether some server takes a canonical path for one that begins with `prefix`, whole segments without a slash at the
-/// end: without case, tickets, scripts and what is cut off segments, and with encoded slashes for slashes.
-pub fn may_begin(path: &str, prefix: &str) -> bool {
-    let read = loosest(path);
-    let Some(start) = read.get(..prefix.len()) else { return false };
-    let behind = read.get(prefix.len()..).unwrap_or_default();
-    let ends = behind.is_empty() || behind.starts_with('/') || (behind.starts_with('.') && !behind.contains('/'));
+/// Whether a canonical path begins with `prefix` in the interpretation of some server.
+///
+/// `prefix` is whole segments without a trailing slash. The comparison ignores case, session tickets, scripts and the
+/// parts of segments that servers strip; an encoded slash counts as a slash.
+pub fn may_start_with(path: &str, prefix: &str) -> bool {
+    let normalized = normalize_loosely(path);
+    let Some(start) = normalized.get(..prefix.len()) else { return false };
+    let rest = normalized.get(prefix.len()..).unwrap_or_default();
+    let ends = rest.is_empty() || rest.starts_with('/') || (rest.starts_with('.') && !rest.contains('/'));
     ends && start.eq_ignore_ascii_case(prefix)
 }
 
-fn loosest(path: &str) -> Cow<'_, str> {
+fn normalize_loosely(path: &str) -> Cow<'_, str> {
     if !path.contains(['.', ':', ';', '(', '%']) {
         return Cow::Borrowed(path);
     }
@@ -22,11 +24,12 @@ fn loosest(path: &str) -> Cow<'_, str> {
     let path = path.replace("%2F", "/").replace("%3B", ";").replace("%20", " ");
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
-        let cut = segment.split([';', ':']).next().unwrap_or_default().trim_end_matches(['.', ' ']);
-        let passed_over = cut.is_empty() || is_ticket(segment) || (is_script(cut) && segments.peek().is_some());
-        if !passed_over {
+        let name = segment.split([';', ':']).next().unwrap_or_default().trim_end_matches(['.', ' ']);
+        let is_skipped =
+            name.is_empty() || is_session_ticket(segment) || (is_script_name(name) && segments.peek().is_some());
+        if !is_skipped {
             out.push('/');
-            out.push_str(cut);
+            out.push_str(name);
         }
     }
     Cow::Owned(out)

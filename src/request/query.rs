@@ -1,21 +1,22 @@
-//! The query: what may stand in it, and the parameters that mean something to the gateway.
+//! The query: its permitted characters, and the parameters that the gateway reads.
 
 use std::borrow::Cow;
 
-use super::{RejectedRequest, Treatment};
+use super::dialect::Treatment;
+use super::rejected::RejectedRequest;
 
-/// The parameter in which servers look for a token (RFC 6750, section 2.3).
-pub const TOKEN: &str = "access_token";
+/// The query parameter of a bearer token (RFC 6750, section 2.3).
+pub const TOKEN_PARAMETER: &str = "access_token";
 
-/// The most pieces of a query or form that is read for a parameter that counts: PHP, qs and Node.js overlook what stands
-/// behind the thousandth.
-const MOST: usize = 256;
+/// The greatest number of parts in a query or form from which the gateway reads a parameter: PHP, qs and Node.js ignore
+/// everything after the thousandth.
+const MAX_PARAMETERS: usize = 256;
 
 /// The query as text.
 ///
 /// # Errors
-/// Control characters, blanks, `#` and raw bytes beyond ASCII, which no client may send (RFC 3986, section 3.4), and a
-/// `%` without two digits in a name, which some servers take for the beginning of another escape (`%u0041`).
+/// The query contains control characters, spaces, `#` or raw non-ASCII bytes, which no client may send (RFC 3986,
+/// section 3.4). Or a name has a `%` without two digits, which some servers decode as another escape (`%u0041`).
 pub fn read(raw: &[u8]) -> Result<&str, RejectedRequest> {
     let fine = raw.iter().all(|byte| (0x21..=0x7e).contains(byte) && *byte != b'#');
     let query = std::str::from_utf8(raw).ok().filter(|query| fine && !has_broken_name(query));
@@ -33,12 +34,12 @@ fn has_broken_name(query: &str) -> bool {
     query.contains('%') && query.split(['&', ';']).any(|part| broken(part.split('=').next().unwrap_or_default()))
 }
 
-/// Whether there are more pieces, empty ones included, than every server reads.
+/// Whether there are more parts, empty ones included, than every server reads.
 fn has_too_many(query: &str) -> bool {
-    query.split(['&', ';']).count() > MOST
+    query.split(['&', ';']).count() > MAX_PARAMETERS
 }
 
-/// The parameters in their order, names and values decoded once as forms are (`+` is a blank).
+/// The parameters in their order; names and values are decoded once as in forms (`+` is a space).
 pub fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     query.split(['&', ';']).filter(|part| !part.is_empty()).map(|part| {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -46,27 +47,27 @@ pub fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, st
     })
 }
 
-/// The value of the one parameter `name`.
+/// The value of the parameter `name`.
 ///
 /// # Errors
-/// It stands there twice, also under another spelling, or among so many that some servers do not see it.
-pub fn single<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
+/// The parameter is repeated, possibly under another spelling, or some servers ignore it among so many.
+pub fn single_value<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
     if has_too_many(query) {
         return Err(RejectedRequest::RepeatedParameter);
     }
-    let mut found = parameters(query).filter(|(written, _)| is_taken_for(written, name));
+    let mut found = parameters(query).filter(|(written, _)| is_alias_of(written, name));
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(RejectedRequest::RepeatedParameter),
         (first, _) => Ok(first.map(|(_, value)| value)),
     }
 }
 
-/// The value of the parameter `name` that a scope reads: every server must see it once, and the same.
+/// The value of the parameter `name` that carries a scope; every server must read the same single value.
 ///
 /// # Errors
-/// It stands there twice, or under a name or behind a separator that some servers take for it and others do not, or
-/// among so many that some do not see it.
-pub fn scope<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
+/// The parameter is repeated, or its name or separator is recognised by some servers only, or some servers ignore it
+/// among so many.
+pub fn scope_value<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<Cow<'q, str>>, RejectedRequest> {
     let ambiguous = Err(RejectedRequest::AmbiguousScope);
     if has_too_many(query) {
         return ambiguous;
@@ -77,11 +78,11 @@ pub fn scope<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<C
     for (written, value) in parameters(query) {
         if named(&written) && found.is_none() {
             found = Some(value);
-        } else if is_taken_for(&written, name) {
+        } else if is_alias_of(&written, name) {
             return ambiguous;
         }
     }
-    // Only some servers end a value at `;`, and only some read what is not valid as text at all.
+    // Only some servers end a value at `;`, and only some accept invalid text.
     let odd = |value: &str| value.contains([char::REPLACEMENT_CHARACTER, '%']) || value.chars().any(char::is_control);
     match found {
         Some(value) if query.contains(';') || odd(&value) => ambiguous,
@@ -89,8 +90,8 @@ pub fn scope<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Option<C
     }
 }
 
-/// The query without every parameter that `unwanted` names (decoded); untouched where there is none.
-pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, str> {
+/// The query without the parameters whose decoded names satisfy `unwanted`; borrowed if there are none.
+pub fn remove_parameters<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, str> {
     let is_unwanted = |part: &&str| {
         let name = part.split_once('=').map_or(*part, |(name, _)| name);
         !part.is_empty() && unwanted(&decode(name))
@@ -98,7 +99,7 @@ pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, s
     if !query.split(['&', ';']).any(|part| is_unwanted(&part)) {
         return Cow::Borrowed(query);
     }
-    // Some servers split at `&` only, some at `;` too: whatever was two parameters to either stays two.
+    // Some servers split at `&` only, some at `;` too: parameters that either separates stay separate.
     let mut out = String::with_capacity(query.len());
     let mut between = None;
     for part in query.split_inclusive(['&', ';']) {
@@ -115,71 +116,72 @@ pub fn without<'q>(query: &'q str, unwanted: impl Fn(&str) -> bool) -> Cow<'q, s
     Cow::Owned(out)
 }
 
-/// Parameters that ask for another method under these names only: Rails, Laravel, Symfony, WordPress, Orthanc;
+/// Parameters that override the method under exactly these names: Rails, Laravel, Symfony, WordPress, Orthanc;
 /// Salesforce.
 const METHOD_OVERRIDES: [&str; 2] = ["_method", "_httpmethod"];
 
-/// Whether a parameter's name asks a framework to take its value for the method. ASP.NET MVC looks for the header's name
-/// in the query and in forms too.
+/// Whether a framework uses the parameter of that name as method override. ASP.NET MVC also reads the header's name
+/// from query and forms.
 pub fn is_method_override(name: &str) -> bool {
-    METHOD_OVERRIDES.iter().any(|known| is_taken_for(name, known))
+    METHOD_OVERRIDES.iter().any(|known| is_alias_of(name, known))
         || super::headers::is_method_override(name.trim())
-        || super::headers::is_method_override(base(name))
+        || super::headers::is_method_override(base_name(name))
 }
 
-/// Adds the methods that the query asks for.
-pub fn method_overrides(query: &str, asked: &mut Vec<String>) {
+/// Adds the overriding methods of a query.
+pub fn method_overrides(query: &str, methods: &mut Vec<String>) {
     let found = parameters(query).filter(|(name, _)| is_method_override(name));
-    asked.extend(found.map(|(_, value)| value.trim().to_ascii_uppercase()));
+    methods.extend(found.map(|(_, value)| value.trim().to_ascii_uppercase()));
 }
 
-/// Adds the methods that a url-encoded form asks for.
+/// Adds the overriding methods of a URL-encoded form.
 ///
 /// # Errors
-/// A name that some servers decode to another one than the gateway does.
-pub fn form_method_overrides(body: &[u8], asked: &mut Vec<String>) -> Result<(), RejectedRequest> {
+/// Some servers decode a name differently from the gateway.
+pub fn form_method_overrides(body: &[u8], methods: &mut Vec<String>) -> Result<(), RejectedRequest> {
     let body = String::from_utf8_lossy(body);
     if has_broken_name(&body) {
         return Err(RejectedRequest::MethodOverride);
     }
-    method_overrides(&body, asked);
+    method_overrides(&body, methods);
     Ok(())
 }
 
-/// Whether a url-encoded form has a field that some framework takes for the parameter `name`, or might.
-pub fn form_names(body: &[u8], name: &str) -> bool {
+/// Whether a URL-encoded form may have a field that some framework reads as the parameter `name`.
+pub fn form_has_parameter(body: &[u8], name: &str) -> bool {
     let body = String::from_utf8_lossy(body);
-    has_too_many(&body) || has_broken_name(&body) || parameters(&body).any(|(written, _)| is_taken_for(&written, name))
+    has_too_many(&body) || has_broken_name(&body) || parameters(&body).any(|(written, _)| is_alias_of(&written, name))
 }
 
-/// Whether a `Cookie` field has a cookie that PHP, which may mix them with the parameters, takes for the parameter
-/// `name`.
-pub fn cookies_name(cookies: &[u8], name: &str) -> bool {
+/// Whether a `Cookie` field has a cookie that PHP, which may merge cookies and parameters, reads as the parameter `name`.
+pub fn cookie_has_parameter(cookies: &[u8], name: &str) -> bool {
     let cookies = String::from_utf8_lossy(cookies);
     let mut names = cookies.split([';', ',']).map(|cookie| cookie.split('=').next().unwrap_or_default());
-    names.any(|written| is_taken_for(&decode(written), name))
+    names.any(|written| is_alias_of(&decode(written), name))
 }
 
-/// Whether some framework takes `written` for `name`, brackets behind or before it included.
-pub fn is_taken_for(written: &str, name: &str) -> bool {
-    same_name(base(written), name) || same_name(written, name)
+/// Whether some framework reads `written` as `name`, with brackets before or after it.
+pub fn is_alias_of(written: &str, name: &str) -> bool {
+    is_same_name(base_name(written), name) || is_same_name(written, name)
 }
 
-/// The name that nesting frameworks make of one with brackets: Rack overlooks those before it, PHP and qs take those
-/// behind it for an index. PHP ends a name at NUL.
-fn base(written: &str) -> &str {
+/// The name without brackets, as frameworks with nested parameters read it.
+///
+/// Rack ignores brackets before the name; PHP and qs read brackets after it as an index. PHP ends a name at NUL.
+fn base_name(written: &str) -> &str {
     let open = written.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
     open.split(['[', ']', '\0']).next().unwrap_or_default().trim()
 }
 
-/// Whether some framework takes the two names for one, the second without odd letters: PHP turns `.`, blanks and a `[`
-/// that is not closed into `_`, several ignore case.
-pub fn same_name(written: &str, name: &str) -> bool {
+/// Whether some framework treats the two names as equal; `name` has no unusual characters.
+///
+/// PHP replaces `.`, spaces and an unclosed `[` by `_`; several frameworks ignore case.
+pub fn is_same_name(written: &str, name: &str) -> bool {
     let plain = |c: char| if matches!(c, '.' | ' ' | '+' | '[') { '_' } else { c.to_ascii_lowercase() };
     written.trim().chars().map(plain).eq(name.chars().map(plain))
 }
 
-/// The text that a form's name or value spells.
+/// Decodes a name or value of a form.
 pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
@@ -196,7 +198,7 @@ pub fn decode(text: &str) -> Cow<'_, str> {
                 coded
             }
             (b'+', _) => b' ',
-            // What is no escape stands for itself, and so does what follows it.
+            // A `%` without two digits is literal, and so are the characters after it.
             _ => byte,
         });
     }

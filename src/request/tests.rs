@@ -1,4 +1,4 @@
-//! Which requests have one spelling.
+//! Tests of which requests have a canonical spelling.
 
 use super::{Dialect, OverrideMode, RawRequest, RejectedRequest, read};
 
@@ -32,7 +32,7 @@ fn a_target_is_a_path_or_names_the_host() {
 }
 
 #[test]
-fn a_method_override_is_refused_stripped_or_judged() {
+fn a_method_override_is_refused_stripped_or_evaluated() {
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
     let none: &[(&str, &str)] = &[];
     let table: [Case<'_>; 18] = [
@@ -78,7 +78,7 @@ fn a_method_is_a_short_token() {
 struct FromSlice<'a>(&'a [(&'a str, &'a str)]);
 
 impl super::HeaderView for FromSlice<'_> {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
-        self.0.each(see);
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.0.for_each(visit);
     }
 }

@@ -191,7 +191,7 @@ fn api(
     let pass_headers = headers::pass_headers(fields.optional("pass-headers"), &identity_headers, reading);
     let body = limits::body(fields.optional("body"), limits.body, reading);
     let audit = fields.optional("audit");
-    let mode = reading.word(audit, "`audit`", &AuditMode::WORDS, AuditMode::Fast);
+    let mode = reading.word(audit, "`audit`", &AuditMode::KEYWORDS, AuditMode::Fast);
     if let (AuditMode::Lossless, Some(node), false) = (mode, audit, known.keeps) {
         let message = "`audit: lossless` needs a file, and the section `audit` names none";
         reading.bad(node, message).help("write a path there: `to: /var/log/portcullis/audit.jsonl`");

@@ -222,7 +222,7 @@ pub(super) fn reload(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> R
 fn audit_to(node: &Node, reading: &mut SettingsReader<'_>) -> Option<AuditDestination> {
     if !matches!(&node.value, crate::document::Value::Scalar { text, .. } if text.contains('/')) {
         let words = [("stdout", true), ("nowhere", false)];
-        let stdout = crate::document::reader::word(node, "`to`", &words, reading.findings)?;
+        let stdout = crate::document::reader::keyword(node, "`to`", &words, reading.findings)?;
         return Some(if stdout { AuditDestination::Stdout } else { AuditDestination::Nowhere });
     }
     reading.path(node, "`to`").map(AuditDestination::File)

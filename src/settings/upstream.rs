@@ -95,7 +95,7 @@ pub(super) fn credential(
     let Some(node) = node else { return Some(UpstreamCredential::ForwardBearer) };
     if matches!(&node.value, Value::Scalar { .. }) {
         let words = [("forward-bearer", true), ("none", false)];
-        let forward = crate::document::reader::word(node, "`credential`", &words, reading.findings)?;
+        let forward = crate::document::reader::keyword(node, "`credential`", &words, reading.findings)?;
         return Some(if forward { UpstreamCredential::ForwardBearer } else { UpstreamCredential::None });
     }
     let mut fields = MapReader::open(node, "`credential`", reading.findings)?;

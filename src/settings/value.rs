@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::secret::Secrets;
 use super::units::{is_digits, near_size, parse_duration, parse_size, show_duration, show_size};
-use crate::document::reader::{boolean, integer, text, word};
+use crate::document::reader::{boolean, integer, keyword, text};
 use crate::document::{Finding, FindingCode, Findings, Node, Value};
 
 /// SettingsReader: where relative paths start, where secrets come from, and where findings go.
@@ -128,7 +128,7 @@ impl<'r> SettingsReader<'r> {
 
     /// The one among `words` that stands here, or `default` where nothing stands.
     pub fn word<T: Copy>(&mut self, node: Option<&Node>, what: &str, words: &[(&str, T)], default: T) -> T {
-        node.and_then(|node| word(node, what, words, self.findings)).unwrap_or(default)
+        node.and_then(|node| keyword(node, what, words, self.findings)).unwrap_or(default)
     }
 
     /// A text, with the traps of the strict reader.
@@ -222,7 +222,7 @@ impl<'r> SettingsReader<'r> {
                 return Some(text);
             }
             Value::Scalar { .. } => (FindingCode::EmptyValue, "nothing"),
-            other => (FindingCode::WrongSort, other.sort()),
+            other => (FindingCode::WrongSort, other.type_name()),
         };
         self.finding(Finding::error(code, Some(node.span), format!("{what} is {sort}, not {found}")));
         None

@@ -4,12 +4,12 @@ use std::fmt;
 
 use super::Operation;
 
-/// Cell: one field of the vendor's table, an operation on a resource.
+/// Cell: one field of the vendor's table: an operation on a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cell {
-    /// What is done.
+    /// The operation.
     pub operation: Operation,
-    /// To what: a column's name.
+    /// The resource: a column's name.
     pub resource: Box<str>,
 }
 
@@ -19,29 +19,29 @@ impl fmt::Display for Cell {
     }
 }
 
-/// CellId: a cell by its place in one snapshot.
+/// CellId: a cell by its index in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId(pub u32);
 
-/// RouteId: a route template by its place in one snapshot.
+/// RouteId: a route template by its index in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteId(pub u32);
 
-/// Cells: what a method of a route needs.
+/// Cells: the cells that a method of a route requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cells {
-    /// Every cell of the list, in the order in which the policy names them.
+    /// All cells of the list, in policy order.
     All(Box<[CellId]>),
-    /// The cells of one candidate, chosen by the media type of the response, in the order of the policy.
+    /// The cells of one candidate, selected by the media type of the response; candidates in policy order.
     ByType(Box<[MediaTypeCells]>),
-    /// Nothing: anybody may, without a credential.
+    /// No cell: every caller is permitted, with or without a credential.
     Public,
-    /// Nobody may, service apps included: the emergency brake.
+    /// Every caller is refused, service apps included: for closing a route in an emergency.
     Nobody,
 }
 
 impl Cells {
-    /// Every cell that some request of the method may need, in the order in which the policy names them.
+    /// All cells that a request of the method may require, in policy order.
     pub fn ids(&self) -> impl Iterator<Item = CellId> {
         let (all, by_type): (&[CellId], &[MediaTypeCells]) = match self {
             Self::All(needed) => (needed, &[]),
@@ -52,32 +52,32 @@ impl Cells {
     }
 }
 
-/// MediaTypeCells: what an answer of some media types needs.
+/// MediaTypeCells: the cells that a response of some media types requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaTypeCells {
     /// The media types.
     pub range: super::MediaRange,
-    /// Every cell that they need.
+    /// The required cells.
     pub cells: Box<[CellId]>,
 }
 
 /// The most scope names that one policy may declare.
 pub const MAX_SCOPES: usize = 8;
 
-/// Scope: for each scope name that the policy declares, in its order, the value that the request carries.
+/// Scope: the request's value of each declared scope, in declaration order.
 pub type Scope<'r> = [Option<std::borrow::Cow<'r, str>>; MAX_SCOPES];
 
-/// Access: what one request would do, found by matching it against the routes.
+/// Access: the operation that one request would perform, as route matching finds it.
 #[derive(Debug, Clone)]
 pub struct Access<'r> {
     /// The template that matched.
     pub route: RouteId,
-    /// The place of the method's entry in that route.
+    /// The index of the method's entry in that route.
     pub method: u16,
-    /// What the method of that route needs.
+    /// The cells that the method of that route requires.
     pub cells: &'r Cells,
-    /// The values of the declared scopes in path and query, decoded once.
+    /// The values of the declared scopes from path and query, decoded once.
     pub scope: Scope<'r>,
-    /// Which declared scopes a grant need not name on this route (`across`): one bit a scope.
+    /// Declared scopes that a grant may omit on this route (`across`), one bit per scope.
     pub across: u8,
 }

@@ -1,20 +1,20 @@
-//! AuditMode: whether a decision may be seen before it is on disk.
+//! AuditMode: whether a decision may take effect before its audit record is on disk.
 
-/// AuditMode: whether a decision may be seen before it is on disk; the stricter one is the greater one.
+/// AuditMode: whether a decision may take effect before its audit record is on disk; stricter modes order higher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditMode {
-    /// It may.
+    /// The decision may take effect before its record is on disk.
     Fast,
-    /// It is on disk before the request is forwarded or refused.
+    /// The record is on disk before the request is forwarded or refused.
     Lossless,
 }
 
 impl AuditMode {
-    /// The words that policies and settings use.
-    pub const WORDS: [(&'static str, Self); 2] = [("fast", Self::Fast), ("lossless", Self::Lossless)];
+    /// The keywords of policies and settings.
+    pub const KEYWORDS: [(&'static str, Self); 2] = [("fast", Self::Fast), ("lossless", Self::Lossless)];
 
-    /// Its word.
-    pub fn word(self) -> &'static str {
+    /// The keyword of this mode.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Fast => "fast",
             Self::Lossless => "lossless",

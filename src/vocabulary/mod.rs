@@ -1,4 +1,4 @@
-//! The nouns that every layer shares.
+//! The types that every layer shares.
 
 pub mod access;
 pub mod audit_mode;

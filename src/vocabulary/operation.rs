@@ -1,8 +1,8 @@
-//! Operation: what a request does to a resource, in the letters and words of the vendors' tables.
+//! Operation: what a request does to a resource, by the letters and names of the vendors' tables.
 
 use std::fmt;
 
-/// Operation: one of the five that tables write as letters, or a word that a route uses (`check-in`).
+/// Operation: one of the five operations that tables abbreviate, or another name that a route uses (`check-in`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
     /// Letter C.
@@ -15,24 +15,24 @@ pub enum Operation {
     Delete,
     /// Letter M.
     Merge,
-    /// Any other word, as the policy spells it.
+    /// Any other name, as the policy spells it.
     Named(Box<str>),
 }
 
 impl Operation {
-    /// The five operations that have a letter, in the order in which tables print them.
+    /// The five operations that have a letter, in the order of printed tables.
     pub const LETTERED: [Self; 5] = [Self::Create, Self::Read, Self::Update, Self::Delete, Self::Merge];
 
-    /// The operation that a table's letter stands for; `None` for any other character.
+    /// The operation of a table's letter; `None` for any other character.
     pub fn from_letter(letter: char) -> Option<Self> {
         Self::LETTERED.into_iter().find(|operation| operation.letter() == Some(letter))
     }
 
-    /// The operation that a word names: `read`, `merge`, or a word of the policy's own.
-    pub fn from_word(word: &str) -> Self {
+    /// The operation of that name: `read`, `merge`, or a name that the policy introduces.
+    pub fn from_name(word: &str) -> Self {
         Self::LETTERED
             .into_iter()
-            .find(|operation| operation.word() == word)
+            .find(|operation| operation.name() == word)
             .unwrap_or_else(|| Self::Named(word.into()))
     }
 
@@ -48,8 +48,8 @@ impl Operation {
         }
     }
 
-    /// The word that routes, logs and metrics use.
-    pub fn word(&self) -> &str {
+    /// The name that routes, logs and metrics use.
+    pub fn name(&self) -> &str {
         match self {
             Self::Create => "create",
             Self::Read => "read",
@@ -63,6 +63,6 @@ impl Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.word())
+        out.write_str(self.name())
     }
 }

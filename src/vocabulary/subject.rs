@@ -1,46 +1,46 @@
-//! Subject: who asks, as the identity layer proved it or as `--as` and case files state it.
+//! Subject: the caller, as the identity layer authenticated it or as `--as` and case files describe it.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Subject: a caller, with everything that a policy may ask about it.
+/// Subject: a caller with every attribute that a policy may use.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Subject {
-    /// What sort of caller this is.
+    /// The kind of caller.
     pub kind: SubjectKind,
-    /// Who it is; `None` for an anonymous caller, or one that was stated without an id.
+    /// The caller's id; `None` for an anonymous caller, or one that `--as` describes without an id.
     pub id: Option<SubjectId>,
     /// The OAuth client (application) that the caller uses.
     pub client: Option<Box<str>>,
     /// The tenants that the caller belongs to.
     pub tenants: Vec<Box<str>>,
-    /// The roles that were claimed for the caller; unknown ones are ignored by the policy.
+    /// The roles that the credential claims; the policy ignores unknown ones.
     pub roles: Vec<Assignment>,
-    /// The groups that were claimed for the caller.
+    /// The groups that the credential claims.
     pub groups: Vec<Box<str>>,
-    /// Rows that were claimed directly: together they are one role without a name.
+    /// The rows that the credential claims directly; together they count as one unnamed role.
     pub permissions: Vec<Box<str>>,
     /// All claims, for conditions.
     pub claims: serde_json::Map<String, serde_json::Value>,
-    /// Approvals that stand in for the store's: names of gates (`--as` and case files only).
+    /// Names of gates whose approval is assumed without the store (`--as` and case files only).
     pub approved: Vec<Box<str>>,
-    /// How the caller proved itself.
+    /// How the caller authenticated.
     pub proof: Proof,
 }
 
 impl Subject {
-    /// A caller without any credential.
+    /// A caller without a credential.
     pub fn anonymous() -> Self {
         Self::default()
     }
 }
 
-/// SubjectKind: what sort of caller a subject is.
+/// SubjectKind: the kind of caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKind {
-    /// Nobody proved anything.
+    /// A caller that did not authenticate.
     #[default]
     Anonymous,
     /// A person.
@@ -50,8 +50,8 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
-    /// The word that audit records and metrics use.
-    pub fn word(self) -> &'static str {
+    /// The label that audit records and metrics use.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
             Self::User => "user",
@@ -60,27 +60,27 @@ impl SubjectKind {
     }
 }
 
-/// SubjectId: a name and the source that vouches for it, so that one issuer cannot speak for another one's users.
+/// SubjectId: a name and the source that asserts it, so that one issuer cannot assert another issuer's users.
 ///
-/// The name of a caller that is known by its client only (a token without a user) begins with
-/// [`SubjectId::CLIENT_PREFIX`]; identity refuses user ids that begin so.
+/// A token without a user identifies its caller by the client only; that name begins with
+/// [`SubjectId::CLIENT_PREFIX`]. The identity layer refuses user ids with this prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubjectId {
-    /// The issuer, key file or certificate authority, by its name in the settings; empty where it was stated.
+    /// The issuer, key file or certificate authority, by its name in the settings; empty if `--as` gives none.
     pub source: Box<str>,
     /// The name within that source, compared byte for byte.
     pub name: Box<str>,
 }
 
 impl SubjectId {
-    /// What the name of a client-only caller begins with: its own name space beside the users'.
+    /// The prefix of names of client-only callers, which separates them from users.
     pub const CLIENT_PREFIX: &'static str = "client:";
 
-    /// The id that `written` spells: `source/name`, or a bare name.
-    pub fn parse(written: &str) -> Self {
-        match written.split_once('/') {
+    /// Parses `source/name`, or a bare name.
+    pub fn parse(json: &str) -> Self {
+        match json.split_once('/') {
             Some((source, name)) => Self { source: source.into(), name: name.into() },
-            None => Self { source: "".into(), name: written.into() },
+            None => Self { source: "".into(), name: json.into() },
         }
     }
 }
@@ -91,26 +91,26 @@ impl fmt::Display for SubjectId {
     }
 }
 
-/// Assignment: a role, and the scope that it was given in.
+/// Assignment: a role and the scope in which it is assigned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Assignment {
-    /// The role's name as claimed; unknown names are ignored.
+    /// The role's name as claimed; the policy ignores unknown names.
     pub role: Box<str>,
-    /// For each bound scope name the values that fit; empty: everywhere.
+    /// The accepted values of each bound scope name; empty: every scope.
     pub scope: Vec<(Box<str>, Vec<Box<str>>)>,
 }
 
 impl Assignment {
-    /// The role everywhere.
+    /// The role in every scope.
     pub fn unbound(role: &str) -> Self {
         Self { role: role.into(), scope: Vec::new() }
     }
 }
 
-/// Proof: how a caller proved itself.
+/// Proof: how a caller authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Proof {
-    /// Not at all.
+    /// The caller did not authenticate.
     #[default]
     None,
     /// A JSON Web Token.
@@ -119,13 +119,13 @@ pub enum Proof {
     ApiKey,
     /// A client certificate.
     Certificate,
-    /// It was written down (`--as`, case files).
+    /// No credential: `--as` or a case file describes the caller.
     Stated,
 }
 
 impl Proof {
-    /// The word that audit records use.
-    pub fn word(self) -> &'static str {
+    /// The label that audit records use.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Token => "token",
@@ -136,7 +136,7 @@ impl Proof {
     }
 }
 
-/// The subject as JSON: the same spelling in `--as`, in `decide` and in case files.
+/// SubjectJson: the JSON form of a subject in `--as`, in `decide` and in case files.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SubjectJson {
@@ -176,15 +176,15 @@ enum ScopeValuesJson {
 impl<'de> Deserialize<'de> for Subject {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        let written = SubjectJson::deserialize(deserializer)?;
-        if written.tenant.is_some() && !written.tenants.is_empty() {
-            return Err(D::Error::custom("`tenant` and `tenants` both stand there: write one of them"));
+        let json = SubjectJson::deserialize(deserializer)?;
+        if json.tenant.is_some() && !json.tenants.is_empty() {
+            return Err(D::Error::custom("`tenant` and `tenants` are both present: write one of them"));
         }
-        if written.group.is_some() && !written.groups.is_empty() {
-            return Err(D::Error::custom("`group` and `groups` both stand there: write one of them"));
+        if json.group.is_some() && !json.groups.is_empty() {
+            return Err(D::Error::custom("`group` and `groups` are both present: write one of them"));
         }
         let mut roles = Vec::new();
-        for role in written.roles {
+        for role in json.roles {
             match role {
                 RoleJson::Name(name) => roles.push(Assignment { role: name, scope: Vec::new() }),
                 RoleJson::Bound(bound) => {
@@ -201,17 +201,17 @@ impl<'de> Deserialize<'de> for Subject {
                 }
             }
         }
-        let kind = written.kind.unwrap_or(SubjectKind::User);
+        let kind = json.kind.unwrap_or(SubjectKind::User);
         Ok(Self {
             kind,
-            id: written.id.as_deref().map(SubjectId::parse),
-            client: written.client,
-            tenants: written.tenant.into_iter().chain(written.tenants).collect(),
+            id: json.id.as_deref().map(SubjectId::parse),
+            client: json.client,
+            tenants: json.tenant.into_iter().chain(json.tenants).collect(),
             roles,
-            groups: written.group.into_iter().chain(written.groups).collect(),
-            permissions: written.permissions,
-            claims: written.claims,
-            approved: written.approved,
+            groups: json.group.into_iter().chain(json.groups).collect(),
+            permissions: json.permissions,
+            claims: json.claims,
+            approved: json.approved,
             proof: if kind == SubjectKind::Anonymous { Proof::None } else { Proof::Stated },
         })
     }

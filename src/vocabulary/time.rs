@@ -1,4 +1,4 @@
-//! Timestamp: a moment as the edge hands it to the pure layers, which have no clock.
+//! Timestamp: the time that callers pass to the pure layers, which have no clock.
 
 use std::fmt;
 
@@ -7,26 +7,27 @@ use std::fmt;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The moment that `written` spells: `2030-01-31T12:00:00Z`, or another offset (RFC 3339, section 5.6); `None`
-    /// where it is none, or lies before 1970.
+    /// Parses `2030-01-31T12:00:00Z`, or the same with another offset (RFC 3339, section 5.6).
+    ///
+    /// `None` if the text is no such timestamp, or lies before 1970.
     pub fn parse(written: &str) -> Option<Self> {
         let moment = chrono::DateTime::parse_from_rfc3339(written).ok()?;
         u64::try_from(moment.timestamp()).ok().map(Self)
     }
 
-    /// The moment `seconds` later; the end of time where that would overflow.
+    /// The timestamp `seconds` later; the greatest one on overflow.
     pub fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
-    /// The moment `seconds` earlier; 1970 where that would underflow.
+    /// The timestamp `seconds` earlier; 1970 on underflow.
     pub fn minus(self, seconds: u64) -> Self {
         Self(self.0.saturating_sub(seconds))
     }
 }
 
 impl fmt::Display for Timestamp {
-    /// The moment in UTC, as [`Timestamp::parse`] reads it; what lies beyond the calendar is its end.
+    /// Writes the timestamp in UTC, as [`Timestamp::parse`] reads it; later than the year 9999 becomes its end.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let moment = i64::try_from(self.0).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
         let last = || chrono::DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();

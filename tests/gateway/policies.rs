@@ -98,7 +98,7 @@ impl PolicyCases {
         answer(&self.policy, tested, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
             let path = match (road.request, road.placed) {
-                (Ok(request), Ok(placed)) => placed.printed(&request.path),
+                (Ok(request), Ok(placed)) => placed.forwarded_path(&request.path),
                 _ => String::new(),
             };
             let is_masked = road.decision.verdict.as_ref().is_ok_and(|permit| permit.masks().count() > 0);
@@ -195,7 +195,7 @@ fn key(caller: &Subject) -> (String, Value) {
     };
     let entry = json!({
         "digest": SecretDigest::of(SECRET.as_bytes()).to_string(),
-        "kind": caller.kind.word(),
+        "kind": caller.kind.as_str(),
         "tenants": caller.tenants,
         "groups": caller.groups,
         "roles": caller.roles.iter().map(role).collect::<Vec<_>>(),
@@ -217,7 +217,7 @@ fn credential_lines(caller: &Subject, testbed: &Testbed) -> Vec<String> {
     let mut claims = caller.claims.clone();
     let own = json!({
         "sub": id,
-        "kind": caller.kind.word(),
+        "kind": caller.kind.as_str(),
         "client_id": caller.client,
         "tenants": caller.tenants,
         "groups": caller.groups,

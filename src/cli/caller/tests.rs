@@ -21,7 +21,7 @@ fn the_error_about_an_invalid_caller_names_the_position_and_the_expected_input()
         ("{\n  \"rolles\": []}", "unknown field `rolles`, expected one of `kind`, `id`"),
         ("{\n  \"rolles\": []}", "at line 2 column 10"),
         ("{\"roles\": [3]}", "a role is a name, or `{ name: { scope: value or list } }` at line 1 column"),
-        ("{\"tenant\":\"a\",\"tenants\":[\"b\"]}", "`tenant` and `tenants` both stand there: write one of them"),
+        ("{\"tenant\":\"a\",\"tenants\":[\"b\"]}", "`tenant` and `tenants` are both present: write one of them"),
         ("{\"id\":\"a\",\"id\":\"b\"}", "duplicate field `id` at line 1 column 14"),
         ("{} {}", "trailing characters at line 1 column 4"),
         ("@no-such-file.json", "`no-such-file.json` cannot be read: "),

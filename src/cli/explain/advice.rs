@@ -50,7 +50,7 @@ fn no_method(context: &ExplanationContext<'_>) -> Vec<String> {
 }
 
 fn not_a_member(context: &ExplanationContext<'_>) -> String {
-    let tenants = context.policy.entitlements.of(context.subject).tenants();
+    let tenants = context.policy.entitlements.for_subject(context.subject).tenants();
     if tenants.is_empty() {
         return "the caller belongs to no tenant".to_owned();
     }

@@ -54,13 +54,13 @@ pub(super) struct IgnoredClaim {
 /// Explains the caller; `evaluated` tells whether the decision evaluated permissions.
 pub(super) fn explain_caller(context: &ExplanationContext<'_>, evaluated: bool) -> ExplainedCaller {
     let (subject, policy) = (context.subject, context.policy);
-    let entitlements = policy.entitlements.of(subject);
+    let entitlements = policy.entitlements.for_subject(subject);
     let entry = entitlements.entry();
     let owned = |names: &[Box<str>]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let listed = entry.map(|entry| entry.id().to_string());
-    let permissions = entitlements.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+    let permissions = entitlements.effective_claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
     ExplainedCaller {
-        kind: subject.kind.word(),
+        kind: subject.kind.as_str(),
         id: subject.id.as_ref().map(|id| id.to_string()),
         client: subject.client.as_deref().map(str::to_owned),
         tenants: owned(entitlements.tenants()),
@@ -77,7 +77,7 @@ pub(super) fn explain_caller(context: &ExplanationContext<'_>, evaluated: bool) 
 
 fn explain_group(context: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
     let model = &context.policy.model;
-    let entitlements = context.policy.entitlements.of(context.subject);
+    let entitlements = context.policy.entitlements.for_subject(context.subject);
     let group = model.groups.get(usize::try_from(entitlements.group()?).ok()?)?;
     let assigned_by = entitlements.entry().filter(|entry| entry.group.is_some()).map(|entry| entry.id().to_string());
     let profile = group.profile.and_then(|index| model.profiles.get(usize::try_from(index).ok()?));
@@ -94,9 +94,9 @@ fn explain_group(context: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
 
 /// The roles that count, each with its scope; roles that the policy assigns have their position.
 fn print_roles(context: &ExplanationContext<'_>) -> Vec<String> {
-    let entitlements = context.policy.entitlements.of(context.subject);
+    let entitlements = context.policy.entitlements.for_subject(context.subject);
     let Some((entry, bound)) = entitlements.entry().and_then(|entry| Some((entry, entry.roles?))) else {
-        let counted = context.subject.roles.iter().filter(|role| context.policy.entitlements.counted(role).is_ok());
+        let counted = context.subject.roles.iter().filter(|role| context.policy.entitlements.resolve_role(role).is_ok());
         return counted.map(print_assignment).collect();
     };
     let id = entry.id().to_string();
@@ -122,13 +122,13 @@ fn print_role(context: &ExplanationContext<'_>, bound: &ScopedRole) -> String {
 fn ignored_claims(context: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
     let (policy, subject) = (context.policy, context.subject);
     let model = &policy.model;
-    let entitlements = policy.entitlements.of(subject);
+    let entitlements = policy.entitlements.for_subject(subject);
     let entry = entitlements.entry().map(|entry| entry.id().to_string()).unwrap_or_default();
     let replaced = || format!("the user entry `{entry}` replaces it");
     let mut found = Vec::new();
     for claimed in &subject.roles {
-        let why = match policy.entitlements.counted(claimed) {
-            _ if entitlements.claims().is_none() => replaced(),
+        let why = match policy.entitlements.resolve_role(claimed) {
+            _ if entitlements.effective_claims().is_none() => replaced(),
             Err(IgnoredRole::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
             Err(IgnoredRole::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
             Err(IgnoredRole::NotWithin(index)) => {
@@ -178,7 +178,7 @@ fn held_permissions(context: &ExplanationContext<'_>) -> Vec<String> {
     let every =
         entitlements.is_unlisted_service() && context.policy.model.service_apps == Some(ServiceApps::EveryPermission);
     let words: Vec<u64> = if every {
-        table.every_row().to_vec()
+        table.all_rows().to_vec()
     } else {
         (0..table.words()).map(|word| entitlements.word(word, &context.scope, context.across).held).collect()
     };

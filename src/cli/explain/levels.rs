@@ -100,7 +100,7 @@ impl LevelEvaluator<'_> {
                 found.push(self.role_verdict(&grant, name));
             }
         });
-        let claims = entitlements.claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
+        let claims = entitlements.effective_claims().map(|subject| subject.permissions.as_slice()).unwrap_or_default();
         if claims.iter().any(|claimed| **claimed == *name) {
             found.push(verdict("claim", true, "the caller claims it", None));
         }
@@ -164,7 +164,7 @@ impl LevelEvaluator<'_> {
         LevelVerdict {
             level: "role",
             gives: true,
-            counts: grant.assigned && inside && grant.there,
+            counts: grant.in_scope && inside && grant.active,
             text,
             place: self.locate(inclusion.map(|(_, place)| place)),
         }

@@ -48,7 +48,7 @@ fn row(entry: &KeyEntry, now: Timestamp) -> [String; 7] {
     let cells = [
         entry.id.to_string(),
         state.to_owned(),
-        subject.kind.word().to_owned(),
+        subject.kind.as_str().to_owned(),
         entry.expires.map_or("never".to_owned(), |at| at.to_string()),
         subject.tenants.join(", "),
         roles.join(", "),

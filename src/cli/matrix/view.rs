@@ -7,8 +7,8 @@ use crate::cli::exit::CommandError;
 use crate::decision::view::MatrixView;
 use crate::decision::{ApprovalSet, EvaluationContext, Reason, scope_of};
 use crate::policy::Snapshot;
-use crate::policy::condition::ConditionContext;
-use crate::policy::matrix::{Matrix, letters};
+use crate::policy::condition_context::ConditionContext;
+use crate::policy::matrix::{Matrix, format_operations};
 use crate::policy::model::{ScopeBounds, ScopedRole};
 use crate::policy::users::UserEntry;
 use crate::vocabulary::name::nearest;
@@ -57,10 +57,10 @@ pub(super) fn view_tables(
     };
     let bound = selection.role.as_deref().map(|role| role_entry(policy, role, &scope)).transpose()?;
     let entry = match &bound {
-        Some(bound) => Some(UserEntry { roles: Some(bound), ..UserEntry::NOTHING }),
+        Some(bound) => Some(UserEntry { roles: Some(bound), ..UserEntry::EMPTY }),
         None => caller.id.as_ref().and_then(|id| policy.entitlements.users().find(id)),
     };
-    let entitlements = policy.entitlements.with(&caller, entry);
+    let entitlements = policy.entitlements.with_entry(&caller, entry);
     let cells = Cells::All(Box::new([]));
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
     let view = match scope_of(&access, &entitlements, policy) {
@@ -74,7 +74,7 @@ pub(super) fn view_tables(
             let context = ConditionContext { now, subject, facts, scope: &scope, entitlements: &entitlements, policy };
             // Conditions are evaluated only for a caller given with `--as`.
             let is_given = selection.subject.is_some();
-            let holds = |id| is_given && policy.condition(id).is_some_and(|condition| condition.holds(&context));
+            let holds = |id| is_given && policy.condition(id).is_some_and(|condition| condition.holds(&context.variables()));
             let (approvals, subject, scope) = (&approvals, &caller, &scope);
             MatrixView::of(&EvaluationContext {
                 policy,
@@ -227,7 +227,8 @@ fn print_view(policy: &Snapshot, view: &MatrixView) -> Vec<Matrix> {
                     through.push(row.name.to_string());
                 }
             }
-            (!open.is_empty()).then(|| (name.to_string(), vec![letters(cells.into_iter()), through.join("; ")]))
+            (!open.is_empty())
+                .then(|| (name.to_string(), vec![format_operations(cells.into_iter()), through.join("; ")]))
         });
         Matrix {
             title: table.title.as_ref().map(|title| title.to_string()),

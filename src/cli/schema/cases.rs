@@ -57,9 +57,9 @@ fn caller() -> SchemaBuilder {
         ("id", text().description("The caller's id: `issuer/id`, or `id` alone").example("hospital/smith")),
         (
             "kind",
-            one_of([SubjectKind::User, SubjectKind::Service, SubjectKind::Anonymous].map(SubjectKind::word))
+            one_of([SubjectKind::User, SubjectKind::Service, SubjectKind::Anonymous].map(SubjectKind::as_str))
                 .description("A user, a service app, or an unauthenticated caller")
-                .default_value(SubjectKind::User.word()),
+                .default_value(SubjectKind::User.as_str()),
         ),
         ("client", text().description("The application that the caller uses").example("app-1")),
         ("tenant", text().description("The only tenant that the caller belongs to").example("t1")),

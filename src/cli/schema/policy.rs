@@ -52,9 +52,9 @@ pub(super) fn policy() -> SchemaBuilder {
 }
 
 fn dialect() -> SchemaBuilder {
-    one_of(Dialect::WORDS.map(|(word, _)| word))
+    one_of(Dialect::KEYWORDS.map(|(word, _)| word))
         .description("How the origin server interprets paths; `strict` where that is not known")
-        .default_value(Dialect::default().word())
+        .default_value(Dialect::default().as_str())
 }
 
 fn scopes() -> SchemaBuilder {

@@ -130,7 +130,7 @@ fn the_readers_take_the_words_of_the_schemas_and_no_other() {
                 Some(Some(known)) if known != words => {
                     // The schema does not propose a word that the reader knows but refuses.
                     let not_yet = |word: &&&str| {
-                        findings(&place.document(json!(word))).iter().any(|finding| finding.code.word() == "not-yet")
+                        findings(&place.document(json!(word))).iter().any(|finding| finding.code.as_str() == "not-yet")
                     };
                     let open: Vec<_> = known.symmetric_difference(&words).filter(|word| !not_yet(word)).collect();
                     if !open.is_empty() {

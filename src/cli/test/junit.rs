@@ -44,7 +44,7 @@ fn write_suite(out: &mut String, result: &TestResult) -> std::fmt::Result {
             CaseStatus::Failed(finding) => writeln!(
                 out,
                 "><failure type=\"{}\" message=\"{}\">{}</failure></testcase>",
-                finding.code.word(),
+                finding.code.as_str(),
                 escape(&finding.message),
                 escape(finding.help.as_deref().unwrap_or_default()),
             )?,

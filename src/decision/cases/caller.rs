@@ -22,7 +22,7 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
     let name = text(key, "a caller's name", findings)?;
     let mut fields = MapReader::open(value, "a caller", findings)?;
     let words = [("user", SubjectKind::User), ("service", SubjectKind::Service), ("anonymous", SubjectKind::Anonymous)];
-    let kind = fields.optional("kind").map(|node| reader::word(node, "`kind`", &words, findings));
+    let kind = fields.optional("kind").map(|node| reader::keyword(node, "`kind`", &words, findings));
     let id = one(&mut fields, "id", findings);
     let client = one(&mut fields, "client", findings);
     let tenants = one_or_many(&mut fields, "tenant", "tenants", findings);
@@ -59,7 +59,7 @@ pub(super) fn stated(subject: &Subject) -> String {
             object.insert(key.to_owned(), value);
         }
     };
-    put("kind", if subject.kind == SubjectKind::User { Json::Null } else { subject.kind.word().into() });
+    put("kind", if subject.kind == SubjectKind::User { Json::Null } else { subject.kind.as_str().into() });
     put("id", json!(subject.id.as_ref().map(ToString::to_string)));
     put("client", json!(subject.client));
     put("tenants", json!(subject.tenants));

@@ -243,7 +243,7 @@ fn what_is_wrong_about_a_variant_names_it_and_its_cases_are_not_tried() {
             "{ drop: [[roles, Editor]], add: { users: { u: { roles: [Editor] } } } }",
             "in the variant `v`: no role is called",
         ),
-        ("{ everyone: [Write] }", "in the variant `v`: `everyone` stands in two files of the policy"),
+        ("{ everyone: [Write] }", "in the variant `v`: `everyone` occurs in two files of the policy"),
         ("{ rolles: {} }", "in the variant `v`: a policy has no key `rolles`"),
         ("{ drop: [[permissions, Write]] }", "in the variant `v`: no permission is called `Write`"),
     ];

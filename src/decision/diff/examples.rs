@@ -7,7 +7,7 @@ use crate::decision::query::{RequestQuery, answer};
 use crate::decision::{NoTrace, Phase};
 use crate::policy::Template;
 use crate::policy::model::{ApprovalKey, GateOpener};
-use crate::policy::routes::{Method, Route, ScopeLocation};
+use crate::policy::route::{Method, Route, ScopeLocation};
 use crate::policy::template::TemplateSegment;
 use crate::vocabulary::{Assignment, Cells, MediaRange, Subject, SubjectKind, Timestamp};
 
@@ -361,7 +361,7 @@ fn path(template: &Template, values: &BTreeMap<&str, Option<String>>) -> String 
 pub(super) fn example_of(range: &MediaRange) -> String {
     match range {
         MediaRange::Exact(exact) => exact.to_string(),
-        MediaRange::Kind(kind) => format!("{kind}/x-any"),
+        MediaRange::Wildcard(kind) => format!("{kind}/x-any"),
         MediaRange::Otherwise => "x-any/x-any".to_owned(),
     }
 }
@@ -410,7 +410,7 @@ fn told(outcome: &DecisionSignature) -> String {
 fn stated(subject: &Subject) -> serde_json::Value {
     let mut out = serde_json::Map::new();
     if subject.kind != SubjectKind::User {
-        out.insert("kind".into(), subject.kind.word().into());
+        out.insert("kind".into(), subject.kind.as_str().into());
     }
     out.extend(subject.id.as_ref().map(|id| ("id".into(), id.to_string().into())));
     out.extend(subject.client.as_ref().map(|client| ("client".into(), (**client).into())));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::policy::model::{Gate, GateOpener, ScopeBounds};
-use crate::policy::routes::{Method, Route};
+use crate::policy::route::{Method, Route};
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Cell, CellId, Cells};
 

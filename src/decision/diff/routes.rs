@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::policy::routes::{Method, Route, ScopeLocation};
+use crate::policy::route::{Method, Route, ScopeLocation};
 use crate::policy::template::TemplateSegment;
 use crate::request::Treatment;
 use crate::vocabulary::{Cell, Cells, Subject};

@@ -259,7 +259,7 @@ pub(super) fn settings(old: &Snapshot, new: &Snapshot) -> Vec<String> {
     let (was, is) = (audited(old), audited(new));
     for (method, now) in &is {
         if let Some(then) = was.get(method).filter(|then| *then != now) {
-            let word = |mode: &Option<AuditMode>| mode.map_or("as the API's settings say", AuditMode::word);
+            let word = |mode: &Option<AuditMode>| mode.map_or("as the API's settings say", AuditMode::as_str);
             lines.push(format!("audit of {} {}: {} → {}", method.1, method.0, word(then), word(now)));
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn changes<'p>(finder: &ExampleFinder<'_, 'p>, explained: &ReportedCe
     let mut note = |id: SubjectId, before: Option<UserEntry<'p>>, after: Option<UserEntry<'p>>| {
         let said =
             |side, entry: Option<UserEntry<'p>>, seen: &mut HashMap<UserTerms, usize>, book: &mut UserIndex<'p>| {
-                entry.map_or(nobody, |entry| *seen.entry(entry.alike).or_insert_with(|| book.place(said(side, &entry))))
+                entry.map_or(nobody, |entry| *seen.entry(entry.terms).or_insert_with(|| book.place(said(side, &entry))))
             };
         let pair = (said(finder.old, before, &mut then, &mut book), said(finder.new, after, &mut now, &mut book));
         let (was, is) = (before.and_then(|entry| entry.tenants), after.and_then(|entry| entry.tenants));

@@ -21,8 +21,10 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediati
         for left_out in (0..remedy.changes.len()).map(Some).chain([None]) {
             let mut changes = remedy.changes.clone();
             left_out.map(|at| changes.remove(at));
-            let user = policy.entitlements.of(&subject).entry().map(|entry| entry.id()).or(subject.id.clone());
-            let Some(amended) = outline.amended(&changes, user.map(|id| id.to_string()).as_deref()) else { continue };
+            let user = policy.entitlements.for_subject(&subject).entry().map(|entry| entry.id()).or(subject.id.clone());
+            let Some(amended) = outline.apply_edits(&changes, user.map(|id| id.to_string()).as_deref()) else {
+                continue;
+            };
             let mut caller = subject.clone();
             changes.iter().for_each(|change| change.apply_to(&mut caller));
             let asked = RequestQuery { subject: &caller, ..asked };

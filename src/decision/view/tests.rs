@@ -104,7 +104,7 @@ fn view_of(policy: &Snapshot, group: &str) -> MatrixView {
         approvals: &approvals,
         now: Timestamp(0),
         subject: &subject,
-        entitlements: policy.entitlements.of(&subject),
+        entitlements: policy.entitlements.for_subject(&subject),
         scope: &scope,
         across: 0,
         holds: &|_| false,

@@ -1,9 +1,9 @@
-//! Which plain scalars are texts.
+//! Tests of which plain scalars are unambiguous texts.
 
-use super::not_text;
+use super::is_ambiguous_scalar;
 
 #[test]
-fn what_some_yaml_reader_takes_for_something_else_is_not_text() {
+fn a_scalar_that_some_yaml_parser_reads_as_another_type_is_ambiguous() {
     let table = [
         "no",
         "No",
@@ -36,7 +36,7 @@ fn what_some_yaml_reader_takes_for_something_else_is_not_text() {
         "2026-01-01 10:00",
     ];
     for written in table {
-        assert!(not_text(written), "{written}");
+        assert!(is_ambiguous_scalar(written), "{written}");
     }
     let table = [
         "None",
@@ -59,6 +59,6 @@ fn what_some_yaml_reader_takes_for_something_else_is_not_text() {
         "...",
     ];
     for written in table {
-        assert!(!not_text(written), "{written}");
+        assert!(!is_ambiguous_scalar(written), "{written}");
     }
 }

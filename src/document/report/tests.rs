@@ -1,4 +1,4 @@
-//! How findings look.
+//! Tests of rendered findings.
 
 use super::{human, json, line, summary};
 use crate::document::{Finding, FindingCode, Findings, Sources, Span};
@@ -17,7 +17,7 @@ fn example() -> (Findings, Sources) {
 }
 
 #[test]
-fn a_report_shows_the_line_and_underlines_the_place() {
+fn a_report_shows_the_line_and_underlines_the_span() {
     let (findings, sources) = example();
     let text = human(&findings, &sources);
     let expected = "error[unknown-key]: a policy has no key `rolles`\n --> p.yaml:2:1\n  |\n2 | rolles: {}\n  | ^^^^^^\n  = help: did you mean `roles`?\n";
@@ -26,7 +26,7 @@ fn a_report_shows_the_line_and_underlines_the_place() {
 }
 
 #[test]
-fn a_line_and_the_json_say_the_same() {
+fn the_line_and_the_json_agree() {
     let (findings, sources) = example();
     let first = findings.sorted()[0];
     assert_eq!(

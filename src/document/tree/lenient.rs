@@ -1,27 +1,28 @@
-//! The tree of somebody else's YAML or JSON: anchors are followed, tags passed over, all within bounds.
+//! Lenient parsing of foreign YAML or JSON: anchors are resolved and tags ignored, within limits.
 
 use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
-use super::super::finding::{Finding, FindingCode, Findings};
-use super::{Node, Sources, Span, Value};
+use crate::document::finding::{Finding, FindingCode, Findings};
+use crate::document::node::{Node, Value};
+use crate::document::sources::{Sources, Span};
 
-/// How deep values may be nested, aliases followed: above any honest document, far below the stack's end.
+/// The greatest depth of nested values with aliases resolved: above any real document, far below the stack's limit.
 const MAX_DEPTH: usize = 128;
 
-/// How many values a document may hold, aliases followed.
+/// The greatest number of values in a document with aliases resolved.
 const MAX_VALUES: usize = 4_000_000;
 
-/// The tree of source number `file`, which others wrote for other programs: a YAML or JSON document.
+/// Parses source number `file`, a YAML or JSON document that was written for other programs.
 ///
-/// What [`parse`](super::parse) refuses in files that grant access is read here as most programs read it. Of a key
-/// that stands twice the last counts, with a note; of several documents the first does.
+/// [`parse`](super::parse) refuses ambiguous YAML in files that grant access; this function reads it as most programs
+/// do. The last of duplicate keys counts, with a note. The first of several documents counts.
 pub fn parse_lenient(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Node> {
     let source = sources.source(file)?;
     let options = serde_yaml::granit_parser::options! { emit_unresolved_aliases: true };
     let parser = Parser::new_from_str_with_options(&source.text, options);
-    LenientTreeBuilder { file, parser, anchors: HashMap::new(), values: 0, findings }.document()
+    LenientTreeBuilder { file, parser, anchors: HashMap::new(), values: 0, findings }.read_document()
 }
 
 struct LenientTreeBuilder<'t, 'f> {
@@ -33,73 +34,73 @@ struct LenientTreeBuilder<'t, 'f> {
 }
 
 impl<'t> LenientTreeBuilder<'t, '_> {
-    fn document(&mut self) -> Option<Node> {
+    fn read_document(&mut self) -> Option<Node> {
         loop {
-            let (event, parsed) = self.event()?;
+            let (event, parsed) = self.next_event()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(..) => {}
                 Event::StreamEnd | Event::DocumentEnd => {
                     return self.refuse(Span { file: self.file, start: 0, end: 0 }, "the file is empty");
                 }
-                other => return self.node(other, parsed, 0),
+                other => return self.read_node(other, parsed, 0),
             }
         }
     }
 
-    fn node(&mut self, event: Event<'t>, parsed: ParserSpan, depth: usize) -> Option<Node> {
+    fn read_node(&mut self, event: Event<'t>, parsed: ParserSpan, depth: usize) -> Option<Node> {
         let span = self.span(parsed);
-        self.count(1, depth, span)?;
+        self.count_values(1, depth, span)?;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = matches!(style, ScalarStyle::Plain);
                 let text = if plain && span.start == span.end { "".into() } else { text.into() };
                 (Node { span, value: Value::Scalar { text, plain } }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => (self.sequence(span, depth)?, anchor),
-            Event::MappingStart(_, anchor, _) => (self.mapping(span, depth)?, anchor),
+            Event::SequenceStart(_, anchor, _) => (self.read_sequence(span, depth)?, anchor),
+            Event::MappingStart(_, anchor, _) => (self.read_mapping(span, depth)?, anchor),
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor) else {
-                    return self.refuse(span, "this alias stands inside what it names");
+                    return self.refuse(span, "this alias is inside its own anchor");
                 };
-                let (values, height) = extent(node);
+                let (values, height) = measure(node);
                 let copy = node.clone();
-                self.count(values, depth + height, span)?;
+                self.count_values(values, depth + height, span)?;
                 return Some(copy);
             }
-            _ => return self.refuse(span, "this alias names nothing"),
+            _ => return self.refuse(span, "this alias has no anchor"),
         };
         if anchor != 0 {
-            let (values, _) = extent(&node);
-            self.count(values, depth, span)?;
+            let (values, _) = measure(&node);
+            self.count_values(values, depth, span)?;
             self.anchors.insert(anchor, node.clone());
         }
         Some(node)
     }
 
-    fn sequence(&mut self, span: Span, depth: usize) -> Option<Node> {
+    fn read_sequence(&mut self, span: Span, depth: usize) -> Option<Node> {
         let mut items = Vec::new();
         loop {
-            let (event, parsed) = self.event()?;
+            let (event, parsed) = self.next_event()?;
             if matches!(event, Event::SequenceEnd) {
                 return Some(Node { span, value: Value::List(items) });
             }
-            items.push(self.node(event, parsed, depth + 1)?);
+            items.push(self.read_node(event, parsed, depth + 1)?);
         }
     }
 
-    fn mapping(&mut self, span: Span, depth: usize) -> Option<Node> {
+    fn read_mapping(&mut self, span: Span, depth: usize) -> Option<Node> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
         let mut known: HashMap<Box<str>, usize> = HashMap::new();
         let mut merged = Vec::new();
         loop {
-            let (event, parsed) = self.event()?;
+            let (event, parsed) = self.next_event()?;
             if matches!(event, Event::MappingEnd) {
                 break;
             }
-            let key = self.node(event, parsed, depth + 1)?;
-            let (event, parsed) = self.event()?;
-            let value = self.node(event, parsed, depth + 1)?;
-            // A key that is no text names nothing that is looked for here.
+            let key = self.read_node(event, parsed, depth + 1)?;
+            let (event, parsed) = self.next_event()?;
+            let value = self.read_node(event, parsed, depth + 1)?;
+            // A key that is not a scalar cannot be one of the keys that callers read.
             let Value::Scalar { text, plain } = &key.value else { continue };
             if *plain && &**text == "<<" {
                 merged.push(value);
@@ -107,7 +108,7 @@ impl<'t> LenientTreeBuilder<'t, '_> {
             }
             match known.get(text).and_then(|at| entries.get_mut(*at)) {
                 Some(entry) => {
-                    let message = format!("`{text}` stands twice in this map, the last counts");
+                    let message = format!("`{text}` occurs twice in this map; the last value counts");
                     let finding = Finding::note(FindingCode::DuplicateKey, Some(key.span), message);
                     self.findings.push(finding.also(entry.0.span, "first here"));
                     *entry = (key, value);
@@ -118,7 +119,7 @@ impl<'t> LenientTreeBuilder<'t, '_> {
                 }
             }
         }
-        for (key, value) in merged.into_iter().flat_map(merge) {
+        for (key, value) in merged.into_iter().flat_map(merged_entries) {
             let Value::Scalar { text, .. } = &key.value else { continue };
             if known.insert(text.clone(), entries.len()).is_none() {
                 entries.push((key, value));
@@ -127,7 +128,7 @@ impl<'t> LenientTreeBuilder<'t, '_> {
         Some(Node { span, value: Value::Map(entries) })
     }
 
-    fn count(&mut self, values: usize, depth: usize, span: Span) -> Option<()> {
+    fn count_values(&mut self, values: usize, depth: usize, span: Span) -> Option<()> {
         self.values = self.values.saturating_add(values);
         if depth > MAX_DEPTH {
             return self.refuse(span, "values are nested too deeply");
@@ -138,7 +139,7 @@ impl<'t> LenientTreeBuilder<'t, '_> {
         Some(())
     }
 
-    fn event(&mut self) -> Option<(Event<'t>, ParserSpan)> {
+    fn next_event(&mut self) -> Option<(Event<'t>, ParserSpan)> {
         match self.parser.next_event()? {
             Ok(event) => Some(event),
             Err(error) => {
@@ -159,17 +160,17 @@ impl<'t> LenientTreeBuilder<'t, '_> {
     }
 }
 
-/// The entries that a merge key brings: those of one map, or of several of which the first counts.
-fn merge(value: Node) -> Vec<(Node, Node)> {
+/// The entries of a merge key's value: one map, or several of which the first takes precedence.
+fn merged_entries(value: Node) -> Vec<(Node, Node)> {
     match value.value {
         Value::Map(entries) => entries,
-        Value::List(items) => items.into_iter().flat_map(merge).collect(),
+        Value::List(items) => items.into_iter().flat_map(merged_entries).collect(),
         Value::Scalar { .. } => Vec::new(),
     }
 }
 
-/// How many values a tree holds, and how deep it goes.
-fn extent(node: &Node) -> (usize, usize) {
+/// The number of values in a tree, and its depth.
+fn measure(node: &Node) -> (usize, usize) {
     let children: Vec<&Node> = match &node.value {
         Value::Scalar { .. } => return (1, 0),
         Value::List(items) => items.iter().collect(),
@@ -177,7 +178,7 @@ fn extent(node: &Node) -> (usize, usize) {
     };
     children
         .into_iter()
-        .map(extent)
+        .map(measure)
         .fold((1, 0), |(values, height), (more, below)| (values.saturating_add(more), height.max(below + 1)))
 }
 

@@ -1,7 +1,7 @@
-//! What the tree refuses, and where it says so.
+//! Tests of the YAML that strict parsing refuses, and of the reported spans.
 
-use super::{Sources, Value, parse};
-use crate::document::{Findings, report};
+use super::parse;
+use crate::document::{Findings, Sources, Value, report};
 
 fn refused(text: &str) -> String {
     let mut sources = Sources::default();
@@ -13,7 +13,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn yaml_that_could_mean_something_else_is_refused_with_its_place() {
+fn ambiguous_yaml_is_refused_with_its_span() {
     let table = [
         ("a: 1\nb: 2\na: 3\n", "p.yaml:3:1: error[duplicate-key]"),
         ("a: &x 1\nb: *x\n", "p.yaml:1:7: error[yaml-anchor]"),

@@ -20,7 +20,7 @@ impl Arrival<'_> {
             Protocol::Http1 { head: Some(head) } if head.len() > limits.header_bytes => {
                 return Err(RejectedRequest::HeadersTooLong);
             }
-            Protocol::Http1 { head: Some(head) } => framing::check(head)?,
+            Protocol::Http1 { head: Some(head) } => framing::check_header_block(head)?,
             Protocol::Http1 { head: None } => {}
         }
         // Two servers could disagree whether the bytes behind such a header are a body or the other protocol.

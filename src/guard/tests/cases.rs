@@ -128,7 +128,7 @@ fn key(caller: &Subject) -> (String, Value) {
     };
     let entry = json!({
         "digest": SecretDigest::of(SECRET.as_bytes()).to_string(),
-        "kind": caller.kind.word(),
+        "kind": caller.kind.as_str(),
         "tenants": caller.tenants,
         "groups": caller.groups,
         "roles": caller.roles.iter().map(role).collect::<Vec<_>>(),
@@ -149,7 +149,7 @@ fn credential(caller: &Subject, setup: &Setup) -> Option<String> {
     let mut claims = caller.claims.clone();
     let own = json!({
         "sub": id,
-        "kind": caller.kind.word(),
+        "kind": caller.kind.as_str(),
         "client_id": caller.client,
         "tenants": caller.tenants,
         "groups": caller.groups,

@@ -1,4 +1,4 @@
-//! Policies written otherwise.
+//! Tests of policy edits.
 
 use super::PolicyEdit;
 use crate::document::Sources;
@@ -25,43 +25,43 @@ fn outline() -> PolicyOutline {
 }
 
 #[test]
-fn a_change_of_the_policy_counts_for_the_one_user_that_is_asked_about() {
-    let keeps = PolicyEdit::UserKeeps { user: "kim".into(), row: "Look".into() };
-    let assigned = PolicyEdit::Assigned { user: "kim".into(), role: "Editor".into(), scope: Vec::new() };
-    let amended = outline().amended(&[keeps, assigned], Some("kim")).unwrap();
+fn an_edit_of_the_policy_applies_to_the_given_user() {
+    let keeps = PolicyEdit::RestoreToUser { user: "kim".into(), row: "Look".into() };
+    let assigned = PolicyEdit::AssignRole { user: "kim".into(), role: "Editor".into(), scope: Vec::new() };
+    let amended = outline().apply_edits(&[keeps, assigned], Some("kim")).unwrap();
     let kim = amended.entitlements.users().iter().next().unwrap();
     assert_eq!((amended.entitlements.users().count(), kim.without.len(), kim.roles.unwrap().len()), (1, 0, 1));
-    let gets = PolicyEdit::GroupKeeps { group: "Staff".into(), row: "Edit".into() };
-    let amended = outline().amended(&[gets], None).unwrap();
+    let gets = PolicyEdit::RestoreToGroup { group: "Staff".into(), row: "Edit".into() };
+    let amended = outline().apply_edits(&[gets], None).unwrap();
     assert!(amended.model.groups[0].without.is_empty());
     assert_eq!(amended.entitlements.users().count(), 0);
 }
 
 #[test]
-fn a_change_that_would_not_load_is_none() {
-    let gets = PolicyEdit::UserGets { user: "kim".into(), row: "Look".into() };
-    assert!(outline().amended(&[gets], Some("kim")).is_none(), "given and taken away in one entry");
-    let nobody = PolicyEdit::GroupGets { group: "Nobody".into(), row: "Look".into() };
-    assert!(outline().amended(&[nobody], None).is_none());
+fn an_edit_that_would_not_load_is_none() {
+    let gets = PolicyEdit::GrantToUser { user: "kim".into(), row: "Look".into() };
+    assert!(outline().apply_edits(&[gets], Some("kim")).is_none(), "given and taken away in one entry");
+    let nobody = PolicyEdit::GrantToGroup { group: "Nobody".into(), row: "Look".into() };
+    assert!(outline().apply_edits(&[nobody], None).is_none());
 }
 
 #[test]
-fn a_condition_that_would_have_to_hold_holds_everywhere() {
+fn a_satisfied_condition_holds_everywhere() {
     let text = "now < timestamp('2001-01-01T00:00:00Z')";
-    let amended = outline().amended(&[PolicyEdit::Holds { condition: text.into() }], None).unwrap();
+    let amended = outline().apply_edits(&[PolicyEdit::SatisfyCondition { condition: text.into() }], None).unwrap();
     assert_eq!(amended.model.conditions.iter().map(|known| known.text()).collect::<Vec<_>>(), ["true"]);
 }
 
 #[test]
-fn what_a_credential_claims_is_changed_in_the_caller() {
+fn an_edit_of_claims_changes_the_caller() {
     let mut subject: Subject = serde_json::from_str(r#"{"roles":["A"],"groups":["x","y"]}"#).unwrap();
     let scope = vec![("tenant".into(), "t1".into())];
-    PolicyEdit::ClaimsRole { role: "B".into(), scope, alone: false }.apply_to(&mut subject);
+    PolicyEdit::ClaimRole { role: "B".into(), scope, alone: false }.apply_to(&mut subject);
     assert_eq!(subject.roles.len(), 2);
-    let alone = PolicyEdit::ClaimsRole { role: "C".into(), scope: Vec::new(), alone: true };
+    let alone = PolicyEdit::ClaimRole { role: "C".into(), scope: Vec::new(), alone: true };
     alone.apply_to(&mut subject);
-    PolicyEdit::ClaimsGroup { group: "z".into() }.apply_to(&mut subject);
+    PolicyEdit::ClaimGroup { group: "z".into() }.apply_to(&mut subject);
     assert_eq!((subject.roles.len(), &*subject.groups), (1, &["z".into()][..]));
     assert_eq!(alone.to_string(), "let the caller's credential claim the role `C` and no other");
-    assert!(!alone.is_of_policy());
+    assert!(!alone.changes_policy());
 }

@@ -1,6 +1,8 @@
-//! Conditions: what holds, what does not, and what is refused before it can be asked.
+//! Tests of conditions: which hold, and which are refused at load.
 
 use super::*;
+use crate::policy::condition_context::ConditionContext;
+use crate::vocabulary::Scope;
 
 const POLICY: &str = "version: 1
 name: p
@@ -26,9 +28,10 @@ fn holds(text: &str) -> bool {
     let mut sources = crate::document::Sources::default();
     sources.add("p.yaml", POLICY);
     let policy = &crate::policy::load(&sources, None).snapshot.unwrap();
-    let entitlements = &policy.entitlements.of(&subject);
+    let entitlements = &policy.entitlements.for_subject(&subject);
     let now = Timestamp(1_798_761_600);
-    condition.holds(&ConditionContext { now, subject: &subject, facts, scope: &scope, entitlements, policy })
+    let context = ConditionContext { now, subject: &subject, facts, scope: &scope, entitlements, policy };
+    condition.holds(&context.variables())
 }
 
 fn refused(text: &str) -> String {
@@ -36,7 +39,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn a_condition_sees_the_moment_the_caller_and_the_request() {
+fn a_condition_reads_the_time_the_caller_and_the_request() {
     for text in [
         "now < timestamp('2027-01-02T00:00:00Z')",
         "now >= timestamp('2027-01-01T00:00:00Z')",
@@ -59,7 +62,7 @@ fn a_condition_sees_the_moment_the_caller_and_the_request() {
 }
 
 #[test]
-fn what_fails_or_is_no_boolean_does_not_hold() {
+fn a_failing_or_non_boolean_condition_does_not_hold() {
     for text in
         ["caller.claims.nonce == 'x'", "caller.claims.level", "'true'", "1 / 0 == 1", "caller.claims.amr[7] == ''"]
     {
@@ -76,7 +79,7 @@ fn a_misspelt_name_is_refused_with_the_right_one() {
 }
 
 #[test]
-fn what_is_no_expression_or_too_long_a_walk_is_refused() {
+fn invalid_and_oversized_expressions_are_refused() {
     assert!(!refused("caller.id ==").is_empty());
     assert!(!refused("").is_empty());
     assert!(refused(&"now == now && ".repeat(100)).contains("longer"));

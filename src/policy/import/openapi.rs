@@ -10,7 +10,7 @@ mod tally;
 use std::collections::HashMap;
 
 use crate::document::{Finding, FindingCode, Findings, Sources, Span, parse_lenient};
-use crate::policy::routes::loosest;
+use crate::policy::routes::suffixes::strip_all_suffixes;
 use crate::vocabulary::access::MAX_SCOPES;
 
 use super::{ImportResult, plural};
@@ -158,7 +158,7 @@ impl RouteDrafts<'_> {
 
     /// Why a new template cannot stand beside those before: some servers would take the one's paths for the other.
     fn conflict(&mut self, fitted: &fit::FittedPath, span: Span) -> Option<Finding> {
-        let loose = loosest(&fitted.pattern).to_owned();
+        let loose = strip_all_suffixes(&fitted.pattern).to_owned();
         if let Some(other) = self.loose.get(&loose) {
             let message = format!("`{}` and `{other}` are one path to some servers", fitted.template);
             return Some(Finding::error(FindingCode::RouteConflict, Some(span), message));

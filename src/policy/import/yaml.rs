@@ -24,7 +24,7 @@ fn is_plain(text: &str) -> bool {
     let path = text.starts_with('/');
     let begins = path || text.starts_with(char::is_alphabetic);
     let safe = |c: char| c.is_alphanumeric() || " -_./()+&'".contains(c) || (path && "{}*".contains(c));
-    begins && text.chars().all(safe) && !text.ends_with(' ') && !reader::not_text(text)
+    begins && text.chars().all(safe) && !text.ends_with(' ') && !reader::is_ambiguous_scalar(text)
 }
 
 fn quoted(text: &str) -> String {

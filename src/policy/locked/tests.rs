@@ -1,4 +1,4 @@
-//! What is locked stays as it is, whatever else changes around it.
+//! Tests that locked roles and profiles cannot change.
 
 use crate::document::{FindingCode, Sources, report};
 use crate::policy::{Snapshot, load};
@@ -31,7 +31,7 @@ fn snapshot(text: &str) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)))
 }
 
-/// The messages about `LIVE` with `from` replaced by `to`, each behind its line.
+/// The messages about `LIVE` with `from` replaced by `to`, each after its line.
 fn changed(from: &str, to: &str) -> Vec<String> {
     assert!(LIVE.contains(from), "{from}");
     let text = LIVE.replace(from, to);
@@ -47,7 +47,7 @@ fn changed(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_not_locked_may_change() {
+fn unlocked_entries_may_change() {
     assert!(changed("name: a", "name: a").is_empty());
     assert!(changed("roles:\n", "roles:\n  Another: { permissions: [Delete] }\n").is_empty());
     assert!(changed("[s1, s2]", "[s2, s1]").is_empty(), "the order of values says nothing");
@@ -56,7 +56,7 @@ fn what_is_not_locked_may_change() {
 }
 
 #[test]
-fn every_part_of_a_locked_role_stays() {
+fn no_part_of_a_locked_role_may_change() {
     let found = changed("within: [{ site: s1, permissions: [Delete] }]", "permissions: [Delete]");
     assert_eq!(
         found,
@@ -76,7 +76,7 @@ fn every_part_of_a_locked_role_stays() {
 }
 
 #[test]
-fn what_a_locked_role_includes_is_part_of_it() {
+fn included_roles_are_part_of_a_locked_role() {
     let found = changed("Reader: { permissions: [Read] }", "Reader: { permissions: [Read, Delete] }");
     assert!(found[0].contains("`Admin`: the permission `Delete` (delete Patients) is new here"), "{found:?}");
     let found = changed("Read:   { Patients: R }", "Read:   { Patients: RD }");
@@ -86,7 +86,7 @@ fn what_a_locked_role_includes_is_part_of_it() {
 }
 
 #[test]
-fn every_part_of_a_locked_profile_stays() {
+fn no_part_of_a_locked_profile_may_change() {
     assert!(changed("features: [mpr], ", "")[0].contains("the feature `mpr` is missing here"));
     assert!(changed("[s1, s2]", "[s1, s2, s3]")[0].contains("in { site: s1 | s2 | s3 } is new here"));
     assert!(changed("  Full: { locked: true, ", "  Full: { ")[0].starts_with("16: the live policy locks the profile"));

@@ -1,4 +1,4 @@
-//! Places, found again by their lines.
+//! Tests of the spans of a policy's entries, by their lines.
 
 use super::PolicyOutline;
 use crate::document::{Sources, Span};
@@ -40,7 +40,7 @@ users:
 ";
 
 #[test]
-fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
+fn every_entry_about_a_permission_is_found_with_its_line() {
     let mut sources = Sources::default();
     sources.add("p.yaml", POLICY);
     let outline = PolicyOutline::read(&sources);
@@ -72,7 +72,7 @@ fn everything_that_is_said_of_a_permission_is_found_with_its_line() {
     for (at, (span, expected)) in table.into_iter().enumerate() {
         assert_eq!(line(span), expected, "number {at}");
     }
-    let (way, span) = outline.role_way("Chief", "Edit", false).unwrap();
+    let (way, span) = outline.role_path("Chief", "Edit", false).unwrap();
     assert_eq!((way, line(Some(span))), (vec!["Chief", "Editor"], Some(22)));
-    assert_eq!(outline.role_way("Chief", "Nothing", false), None);
+    assert_eq!(outline.role_path("Chief", "Nothing", false), None);
 }

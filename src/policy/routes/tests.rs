@@ -1,4 +1,4 @@
-//! Which route a request is on, and what of its path the upstream gets.
+//! Tests of route matching and of the forwarded path.
 
 mod dialects;
 mod servers;
@@ -27,14 +27,14 @@ fn policy(dialect: &str) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)))
 }
 
-/// The template and the path that would be forwarded, or why there is none.
+/// The template and the forwarded path, or the reason for their absence.
 fn place(policy: &Snapshot, method: &str, path: &str) -> String {
     let Ok(path) = CanonicalPath::read(path.as_bytes(), policy.model.dialect) else { return "unreadable".to_owned() };
     match policy.routes.match_route(method, &path, None) {
-        Ok(placed) => {
+        Ok(matched) => {
             let mut out = String::new();
-            placed.route.template.print(path.as_str(), &mut out);
-            format!("{} {out}", placed.route.template.text())
+            matched.route.template.write_path(path.as_str(), &mut out);
+            format!("{} {out}", matched.route.template.text())
         }
         Err(NoMatch::NoRoute) => "no-route".to_owned(),
         Err(NoMatch::NoMethod(_)) => "no-method".to_owned(),
@@ -44,7 +44,7 @@ fn place(policy: &Snapshot, method: &str, path: &str) -> String {
 }
 
 #[test]
-fn literals_go_before_parameters_and_a_dead_end_is_left_again() {
+fn literals_precede_parameters_and_matching_backtracks() {
     let strict = policy("strict");
     let table = [
         ("GET", "/Patients", "/Patients /Patients"),
@@ -71,12 +71,12 @@ fn literals_go_before_parameters_and_a_dead_end_is_left_again() {
 }
 
 #[test]
-fn where_case_counts_a_path_that_ignoring_it_would_change_is_ambiguous() {
+fn a_path_whose_route_depends_on_case_is_ambiguous_under_a_case_sensitive_dialect() {
     let strict = policy("strict");
     let table = [
         ("/Patients/merge", "ambiguous"),
         ("/Patients/MERGE", "ambiguous"),
-        // Spring cuts a suffix off, others a slash at the end: the literal would match then.
+        // Spring strips a suffix, others a trailing slash: then the literal would match.
         ("/Patients/Merge.json", "ambiguous"),
         ("/Patients/merge.x", "ambiguous"),
         ("/Patients/p1.json", "/Patients/{patient} /Patients/p1.json"),
@@ -89,7 +89,7 @@ fn where_case_counts_a_path_that_ignoring_it_would_change_is_ambiguous() {
 }
 
 #[test]
-fn where_case_does_not_count_the_policys_spelling_goes_on_and_values_stay() {
+fn a_case_insensitive_dialect_forwards_the_policys_literals_and_the_requests_values() {
     let aspnet = policy("aspnet");
     let table = [
         ("POST", "/PATIENTS/merge", "/Patients/Merge /Patients/Merge"),
@@ -122,7 +122,7 @@ fn an_encoded_slash_passes_in_the_one_parameter_that_allows_it() {
 }
 
 #[test]
-fn a_parameter_goes_before_a_catch_all_in_the_same_place() {
+fn a_parameter_precedes_a_catch_all_at_the_same_position() {
     let mut sources = Sources::default();
     let routes = "routes:
   /f/{*path}: { GET: read A }
@@ -156,7 +156,7 @@ fn a_parameter_goes_before_a_catch_all_in_the_same_place() {
 }
 
 #[test]
-fn a_file_that_a_server_finds_by_itself_is_not_taken_for_what_a_wider_template_says() {
+fn a_file_that_a_server_finds_implicitly_does_not_match_a_wider_template() {
     let routes = "routes:
   /docs/{*rest}: { GET: public }
   /docs/secret.php: { GET: nobody }
@@ -174,7 +174,7 @@ fn a_file_that_a_server_finds_by_itself_is_not_taken_for_what_a_wider_template_s
         place(&policy, "GET", path).split(' ').next().unwrap_or_default().to_owned()
     };
     let table: [(&str, &[&str]); 9] = [
-        // Apache's MultiViews: any ending, and a script with what follows.
+        // Apache's MultiViews: any extension, and a script with the rest of the path.
         ("/docs/report", &["strict", "php"]),
         ("/docs/secret", &["strict", "php"]),
         ("/docs/secret/more", &["strict", "php"]),
@@ -183,17 +183,17 @@ fn a_file_that_a_server_finds_by_itself_is_not_taken_for_what_a_wider_template_s
         ("/docs/hidden/", &["strict", "php", "tomcat", "spring", "iis", "nginx", "express"]),
         ("/docs/hidden", &["strict", "php", "tomcat", "spring", "iis", "nginx", "express"]),
         ("/docs/Page", &["strict", "php", "iis"]),
-        // Nobody finds anything for these.
+        // No server finds a file for these.
         ("/docs/other", &[]),
         ("/docs/reports/2026", &[]),
     ];
     for (path, refused) in table {
-        for dialect in crate::request::Dialect::WORDS.map(|(word, _)| word) {
+        for dialect in crate::request::Dialect::KEYWORDS.map(|(word, _)| word) {
             let expected = if refused.contains(&dialect) { "ambiguous" } else { "/docs/{*rest}" };
             assert_eq!(found(dialect, path), expected, "{dialect} {path}");
         }
     }
-    // What decodes a slash, as `express.static` does, opens the file in the folder.
+    // A server that decodes slashes, like `express.static`, opens the file in the folder.
     for dialect in ["strict", "iis", "tomcat", "spring", "php", "wsgi", "express", "nginx"] {
         assert_eq!(found(dialect, "/enc/secret%2Fdata.txt"), "ambiguous", "{dialect}");
     }
@@ -201,7 +201,7 @@ fn a_file_that_a_server_finds_by_itself_is_not_taken_for_what_a_wider_template_s
 }
 
 #[test]
-fn what_a_server_does_behind_a_decoded_slash_it_does_as_behind_any() {
+fn a_decoded_slash_is_treated_like_any_other_slash() {
     let routes = "routes:
   /enc/{name}: { GET: { need: public, encoded-slash: name } }
   /enc/secret: { GET: nobody }
@@ -209,7 +209,7 @@ fn what_a_server_does_behind_a_decoded_slash_it_does_as_behind_any() {
   /docs/{*rest}: { GET: public }
   /docs/hidden: { GET: nobody }
 ";
-    // Which dialects take the path for another one, besides `strict`.
+    // The dialects besides `strict` that interpret the path differently.
     let table: [(&str, &str, &[&str]); 8] = [
         ("/enc/secret%2F", "/enc/{name}", &["iis", "tomcat", "spring", "php", "wsgi", "express", "nginx"]),
         ("/enc/secret%2Findex.html", "/enc/{name}", &["iis", "tomcat", "spring", "php", "express", "nginx"]),
@@ -218,11 +218,11 @@ fn what_a_server_does_behind_a_decoded_slash_it_does_as_behind_any() {
         ("/enc/folder:x%2F1", "/enc/{name}", &["iis"]),
         ("/enc/folder%20.:x%2F1", "/enc/{name}", &["iis"]),
         ("/enc/open%2F", "/enc/{name}", &[]),
-        // A slash behind an index file, overlooked first.
+        // A slash after an index file, ignored first.
         ("/docs/hidden/index.html/", "/docs/{*rest}", &["iis", "tomcat", "spring", "php", "express", "nginx"]),
     ];
     for (path, template, refused) in table {
-        for dialect in crate::request::Dialect::WORDS.map(|(word, _)| word) {
+        for dialect in crate::request::Dialect::KEYWORDS.map(|(word, _)| word) {
             let mut sources = Sources::default();
             sources.add("p.yaml", &format!("version: 1\nname: p\ndialect: {dialect}\n{routes}"));
             let loaded = load(&sources, None);

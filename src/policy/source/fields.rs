@@ -1,37 +1,37 @@
-//! Field sets and shadow mode as written.
+//! Field sets and shadow mode as read.
 
 use crate::document::reader;
 use crate::document::{Findings, Node, Value};
 
-use super::{Spanned, names, written};
+use super::spanned::{Spanned, read_names, read_text};
 
-/// FieldSource: a set of fields, by the resources whose answers hold them.
+/// FieldSource: a set of fields, by the resources whose responses contain them.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldSource {
     pub(crate) name: Spanned,
     pub(crate) resources: Vec<PathsSource>,
 }
 
-/// PathsSource: where the fields stand in the answers of one resource.
+/// PathsSource: the paths of the fields in the responses of one resource.
 #[derive(Debug, Clone)]
 pub(crate) struct PathsSource {
     pub(crate) resource: Spanned,
     pub(crate) paths: Vec<Spanned>,
 }
 
-/// ShadowSource: whose refusals forward.
+/// ShadowSource: the refusals that are forwarded.
 #[derive(Debug, Clone)]
 pub(crate) enum ShadowSource {
     All,
     Resources(Vec<Spanned>),
 }
 
-pub(super) fn field_set(key: &Node, value: &Node, findings: &mut Findings) -> Option<FieldSource> {
-    let name = written(key, "a field set", findings);
+pub(super) fn read_field_set(key: &Node, value: &Node, findings: &mut Findings) -> Option<FieldSource> {
+    let name = read_text(key, "a field set", findings);
     let mut resources = Vec::new();
     for (resource, paths) in reader::entries(value, "a field set", findings)? {
-        let resource = written(resource, "a resource", findings);
-        let paths = names(paths, "a field's path", findings);
+        let resource = read_text(resource, "a resource", findings);
+        let paths = read_names(paths, "a field's path", findings);
         if let Some(resource) = resource {
             resources.push(PathsSource { resource, paths });
         }
@@ -39,10 +39,10 @@ pub(super) fn field_set(key: &Node, value: &Node, findings: &mut Findings) -> Op
     Some(FieldSource { name: name?, resources })
 }
 
-/// `all`, or a list of resources.
-pub(super) fn shadow(node: &Node, findings: &mut Findings) -> Option<ShadowSource> {
+/// Reads `all`, or a list of resources.
+pub(super) fn read_shadow(node: &Node, findings: &mut Findings) -> Option<ShadowSource> {
     match &node.value {
-        Value::List(_) => Some(ShadowSource::Resources(names(node, "a resource", findings))),
-        _ => reader::word(node, "`shadow`", &[("all", ())], findings).map(|()| ShadowSource::All),
+        Value::List(_) => Some(ShadowSource::Resources(read_names(node, "a resource", findings))),
+        _ => reader::keyword(node, "`shadow`", &[("all", ())], findings).map(|()| ShadowSource::All),
     }
 }

@@ -1,17 +1,17 @@
-//! Routes and rows as written: what a method needs, and what a permission gives.
+//! Routes and rows as read: the cells that methods require and permissions grant.
 
 use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::vocabulary::{AuditMode, Operation};
 
-use super::{Spanned, condition, names, written};
+use super::spanned::{Spanned, read_condition, read_names, read_text};
 
-/// RouteSource: a template and what its methods need.
+/// RouteSource: a template and the requirements of its methods.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteSource {
     pub(crate) template: Spanned,
     pub(crate) methods: Vec<MethodSource>,
-    /// Whether no method stands there, readable or not.
+    /// Whether the route lists no method, valid or not.
     pub(crate) is_empty: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct MethodSource {
     pub(crate) audit: Option<AuditMode>,
 }
 
-/// NeedSource: what a method needs; cells are operation and resource in the order in which they are written.
+/// NeedSource: the requirement of a method; cells are operation and resource in source order.
 #[derive(Debug, Clone)]
 pub(crate) enum NeedSource {
     Public,
@@ -44,13 +44,13 @@ pub(crate) struct RowSource {
     pub(crate) cells: Vec<(Spanned, Vec<(Operation, Span)>)>,
 }
 
-pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option<RouteSource> {
-    let template = written(key, "a route", findings);
+pub(super) fn read_route(key: &Node, value: &Node, findings: &mut Findings) -> Option<RouteSource> {
+    let template = read_text(key, "a route", findings);
     let mut methods = Vec::new();
     let entries = reader::entries(value, "a route's methods", findings)?;
     for (method, need) in entries {
-        let method = written(method, "a method", findings);
-        let found = needs(need, findings);
+        let method = read_text(method, "a method", findings);
+        let found = read_method(need, findings);
         if let (Some(method), Some(found)) = (method, found) {
             methods.push(MethodSource { method, ..found });
         }
@@ -58,8 +58,8 @@ pub(super) fn route(key: &Node, value: &Node, findings: &mut Findings) -> Option
     Some(RouteSource { template: template?, methods, is_empty: entries.is_empty() })
 }
 
-/// What a method needs: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.
-fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
+/// Reads a requirement: a cell, a list of cells, `public`, `nobody`, or a map with `need` or `by-type` and options.
+fn read_method(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     let bare = |need| MethodSource {
         method: Spanned { text: "".into(), span: node.span },
         need,
@@ -71,12 +71,12 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
         audit: None,
     };
     if !matches!(node.value, Value::Map(_)) {
-        return need(node, findings).map(bare);
+        return read_need(node, findings).map(bare);
     }
     let mut fields = MapReader::open(node, "a route's method", findings)?;
     let found = match (fields.optional("need"), fields.optional("by-type")) {
-        (Some(node), None) => need(node, findings),
-        (None, Some(node)) => by_type(node, findings),
+        (Some(node), None) => read_need(node, findings),
+        (None, Some(node)) => read_by_type(node, findings),
         (need, _) => {
             let message = "a route's method has either a `need` or a `by-type`";
             let span = Span { end: node.span.start + 1, ..node.span };
@@ -88,12 +88,13 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
             None
         }
     };
-    let when = fields.optional("when").and_then(|node| condition(node, findings));
+    let when = fields.optional("when").and_then(|node| read_condition(node, findings));
     let websocket = fields.optional("websocket").and_then(|node| reader::boolean(node, "`websocket`", findings));
-    let token_from = fields.optional("token-from").and_then(|node| written(node, "`token-from`", findings));
-    let encoded_slash = fields.optional("encoded-slash").and_then(|node| written(node, "`encoded-slash`", findings));
-    let audit = fields.optional("audit").and_then(|node| reader::word(node, "`audit`", &AuditMode::WORDS, findings));
-    let across = fields.optional("across").map(|node| names(node, "`across`", findings)).unwrap_or_default();
+    let token_from = fields.optional("token-from").and_then(|node| read_text(node, "`token-from`", findings));
+    let encoded_slash = fields.optional("encoded-slash").and_then(|node| read_text(node, "`encoded-slash`", findings));
+    let audit =
+        fields.optional("audit").and_then(|node| reader::keyword(node, "`audit`", &AuditMode::KEYWORDS, findings));
+    let across = fields.optional("across").map(|node| read_names(node, "`across`", findings)).unwrap_or_default();
     fields.finish(findings);
     Some(MethodSource {
         websocket: websocket.unwrap_or(false),
@@ -106,8 +107,8 @@ fn needs(node: &Node, findings: &mut Findings) -> Option<MethodSource> {
     })
 }
 
-/// `{ image/*: read Images, otherwise: read Files }`.
-fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
+/// Reads `{ image/*: read Images, otherwise: read Files }`.
+fn read_by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     let mut found = Vec::new();
     let entries = reader::entries(node, "`by-type`", findings)?;
     if entries.is_empty() {
@@ -115,8 +116,8 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
         findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), message));
     }
     for (range, cells) in entries {
-        let range = written(range, "a media type", findings);
-        let cells = match need(cells, findings) {
+        let range = read_text(range, "a media type", findings);
+        let cells = match read_need(cells, findings) {
             Some(NeedSource::Cells(cells)) => cells,
             Some(_) => {
                 let message = "a media type needs cells: neither `public` nor `nobody`";
@@ -132,23 +133,23 @@ fn by_type(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     Some(NeedSource::ByType(found))
 }
 
-fn need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
+fn read_need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
     if let Value::List(items) = &node.value {
         if items.is_empty() {
             let finding = Finding::error(FindingCode::EmptyValue, Some(node.span), "a route needs at least one cell");
-            findings.push(finding.help("write `public` if nobody has to prove anything, `nobody` to close the route"));
+            findings.push(finding.help("write `public` to permit every caller, `nobody` to close the route"));
         }
-        return Some(NeedSource::Cells(items.iter().filter_map(|item| cell(item, findings)).collect()));
+        return Some(NeedSource::Cells(items.iter().filter_map(|item| read_cell(item, findings)).collect()));
     }
     match text(node, "what a route needs", findings)? {
         "public" => Some(NeedSource::Public),
         "nobody" => Some(NeedSource::Nobody),
-        _ => cell(node, findings).map(|cell| NeedSource::Cells(vec![cell])),
+        _ => read_cell(node, findings).map(|cell| NeedSource::Cells(vec![cell])),
     }
 }
 
-/// `read Patients`: the operation ends at the first blank, the resource is the rest.
-pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Spanned)> {
+/// Reads `read Patients`: the operation ends at the first space, the resource is the rest.
+pub(super) fn read_cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Spanned)> {
     let written = text(node, "an operation on a resource", findings)?;
     let Some((word, resource)) = written.split_once(' ') else {
         let finding = Finding::error(
@@ -156,14 +157,14 @@ pub(super) fn cell(node: &Node, findings: &mut Findings) -> Option<(Operation, S
             Some(node.span),
             format!("`{written}` is not an operation on a resource"),
         );
-        findings.push(finding.help("write an operation, a blank and a resource: `read Patients`"));
+        findings.push(finding.help("write an operation, a space and a resource: `read Patients`"));
         return None;
     };
-    let operation = operation(word, node.span, findings)?;
+    let operation = read_operation(word, node.span, findings)?;
     Some((operation, Spanned { text: resource.trim().into(), span: node.span }))
 }
 
-fn operation(word: &str, span: Span, findings: &mut Findings) -> Option<Operation> {
+fn read_operation(word: &str, span: Span, findings: &mut Findings) -> Option<Operation> {
     let fine = word.starts_with(|c: char| c.is_ascii_lowercase())
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !fine {
@@ -171,23 +172,23 @@ fn operation(word: &str, span: Span, findings: &mut Findings) -> Option<Operatio
         findings.push(finding.suggest(&word.to_lowercase(), ["create", "read", "update", "delete", "merge"]));
         return None;
     }
-    Some(Operation::from_word(word))
+    Some(Operation::from_name(word))
 }
 
-pub(super) fn row(key: &Node, value: &Node, findings: &mut Findings) -> Option<RowSource> {
-    let name = written(key, "a permission", findings);
+pub(super) fn read_row(key: &Node, value: &Node, findings: &mut Findings) -> Option<RowSource> {
+    let name = read_text(key, "a permission", findings);
     if let Value::Scalar { text, plain: true } = &value.value
         && text.is_empty()
     {
         let finding =
             Finding::error(FindingCode::EmptyValue, Some(key.span), "a permission without a value is unclear");
-        findings.push(finding.help("write `{}` behind it if it gives nothing in this API"));
+        findings.push(finding.help("write `{}` after it if it grants nothing in this API"));
         return None;
     }
     let mut cells = Vec::new();
     for (resource, operations) in reader::entries(value, "a permission", findings)? {
-        let resource = written(resource, "a resource", findings);
-        let operations = operations_of(operations, findings);
+        let resource = read_text(resource, "a resource", findings);
+        let operations = read_operations(operations, findings);
         if let Some(resource) = resource {
             cells.push((resource, operations));
         }
@@ -195,21 +196,24 @@ pub(super) fn row(key: &Node, value: &Node, findings: &mut Findings) -> Option<R
     Some(RowSource { name: name?, cells })
 }
 
-/// Letters (`CRU`), a word (`check-in`), or a list of both.
-fn operations_of(node: &Node, findings: &mut Findings) -> Vec<(Operation, Span)> {
+/// Reads letters (`CRU`), a name (`check-in`), or a list of both.
+fn read_operations(node: &Node, findings: &mut Findings) -> Vec<(Operation, Span)> {
     if let Value::List(items) = &node.value {
-        return items.iter().flat_map(|item| operations_of(item, findings)).collect();
+        return items.iter().flat_map(|item| read_operations(item, findings)).collect();
     }
     let Some(written) = text(node, "what a permission gives", findings) else { return Vec::new() };
     if !written.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return operation(written, node.span, findings).map(|operation| (operation, node.span)).into_iter().collect();
+        return read_operation(written, node.span, findings)
+            .map(|operation| (operation, node.span))
+            .into_iter()
+            .collect();
     }
     let mut found: Vec<(Operation, Span)> = Vec::new();
     for letter in written.chars() {
         match Operation::from_letter(letter) {
             Some(operation) if found.iter().all(|(known, _)| *known != operation) => found.push((operation, node.span)),
             Some(_) => {
-                let message = format!("`{letter}` stands twice in `{written}`");
+                let message = format!("`{letter}` occurs twice in `{written}`");
                 findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
             }
             None => {

@@ -1,4 +1,4 @@
-//! Templates that are not what they seem are refused where policies load; here is what the others become.
+//! Tests of the patterns of templates; the tests of loading cover refused templates.
 
 use super::{Template, TemplateSegment};
 use crate::document::Span;
@@ -21,7 +21,7 @@ fn parameters_lose_their_names_and_literals_their_case() {
 }
 
 #[test]
-fn a_literal_is_kept_in_canonical_spelling() {
+fn a_literal_is_stored_in_canonical_spelling() {
     assert_eq!(read("/a|b").segments(), [TemplateSegment::Literal("a%7Cb".into())]);
     assert_eq!(read("/").segments(), [TemplateSegment::Literal("".into())]);
     assert_eq!(read("/a/").segments(), [TemplateSegment::Literal("a".into()), TemplateSegment::Literal("".into())]);

@@ -1,4 +1,4 @@
-//! Entries by id, and what they keep once.
+//! Tests of entries by id, and of the lists that they share.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn an_entry_is_found_by_its_source_then_bare_then_alone() {
 }
 
 #[test]
-fn equal_lists_are_kept_once_and_in_their_order() {
+fn equal_lists_are_stored_once_and_in_order() {
     let many = (0..1_000).map(|at| user(&format!("u{at}"), &[7, 3])).collect();
     let users = Users::build(many);
     assert_eq!(found(&users, "u999"), Some(vec![3, 7]));

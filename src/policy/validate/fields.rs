@@ -1,28 +1,29 @@
-//! Field sets and shadow mode, resolved.
+//! Resolution of field sets and shadow mode.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{FieldSet, Shadow};
 use crate::policy::source::{PolicySource, ShadowSource};
 use crate::vocabulary::{Cell, Operation};
 
-use super::{CellIndex, DefinedNames};
+use super::cells::CellIndex;
+use super::names::DefinedNames;
 
-/// A permit holds the field sets to mask in the bits of one word.
+/// The greatest number of field sets: a permit stores the sets to mask as bits of one word.
 const MAX_FIELD_SETS: usize = 64;
 
-pub(super) fn field_sets(
-    written: &PolicySource,
+pub(super) fn resolve_field_sets(
+    source: &PolicySource,
     resources: &DefinedNames<'_>,
     cells: &CellIndex<'_>,
     findings: &mut Findings,
 ) -> Vec<FieldSet> {
-    if let Some(beyond) = written.fields.get(MAX_FIELD_SETS) {
+    if let Some(excess) = source.fields.get(MAX_FIELD_SETS) {
         let message = format!("a policy has at most {MAX_FIELD_SETS} field sets");
-        findings.push(Finding::error(FindingCode::BadValue, Some(beyond.name.span), message));
+        findings.push(Finding::error(FindingCode::BadValue, Some(excess.name.span), message));
     }
-    let mut sets = Vec::with_capacity(written.fields.len());
-    for set in &written.fields {
-        let mut found: Vec<(Box<str>, Vec<Box<str>>)> = Vec::new();
+    let mut sets = Vec::with_capacity(source.fields.len());
+    for set in &source.fields {
+        let mut paths_by_resource: Vec<(Box<str>, Vec<Box<str>>)> = Vec::new();
         for paths in &set.resources {
             resources.resolve(&paths.resource, findings);
             if paths.paths.is_empty() {
@@ -36,15 +37,20 @@ pub(super) fn field_sets(
                     findings.push(finding.help("`$.patient.name` is one place, `$..name` every field of that name"));
                 }
             }
-            found.push((paths.resource.text.clone(), paths.paths.iter().map(|path| path.text.clone()).collect()));
+            paths_by_resource
+                .push((paths.resource.text.clone(), paths.paths.iter().map(|path| path.text.clone()).collect()));
         }
         let read = Cell { operation: Operation::Read, resource: set.name.text.clone() };
-        sets.push(FieldSet { name: set.name.text.clone(), read: cells.known.get(&read).copied(), resources: found });
+        sets.push(FieldSet {
+            name: set.name.text.clone(),
+            read: cells.known.get(&read).copied(),
+            resources: paths_by_resource,
+        });
     }
     sets
 }
 
-/// `$`, then `.name`, `..name`, `[*]` or `.*`, in any number (RFC 9535, the part that a stream can follow).
+/// Checks a path: `$`, then any number of `.name`, `..name`, `[*]` or `.*` (RFC 9535, the part that streaming supports).
 fn check_path(path: &str) -> Result<(), String> {
     let mut rest = path.strip_prefix('$').ok_or("it does not begin with `$`")?;
     if rest.is_empty() {
@@ -67,8 +73,8 @@ fn check_path(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn shadow(written: &PolicySource, resources: &DefinedNames<'_>, findings: &mut Findings) -> Shadow {
-    let (shadow, what) = match &written.shadow {
+pub(super) fn resolve_shadow(source: &PolicySource, resources: &DefinedNames<'_>, findings: &mut Findings) -> Shadow {
+    let (shadow, what) = match &source.shadow {
         None => return Shadow::Off,
         Some(ShadowSource::All) => (Shadow::All, "refusals".to_owned()),
         Some(ShadowSource::Resources(names)) => {
@@ -79,7 +85,7 @@ pub(super) fn shadow(written: &PolicySource, resources: &DefinedNames<'_>, findi
             (Shadow::Resources(names), what)
         }
     };
-    let span = written.shadow_place();
+    let span = source.shadow_span();
     let finding =
         Finding::note(FindingCode::ShadowMode, span, format!("shadow mode: {what} are counted, and forwarded"));
     findings.push(finding.help("take `shadow:` out to enforce"));

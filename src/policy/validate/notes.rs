@@ -1,22 +1,22 @@
-//! Notes: what is allowed, but may not be what somebody meant.
+//! Notes: valid entries that are probably mistakes.
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::entitlements::RowId;
+use crate::policy::ids::RowId;
 use crate::policy::model::{GateOpener, Model, Row};
 use crate::policy::source::{NeedSource, PolicySource, Spanned};
 use crate::vocabulary::{Cell, Operation};
 
-use super::CellIndex;
+use super::cells::CellIndex;
 
-pub(super) fn empty_columns(written: &PolicySource, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
+pub(super) fn note_empty_columns(policy: &PolicySource, rows: &[Row], cells: &CellIndex<'_>, findings: &mut Findings) {
     let filled: std::collections::HashSet<&str> = rows
         .iter()
         .flat_map(|row| &row.cells)
         .filter_map(|cell| cells.cells.get(usize::try_from(cell.0).ok()?))
         .map(|cell| &*cell.resource)
         .collect();
-    let columns = written.tables.iter().flat_map(|table| &table.resources);
-    for resource in columns.chain(written.fields.iter().map(|set| &set.name)) {
+    let columns = policy.tables.iter().flat_map(|table| &table.resources);
+    for resource in columns.chain(policy.fields.iter().map(|set| &set.name)) {
         if !filled.contains(&*resource.text) {
             let message = format!("no permission has anything in `{}`", resource.text);
             findings.push(Finding::note(FindingCode::EmptyColumn, Some(resource.span), message));
@@ -24,15 +24,15 @@ pub(super) fn empty_columns(written: &PolicySource, rows: &[Row], cells: &CellIn
     }
 }
 
-/// A word of a route that no row has is open to service apps at most: it is probably misspelt.
-pub(super) fn words_that_nobody_has(
-    written: &PolicySource,
+/// Notes named operations of routes that no row has: at most service apps may use them, so they are probably misspelt.
+pub(super) fn note_unused_operations(
+    policy: &PolicySource,
     rows: &[Row],
     cells: &CellIndex<'_>,
     findings: &mut Findings,
 ) {
     let held = |cell: &Cell| cells.known.get(cell).is_some_and(|id| rows.iter().any(|row| row.cells.contains(id)));
-    for need in written.routes.iter().flat_map(|route| &route.methods).map(|method| &method.need) {
+    for need in policy.routes.iter().flat_map(|route| &route.methods).map(|method| &method.need) {
         let needed: Vec<&(Operation, Spanned)> = match need {
             NeedSource::Cells(needed) => needed.iter().collect(),
             NeedSource::ByType(candidates) => candidates.iter().flat_map(|(_, needed)| needed).collect(),
@@ -43,22 +43,22 @@ pub(super) fn words_that_nobody_has(
                 let message = format!("no permission has `{operation} {}`", resource.text);
                 let known = Operation::LETTERED;
                 let finding = Finding::note(FindingCode::UnusedCell, Some(resource.span), message);
-                findings.push(finding.suggest(operation.word(), known.iter().map(Operation::word)));
+                findings.push(finding.suggest(operation.name(), known.iter().map(Operation::name)));
             }
         }
     }
 }
 
-/// What is said of groups and users: rows that are taken away in vain, rows that no profile opens.
-pub(super) fn about_people(written: &PolicySource, model: &Model, findings: &mut Findings) {
-    for (source, group) in written.groups.iter().zip(&model.groups) {
+/// Notes ineffective entries of groups and users: withdrawn rows that stay granted, and rows that no profile opens.
+pub(super) fn note_ineffective_grants(policy: &PolicySource, model: &Model, findings: &mut Findings) {
+    for (source, group) in policy.groups.iter().zip(&model.groups) {
         let given: Vec<RowId> = model.everyone.iter().chain(&group.permissions).copied().collect();
-        still_given(&source.without, &group.without, &given, model, findings);
+        note_still_given(&source.without, &group.without, &given, model, findings);
         let profile = group.profile;
-        feature_missing(&source.permissions, &group.permissions, profile, model, findings);
+        note_missing_feature(&source.permissions, &group.permissions, profile, model, findings);
     }
     let features = model.gates.iter().any(|gate| matches!(gate.by, GateOpener::Feature));
-    for (source, user) in written.users.iter().zip(&model.users) {
+    for (source, user) in policy.users.iter().zip(&model.users) {
         if user.without.is_empty() && (user.permissions.is_empty() || !features) {
             continue;
         }
@@ -69,15 +69,15 @@ pub(super) fn about_people(written: &PolicySource, model: &Model, findings: &mut
             given.extend(group.permissions.iter().filter(|row| !group.without.contains(row)));
         }
         given.extend(&user.permissions);
-        still_given(&source.without, &user.without, &given, model, findings);
+        note_still_given(&source.without, &user.without, &given, model, findings);
         if let Some(group) = group {
-            feature_missing(&source.permissions, &user.permissions, group.profile, model, findings);
+            note_missing_feature(&source.permissions, &user.permissions, group.profile, model, findings);
         }
     }
 }
 
-/// A row is taken away whole; what its cells allow may still be allowed by another row.
-fn still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: &Model, findings: &mut Findings) {
+/// Notes withdrawn rows of which another row still grants cells.
+fn note_still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: &Model, findings: &mut Findings) {
     let row = |id: &RowId| model.rows.get(usize::try_from(id.0).ok()?);
     for (name, id) in names.iter().zip(taken) {
         let Some(cells) = row(id).map(|row| &row.cells) else { continue };
@@ -88,16 +88,22 @@ fn still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: &Mode
             let shared = shared.filter_map(|cell| model.cells.get(usize::try_from(cell.0).ok()?));
             let shared: Vec<String> = shared.map(|cell| format!("`{cell}`")).collect();
             let message =
-                format!("`{}` is taken away, but `{}` still gives {}", name.text, other.name, shared.join(", "));
+                format!("`{}` is withdrawn, but `{}` still grants {}", name.text, other.name, shared.join(", "));
             findings.push(Finding::note(FindingCode::StillGiven, Some(name.span), message));
         }
     }
 }
 
-/// Without the feature a permission opens nothing, however often it is given.
-fn feature_missing(names: &[Spanned], given: &[RowId], profile: Option<u32>, model: &Model, findings: &mut Findings) {
+/// Notes granted rows whose feature the group's profile does not enable.
+fn note_missing_feature(
+    names: &[Spanned],
+    given: &[RowId],
+    profile: Option<u32>,
+    model: &Model,
+    findings: &mut Findings,
+) {
     let profile = profile.and_then(|at| model.profiles.get(usize::try_from(at).ok()?));
-    // A profile that applies within a scope may open what the group's does not.
+    // A profile that applies within a scope may enable features that the group's profile does not.
     let elsewhere =
         |at: u8| model.profiles.iter().any(|other| !other.within.is_empty() && other.features.contains(&at));
     for (name, id) in names.iter().zip(given) {

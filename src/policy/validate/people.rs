@@ -1,22 +1,23 @@
-//! Profiles, groups and users, resolved.
+//! Resolution of profiles, groups and users.
 
 use std::collections::HashMap;
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::entitlements::RowId;
+use crate::policy::ids::RowId;
 use crate::policy::model::{Group, Profile, Role, ScopedRole, User};
-use crate::policy::source::{AssignmentSource, BySource, PolicySource, Spanned, UserSource};
+use crate::policy::source::{AssignmentSource, GateOpenerSource, PolicySource, Spanned, UserSource};
 
 use super::conditions::ConditionRegistry;
+use super::names::DefinedNames;
 use super::scopes::DeclaredScopes;
-use super::{DefinedNames, IdentitySources};
+use super::sources::IdentitySources;
 
-/// A decision remembers in the bits of one word which of a user's assignments are there.
+/// The greatest number of conditional assignments: a decision stores their results as bits of one word.
 const MAX_CONDITIONAL: usize = 64;
 
-/// PeopleNames: everything by which entries about people name other things.
-pub(super) struct PeopleNames<'a> {
-    pub(super) written: &'a PolicySource,
+/// PeopleResolver: the definitions to which the entries of users refer.
+pub(super) struct PeopleResolver<'a> {
+    pub(super) policy: &'a PolicySource,
     pub(super) rows: &'a DefinedNames<'a>,
     pub(super) role_names: &'a DefinedNames<'a>,
     pub(super) roles: &'a [Role],
@@ -25,16 +26,22 @@ pub(super) struct PeopleNames<'a> {
     pub(super) sources: IdentitySources<'a>,
 }
 
-pub(super) fn profiles(written: &PolicySource, scopes: DeclaredScopes<'_>, findings: &mut Findings) -> Vec<Profile> {
-    let gates = || (0_u8..).zip(&written.gates);
-    let features: Vec<&str> =
-        gates().filter(|(_, gate)| matches!(gate.by, BySource::Feature)).map(|(_, gate)| &*gate.name.text).collect();
-    let mut profiles = Vec::with_capacity(written.profiles.len());
-    for profile in &written.profiles {
+pub(super) fn resolve_profiles(
+    policy: &PolicySource,
+    scopes: DeclaredScopes<'_>,
+    findings: &mut Findings,
+) -> Vec<Profile> {
+    let gates = || (0_u8..).zip(&policy.gates);
+    let features: Vec<&str> = gates()
+        .filter(|(_, gate)| matches!(gate.by, GateOpenerSource::Feature))
+        .map(|(_, gate)| &*gate.name.text)
+        .collect();
+    let mut profiles = Vec::with_capacity(policy.profiles.len());
+    for profile in &policy.profiles {
         let mut opens = Vec::new();
         for name in &profile.features {
             match gates().find(|(_, gate)| gate.name.text == name.text) {
-                Some((at, gate)) if matches!(gate.by, BySource::Feature) => opens.push(at),
+                Some((at, gate)) if matches!(gate.by, GateOpenerSource::Feature) => opens.push(at),
                 Some((_, gate)) => {
                     let message = format!("the gate `{}` is not by feature, so no profile opens it", name.text);
                     let finding = Finding::error(FindingCode::BadValue, Some(name.span), message);
@@ -53,7 +60,7 @@ pub(super) fn profiles(written: &PolicySource, scopes: DeclaredScopes<'_>, findi
         profiles.push(Profile {
             name: profile.name.text.clone(),
             features: opens,
-            within: profile.within.iter().map(|within| scopes.bounds(within, findings)).collect(),
+            within: profile.within.iter().map(|within| scopes.resolve_bounds(within, findings)).collect(),
             locked: profile.locked,
             span: profile.name.span,
         });
@@ -61,14 +68,14 @@ pub(super) fn profiles(written: &PolicySource, scopes: DeclaredScopes<'_>, findi
     profiles
 }
 
-pub(super) fn groups(
-    written: &PolicySource,
+pub(super) fn resolve_groups(
+    policy: &PolicySource,
     rows: &DefinedNames<'_>,
     profiles: &DefinedNames<'_>,
     findings: &mut Findings,
 ) -> Vec<Group> {
-    let mut groups = Vec::with_capacity(written.groups.len());
-    for group in &written.groups {
+    let mut groups = Vec::with_capacity(policy.groups.len());
+    for group in &policy.groups {
         let what = format!("the group `{}`", group.name.text);
         refuse_given_and_taken(&group.permissions, &group.without, &what, findings);
         groups.push(Group {
@@ -81,13 +88,13 @@ pub(super) fn groups(
     groups
 }
 
-impl PeopleNames<'_> {
-    pub(super) fn users(&self, conditions: &mut ConditionRegistry, findings: &mut Findings) -> Vec<User> {
-        let written = &self.written.users;
-        let mut seen: HashMap<Box<str>, &Spanned> = HashMap::with_capacity(written.len());
-        let mut users = Vec::with_capacity(written.len());
-        for user in written {
-            let id = self.sources.full(&user.id, findings);
+impl PeopleResolver<'_> {
+    pub(super) fn resolve_users(&self, conditions: &mut ConditionRegistry, findings: &mut Findings) -> Vec<User> {
+        let sources = &self.policy.users;
+        let mut seen: HashMap<Box<str>, &Spanned> = HashMap::with_capacity(sources.len());
+        let mut users = Vec::with_capacity(sources.len());
+        for user in sources {
+            let id = self.sources.qualify_id(&user.id, findings);
             if let Some(first) = seen.insert(id.clone(), &user.id) {
                 let message = format!("the user `{id}` is defined twice");
                 findings.push(
@@ -95,12 +102,12 @@ impl PeopleNames<'_> {
                         .also(first.span, "first here"),
                 );
             }
-            users.push(self.user(id, user, conditions, findings));
+            users.push(self.resolve_user(id, user, conditions, findings));
         }
         users
     }
 
-    fn user(
+    fn resolve_user(
         &self,
         id: Box<str>,
         source: &UserSource,
@@ -108,7 +115,7 @@ impl PeopleNames<'_> {
         findings: &mut Findings,
     ) -> User {
         refuse_given_and_taken(&source.permissions, &source.without, &format!("`{id}`"), findings);
-        let roles = source.roles.as_ref().map(|list| self.bounds(list, conditions, findings));
+        let roles = source.roles.as_ref().map(|list| self.resolve_assignments(list, conditions, findings));
         if let Some(list) = &source.roles {
             self.check_one_role(list, findings);
         }
@@ -125,14 +132,14 @@ impl PeopleNames<'_> {
         }
     }
 
-    fn bounds(
+    fn resolve_assignments(
         &self,
         list: &[AssignmentSource],
         conditions: &mut ConditionRegistry,
         findings: &mut Findings,
     ) -> Box<[ScopedRole]> {
         let bounds = list.iter().enumerate().filter_map(|(at, source)| {
-            let bound = self.bound(source, conditions, findings);
+            let bound = self.resolve_assignment(source, conditions, findings);
             if source.when.is_some() && at >= MAX_CONDITIONAL {
                 let message = format!("only the first {MAX_CONDITIONAL} roles of a user may have conditions");
                 findings.push(Finding::error(FindingCode::BadValue, Some(source.role.span), message));
@@ -142,13 +149,13 @@ impl PeopleNames<'_> {
         bounds.collect()
     }
 
-    fn bound(
+    fn resolve_assignment(
         &self,
         source: &AssignmentSource,
         conditions: &mut ConditionRegistry,
         findings: &mut Findings,
     ) -> Option<ScopedRole> {
-        let scope = self.scopes.bounds(&source.scope, findings);
+        let scope = self.scopes.resolve_bounds(&source.scope, findings);
         let when = source.when.as_ref().map(|when| conditions.read(when, findings));
         let role = self.role_names.resolve(&source.role, findings)?;
         let wanted = self.roles.get(usize::try_from(role).ok()?).map_or(0, |role| role.assign_within);
@@ -160,13 +167,13 @@ impl PeopleNames<'_> {
             let finding = Finding::error(FindingCode::MissingKey, Some(source.role.span), message);
             findings.push(finding.help(format!("write `{}: {{ {}: … }}`", source.role.text, name.name)));
         }
-        // A condition that cannot be read must not read as none.
+        // An invalid condition must not count as no condition.
         if matches!(when, Some(None)) { None } else { Some(ScopedRole { role, scope, when: when.flatten() }) }
     }
 
-    /// Under `one-role`, a user of two roles could do nothing at all.
+    /// Under `one-role`, every request of a user with two roles would be refused.
     fn check_one_role(&self, list: &[AssignmentSource], findings: &mut Findings) {
-        let Some(first) = list.first().filter(|_| self.written.one_role) else { return };
+        let Some(first) = list.first().filter(|_| self.policy.one_role) else { return };
         if let Some(second) = list.iter().find(|other| other.role.text != first.role.text) {
             let message = "under `one-role` a user has one role";
             let finding = Finding::error(FindingCode::Contradiction, Some(second.role.span), message);
@@ -178,9 +185,9 @@ impl PeopleNames<'_> {
 fn refuse_given_and_taken(given: &[Spanned], taken: &[Spanned], who: &str, findings: &mut Findings) {
     for row in taken {
         if let Some(before) = given.iter().find(|given| given.text == row.text) {
-            let message = format!("`{}` is given to {who} and taken away in the same entry", row.text);
+            let message = format!("`{}` is granted to {who} and withdrawn in the same entry", row.text);
             findings.push(
-                Finding::error(FindingCode::Contradiction, Some(row.span), message).also(before.span, "given here"),
+                Finding::error(FindingCode::Contradiction, Some(row.span), message).also(before.span, "granted here"),
             );
         }
     }

@@ -1,41 +1,41 @@
-//! Roles: inclusion flattened into parts, circles refused.
+//! Resolution of roles: flattens inclusion into parts and refuses cycles.
 
 use crate::document::{Finding, FindingCode, Findings};
-use crate::policy::entitlements::RowId;
+use crate::policy::ids::RowId;
 use crate::policy::model::{Role, ScopeBounds, ScopedRows};
 use crate::policy::source::{PolicySource, RoleSource};
 
-use super::DefinedNames;
+use super::names::DefinedNames;
 use super::scopes::DeclaredScopes;
 
-pub(super) fn roles(
-    written: &PolicySource,
+pub(super) fn resolve_roles(
+    source: &PolicySource,
     rows: &DefinedNames<'_>,
     names: &DefinedNames<'_>,
     scopes: DeclaredScopes<'_>,
     findings: &mut Findings,
 ) -> Vec<Role> {
-    let own: Vec<Vec<ScopedRows>> = written.roles.iter().map(|role| own_parts(role, rows, scopes, findings)).collect();
-    let included = written.roles.iter().map(|role| names.resolve_all(&role.includes, findings)).collect();
-    let mut flattening = Flattening { written, own, included, flat: vec![None; written.roles.len()], path: Vec::new() };
-    for at in 0..written.roles.len() {
+    let own: Vec<Vec<ScopedRows>> = source.roles.iter().map(|role| own_rows(role, rows, scopes, findings)).collect();
+    let included = source.roles.iter().map(|role| names.resolve_all(&role.includes, findings)).collect();
+    let mut flattening = Flattening { source, own, included, flat: vec![None; source.roles.len()], path: Vec::new() };
+    for at in 0..source.roles.len() {
         flattening.flatten(at, findings);
     }
     flattening.check_policy_only(findings);
-    let roles = written.roles.iter().zip(flattening.flat).map(|(role, parts)| Role {
+    let roles = source.roles.iter().zip(flattening.flat).map(|(role, parts)| Role {
         name: role.name.text.clone(),
         parts: parts.unwrap_or_default(),
         includes: role.includes.iter().map(|name| name.text.clone()).collect(),
         policy_only: role.policy_only,
-        assign_within: scopes.bits(&role.assign_within, findings),
+        assign_within: scopes.resolve_bits(&role.assign_within, findings),
         locked: role.locked,
         span: role.name.span,
     });
     roles.collect()
 }
 
-/// What a role gives by itself: its `permissions`, and those `within` a scope.
-fn own_parts(
+/// The rows that a role itself grants: its `permissions`, and those `within` scopes.
+fn own_rows(
     role: &RoleSource,
     rows: &DefinedNames<'_>,
     scopes: DeclaredScopes<'_>,
@@ -43,17 +43,17 @@ fn own_parts(
 ) -> Vec<ScopedRows> {
     let mut parts = Vec::new();
     let everywhere = rows.resolve_all(&role.permissions, findings);
-    add(&mut parts, &ScopeBounds::default(), &everywhere.into_iter().map(RowId).collect::<Vec<_>>());
+    add_rows(&mut parts, &ScopeBounds::default(), &everywhere.into_iter().map(RowId).collect::<Vec<_>>());
     for within in &role.within {
-        let bounds = scopes.bounds(&within.scope, findings);
+        let bounds = scopes.resolve_bounds(&within.scope, findings);
         let given = rows.resolve_all(&within.permissions, findings);
-        add(&mut parts, &bounds, &given.into_iter().map(RowId).collect::<Vec<_>>());
+        add_rows(&mut parts, &bounds, &given.into_iter().map(RowId).collect::<Vec<_>>());
     }
     parts
 }
 
-/// Joins rows to the part of the same scope.
-fn add(parts: &mut Vec<ScopedRows>, scope: &ScopeBounds, rows: &[RowId]) {
+/// Adds rows to the part of the same scope.
+fn add_rows(parts: &mut Vec<ScopedRows>, scope: &ScopeBounds, rows: &[RowId]) {
     if rows.is_empty() {
         return;
     }
@@ -72,7 +72,7 @@ fn add(parts: &mut Vec<ScopedRows>, scope: &ScopeBounds, rows: &[RowId]) {
 }
 
 struct Flattening<'s> {
-    written: &'s PolicySource,
+    source: &'s PolicySource,
     own: Vec<Vec<ScopedRows>>,
     included: Vec<Vec<u32>>,
     flat: Vec<Option<Vec<ScopedRows>>>,
@@ -94,7 +94,7 @@ impl Flattening<'_> {
             let Ok(other) = usize::try_from(other) else { continue };
             self.flatten(other, findings);
             for part in self.flat.get(other).iter().copied().flatten().flatten() {
-                add(&mut parts, &part.scope, &part.rows);
+                add_rows(&mut parts, &part.scope, &part.rows);
             }
         }
         self.path.pop();
@@ -104,20 +104,20 @@ impl Flattening<'_> {
     }
 
     fn report_circle(&self, start: usize, at: usize, findings: &mut Findings) {
-        let circle = self.path.iter().skip(start).chain([&at]).filter_map(|at| self.written.roles.get(*at));
+        let circle = self.path.iter().skip(start).chain([&at]).filter_map(|at| self.source.roles.get(*at));
         let names: Vec<&str> = circle.map(|role| &*role.name.text).collect();
-        let span = self.written.roles.get(at).map(|role| role.name.span);
+        let span = self.source.roles.get(at).map(|role| role.name.span);
         let message = format!("roles include each other in a circle: {}", names.join(" → "));
         findings.push(Finding::error(FindingCode::Cycle, span, message));
     }
 
-    /// What only the policy assigns would otherwise be had through a role that a token may claim.
+    /// Refuses a claimable role that includes a `policy-only` role, which a token could obtain through it.
     fn check_policy_only(&self, findings: &mut Findings) {
-        for (role, included) in self.written.roles.iter().zip(&self.included) {
-            let mut inner = included.iter().filter_map(|at| self.written.roles.get(usize::try_from(*at).ok()?));
+        for (role, included) in self.source.roles.iter().zip(&self.included) {
+            let mut inner = included.iter().filter_map(|at| self.source.roles.get(usize::try_from(*at).ok()?));
             if let Some(inner) = inner.find(|inner| inner.policy_only && !role.policy_only) {
                 let message = format!(
-                    "the role `{}` includes `{}`, which is `assign: policy-only`, but is not so itself",
+                    "the role `{}` includes `{}`, which is `assign: policy-only`, but is not itself `policy-only`",
                     role.name.text, inner.name.text
                 );
                 let finding = Finding::error(FindingCode::Contradiction, Some(role.name.span), message);

@@ -1,41 +1,41 @@
-//! Routes with their cells and scopes resolved.
+//! Resolution of routes with their cells, scopes and conditions.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::ScopeName;
-use crate::policy::routes::{Method, Route, ScopeLocation};
+use crate::policy::route::{Method, Route, ScopeLocation};
 use crate::policy::source::{MethodSource, NeedSource, PolicySource, RouteSource, Spanned};
 use crate::policy::template::{Template, TemplateSegment};
 use crate::vocabulary::{CellId, Cells, MediaRange, MediaTypeCells, Operation, access::MAX_SCOPES};
 
-use super::CellIndex;
+use super::cells::CellIndex;
 use super::conditions::ConditionRegistry;
 use super::scopes::DeclaredScopes;
 
-/// Methods that mean something else to HTTP than to a policy.
+/// Methods that a policy never lists, and why.
 const NEVER_LISTED: [(&str, &str); 3] = [
     ("HEAD", "HEAD is decided as GET"),
     ("CONNECT", "CONNECT is never forwarded"),
     ("TRACE", "TRACE is never forwarded"),
 ];
 
-/// A permit holds the candidates of a route in the bits of one word.
+/// The greatest number of candidates: a permit stores the candidates of a route as bits of one word.
 const MAX_CANDIDATES: usize = 64;
 
-/// RouteResolver: what the methods of routes are resolved with.
+/// RouteResolver: the definitions to which routes refer.
 pub(super) struct RouteResolver<'a, 'n> {
-    pub(super) written: &'a PolicySource,
+    pub(super) policy: &'a PolicySource,
     pub(super) scopes: DeclaredScopes<'a>,
     pub(super) cells: &'a mut CellIndex<'n>,
     pub(super) conditions: &'a mut ConditionRegistry,
 }
 
 impl RouteResolver<'_, '_> {
-    pub(super) fn routes(&mut self, findings: &mut Findings) -> Vec<Route> {
-        self.written.routes.iter().filter_map(|source| self.route(source, findings)).collect()
+    pub(super) fn resolve_routes(&mut self, findings: &mut Findings) -> Vec<Route> {
+        self.policy.routes.iter().filter_map(|source| self.resolve_route(source, findings)).collect()
     }
 
-    fn route(&mut self, source: &RouteSource, findings: &mut Findings) -> Option<Route> {
-        let template = match Template::read(&source.template, self.written.dialect) {
+    fn resolve_route(&mut self, source: &RouteSource, findings: &mut Findings) -> Option<Route> {
+        let template = match Template::read(&source.template, self.policy.dialect) {
             Ok(template) => template,
             Err(finding) => {
                 findings.push(finding);
@@ -46,28 +46,33 @@ impl RouteResolver<'_, '_> {
             let message = format!("the route `{}` lists no method", template.text());
             findings.push(Finding::error(FindingCode::EmptyValue, Some(source.template.span), message));
         }
-        let scopes = carriers(source, &template, self.scopes, findings);
-        let methods = source.methods.iter().filter_map(|method| self.method(method, &template, findings));
+        let scopes = resolve_scope_locations(source, &template, self.scopes, findings);
+        let methods = source.methods.iter().filter_map(|method| self.resolve_method(method, &template, findings));
         Some(Route { methods: methods.collect(), scopes, span: source.template.span, template })
     }
 
-    fn method(&mut self, source: &MethodSource, template: &Template, findings: &mut Findings) -> Option<Method> {
+    fn resolve_method(
+        &mut self,
+        source: &MethodSource,
+        template: &Template,
+        findings: &mut Findings,
+    ) -> Option<Method> {
         let name = &*source.method.text;
         check_method(source, findings);
         let needed =
             match &source.need {
                 NeedSource::Public => Cells::Public,
                 NeedSource::Nobody => Cells::Nobody,
-                NeedSource::Cells(needed) => Cells::All(self.needed(needed, findings)?),
+                NeedSource::Cells(needed) => Cells::All(self.resolve_cells(needed, findings)?),
                 NeedSource::ByType(candidates) => {
                     if name != "GET" {
-                        let message = "`by-type` tells answers apart, so it stands at GET only";
+                        let message = "`by-type` selects by response, so it is allowed at GET only";
                         let finding = Finding::error(FindingCode::BadRoute, Some(source.method.span), message);
                         findings.push(finding.help(
-                            "list the cells of every candidate: what is written must be permitted whatever it is",
+                            "list the cells of all candidates: a written document must be permitted as any of them",
                         ));
                     }
-                    Cells::ByType(self.candidates(candidates, findings)?)
+                    Cells::ByType(self.resolve_media_types(candidates, findings)?)
                 }
             };
         let when = source.when.as_ref().map(|when| self.conditions.read(when, findings));
@@ -75,60 +80,60 @@ impl RouteResolver<'_, '_> {
         Some(Method {
             name: name.into(),
             cells: needed,
-            across: self.scopes.bits(&source.across, findings),
+            across: self.scopes.resolve_bits(&source.across, findings),
             websocket: source.websocket,
             token_from: source.token_from.as_ref().map(|name| name.text.clone()),
-            encoded_slash: slash.and_then(|name| slash_segment(name, template, self.scopes.0, findings)),
-            // A condition that cannot be read is an error, so that the policy never counts.
+            encoded_slash: slash.and_then(|name| resolve_slash_segment(name, template, self.scopes.0, findings)),
+            // An invalid condition is an error, so that a policy without it is never loaded.
             when: when.flatten(),
             audit: source.audit,
         })
     }
 
-    fn needed(&mut self, needed: &[(Operation, Spanned)], findings: &mut Findings) -> Option<Box<[CellId]>> {
+    fn resolve_cells(&mut self, needed: &[(Operation, Spanned)], findings: &mut Findings) -> Option<Box<[CellId]>> {
         let found = needed.iter().map(|(operation, resource)| self.cells.cell(operation, resource, findings));
         found.collect::<Vec<_>>().into_iter().collect()
     }
 
-    fn candidates(
+    fn resolve_media_types(
         &mut self,
-        written: &[(Spanned, Vec<(Operation, Spanned)>)],
+        sources: &[(Spanned, Vec<(Operation, Spanned)>)],
         findings: &mut Findings,
     ) -> Option<Box<[MediaTypeCells]>> {
-        let mut found: Vec<MediaTypeCells> = Vec::with_capacity(written.len());
-        for (range, needed) in written {
-            let cells = self.needed(needed, findings);
-            let Some(range_read) = MediaRange::parse(&range.text) else {
+        let mut found: Vec<MediaTypeCells> = Vec::with_capacity(sources.len());
+        for (range, needed) in sources {
+            let cells = self.resolve_cells(needed, findings);
+            let Some(parsed) = MediaRange::parse(&range.text) else {
                 let message = format!("`{}` is not a media type", range.text);
                 let finding = Finding::error(FindingCode::BadValue, Some(range.span), message);
                 findings.push(finding.help("write `image/png`, `image/*`, or `otherwise` for all that remains"));
                 continue;
             };
-            if found.iter().any(|known| known.range == range_read) {
-                let message = format!("the media type `{range_read}` stands twice");
+            if found.iter().any(|known| known.range == parsed) {
+                let message = format!("the media type `{parsed}` occurs twice");
                 findings.push(Finding::error(FindingCode::DuplicateName, Some(range.span), message));
             }
             if found.len() == MAX_CANDIDATES {
-                let message = format!("a route tells at most {MAX_CANDIDATES} media types apart");
+                let message = format!("a route distinguishes at most {MAX_CANDIDATES} media types");
                 findings.push(Finding::error(FindingCode::BadValue, Some(range.span), message));
             }
-            found.push(MediaTypeCells { range: range_read, cells: cells? });
+            found.push(MediaTypeCells { range: parsed, cells: cells? });
         }
         Some(found.into())
     }
 }
 
-/// For each declared scope what carries it in this route.
-fn carriers(
+/// The location of each declared scope in this route.
+fn resolve_scope_locations(
     source: &RouteSource,
     template: &Template,
     scopes: DeclaredScopes<'_>,
     findings: &mut Findings,
 ) -> [Option<ScopeLocation>; MAX_SCOPES] {
-    let mut carriers = [None; MAX_SCOPES];
-    for (carrier, scope) in carriers.iter_mut().zip(scopes.0) {
+    let mut locations = [None; MAX_SCOPES];
+    for (location, scope) in locations.iter_mut().zip(scopes.0) {
         let segment = template.parameter(&scope.name).and_then(|at| u16::try_from(at).ok());
-        *carrier = segment.map(ScopeLocation::Segment);
+        *location = segment.map(ScopeLocation::Segment);
         let rest = template
             .segments()
             .iter()
@@ -139,15 +144,15 @@ fn carriers(
         }
     }
     for (at, (_, name)) in (0..).zip(template.query()) {
-        let written = Spanned { text: name.clone(), span: source.template.span };
-        let Some(scope) = scopes.resolve(&written, findings) else { continue };
-        let Some(carrier) = carriers.get_mut(usize::from(scope)) else { continue };
-        if carrier.replace(ScopeLocation::Query(at)).is_some() {
-            let message = format!("the scope `{name}` stands in the path and in the query");
+        let scope_name = Spanned { text: name.clone(), span: source.template.span };
+        let Some(scope) = scopes.resolve(&scope_name, findings) else { continue };
+        let Some(location) = locations.get_mut(usize::from(scope)) else { continue };
+        if location.replace(ScopeLocation::Query(at)).is_some() {
+            let message = format!("the scope `{name}` occurs in the path and in the query");
             findings.push(Finding::error(FindingCode::BadRoute, Some(source.template.span), message));
         }
     }
-    carriers
+    locations
 }
 
 fn check_method(source: &MethodSource, findings: &mut Findings) {
@@ -163,7 +168,7 @@ fn check_method(source: &MethodSource, findings: &mut Findings) {
         findings.push(bad("a WebSocket is opened by GET".to_owned()));
     }
     if source.websocket && matches!(source.need, NeedSource::ByType(_)) {
-        findings.push(bad("what flows through a WebSocket has no type: `by-type` cannot judge it".to_owned()));
+        findings.push(bad("WebSocket messages have no media type: `by-type` does not apply".to_owned()));
     }
     let closed = matches!(source.need, NeedSource::Public | NeedSource::Nobody);
     if closed && source.when.is_some() {
@@ -171,13 +176,18 @@ fn check_method(source: &MethodSource, findings: &mut Findings) {
     }
 }
 
-fn slash_segment(name: &Spanned, template: &Template, scopes: &[ScopeName], findings: &mut Findings) -> Option<u16> {
+fn resolve_slash_segment(
+    name: &Spanned,
+    template: &Template,
+    scopes: &[ScopeName],
+    findings: &mut Findings,
+) -> Option<u16> {
     let found = template.parameter(&name.text).and_then(|at| u16::try_from(at).ok());
     if found.is_none() || scopes.iter().any(|scope| scope.name == name.text) {
         let message = format!("`{}` is not a parameter of this route that may hold an encoded slash", name.text);
         findings.push(
             Finding::error(FindingCode::UnknownName, Some(name.span), message)
-                .help("name a parameter that is no scope"),
+                .help("name a parameter that is not a scope"),
         );
     }
     found

@@ -1,16 +1,16 @@
-//! Scope names, resolved: the bounds of a grant, and the bits of a list of scopes.
+//! Resolution of scope names: the bounds of a grant, and lists of scopes as bits.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::policy::model::{ScopeBounds, ScopeName};
 use crate::policy::source::Spanned;
 use crate::vocabulary::name::nearest;
 
-/// DeclaredScopes: the declared ones.
+/// DeclaredScopes: the declared scopes, in order.
 #[derive(Clone, Copy)]
 pub(super) struct DeclaredScopes<'a>(pub(super) &'a [ScopeName]);
 
 impl DeclaredScopes<'_> {
-    /// The place of a scope among the declared ones; a finding where nothing declares it.
+    /// The index of a scope; a finding if it is not declared.
     pub(super) fn resolve(self, name: &Spanned, findings: &mut Findings) -> Option<u8> {
         let found = self.0.iter().position(|known| *known.name == *name.text).and_then(|at| u8::try_from(at).ok());
         if found.is_none() {
@@ -27,13 +27,13 @@ impl DeclaredScopes<'_> {
         found
     }
 
-    /// A bit for each scope of a list.
-    pub(super) fn bits(self, names: &[Spanned], findings: &mut Findings) -> u8 {
+    /// The scopes of a list as bits.
+    pub(super) fn resolve_bits(self, names: &[Spanned], findings: &mut Findings) -> u8 {
         names.iter().fold(0, |bits, name| bits | self.resolve(name, findings).map_or(0, |at| 1 << at))
     }
 
     /// The bounds of a grant, in the order of the declared scopes.
-    pub(super) fn bounds(self, written: &[(Spanned, Vec<Spanned>)], findings: &mut Findings) -> ScopeBounds {
+    pub(super) fn resolve_bounds(self, written: &[(Spanned, Vec<Spanned>)], findings: &mut Findings) -> ScopeBounds {
         let mut bounds = Vec::with_capacity(written.len());
         for (name, values) in written {
             if let Some(at) = self.resolve(name, findings) {

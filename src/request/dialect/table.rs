@@ -1,23 +1,23 @@
-//! Table: each dialect's traits, with where they come from.
+//! Table: the traits of each dialect, with their sources.
 
-use super::DialectTraits;
-use super::Treatment::{Either, Exact, Folded, Refused};
+use super::traits::DialectTraits;
+use super::traits::Treatment::{Either, Exact, Folded, Refused};
 
-/// The union of all others: what one of them refuses it refuses, what one of them may read otherwise it reads both
-/// ways.
+/// The union of all others: it refuses what any dialect refuses, and checks both interpretations where any dialect
+/// may interpret a path differently.
 pub(super) const STRICT: DialectTraits = DialectTraits {
-    word: "strict",
+    name: "strict",
     case: Either,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Refused,
-    end_dots: Refused,
-    suffixes: Either,
+    trailing_dots: Refused,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Refused,
-    streams: Either,
-    scripts: Either,
+    ntfs_streams: Either,
+    script_path_info: Either,
     index_files: Either,
-    endings: &[
+    appended_suffixes: &[
         "/",
         "/index.php",
         "/index.html",
@@ -31,54 +31,54 @@ pub(super) const STRICT: DialectTraits = DialectTraits {
         ".html",
         ".htm",
     ],
-    negotiation: Either,
-    parameter_case: Exact,
+    content_negotiation: Either,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: true,
 };
 
-/// ASP.NET Core, «Routing»: literals are matched without case, a slash at the end does not count. Kestrel decodes all
-/// but `%2F` and gives `;`, dots and `:` no meaning. Names of query parameters are compared without case
-/// (`QueryCollection`). `UseHttpMethodOverride` reads the header; a form field only where the application names one.
+/// ASP.NET Core, «Routing»: literals match case-insensitively, a trailing slash is ignored. Kestrel decodes everything
+/// except `%2F` and gives `;`, dots and `:` no meaning. Names of query parameters are case-insensitive
+/// (`QueryCollection`). `UseHttpMethodOverride` reads the header, and a form field only if the application names one.
 pub(super) const ASPNET: DialectTraits = DialectTraits {
-    word: "aspnet",
+    name: "aspnet",
     case: Folded,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Exact,
-    end_dots: Exact,
-    suffixes: Exact,
+    trailing_dots: Exact,
+    extensions: Exact,
     encoded_slashes: Exact,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Exact,
-    endings: &[],
-    negotiation: Exact,
-    parameter_case: Folded,
+    appended_suffixes: &[],
+    content_negotiation: Exact,
+    query_name_case: Folded,
     reads_forms: false,
     reads_json: false,
 };
 
-/// IIS with ASP.NET: routing as above, and files of NTFS below it. Windows cuts dots and blanks at the end of names,
-/// takes `~1` for a short name and `::$DATA` for the file (Microsoft, «Naming Files, Paths, and Namespaces»; MS-FSCC,
-/// section 2.1.5). ASP.NET takes tickets of sessions without cookies, `(S(…))`, out of the path wherever they stand.
-/// IIS 6 ended a name's suffix at `;` (CVE-2009-4444). `%2F` arrives decoded (http.sys).
-/// `.aspx`, `.ashx` and `.php` run with what follows as `PATH_INFO`; folders have default documents, and FriendlyUrls
-/// finds `/secret.aspx` for `/secret`.
-/// `GetHttpMethodOverride` of ASP.NET MVC looks at header, form and query.
+/// IIS with ASP.NET: ASP.NET routing over files on NTFS. Windows strips dots and spaces at the end of names, expands
+/// `~1` as a short name and opens the file for `::$DATA` (Microsoft, «Naming Files, Paths, and Namespaces»; MS-FSCC,
+/// section 2.1.5). ASP.NET removes cookieless session tickets, `(S(…))`, from any position of the path. IIS 6 ended an
+/// extension at `;` (CVE-2009-4444). http.sys delivers `%2F` decoded.
+///
+/// `.aspx`, `.ashx` and `.php` run with the rest of the path as `PATH_INFO`. Folders have default documents, and
+/// FriendlyUrls finds `/secret.aspx` for `/secret`. `GetHttpMethodOverride` of ASP.NET MVC reads header, form and query.
 pub(super) const IIS: DialectTraits = DialectTraits {
-    word: "iis",
+    name: "iis",
     case: Folded,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Refused,
-    end_dots: Refused,
-    suffixes: Exact,
+    trailing_dots: Refused,
+    extensions: Exact,
     encoded_slashes: Either,
     windows_names: Refused,
-    streams: Either,
-    scripts: Either,
+    ntfs_streams: Either,
+    script_path_info: Either,
     index_files: Either,
-    endings: &[
+    appended_suffixes: &[
         "/default.htm",
         "/default.html",
         "/default.asp",
@@ -88,146 +88,148 @@ pub(super) const IIS: DialectTraits = DialectTraits {
         "/index.php",
         ".aspx",
     ],
-    negotiation: Exact,
-    parameter_case: Folded,
+    content_negotiation: Exact,
+    query_name_case: Folded,
     reads_forms: true,
     reads_json: false,
 };
 
-/// Tomcat takes `;…` out of every segment before it maps the path (Servlet 6.0, section 3.5), whatever the
-/// application does. Servlets are mapped with case (section 12.1). JAX-RS overlooks a slash at the end; Jersey and
-/// Struts map `/secret.json` and `/secret.action` to `/secret`. `encodedSolidusHandling` refuses, decodes or keeps `%2F`.
+/// Tomcat removes `;…` from every segment before it maps the path (Servlet 6.0, section 3.5), regardless of the
+/// application. Servlet mapping is case-sensitive (section 12.1). JAX-RS ignores a trailing slash. Jersey and Struts map
+/// `/secret.json` and `/secret.action` to `/secret`. `encodedSolidusHandling` refuses, decodes or keeps `%2F`.
 /// `DefaultServlet` serves welcome files of folders.
 pub(super) const TOMCAT: DialectTraits = DialectTraits {
-    word: "tomcat",
+    name: "tomcat",
     case: Exact,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Refused,
-    end_dots: Exact,
-    suffixes: Either,
+    trailing_dots: Exact,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/index.html", "/index.htm", "/index.jsp"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/index.html", "/index.htm", "/index.jsp"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: false,
     reads_json: false,
 };
 
-/// Spring MVC matched `/secret.json` as `/secret` by default until 5.3 and `/secret/` until 6.0, and may be set to
-/// ignore case (`PathMatchConfigurer`). Matrix variables, `;…`, are not matched. `StrictHttpFirewall` refuses `;` and
-/// `%2F` where Spring Security stands before it, and may be told not to.
-/// `HiddenHttpMethodFilter` reads `_method` of forms.
+/// Spring MVC matched `/secret.json` as `/secret` by default until 5.3, and `/secret/` until 6.0. It can be configured
+/// to ignore case (`PathMatchConfigurer`). Matching ignores matrix variables, `;…`. With Spring Security,
+/// `StrictHttpFirewall` refuses `;` and `%2F` unless configured otherwise. `HiddenHttpMethodFilter` reads `_method` of
+/// forms.
 pub(super) const SPRING: DialectTraits = DialectTraits {
-    word: "spring",
+    name: "spring",
     case: Either,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Refused,
-    end_dots: Exact,
-    suffixes: Either,
+    trailing_dots: Exact,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/index.html"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/index.html"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: false,
 };
 
-/// Apache and FPM run the first script of a path, what follows is `PATH_INFO` (`AcceptPathInfo`,
+/// Apache and FPM run the first script of a path with the rest as `PATH_INFO` (`AcceptPathInfo`,
 /// `fastcgi_split_path_info`), so that front controllers answer `/index.php/secret` as `/secret`. `MultiViews` finds
-/// `/secret.php` and `/report.pdf` for `/secret` and `/report`, `/secret/more` with the rest as `PATH_INFO`; `try_files`
-/// does the like, or the other way round. Symfony and Laravel match the decoded
-/// path, with case; files are found without case on macOS and Windows, where dots at the end do not count either.
-/// Symfony, Laravel and WordPress read `_method` of form and query, and `X-HTTP-Method-Override`; Laravel takes JSON for
-/// a form.
+/// `/secret.php` for `/secret`, `/report.pdf` for `/report`, and `/secret.php` with its `PATH_INFO` for `/secret/more`.
+/// `try_files` does the same or the reverse.
+///
+/// Symfony and Laravel match the decoded path case-sensitively. Files are case-insensitive on macOS and Windows; Windows
+/// also ignores dots at the end. Symfony, Laravel and WordPress read `_method` of form and query, and
+/// `X-HTTP-Method-Override`. Laravel treats JSON as a form.
 pub(super) const PHP: DialectTraits = DialectTraits {
-    word: "php",
+    name: "php",
     case: Either,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Exact,
-    end_dots: Refused,
-    suffixes: Either,
+    trailing_dots: Refused,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Either,
+    ntfs_streams: Exact,
+    script_path_info: Either,
     index_files: Either,
-    endings: &["/", "/index.php", "/index.html", "/index.htm"],
-    negotiation: Either,
-    parameter_case: Exact,
+    appended_suffixes: &["/", "/index.php", "/index.html", "/index.htm"],
+    content_negotiation: Either,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: true,
 };
 
-/// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`, Flask serves both
-/// where `strict_slashes` is off. Django REST framework may take `/secret.json` for `/secret`
-/// (`format_suffix_patterns`). No framework of today reads overrides from forms by itself.
+/// PEP 3333: `PATH_INFO` is decoded once, `%2F` included. Django redirects between `/a` and `/a/`; Flask serves both
+/// if `strict_slashes` is off. Django REST framework may serve `/secret` for `/secret.json`
+/// (`format_suffix_patterns`). No current framework reads overrides from forms by default.
 pub(super) const WSGI: DialectTraits = DialectTraits {
-    word: "wsgi",
+    name: "wsgi",
     case: Exact,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Exact,
-    end_dots: Exact,
-    suffixes: Either,
+    trailing_dots: Exact,
+    extensions: Either,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Exact,
-    endings: &["/"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: false,
     reads_json: false,
 };
 
-/// Express: a router ignores case and a slash at the end unless it is told `caseSensitive` and `strict`; it matches
-/// what is not decoded, and decodes the parameters. `express.static` decodes the whole path, `%2F` included, serves `index.html` of folders and may add
-/// `extensions`. The package `method-override` reads the header, or query and form where it is told to.
+/// Express: a router ignores case and a trailing slash unless `caseSensitive` and `strict` are set. It matches the
+/// undecoded path and decodes the parameters. `express.static` decodes the whole path, `%2F` included, serves
+/// `index.html` of folders and may append `extensions`. The package `method-override` reads the header, or query and
+/// form if configured.
 pub(super) const EXPRESS: DialectTraits = DialectTraits {
-    word: "express",
+    name: "express",
     case: Folded,
-    end_slash: Folded,
+    trailing_slash: Folded,
     path_parameters: Exact,
-    end_dots: Exact,
-    suffixes: Exact,
+    trailing_dots: Exact,
+    extensions: Exact,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/index.html", ".html", ".htm"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/index.html", ".html", ".htm"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: true,
     reads_json: false,
 };
 
-/// nginx decodes once, `%2F` included, before it looks for a `location`; `~*` ignores case. `index` and `try_files`
-/// find `/a/`, `/a/index.html` and `/a.html` for `/a`. On Windows dots and blanks at the end do not count.
-/// It hands nothing on that is no header name of letters, digits and `-`.
+/// nginx decodes once, `%2F` included, before it selects a `location`; `~*` ignores case. `index` and `try_files` find
+/// `/a/`, `/a/index.html` and `/a.html` for `/a`. Windows ignores dots and spaces at the end. nginx forwards only header
+/// names of letters, digits and `-`.
 pub(super) const NGINX: DialectTraits = DialectTraits {
-    word: "nginx",
+    name: "nginx",
     case: Either,
-    end_slash: Either,
+    trailing_slash: Either,
     path_parameters: Exact,
-    end_dots: Refused,
-    suffixes: Exact,
+    trailing_dots: Refused,
+    extensions: Exact,
     encoded_slashes: Either,
     windows_names: Exact,
-    streams: Exact,
-    scripts: Exact,
+    ntfs_streams: Exact,
+    script_path_info: Exact,
     index_files: Either,
-    endings: &["/", "/index.html", ".html", ".htm"],
-    negotiation: Exact,
-    parameter_case: Exact,
+    appended_suffixes: &["/", "/index.html", ".html", ".htm"],
+    content_negotiation: Exact,
+    query_name_case: Exact,
     reads_forms: false,
     reads_json: false,
 };

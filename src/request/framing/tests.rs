@@ -1,6 +1,6 @@
-//! Which header blocks are framed in one way only.
+//! Tests of which header blocks have only one framing.
 
-use super::{check, is_authority};
+use super::{check_header_block, is_authority};
 use crate::request::RejectedRequest as R;
 
 #[test]
@@ -36,7 +36,7 @@ fn a_block_that_two_servers_would_frame_differently_is_refused() {
         (format!("{host}Connection: close, X-Api-Version\r\n\r\n"), Err(R::Nomination)),
     ];
     for (block, expected) in table {
-        assert_eq!(check(block.as_bytes()), expected, "{block:?}");
+        assert_eq!(check_header_block(block.as_bytes()), expected, "{block:?}");
     }
 }
 

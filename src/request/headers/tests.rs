@@ -1,9 +1,9 @@
-//! What becomes of header fields.
+//! Tests of the actions for header fields.
 
 use super::{HeaderAction, HeaderRules};
 
 #[test]
-fn a_field_is_forwarded_only_if_no_server_takes_it_for_the_gateways() {
+fn a_field_is_forwarded_only_if_no_server_folds_it_to_one_of_the_gateways() {
     let rules = HeaderRules::new(["X-Portcullis-Subject"], ["X_Legacy"]);
     let table = [
         ("Accept", HeaderAction::Forward),
@@ -22,19 +22,19 @@ fn a_field_is_forwarded_only_if_no_server_takes_it_for_the_gateways() {
         ("Forwarded", HeaderAction::Drop),
         ("X-HTTP-Method-Override", HeaderAction::MethodOverride),
         ("X_HTTP_METHOD", HeaderAction::MethodOverride),
-        // Some CGI servers fold whatever is no letter.
+        // Some CGI servers fold every character other than letters and digits.
         ("X!HTTP!Method!Override", HeaderAction::MethodOverride),
         ("X~Original~URL", HeaderAction::Drop),
         ("X|Portcullis|Subject", HeaderAction::Drop),
         ("X-Original-Method", HeaderAction::Drop),
     ];
-    for (name, fate) in table {
-        assert_eq!(rules.action(name), fate, "{name}");
+    for (name, action) in table {
+        assert_eq!(rules.action(name), action, "{name}");
     }
 }
 
 #[test]
-fn no_field_speaks_of_another_url_or_client() {
+fn fields_that_name_another_url_or_client_are_dropped() {
     let rules = HeaderRules::default();
     for name in [
         "X-Script-Name",

@@ -1,4 +1,4 @@
-//! Which paths have one spelling, and which.
+//! Tests of canonical paths.
 
 use proptest::prelude::*;
 
@@ -60,8 +60,8 @@ fn a_path_has_one_spelling_or_none() {
         ("/a%c0%af", Err(R::NotUtf8)),
         ("a", Err(R::TargetForm)),
     ];
-    for (_, dialect) in Dialect::WORDS {
-        let folds = dialect.traits().end_slash == Treatment::Folded;
+    for (_, dialect) in Dialect::KEYWORDS {
+        let folds = dialect.traits().trailing_slash == Treatment::Folded;
         for (written, expected) in table {
             let expected = match (folds, expected) {
                 (true, Ok(path)) if path.len() > 1 => Ok(path.strip_suffix('/').unwrap_or(path).to_owned()),
@@ -73,7 +73,7 @@ fn a_path_has_one_spelling_or_none() {
 }
 
 #[test]
-fn strict_refuses_what_some_server_cuts_off() {
+fn strict_refuses_parts_that_some_server_strips() {
     let table = [
         ("/a;x=1", R::PathParameter),
         ("/a%3Bx", R::PathParameter),
@@ -85,13 +85,13 @@ fn strict_refuses_what_some_server_cuts_off() {
         assert_eq!(read(written, Dialect::Strict), Err(expected), "{written}");
         assert!(read(written, Dialect::Aspnet).is_ok(), "{written}");
     }
-    for (word, dialect) in Dialect::WORDS {
+    for (word, dialect) in Dialect::KEYWORDS {
         assert!(read("/a/..;/b", dialect).is_err(), "{word}");
     }
 }
 
 #[test]
-fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
+fn windows_aliases_are_refused_where_the_upstream_may_run_on_windows() {
     let names = [
         "/a::$DATA",
         "/a:x:$DATA",
@@ -114,7 +114,7 @@ fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
         "/a%E2%88%95b",
         "/a%C2%A5b",
     ];
-    for (word, dialect) in Dialect::WORDS {
+    for (word, dialect) in Dialect::KEYWORDS {
         let refuses = dialect.traits().windows_names == Treatment::Refused;
         for name in names {
             assert_eq!(read(name, dialect) == Err(R::WindowsName), refuses, "{name} {word}");
@@ -126,7 +126,7 @@ fn names_that_windows_takes_for_others_are_refused_where_it_may_stand_behind() {
 }
 
 #[test]
-fn a_path_is_plain_where_no_server_can_read_it_otherwise() {
+fn a_path_is_plain_if_no_server_reads_it_differently() {
     for (path, plain) in [
         ("/a/b-c_d", true),
         ("/a,b=c@d", true),
@@ -142,10 +142,10 @@ fn a_path_is_plain_where_no_server_can_read_it_otherwise() {
 }
 
 #[test]
-fn a_server_without_case_is_spared_letters_that_fold_into_ascii() {
+fn letters_that_fold_into_ascii_are_refused_for_a_case_insensitive_server() {
     for letter in ["\u{17f}", "\u{212a}", "\u{131}", "\u{130}"] {
         assert_eq!(read(&format!("/Patient{letter}"), Dialect::Aspnet), Err(R::FoldsIntoAscii), "{letter}");
-        // Nothing is known of a strict server: it may be one without case.
+        // The server behind `strict` is unknown and may be case-insensitive.
         assert_eq!(read(&format!("/Patient{letter}"), Dialect::Strict), Err(R::FoldsIntoAscii), "{letter}");
     }
     for letter in ["ä", "ß", "Å", "ñ", "я"] {
@@ -156,7 +156,7 @@ fn a_server_without_case_is_spared_letters_that_fold_into_ascii() {
 #[test]
 fn reading_a_canonical_path_again_changes_nothing() {
     hold(CASES, "/(([a-z.%;:~(1ä/ ]|%[0-9a-fA-F]{2}){0,12})", |raw| {
-        for (_, dialect) in Dialect::WORDS {
+        for (_, dialect) in Dialect::KEYWORDS {
             if let Ok(once) = read(&raw, dialect) {
                 prop_assert_eq!(read(&once, dialect), Ok(once.clone()));
             }

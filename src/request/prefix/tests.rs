@@ -1,9 +1,9 @@
-//! What a path may begin with.
+//! Tests of prefixes under lenient interpretation.
 
-use super::may_begin;
+use super::may_start_with;
 
 #[test]
-fn a_prefix_is_seen_through_everything_that_some_server_overlooks() {
+fn a_prefix_is_recognised_in_every_spelling_that_some_server_ignores() {
     for path in [
         "/inner",
         "/inner/a",
@@ -19,10 +19,10 @@ fn a_prefix_is_seen_through_everything_that_some_server_overlooks() {
         "/inner.json",
         "/inner:x/a",
     ] {
-        assert!(may_begin(path, "/inner"), "{path}");
+        assert!(may_start_with(path, "/inner"), "{path}");
     }
     for path in ["/", "/inne", "/inners/a", "/other/inner", "/in/ner", "/inner.json/a"] {
-        assert!(!may_begin(path, "/inner"), "{path}");
+        assert!(!may_start_with(path, "/inner"), "{path}");
     }
-    assert!(may_begin("/anything", ""));
+    assert!(may_start_with("/anything", ""));
 }

@@ -1,16 +1,16 @@
-//! Media ranges and types.
+//! Tests of media ranges and media types.
 
 use super::*;
 
 #[test]
-fn the_closest_range_is_told_by_number() {
+fn a_more_specific_range_has_the_greater_number() {
     let range = |text: &str| MediaRange::parse(text).unwrap();
-    assert_eq!(range("image/png").closeness("image/png"), 3);
-    assert_eq!(range("image/*").closeness("image/png"), 2);
-    assert_eq!(range("otherwise").closeness("image/png"), 1);
-    assert_eq!(range("IMAGE/*").closeness("image/svg+xml"), 2);
-    assert_eq!(range("image/*").closeness("imagery/png"), 0);
-    assert_eq!(range("image/png").closeness("image/jpeg"), 0);
+    assert_eq!(range("image/png").specificity("image/png"), 3);
+    assert_eq!(range("image/*").specificity("image/png"), 2);
+    assert_eq!(range("otherwise").specificity("image/png"), 1);
+    assert_eq!(range("IMAGE/*").specificity("image/svg+xml"), 2);
+    assert_eq!(range("image/*").specificity("imagery/png"), 0);
+    assert_eq!(range("image/png").specificity("image/jpeg"), 0);
 }
 
 #[test]

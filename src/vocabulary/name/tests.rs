@@ -1,4 +1,4 @@
-//! Which misspellings find their name.
+//! Tests of the suggestions for misspelt names.
 
 use super::nearest;
 

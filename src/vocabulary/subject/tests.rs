@@ -1,4 +1,4 @@
-//! How a subject is written down.
+//! Tests of the JSON form of a subject.
 
 use super::{Assignment, Subject, SubjectId, SubjectKind};
 

@@ -1,4 +1,4 @@
-//! Moments and their spelling.
+//! Tests of parsing and printing timestamps.
 
 use super::*;
 

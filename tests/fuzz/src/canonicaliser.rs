@@ -26,7 +26,7 @@ static POLICIES: LazyLock<Vec<(Dialect, Snapshot)>> = LazyLock::new(|| {
         let loaded = policy::load(&sources, None);
         (dialect, loaded.snapshot.expect("the policy of the target loads"))
     };
-    Dialect::WORDS.into_iter().map(load).collect()
+    Dialect::KEYWORDS.into_iter().map(load).collect()
 });
 
 /// Reads `data` as choices (dialect, overrides), followed by a target, a host, and header names and values, separated
@@ -54,19 +54,19 @@ pub fn run(data: &[u8]) {
     let again = CanonicalPath::read(text.as_bytes(), *dialect).expect("a canonical path can be read");
     assert_eq!(again.as_str(), text, "reading is idempotent");
     if *dialect == Dialect::Strict {
-        for (_, other) in Dialect::WORDS {
+        for (_, other) in Dialect::KEYWORDS {
             let theirs = CanonicalPath::read(text.as_bytes(), other).expect("what strict reads, every dialect reads");
             assert!(theirs.as_str() == text || text.strip_suffix('/') == Some(theirs.as_str()), "{text:?}");
         }
     }
 
     let Ok(placed) = policy.routes.match_route("GET", &request.path, request.query) else { return };
-    let printed = placed.printed(&request.path);
+    let printed = placed.forwarded_path(&request.path);
     has_one_spelling(&printed, request.path.has_encoded_slash());
     let path = CanonicalPath::read(printed.as_bytes(), *dialect).expect("what is forwarded can be read");
     let forwarded = policy.routes.match_route("GET", &path, None).expect("what is forwarded has a place");
     assert_eq!(forwarded.access.route, placed.access.route, "{printed:?}");
-    assert_eq!(forwarded.printed(&path), printed, "what is forwarded is forwarded as it is");
+    assert_eq!(forwarded.forwarded_path(&path), printed, "what is forwarded is forwarded as it is");
 
     let decided = placed.route.template.text().to_owned();
     if !decided.starts_with("/secret") {
@@ -80,8 +80,8 @@ pub fn run(data: &[u8]) {
 struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl HeaderView for Fields<'_> {
-    fn each(&self, see: &mut dyn FnMut(&str, &[u8])) {
-        self.0.iter().for_each(|(name, value)| see(name, value.as_bytes()));
+    fn for_each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.0.iter().for_each(|(name, value)| visit(name, value.as_bytes()));
     }
 }
 

@@ -230,7 +230,7 @@ pub(super) fn certificate_source() -> SchemaBuilder {
 }
 
 fn may_claim() -> SchemaBuilder {
-    let kinds = list(one_of([SubjectKind::User, SubjectKind::Service].map(SubjectKind::word)));
+    let kinds = list(one_of([SubjectKind::User, SubjectKind::Service].map(SubjectKind::as_str)));
     object([
         (
             "roles",

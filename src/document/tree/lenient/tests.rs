@@ -1,4 +1,4 @@
-//! Documents as other programs write them, and those that only an attacker writes.
+//! Tests with documents of other programs, and with hostile documents.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn what_documents_in_the_wild_hold_is_read_as_most_programs_read_it() {
+fn foreign_documents_are_read_as_most_programs_read_them() {
     for (text, expected) in [
         ("a: &x {b: 1}\nc: *x", "{a:{b:1},c:{b:1}}"),
         ("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}", "{a:{b:1,c:2},d:{c:3,b:1}}"),
@@ -52,17 +52,17 @@ fn what_documents_in_the_wild_hold_is_read_as_most_programs_read_it() {
 }
 
 #[test]
-fn of_a_key_that_stands_twice_the_last_counts_and_a_note_says_so() {
+fn the_last_of_duplicate_keys_counts_with_a_note() {
     let (node, findings) = read("a: 1\nb: 2\na: 3\n");
     assert_eq!(line(&node.unwrap()), "{a:3,b:2}");
     assert!(!findings.has_errors() && findings.sorted().len() == 1, "{findings:?}");
 }
 
 #[test]
-fn values_without_end_are_refused() {
+fn unbounded_documents_are_refused() {
     assert_eq!(refused(""), "the file is empty");
-    assert_eq!(refused("a: &x [*x]"), "this alias stands inside what it names");
-    assert_eq!(refused("a: *nothing"), "this alias names nothing");
+    assert_eq!(refused("a: &x [*x]"), "this alias is inside its own anchor");
+    assert_eq!(refused("a: *nothing"), "this alias has no anchor");
     assert_eq!(refused(&("[".repeat(200) + &"]".repeat(200))), "values are nested too deeply");
     assert!(refused(&"[".repeat(100_000)).ends_with("recursion limit exceeded"));
     assert!(refused("a: [").starts_with("this is neither YAML nor JSON: "));

@@ -66,7 +66,7 @@ fn operations(part: &str) -> Option<Vec<Operation>> {
         return Some(known.concat());
     }
     match words.as_slice() {
-        [word] if is_word(word) => Some(vec![Operation::from_word(&word.to_ascii_lowercase())]),
+        [word] if is_word(word) => Some(vec![Operation::from_name(&word.to_ascii_lowercase())]),
         _ => None,
     }
 }
@@ -79,7 +79,7 @@ fn letters(word: &str) -> Option<Vec<Operation>> {
 
 fn verb(word: &str) -> Option<Vec<Operation>> {
     let word = word.to_ascii_lowercase();
-    Operation::LETTERED.into_iter().find(|operation| operation.word() == word).map(|operation| vec![operation])
+    Operation::LETTERED.into_iter().find(|operation| operation.name() == word).map(|operation| vec![operation])
 }
 
 /// A word that can be an operation; capitals are letters of a table that nobody explained, and `Cr` is none of both.

@@ -64,7 +64,7 @@ fn row(row: &RowDraft, width: usize) -> String {
 fn operations(given: &CellContent) -> String {
     let letters: String = given.operations.iter().filter_map(Operation::letter).collect();
     let words = given.operations.iter().filter(|operation| operation.letter().is_none());
-    let mut all: Vec<String> = words.map(|word| scalar(word.word())).collect();
+    let mut all: Vec<String> = words.map(|word| scalar(word.name())).collect();
     if !letters.is_empty() {
         all.insert(0, letters);
     }

@@ -30,7 +30,7 @@ fn written(text: &str) -> PolicySource {
     let mut sources = Sources::default();
     sources.add("it.yaml", &format!("version: 1\n{}", text.replace("\nversion: 1\n", "\n")));
     let mut findings = Findings::default();
-    let source = policy::parse(&sources, &mut findings);
+    let source = policy::load::parse(&sources, &mut findings);
     assert!(!findings.has_errors(), "{findings:?}\n{text}");
     source
 }

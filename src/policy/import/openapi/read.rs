@@ -75,7 +75,7 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
             }
         }
         Some(paths) => {
-            let message = format!("`paths` is a map, not {}", paths.value.sort());
+            let message = format!("`paths` is a map, not {}", paths.value.type_name());
             findings.push(Finding::error(FindingCode::WrongSort, Some(paths.span), message));
         }
         None => {
@@ -138,7 +138,7 @@ impl<'n> OpenapiReader<'n> {
                 continue;
             }
             if !matches!(operation.value, Value::Map(_)) {
-                let message = format!("`{method} {path}` is a map, not {}", operation.value.sort());
+                let message = format!("`{method} {path}` is a map, not {}", operation.value.type_name());
                 findings.push(Finding::error(FindingCode::WrongSort, Some(key.span), message));
                 continue;
             }

@@ -34,7 +34,7 @@ fn policy_of(imported: &ImportResult) -> String {
     let loaded = policy::load(&sources, None);
     let snapshot = loaded.snapshot.unwrap_or_else(|| panic!("{:?}\n{text}", loaded.findings));
     assert!(snapshot.model.rows.is_empty() && snapshot.model.everyone.is_empty(), "{text}");
-    let opens = |method: &policy::routes::Method| !matches!(method.cells, crate::vocabulary::Cells::All(_));
+    let opens = |method: &policy::route::Method| !matches!(method.cells, crate::vocabulary::Cells::All(_));
     assert!(!snapshot.model.routes.iter().flat_map(|route| &route.methods).any(opens), "{text}");
     text
 }

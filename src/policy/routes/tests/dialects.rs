@@ -1,4 +1,4 @@
-//! Dialects: whatever a server of the kind makes of what it is sent, it is what was decided.
+//! Tests of dialects: every interpretation of a forwarded path by a server is the route that was decided.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::policy::{Snapshot, load};
 use crate::property::hold;
 use crate::request::{CanonicalPath, Dialect};
 
-/// What is guarded: names that a looser reading could reach, and the wider templates that would take them otherwise.
+/// Routes with names that a looser interpretation could match, and the wider templates that overlap with them.
 const ROUTES: [&str; 9] = [
     "/",
     "/secret",
@@ -23,7 +23,7 @@ const ROUTES: [&str; 9] = [
     "/{thing}/{part}/deep",
 ];
 
-/// Those that a dialect without a slash at the end, or with a script's name, has besides.
+/// Further routes for dialects that distinguish a trailing slash or run scripts.
 const MORE: [(&[&str], &[&str]); 3] = [
     (&["strict", "php", "wsgi", "nginx", "tomcat"], &["/folder/", "/folder/{*rest}"]),
     (&["strict", "php"], &["/tool.php", "/run.php/{x}/{y}/{z}"]),
@@ -48,7 +48,7 @@ const PATHS: [&str; 15] = [
     "/tool",
 ];
 
-/// What is put somewhere into a path, or behind it.
+/// The texts that are inserted into a path or appended to it.
 const PIECES: [&str; 46] = [
     ";",
     ";x=1",
@@ -105,7 +105,7 @@ fn routes(word: &str) -> Vec<&'static str> {
 
 fn policy(dialect: Dialect, routes: &[&str]) -> Snapshot {
     let lines: Vec<String> = routes.iter().map(|route| format!("  {route}: {{ GET: read A }}")).collect();
-    let (word, lines) = (dialect.word(), lines.join("\n"));
+    let (word, lines) = (dialect.as_str(), lines.join("\n"));
     let mut sources = Sources::default();
     let key = "  /key/{key}: { GET: { need: read A, encoded-slash: key } }";
     sources.add(
@@ -117,23 +117,23 @@ fn policy(dialect: Dialect, routes: &[&str]) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| panic!("{word}: {found}"))
 }
 
-/// A policy of each dialect with all that it can spell, and one with the same routes for all.
+/// A policy of each dialect with all routes that it can express, or with the same routes for all.
 static EACH: LazyLock<Vec<(Dialect, Snapshot)>> = LazyLock::new(|| policies(false));
 static SAME: LazyLock<Vec<(Dialect, Snapshot)>> = LazyLock::new(|| policies(true));
 
 fn policies(all_the_same: bool) -> Vec<(Dialect, Snapshot)> {
     let routes = |word| if all_the_same { ROUTES.to_vec() } else { routes(word) };
-    Dialect::WORDS.iter().map(|(word, dialect)| (*dialect, policy(*dialect, &routes(word)))).collect()
+    Dialect::KEYWORDS.iter().map(|(word, dialect)| (*dialect, policy(*dialect, &routes(word)))).collect()
 }
 
-/// The template that a path is decided by, and the path that is forwarded.
+/// The template that decides a path, and the forwarded path.
 fn decided(policy: &Snapshot, raw: &str) -> Option<(String, String)> {
     let path = CanonicalPath::read(raw.as_bytes(), policy.model.dialect).ok()?;
-    let placed = policy.routes.match_route("GET", &path, None).ok()?;
-    Some((placed.route.template.text().to_owned(), placed.printed(&path)))
+    let matched = policy.routes.match_route("GET", &path, None).ok()?;
+    Some((matched.route.template.text().to_owned(), matched.forwarded_path(&path)))
 }
 
-/// The template that a server with these handlers would answer by: text goes before parameters.
+/// The template by which a server with these handlers would answer: literals precede parameters.
 fn handler<'r>(routes: &[&'r str], path: &str, folds: bool) -> Option<&'r str> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let fits = |route: &str| {
@@ -152,7 +152,7 @@ fn handler<'r>(routes: &[&'r str], path: &str, folds: bool) -> Option<&'r str> {
     matching.min().map(|(_, route)| route)
 }
 
-/// Paths that begin as one of the policy's and are changed in up to three places.
+/// Paths of the policy with up to three changes.
 fn spelled() -> impl Strategy<Value = String> {
     let change = (0..4_usize, any::<prop::sample::Index>(), prop::sample::select(&PIECES[..]));
     let key = prop::sample::select(vec!["/key/a%2Fb", "/key/a%2f..%2fb", "/key/secret%2F1", "/key%2Fa"]);
@@ -182,15 +182,14 @@ fn what_a_server_makes_of_the_forwarded_path_is_what_was_decided() {
     hold(8_000, spelled(), |raw| {
         for (dialect, policy) in &*EACH {
             let Some((template, forwarded)) = decided(policy, &raw) else { continue };
-            let routes = [routes(dialect.word()), vec!["/key/{key}"]].concat();
-            for (read, folds) in servers::readings(dialect.word(), &forwarded) {
+            let routes = [routes(dialect.as_str()), vec!["/key/{key}"]].concat();
+            for (read, folds) in servers::readings(dialect.as_str(), &forwarded) {
                 let served = handler(&routes, &read, folds);
-                // A server that has a handler of the very name asks that one first, and files that it looks for have
-                // names.
+                // A server prefers a handler of exactly that name, and the files that it looks up have names.
                 let named = |route: &str| !route.ends_with('}');
                 let ended = |ending: &&str| read.ends_with(*ending) && !forwarded.ends_with(*ending);
                 let by_name = named(&template) || ["/", "/index.php", "/index.html", ".php", ".html"].iter().any(ended);
-                // The script that the template itself names.
+                // The script that the template itself spells.
                 let own = template.starts_with(&format!("{read}/"));
                 prop_assert!(
                     own || served.is_none_or(|served| served == template || by_name && !named(served)),
@@ -203,7 +202,7 @@ fn what_a_server_makes_of_the_forwarded_path_is_what_was_decided() {
 }
 
 #[test]
-fn what_is_forwarded_is_decided_alike_when_it_comes_again() {
+fn a_forwarded_path_is_decided_in_the_same_way_again() {
     hold(8_000, spelled(), |raw| {
         for (dialect, policy) in &*EACH {
             let Some((template, forwarded)) = decided(policy, &raw) else { continue };
@@ -227,8 +226,8 @@ fn what_strict_accepts_every_dialect_accepts_and_decides_alike() {
 }
 
 #[test]
-fn spellings_are_folded_refused_or_a_value_as_the_dialect_has_it() {
-    // The template that decides, or `-` for a path that is not placed.
+fn spellings_are_folded_refused_or_a_value_as_the_dialect_treats_them() {
+    // The template that decides, or `-` for a path without a route.
     type Row = (&'static str, [&'static str; 9]);
     let (s, t, w) = ("/secret", "/{thing}", "-");
     let table: [Row; 25] = [
@@ -246,7 +245,7 @@ fn spellings_are_folded_refused_or_a_value_as_the_dialect_has_it() {
         ("/secret.x.json", [w, t, t, w, w, w, w, t, t]),
         ("/secret:x", [w, t, w, t, t, t, t, t, t]),
         ("/secret::$DATA", [w, t, w, t, t, t, t, t, t]),
-        // Blanks and dots before the stream, in any order.
+        // Spaces and dots before the stream, in any order.
         ("/secret%20.:x", [w, t, w, t, t, t, t, t, t]),
         ("/secret.%20:x", [w, t, w, w, w, w, w, t, t]),
         ("/secret.%20.%20.:x", [w, t, w, w, w, w, w, t, t]),
@@ -269,7 +268,7 @@ fn spellings_are_folded_refused_or_a_value_as_the_dialect_has_it() {
 }
 
 #[test]
-fn a_script_runs_with_the_rest_of_its_path_only_where_the_policy_names_it() {
+fn a_script_runs_with_the_rest_of_its_path_only_if_the_policy_spells_it() {
     let table = [
         ("/tool.php", Some("/tool.php")),
         ("/tool.php/a", None),
@@ -286,21 +285,21 @@ fn a_script_runs_with_the_rest_of_its_path_only_where_the_policy_names_it() {
         ("/open.png/a", Some("/{thing}/{part}")),
     ];
     for dialect in [Dialect::Strict, Dialect::Php] {
-        let policy = policy(dialect, &routes(dialect.word()));
+        let policy = policy(dialect, &routes(dialect.as_str()));
         for (raw, expected) in table {
             let found = decided(&policy, raw).map(|(template, _)| template);
             assert_eq!(found.as_deref(), expected, "{raw} {dialect:?}");
         }
     }
-    // Windows would run it in spite of the stream.
+    // Windows would run the script despite the stream.
     let strict = policy(Dialect::Strict, &routes("strict"));
     assert_eq!(decided(&strict, "/tool.php.:x/a"), None);
     assert_eq!(decided(&strict, "/tool.php%20.:x/a"), None);
 }
 
 #[test]
-fn a_scope_at_the_end_of_a_path_has_no_suffix_that_a_server_could_cut() {
-    for (word, dialect) in Dialect::WORDS {
+fn a_scope_at_the_end_of_a_path_has_no_suffix_that_a_server_could_strip() {
+    for (word, dialect) in Dialect::KEYWORDS {
         let mut sources = Sources::default();
         let routes = "routes:\n  /tenants/{tenant}: { GET: read A }\nresources: [A]\npermissions: {}\n";
         let text = format!("version: 1\nname: p\ndialect: {word}\nscopes: {{ tenant: caller }}\n{routes}");
@@ -311,7 +310,7 @@ fn a_scope_at_the_end_of_a_path_has_no_suffix_that_a_server_could_cut() {
         assert_eq!(decided(&policy, "/tenants/t2.json").is_none(), cut, "{word}");
         assert_eq!(policy.model.dialect, dialect);
     }
-    // The slash at the end is overlooked before the suffix is cut.
+    // The trailing slash is ignored before the suffix is stripped.
     for word in ["strict", "tomcat", "php", "wsgi"] {
         let mut sources = Sources::default();
         let routes = "routes:\n  /tenants/{tenant}/: { GET: read A }\nresources: [A]\npermissions: {}\n";
@@ -324,9 +323,9 @@ fn a_scope_at_the_end_of_a_path_has_no_suffix_that_a_server_could_cut() {
 }
 
 #[test]
-fn any_of_several_scripts_may_be_the_one_that_runs() {
+fn any_of_several_scripts_may_run() {
     let policy = policy(Dialect::Php, &["/a.php/b.php/{x}", "/a.php/first", "/b.php/second", "/third"]);
-    for (path, placed) in [("first", false), ("second", false), ("third", false), ("fourth", true)] {
-        assert_eq!(decided(&policy, &format!("/a.php/b.php/{path}")).is_some(), placed, "{path}");
+    for (path, matched) in [("first", false), ("second", false), ("third", false), ("fourth", true)] {
+        assert_eq!(decided(&policy, &format!("/a.php/b.php/{path}")).is_some(), matched, "{path}");
     }
 }

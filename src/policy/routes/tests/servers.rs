@@ -1,13 +1,13 @@
-//! Naive servers: for each dialect, what such a server makes of the bytes that it gets, whichever way it is set up.
+//! Naive servers: for each dialect, all interpretations of a path by such a server in any configuration.
 //!
-//! Written apart from the gateway's own reading, as plainly as can be, so that the two can be held against each other.
+//! They are independent of the gateway's implementation and as simple as possible, so that the two can be compared.
 
 use std::collections::BTreeSet;
 
-/// Read: a path as a server looks for it among its handlers, and whether it looks without case.
+/// Read: a path as a server looks it up among its handlers, and whether the lookup ignores case.
 pub(super) type Read = (String, bool);
 
-/// All that a server of that kind may take a target's path for.
+/// All interpretations of a path by a server of that kind.
 pub(super) fn readings(dialect: &str, path: &str) -> BTreeSet<Read> {
     match dialect {
         "aspnet" => one(without_end_slash(&decoded(path, false)), true),
@@ -18,7 +18,7 @@ pub(super) fn readings(dialect: &str, path: &str) -> BTreeSet<Read> {
         "wsgi" => wsgi(path),
         "express" => express(path),
         "nginx" => nginx(path),
-        // Not known: any of them.
+        // An unknown server may be any of them.
         _ => ["aspnet", "iis", "tomcat", "spring", "php", "wsgi", "express", "nginx"]
             .iter()
             .flat_map(|dialect| readings(dialect, path))
@@ -30,7 +30,7 @@ fn one(path: String, folds: bool) -> BTreeSet<Read> {
     BTreeSet::from([(path, folds)])
 }
 
-/// http.sys decodes and takes `\` for `/`, ASP.NET takes tickets out, NTFS cuts names short.
+/// http.sys decodes and reads `\` as `/`, ASP.NET removes tickets, NTFS shortens names.
 fn iis(path: &str) -> BTreeSet<Read> {
     let mut text: String = decoded(path, true).chars().map(narrow).collect::<String>().replace('\\', "/");
     // `(S(…))`, `(S(…)F(…))`: letters with parentheses between parentheses.
@@ -43,13 +43,13 @@ fn iis(path: &str) -> BTreeSet<Read> {
         let names = text.split('/').map(|name| {
             let name = if streams { name.split(':').next().unwrap() } else { name };
             let name = name.trim_end_matches(['.', ' ']);
-            // The only long names of the tests that have short ones.
+            // The long names of the tests that have short names.
             match name.to_ascii_uppercase().as_str() {
                 "PRIVAT~1" => "private-papers".to_owned(),
                 _ => name.to_owned(),
             }
         });
-        // A name of which nothing is left is the folder's.
+        // An empty rest of a name denotes the folder.
         let text = collapsed(&names.collect::<Vec<_>>().join("/"));
         for text in with_scripts(&text) {
             all.insert((without_end_slash(&text), true));
@@ -67,7 +67,7 @@ fn ticket(text: &str) -> Option<std::ops::Range<usize>> {
     starts.filter_map(|start| text[start..].find("))").map(|length| start..start + length + 2)).next()
 }
 
-/// Path parameters go before anything is decoded; JAX-RS, Struts and Spring overlook suffixes and slashes at the end.
+/// Path parameters are removed before decoding; JAX-RS, Struts and Spring ignore suffixes and trailing slashes.
 fn tomcat(path: &str, may_fold: bool) -> BTreeSet<Read> {
     let bare: Vec<&str> = path.split('/').map(|segment| segment.split(';').next().unwrap()).collect();
     let mut all = BTreeSet::new();
@@ -88,12 +88,12 @@ fn tomcat(path: &str, may_fold: bool) -> BTreeSet<Read> {
     all
 }
 
-/// `%3B` too ends a segment where a framework looks at the decoded path.
+/// `%3B` also ends a segment if a framework reads the decoded path.
 fn cut_again(text: &str) -> String {
     text.split('/').map(|segment| segment.split(';').next().unwrap()).collect::<Vec<_>>().join("/")
 }
 
-/// Apache and FPM find the script, Symfony and Laravel the route; Windows and macOS the file whatever its case.
+/// Apache and FPM find the script, Symfony and Laravel the route; Windows and macOS find the file case-insensitively.
 fn php(path: &str) -> BTreeSet<Read> {
     let text = collapsed(&decoded(path, true));
     let windows = text.split('/').map(|name| name.trim_end_matches(['.', ' '])).collect::<Vec<_>>().join("/");
@@ -108,7 +108,7 @@ fn php(path: &str) -> BTreeSet<Read> {
             let mut found = vec![text.clone(), bare.clone(), without_index(&text), format!("{bare}/")];
             found.extend(["/index.php", "/index.html", ".php", ".html"].map(|ending| format!("{bare}{ending}")));
             let last = bare.rfind('/').unwrap() + 1;
-            // MultiViews and rewriting take a suffix off and put another one on.
+            // MultiViews and rewriting replace a suffix by another one.
             found.extend(bare[last..].find('.').filter(|at| *at > 0).map(|at| bare[..last + at].to_owned()));
             for text in found {
                 all.insert((text.clone(), false));
@@ -119,7 +119,7 @@ fn php(path: &str) -> BTreeSet<Read> {
     all
 }
 
-/// `PATH_INFO` is decoded, slashes and all; the frameworks differ about the last slash and about suffixes.
+/// `PATH_INFO` is decoded, slashes included; frameworks differ about the trailing slash and about suffixes.
 fn wsgi(path: &str) -> BTreeSet<Read> {
     let text = decoded(path, true);
     let bare = without_end_slash(&text);
@@ -130,7 +130,7 @@ fn wsgi(path: &str) -> BTreeSet<Read> {
     all
 }
 
-/// The router matches what is not decoded; files are looked for decoded.
+/// The router matches the undecoded path; files are looked up by the decoded path.
 fn express(path: &str) -> BTreeSet<Read> {
     let file = decoded(path, true);
     let bare = without_end_slash(&file);
@@ -140,7 +140,7 @@ fn express(path: &str) -> BTreeSet<Read> {
         .collect()
 }
 
-/// Decoded, merged and resolved before a location is chosen; then `index` and `try_files`.
+/// The path is decoded, merged and resolved before a location is selected; then `index` and `try_files` apply.
 fn nginx(path: &str) -> BTreeSet<Read> {
     let text = collapsed(&decoded(path, true));
     let windows = text.split('/').map(|name| name.trim_end_matches(['.', ' '])).collect::<Vec<_>>().join("/");
@@ -156,7 +156,7 @@ fn nginx(path: &str) -> BTreeSet<Read> {
     all
 }
 
-/// The path itself, each script on its way, and what a front controller sees behind it.
+/// The path itself, each script in it, and the path that a front controller reads after the script.
 fn with_scripts(text: &str) -> Vec<String> {
     let mut all = vec![text.to_owned()];
     for (at, _) in text.match_indices('/').skip(1) {
@@ -181,7 +181,7 @@ fn without_index(text: &str) -> String {
     found.map_or(text, |file| &text[..text.len() - file.len() + 1]).to_owned()
 }
 
-/// Dots resolved, no slash twice.
+/// The path with dot segments resolved and repeated slashes merged.
 fn collapsed(text: &str) -> String {
     let mut stack: Vec<&str> = Vec::new();
     for segment in text.split('/') {
@@ -214,7 +214,7 @@ fn decoded(text: &str, slashes: bool) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// A full-width letter as Windows narrows it.
+/// The ASCII form of a full-width letter, as Windows maps it.
 fn narrow(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap(),

@@ -30,7 +30,7 @@ impl Proxy {
         let header = session.req_header();
         let mode = exchange.api().map_or(OverrideMode::Reject, |api| api.overrides);
         let mut cookies = header.headers.get_all(http::header::COOKIE).iter();
-        if cookies.any(|line| scoped.iter().any(|name| query::cookies_name(line.as_bytes(), name))) {
+        if cookies.any(|line| scoped.iter().any(|name| query::cookie_has_parameter(line.as_bytes(), name))) {
             exchange.reject(RejectedRequest::AmbiguousScope);
             return Ok(());
         }
@@ -65,7 +65,7 @@ impl Proxy {
                     exchange.reject(RejectedRequest::FormTooLong);
                     return Ok(());
                 };
-                if scoped.iter().any(|name| query::form_names(&body, name)) {
+                if scoped.iter().any(|name| query::form_has_parameter(&body, name)) {
                     exchange.reject(RejectedRequest::AmbiguousScope);
                     return Ok(());
                 }
