@@ -13,7 +13,7 @@ use crate::vocabulary::{Subject, Timestamp};
 use super::caller::{self, CallerJson};
 use super::exit::{CommandError, Exit, written};
 use super::policy_file;
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl
@@ -146,7 +146,7 @@ fn write_answer(
 ) -> io::Result<()> {
     let subject = line.subject.as_ref().map_or(anonymous, |CallerJson(subject)| subject);
     let asked = RequestQuery { subject, method: &line.method, target: &line.path, host: None, phase: Phase::Request };
-    answer(policy, asked, now, &mut NoTrace, |road, _| {
+    decide_query(policy, asked, now, &mut NoTrace, |road, _| {
         let cell = road.decision.cell.and_then(|cell| policy.cell(cell));
         let answer = DecisionOutput {
             id: &line.id,

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::query::{RequestQuery, answer};
-use crate::decision::remediation::remediations;
+use crate::decision::query::{RequestQuery, decide_query};
+use crate::decision::remediation::find_remediations;
 use crate::decision::{Phase, Reason, Trace, TraceStep};
 use crate::document::Sources;
 use crate::policy::amend::PolicyEdit;
@@ -76,7 +76,7 @@ struct TraceRecorder {
 }
 
 impl Trace for TraceRecorder {
-    fn see(&mut self, step: TraceStep<'_>) {
+    fn record(&mut self, step: TraceStep<'_>) {
         match step {
             TraceStep::Scope(scope) => {
                 let mut kept: Scope<'static> = Default::default();
@@ -86,7 +86,7 @@ impl Trace for TraceRecorder {
                 self.scope = Some(kept);
             }
             TraceStep::Granted { cell, row } => self.granted.push((cell, row)),
-            TraceStep::Lacking { cell, reason } => self.lacking.push((cell, reason)),
+            TraceStep::Missing { cell, reason } => self.lacking.push((cell, reason)),
         }
     }
 }
@@ -96,10 +96,10 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Comma
     let subject = subject.map_err(CommandError::usage)?;
     let (policy, sources) = policy_file::load(&args.policy)?;
     let host = args.host.as_deref();
-    let phase = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Answer(Some(answer)));
+    let phase = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Response(Some(answer)));
     let asked = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, phase };
     let (now, outline) = (now(), PolicyOutline::read(&sources));
-    let mut account = answer(&policy, asked, now, &mut TraceRecorder::default(), |road, seen| {
+    let mut account = decide_query(&policy, asked, now, &mut TraceRecorder::default(), |road, seen| {
         explanation::of(&policy, &outline, &sources, asked, road, seen)
     });
     account.changes = changes(&policy, &outline, &sources, asked, now);
@@ -123,7 +123,7 @@ fn changes(
 ) -> Vec<explanation::SuggestedChanges> {
     let place = |change: &PolicyEdit| Some(sources.locate(outline.place_of(change)?)?.to_string());
     let step = |change: &PolicyEdit| explanation::SuggestedStep { text: change.to_string(), place: place(change) };
-    let found = remediations(outline, policy, asked, now).into_iter();
+    let found = find_remediations(outline, policy, asked, now).into_iter();
     found
         .map(|one| explanation::SuggestedChanges { steps: one.changes.iter().map(step).collect(), opens: one.opens })
         .collect()

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::cases::{self, Case, CaseCoverage, CaseStatus, Suite, TrialContext, files};
+use crate::decision::cases::{self, Case, CaseCoverage, CaseStatus, Suite, TrialContext, case_files};
 use crate::document::{Finding, Findings, Sources, Span, report};
 use crate::policy;
 use crate::reload::cases as beside;
@@ -123,8 +123,8 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut TestResult) -> Result<(), 
         return Err(beside::missing(path));
     }
     tested.coverage = CaseCoverage::of(&policy);
-    let suites: Vec<Suite> = files(&tested.sources, before)
-        .filter_map(|file| cases::read(&tested.sources, file, &mut tested.findings))
+    let suites: Vec<Suite> = case_files(&tested.sources, before)
+        .filter_map(|file| cases::read_suite(&tested.sources, file, &mut tested.findings))
         .collect();
     let wanted = |case: &Case| args.only.as_deref().is_none_or(|only| case.mentions(only));
     let bench = TrialContext {
@@ -138,7 +138,7 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut TestResult) -> Result<(), 
     let mut progress = Progress::new(&tested.path);
     for suite in &suites {
         let tried =
-            cases::run(suite, &bench, &wanted, &mut tested.coverage, &mut tested.findings, &mut || progress.step());
+            cases::run_suite(suite, &bench, &wanted, &mut tested.coverage, &mut tested.findings, &mut || progress.step());
         tested.results.extend(tried.into_iter().map(|tried| CaseReport {
             title: tried.case.title(),
             place: tried.case.span,

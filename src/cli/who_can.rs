@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::decision::who::{CallerSet, EligibleCallers, GrantPath, holders, needs};
+use crate::decision::eligibility::{CallerSet, EligibleCallers, GrantPath, eligible_callers, cell_requirements};
 use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{OverrideMode, RawRequest, read};
 use crate::vocabulary::{CellId, Cells};
@@ -160,10 +160,10 @@ fn census(policy: &Snapshot, args: &WhoCanArgs, placed: Result<&RouteMatch<'_>, 
     census.condition =
         placed.method.when.and_then(|when| policy.condition(when)).map(|condition| condition.text().to_owned());
     let told = SubjectNames { policy, placed };
-    let lists = needs(placed.access.cells);
+    let lists = cell_requirements(placed.access.cells);
     census.needs = lists.iter().enumerate().map(|(at, cells)| told.need(at, cells)).collect();
-    for holder in holders(policy, &placed.access) {
-        let list = if holder.refused.is_none() { &mut census.may } else { &mut census.kept_out };
+    for holder in eligible_callers(policy, &placed.access) {
+        let list = if holder.refusal.is_none() { &mut census.may } else { &mut census.kept_out };
         list.push(told.entry(&holder));
     }
     census
@@ -192,7 +192,7 @@ impl SubjectNames<'_> {
         let model = &self.policy.model;
         let group = holder.group.and_then(|at| model.groups.get(usize::try_from(at).ok()?));
         let group = group.map(|group| group.name.to_string());
-        let (who, names, within) = match &holder.who {
+        let (who, names, within) = match &holder.callers {
             CallerSet::Everyone => ("everyone", Vec::new(), Vec::new()),
             CallerSet::ServiceApps => ("service-apps", Vec::new(), Vec::new()),
             CallerSet::Group => ("group", group.iter().cloned().collect(), Vec::new()),
@@ -207,8 +207,8 @@ impl SubjectNames<'_> {
                 ("role", names, within.map(|(_, scope)| scope.name.to_string()).collect())
             }
         };
-        let through = holder.passages.iter().map(|passage| self.through(passage)).collect();
-        let reason = holder.refused.map(|reason| reason.full_code(Some(self.policy)).to_owned());
+        let through = holder.paths.iter().map(|passage| self.through(passage)).collect();
+        let reason = holder.refusal.map(|reason| reason.full_code(Some(self.policy)).to_owned());
         CallersEntry { who, names, group, within, through, reason }
     }
 
@@ -221,7 +221,7 @@ impl SubjectNames<'_> {
         }
         let gates = (0..64).filter(|at| passage.gates >> at & 1 == 1).filter_map(|at| self.policy.gate(at));
         GrantedThrough {
-            answered_as: self.range(passage.need),
+            answered_as: self.range(passage.requirement),
             permissions,
             gates: gates.map(|gate| gate.name.to_string()).collect(),
             conditional: passage.conditional,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis::decision::cases::{self, Case, Expectation};
-use portcullis::decision::query::{RequestQuery, answer};
+use portcullis::decision::query::{RequestQuery, decide_query};
 use portcullis::decision::{NoTrace, Phase, Reason};
 use portcullis::document::{Findings, Sources};
 use portcullis::identity::SecretDigest;
@@ -47,7 +47,7 @@ impl Book {
         let mut all: Value = serde_yaml::from_str(&written).unwrap();
         let callers = serde_json::from_value(all["callers"].take()).unwrap();
         let mut findings = Findings::default();
-        let suite = cases::read(&sources, 0, &mut findings).unwrap();
+        let suite = cases::read_suite(&sources, 0, &mut findings).unwrap();
         assert!(!findings.has_errors());
         Self { policy, text, cases: suite.cases, callers }
     }
@@ -94,9 +94,9 @@ impl Book {
         let subject = &self.callers[&*case.caller];
         let asked =
             RequestQuery { subject, method: &case.method, target: &case.target, host: None, phase: Phase::Request };
-        answer(&self.policy, asked, Timestamp(now()), &mut NoTrace, |road, _| {
+        decide_query(&self.policy, asked, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
-            let path = match (road.request, road.placed) {
+            let path = match (road.request, road.route_match) {
                 (Ok(request), Ok(placed)) => placed.printed(&request.path),
                 _ => String::new(),
             };

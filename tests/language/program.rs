@@ -70,7 +70,7 @@ pub(crate) fn answers(
 ) -> Vec<Answer> {
     let phase = match asked.answered {
         Answered::NotYet => Phase::Request,
-        Answered::As(content_type) => Phase::Answer(content_type),
+        Answered::As(content_type) => Phase::Response(content_type),
     };
     ask(policy, asked, phase, callers, now, |decision, _| answer(&decision, policy))
 }

@@ -139,8 +139,8 @@ pub(super) fn of(
     seen: &TraceRecorder,
 ) -> Explanation {
     let decision = road.decision;
-    let placed = road.placed.ok();
-    let route = match road.placed {
+    let placed = road.route_match.ok();
+    let route = match road.route_match {
         Ok(placed) => Some(placed.route),
         Err(NoMatch::NoMethod(id)) => policy.routes.route(id),
         Err(_) => None,
@@ -212,13 +212,13 @@ impl ExplanationContext<'_> {
     }
 
     pub(super) fn holds(&self, condition: ConditionId) -> bool {
-        self.road.holds(condition, self.policy, self.subject, &self.scope)
+        self.road.condition_holds(condition, self.policy, self.subject, &self.scope)
     }
 
     fn when(&self) -> Option<ExplainedCondition> {
-        let placed = self.road.placed.ok()?;
+        let placed = self.road.route_match.ok()?;
         let when = placed.method.when?;
-        let holds = self.road.holds(when, self.policy, self.subject, &placed.access.scope);
+        let holds = self.road.condition_holds(when, self.policy, self.subject, &placed.access.scope);
         Some(ExplainedCondition { condition: self.policy.condition(when)?.text().to_owned(), holds })
     }
 
@@ -235,7 +235,7 @@ impl ExplanationContext<'_> {
 
     /// Every needed cell, those of each candidate where the answer's type says which are needed.
     fn needs(&self, seen: &TraceRecorder) -> Vec<ExplainedCell> {
-        match self.road.placed.ok().map(|placed| placed.access.cells) {
+        match self.road.route_match.ok().map(|placed| placed.access.cells) {
             Some(Cells::All(needed)) => needed.iter().filter_map(|cell| self.need(*cell, None, seen)).collect(),
             Some(Cells::ByType(candidates)) => candidates
                 .iter()
@@ -276,7 +276,7 @@ impl ExplanationContext<'_> {
         if before_the_scope {
             return Vec::new();
         }
-        let accounts = self.road.judged(self.policy, self.subject, |seat, ruling| match ruling {
+        let accounts = self.road.with_context(self.policy, self.subject, |seat, ruling| match ruling {
             Precheck::Rows(judge) => {
                 let levels = LevelEvaluator { seat, judge: &judge, outline: self.outline, sources: self.sources };
                 rows_of(self.policy.grants.rows_with(cell)).map(|row| levels.row(row)).collect()
@@ -289,7 +289,7 @@ impl ExplanationContext<'_> {
     /// The gates by approval on rows that have a needed cell, as the decision found them.
     fn gates(&self) -> Vec<ExplainedGate> {
         let keys = ApprovalKeys { subject: self.subject, scope: &self.scope };
-        let cells = self.road.placed.ok().map(|placed| crate::decision::who::needs(placed.access.cells));
+        let cells = self.road.route_match.ok().map(|placed| crate::decision::eligibility::cell_requirements(placed.access.cells));
         let cells = cells.unwrap_or_default().into_iter().flatten();
         let rows: Vec<RowId> = cells.flat_map(|cell| rows_of(self.policy.grants.rows_with(*cell))).collect();
         let here = self.policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));

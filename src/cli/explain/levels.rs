@@ -59,10 +59,10 @@ impl LevelEvaluator<'_> {
     pub(super) fn row(&self, row: RowId) -> RowExplanation {
         let policy = self.seat.policy;
         let name = policy.row(row).map(|row| row.name.to_string()).unwrap_or_default();
-        let state = self.judge.row(row);
-        let gate = u8::try_from(state.closed.trailing_zeros()).unwrap_or(u8::MAX);
-        let reason = match (state.held, state.given, state.conditional, state.anywhere) {
-            (true, ..) if state.closed == 0 => Reason::Granted,
+        let state = self.judge.row_status(row);
+        let gate = u8::try_from(state.closed_gates.trailing_zeros()).unwrap_or(u8::MAX);
+        let reason = match (state.held, state.given_here, state.conditional, state.given_anywhere) {
+            (true, ..) if state.closed_gates == 0 => Reason::Granted,
             (true, ..) => Reason::Gate(gate),
             (_, true, ..) => Reason::TakenAway,
             (_, _, true, _) => Reason::Condition,
@@ -74,14 +74,14 @@ impl LevelEvaluator<'_> {
             place: self.at(self.outline.row(&name)),
             result: result.to_owned(),
             words: self.words(row, &name),
-            gates: self.gates(row, state.closed),
+            gates: self.gates(row, state.closed_gates),
             permission: name,
         }
     }
 
     /// The words in the order of the formula.
     fn words(&self, row: RowId, name: &str) -> Vec<LevelVerdict> {
-        if self.judge.has_every_row() {
+        if self.judge.holds_every_row() {
             return vec![word("service-apps", true, "`service-apps: every-permission` gives it", None)];
         }
         let model = &self.seat.policy.model;
@@ -215,7 +215,7 @@ impl LevelEvaluator<'_> {
 
     fn group(&self) -> Option<&Group> {
         // A service app that holds every row is asked for no group, and so has none.
-        let at = self.seat.entitlements.group().filter(|_| !self.judge.has_every_row())?;
+        let at = self.seat.entitlements.group().filter(|_| !self.judge.holds_every_row())?;
         self.seat.policy.model.groups.get(usize::try_from(at).ok()?)
     }
 

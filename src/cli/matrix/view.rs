@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::caller::{now, subject};
 use crate::cli::exit::CommandError;
 use crate::decision::view::MatrixView;
-use crate::decision::{ApprovalSet, EvaluationContext, Reason, scope_of};
+use crate::decision::{ApprovalSet, EvaluationContext, Reason, resolve_scope};
 use crate::policy::Snapshot;
 use crate::policy::condition::ConditionContext;
 use crate::policy::matrix::{Matrix, letters};
@@ -60,7 +60,7 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
     let entitlements = policy.entitlements.with(&caller, entry);
     let cells = Cells::All(Box::new([]));
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
-    let view = match scope_of(&access, &entitlements, policy) {
+    let view = match resolve_scope(&access, &entitlements, policy) {
         None => MatrixView { nothing: Some(Reason::NotAMember), ..MatrixView::default() },
         Some(_) if caller.kind == SubjectKind::Anonymous => {
             MatrixView { nothing: Some(Reason::Unauthenticated(None)), ..MatrixView::default() }
@@ -180,13 +180,13 @@ fn known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str> + Cl
 
 /// Where a caller needs a group or a role besides, an empty table would tell nothing.
 fn refuse_half_a_caller(policy: &Snapshot, selection: &Selection, view: &MatrixView) -> Result<(), CommandError> {
-    let missing = match view.nothing {
+    let missing = match view.refusal {
         _ if selection.subject.is_some() => return Ok(()),
         Some(Reason::NoGroup) => "every caller is in one of the policy's groups: add `--group`",
         Some(Reason::NotOneRole) => "every caller has exactly one role: add `--role`",
         _ => return Ok(()),
     };
-    let names = match view.nothing {
+    let names = match view.refusal {
         Some(Reason::NoGroup) => policy.model.groups.iter().map(|group| &*group.name).collect::<Vec<_>>(),
         _ => policy.model.roles.iter().map(|role| &*role.name).collect(),
     };
@@ -198,7 +198,7 @@ fn told(policy: &Snapshot, view: &MatrixView) -> Vec<String> {
     let cells = |count: usize| if count == 1 { "1 cell is".to_owned() } else { format!("{count} cells are") };
     let name = |at: usize| policy.gate(at).map(|gate| gate.name.to_string()).unwrap_or_default();
     let mut notes = Vec::new();
-    if let Some(reason) = view.nothing {
+    if let Some(reason) = view.refusal {
         notes.push(format!("nothing is open: {}, {}", reason.code(), reason.sentence()));
     }
     let hidden = view.hidden.iter();

@@ -6,7 +6,7 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::vocabulary::{Assignment, Proof, Subject, SubjectId, SubjectKind};
 
-use super::suite::ExpectedName;
+use super::suite::SpannedName;
 
 /// CaseCaller: a name of the cases file, and who is meant.
 #[derive(Debug)]
@@ -15,10 +15,10 @@ pub(super) struct CaseCaller {
     pub(super) span: Span,
     pub(super) subject: Subject,
     /// The gates that are open for it, as written.
-    pub(super) approved: Vec<ExpectedName>,
+    pub(super) approved: Vec<SpannedName>,
 }
 
-pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Option<CaseCaller> {
+pub(super) fn read_caller(key: &Node, value: &Node, findings: &mut Findings) -> Option<CaseCaller> {
     let name = text(key, "a caller's name", findings)?;
     let mut fields = MapReader::open(value, "a caller", findings)?;
     let words = [("user", SubjectKind::User), ("service", SubjectKind::Service), ("anonymous", SubjectKind::Anonymous)];
@@ -32,7 +32,7 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
     let permissions = many(&mut fields, "permissions", findings);
     let claims = fields.optional("claims").map(|node| claims(node, findings)).unwrap_or_default();
     let approved =
-        fields.optional("approved").map(|node| ExpectedName::list(node, "`approved`", findings)).unwrap_or_default();
+        fields.optional("approved").map(|node| SpannedName::list(node, "`approved`", findings)).unwrap_or_default();
     fields.finish(findings);
     let kind = kind.unwrap_or(Some(SubjectKind::User))?;
     let subject = Subject {
@@ -51,7 +51,7 @@ pub(super) fn caller(key: &Node, value: &Node, findings: &mut Findings) -> Optio
 }
 
 /// The caller as `--as` takes it; what it does not have is left out.
-pub(super) fn stated(subject: &Subject) -> String {
+pub(super) fn caller_json(subject: &Subject) -> String {
     let mut object = Map::new();
     let mut put = |key: &str, value: Json| {
         let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);

@@ -1,6 +1,6 @@
 //! CaseCoverage: which cells, rules and decisions the cases have shown.
 
-use crate::decision::verdict::chosen;
+use crate::decision::verdict::select_candidates;
 use crate::decision::{Decision, Phase};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Access, Cell, CellId, Cells, MediaTypeCells};
@@ -96,7 +96,7 @@ impl CaseCoverage {
 fn permitted(cells: &Cells, decision: &Decision, phase: Phase<'_>) -> Vec<CellId> {
     let Cells::ByType(candidates) = cells else { return needed(cells).collect() };
     let counted = match (phase, &decision.verdict) {
-        (Phase::Answer(kind), _) => chosen(candidates, kind),
+        (Phase::Response(kind), _) => select_candidates(candidates, kind),
         (Phase::Request, Ok(permit)) => permit.candidates(),
         (Phase::Request, Err(_)) => 0,
     };

@@ -4,8 +4,8 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span, text};
 use crate::vocabulary::{Timestamp, media, name::nearest};
 
-use super::caller::{CaseCaller, caller};
-use super::variant::{Variant, variant};
+use super::caller::{CaseCaller, read_caller};
+use super::variant::{Variant, read_variant};
 use crate::decision::Reason;
 
 /// Suite: the callers, variants and cases of one file.
@@ -50,19 +50,19 @@ pub enum Expectation {
     /// A permit; what is `None` is not looked at.
     Permit {
         /// The row that grants the first needed cell.
-        by: Option<ExpectedName>,
+        by: Option<SpannedName>,
         /// Exactly the field sets that are masked.
-        masks: Option<Vec<ExpectedName>>,
+        masks: Option<Vec<SpannedName>>,
         /// Exactly the gates whose approval is asked for.
-        asks: Option<Vec<ExpectedName>>,
+        asks: Option<Vec<SpannedName>>,
     },
     /// A refusal, and its reason.
-    Refuse(ExpectedName),
+    Refuse(SpannedName),
 }
 
-/// ExpectedName: a text and its place.
+/// SpannedName: a text and its place.
 #[derive(Debug, Clone)]
-pub struct ExpectedName {
+pub struct SpannedName {
     /// The text.
     pub text: Box<str>,
     /// Where it stands.
@@ -73,14 +73,14 @@ pub struct ExpectedName {
 const MOST_DECISIONS: u64 = 999;
 
 /// Reads source number `file` as cases; `None` where there is none that could be tried.
-pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Suite> {
+pub fn read_suite(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Suite> {
     let root = crate::document::parse(sources, file, findings)?;
     let mut fields = MapReader::open(&root, "a cases file", findings)?;
     let mut suite = Suite { callers: Vec::new(), variants: Vec::new(), cases: Vec::new() };
     let mut unread = Vec::new();
     if let Some(node) = fields.required("callers", findings) {
         for (key, value) in reader::entries(node, "`callers`", findings).unwrap_or_default() {
-            match caller(key, value, findings) {
+            match read_caller(key, value, findings) {
                 Some(caller) => suite.callers.push(caller),
                 None => unread.push(key),
             }
@@ -88,7 +88,7 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
     }
     if let Some(node) = fields.optional("variants") {
         for (key, value) in reader::entries(node, "`variants`", findings).unwrap_or_default() {
-            match variant(key, value, findings) {
+            match read_variant(key, value, findings) {
                 Some(variant) => suite.variants.push(variant),
                 None => unread.push(key),
             }
@@ -227,9 +227,9 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
         }
         let [(_, by), (_, masks), (_, asks)] = permits;
         return Some(Expectation::Permit {
-            by: by.and_then(|node| ExpectedName::read(node, "`by`", findings)),
-            masks: masks.map(|node| ExpectedName::list(node, "`masks`", findings)),
-            asks: asks.map(|node| ExpectedName::list(node, "`asks`", findings)),
+            by: by.and_then(|node| SpannedName::read(node, "`by`", findings)),
+            masks: masks.map(|node| SpannedName::list(node, "`masks`", findings)),
+            asks: asks.map(|node| SpannedName::list(node, "`asks`", findings)),
         });
     }
     for (key, node) in permits {
@@ -251,7 +251,7 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
 }
 
 /// The reason of a refusal: a code that a decision can have, for a gate with its name.
-fn reason_of(node: &Node, findings: &mut Findings) -> Option<ExpectedName> {
+fn reason_of(node: &Node, findings: &mut Findings) -> Option<SpannedName> {
     /// What only a running gateway refuses for.
     const RUNNING: [&str; 8] = [
         "keys-unavailable",
@@ -263,7 +263,7 @@ fn reason_of(node: &Node, findings: &mut Findings) -> Option<ExpectedName> {
         "audit-unavailable",
         "gate",
     ];
-    let word = ExpectedName::read(node, "`reason`", findings)?;
+    let word = SpannedName::read(node, "`reason`", findings)?;
     if word.text.strip_prefix("gate:").is_some_and(|gate| !gate.is_empty()) {
         return Some(word);
     }
@@ -319,7 +319,7 @@ fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
     moment
 }
 
-impl ExpectedName {
+impl SpannedName {
     pub(super) fn read(node: &Node, what: &str, findings: &mut Findings) -> Option<Self> {
         text(node, what, findings).map(|text| Self { text: text.into(), span: node.span })
     }

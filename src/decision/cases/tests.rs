@@ -4,7 +4,7 @@ use crate::document::{Findings, Sources, report};
 use crate::policy;
 use crate::vocabulary::Timestamp;
 
-use super::{CaseCoverage, CaseStatus, TrialContext, judge, read, run};
+use super::{CaseCoverage, CaseStatus, TrialContext, check_cases, read_suite, run_suite};
 
 const POLICY: &str = "\
 version: 1
@@ -200,7 +200,7 @@ fn claims_are_what_a_token_would_carry() {
                 cases:\n  - { as: a, permit: GET /x }\n";
     let sources = sources(text);
     let mut findings = Findings::default();
-    let suite = read(&sources, 1, &mut findings).unwrap();
+    let suite = read_suite(&sources, 1, &mut findings).unwrap();
     assert!(findings.is_empty(), "{}", report::human(&findings, &sources));
     let expected = serde_json::json!({
         "level": 3, "acr": "mfa", "vip": true, "none": null, "zip": "0123", "many": [1, { "b": 2.5 }]
@@ -217,8 +217,8 @@ cases:
   - { as: a, permit: GET /x }
 ";
     let mut findings = Findings::default();
-    let suite = read(&sources(text), 1, &mut findings).unwrap();
-    let json = super::caller::stated(&suite.callers[0].subject);
+    let suite = read_suite(&sources(text), 1, &mut findings).unwrap();
+    let json = super::caller::caller_json(&suite.callers[0].subject);
     let mut read: crate::vocabulary::Subject = serde_json::from_str(&json).unwrap();
     read.roles.iter_mut().for_each(|role| role.scope.sort());
     let mut written = suite.callers[0].subject.clone();
@@ -253,10 +253,10 @@ fn what_is_wrong_about_a_variant_names_it_and_its_cases_are_not_tried() {
         );
         let sources = sources(&text);
         let mut findings = Findings::default();
-        let suite = read(&sources, 1, &mut findings).unwrap();
+        let suite = read_suite(&sources, 1, &mut findings).unwrap();
         with_bench(&sources, |bench| {
             let mut coverage = CaseCoverage::of(bench.policy);
-            let tried = run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
+            let tried = run_suite(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
             assert!(matches!(tried[0].ended, CaseStatus::NotTried), "{variant}");
         });
         let lines: Vec<String> = findings.sorted().iter().map(|finding| report::line(finding, &sources)).collect();
@@ -287,10 +287,10 @@ fn coverage_counts_what_passed_by_cell_rule_and_decision() {
 ";
     let sources = sources(&format!("{CALLERS}{cases}"));
     let mut findings = Findings::default();
-    let suite = read(&sources, 1, &mut findings).unwrap();
+    let suite = read_suite(&sources, 1, &mut findings).unwrap();
     with_bench(&sources, |bench| {
         let mut coverage = CaseCoverage::of(bench.policy);
-        run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
+        run_suite(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
         let cells: Vec<String> =
             coverage.cells.iter().map(|one| format!("{} {} {}", one.cell, one.permitted, one.refused)).collect();
         let expected =

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 use crate::decision::{Decision, NoTrace, Phase, Reason};
 use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Subject, Timestamp};
 
-use super::caller::{CaseCaller, stated};
+use super::caller::{CaseCaller, caller_json};
 use super::coverage::CaseCoverage;
-use super::suite::{Case, Expectation, ExpectedName, Suite};
+use super::suite::{Case, Expectation, SpannedName, Suite};
 
 /// TrialContext: the policy that cases are tried against, and what is known around it.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ pub enum CaseStatus {
 }
 
 /// Tries the cases of `suite` that are `wanted`; each step is told to `progress`.
-pub fn run<'s>(
+pub fn run_suite<'s>(
     suite: &'s Suite,
     bench: &TrialContext<'_>,
     wanted: &dyn Fn(&Case) -> bool,
@@ -124,11 +124,11 @@ fn try_one(
         findings.extend(strange);
         return CaseStatus::NotTried;
     }
-    let phase = case.answered_as.as_deref().map_or(Phase::Request, |kind| Phase::Answer(Some(kind)));
+    let phase = case.answered_as.as_deref().map_or(Phase::Request, |kind| Phase::Response(Some(kind)));
     let asked =
         RequestQuery { subject: &caller.subject, method: &case.method, target: &case.target, host: None, phase };
     let now = case.at.unwrap_or(bench.now);
-    let wrong = answer(policy, asked, now, &mut NoTrace, |road, _| {
+    let wrong = decide_query(policy, asked, now, &mut NoTrace, |road, _| {
         let wrong = difference(&case.expected, road.decision, policy);
         if wrong.is_none() {
             let access = road.placed.ok().map(|placed| &placed.access);
@@ -150,7 +150,7 @@ fn strangers(case: &Case, policy: &Snapshot) -> Findings {
     let rows: Vec<&str> = policy.model.rows.iter().map(|row| &*row.name).collect();
     let sets: Vec<&str> = policy.model.fields.iter().map(|set| &*set.name).collect();
     let gates: Vec<&str> = policy.model.gates.iter().map(|gate| &*gate.name).collect();
-    let mut check = |sort: &str, words: &[ExpectedName], known: &[&str]| {
+    let mut check = |sort: &str, words: &[SpannedName], known: &[&str]| {
         for word in words.iter().filter(|word| !known.contains(&&*word.text)) {
             findings.push(unknown(sort, word, known.iter().copied()));
         }
@@ -163,14 +163,14 @@ fn strangers(case: &Case, policy: &Snapshot) -> Findings {
         }
         Expectation::Refuse(reason) => {
             let gate = reason.text.strip_prefix("gate:");
-            let gate = gate.map(|gate| ExpectedName { text: gate.into(), span: reason.span });
+            let gate = gate.map(|gate| SpannedName { text: gate.into(), span: reason.span });
             check("gate", gate.as_slice(), &gates);
         }
     }
     findings
 }
 
-fn unknown<'a>(sort: &str, word: &ExpectedName, known: impl Iterator<Item = &'a str>) -> Finding {
+fn unknown<'a>(sort: &str, word: &SpannedName, known: impl Iterator<Item = &'a str>) -> Finding {
     let message = format!("no {sort} of the policy is called `{}`", word.text);
     Finding::error(FindingCode::UnknownName, Some(word.span), message).suggest(&word.text, known)
 }
@@ -204,7 +204,7 @@ fn difference(expected: &Expectation, decision: &Decision, policy: &Snapshot) ->
     }
 }
 
-fn differs(what: &str, wanted: Option<&[ExpectedName]>, mut found: Vec<&str>) -> Option<String> {
+fn differs(what: &str, wanted: Option<&[SpannedName]>, mut found: Vec<&str>) -> Option<String> {
     let mut wanted: Vec<&str> = wanted?.iter().map(|word| &*word.text).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -229,7 +229,7 @@ fn through(decision: &Decision, policy: &Snapshot) -> String {
 /// The command that shows the whole way of the decision.
 fn command(case: &Case, subject: &Subject, bench: &TrialContext<'_>) -> String {
     let anonymous = subject.kind == crate::vocabulary::SubjectKind::Anonymous;
-    let caller = if anonymous { String::new() } else { format!(" --as {}", quoted(&stated(subject))) };
+    let caller = if anonymous { String::new() } else { format!(" --as {}", quoted(&caller_json(subject))) };
     let command =
         format!("portcullis explain {}{caller} {} {}", quoted(bench.path), quoted(&case.method), quoted(&case.target));
     match &case.variant {

@@ -4,7 +4,7 @@ use crate::document::reader::{self, MapReader};
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
 use crate::policy::{self, Snapshot};
 
-use super::suite::ExpectedName;
+use super::suite::SpannedName;
 use super::trial::TrialContext;
 
 /// Variant: what is dropped from the policy, and what is joined to it.
@@ -13,12 +13,12 @@ pub(super) struct Variant {
     pub(super) name: Box<str>,
     pub(super) span: Span,
     /// Each the way to an entry, from the top.
-    drops: Vec<Vec<ExpectedName>>,
+    drops: Vec<Vec<SpannedName>>,
     add: Option<Node>,
 }
 
 /// `{ drop: […], add: {…} }`; a map without either is what is added.
-pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Option<Variant> {
+pub(super) fn read_variant(key: &Node, value: &Node, findings: &mut Findings) -> Option<Variant> {
     let name = text(key, "a variant's name", findings)?.into();
     let entries = reader::entries(value, "a variant", findings)?;
     let span = key.span;
@@ -35,8 +35,8 @@ pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Opti
     if let Some(node) = fields.optional("drop") {
         for item in reader::list(node, "`drop`", findings)? {
             let way = match &item.value {
-                Value::List(_) => ExpectedName::list(item, "a way to what is dropped", findings),
-                _ => ExpectedName::read(item, "what is dropped", findings).into_iter().collect(),
+                Value::List(_) => SpannedName::list(item, "a way to what is dropped", findings),
+                _ => SpannedName::read(item, "what is dropped", findings).into_iter().collect(),
             };
             if way.is_empty() {
                 findings.push(Finding::error(FindingCode::EmptyValue, Some(item.span), "what is dropped is not named"));
@@ -86,7 +86,7 @@ impl Variant {
         snapshot
     }
 
-    fn nothing_to_drop(&self, way: &[ExpectedName], policy: &[Node]) -> Findings {
+    fn nothing_to_drop(&self, way: &[SpannedName], policy: &[Node]) -> Findings {
         let mut findings = Findings::default();
         // How far the way goes in some tree, and what stands where it ends.
         let mut here: Vec<&Node> = policy.iter().collect();
@@ -119,7 +119,7 @@ impl Variant {
 }
 
 /// Takes the entry to which `way` leads out of `node`, if it stands there.
-fn take(node: &mut Node, way: &[ExpectedName]) -> bool {
+fn take(node: &mut Node, way: &[SpannedName]) -> bool {
     let (Value::Map(entries), Some((first, rest))) = (&mut node.value, way.split_first()) else { return false };
     let Some(at) = entries.iter().position(|(key, _)| scalar(key) == &*first.text) else { return false };
     if rest.is_empty() {

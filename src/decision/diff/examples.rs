@@ -3,7 +3,7 @@
 use std::cell::Cell as Counter;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 use crate::decision::{NoTrace, Phase};
 use crate::policy::Template;
 use crate::policy::model::{ApprovalKey, GateOpener};
@@ -367,10 +367,10 @@ pub(super) fn example_of(range: &MediaRange) -> String {
 }
 
 fn outcome(side: &IndexedPolicy<'_>, subject: &Subject, target: &ProbeRequest, now: Timestamp) -> DecisionSignature {
-    let phase = target.content_type.as_deref().map_or(Phase::Request, |answered| Phase::Answer(Some(answered)));
+    let phase = target.content_type.as_deref().map_or(Phase::Request, |answered| Phase::Response(Some(answered)));
     let asked = RequestQuery { subject, method: &target.method, target: &target.path, host: None, phase };
     let policy = side.policy;
-    answer(policy, asked, now, &mut NoTrace, |road, _| {
+    decide_query(policy, asked, now, &mut NoTrace, |road, _| {
         let permit = road.decision.verdict.as_ref().ok();
         let fields = permit.into_iter().flat_map(|permit| permit.masks());
         let gates = permit.into_iter().flat_map(|permit| permit.asks());
