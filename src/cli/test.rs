@@ -144,7 +144,7 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut TestResult) -> Result<(), 
             place: tried.case.span,
             proves: tried.case.proves.clone(),
             decision: tried.case.decision,
-            ended: tried.ended,
+            ended: tried.status,
         }));
     }
     progress.end();
