@@ -137,8 +137,9 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut TestResult) -> Result<(), 
     };
     let mut progress = Progress::new(&tested.path);
     for suite in &suites {
-        let tried =
-            cases::run_suite(suite, &bench, &wanted, &mut tested.coverage, &mut tested.findings, &mut || progress.step());
+        let tried = cases::run_suite(suite, &bench, &wanted, &mut tested.coverage, &mut tested.findings, &mut || {
+            progress.step()
+        });
         tested.results.extend(tried.into_iter().map(|tried| CaseReport {
             title: tried.case.title(),
             place: tried.case.span,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::decision::eligibility::{CallerSet, EligibleCallers, GrantPath, eligible_callers, cell_requirements};
+use crate::decision::eligibility::{CallerSet, EligibleCallers, GrantPath, cell_requirements, eligible_callers};
 use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{OverrideMode, RawRequest, read};
 use crate::vocabulary::{CellId, Cells};

@@ -58,7 +58,9 @@ impl ApprovalKeys<'_> {
     fn has_value(&self, key: ApprovalKey, value: &str) -> bool {
         let source = self.subject.id.as_ref().map_or("", |id| &*id.source);
         match key {
-            ApprovalKey::Client => self.subject.client.as_deref().is_some_and(|client| names_subject(value, source, client)),
+            ApprovalKey::Client => {
+                self.subject.client.as_deref().is_some_and(|client| names_subject(value, source, client))
+            }
             ApprovalKey::Caller => self.subject.id.as_ref().is_some_and(|id| names_subject(value, source, &id.name)),
             ApprovalKey::Scope(at) => self.scope.get(usize::from(at)).and_then(Option::as_deref) == Some(value),
         }
@@ -69,7 +71,8 @@ impl ApprovalKeys<'_> {
 ///
 /// A policy that was loaded without settings may omit the source, and so may the caller of a query.
 fn names_subject(written: &str, source: &str, name: &str) -> bool {
-    let is_of_source = |source: &str| written.strip_prefix(source).and_then(|rest| rest.strip_prefix('/')) == Some(name);
+    let is_of_source =
+        |source: &str| written.strip_prefix(source).and_then(|rest| rest.strip_prefix('/')) == Some(name);
     match written.split_once('/') {
         Some((_, rest)) if source.is_empty() => written == name || rest == name,
         Some(_) => is_of_source(source),

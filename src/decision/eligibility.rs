@@ -109,7 +109,8 @@ impl<'p> EligibilityScan<'p, '_> {
             let Some(entry) = entries.first().copied() else { continue };
             let within: &[Option<u32>] = if entry.group.is_some() { &[None] } else { &groups };
             for group in within {
-                let eligible = self.evaluate_callers(CallerSet::Users(entries.clone()), *group, Some(entry), SubjectKind::User);
+                let eligible =
+                    self.evaluate_callers(CallerSet::Users(entries.clone()), *group, Some(entry), SubjectKind::User);
                 found.extend(eligible.map(|one| EligibleCallers { group: entry.group.or(one.group), ..one }));
             }
         }
@@ -165,7 +166,8 @@ impl<'p> EligibilityScan<'p, '_> {
         let approved = model.gates.iter().map(|gate| gate.name.clone()).collect();
         let lenient = Subject { approved, ..strict.clone() };
         self.with_precheck(&lenient, entry, true, |lenient| {
-            self.with_precheck(&strict, entry, false, |strict| self.grant_paths(callers, group, lenient, strict)).flatten()
+            self.with_precheck(&strict, entry, false, |strict| self.grant_paths(callers, group, lenient, strict))
+                .flatten()
         })
         .flatten()
     }
@@ -236,7 +238,12 @@ impl<'p> EligibilityScan<'p, '_> {
 
 impl GrantPath {
     /// Adds the row that grants a cell: a usable row if there is one, else the first one that becomes usable.
-    fn add_cell(&mut self, cell: CellId, lenient: &Evaluator<'_>, strict: Option<&Evaluator<'_>>) -> Result<(), Reason> {
+    fn add_cell(
+        &mut self,
+        cell: CellId,
+        lenient: &Evaluator<'_>,
+        strict: Option<&Evaluator<'_>>,
+    ) -> Result<(), Reason> {
         let row = match strict.map(|strict| strict.evaluate_cell(cell)) {
             Some(Ok(row)) => row,
             _ => {

@@ -148,9 +148,7 @@ impl<'a> Evaluator<'a> {
     /// The first of two refusals, unless shadow mode would forward the first and not the second.
     fn stricter(&self, first: Option<Decision>, second: Decision) -> Decision {
         let policy = self.context.policy;
-        first
-            .filter(|first| !policy.is_shadowed(first.cell) || policy.is_shadowed(second.cell))
-            .unwrap_or(second)
+        first.filter(|first| !policy.is_shadowed(first.cell) || policy.is_shadowed(second.cell)).unwrap_or(second)
     }
 
     fn permit(

@@ -85,7 +85,11 @@ impl Reason {
         ("cannot-mask", 403, "the answer must be masked for the caller, which this version does not do"),
         ("no-upgrade", 403, "the route does not open WebSockets"),
         ("too-many-failures", 429, "too many invalid credentials came from this address"),
-        ("audit-unavailable", 503, "the decision must be written to the audit log before it takes effect, and cannot be"),
+        (
+            "audit-unavailable",
+            503,
+            "the decision must be written to the audit log before it takes effect, and cannot be",
+        ),
     ];
 
     /// The stable code, without the name of a gate.

@@ -110,7 +110,9 @@ impl RefusalAnalysis<'_> {
         match self.trace.decision.reason {
             Reason::NotAMember => self.tenant_change().into_iter().collect(),
             Reason::NoGroup => self.group_changes(|_| true),
-            Reason::NotOneRole => self.policy.model.roles.iter().filter_map(|role| self.role_change(role, None)).collect(),
+            Reason::NotOneRole => {
+                self.policy.model.roles.iter().filter_map(|role| self.role_change(role, None)).collect()
+            }
             Reason::Condition if self.route_condition().is_some() => self.route_condition().into_iter().collect(),
             Reason::NotGranted
             | Reason::OutOfScope
@@ -201,12 +203,7 @@ impl RefusalAnalysis<'_> {
     }
 
     /// The changes that could make some row grant the cell.
-    fn cell_changes(
-        &self,
-        cell: CellId,
-        context: &EvaluationContext<'_>,
-        evaluator: &Evaluator<'_>,
-    ) -> EditCandidates {
+    fn cell_changes(&self, cell: CellId, context: &EvaluationContext<'_>, evaluator: &Evaluator<'_>) -> EditCandidates {
         let mut found = Vec::new();
         let rows: Vec<RowId> = rows_of(self.policy.grants.rows_with(cell)).collect();
         for row in &rows {

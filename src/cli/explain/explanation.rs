@@ -289,7 +289,11 @@ impl ExplanationContext<'_> {
     /// The gates by approval on rows that have a needed cell, as the decision found them.
     fn gates(&self) -> Vec<ExplainedGate> {
         let keys = ApprovalKeys { subject: self.subject, scope: &self.scope };
-        let cells = self.road.route_match.ok().map(|placed| crate::decision::eligibility::cell_requirements(placed.access.cells));
+        let cells = self
+            .road
+            .route_match
+            .ok()
+            .map(|placed| crate::decision::eligibility::cell_requirements(placed.access.cells));
         let cells = cells.unwrap_or_default().into_iter().flatten();
         let rows: Vec<RowId> = cells.flat_map(|cell| rows_of(self.policy.grants.rows_with(*cell))).collect();
         let here = self.policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));

@@ -61,9 +61,9 @@ pub(super) fn tables(policy: &Snapshot, selection: &Selection) -> Result<(Vec<Ma
     let cells = Cells::All(Box::new([]));
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
     let view = match resolve_scope(&access, &entitlements, policy) {
-        None => MatrixView { nothing: Some(Reason::NotAMember), ..MatrixView::default() },
+        None => MatrixView { refusal: Some(Reason::NotAMember), ..MatrixView::default() },
         Some(_) if caller.kind == SubjectKind::Anonymous => {
-            MatrixView { nothing: Some(Reason::Unauthenticated(None)), ..MatrixView::default() }
+            MatrixView { refusal: Some(Reason::Unauthenticated(None)), ..MatrixView::default() }
         }
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());

@@ -31,8 +31,10 @@ pub(super) fn read_caller(key: &Node, value: &Node, findings: &mut Findings) -> 
     let roles = roles.iter().flat_map(|node| read_assignments(node, findings)).collect();
     let permissions = read_list(&mut fields, "permissions", findings);
     let claims = fields.optional("claims").map(|node| read_claims(node, findings)).unwrap_or_default();
-    let approved =
-        fields.optional("approved").map(|node| SpannedName::read_list(node, "`approved`", findings)).unwrap_or_default();
+    let approved = fields
+        .optional("approved")
+        .map(|node| SpannedName::read_list(node, "`approved`", findings))
+        .unwrap_or_default();
     fields.finish(findings);
     let kind = kind.unwrap_or(Some(SubjectKind::User))?;
     let subject = Subject {

@@ -157,8 +157,7 @@ impl CaseReader<'_> {
             self.used.push((kind, name.into()));
             return Some(name.into());
         }
-        let is_name =
-            |node: &&Node| matches!(&node.value, Value::Scalar { text, .. } if **text == *name);
+        let is_name = |node: &&Node| matches!(&node.value, Value::Scalar { text, .. } if **text == *name);
         if !self.unreadable.iter().any(is_name) {
             let message = format!("no {kind} is called `{name}`");
             let finding = Finding::error(FindingCode::UnknownName, Some(node.span), message);
@@ -242,7 +241,8 @@ fn read_request(node: &Node, findings: &mut Findings) -> Option<(Box<str>, Box<s
             Some((method.into(), target.into()))
         }
         _ => {
-            let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("`{written}` is not a request"));
+            let finding =
+                Finding::error(FindingCode::BadValue, Some(node.span), format!("`{written}` is not a request"));
             findings.push(finding.help("write a method, a space and a path: `GET /patients`"));
             None
         }

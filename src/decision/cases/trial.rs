@@ -169,9 +169,11 @@ fn describe_difference(expected: &Expectation, decision: &Decision, policy: &Sna
     match (expected, &decision.verdict) {
         (Expectation::Refuse(wanted), Err(_)) => (*wanted.text != *reason)
             .then(|| format!("should be refused as `{}`, but is refused as `{reason}`{about}", wanted.text)),
-        (Expectation::Refuse(wanted), Ok(_)) => {
-            Some(format!("should be refused as `{}`, but is permitted {}", wanted.text, describe_grant(decision, policy)))
-        }
+        (Expectation::Refuse(wanted), Ok(_)) => Some(format!(
+            "should be refused as `{}`, but is permitted {}",
+            wanted.text,
+            describe_grant(decision, policy)
+        )),
         (Expectation::Permit { .. }, Err(_)) => {
             Some(format!("should be permitted, but is refused as `{reason}`{about}"))
         }
@@ -221,8 +223,12 @@ fn describe_grant(decision: &Decision, policy: &Snapshot) -> String {
 fn explain_command(case: &Case, subject: &Subject, context: &TrialContext<'_>) -> String {
     let anonymous = subject.kind == SubjectKind::Anonymous;
     let caller = if anonymous { String::new() } else { format!(" --as {}", shell_quoted(&caller_json(subject))) };
-    let command =
-        format!("portcullis explain {}{caller} {} {}", shell_quoted(context.path), shell_quoted(&case.method), shell_quoted(&case.target));
+    let command = format!(
+        "portcullis explain {}{caller} {} {}",
+        shell_quoted(context.path),
+        shell_quoted(&case.method),
+        shell_quoted(&case.target)
+    );
     match &case.variant {
         Some(variant) => format!("`{command}` explains it without the variant `{variant}`"),
         None => format!("`{command}`"),

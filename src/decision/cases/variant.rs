@@ -39,7 +39,11 @@ pub(super) fn read_variant(key: &Node, value: &Node, findings: &mut Findings) ->
                 _ => SpannedName::read(item, "an entry to drop", findings).into_iter().collect(),
             };
             if path.is_empty() {
-                findings.push(Finding::error(FindingCode::EmptyValue, Some(item.span), "the entry to drop is not named"));
+                findings.push(Finding::error(
+                    FindingCode::EmptyValue,
+                    Some(item.span),
+                    "the entry to drop is not named",
+                ));
             }
             drops.push(path);
         }
@@ -104,7 +108,10 @@ fn missing_entry(path: &[SpannedName], policy: &[Node]) -> Findings {
         let message = format!("the policy has no `{}`{under} to drop", name.text);
         let finding = Finding::error(FindingCode::UnknownName, Some(name.span), message);
         let inside = |section: &&str| {
-            policy.iter().filter_map(|tree| find_entry(tree, section)).any(|node| find_entry(node, &name.text).is_some())
+            policy
+                .iter()
+                .filter_map(|tree| find_entry(tree, section))
+                .any(|node| find_entry(node, &name.text).is_some())
         };
         let section = policy.iter().flat_map(keys).find(inside).filter(|_| prefix.is_empty());
         findings.push(match section {

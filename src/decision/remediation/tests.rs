@@ -26,7 +26,8 @@ fn remediations(text: &str, subject: &str, method: &str, target: &str) -> Vec<Re
             let mut caller = subject.clone();
             changes.iter().for_each(|change| change.apply_to(&mut caller));
             let query = RequestQuery { subject: &caller, ..query };
-            let permits = decide_query(&amended, query, Timestamp(0), &mut NoTrace, |trace, _| trace.decision.is_permit());
+            let permits =
+                decide_query(&amended, query, Timestamp(0), &mut NoTrace, |trace, _| trace.decision.is_permit());
             assert_eq!(permits, left_out.is_none(), "{changes:?}");
         }
     }
@@ -36,7 +37,8 @@ fn remediations(text: &str, subject: &str, method: &str, target: &str) -> Vec<Re
 
 /// The changes of each remediation, joined in one line.
 fn change_lines(found: &[Remediation]) -> Vec<String> {
-    let one = |remediation: &Remediation| remediation.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let one =
+        |remediation: &Remediation| remediation.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     found.iter().map(one).collect()
 }
 
@@ -70,7 +72,8 @@ fn what_was_taken_away_is_left_or_given_nearer() {
 fn a_caller_without_a_group_or_with_two_roles_is_put_where_it_may() {
     let no_group = change_lines(&remediations(CARESTREAM, r#"{"id":"u"}"#, "GET", "/dicomweb/studies"));
     assert!(no_group.iter().all(|line| line.contains("claim the group")), "{no_group:?}");
-    let two = change_lines(&remediations(PROKNOW, r#"{"id":"u","roles":["Guest","Physician"]}"#, "GET", "/api/workspaces"));
+    let two =
+        change_lines(&remediations(PROKNOW, r#"{"id":"u","roles":["Guest","Physician"]}"#, "GET", "/api/workspaces"));
     assert_eq!(two[0], "let the caller's credential claim the role `Guest` and no other");
 }
 
@@ -97,7 +100,12 @@ fn conditions_are_named_by_their_text() {
 fn a_missing_route_or_an_unreachable_cell_has_no_remediation() {
     assert!(remediations(NOAH, r#"{"tenant":"t1"}"#, "DELETE", "/t1/api/Nowhere").is_empty());
     assert!(
-        remediations(NOAH, r#"{"id":"u","client":"app-1","tenant":"t1","roles":["Level 2"]}"#, "GET", "/t1/api/Settings")
-            .is_empty()
+        remediations(
+            NOAH,
+            r#"{"id":"u","client":"app-1","tenant":"t1","roles":["Level 2"]}"#,
+            "GET",
+            "/t1/api/Settings"
+        )
+        .is_empty()
     );
 }
