@@ -22,14 +22,14 @@ pub struct Evaluator<'a> {
 /// RowStatus: the status of one row for the caller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowStatus {
-    /// Whether the caller holds the row: it is given in this scope and not taken away.
+    /// Whether the caller holds the row: it is granted in this scope and not taken away.
     pub held: bool,
-    /// Whether the row is given in this scope, before anything is taken away.
-    pub given_here: bool,
-    /// Whether the row would be given in this scope if the condition of an assignment held.
-    pub conditional: bool,
-    /// Whether a role or claim gives the row in any scope.
-    pub given_anywhere: bool,
+    /// Whether the row is granted in this scope, before `without` is applied.
+    pub granted: bool,
+    /// Whether the row would be granted in this scope if the condition of an assignment held.
+    pub granted_conditionally: bool,
+    /// Whether a role or claim grants the row in any scope.
+    pub granted_anywhere: bool,
     /// The closed gates on the row, held or not, one bit each.
     pub closed_gates: u64,
 }
@@ -61,9 +61,9 @@ impl<'a> Evaluator<'a> {
         let bits = self.row_bits(word);
         RowStatus {
             held: bits.held & bit != 0,
-            given_here: bits.given & bit != 0,
-            conditional: bits.conditional & bit != 0,
-            given_anywhere: bits.anywhere & bit != 0,
+            granted: bits.given & bit != 0,
+            granted_conditionally: bits.conditional & bit != 0,
+            granted_anywhere: bits.anywhere & bit != 0,
             closed_gates: self.closed_gates(word, bit).fold(0, |gates, (at, _)| gates | 1 << at),
         }
     }

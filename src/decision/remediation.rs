@@ -209,16 +209,16 @@ impl RefusalAnalysis<'_> {
         for row in &rows {
             let status = evaluator.row_status(*row);
             if !status.held {
-                self.add_row_changes(*row, status.given_here, context, &mut found);
+                self.add_row_changes(*row, status.granted, context, &mut found);
             }
-            if status.held || status.given_here {
+            if status.held || status.granted {
                 let gates = (0..64).filter(|at| status.closed_gates >> at & 1 == 1);
                 gates.for_each(|at| self.add_gate_changes(at, context, &mut found));
             }
         }
         let model = &self.policy.model;
         for role in &model.roles {
-            let gives = |row: &RowId| !evaluator.row_status(*row).given_here && rows.contains(row);
+            let gives = |row: &RowId| !evaluator.row_status(*row).granted && rows.contains(row);
             let mut parts = role.parts.iter().filter(|part| fits(&part.scope, context.scope, context.across));
             if parts.any(|part| part.rows.iter().any(gives)) {
                 found.extend(self.role_change(role, Some(context)));
@@ -234,8 +234,8 @@ impl RefusalAnalysis<'_> {
         found
     }
 
-    /// Adds the changes that give the row, or keep it if it is given and taken away.
-    fn add_row_changes(&self, row: RowId, given: bool, context: &EvaluationContext<'_>, found: &mut EditCandidates) {
+    /// Adds the changes that give the row, or keep it if it is granted and taken away.
+    fn add_row_changes(&self, row: RowId, granted: bool, context: &EvaluationContext<'_>, found: &mut EditCandidates) {
         let model = &self.policy.model;
         let Some(known) = self.policy.row(row) else { return };
         let (name, cells) = (&known.name, count_cells(model, [row].into_iter()));
@@ -248,19 +248,19 @@ impl RefusalAnalysis<'_> {
                 true => (PolicyEdit::UserKeeps { user, row: name.clone() }, cells),
                 false => (PolicyEdit::UserGets { user, row: name.clone() }, cells),
             };
-            if given || !taken {
+            if granted || !taken {
                 found.push((change, cost));
             }
         }
         if let Some(group) = group {
             let (group, taken) = (group.name.clone(), group.without.contains(&row));
-            if given && taken {
+            if granted && taken {
                 found.push((PolicyEdit::GroupKeeps { group, row: name.clone() }, SHARED_FACTOR * cells));
-            } else if !given && !taken {
+            } else if !granted && !taken {
                 found.push((PolicyEdit::GroupGets { group, row: name.clone() }, SHARED_FACTOR * cells));
             }
         }
-        if !given {
+        if !granted {
             for role in context.entitlements.role_names(model) {
                 let locked = model.roles.iter().any(|known| *known.name == *role && known.locked);
                 if !locked {

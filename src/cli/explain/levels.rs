@@ -61,7 +61,7 @@ impl LevelEvaluator<'_> {
         let name = policy.row(row).map(|row| row.name.to_string()).unwrap_or_default();
         let state = self.judge.row_status(row);
         let gate = u8::try_from(state.closed_gates.trailing_zeros()).unwrap_or(u8::MAX);
-        let reason = match (state.held, state.given_here, state.conditional, state.given_anywhere) {
+        let reason = match (state.held, state.granted, state.granted_conditionally, state.granted_anywhere) {
             (true, ..) if state.closed_gates == 0 => Reason::Granted,
             (true, ..) => Reason::Gate(gate),
             (_, true, ..) => Reason::TakenAway,

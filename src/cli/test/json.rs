@@ -44,7 +44,7 @@ fn case(outcome: &CaseReport, tested: &TestResult) -> Value {
         "file": at.map(|at| at.file),
         "line": at.map(|at| at.line),
         "column": at.map(|at| at.column),
-        "result": outcome.ended.word(),
+        "result": outcome.ended.name(),
         "message": message,
         "help": help,
         "proves": outcome.proves,

@@ -247,7 +247,7 @@ fn shell_quoted(argument: &str) -> String {
 
 impl CaseStatus {
     /// The name of the status in reports.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed(_) => "failed",

@@ -139,7 +139,7 @@ impl fmt::Display for AffectedCallers {
             Self::Gate(name) => write!(out, "gate {name}"),
             Self::Role(name) => write!(out, "role {name}"),
             Self::Group(name) => write!(out, "group {name}"),
-            Self::Row(name) => write!(out, "whoever is given `{name}` by name"),
+            Self::Row(name) => write!(out, "callers given `{name}` by name"),
             Self::Users(1, first) => write!(out, "user {}", first.join("")),
             Self::Users(count, first) => {
                 let more = if *count > first.len() { ", …" } else { "" };

@@ -194,7 +194,7 @@ impl<'f, 'p> ExampleFinder<'f, 'p> {
         add("a token that claims every row".to_owned(), Subject { permissions, ..example_user(None, None) });
         for row in rows.iter().take(MAX_ROLES) {
             let permissions = vec![Box::from(*row)];
-            add(format!("whoever is given `{row}` by name"), Subject { permissions, ..example_user(None, None) });
+            add(format!("callers given `{row}` by name"), Subject { permissions, ..example_user(None, None) });
         }
         all
     }

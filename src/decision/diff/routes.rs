@@ -197,7 +197,7 @@ fn find_affected(
             return Some((who, example));
         }
         // Rows by name are listed only if no other callers are affected.
-        if found.is_empty() || !name.starts_with("whoever") {
+        if found.is_empty() || !name.starts_with("callers given") {
             found.push(name.clone());
         }
         first = first.or(Some(example));
@@ -276,7 +276,7 @@ fn method_signature<'p>(indexed: &IndexedPolicy<'p>, route: &'p Route, method: &
 fn describe_change(earlier: Option<&MethodSignature<'_>>, later: Option<&MethodSignature<'_>>) -> String {
     match (earlier, later) {
         (None, Some(later)) => format!("new, {}", describe_method(later, false)),
-        (Some(earlier), None) => format!("gone, it was {}", describe_method(earlier, false)),
+        (Some(earlier), None) => format!("removed, it was {}", describe_method(earlier, false)),
         (Some(earlier), Some(later)) => {
             let with_locations =
                 !earlier.scopes.is_empty() && !later.scopes.is_empty() && earlier.scopes != later.scopes;

@@ -23,12 +23,12 @@ pub(super) fn compare_switches(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
     let requests = || [sample_requests(finder.old, MAX_REQUESTS), sample_requests(finder.new, MAX_REQUESTS)].concat();
     let callers = || finder.callers();
     if old.service_apps != new.service_apps {
-        let word = |apps: Option<ServiceApps>| match apps {
+        let name = |apps: Option<ServiceApps>| match apps {
             Some(ServiceApps::All) => "all",
             Some(ServiceApps::EveryPermission) => "every-permission",
             None => "like users",
         };
-        let what = format!("service-apps: {} → {}", word(old.service_apps), word(new.service_apps));
+        let what = format!("service-apps: {} → {}", name(old.service_apps), name(new.service_apps));
         let mut apps = vec![example_service(), Subject { approved: gate_names(old, new), ..example_service() }];
         apps.extend(callers().into_iter().map(|caller| Subject { kind: example_service().kind, ..caller }));
         report_switch(finder, &AffectedCallers::ServiceApps, &what, &apps, &requests(), &mut all);
@@ -98,16 +98,16 @@ fn compare_scopes(
     let (old, new) = (&finder.old.policy.model, &finder.new.policy.model);
     let names: BTreeSet<&str> = old.scopes.iter().chain(&new.scopes).map(|scope| &*scope.name).collect();
     for name in names {
-        let word = |model: &Model| match model.scopes.iter().find(|scope| &*scope.name == name) {
+        let kind = |model: &Model| match model.scopes.iter().find(|scope| &*scope.name == name) {
             Some(scope) if scope.caller => "caller",
             Some(_) => "grant",
             None => "not declared",
         };
-        if word(old) != word(new) {
-            let what = format!("scope {name}: {} → {}", word(old), word(new));
-            let strangers =
+        if kind(old) != kind(new) {
+            let what = format!("scope {name}: {} → {}", kind(old), kind(new));
+            let outsiders =
                 callers.iter().map(|caller| Subject { tenants: vec!["another-tenant-0".into()], ..caller.clone() });
-            let subjects: Vec<Subject> = callers.iter().cloned().chain(strangers).collect();
+            let subjects: Vec<Subject> = callers.iter().cloned().chain(outsiders).collect();
             report_switch(finder, &AffectedCallers::Policy, &what, &subjects, requests, all);
         }
     }
@@ -178,7 +178,7 @@ fn compare_groups(
         if known(finder.old) != known(finder.new) {
             let members: Vec<Subject> =
                 callers.iter().map(|caller| Subject { groups: vec![name.into()], ..caller.clone() }).collect();
-            let what = if known(finder.new) { "is a group now" } else { "is no group any more" };
+            let what = if known(finder.new) { "is a group now" } else { "is no longer a group" };
             report_switch(finder, &AffectedCallers::Group(name.to_owned()), what, &members, requests, all);
         }
     }
@@ -202,7 +202,7 @@ fn compare_fields(
     };
     let (old, new) = (masked(finder.old), masked(finder.new));
     for (direction, these, those, verb) in
-        [(Direction::Lost, &new, &old, "is masked"), (Direction::Gained, &old, &new, "is not masked any more")]
+        [(Direction::Lost, &new, &old, "is masked"), (Direction::Gained, &old, &new, "is no longer masked")]
     {
         for (set, resource, path) in these.difference(those) {
             let other = if direction == Direction::Lost { finder.old } else { finder.new };
@@ -278,7 +278,7 @@ pub(super) fn compare_settings(old: &Snapshot, new: &Snapshot) -> Vec<String> {
     let (earlier, later) = (audit_modes(old), audit_modes(new));
     for (method, after) in &later {
         if let Some(before) = earlier.get(method).filter(|before| *before != after) {
-            let name = |mode: &Option<AuditMode>| mode.map_or("as the API's settings say", AuditMode::word);
+            let name = |mode: &Option<AuditMode>| mode.map_or("the API's default", AuditMode::word);
             lines.push(format!("audit of {} {}: {} → {}", method.1, method.0, name(before), name(after)));
         }
     }

@@ -105,11 +105,8 @@ fn a_row_that_is_renamed_counts_only_where_a_token_claims_it() {
     let new = BASE.replace("Clear", "Erase");
     let found = lines(&between(BASE, &new));
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(found.iter().any(|line| line.starts_with("Lost whoever is given `Clear` by name: delete A")), "{found:#?}");
-    assert!(
-        found.iter().any(|line| line.starts_with("Gained whoever is given `Erase` by name: delete A")),
-        "{found:#?}"
-    );
+    assert!(found.iter().any(|line| line.starts_with("Lost callers given `Clear` by name: delete A")), "{found:#?}");
+    assert!(found.iter().any(|line| line.starts_with("Gained callers given `Erase` by name: delete A")), "{found:#?}");
 }
 
 #[test]
@@ -146,10 +143,10 @@ fn a_template_for_nobody_that_goes_uncovers_a_wider_one() {
     let wider = "  /{thing}: { GET: public }\n";
     let hidden = with(&[("  /ui: { GET: public }\n", &format!("  /ui: {{ GET: nobody }}\n{wider}"))]);
     let uncovered = with(&[("  /ui: { GET: public }\n", wider)]);
-    let gone = ["Gained ANYONE, without a credential: GET /ui: gone, it was nobody"];
-    assert_eq!(lines(&between(&hidden, &uncovered)), gone);
-    let came = ["Lost ANYONE, without a credential: GET /ui: new, nobody"];
-    assert_eq!(lines(&between(&uncovered, &hidden)), came);
+    let removed = ["Gained ANYONE, without a credential: GET /ui: removed, it was nobody"];
+    assert_eq!(lines(&between(&hidden, &uncovered)), removed);
+    let added = ["Lost ANYONE, without a credential: GET /ui: new, nobody"];
+    assert_eq!(lines(&between(&uncovered, &hidden)), added);
     // Without a wider template nothing changes.
     let nobody = with(&[("GET: public", "GET: nobody")]);
     assert_eq!(lines(&between(&nobody, &with(&[("  /ui: { GET: public }\n", "")]))), [""; 0]);
@@ -186,7 +183,7 @@ fn the_audit_mode_is_a_setting_that_changes_no_decision() {
     let lossless =
         with(&[("{ GET: read A, POST: create A }", "{ GET: read A, POST: { need: create A, audit: lossless } }")]);
     let found = between(BASE, &lossless);
-    assert_eq!(lines(&found), ["audit of POST /{tenant}/a: as the API's settings say → lossless"]);
+    assert_eq!(lines(&found), ["audit of POST /{tenant}/a: the API's default → lossless"]);
     let found = between(&lossless, &lossless.replace("audit: lossless", "audit: fast"));
     assert_eq!(lines(&found), ["audit of POST /{tenant}/a: lossless → fast"]);
 }

@@ -127,7 +127,7 @@ fn compare_claim_rules<'p>(
         report(what, std::iter::once(claiming).chain(with_one_role).collect(), all);
     }
     if before.group != after.group && !groups.is_empty() {
-        let name = |group: Option<&str>| group.map_or("as the token says".to_owned(), str::to_owned);
+        let name = |group: Option<&str>| group.map_or("as in the token".to_owned(), str::to_owned);
         let what = format!("group: {} → {}", name(before.group), name(after.group));
         report(&what, vec![caller.clone(), Subject { approved: approved(), ..caller.clone() }], all);
     }
@@ -202,7 +202,7 @@ fn compare_tenants<'p>(
 ) {
     let Some(scope) = finder.new.caller_scope().or(finder.old.caller_scope()) else { return };
     let list = |tenants: Option<&BTreeSet<&str>>| {
-        tenants.map_or("as the token says".to_owned(), |set| set.iter().copied().collect::<Vec<_>>().join(", "))
+        tenants.map_or("as in the token".to_owned(), |set| set.iter().copied().collect::<Vec<_>>().join(", "))
     };
     let what = format!("{scope}: {} → {}", list(before), list(after));
     let values: BTreeSet<&str> = before.into_iter().chain(after).flatten().copied().chain([FRESH_VALUE]).collect();

@@ -48,7 +48,7 @@ const CARESTREAM: &str = include_str!("../../../policies/carestream.yaml");
 const HID: &str = include_str!("../../../policies/hid-integration-service.yaml");
 
 #[test]
-fn roles_pass_by_their_rows_and_say_which_gate_is_before_them() {
+fn roles_are_listed_with_their_rows_and_the_closed_gates() {
     let noah = load(NOAH);
     let merge = eligible_lines(&noah, "POST", "/t1/api/Patients/Merge");
     assert_eq!(merge[0], "service apps: everything");
@@ -59,7 +59,7 @@ fn roles_pass_by_their_rows_and_say_which_gate_is_before_them() {
 }
 
 #[test]
-fn groups_are_asked_about_one_by_one_and_users_under_their_own() {
+fn groups_are_evaluated_one_by_one_and_users_in_their_own_group() {
     let print = eligible_lines(&load(CARESTREAM), "POST", "/api/studies/1/print");
     assert!(print.contains(&"group in Radiologists: Print Images".to_owned()), "{print:?}");
     assert!(print.contains(&"group in Technologists: taken-away".to_owned()), "{print:?}");
@@ -78,7 +78,7 @@ fn roles_that_must_be_bound_are_bound_to_the_request() {
 }
 
 #[test]
-fn equal_users_are_one_and_under_one_role_nobody_passes_without() {
+fn equal_users_are_one_set_and_one_role_requires_a_role() {
     let mut text = "version: 1\nname: p\none-role: true\nroutes: { /a: { GET: read A } }\nresources: [A]\n\
                     permissions: { Look: { A: R } }\neveryone: [Look]\n\
                     roles: { Guest: {}, Reader: { permissions: [Look] } }\nusers:\n"
