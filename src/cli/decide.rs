@@ -13,7 +13,7 @@ use crate::vocabulary::{Subject, Timestamp};
 use super::caller::{self, CallerJson};
 use super::exit::{CommandError, Exit, finish_output};
 use super::policy_file;
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 
 pub(super) const EXAMPLE: &str = "\
 Example: portcullis decide policies/noah-es.yaml --requests recorded.jsonl

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::who::{CallerSet, EligibleCallers, GrantPath, holders, needs};
+use crate::decision::eligibility::{CallerSet, EligibleCallers, GrantPath, cell_requirements, eligible_callers};
 use crate::policy::{NoMatch, RouteMatch, Snapshot};
 use crate::request::{OverrideMode, RawRequest, read};
 use crate::vocabulary::{CellId, Cells};
@@ -135,7 +135,7 @@ impl SubjectNames<'_> {
         let model = &self.policy.model;
         let group = holder.group.and_then(|index| model.groups.get(usize::try_from(index).ok()?));
         let group = group.map(|group| group.name.to_string());
-        let (who, names, within) = match &holder.who {
+        let (who, names, within) = match &holder.callers {
             CallerSet::Everyone => ("everyone", Vec::new(), Vec::new()),
             CallerSet::ServiceApps => ("service-apps", Vec::new(), Vec::new()),
             CallerSet::Group => ("group", group.iter().cloned().collect(), Vec::new()),

@@ -1,4 +1,4 @@
-//! Evaluator: the last steps of a decision, about cells: which rows are usable, and why there is none.
+//! Evaluator: the last steps of a decision, which find the usable rows for the needed cells or the reason for none.
 
 use std::cell::Cell;
 
@@ -8,149 +8,147 @@ use crate::policy::model::{Gate, GateOpener};
 use crate::vocabulary::{CellId, MediaTypeCells, RouteId};
 
 use super::approval::ApprovalKeys;
-use super::context::EvaluationContext;
-use super::verdict::{Obligations, chosen, lacking};
-use super::{Decision, Phase, Reason, Trace, TraceStep};
+use super::verdict::{Obligations, missing_cells, select_candidates};
+use super::{Decision, EvaluationContext, Phase, Reason, Trace, TraceStep};
 
-/// Evaluator: says which rows a caller may use in a scope, and what these open.
+/// Evaluator: evaluates rows and cells for one caller in one scope.
 pub struct Evaluator<'a> {
-    seat: EvaluationContext<'a>,
+    context: EvaluationContext<'a>,
     every_row: bool,
-    /// Gates that were asked, and those of them that are open: a bit each, a policy has at most 64.
+    /// The gates that were evaluated, and those of them that are open: one bit each, as a policy has at most 64.
     gates: Cell<(u64, u64)>,
 }
 
-/// RowStatus: how far one row comes.
+/// RowStatus: the status of one row for the caller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowStatus {
-    /// Whether the formula gives it.
+    /// Whether the caller holds the row: it is granted in this scope and not taken away.
     pub held: bool,
-    /// Whether it is given in this scope before anything is taken away.
-    pub given: bool,
-    /// Whether it would be given in this scope if the condition of an assignment held.
-    pub conditional: bool,
-    /// Whether some role or claim gives it, in this scope or another.
-    pub anywhere: bool,
-    /// The closed gates that close it, held or not: a bit each.
-    pub closed: u64,
+    /// Whether the row is granted in this scope, before `without` is applied.
+    pub granted: bool,
+    /// Whether the row would be granted in this scope if the condition of an assignment held.
+    pub granted_conditionally: bool,
+    /// Whether a role or claim grants the row in any scope.
+    pub granted_anywhere: bool,
+    /// The closed gates on the row, held or not, one bit each.
+    pub closed_gates: u64,
 }
 
 impl RowStatus {
-    /// Whether it opens its cells.
+    /// Whether the row grants its cells.
     pub fn is_usable(&self) -> bool {
-        self.held && self.closed == 0
+        self.held && self.closed_gates == 0
     }
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn new(seat: EvaluationContext<'a>, every_row: bool) -> Self {
-        Self { seat, every_row, gates: Cell::new((0, 0)) }
+    pub(super) fn new(context: EvaluationContext<'a>, every_row: bool) -> Self {
+        Self { context, every_row, gates: Cell::new((0, 0)) }
     }
 
-    /// The row that opens one cell.
+    /// Finds the row that grants one cell.
     ///
     /// # Errors
-    /// Why none does.
-    pub fn cell(&self, cell: CellId) -> Result<RowId, Reason> {
-        self.usable_row(cell).ok_or_else(|| self.why(cell))
+    /// The reason why no row grants it.
+    pub fn evaluate_cell(&self, cell: CellId) -> Result<RowId, Reason> {
+        self.usable_row(cell).ok_or_else(|| self.refusal_reason(cell))
     }
 
-    /// How far one row comes.
-    pub fn row(&self, row: RowId) -> RowStatus {
+    /// The status of one row.
+    pub fn row_status(&self, row: RowId) -> RowStatus {
         let Ok(word) = usize::try_from(row.0 / 64) else { return RowStatus::default() };
         let bit = 1 << (row.0 % 64);
-        let found = self.held(word);
+        let bits = self.row_bits(word);
         RowStatus {
-            held: found.held & bit != 0,
-            given: found.granted & bit != 0,
-            conditional: found.granted_conditionally & bit != 0,
-            anywhere: found.granted_anywhere & bit != 0,
-            closed: self.closing(word, bit).fold(0, |gates, (at, _)| gates | 1 << at),
+            held: bits.held & bit != 0,
+            granted: bits.given & bit != 0,
+            granted_conditionally: bits.conditional & bit != 0,
+            granted_anywhere: bits.anywhere & bit != 0,
+            closed_gates: self.closed_gates(word, bit).fold(0, |gates, (at, _)| gates | 1 << at),
         }
     }
 
-    /// Whether every row is the caller's, whatever is said of single ones.
-    pub fn has_every_row(&self) -> bool {
+    /// Whether the caller holds every row, whatever the policy says of single rows.
+    pub fn holds_every_row(&self) -> bool {
         self.every_row
     }
 
-    /// The decision about a route that needs every cell of a list.
-    pub(super) fn all<W: Trace>(&self, needed: &[CellId], route: RouteId, witness: &mut W) -> Decision {
-        let granted_by = match self.granting(needed, witness) {
+    /// Decides for a route that needs every cell of a list.
+    pub(super) fn decide_all<T: Trace>(&self, needed: &[CellId], route: RouteId, trace: &mut T) -> Decision {
+        let granted_by = match self.evaluate_cells(needed, trace) {
             Ok(row) => row,
             Err(refusal) => return refusal,
         };
         self.permit(route, granted_by, &mut needed.iter().copied(), 0)
     }
 
-    /// The decision about a route whose answer's media type says what it needs.
-    pub(super) fn by_type<W: Trace>(
+    /// Decides for a route whose needed cells depend on the media type of the response.
+    pub(super) fn decide_by_type<T: Trace>(
         &self,
         candidates: &[MediaTypeCells],
         route: RouteId,
         phase: Phase<'_>,
-        witness: &mut W,
+        trace: &mut T,
     ) -> Decision {
         let (mut usable, mut granted_by, mut first_refusal) = (0_u64, [None; 64], None);
         for (at, candidate) in candidates.iter().enumerate().take(64) {
-            match self.granting(&candidate.cells, witness) {
+            match self.evaluate_cells(&candidate.cells, trace) {
                 Ok(row) => {
                     usable |= 1 << at;
                     if let Some(slot) = granted_by.get_mut(at) {
                         *slot = row;
                     }
                 }
-                Err(refusal) => first_refusal = Some(self.heavier(first_refusal, refusal)),
+                Err(refusal) => first_refusal = Some(self.stricter(first_refusal, refusal)),
             }
         }
         if usable == 0 {
             return first_refusal.unwrap_or_else(|| Decision::refuse(Reason::NotGranted));
         }
-        let counted = match phase {
+        let selected = match phase {
             Phase::Request => usable,
-            Phase::Answer(content_type) => {
-                let wanted = chosen(candidates, content_type);
+            Phase::Response(content_type) => {
+                let wanted = select_candidates(candidates, content_type);
                 if wanted == 0 || wanted & !usable != 0 {
-                    let lacking = self.seat.policy.reported_cell(lacking(candidates, wanted, usable));
-                    return Decision::refuse_at(Reason::WrongType, lacking);
+                    let missing = self.context.policy.telling(missing_cells(candidates, wanted, usable));
+                    return Decision::refuse_for_cell(Reason::WrongType, missing);
                 }
                 wanted
             }
         };
-        let within = candidates.iter().enumerate().take(64).filter(|(at, _)| counted >> at & 1 == 1);
-        let first = usize::try_from(counted.trailing_zeros()).ok();
+        let within = candidates.iter().enumerate().take(64).filter(|(at, _)| selected >> at & 1 == 1);
+        let first = usize::try_from(selected.trailing_zeros()).ok();
         let granted_by = first.and_then(|at| granted_by.get(at).copied()).flatten();
         self.permit(route, granted_by, &mut within.flat_map(|(_, candidate)| candidate.cells.iter().copied()), usable)
     }
 
-    /// The row that grants the first of the needed cells, if all are granted.
-    fn granting<W: Trace>(&self, needed: &[CellId], witness: &mut W) -> Result<Option<RowId>, Decision> {
-        let (mut granted_by, mut refusal) = (None, None);
+    /// Evaluates each needed cell; if all are granted, returns the row that grants the first.
+    fn evaluate_cells<T: Trace>(&self, needed: &[CellId], trace: &mut T) -> Result<Option<RowId>, Decision> {
+        let (mut granted_by, mut first_refusal) = (None, None);
         for &cell in needed {
-            match self.cell(cell) {
+            match self.evaluate_cell(cell) {
                 Ok(row) => {
-                    witness.see(TraceStep::Granted { cell, row });
+                    trace.record(TraceStep::Granted { cell, row });
                     granted_by = granted_by.or(Some(row));
                 }
                 Err(reason) => {
-                    witness.see(TraceStep::Lacking { cell, reason });
-                    let lacking = Decision::refuse_at(reason, Some(cell));
-                    // A cell that is only watched hides none behind it that is enforced.
-                    if self.seat.policy.is_shadowed(None) || !self.seat.policy.is_shadowed(Some(cell)) {
-                        return Err(lacking);
+                    trace.record(TraceStep::Missing { cell, reason });
+                    let refusal = Decision::refuse_for_cell(reason, Some(cell));
+                    // A shadowed cell must not hide a later cell that is enforced.
+                    if self.context.policy.is_shadowed(None) || !self.context.policy.is_shadowed(Some(cell)) {
+                        return Err(refusal);
                     }
-                    refusal = refusal.or(Some(lacking));
+                    first_refusal = first_refusal.or(Some(refusal));
                 }
             }
         }
-        refusal.map_or(Ok(granted_by), Err)
+        first_refusal.map_or(Ok(granted_by), Err)
     }
 
-    /// Of two refusals the first, unless that one would forward and the second would not.
-    fn heavier(&self, first: Option<Decision>, second: Decision) -> Decision {
-        first
-            .filter(|first| !self.seat.policy.is_shadowed(first.cell) || self.seat.policy.is_shadowed(second.cell))
-            .unwrap_or(second)
+    /// The first of two refusals, unless shadow mode would forward the first and not the second.
+    fn stricter(&self, first: Option<Decision>, second: Decision) -> Decision {
+        let policy = self.context.policy;
+        first.filter(|first| !policy.is_shadowed(first.cell) || policy.is_shadowed(second.cell)).unwrap_or(second)
     }
 
     fn permit(
@@ -160,19 +158,20 @@ impl<'a> Evaluator<'a> {
         needed: &mut dyn Iterator<Item = CellId>,
         usable: u64,
     ) -> Decision {
+        let policy = self.context.policy;
         let (mut first, mut masks, mut asks) = (None, 0, 0);
         for cell in needed {
             first = first.or(Some(cell));
-            masks |= usize::try_from(cell.0).ok().and_then(|at| self.seat.policy.masks.get(at)).copied().unwrap_or(0);
-            for (at, gate) in self.seat.policy.model.gates.iter().enumerate().take(64) {
-                let asked = gate.approval().is_some_and(|approval| approval.asked_by.contains(&cell));
-                asks |= u64::from(asked) << at;
+            masks |= usize::try_from(cell.0).ok().and_then(|at| policy.masks.get(at)).copied().unwrap_or(0);
+            for (at, gate) in policy.model.gates.iter().enumerate().take(64) {
+                let requests = gate.approval().is_some_and(|approval| approval.asked_by.contains(&cell));
+                asks |= u64::from(requests) << at;
             }
         }
-        // Who may read the set sees its fields: here, not somewhere. Across scopes the upstream decides which answers
-        // there are, but it cannot mask those of a scope in which the caller may not see the fields.
-        let here = Self::new(EvaluationContext { across: 0, ..self.seat }, self.every_row);
-        for (at, set) in self.seat.policy.model.fields.iter().enumerate().take(64) {
+        // A caller that may read a field set in this scope sees its fields. A grant in another scope does not count:
+        // across scopes the upstream selects the records, but it cannot mask those of a scope without the grant.
+        let here = Self::new(EvaluationContext { across: 0, ..self.context }, self.every_row);
+        for (at, set) in policy.model.fields.iter().enumerate().take(64) {
             if masks >> at & 1 == 1 && set.read.is_some_and(|read| here.usable_row(read).is_some()) {
                 masks &= !(1 << at);
             }
@@ -181,97 +180,98 @@ impl<'a> Evaluator<'a> {
         Decision::permit(Reason::Granted, route, first, granted_by, obligations)
     }
 
-    /// The first row, in the policy's order, that is held, has the cell and has all its gates open.
+    /// The first row, in the order of the policy, that the caller holds, that has the cell and whose gates are open.
     fn usable_row(&self, cell: CellId) -> Option<RowId> {
-        let words = self.seat.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
+        let words = self.context.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         words.into_iter().find_map(|(word, has)| {
-            let held = self.held(word).held & has;
-            first_row(word, held & !self.closed(word, held))
+            let held = self.row_bits(word).held & has;
+            first_row(word, held & !self.closed_rows(word, held))
         })
     }
 
-    fn held(&self, word: usize) -> RowBits {
+    /// The rows of one word of the bit set, by status.
+    fn row_bits(&self, word: usize) -> RowBits {
         if self.every_row {
-            let all = self.seat.policy.entitlements.all_rows().get(word).copied().unwrap_or(0);
-            return RowBits { held: all, granted: all, granted_conditionally: all, granted_anywhere: all };
+            let all = self.context.policy.entitlements.every_row().get(word).copied().unwrap_or(0);
+            return RowBits { held: all, given: all, conditional: all, anywhere: all };
         }
-        self.seat.entitlements.row_bits(word, self.seat.scope, self.seat.across)
+        self.context.entitlements.word(word, self.context.scope, self.context.across)
     }
 
-    /// Which of the rows `held` some closed gate closes.
-    fn closed(&self, word: usize, held: u64) -> u64 {
-        self.closing(word, held).fold(0, |closed, (_, rows)| closed | rows)
+    /// The rows among `held` that a closed gate closes.
+    fn closed_rows(&self, word: usize, held: u64) -> u64 {
+        self.closed_gates(word, held).fold(0, |closed, (_, rows)| closed | rows)
     }
 
-    /// The closed gates that close one of the rows `held`, in the order of the file, with these rows.
-    fn closing(&self, word: usize, held: u64) -> impl Iterator<Item = (usize, u64)> {
-        let gates = self.seat.policy.gates.iter().enumerate();
+    /// The closed gates on the rows `held`, in the order of the policy, each with the rows that it closes.
+    fn closed_gates(&self, word: usize, held: u64) -> impl Iterator<Item = (usize, u64)> {
+        let gates = self.context.policy.gates.iter().enumerate();
         let here = gates.map(move |(at, rows)| (at, rows.get(word).copied().unwrap_or(0) & held));
-        here.filter(|(at, rows)| *rows != 0 && !self.is_open(*at))
+        here.filter(|(at, rows)| *rows != 0 && !self.is_gate_open(*at))
     }
 
-    /// Whether the gate with this place in the file is open; each is asked once.
-    pub fn is_open(&self, at: usize) -> bool {
-        let (asked, open) = self.gates.get();
-        if asked >> at & 1 == 1 {
+    /// Whether the gate at this position in the policy is open; each gate is evaluated once.
+    pub fn is_gate_open(&self, at: usize) -> bool {
+        let (evaluated, open) = self.gates.get();
+        if evaluated >> at & 1 == 1 {
             return open >> at & 1 == 1;
         }
-        let is_open = self.seat.policy.gate(at).is_some_and(|gate| self.opens(at, gate));
-        self.gates.set((asked | 1 << at, open | u64::from(is_open) << at));
+        let is_open = self.context.policy.gate(at).is_some_and(|gate| self.evaluate_gate(at, gate));
+        self.gates.set((evaluated | 1 << at, open | u64::from(is_open) << at));
         is_open
     }
 
-    fn opens(&self, at: usize, gate: &Gate) -> bool {
+    fn evaluate_gate(&self, at: usize, gate: &Gate) -> bool {
         match &gate.by {
             GateOpener::Approval(approval) => {
-                let keys = ApprovalKeys { subject: self.seat.subject, scope: self.seat.scope };
-                self.seat.approvals.opens(&gate.name, approval, &keys, self.seat.now)
+                let keys = ApprovalKeys { subject: self.context.subject, scope: self.context.scope };
+                self.context.approvals.opens(&gate.name, approval, &keys, self.context.now)
             }
-            GateOpener::Condition(condition) => (self.seat.holds)(*condition),
+            GateOpener::Condition(condition) => (self.context.holds)(*condition),
             GateOpener::Feature => self.has_feature(at),
         }
     }
 
-    /// Whether a profile that applies, by the caller's group or within the scope, lists the feature.
+    /// Whether a profile lists the feature; it applies through the caller's group or within the scope.
     fn has_feature(&self, at: usize) -> bool {
-        let model = &self.seat.policy.model;
-        // A service app that holds every row is asked for no group, and so has none.
-        let group = self.seat.entitlements.group().filter(|_| !self.every_row);
+        let model = &self.context.policy.model;
+        // A service app that holds every row needs no group, so its group does not count.
+        let group = self.context.entitlements.group().filter(|_| !self.every_row);
         let group = group.and_then(|group| model.groups.get(usize::try_from(group).ok()?));
         let own = group.and_then(|group| group.profile).and_then(|profile| usize::try_from(profile).ok());
-        let mut profiles = model.profiles.iter().zip(&self.seat.policy.features).enumerate();
+        let mut profiles = model.profiles.iter().zip(&self.context.policy.features).enumerate();
         profiles.any(|(number, (profile, features))| {
             let applies = || {
                 let mut within = profile.within.iter();
-                own == Some(number) || within.any(|within| bounds_match(within, self.seat.scope, self.seat.across))
+                own == Some(number) || within.any(|within| fits(within, self.context.scope, self.context.across))
             };
             features >> at & 1 == 1 && applies()
         })
     }
 
-    /// How far the best row that has the cell came.
-    fn why(&self, cell: CellId) -> Reason {
-        let mut best = Reason::NotGranted;
-        let words = self.seat.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
+    /// The reason for the row that comes closest to granting the cell.
+    fn refusal_reason(&self, cell: CellId) -> Reason {
+        let mut closest = Reason::NotGranted;
+        let words = self.context.policy.grants.rows_with(cell).iter().enumerate().filter(|(_, has)| **has != 0);
         for (word, &has) in words {
-            let found = self.held(word);
-            let reason = if has & found.held != 0 {
-                // Held but not usable.
-                self.closing(word, has & found.held)
+            let bits = self.row_bits(word);
+            let reason = if has & bits.held != 0 {
+                // The caller holds a row, but a gate closes it.
+                self.closed_gates(word, has & bits.held)
                     .next()
                     .map(|(at, _)| Reason::Gate(u8::try_from(at).unwrap_or(u8::MAX)))
-            } else if has & found.granted != 0 {
+            } else if has & bits.given != 0 {
                 Some(Reason::TakenAway)
-            } else if has & found.granted_conditionally != 0 {
+            } else if has & bits.conditional != 0 {
                 Some(Reason::Condition)
-            } else if has & found.granted_anywhere != 0 {
+            } else if has & bits.anywhere != 0 {
                 Some(Reason::OutOfScope)
             } else {
                 None
             };
-            best = reason.map_or(best, |reason| best.further(reason));
+            closest = reason.map_or(closest, |reason| closest.closest_to_permit(reason));
         }
-        best
+        closest
     }
 }
 

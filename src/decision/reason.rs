@@ -1,93 +1,98 @@
-//! Reason: every way to be permitted or refused, each with a stable code.
+//! Reason: every reason for a permit or a refusal, each with a stable code.
 
 use crate::identity::IdentityError;
 use crate::policy::Snapshot;
 use crate::request::RejectedRequest;
 
-/// Reason: why it was decided so. The code is the audit field, the metric label, the problem type and the word that
-/// `explain` prints.
+/// Reason: why a request was permitted or refused.
+///
+/// The code is the audit field, the metric label, the problem type and what `explain` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Permitted: every needed cell is in some usable row.
+    /// Permitted: a usable row grants every needed cell.
     Granted,
     /// Permitted: the route is public.
     Public,
     /// Permitted: a service app under `service-apps: all`.
     ServiceApp,
-    /// The request cannot be read, or not in one way only.
+    /// The request is malformed or ambiguous.
     BadRequest(RejectedRequest),
-    /// No credential, or one that is not valid.
+    /// The request has no credential, or an invalid one.
     Unauthenticated(Option<IdentityError>),
-    /// The issuer's keys are not to be had: nobody can be identified now.
+    /// The issuer's keys are not available, so no caller can be identified.
     KeysUnavailable,
     /// No policy is loaded.
     NoPolicy,
-    /// No API claims the request.
+    /// The request belongs to no API.
     NoApi,
     /// No route covers the path.
     NoRoute,
     /// The route does not list the method.
     NoMethod,
-    /// The route is closed to everybody.
+    /// The policy closes the route to every caller.
     Nobody,
-    /// A condition does not hold: the route's, or that of the assignment which would give the cell.
+    /// A condition does not hold: that of the route, or of the assignment that would give the cell.
     Condition,
-    /// The path's tenant is not one of the caller's.
+    /// The tenant of the request is not one of the caller's.
     NotAMember,
     /// The policy has groups, and the caller is not in exactly one of them.
     NoGroup,
-    /// Under `one-role`, the caller has not exactly one role.
+    /// The policy requires `one-role`, and the caller does not have exactly one role.
     NotOneRole,
-    /// Nothing gives the caller the cell.
+    /// No row gives the caller the cell.
     NotGranted,
-    /// The cell is given, but in another scope.
+    /// The cell is given, but only in another scope.
     OutOfScope,
-    /// The cell was given and taken away again.
+    /// The cell is given, and `without` takes it away.
     TakenAway,
-    /// The row is held, but the gate with this place in the file is closed.
+    /// The caller holds the row, but the gate at this position in the policy is closed.
     Gate(u8),
-    /// The answer is of a media type that the caller may not read.
+    /// The response has a media type that the caller may not read.
     WrongType,
-    /// The answer holds fields that must be masked, which this version does not do.
+    /// The response has fields that must be masked, which this version does not support.
     CannotMask,
     /// The route does not say `websocket: true`.
     NoUpgrade,
-    /// Too many credentials from this address were not valid.
+    /// Too many credentials from this address were invalid.
     TooManyFailures,
-    /// The decision must be on disk before anybody sees it, and cannot be written.
+    /// The decision must be durable in the audit log before it takes effect, and cannot be written.
     AuditUnavailable,
 }
 
 impl Reason {
-    /// The codes of all reasons with the status that callers see and one sentence; the README's table.
+    /// The code of each reason, its status code and one sentence; the README's table.
     pub const TABLE: [(&'static str, u16, &'static str); 24] = [
         ("granted", 200, "permitted: the caller holds rows for everything the route needs"),
         ("public", 200, "permitted: the route is public"),
         ("service-app", 200, "permitted: a service app with full grants"),
-        ("bad-request", 400, "the request cannot be read, or servers would read it differently"),
-        ("unauthenticated", 401, "no credential, or one that is not valid"),
-        ("keys-unavailable", 503, "the issuer's keys cannot be had now"),
+        ("bad-request", 400, "the request is malformed, or servers would read it differently"),
+        ("unauthenticated", 401, "no credential, or an invalid one"),
+        ("keys-unavailable", 503, "the issuer's keys are not available"),
         ("no-policy", 503, "no policy is loaded"),
-        ("no-api", 404, "no API of the gateway claims the request"),
+        ("no-api", 404, "the request belongs to no API of the gateway"),
         ("no-route", 404, "no route of the policy covers the path"),
         ("no-method", 405, "the route does not list the method"),
-        ("nobody", 403, "the policy closes the route to everybody"),
+        ("nobody", 403, "the policy closes the route to every caller"),
         ("condition", 403, "a condition of the route, or of the role's assignment, does not hold"),
         ("not-a-member", 403, "the tenant in the path is not one of the caller's"),
         ("no-group", 403, "the caller is not in exactly one of the policy's groups"),
-        ("not-one-role", 403, "the caller has not exactly one role"),
-        ("not-granted", 403, "nothing gives the caller what the route needs"),
-        ("out-of-scope", 403, "the caller has it in another scope only"),
-        ("taken-away", 403, "the policy takes it away from the caller"),
-        ("gate", 403, "a gate is closed; the code names it behind the colon"),
-        ("wrong-type", 403, "the answer is of a media type that the caller may not read"),
-        ("cannot-mask", 403, "the answer must be masked for the caller, which this version does not do"),
+        ("not-one-role", 403, "the caller does not have exactly one role"),
+        ("not-granted", 403, "no permission gives the caller what the route needs"),
+        ("out-of-scope", 403, "the caller has the permission only in another scope"),
+        ("taken-away", 403, "the policy takes the permission away from the caller"),
+        ("gate", 403, "a gate is closed; the code names it after the colon"),
+        ("wrong-type", 403, "the response has a media type that the caller may not read"),
+        ("cannot-mask", 403, "the response must be masked for the caller, which this version does not support"),
         ("no-upgrade", 403, "the route does not open WebSockets"),
         ("too-many-failures", 429, "too many invalid credentials came from this address"),
-        ("audit-unavailable", 503, "the decision must be kept before anybody sees it, and cannot be now"),
+        (
+            "audit-unavailable",
+            503,
+            "the decision must be written to the audit log before it takes effect, and cannot be",
+        ),
     ];
 
-    /// The stable code, without a gate's name.
+    /// The stable code, without the name of a gate.
     pub fn code(self) -> &'static str {
         match self {
             Self::Granted => "granted",
@@ -130,7 +135,7 @@ impl Reason {
         Self::TABLE.iter().find(|(code, ..)| *code == self.code()).map_or("", |(_, _, sentence)| sentence)
     }
 
-    /// The status that the caller sees of a refusal (security.md's table; RFC 9110, section 15).
+    /// The status code of the response for a refusal (security.md's table; RFC 9110, section 15).
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest(rejected) => rejected.status(),
@@ -138,7 +143,7 @@ impl Reason {
         }
     }
 
-    /// What only the log is told.
+    /// The detail code, which only the log contains.
     pub fn detail(self) -> Option<&'static str> {
         match self {
             Self::BadRequest(rejected) => Some(rejected.code()),
@@ -148,13 +153,13 @@ impl Reason {
         }
     }
 
-    /// Whether it forwards.
+    /// Whether the request is permitted.
     pub fn is_permit(self) -> bool {
         matches!(self, Self::Granted | Self::Public | Self::ServiceApp)
     }
 
-    /// The one of two reasons about the same cell that came further.
-    pub(super) fn further(self, other: Self) -> Self {
+    /// The one of two reasons about the same cell that is closer to a permit.
+    pub(super) fn closest_to_permit(self, other: Self) -> Self {
         let rank = |reason: Self| match reason {
             Self::NotGranted => 0,
             Self::OutOfScope => 1,
@@ -164,7 +169,7 @@ impl Reason {
             _ => 5,
         };
         match (self, other) {
-            // The first closed gate in the file counts.
+            // The first closed gate in the policy counts.
             (Self::Gate(one), Self::Gate(two)) => Self::Gate(one.min(two)),
             _ if rank(other) > rank(self) => other,
             _ => self,

@@ -1,6 +1,6 @@
-//! The decisions that settle arguments, as far as Noah ES needs them, and the laws that hold for all.
+//! Decisions of the Noah ES policy from the language's table, and properties of every decision.
 
-use super::query::{RequestQuery, answer};
+use super::query::{RequestQuery, decide_query};
 use super::{ApprovalSet, Decision, NoTrace, Phase, Question, Reason, decide};
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
@@ -16,15 +16,15 @@ fn load(text: &str) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)))
 }
 
-/// The decision about a request as the proxy would take it.
-fn ask(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> Decision {
+/// Decides a request in the same steps as the gateway.
+fn decide_request(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> Decision {
     let headers: [(&str, &str); 0] = [];
     let raw = RawRequest { method, target: target.as_bytes(), host: None, headers: &headers };
     let subject: Subject = subject.map_or_else(Subject::anonymous, |json| serde_json::from_str(json).unwrap());
     let request = read(&raw, policy.model.dialect, OverrideMode::Reject);
-    let placed = request.as_ref().map_err(|error| policy::NoMatch::Rejected(*error));
-    let placed = placed.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
-    let access = placed.as_ref().map(|placed| &placed.access).map_err(|unplaced| *unplaced);
+    let found = request.as_ref().map_err(|error| policy::NoMatch::Rejected(*error));
+    let found = found.and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
+    let access = found.as_ref().map(|found| &found.access).map_err(|no_match| *no_match);
     let facts = RequestFacts { method, ..RequestFacts::default() };
     let question = Question { access, subject: Ok(&subject), facts, phase: Phase::Request };
     decide(question, policy, &ApprovalSet::default(), Timestamp(0))
@@ -32,7 +32,7 @@ fn ask(policy: &Snapshot, subject: Option<&str>, method: &str, target: &str) -> 
 
 fn code(policy: &Snapshot, subject: &str, method: &str, target: &str) -> String {
     let subject = (!subject.is_empty()).then_some(subject);
-    ask(policy, subject, method, target).reason.full_code(Some(policy)).to_owned()
+    decide_request(policy, subject, method, target).reason.full_code(Some(policy)).to_owned()
 }
 
 const USE: &str = r#""permissions":["Use Patient and Session Features"]"#;
@@ -89,7 +89,7 @@ fn the_decisions_that_settle_arguments_about_noah() {
 }
 
 #[test]
-fn what_the_policy_says_of_a_user_replaces_the_tokens_word() {
+fn entry_of_a_user_in_the_policy_replaces_the_claims_of_the_token() {
     let noah = load(&format!(
         "{NOAH}\nusers:\n  nurse: {{ without: [Delete Patient Demographic and Action Data] }}\n  cut: {{ roles: [] }}\n  \
          svc: {{ roles: [Level 2] }}\n  bound: {{ roles: [Level 2: {{ tenant: t2 }}], tenants: [t1, t2] }}\n  \
@@ -142,9 +142,9 @@ fn nobody_stops_service_apps_too() {
 fn using_the_app_connection_asks_for_its_approval() {
     let noah = load(NOAH);
     let caller = format!(r#"{{"client":"app-9","tenant":"t1",{USE}}}"#);
-    let asked = ask(&noah, Some(&caller), "POST", "/t1/api/AppConnection").verdict.unwrap();
-    assert_eq!(asked.asks().collect::<Vec<_>>(), [0]);
-    let read = ask(&noah, Some(&caller), "GET", "/t1/api/AppConnection").verdict.unwrap();
+    let permit = decide_request(&noah, Some(&caller), "POST", "/t1/api/AppConnection").verdict.unwrap();
+    assert_eq!(permit.asks().collect::<Vec<_>>(), [0]);
+    let read = decide_request(&noah, Some(&caller), "GET", "/t1/api/AppConnection").verdict.unwrap();
     assert_eq!(read.asks().count(), 0);
 }
 
@@ -157,15 +157,15 @@ fn noah_grants_139_of_2680_triples() {
 }
 
 #[test]
-fn a_stated_question_is_judged_by_the_path_that_is_forwarded() {
+fn conditions_of_a_query_read_the_path_that_is_forwarded() {
     let text = "version: 1\nname: p\ndialect: aspnet\nresources: [A]\npermissions: { One: { A: R } }\neveryone: [One]\n\
         routes:\n  /Burn: { GET: { need: read A, when: \"!request.path.endsWith('/Burn')\" } }\n";
     let policy = load(text);
     let subject: Subject = serde_json::from_str("{}").unwrap();
     for target in ["/Burn", "/burn", "/BURN/"] {
-        let asked = RequestQuery { subject: &subject, method: "GET", target, host: None, phase: Phase::Request };
-        answer(&policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
-            assert_eq!((road.decision.reason, road.facts.path), (Reason::Condition, "/Burn"), "{target}");
+        let query = RequestQuery { subject: &subject, method: "GET", target, host: None, phase: Phase::Request };
+        decide_query(&policy, query, Timestamp(0), &mut NoTrace, |trace, _| {
+            assert_eq!((trace.decision.reason, trace.facts.path), (Reason::Condition, "/Burn"), "{target}");
         });
     }
 }

@@ -1,56 +1,56 @@
-//! Trace: how `explain` watches the one `decide`; it cannot disagree with what it watches.
+//! Trace: observes the steps of a decision, for `explain` and for usage metrics.
 
 use crate::policy::RowId;
 use crate::vocabulary::{CellId, Scope};
 
 use super::Reason;
 
-/// TraceStep: something that happened on the way to a decision.
+/// TraceStep: one step of a decision.
 #[derive(Debug)]
 pub enum TraceStep<'a> {
-    /// The scope of the request was found.
+    /// The scope of the request was resolved.
     Scope(&'a Scope<'a>),
-    /// A needed cell is given by a row.
+    /// A row grants a needed cell.
     Granted {
         /// The cell.
         cell: CellId,
-        /// The first row that gives it.
+        /// The first row that grants it.
         row: RowId,
     },
-    /// A needed cell is not given.
-    Lacking {
+    /// No row grants a needed cell.
+    Missing {
         /// The cell.
         cell: CellId,
-        /// How far the best row came.
+        /// Why the row that came closest does not grant it.
         reason: Reason,
     },
 }
 
-/// Trace: is shown the steps of a decision.
+/// Trace: an observer that receives the steps of a decision and cannot change it.
 pub trait Trace {
-    /// Sees one step.
-    fn see(&mut self, step: TraceStep<'_>);
+    /// Records one step.
+    fn record(&mut self, step: TraceStep<'_>);
 }
 
-/// UsageTrace: a witness that keeps which row gave which cell, up to a bound, without an allocation.
+/// UsageTrace: a trace of which row granted which cell, bounded and without allocation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UsageTrace {
-    pairs: [Option<(CellId, RowId)>; Self::MOST],
+    pairs: [Option<(CellId, RowId)>; Self::CAPACITY],
     count: usize,
 }
 
 impl UsageTrace {
-    /// So many are kept; a route that needs more cells is not heard of.
-    const MOST: usize = 16;
+    /// The number of cells that are recorded; further cells of a route are ignored.
+    const CAPACITY: usize = 16;
 
-    /// The cells and the first rows that gave them.
+    /// The cells, each with the first row that granted it.
     pub fn iter(&self) -> impl Iterator<Item = (CellId, RowId)> {
         self.pairs.iter().flatten().copied()
     }
 }
 
 impl Trace for UsageTrace {
-    fn see(&mut self, step: TraceStep<'_>) {
+    fn record(&mut self, step: TraceStep<'_>) {
         if let TraceStep::Granted { cell, row } = step
             && let Some(slot) = self.pairs.get_mut(self.count)
         {
@@ -60,10 +60,10 @@ impl Trace for UsageTrace {
     }
 }
 
-/// NoTrace: a witness that compiles to nothing.
+/// NoTrace: a trace that ignores every step and compiles to nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTrace;
 
 impl Trace for NoTrace {
-    fn see(&mut self, _: TraceStep<'_>) {}
+    fn record(&mut self, _: TraceStep<'_>) {}
 }

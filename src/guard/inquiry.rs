@@ -56,7 +56,7 @@ pub(super) fn evaluate_overrides<T: Trace>(
             let route = policy.routes.match_route(method, inquiry.path, inquiry.query);
             // The response is judged as one to the method that was sent. Of another method, every media type must be
             // permitted, and none may need a mask.
-            let phase = Phase::Answer(None);
+            let phase = Phase::Response(None);
             let decision = decide_inquiry(&Inquiry { method, route: &route, phase, ..*inquiry }, policy, trace);
             let (needs_mask, cell) = (has_mask(&decision), decision.cell);
             Some(stricter(decision, || needs_mask.then(|| refused(Reason::CannotMask, cell, policy))))

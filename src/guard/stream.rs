@@ -168,7 +168,7 @@ impl StreamAuthorization {
             address: self.address,
             websocket: self.websocket,
             phase: match &self.response_type {
-                Some(content_type) => Phase::Answer(content_type.as_ref().and_then(|kind| kind.to_str().ok())),
+                Some(content_type) => Phase::Response(content_type.as_ref().and_then(|kind| kind.to_str().ok())),
                 None => Phase::Request,
             },
             approvals: &approvals,

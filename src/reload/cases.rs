@@ -61,7 +61,7 @@ pub fn judge(
     }
     let path = path.display().to_string();
     let bench = TrialContext { policy, sources, files, issuers, path: &path, now: now() };
-    findings.extend(cases::judge(&bench));
+    findings.extend(cases::check_cases(&bench));
     findings
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis::decision::cases::{self, Case, Expectation};
-use portcullis::decision::query::{RequestQuery, answer};
+use portcullis::decision::query::{RequestQuery, decide_query};
 use portcullis::decision::{NoTrace, Phase, Reason};
 use portcullis::document::{Findings, Sources};
 use portcullis::identity::SecretDigest;
@@ -47,7 +47,7 @@ impl PolicyCases {
         let mut all: Value = serde_yaml::from_str(&written).unwrap();
         let callers = serde_json::from_value(all["callers"].take()).unwrap();
         let mut findings = Findings::default();
-        let suite = cases::read(&sources, 0, &mut findings).unwrap();
+        let suite = cases::read_suite(&sources, 0, &mut findings).unwrap();
         assert!(!findings.has_errors());
         Self { policy, text, cases: suite.cases, callers }
     }

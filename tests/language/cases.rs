@@ -48,13 +48,13 @@ fn run(name: &str) -> CaseRun {
     let number = sources.add(beside, &text);
 
     let mut findings = Findings::default();
-    let suite = cases::read(&sources, number, &mut findings);
+    let suite = cases::read_suite(&sources, number, &mut findings);
     let suite = suite.unwrap_or_else(|| panic!("{}", report::human(&findings, &sources)));
     let mut coverage = CaseCoverage::of(&policy);
     let now = Timestamp(1_795_000_000);
     let bench = TrialContext { policy: &policy, sources: &sources, files: 1, issuers: None, path: &path, now };
-    let tried = cases::run(&suite, &bench, &|_| true, &mut coverage, &mut findings, &mut || {});
-    let passed = tried.iter().filter(|one| matches!(one.ended, CaseStatus::Passed)).count();
+    let tried = cases::run_suite(&suite, &bench, &|_| true, &mut coverage, &mut findings, &mut || {});
+    let passed = tried.iter().filter(|one| matches!(one.status, CaseStatus::Passed)).count();
     let mut failed: Vec<String> = findings.sorted().into_iter().map(|found| report::line(found, &sources)).collect();
     if passed != tried.len() && failed.is_empty() {
         failed.push(format!("{name}: only {passed} of {} cases passed", tried.len()));

@@ -21,7 +21,7 @@ fn a_refusal_by_a_gate_is_explained_step_by_step() {
     let without_version: Vec<&str> = out.lines().filter(|line| !line.starts_with("policy ")).collect();
     let expected = "\
 refuse    gate:app-connection, answered 403
-          a gate is closed; the code names it behind the colon
+          a gate is closed; the code names it after the colon
 request   GET /t1/API/patients/p%31
 path      /t1/api/Patients/p1
 route     /{tenant}/api/Patients/{patient}  (policies/noah-es.yaml:63:5)

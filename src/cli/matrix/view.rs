@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::caller::{now, parse_subject};
 use crate::cli::exit::CommandError;
 use crate::decision::view::MatrixView;
-use crate::decision::{ApprovalSet, EvaluationContext, Reason, scope_of};
+use crate::decision::{ApprovalSet, EvaluationContext, Reason, resolve_scope};
 use crate::policy::Snapshot;
 use crate::policy::condition_context::ConditionContext;
 use crate::policy::matrix::{Matrix, format_operations};
@@ -63,10 +63,10 @@ pub(super) fn view_tables(
     let entitlements = policy.entitlements.with_entry(&caller, entry);
     let cells = Cells::All(Box::new([]));
     let access = Access { route: RouteId(0), method: 0, cells: &cells, scope: scope.clone(), across: 0 };
-    let view = match scope_of(&access, &entitlements, policy) {
-        None => MatrixView { nothing: Some(Reason::NotAMember), ..MatrixView::default() },
+    let view = match resolve_scope(&access, &entitlements, policy) {
+        None => MatrixView { refusal: Some(Reason::NotAMember), ..MatrixView::default() },
         Some(_) if caller.kind == SubjectKind::Anonymous => {
-            MatrixView { nothing: Some(Reason::Unauthenticated(None)), ..MatrixView::default() }
+            MatrixView { refusal: Some(Reason::Unauthenticated(None)), ..MatrixView::default() }
         }
         Some(scope) => {
             let (approvals, now) = (ApprovalSet::default(), now());
@@ -189,7 +189,7 @@ fn check_complete_caller(policy: &Snapshot, selection: &Selection, view: &Matrix
         Some(Reason::NotOneRole) => "every caller has exactly one role: add `--role`",
         _ => return Ok(()),
     };
-    let names = match view.nothing {
+    let names = match view.refusal {
         Some(Reason::NoGroup) => policy.model.groups.iter().map(|group| &*group.name).collect::<Vec<_>>(),
         _ => policy.model.roles.iter().map(|role| &*role.name).collect(),
     };
@@ -201,7 +201,7 @@ fn view_notes(policy: &Snapshot, view: &MatrixView) -> Vec<String> {
     let cells = |count: usize| if count == 1 { "1 cell is".to_owned() } else { format!("{count} cells are") };
     let name = |at: usize| policy.gate(at).map(|gate| gate.name.to_string()).unwrap_or_default();
     let mut notes = Vec::new();
-    if let Some(reason) = view.nothing {
+    if let Some(reason) = view.refusal {
         notes.push(format!("nothing is open: {}, {}", reason.code(), reason.sentence()));
     }
     let hidden = view.hidden.iter();

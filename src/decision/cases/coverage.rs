@@ -1,50 +1,52 @@
-//! CaseCoverage: which cells, rules and decisions the cases have shown.
+//! CaseCoverage: the cells, rules and decisions that passed cases cover.
 
-use crate::decision::verdict::chosen;
+use std::collections::BTreeSet;
+
+use crate::decision::verdict::select_candidates;
 use crate::decision::{Decision, Phase};
 use crate::policy::Snapshot;
 use crate::vocabulary::{Access, Cell, CellId, Cells, MediaTypeCells};
 
-use super::suite::Case;
+use super::case::Case;
 
-/// CaseCoverage: what the cases that passed have shown.
+/// CaseCoverage: the coverage of the cases that passed.
 #[derive(Debug, Clone, Default)]
 pub struct CaseCoverage {
     /// The cells that routes of the policy need, in the order of the policy.
     pub cells: Vec<CellCoverage>,
-    /// The rules that cases prove, in the order of the cases.
+    /// The rules that the cases prove, in the order of the cases.
     pub rules: Vec<RuleEvidence>,
-    /// The numbers of the decisions that cases show.
-    pub decisions: std::collections::BTreeSet<u64>,
+    /// The numbers of the decisions that the cases show.
+    pub decisions: BTreeSet<u64>,
 }
 
-/// CellCoverage: how often a cell was permitted and refused.
+/// CellCoverage: the number of cases that cover a cell.
 #[derive(Debug, Clone)]
 pub struct CellCoverage {
     /// The cell.
     pub cell: Cell,
-    /// How many cases were permitted on a route that needs it.
+    /// The number of permitted cases on routes that need the cell.
     pub permitted: usize,
-    /// How many cases were refused because of it.
+    /// The number of cases that were refused because of the cell.
     pub refused: usize,
 }
 
-/// RuleEvidence: by how many cases a rule is proved.
+/// RuleEvidence: the number of cases that prove a rule.
 #[derive(Debug, Clone)]
 pub struct RuleEvidence {
     /// The rule.
     pub rule: Box<str>,
-    /// Cases that are permitted.
+    /// The number of permitted cases.
     pub permits: usize,
-    /// Cases that are refused.
+    /// The number of refused cases.
     pub refusals: usize,
 }
 
 impl CaseCoverage {
-    /// Nothing shown yet of what the routes of `policy` need.
+    /// Empty coverage of the cells that the routes of `policy` need.
     pub fn of(policy: &Snapshot) -> Self {
         let methods = policy.routes.routes().iter().flat_map(|route| &route.methods);
-        let mut ids: Vec<CellId> = methods.flat_map(|method| needed(&method.cells)).collect();
+        let mut ids: Vec<CellId> = methods.flat_map(|method| needed_cells(&method.cells)).collect();
         ids.sort_unstable();
         ids.dedup();
         let cells = ids.into_iter().filter_map(|id| policy.cell(id));
@@ -52,14 +54,14 @@ impl CaseCoverage {
         Self { cells: cells.collect(), ..Self::default() }
     }
 
-    /// How many cells were permitted at least once, and how many refused.
+    /// The numbers of cells with a permitted case and with a refused case.
     pub fn counts(&self) -> (usize, usize) {
-        let count = |met: fn(&CellCoverage) -> bool| self.cells.iter().filter(|one| met(one)).count();
+        let count = |covered: fn(&CellCoverage) -> bool| self.cells.iter().filter(|one| covered(one)).count();
         (count(|one| one.permitted > 0), count(|one| one.refused > 0))
     }
 
-    /// Counts a case that passed; `policy` is the variant that it was decided under.
-    pub(super) fn count(
+    /// Counts a passed case; `policy` is the variant that decided it.
+    pub(super) fn count_case(
         &mut self,
         case: &Case,
         decision: &Decision,
@@ -68,11 +70,11 @@ impl CaseCoverage {
         policy: &Snapshot,
     ) {
         let permit = decision.is_permit();
-        let shown: Vec<CellId> = match access.filter(|_| permit) {
-            Some(access) => permitted(access.cells, decision, phase),
+        let cells: Vec<CellId> = match access.filter(|_| permit) {
+            Some(access) => permitted_cells(access.cells, decision, phase),
             None => decision.cell.into_iter().collect(),
         };
-        for cell in shown.into_iter().filter_map(|id| policy.cell(id)) {
+        for cell in cells.into_iter().filter_map(|id| policy.cell(id)) {
             if let Some(covered) = self.cells.iter_mut().find(|one| one.cell == *cell) {
                 covered.permitted += usize::from(permit);
                 covered.refused += usize::from(!permit);
@@ -92,19 +94,19 @@ impl CaseCoverage {
     }
 }
 
-/// The cells that a permit is about.
-fn permitted(cells: &Cells, decision: &Decision, phase: Phase<'_>) -> Vec<CellId> {
-    let Cells::ByType(candidates) = cells else { return needed(cells).collect() };
-    let counted = match (phase, &decision.verdict) {
-        (Phase::Answer(kind), _) => chosen(candidates, kind),
+/// The cells that a permit granted.
+fn permitted_cells(cells: &Cells, decision: &Decision, phase: Phase<'_>) -> Vec<CellId> {
+    let Cells::ByType(candidates) = cells else { return needed_cells(cells).collect() };
+    let selected = match (phase, &decision.verdict) {
+        (Phase::Response(content_type), _) => select_candidates(candidates, content_type),
         (Phase::Request, Ok(permit)) => permit.candidates(),
         (Phase::Request, Err(_)) => 0,
     };
-    let counted = candidates.iter().enumerate().take(64).filter(|(at, _)| counted >> at & 1 == 1);
-    counted.flat_map(|(_, candidate)| candidate.cells.iter().copied()).collect()
+    let selected = candidates.iter().enumerate().take(64).filter(|(at, _)| selected >> at & 1 == 1);
+    selected.flat_map(|(_, candidate)| candidate.cells.iter().copied()).collect()
 }
 
-fn needed(cells: &Cells) -> impl Iterator<Item = CellId> {
+fn needed_cells(cells: &Cells) -> impl Iterator<Item = CellId> {
     let (all, candidates): (&[CellId], &[MediaTypeCells]) = match cells {
         Cells::All(needed) => (needed, &[]),
         Cells::ByType(candidates) => (&[], candidates),

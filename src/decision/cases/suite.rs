@@ -1,12 +1,15 @@
-//! Suite: a cases file as written, read strictly.
+//! Suite: one cases file, read strictly.
 
 use crate::document::reader::{self, MapReader};
-use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span, text};
+use crate::document::{self, Finding, FindingCode, Findings, Node, Sources, Span, Value, text};
 use crate::vocabulary::{Timestamp, media, name::nearest};
 
-use super::caller::{CaseCaller, caller};
-use super::variant::{Variant, variant};
 use crate::decision::Reason;
+
+use super::caller::{CaseCaller, read_caller};
+use super::case::{Case, Expectation};
+use super::name::SpannedName;
+use super::variant::{Variant, read_variant};
 
 /// Suite: the callers, variants and cases of one file.
 #[derive(Debug)]
@@ -17,80 +20,28 @@ pub struct Suite {
     pub cases: Vec<Case>,
 }
 
-/// Case: a request, and what must become of it.
-#[derive(Debug)]
-pub struct Case {
-    /// Where the request stands.
-    pub span: Span,
-    /// Who asks: the caller's name.
-    pub caller: Box<str>,
-    /// Under which variant of the policy.
-    pub variant: Option<Box<str>>,
-    /// The method.
-    pub method: Box<str>,
-    /// The path, with its query if it has one.
-    pub target: Box<str>,
-    /// What must be decided.
-    pub expected: Expectation,
-    /// The media type of the answer, where the decision is about the answer.
-    pub answered_as: Option<Box<str>>,
-    /// The moment of the request; `None` is whenever the cases are tried.
-    pub at: Option<Timestamp>,
-    /// The rules that it proves.
-    pub proves: Vec<Box<str>>,
-    /// The row of the language's table of decisions that it shows.
-    pub decision: Option<u64>,
-    /// What its author wanted to say.
-    pub note: Option<Box<str>>,
-}
+/// The largest decision number that a case may name.
+const MAX_DECISION: u64 = 999;
 
-/// Expectation: what must be decided.
-#[derive(Debug)]
-pub enum Expectation {
-    /// A permit; what is `None` is not looked at.
-    Permit {
-        /// The row that grants the first needed cell.
-        by: Option<ExpectedName>,
-        /// Exactly the field sets that are masked.
-        masks: Option<Vec<ExpectedName>>,
-        /// Exactly the gates whose approval is asked for.
-        asks: Option<Vec<ExpectedName>>,
-    },
-    /// A refusal, and its reason.
-    Refuse(ExpectedName),
-}
-
-/// ExpectedName: a text and its place.
-#[derive(Debug, Clone)]
-pub struct ExpectedName {
-    /// The text.
-    pub text: Box<str>,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The latest row of a table of decisions that a case may name.
-const MOST_DECISIONS: u64 = 999;
-
-/// Reads source number `file` as cases; `None` where there is none that could be tried.
-pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Suite> {
-    let root = crate::document::parse(sources, file, findings)?;
+/// Reads source number `file` as a cases file; returns `None` if it has no cases to try.
+pub fn read_suite(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Suite> {
+    let root = document::parse(sources, file, findings)?;
     let mut fields = MapReader::open(&root, "a cases file", findings)?;
     let mut suite = Suite { callers: Vec::new(), variants: Vec::new(), cases: Vec::new() };
-    let mut unread = Vec::new();
+    let mut unreadable = Vec::new();
     if let Some(node) = fields.required("callers", findings) {
         for (key, value) in reader::entries(node, "`callers`", findings).unwrap_or_default() {
-            match caller(key, value, findings) {
+            match read_caller(key, value, findings) {
                 Some(caller) => suite.callers.push(caller),
-                None => unread.push(key),
+                None => unreadable.push(key),
             }
         }
     }
     if let Some(node) = fields.optional("variants") {
         for (key, value) in reader::entries(node, "`variants`", findings).unwrap_or_default() {
-            match variant(key, value, findings) {
+            match read_variant(key, value, findings) {
                 Some(variant) => suite.variants.push(variant),
-                None => unread.push(key),
+                None => unreadable.push(key),
             }
         }
     }
@@ -99,17 +50,17 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
     let cases = cases.and_then(|node| {
         let items = reader::list(node, "`cases`", findings)?;
         if items.is_empty() {
-            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), "no case stands here"));
+            findings.push(Finding::error(FindingCode::EmptyValue, Some(node.span), "the list of cases is empty"));
         }
         Some(items)
     })?;
     let mut used = Vec::new();
-    let mut reader = CaseReader { suite: &suite, unread: &unread, used: &mut used };
-    let cases = cases.iter().filter_map(|node| reader.case(node, findings)).collect();
+    let mut reader = CaseReader { suite: &suite, unreadable: &unreadable, used: &mut used };
+    let cases = cases.iter().filter_map(|node| reader.read_valid_case(node, findings)).collect();
     let named = suite.callers.iter().map(|caller| ("caller", &caller.name, caller.span));
-    for (sort, name, span) in named.chain(suite.variants.iter().map(|one| ("variant", &one.name, one.span))) {
-        if !used.contains(&(sort, name.clone())) {
-            let message = format!("no case uses the {sort} `{name}`");
+    for (kind, name, span) in named.chain(suite.variants.iter().map(|one| ("variant", &one.name, one.span))) {
+        if !used.contains(&(kind, name.clone())) {
+            let message = format!("no case uses the {kind} `{name}`");
             findings.push(Finding::note(FindingCode::Unused, Some(span), message));
         }
     }
@@ -117,16 +68,17 @@ pub fn read(sources: &Sources, file: u32, findings: &mut Findings) -> Option<Sui
     Some(suite)
 }
 
+/// CaseReader: reads the cases of a suite and records the callers and variants that they use.
 struct CaseReader<'a> {
     suite: &'a Suite,
-    /// Names of callers and variants that stand there, but could not be read.
-    unread: &'a [&'a Node],
+    /// The names of callers and variants that could not be read.
+    unreadable: &'a [&'a Node],
     used: &'a mut Vec<(&'static str, Box<str>)>,
 }
 
 impl CaseReader<'_> {
-    /// A case in which something is wrong is not tried: what would come of it says nothing.
-    fn case(&mut self, node: &Node, findings: &mut Findings) -> Option<Case> {
+    /// Reads a case; a case with errors is dropped, because its result would mean nothing.
+    fn read_valid_case(&mut self, node: &Node, findings: &mut Findings) -> Option<Case> {
         let mut own = Findings::default();
         let case = self.read_case(node, &mut own);
         let case = case.filter(|_| !own.has_errors());
@@ -140,25 +92,25 @@ impl CaseReader<'_> {
         let variant = fields.optional("in");
         let suite = self.suite;
         let callers = suite.callers.iter().map(|caller| &*caller.name);
-        let caller = caller.and_then(|node| self.known(node, "caller", callers, findings));
+        let caller = caller.and_then(|node| self.known_name(node, "caller", callers, findings));
         let variants = suite.variants.iter().map(|variant| &*variant.name);
-        let variant = variant.map(|node| self.known(node, "variant", variants, findings));
-        let asked = (fields.optional("permit"), fields.optional("refuse"));
-        let mut about_expected = Findings::default();
-        let expected = expected(&mut fields, asked.0.is_some(), &mut about_expected);
-        if asked.0.is_some() != asked.1.is_some() {
-            // Else it is not known what is expected.
-            findings.extend(about_expected);
+        let variant = variant.map(|node| self.known_name(node, "variant", variants, findings));
+        let requests = (fields.optional("permit"), fields.optional("refuse"));
+        let mut own = Findings::default();
+        let expected = read_expectation(&mut fields, requests.0.is_some(), &mut own);
+        if requests.0.is_some() != requests.1.is_some() {
+            // Otherwise the expectation is unknown, and its findings would mislead.
+            findings.extend(own);
         }
-        let answered_as = fields.optional("answered-as").and_then(|node| media_type(node, findings));
-        let at = fields.optional("at").map(|node| moment(node, findings));
+        let answered_as = fields.optional("answered-as").and_then(|node| read_media_type(node, findings));
+        let at = fields.optional("at").map(|node| read_time(node, findings));
         let proves = fields.optional("proves").map(|node| reader::texts(node, "`proves`", findings));
         let decision = fields.optional("decision");
-        let decision = decision.and_then(|node| reader::integer(node, "`decision`", 1, MOST_DECISIONS, findings));
+        let decision = decision.and_then(|node| reader::integer(node, "`decision`", 1, MAX_DECISION, findings));
         let note = fields.optional("note").and_then(|node| text(node, "`note`", findings));
         let span = fields.span();
         fields.finish(findings);
-        let asked = match asked {
+        let node = match requests {
             (Some(node), None) | (None, Some(node)) => node,
             (Some(permit), Some(refuse)) => {
                 let message = "a case has either `permit` or `refuse`";
@@ -169,13 +121,13 @@ impl CaseReader<'_> {
             (None, None) => {
                 let span = Span { end: span.start.saturating_add(1), ..span };
                 let finding = Finding::error(FindingCode::MissingKey, Some(span), "a case needs `permit` or `refuse`");
-                findings.push(finding.help("write what is asked, `permit: GET /patients`"));
+                findings.push(finding.help("write the request: `permit: GET /patients`"));
                 return None;
             }
         };
-        let (method, target) = request(asked, findings)?;
+        let (method, target) = read_request(node, findings)?;
         Some(Case {
-            span: asked.span,
+            span: node.span,
             caller: caller?,
             variant: match variant {
                 Some(known) => Some(known?),
@@ -192,23 +144,22 @@ impl CaseReader<'_> {
         })
     }
 
-    /// The name that stands here, if there is such a thing; where it could not be read nothing more is said.
-    fn known<'n>(
+    /// The name at `node` if it is defined; a finding otherwise, unless its definition could not be read.
+    fn known_name<'n>(
         &mut self,
         node: &Node,
-        sort: &'static str,
+        kind: &'static str,
         mut known: impl Iterator<Item = &'n str> + Clone,
         findings: &mut Findings,
     ) -> Option<Box<str>> {
-        let name = text(node, &format!("a {sort}"), findings)?;
+        let name = text(node, &format!("a {kind}"), findings)?;
         if known.clone().any(|known| known == name) {
-            self.used.push((sort, name.into()));
+            self.used.push((kind, name.into()));
             return Some(name.into());
         }
-        let is_unread =
-            |node: &&Node| matches!(&node.value, crate::document::Value::Scalar { text, .. } if **text == *name);
-        if !self.unread.iter().any(is_unread) {
-            let message = format!("no {sort} is called `{name}`");
+        let is_name = |node: &&Node| matches!(&node.value, Value::Scalar { text, .. } if **text == *name);
+        if !self.unreadable.iter().any(is_name) {
+            let message = format!("no {kind} is called `{name}`");
             let finding = Finding::error(FindingCode::UnknownName, Some(node.span), message);
             findings.push(finding.suggest(name, known.by_ref()));
         }
@@ -216,8 +167,8 @@ impl CaseReader<'_> {
     }
 }
 
-/// What a case expects; the keys of a permit are none of a refusal, and the other way round.
-fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -> Option<Expectation> {
+/// Reads the expected decision; a permit and a refusal have different keys.
+fn read_expectation(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -> Option<Expectation> {
     let permits = ["by", "masks", "asks"].map(|key| (key, fields.optional(key)));
     let reason = fields.optional("reason");
     if permit {
@@ -227,9 +178,9 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
         }
         let [(_, by), (_, masks), (_, asks)] = permits;
         return Some(Expectation::Permit {
-            by: by.and_then(|node| ExpectedName::read(node, "`by`", findings)),
-            masks: masks.map(|node| ExpectedName::list(node, "`masks`", findings)),
-            asks: asks.map(|node| ExpectedName::list(node, "`asks`", findings)),
+            by: by.and_then(|node| SpannedName::read(node, "`by`", findings)),
+            masks: masks.map(|node| SpannedName::read_list(node, "`masks`", findings)),
+            asks: asks.map(|node| SpannedName::read_list(node, "`asks`", findings)),
         });
     }
     for (key, node) in permits {
@@ -239,7 +190,7 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
         }
     }
     match reason {
-        Some(node) => reason_of(node, findings).map(Expectation::Refuse),
+        Some(node) => read_reason(node, findings).map(Expectation::Refuse),
         None => {
             let span = fields.span();
             let span = Span { end: span.start.saturating_add(1), ..span };
@@ -250,10 +201,10 @@ fn expected(fields: &mut MapReader<'_>, permit: bool, findings: &mut Findings) -
     }
 }
 
-/// The reason of a refusal: a code that a decision can have, for a gate with its name.
-fn reason_of(node: &Node, findings: &mut Findings) -> Option<ExpectedName> {
-    /// What only a running gateway refuses for.
-    const RUNNING: [&str; 8] = [
+/// Reads the reason of a refusal: a code that a decision can have; the code of a gate includes its name.
+fn read_reason(node: &Node, findings: &mut Findings) -> Option<SpannedName> {
+    /// The reasons that only a running gateway has.
+    const GATEWAY_ONLY: [&str; 8] = [
         "keys-unavailable",
         "no-policy",
         "no-api",
@@ -263,98 +214,59 @@ fn reason_of(node: &Node, findings: &mut Findings) -> Option<ExpectedName> {
         "audit-unavailable",
         "gate",
     ];
-    let word = ExpectedName::read(node, "`reason`", findings)?;
-    if word.text.strip_prefix("gate:").is_some_and(|gate| !gate.is_empty()) {
-        return Some(word);
+    let name = SpannedName::read(node, "`reason`", findings)?;
+    if name.text.strip_prefix("gate:").is_some_and(|gate| !gate.is_empty()) {
+        return Some(name);
     }
-    let codes = Reason::TABLE.iter().filter(|(code, status, _)| *status != 200 && !RUNNING.contains(code));
+    let codes = Reason::TABLE.iter().filter(|(code, status, _)| *status != 200 && !GATEWAY_ONLY.contains(code));
     let codes: Vec<&str> = codes.map(|(code, ..)| *code).collect();
-    if codes.contains(&&*word.text) {
-        return Some(word);
+    if codes.contains(&&*name.text) {
+        return Some(name);
     }
-    let message = format!("`{}` is no reason for which a request is refused", word.text);
-    let finding = Finding::error(FindingCode::BadValue, Some(word.span), message);
-    findings.push(match nearest(&word.text, codes.iter().copied()) {
-        _ if word.text.starts_with("gate") => finding.help("a closed gate is named: `gate:NAME`"),
+    let message = format!("`{}` is not a reason for a refusal", name.text);
+    let finding = Finding::error(FindingCode::BadValue, Some(name.span), message);
+    findings.push(match nearest(&name.text, codes.iter().copied()) {
+        _ if name.text.starts_with("gate") => finding.help("a closed gate is named: `gate:NAME`"),
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding.help(format!("one of: {}, gate:NAME", codes.join(", "))),
     });
     None
 }
 
-/// `GET /patients?page=2`.
-fn request(node: &Node, findings: &mut Findings) -> Option<(Box<str>, Box<str>)> {
+/// Reads a method and a target, as in `GET /patients?page=2`.
+fn read_request(node: &Node, findings: &mut Findings) -> Option<(Box<str>, Box<str>)> {
     let written = text(node, "a request", findings)?;
     match written.split_once(' ') {
         Some((method, target)) if !method.contains('/') && (target.starts_with('/') || target.contains("://")) => {
             Some((method.into(), target.into()))
         }
         _ => {
-            let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("`{written}` is no request"));
-            findings.push(finding.help("write a method, a blank and a path: `GET /patients`"));
+            let finding =
+                Finding::error(FindingCode::BadValue, Some(node.span), format!("`{written}` is not a request"));
+            findings.push(finding.help("write a method, a space and a path: `GET /patients`"));
             None
         }
     }
 }
 
-fn media_type(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
+fn read_media_type(node: &Node, findings: &mut Findings) -> Option<Box<str>> {
     let written = text(node, "`answered-as`", findings)?;
     if media::essence(written).is_none() {
-        let message = format!("`{written}` is no media type");
+        let message = format!("`{written}` is not a media type");
         let finding = Finding::error(FindingCode::BadValue, Some(node.span), message);
-        findings.push(finding.help("write what the answer's `Content-Type` says: `image/png`"));
+        findings.push(finding.help("write the `Content-Type` of the response: `image/png`"));
         return None;
     }
     Some(written.into())
 }
 
-fn moment(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
+fn read_time(node: &Node, findings: &mut Findings) -> Option<Timestamp> {
     let written = text(node, "`at`", findings)?;
-    let moment = Timestamp::parse(written);
-    if moment.is_none() {
-        let message = format!("`{written}` is no moment since 1970");
+    let time = Timestamp::parse(written);
+    if time.is_none() {
+        let message = format!("`{written}` is not a time since 1970");
         let finding = Finding::error(FindingCode::BadValue, Some(node.span), message);
         findings.push(finding.help("write it as \"2026-11-22T10:00:00Z\""));
     }
-    moment
-}
-
-impl ExpectedName {
-    pub(super) fn read(node: &Node, what: &str, findings: &mut Findings) -> Option<Self> {
-        text(node, what, findings).map(|text| Self { text: text.into(), span: node.span })
-    }
-
-    pub(super) fn list(node: &Node, what: &str, findings: &mut Findings) -> Vec<Self> {
-        let found = reader::texts(node, what, findings);
-        found.into_iter().map(|(text, span)| Self { text: text.into(), span }).collect()
-    }
-}
-
-impl Case {
-    /// The case in a line: who, in which variant, asks for what, answered as what.
-    pub fn title(&self) -> String {
-        let Self { caller, method, target, .. } = self;
-        let verdict = if self.is_permit() { "permit" } else { "refuse" };
-        let variant = self.variant.as_ref().map(|variant| format!(" in {variant}")).unwrap_or_default();
-        let answered = self.answered_as.as_ref().map(|kind| format!(" answered as {kind}")).unwrap_or_default();
-        format!("{verdict} {caller}{variant}: {method} {target}{answered}")
-    }
-
-    /// Whether it must be permitted.
-    pub fn is_permit(&self) -> bool {
-        matches!(self.expected, Expectation::Permit { .. })
-    }
-
-    /// Whether `wanted` stands in its title, its reason or row, its rules, its decision's number or its note.
-    pub fn mentions(&self, wanted: &str) -> bool {
-        let why = match &self.expected {
-            Expectation::Permit { by, .. } => by.as_ref(),
-            Expectation::Refuse(reason) => Some(reason),
-        };
-        self.title().contains(wanted)
-            || why.is_some_and(|word| word.text.contains(wanted))
-            || self.proves.iter().any(|rule| **rule == *wanted)
-            || self.decision.is_some_and(|number| number.to_string() == wanted)
-            || self.note.as_ref().is_some_and(|note| note.contains(wanted))
-    }
+    time
 }

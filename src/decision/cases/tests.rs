@@ -1,10 +1,10 @@
-//! Cases files as people write them, right and wrong.
+//! Valid and invalid cases files, and the findings about them.
 
 use crate::document::{Findings, Sources, report};
 use crate::policy;
 use crate::vocabulary::Timestamp;
 
-use super::{CaseCoverage, CaseStatus, TrialContext, judge, read, run};
+use super::{CaseCoverage, CaseStatus, TrialContext, check_cases, read_suite, run_suite};
 
 const POLICY: &str = "\
 version: 1
@@ -45,7 +45,7 @@ fn sources(cases: &str) -> Sources {
     sources
 }
 
-fn with_bench<T>(sources: &Sources, then: impl FnOnce(&TrialContext<'_>) -> T) -> T {
+fn with_context<T>(sources: &Sources, then: impl FnOnce(&TrialContext<'_>) -> T) -> T {
     let mut own = Sources::default();
     own.add("a.yaml", POLICY);
     let loaded = policy::load(&own, None);
@@ -60,10 +60,10 @@ fn with_bench<T>(sources: &Sources, then: impl FnOnce(&TrialContext<'_>) -> T) -
     })
 }
 
-/// What is found about these cases, a line each.
+/// The findings about these cases, one line each.
 fn found(cases: &str) -> Vec<String> {
     let sources = sources(&format!("{CALLERS}{cases}"));
-    let findings = with_bench(&sources, judge);
+    let findings = with_context(&sources, check_cases);
     let lines = findings.sorted().into_iter().map(|finding| report::line(finding, &sources));
     lines.filter(|line| !line.contains("note[unused]")).collect()
 }
@@ -78,7 +78,7 @@ fn finds(case: &str, expected: &[&str]) {
 }
 
 #[test]
-fn everything_that_a_case_can_say_passes_where_it_is_so() {
+fn every_key_of_a_case_passes_when_it_is_met() {
     let lines = found(
         "variants:
   open:
@@ -112,7 +112,7 @@ cases:
 }
 
 #[test]
-fn a_case_that_fails_says_what_was_expected_what_is_so_and_how_to_look_into_it() {
+fn a_failed_case_names_the_expected_and_the_actual_decision_and_the_explain_command() {
     finds(
         "{ as: editor, refuse: GET /t1/patients, reason: not-granted }",
         &[
@@ -131,15 +131,15 @@ fn a_case_that_fails_says_what_was_expected_what_is_so_and_how_to_look_into_it()
     );
     finds(
         "{ as: reader, permit: GET /t1/patients, by: Write }",
-        &["should be permitted by `Write`, and is permitted by `Read`"],
+        &["should be permitted by `Write`, but is permitted by `Read`"],
     );
-    finds("{ as: reader, permit: GET /t1/patients, masks: [] }", &["should have masked nothing, but that is `PHI`"]);
-    finds("{ as: reader, permit: GET /t1/patients, asks: [app] }", &["should ask for `app`, but that is nothing"]);
+    finds("{ as: reader, permit: GET /t1/patients, masks: [] }", &["should mask nothing, but masks `PHI`"]);
+    finds("{ as: reader, permit: GET /t1/patients, asks: [app] }", &["should ask for `app`, but asks for nothing"]);
     finds("{ as: nobody, permit: GET /x, by: Read }", &["(`portcullis explain a.yaml GET /x`)"]);
 }
 
 #[test]
-fn what_is_wrong_in_a_case_is_found_in_its_place_with_its_cure() {
+fn errors_in_a_case_are_reported_with_their_span_and_help() {
     let table: &[(&str, &[&str])] = &[
         ("{ as: raeder, permit: GET /x }", &["a.cases.yaml:8:11: error[unknown-name]", "did you mean `reader`?"]),
         ("{ as: reader, in: a varant, permit: GET /x }", &["8:23: error[unknown-name]: no variant is called"]),
@@ -150,15 +150,15 @@ fn what_is_wrong_in_a_case_is_found_in_its_place_with_its_cure() {
         ("{ as: reader, refuse: GET /x, reason: not-grated }", &["error[bad-value]", "did you mean `not-granted`?"]),
         ("{ as: reader, refuse: GET /x, reason: gate }", &["a closed gate is named: `gate:NAME`"]),
         ("{ as: reader, refuse: GET /x, reason: \"gate:ap\" }", &["no gate of the policy", "did you mean `app`?"]),
-        ("{ as: reader, refuse: GET /x, reason: granted }", &["is no reason for which a request is refused"]),
+        ("{ as: reader, refuse: GET /x, reason: granted }", &["is not a reason for a refusal"]),
         ("{ as: reader, permit: GET /x, reason: nobody }", &["a permit has no `reason`"]),
         ("{ as: reader, refuse: GET /x, reason: nobody, masks: [] }", &["a refusal has no `masks`"]),
-        ("{ as: reader, permit: /x }", &["`/x` is no request", "`GET /patients`"]),
+        ("{ as: reader, permit: /x }", &["`/x` is not a request", "`GET /patients`"]),
         ("{ as: reader, permit: GET /x, by: Raed }", &["no permission of the policy", "did you mean `Read`?"]),
         ("{ as: reader, permit: GET /x, masks: [PHJ] }", &["no field set of the policy", "did you mean `PHI`?"]),
         ("{ as: reader, permit: GET /x, at: 2026-12-01T00:00:00Z }", &["error[needs-quotes]"]),
-        ("{ as: reader, permit: GET /x, at: \"tomorrow\" }", &["`tomorrow` is no moment since 1970"]),
-        ("{ as: reader, permit: GET /x, answered-as: png }", &["`png` is no media type"]),
+        ("{ as: reader, permit: GET /x, at: \"tomorrow\" }", &["`tomorrow` is not a time since 1970"]),
+        ("{ as: reader, permit: GET /x, answered-as: png }", &["`png` is not a media type"]),
         ("{ as: reader, permit: GET /x, decision: many }", &["`decision` is a whole number"]),
         ("{ as: reader, permit: GET /x, note: one, two }", &["no key `two`", "a text with a comma needs quotes"]),
         ("{ as: reader, permit: GET /x, needs: [Read] }", &["no key `needs`", "known keys: as, in, permit"]),
@@ -166,15 +166,15 @@ fn what_is_wrong_in_a_case_is_found_in_its_place_with_its_cure() {
     for (case, expected) in table {
         finds(case, expected);
     }
-    assert!(found("cases: []\n")[0].contains("no case stands here"));
+    assert!(found("cases: []\n")[0].contains("the list of cases is empty"));
     assert!(found("")[0].contains("a cases file needs `cases`"));
 }
 
 #[test]
-fn what_is_wrong_about_a_caller_is_found_in_its_place_with_its_cure() {
+fn errors_in_a_caller_are_reported_with_their_span_and_help() {
     let table = [
         ("{ tennant: t1 }", "1:16: error[unknown-key]: a caller has no key `tennant` (did you mean `tenant`?)"),
-        ("{ tenant: t1, tenants: [t2] }", "`tenant` and `tenants` both stand here"),
+        ("{ tenant: t1, tenants: [t2] }", "`tenant` and `tenants` exclude each other"),
         ("{ kind: robot }", "1:22: error[bad-value]: `kind` cannot be `robot`"),
         ("{ tenant: 0123 }", "error[needs-quotes]"),
         ("{ claims: { level: 0123 } }", "error[needs-quotes]: a claim is a text"),
@@ -187,7 +187,7 @@ fn what_is_wrong_about_a_caller_is_found_in_its_place_with_its_cure() {
     for (caller, expected) in table {
         let text = format!("callers: {{ a: {caller} }}\ncases:\n  - {{ as: a, refuse: GET /x, reason: no-route }}\n");
         let sources = sources(&text.replace("callers: { a: ", "callers: {a: "));
-        let findings = with_bench(&sources, judge);
+        let findings = with_context(&sources, check_cases);
         let lines: Vec<String> = findings.sorted().iter().map(|finding| report::line(finding, &sources)).collect();
         assert_eq!(lines.len(), 1, "{caller}\n{lines:#?}");
         assert!(lines[0].contains(expected), "{expected}\n{lines:#?}");
@@ -195,12 +195,12 @@ fn what_is_wrong_about_a_caller_is_found_in_its_place_with_its_cure() {
 }
 
 #[test]
-fn claims_are_what_a_token_would_carry() {
+fn claims_are_read_as_a_token_would_carry_them() {
     let text = "callers:\n  a: { claims: { level: 3, acr: mfa, vip: true, none: null, zip: \"0123\", many: [1, { b: 2.5 }] } }\n\
                 cases:\n  - { as: a, permit: GET /x }\n";
     let sources = sources(text);
     let mut findings = Findings::default();
-    let suite = read(&sources, 1, &mut findings).unwrap();
+    let suite = read_suite(&sources, 1, &mut findings).unwrap();
     assert!(findings.is_empty(), "{}", report::human(&findings, &sources));
     let expected = serde_json::json!({
         "level": 3, "acr": "mfa", "vip": true, "none": null, "zip": "0123", "many": [1, { "b": 2.5 }]
@@ -209,7 +209,7 @@ fn claims_are_what_a_token_would_carry() {
 }
 
 #[test]
-fn a_caller_says_the_same_in_yaml_and_behind_as() {
+fn a_caller_is_the_same_in_yaml_and_in_the_as_option() {
     let text = "callers:
   a: { id: hospital/smith, kind: service, client: app-1, tenants: [t1, t2], group: g, permissions: [\"None\"],
        roles: [Level 2, { Pacs: { tenant: t1, pacs: [p7, p8] } }], claims: { level: 3 }, approved: [app] }
@@ -217,17 +217,17 @@ cases:
   - { as: a, permit: GET /x }
 ";
     let mut findings = Findings::default();
-    let suite = read(&sources(text), 1, &mut findings).unwrap();
-    let json = super::caller::stated(&suite.callers[0].subject);
+    let suite = read_suite(&sources(text), 1, &mut findings).unwrap();
+    let json = super::caller::caller_json(&suite.callers[0].subject);
     let mut read: crate::vocabulary::Subject = serde_json::from_str(&json).unwrap();
     read.roles.iter_mut().for_each(|role| role.scope.sort());
-    let mut written = suite.callers[0].subject.clone();
-    written.roles.iter_mut().for_each(|role| role.scope.sort());
-    assert_eq!(read, written, "{json}");
+    let mut original = suite.callers[0].subject.clone();
+    original.roles.iter_mut().for_each(|role| role.scope.sort());
+    assert_eq!(read, original, "{json}");
 }
 
 #[test]
-fn what_is_wrong_about_a_variant_names_it_and_its_cases_are_not_tried() {
+fn errors_in_a_variant_name_it_and_its_cases_are_not_tried() {
     let table = [
         (
             "{ drop: [rolles] }",
@@ -235,7 +235,7 @@ fn what_is_wrong_about_a_variant_names_it_and_its_cases_are_not_tried() {
         ),
         (
             "{ drop: [routes, /late] }",
-            "what stands under another key is a list of its own: `drop: [[routes, \"/late\"]]`",
+            "an entry under another key is written as a list of its own: `drop: [[routes, \"/late\"]]`",
         ),
         ("{ drop: [[routes, /lates]] }", "the policy has no `/lates` under `routes` to drop (did you mean `/late`?)"),
         ("{ roles: { Editor: { permissions: [Read] } } }", "in the variant `v`: "),
@@ -253,11 +253,11 @@ fn what_is_wrong_about_a_variant_names_it_and_its_cases_are_not_tried() {
         );
         let sources = sources(&text);
         let mut findings = Findings::default();
-        let suite = read(&sources, 1, &mut findings).unwrap();
-        with_bench(&sources, |bench| {
-            let mut coverage = CaseCoverage::of(bench.policy);
-            let tried = run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
-            assert!(matches!(tried[0].ended, CaseStatus::NotTried), "{variant}");
+        let suite = read_suite(&sources, 1, &mut findings).unwrap();
+        with_context(&sources, |context| {
+            let mut coverage = CaseCoverage::of(context.policy);
+            let results = run_suite(&suite, context, &|_| true, &mut coverage, &mut findings, &mut || {});
+            assert!(matches!(results[0].status, CaseStatus::NotTried), "{variant}");
         });
         let lines: Vec<String> = findings.sorted().iter().map(|finding| report::line(finding, &sources)).collect();
         assert!(lines.iter().any(|line| line.contains(expected)), "{expected}\n{lines:#?}");
@@ -269,7 +269,7 @@ fn what_is_wrong_about_a_variant_names_it_and_its_cases_are_not_tried() {
 fn callers_and_variants_that_no_case_uses_are_notes() {
     let text = "callers: { a: {}, b: {} }\nvariants:\n  v: { one-role: true }\ncases:\n  - { as: a, refuse: GET /x, reason: no-route }\n";
     let sources = sources(text);
-    let findings = with_bench(&sources, judge);
+    let findings = with_context(&sources, check_cases);
     assert!(!findings.has_errors());
     let lines: Vec<String> = findings.sorted().iter().map(|finding| report::line(finding, &sources)).collect();
     assert_eq!(lines.len(), 2, "{lines:#?}");
@@ -278,7 +278,7 @@ fn callers_and_variants_that_no_case_uses_are_notes() {
 }
 
 #[test]
-fn coverage_counts_what_passed_by_cell_rule_and_decision() {
+fn coverage_counts_passed_cases_by_cell_rule_and_decision() {
     let cases = "cases:
   - { as: reader, permit: GET /t1/patients, proves: [R1, R2], decision: 7 }
   - { as: reader, refuse: POST /t1/patients, reason: not-granted, proves: [R1] }
@@ -287,10 +287,10 @@ fn coverage_counts_what_passed_by_cell_rule_and_decision() {
 ";
     let sources = sources(&format!("{CALLERS}{cases}"));
     let mut findings = Findings::default();
-    let suite = read(&sources, 1, &mut findings).unwrap();
-    with_bench(&sources, |bench| {
-        let mut coverage = CaseCoverage::of(bench.policy);
-        run(&suite, bench, &|_| true, &mut coverage, &mut findings, &mut || {});
+    let suite = read_suite(&sources, 1, &mut findings).unwrap();
+    with_context(&sources, |context| {
+        let mut coverage = CaseCoverage::of(context.policy);
+        run_suite(&suite, context, &|_| true, &mut coverage, &mut findings, &mut || {});
         let cells: Vec<String> =
             coverage.cells.iter().map(|one| format!("{} {} {}", one.cell, one.permitted, one.refused)).collect();
         let expected =

@@ -1,96 +1,82 @@
-//! Trial: each case decided on the road of every stated question, and held against what it expects.
+//! Trial: decides each case like any other query and compares the decision with the expected one.
 
 use std::collections::BTreeMap;
 
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 use crate::decision::{Decision, NoTrace, Phase, Reason};
-use crate::document::{Finding, FindingCode, Findings, Node, Sources, Span};
+use crate::document::{self, Finding, FindingCode, Findings, Node, Span};
 use crate::policy::Snapshot;
-use crate::vocabulary::{Subject, Timestamp};
+use crate::vocabulary::{Subject, SubjectKind};
 
-use super::caller::{CaseCaller, stated};
+use super::caller::{CaseCaller, caller_json};
+use super::case::{Case, Expectation};
+use super::context::TrialContext;
 use super::coverage::CaseCoverage;
-use super::suite::{Case, Expectation, ExpectedName, Suite};
+use super::name::SpannedName;
+use super::suite::Suite;
 
-/// TrialContext: the policy that cases are tried against, and what is known around it.
-#[derive(Debug, Clone, Copy)]
-pub struct TrialContext<'a> {
-    /// The policy.
-    pub policy: &'a Snapshot,
-    /// The policy's texts, and behind them those of the cases.
-    pub sources: &'a Sources,
-    /// How many of the texts are the policy's.
-    pub files: u32,
-    /// What [`crate::policy::load`] was told about sources of identity.
-    pub issuers: Option<&'a [Box<str>]>,
-    /// The path of the policy, as commands name it.
-    pub path: &'a str,
-    /// The moment of cases that state none.
-    pub now: Timestamp,
-}
-
-/// CaseResult: one case, and how it ended.
+/// CaseResult: one case and its status.
 #[derive(Debug)]
 pub struct CaseResult<'s> {
     /// The case.
     pub case: &'s Case,
-    /// How it ended.
-    pub ended: CaseStatus,
+    /// Its status.
+    pub status: CaseStatus,
 }
 
-/// CaseStatus: how a case ended.
+/// CaseStatus: the result of trying a case.
 #[derive(Debug)]
 pub enum CaseStatus {
-    /// As expected.
+    /// The decision is the expected one.
     Passed,
-    /// In another way: the finding is among those of the run, too.
+    /// The decision is another one; the finding is also among those of the run.
     Failed(Finding),
-    /// It could not be tried: the case or its variant names what there is not, as a finding of the run says.
+    /// The case could not be tried, because it or its variant uses undefined names; the findings of the run name them.
     NotTried,
 }
 
-/// Tries the cases of `suite` that are `wanted`; each step is told to `progress`.
-pub fn run<'s>(
+/// Tries the `wanted` cases of `suite` and calls `progress` after each step.
+pub fn run_suite<'s>(
     suite: &'s Suite,
-    bench: &TrialContext<'_>,
+    context: &TrialContext<'_>,
     wanted: &dyn Fn(&Case) -> bool,
     coverage: &mut CaseCoverage,
     findings: &mut Findings,
     progress: &mut dyn FnMut(),
 ) -> Vec<CaseResult<'s>> {
     let cases: Vec<&Case> = suite.cases.iter().filter(|case| wanted(case)).collect();
-    let variants = snapshots(suite, &cases, bench, findings, progress);
+    let variants = load_variants(suite, &cases, context, findings, progress);
     let known_gate = |name: &str| {
-        let all = variants.values().flatten().chain([bench.policy]);
+        let all = variants.values().flatten().chain([context.policy]);
         all.into_iter().any(|policy| policy.model.gates.iter().any(|gate| *gate.name == *name))
     };
     for caller in suite.callers.iter().filter(|caller| cases.iter().any(|case| case.caller == caller.name)) {
-        for word in caller.approved.iter().filter(|word| !known_gate(&word.text)) {
-            findings.push(unknown("gate", word, bench.policy.model.gates.iter().map(|gate| &*gate.name)));
+        for gate in caller.approved.iter().filter(|gate| !known_gate(&gate.text)) {
+            findings.push(unknown_name("gate", gate, context.policy.model.gates.iter().map(|gate| &*gate.name)));
         }
     }
-    let mut tried = Vec::with_capacity(cases.len());
+    let mut results = Vec::with_capacity(cases.len());
     for case in cases {
         let policy = match &case.variant {
             Some(variant) => variants.get(variant).and_then(Option::as_ref),
-            None => Some(bench.policy),
+            None => Some(context.policy),
         };
         let caller = suite.callers.iter().find(|caller| caller.name == case.caller);
-        let ended = match (policy, caller) {
-            (Some(policy), Some(caller)) => try_one(case, caller, policy, bench, coverage, findings),
+        let status = match (policy, caller) {
+            (Some(policy), Some(caller)) => try_case(case, caller, policy, context, coverage, findings),
             _ => CaseStatus::NotTried,
         };
-        tried.push(CaseResult { case, ended });
+        results.push(CaseResult { case, status });
         progress();
     }
-    tried
+    results
 }
 
-/// The policy in each variant that some case is tried in; `None` where it is no policy.
-fn snapshots(
+/// Loads the policy in each variant that a case uses; `None` if a variant does not load.
+fn load_variants(
     suite: &Suite,
     cases: &[&Case],
-    bench: &TrialContext<'_>,
+    context: &TrialContext<'_>,
     findings: &mut Findings,
     progress: &mut dyn FnMut(),
 ) -> BTreeMap<Box<str>, Option<Snapshot>> {
@@ -99,60 +85,60 @@ fn snapshots(
     if variants.is_empty() {
         return BTreeMap::new();
     }
-    // The policy is loaded: its texts have no findings that would not be known.
-    let trees: Vec<Node> = (0..bench.files)
-        .filter_map(|file| crate::document::parse(bench.sources, file, &mut Findings::default()))
+    // The policy has been loaded, so the findings of its sources are already known.
+    let trees: Vec<Node> = (0..context.files)
+        .filter_map(|file| document::parse(context.sources, file, &mut Findings::default()))
         .collect();
     let loaded = variants.into_iter().map(|variant| {
-        let snapshot = variant.snapshot(bench, &trees, findings);
+        let snapshot = variant.load_snapshot(context, &trees, findings);
         progress();
         (variant.name.clone(), snapshot)
     });
     loaded.collect()
 }
 
-fn try_one(
+fn try_case(
     case: &Case,
     caller: &CaseCaller,
     policy: &Snapshot,
-    bench: &TrialContext<'_>,
+    context: &TrialContext<'_>,
     coverage: &mut CaseCoverage,
     findings: &mut Findings,
 ) -> CaseStatus {
-    let strange = strangers(case, policy);
-    if !strange.is_empty() {
-        findings.extend(strange);
+    let unknown = unknown_names(case, policy);
+    if !unknown.is_empty() {
+        findings.extend(unknown);
         return CaseStatus::NotTried;
     }
-    let phase = case.answered_as.as_deref().map_or(Phase::Request, |kind| Phase::Answer(Some(kind)));
-    let asked =
+    let phase = case.answered_as.as_deref().map_or(Phase::Request, |content_type| Phase::Response(Some(content_type)));
+    let query =
         RequestQuery { subject: &caller.subject, method: &case.method, target: &case.target, host: None, phase };
-    let now = case.at.unwrap_or(bench.now);
-    let wrong = answer(policy, asked, now, &mut NoTrace, |road, _| {
-        let wrong = difference(&case.expected, road.decision, policy);
-        if wrong.is_none() {
-            let access = road.placed.ok().map(|placed| &placed.access);
-            coverage.count(case, road.decision, access, phase, policy);
+    let now = case.at.unwrap_or(context.now);
+    let failure = decide_query(policy, query, now, &mut NoTrace, |trace, _| {
+        let failure = describe_difference(&case.expected, trace.decision, policy);
+        if failure.is_none() {
+            let access = trace.route_match.ok().map(|found| &found.access);
+            coverage.count_case(case, trace.decision, access, phase, policy);
         }
-        wrong
+        failure
     });
-    let Some(wrong) = wrong else { return CaseStatus::Passed };
-    let who = format!("`{}`: `{} {}`", case.caller, case.method, case.target);
-    let finding = Finding::error(FindingCode::CaseFailed, Some(case.span), format!("{who} {wrong}"));
-    let finding = finding.help(command(case, &caller.subject, bench));
+    let Some(failure) = failure else { return CaseStatus::Passed };
+    let request = format!("`{}`: `{} {}`", case.caller, case.method, case.target);
+    let finding = Finding::error(FindingCode::CaseFailed, Some(case.span), format!("{request} {failure}"));
+    let finding = finding.help(explain_command(case, &caller.subject, context));
     findings.push(finding.clone());
     CaseStatus::Failed(finding)
 }
 
-/// What a case names that is not in its policy.
-fn strangers(case: &Case, policy: &Snapshot) -> Findings {
+/// The findings for names in a case that its policy does not define.
+fn unknown_names(case: &Case, policy: &Snapshot) -> Findings {
     let mut findings = Findings::default();
     let rows: Vec<&str> = policy.model.rows.iter().map(|row| &*row.name).collect();
     let sets: Vec<&str> = policy.model.fields.iter().map(|set| &*set.name).collect();
     let gates: Vec<&str> = policy.model.gates.iter().map(|gate| &*gate.name).collect();
-    let mut check = |sort: &str, words: &[ExpectedName], known: &[&str]| {
-        for word in words.iter().filter(|word| !known.contains(&&*word.text)) {
-            findings.push(unknown(sort, word, known.iter().copied()));
+    let mut check = |kind: &str, names: &[SpannedName], known: &[&str]| {
+        for name in names.iter().filter(|name| !known.contains(&&*name.text)) {
+            findings.push(unknown_name(kind, name, known.iter().copied()));
         }
     };
     match &case.expected {
@@ -163,61 +149,68 @@ fn strangers(case: &Case, policy: &Snapshot) -> Findings {
         }
         Expectation::Refuse(reason) => {
             let gate = reason.text.strip_prefix("gate:");
-            let gate = gate.map(|gate| ExpectedName { text: gate.into(), span: reason.span });
+            let gate = gate.map(|gate| SpannedName { text: gate.into(), span: reason.span });
             check("gate", gate.as_slice(), &gates);
         }
     }
     findings
 }
 
-fn unknown<'a>(sort: &str, word: &ExpectedName, known: impl Iterator<Item = &'a str>) -> Finding {
-    let message = format!("no {sort} of the policy is called `{}`", word.text);
-    Finding::error(FindingCode::UnknownName, Some(word.span), message).suggest(&word.text, known)
+fn unknown_name<'a>(kind: &str, name: &SpannedName, known: impl Iterator<Item = &'a str>) -> Finding {
+    let message = format!("no {kind} of the policy is called `{}`", name.text);
+    Finding::error(FindingCode::UnknownName, Some(name.span), message).suggest(&name.text, known)
 }
 
-/// What was expected and what was found, where that is not the same.
-fn difference(expected: &Expectation, decision: &Decision, policy: &Snapshot) -> Option<String> {
+/// Describes how the decision differs from the expected one; `None` if it does not.
+fn describe_difference(expected: &Expectation, decision: &Decision, policy: &Snapshot) -> Option<String> {
     let reason = decision.reason.full_code(Some(policy));
-    let lacking = decision.cell.and_then(|cell| policy.cell(cell));
-    let about = lacking.map(|cell| format!(" because of `{cell}`")).unwrap_or_default();
+    let cell = decision.cell.and_then(|cell| policy.cell(cell));
+    let about = cell.map(|cell| format!(" because of `{cell}`")).unwrap_or_default();
     match (expected, &decision.verdict) {
         (Expectation::Refuse(wanted), Err(_)) => (*wanted.text != *reason)
             .then(|| format!("should be refused as `{}`, but is refused as `{reason}`{about}", wanted.text)),
-        (Expectation::Refuse(wanted), Ok(_)) => {
-            Some(format!("should be refused as `{}`, but is permitted {}", wanted.text, through(decision, policy)))
-        }
+        (Expectation::Refuse(wanted), Ok(_)) => Some(format!(
+            "should be refused as `{}`, but is permitted {}",
+            wanted.text,
+            describe_grant(decision, policy)
+        )),
         (Expectation::Permit { .. }, Err(_)) => {
             Some(format!("should be permitted, but is refused as `{reason}`{about}"))
         }
         (Expectation::Permit { by, masks, asks }, Ok(permit)) => {
             let row = decision.granted_by.and_then(|row| policy.row(row)).map(|row| &*row.name);
             if let Some(by) = by.as_ref().filter(|by| row != Some(&by.text)) {
-                let found = through(decision, policy);
-                return Some(format!("should be permitted by `{}`, and is permitted {found}", by.text));
+                let found = describe_grant(decision, policy);
+                return Some(format!("should be permitted by `{}`, but is permitted {found}", by.text));
             }
             let masks_found =
                 permit.masks().filter_map(|at| policy.model.fields.get(at)).map(|set| &*set.name).collect();
             let asks_found = permit.asks().filter_map(|at| policy.gate(at)).map(|gate| &*gate.name).collect();
-            differs("have masked", masks.as_deref(), masks_found)
-                .or_else(|| differs("ask for", asks.as_deref(), asks_found))
+            describe_names_difference(("mask", "masks"), masks.as_deref(), masks_found)
+                .or_else(|| describe_names_difference(("ask for", "asks for"), asks.as_deref(), asks_found))
         }
     }
 }
 
-fn differs(what: &str, wanted: Option<&[ExpectedName]>, mut found: Vec<&str>) -> Option<String> {
-    let mut wanted: Vec<&str> = wanted?.iter().map(|word| &*word.text).collect();
+/// Describes how two sets of names differ, with a verb such as `mask` and `masks`; `None` if they are equal.
+fn describe_names_difference(
+    (verb, inflected): (&str, &str),
+    wanted: Option<&[SpannedName]>,
+    mut found: Vec<&str>,
+) -> Option<String> {
+    let mut wanted: Vec<&str> = wanted?.iter().map(|name| &*name.text).collect();
     wanted.sort_unstable();
     wanted.dedup();
     found.sort_unstable();
-    let told = |names: &[&str]| match names {
+    let list = |names: &[&str]| match names {
         [] => "nothing".to_owned(),
         names => format!("`{}`", names.join("`, `")),
     };
-    (wanted != found).then(|| format!("should {what} {}, but that is {}", told(&wanted), told(&found)))
+    (wanted != found).then(|| format!("should {verb} {}, but {inflected} {}", list(&wanted), list(&found)))
 }
 
-/// What permits, behind `permitted`.
-fn through(decision: &Decision, policy: &Snapshot) -> String {
+/// Describes what permits; the text follows `permitted`.
+fn describe_grant(decision: &Decision, policy: &Snapshot) -> String {
     match (decision.reason, decision.granted_by.and_then(|row| policy.row(row))) {
         (_, Some(row)) => format!("by `{}`", row.name),
         (Reason::Public, None) => "because the route is public".to_owned(),
@@ -226,31 +219,35 @@ fn through(decision: &Decision, policy: &Snapshot) -> String {
     }
 }
 
-/// The command that shows the whole way of the decision.
-fn command(case: &Case, subject: &Subject, bench: &TrialContext<'_>) -> String {
-    let anonymous = subject.kind == crate::vocabulary::SubjectKind::Anonymous;
-    let caller = if anonymous { String::new() } else { format!(" --as {}", quoted(&stated(subject))) };
-    let command =
-        format!("portcullis explain {}{caller} {} {}", quoted(bench.path), quoted(&case.method), quoted(&case.target));
+/// The command that explains the decision.
+fn explain_command(case: &Case, subject: &Subject, context: &TrialContext<'_>) -> String {
+    let anonymous = subject.kind == SubjectKind::Anonymous;
+    let caller = if anonymous { String::new() } else { format!(" --as {}", shell_quoted(&caller_json(subject))) };
+    let command = format!(
+        "portcullis explain {}{caller} {} {}",
+        shell_quoted(context.path),
+        shell_quoted(&case.method),
+        shell_quoted(&case.target)
+    );
     match &case.variant {
         Some(variant) => format!("`{command}` explains it without the variant `{variant}`"),
         None => format!("`{command}`"),
     }
 }
 
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+/// Quotes an argument for a shell.
+fn shell_quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_owned()
     } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        format!("'{}'", argument.replace('\'', r"'\''"))
     }
 }
 
 impl CaseStatus {
-    /// The word that reports use.
-    pub fn word(&self) -> &'static str {
+    /// The name of the status in reports.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed(_) => "failed",
@@ -260,7 +257,7 @@ impl CaseStatus {
 }
 
 impl CaseResult<'_> {
-    /// Where the case stands.
+    /// The span of the case.
     pub fn span(&self) -> Span {
         self.case.span
     }

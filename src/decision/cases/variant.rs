@@ -1,47 +1,51 @@
-//! Variants: small changes to the policy, applied on its trees and then read like any policy.
+//! Variant: a small change to the policy, applied to its trees before the policy is loaded again.
 
 use crate::document::reader::{self, MapReader};
-use crate::document::{Finding, FindingCode, Findings, Node, Span, Value, text};
+use crate::document::{Finding, FindingCode, Findings, Node, Severity, Span, Value, text};
 use crate::policy::{self, Snapshot};
 
-use super::suite::ExpectedName;
-use super::trial::TrialContext;
+use super::context::TrialContext;
+use super::name::SpannedName;
 
-/// Variant: what is dropped from the policy, and what is joined to it.
+/// Variant: the entries to drop from the policy and the tree to add to it.
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) name: Box<str>,
     pub(super) span: Span,
-    /// Each the way to an entry, from the top.
-    drops: Vec<Vec<ExpectedName>>,
+    /// The path of each entry to drop, from the root.
+    drops: Vec<Vec<SpannedName>>,
     add: Option<Node>,
 }
 
-/// `{ drop: […], add: {…} }`; a map without either is what is added.
-pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Option<Variant> {
+/// Reads `{ drop: […], add: {…} }`; a map without these keys is added as a whole.
+pub(super) fn read_variant(key: &Node, value: &Node, findings: &mut Findings) -> Option<Variant> {
     let name = text(key, "a variant's name", findings)?.into();
     let entries = reader::entries(value, "a variant", findings)?;
     let span = key.span;
     if entries.is_empty() {
-        findings.push(Finding::error(FindingCode::EmptyValue, Some(span), "a variant that changes nothing is none"));
+        findings.push(Finding::error(FindingCode::EmptyValue, Some(span), "a variant must change something"));
         return None;
     }
-    let is_long = entries.iter().any(|(key, _)| ["drop", "add"].contains(&scalar(key)));
-    if !is_long {
+    let has_keys = entries.iter().any(|(key, _)| ["drop", "add"].contains(&scalar_text(key)));
+    if !has_keys {
         return Some(Variant { name, span, drops: Vec::new(), add: Some(value.clone()) });
     }
     let mut fields = MapReader::open(value, "a variant with `drop` or `add`", findings)?;
     let mut drops = Vec::new();
     if let Some(node) = fields.optional("drop") {
         for item in reader::list(node, "`drop`", findings)? {
-            let way = match &item.value {
-                Value::List(_) => ExpectedName::list(item, "a way to what is dropped", findings),
-                _ => ExpectedName::read(item, "what is dropped", findings).into_iter().collect(),
+            let path = match &item.value {
+                Value::List(_) => SpannedName::read_list(item, "a path to an entry to drop", findings),
+                _ => SpannedName::read(item, "an entry to drop", findings).into_iter().collect(),
             };
-            if way.is_empty() {
-                findings.push(Finding::error(FindingCode::EmptyValue, Some(item.span), "what is dropped is not named"));
+            if path.is_empty() {
+                findings.push(Finding::error(
+                    FindingCode::EmptyValue,
+                    Some(item.span),
+                    "the entry to drop is not named",
+                ));
             }
-            drops.push(way);
+            drops.push(path);
         }
     }
     let add = fields.optional("add").cloned();
@@ -50,27 +54,27 @@ pub(super) fn variant(key: &Node, value: &Node, findings: &mut Findings) -> Opti
 }
 
 impl Variant {
-    /// The policy with this change; findings where the change is none, or leaves no policy behind.
-    pub(super) fn snapshot(
+    /// Loads the policy with this change; reports a change without effect and a result that does not load.
+    pub(super) fn load_snapshot(
         &self,
-        bench: &TrialContext<'_>,
+        context: &TrialContext<'_>,
         policy: &[Node],
         findings: &mut Findings,
     ) -> Option<Snapshot> {
         let mut own = Findings::default();
         let mut trees = policy.to_vec();
-        for way in &self.drops {
-            let taken = trees.iter_mut().map(|tree| take(tree, way)).filter(|taken| *taken).count();
-            if taken == 0 {
-                own.extend(self.nothing_to_drop(way, policy));
+        for path in &self.drops {
+            let removed = trees.iter_mut().map(|tree| remove_entry(tree, path)).filter(|removed| *removed).count();
+            if removed == 0 {
+                own.extend(missing_entry(path, policy));
             }
         }
         trees.extend(self.add.clone());
         let snapshot = if own.has_errors() {
             None
         } else {
-            let loaded = policy::load_trees(&trees, bench.sources, bench.issuers);
-            let errors = loaded.findings.iter().filter(|found| found.severity == crate::document::Severity::Error);
+            let loaded = policy::load_trees(&trees, context.sources, context.issuers);
+            let errors = loaded.findings.iter().filter(|found| found.severity == Severity::Error);
             errors.for_each(|error| own.push(error.clone()));
             loaded.snapshot
         };
@@ -85,53 +89,57 @@ impl Variant {
         }
         snapshot
     }
-
-    fn nothing_to_drop(&self, way: &[ExpectedName], policy: &[Node]) -> Findings {
-        let mut findings = Findings::default();
-        // How far the way goes in some tree, and what stands where it ends.
-        let mut here: Vec<&Node> = policy.iter().collect();
-        let mut passed = Vec::new();
-        for word in way {
-            let next: Vec<&Node> = here.iter().filter_map(|node| entry(node, &word.text)).collect();
-            if !next.is_empty() {
-                passed.push(&*word.text);
-                here = next;
-                continue;
-            }
-            let under = if passed.is_empty() { String::new() } else { format!(" under `{}`", passed.join("`, `")) };
-            let message = format!("the policy has no `{}`{under} to drop", word.text);
-            let finding = Finding::error(FindingCode::UnknownName, Some(word.span), message);
-            let inside = |section: &&str| {
-                policy.iter().filter_map(|tree| entry(tree, section)).any(|node| entry(node, &word.text).is_some())
-            };
-            let section = policy.iter().flat_map(keys).find(inside).filter(|_| passed.is_empty());
-            findings.push(match section {
-                Some(section) => finding.help(format!(
-                    "what stands under another key is a list of its own: `drop: [[{section}, \"{}\"]]`",
-                    word.text
-                )),
-                None => finding.suggest(&word.text, here.iter().copied().flat_map(keys)),
-            });
-            break;
-        }
-        findings
-    }
 }
 
-/// Takes the entry to which `way` leads out of `node`, if it stands there.
-fn take(node: &mut Node, way: &[ExpectedName]) -> bool {
-    let (Value::Map(entries), Some((first, rest))) = (&mut node.value, way.split_first()) else { return false };
-    let Some(at) = entries.iter().position(|(key, _)| scalar(key) == &*first.text) else { return false };
+/// The finding for a path that leads to no entry of the policy.
+fn missing_entry(path: &[SpannedName], policy: &[Node]) -> Findings {
+    let mut findings = Findings::default();
+    // The longest prefix of the path that exists in some tree, and the nodes at its end.
+    let mut here: Vec<&Node> = policy.iter().collect();
+    let mut prefix = Vec::new();
+    for name in path {
+        let next: Vec<&Node> = here.iter().filter_map(|node| find_entry(node, &name.text)).collect();
+        if !next.is_empty() {
+            prefix.push(&*name.text);
+            here = next;
+            continue;
+        }
+        let under = if prefix.is_empty() { String::new() } else { format!(" under `{}`", prefix.join("`, `")) };
+        let message = format!("the policy has no `{}`{under} to drop", name.text);
+        let finding = Finding::error(FindingCode::UnknownName, Some(name.span), message);
+        let inside = |section: &&str| {
+            policy
+                .iter()
+                .filter_map(|tree| find_entry(tree, section))
+                .any(|node| find_entry(node, &name.text).is_some())
+        };
+        let section = policy.iter().flat_map(keys).find(inside).filter(|_| prefix.is_empty());
+        findings.push(match section {
+            Some(section) => finding.help(format!(
+                "an entry under another key is written as a list of its own: `drop: [[{section}, \"{}\"]]`",
+                name.text
+            )),
+            None => finding.suggest(&name.text, here.iter().copied().flat_map(keys)),
+        });
+        break;
+    }
+    findings
+}
+
+/// Removes the entry at `path` from `node`; returns whether there was one.
+fn remove_entry(node: &mut Node, path: &[SpannedName]) -> bool {
+    let (Value::Map(entries), Some((first, rest))) = (&mut node.value, path.split_first()) else { return false };
+    let Some(at) = entries.iter().position(|(key, _)| scalar_text(key) == &*first.text) else { return false };
     if rest.is_empty() {
         entries.remove(at);
         return true;
     }
-    entries.get_mut(at).is_some_and(|(_, value)| take(value, rest))
+    entries.get_mut(at).is_some_and(|(_, value)| remove_entry(value, rest))
 }
 
-fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+fn find_entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     let Value::Map(entries) = &node.value else { return None };
-    entries.iter().find(|(key, _)| scalar(key) == name).map(|(_, value)| value)
+    entries.iter().find(|(key, _)| scalar_text(key) == name).map(|(_, value)| value)
 }
 
 fn keys(node: &Node) -> impl Iterator<Item = &str> {
@@ -139,10 +147,10 @@ fn keys(node: &Node) -> impl Iterator<Item = &str> {
         Value::Map(entries) => entries.as_slice(),
         _ => &[],
     };
-    entries.iter().map(|(key, _)| scalar(key))
+    entries.iter().map(|(key, _)| scalar_text(key))
 }
 
-fn scalar(node: &Node) -> &str {
+fn scalar_text(node: &Node) -> &str {
     match &node.value {
         Value::Scalar { text, .. } => text,
         _ => "",

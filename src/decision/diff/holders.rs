@@ -1,253 +1,278 @@
-//! Holders: everyone, service apps, groups, roles and rows by their names: which cells each gained or lost.
+//! Holders: the cells that everyone, service apps, groups, roles and named rows gained or lost.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::policy::ServiceApps;
 use crate::policy::model::ScopedRole;
-use crate::vocabulary::{Assignment, Cell, Subject, SubjectId, SubjectKind};
+use crate::vocabulary::{Cell, Subject, SubjectId};
 
+use super::area::ScopeArea;
+use super::callers::{example_service, example_user, with_groups};
+use super::change::{AffectedCallers, Change, Direction};
 use super::examples::ExampleFinder;
 use super::indexed::{AssignedRole, HeldCell, Holder, IndexedPolicy, Precondition};
-use super::{AffectedCallers, Change, Direction};
 
-/// ChangedCells: atoms that somebody gained or lost.
+/// ChangedCells: the cells that a holder gained or lost.
 pub(super) type ChangedCells<'p> = Vec<(Direction, HeldCell<'p>)>;
 
-/// ReportedCells: what was told of those whom others include, so that it is not told again.
+/// ReportedCells: the changes that were reported for larger sets of callers, so that they are not reported again.
 #[derive(Default)]
 pub(super) struct ReportedCells<'p> {
     pub(super) everyone: ChangedCells<'p>,
     pub(super) groups: HashMap<&'p str, ChangedCells<'p>>,
     pub(super) roles: HashMap<&'p str, ChangedCells<'p>>,
     pub(super) rows: HashMap<&'p str, ChangedCells<'p>>,
-    /// Roles and groups that give something through another row, or behind other locks, than before. That counts for
-    /// users from whom one of the rows is taken.
+    /// The roles that give a cell through another row or with other preconditions than before.
+    ///
+    /// This matters for users whose entry takes one of the rows away.
     pub(super) regrouped_roles: BTreeSet<&'p str>,
+    /// The groups that do so.
     pub(super) regrouped_groups: BTreeSet<&'p str>,
 }
 
-pub(super) fn changes<'p>(finder: &ExampleFinder<'_, 'p>) -> (Vec<Change>, ReportedCells<'p>) {
+/// Compares the cells of every holder except listed users.
+pub(super) fn compare_holders<'p>(finder: &ExampleFinder<'_, 'p>) -> (Vec<Change>, ReportedCells<'p>) {
     let mut all = Vec::new();
-    let mut known = ReportedCells::default();
+    let mut all_reported = ReportedCells::default();
     let (old, new) = (finder.old, finder.new);
     let groups: BTreeSet<&str> = old.groups.keys().chain(new.groups.keys()).copied().collect();
-    known.everyone = moved(finder, &Holder::default(), &Holder::default(), &[]);
-    let nobody = subject(None, None);
-    tell(finder, &AffectedCallers::Everyone, &in_groups(&nobody, &groups), &known.everyone, "", &mut all);
-    service_apps(finder, &known, &mut all);
+    all_reported.everyone = changed_cells(finder, &Holder::default(), &Holder::default(), &[]);
+    let user = example_user(None, None);
+    report_changes(
+        finder,
+        &AffectedCallers::Everyone,
+        &with_groups(&user, &groups),
+        &all_reported.everyone,
+        "",
+        &mut all,
+    );
+    compare_service_apps(finder, &all_reported, &mut all);
     for group in &groups {
-        let person = |side: &IndexedPolicy<'p>| Holder { group: side.groups.get(group).copied(), ..Holder::default() };
-        let atoms = |side: &IndexedPolicy<'p>| HashSet::<HeldCell<'p>>::from_iter(side.atoms(&person(side)));
-        if atoms(old) != atoms(new) {
-            known.regrouped_groups.insert(group);
+        let holder =
+            |indexed: &IndexedPolicy<'p>| Holder { group: indexed.groups.get(group).copied(), ..Holder::default() };
+        let cells =
+            |indexed: &IndexedPolicy<'p>| HashSet::<HeldCell<'p>>::from_iter(indexed.held_cells(&holder(indexed)));
+        if cells(old) != cells(new) {
+            all_reported.regrouped_groups.insert(group);
         }
-        let found = moved(finder, &person(old), &person(new), &known.everyone);
+        let changed = changed_cells(finder, &holder(old), &holder(new), &all_reported.everyone);
         let who = AffectedCallers::Group((*group).to_owned());
-        tell(finder, &who, &[subject(None, Some(group))], &found, "", &mut all);
-        known.groups.insert(group, found);
+        report_changes(finder, &who, &[example_user(None, Some(group))], &changed, "", &mut all);
+        all_reported.groups.insert(group, changed);
     }
-    rows(finder, &groups, &mut known, &mut all);
-    roles(finder, &groups, &mut known, &mut all);
-    (all, known)
+    compare_rows(finder, &groups, &mut all_reported, &mut all);
+    compare_roles(finder, &groups, &mut all_reported, &mut all);
+    (all, all_reported)
 }
 
-/// What one person holds in the new policy and not in the old, and the other way, beyond what `explained` told.
-pub(super) fn moved<'p>(
+/// The cells that a holder gained or lost between the policies, apart from those in `reported`.
+pub(super) fn changed_cells<'p>(
     finder: &ExampleFinder<'_, 'p>,
     before: &Holder<'p>,
     after: &Holder<'p>,
-    explained: &[(Direction, HeldCell<'p>)],
+    reported: &[(Direction, HeldCell<'p>)],
 ) -> ChangedCells<'p> {
-    let (old, new) = (finder.old.atoms(before), finder.new.atoms(after));
+    let (old, new) = (finder.old.held_cells(before), finder.new.held_cells(after));
     let mut found = Vec::new();
-    beyond(&new, &old, finder.new, Direction::Gained, explained, &mut found);
-    beyond(&old, &new, finder.old, Direction::Lost, explained, &mut found);
+    collect_uncovered(&new, &old, finder.new, Direction::Gained, reported, &mut found);
+    collect_uncovered(&old, &new, finder.old, Direction::Lost, reported, &mut found);
     found
 }
 
-fn beyond<'p>(
+/// Adds the cells and areas of `these` that neither `those` nor `reported` cover.
+fn collect_uncovered<'p>(
     these: &[HeldCell<'p>],
     those: &[HeldCell<'p>],
-    side: &IndexedPolicy<'p>,
+    indexed: &IndexedPolicy<'p>,
     direction: Direction,
-    explained: &[(Direction, HeldCell<'p>)],
+    reported: &[(Direction, HeldCell<'p>)],
     found: &mut ChangedCells<'p>,
 ) {
     let mut cover: HashMap<&Cell, Vec<HeldCell<'p>>> = HashMap::new();
-    let told = explained.iter().filter(|(told, _)| *told == direction).map(|(_, atom)| atom);
-    for atom in those.iter().chain(told) {
-        cover.entry(atom.cell).or_default().push(atom.clone());
+    let reported = reported.iter().filter(|(known, _)| *known == direction).map(|(_, held)| held);
+    for held in those.iter().chain(reported) {
+        cover.entry(held.cell).or_default().push(held.clone());
     }
-    let mut ordered: Vec<&HeldCell> = these.iter().filter(|atom| side.uses.contains_key(atom.cell)).collect();
-    ordered.sort_by_key(|atom| (atom.locks.len(), atom.area.0.len()));
-    for atom in ordered {
-        let covering = cover.entry(atom.cell).or_default();
-        let fitting = covering.iter().filter(|other| other.locks.is_subset(&atom.locks)).map(|other| &other.area);
-        for area in atom.area.outside(fitting) {
-            let one = HeldCell { area, ..atom.clone() };
+    let mut ordered: Vec<&HeldCell> =
+        these.iter().filter(|held| indexed.methods_by_cell.contains_key(held.cell)).collect();
+    ordered.sort_by_key(|held| (held.preconditions.len(), held.area.0.len()));
+    for held in ordered {
+        let covering = cover.entry(held.cell).or_default();
+        let fitting =
+            covering.iter().filter(|other| other.preconditions.is_subset(&held.preconditions)).map(|other| &other.area);
+        for area in held.area.subtract_all(fitting) {
+            let one = HeldCell { area, ..held.clone() };
             covering.push(one.clone());
             found.push((direction, one));
         }
     }
 }
 
-/// Adds a line for each that moved, with an example where there is one.
-pub(super) fn tell<'p>(
+/// Adds a change for each changed cell, with an example if one is found.
+pub(super) fn report_changes<'p>(
     finder: &ExampleFinder<'_, 'p>,
     who: &AffectedCallers,
     subjects: &[Subject],
-    moved: &[(Direction, HeldCell<'p>)],
+    changed: &[(Direction, HeldCell<'p>)],
     behind: &str,
     all: &mut Vec<Change>,
 ) {
-    for (direction, atom) in moved {
-        let locks = atom.locks.iter().map(|lock| match lock {
+    for (direction, held) in changed {
+        let preconditions = held.preconditions.iter().map(|precondition| match precondition {
             Precondition::Gate(name) => format!("gate {name}"),
-            Precondition::When(text) => format!("the condition {text}"),
-            Precondition::Named(scope) => format!("a role that names its {scope}"),
+            Precondition::Condition(text) => format!("the condition {text}"),
+            Precondition::NamedScope(scope) => format!("a role that names its {scope}"),
         });
         all.push(Change {
             direction: *direction,
             who: who.clone(),
-            what: vec![atom.cell.to_string()],
-            through: Some(atom.row.to_owned()),
-            place: atom.area.to_string(),
-            behind: (!behind.is_empty()).then(|| behind.to_owned()).into_iter().chain(locks).collect(),
-            example: finder.show(subjects, atom, *direction),
+            what: vec![held.cell.to_string()],
+            through: Some(held.row.to_owned()),
+            scope: held.area.to_string(),
+            behind: (!behind.is_empty()).then(|| behind.to_owned()).into_iter().chain(preconditions).collect(),
+            example: finder.find_example(subjects, held, *direction),
         });
     }
 }
 
-/// A user with a role or not, in a group or not.
-pub(super) fn subject(role: Option<&str>, group: Option<&str>) -> Subject {
-    Subject {
-        kind: SubjectKind::User,
-        id: Some(SubjectId { source: "".into(), name: "somebody-0".into() }),
-        roles: role.into_iter().map(Assignment::unbound).collect(),
-        groups: group.into_iter().map(Into::into).collect(),
-        ..Subject::default()
-    }
-}
-
-/// The subject in no group, and in each of the first ones.
-pub(super) fn in_groups(subject: &Subject, groups: &BTreeSet<&str>) -> Vec<Subject> {
-    let within = groups.iter().take(6).map(|group| Subject { groups: vec![(*group).into()], ..subject.clone() });
-    std::iter::once(subject.clone()).chain(within).collect()
-}
-
-fn service_apps<'p>(finder: &ExampleFinder<'_, 'p>, known: &ReportedCells<'p>, all: &mut Vec<Change>) {
-    let every = |side: &IndexedPolicy<'p>| {
-        let holds = side.policy.model.service_apps == Some(ServiceApps::EveryPermission);
-        Holder { own: if holds { side.every_row() } else { Vec::new() }, ..Holder::default() }
+/// Compares service apps that hold every row.
+fn compare_service_apps<'p>(finder: &ExampleFinder<'_, 'p>, all_reported: &ReportedCells<'p>, all: &mut Vec<Change>) {
+    let holder = |indexed: &IndexedPolicy<'p>| {
+        let holds_all = indexed.policy.model.service_apps == Some(ServiceApps::EveryPermission);
+        Holder { own_rows: if holds_all { indexed.every_row() } else { Vec::new() }, ..Holder::default() }
     };
-    let (before, after) = (every(finder.old), every(finder.new));
-    if before.own.is_empty() || after.own.is_empty() {
-        // The word itself changed, or is another: the switches tell.
+    let (before, after) = (holder(finder.old), holder(finder.new));
+    if before.own_rows.is_empty() || after.own_rows.is_empty() {
+        // `service-apps` changed or has another value: the switches report this.
         return;
     }
-    let found = moved(finder, &before, &after, &known.everyone);
-    tell(finder, &AffectedCallers::ServiceApps, &[service()], &found, "", all);
+    let changed = changed_cells(finder, &before, &after, &all_reported.everyone);
+    report_changes(finder, &AffectedCallers::ServiceApps, &[example_service()], &changed, "", all);
 }
 
-/// A service app that no policy lists.
-pub(super) fn service() -> Subject {
-    Subject { kind: SubjectKind::Service, id: None, client: Some("unlisted-app-0".into()), ..subject(None, None) }
-}
-
-fn rows<'p>(
+/// Compares the callers that have a row by its name, outside and inside of groups.
+fn compare_rows<'p>(
     finder: &ExampleFinder<'_, 'p>,
     groups: &BTreeSet<&'p str>,
-    known: &mut ReportedCells<'p>,
+    all_reported: &mut ReportedCells<'p>,
     all: &mut Vec<Change>,
 ) {
     let names: BTreeSet<&str> = finder.old.rows.keys().chain(finder.new.rows.keys()).copied().collect();
     for name in names {
-        // A row given by `users:` is beyond any group, a claimed one is not: where they differ the groups tell.
-        let person = |side: &IndexedPolicy<'p>| Holder {
-            own: side.rows.get(name).copied().into_iter().collect(),
+        // A group cannot take away a row that `users:` gives, but it can take away a claimed one: see below.
+        let holder = |indexed: &IndexedPolicy<'p>| Holder {
+            own_rows: indexed.rows.get(name).copied().into_iter().collect(),
             ..Holder::default()
         };
-        let found = moved(finder, &person(finder.old), &person(finder.new), &known.everyone);
-        let claims = Subject { permissions: vec![name.into()], ..subject(None, None) };
-        tell(finder, &AffectedCallers::Row(name.to_owned()), &in_groups(&claims, groups), &found, "", all);
-        for group in contexts(finder, groups) {
-            let person = |side: &IndexedPolicy<'p>| {
-                let claimed = side.rows.get(name).copied().into_iter().collect();
-                Holder { group: side.groups.get(group).copied(), claimed, ..Holder::default() }
+        let changed = changed_cells(finder, &holder(finder.old), &holder(finder.new), &all_reported.everyone);
+        let claiming = Subject { permissions: vec![name.into()], ..example_user(None, None) };
+        report_changes(
+            finder,
+            &AffectedCallers::Row(name.to_owned()),
+            &with_groups(&claiming, groups),
+            &changed,
+            "",
+            all,
+        );
+        for group in excluding_groups(finder, groups) {
+            let holder = |indexed: &IndexedPolicy<'p>| {
+                let claimed_rows = indexed.rows.get(name).copied().into_iter().collect();
+                Holder { group: indexed.groups.get(group).copied(), claimed_rows, ..Holder::default() }
             };
-            let mut told: ChangedCells<'p> = known.everyone.iter().chain(&found).cloned().collect();
-            told.extend(known.groups.get(group).into_iter().flatten().cloned());
-            let more = moved(finder, &person(finder.old), &person(finder.new), &told);
-            let claims = Subject { groups: vec![group.into()], ..claims.clone() };
-            tell(finder, &AffectedCallers::Row(name.to_owned()), &[claims], &more, &format!("group {group}"), all);
+            let mut reported: ChangedCells<'p> = all_reported.everyone.iter().chain(&changed).cloned().collect();
+            reported.extend(all_reported.groups.get(group).into_iter().flatten().cloned());
+            let more = changed_cells(finder, &holder(finder.old), &holder(finder.new), &reported);
+            let member = Subject { groups: vec![group.into()], ..claiming.clone() };
+            report_changes(
+                finder,
+                &AffectedCallers::Row(name.to_owned()),
+                &[member],
+                &more,
+                &format!("group {group}"),
+                all,
+            );
         }
-        known.rows.insert(name, found);
+        all_reported.rows.insert(name, changed);
     }
 }
 
-fn roles<'p>(
+/// Compares the callers that have a role, by claim, by assignment and inside of groups.
+fn compare_roles<'p>(
     finder: &ExampleFinder<'_, 'p>,
     groups: &BTreeSet<&'p str>,
-    known: &mut ReportedCells<'p>,
+    all_reported: &mut ReportedCells<'p>,
     all: &mut Vec<Change>,
 ) {
     let (old, new) = (finder.old, finder.new);
     let names: BTreeSet<&str> = old.roles.keys().chain(new.roles.keys()).copied().collect();
-    let assigned = assigned(finder);
+    let assignees = first_assignees(finder);
     for name in names {
         let who = AffectedCallers::Role(name.to_owned());
-        let claims = |side: &IndexedPolicy<'p>| side.claimed(name).into_iter().collect::<Vec<_>>();
-        let mut told = known.everyone.clone();
-        let person = |side: &IndexedPolicy<'p>, group: Option<&str>, roles: Vec<AssignedRole<'p>>| Holder {
-            group: group.and_then(|group| side.groups.get(group).copied()),
+        let claims = |indexed: &IndexedPolicy<'p>| indexed.claimed_role(name).into_iter().collect::<Vec<_>>();
+        let mut reported = all_reported.everyone.clone();
+        let holder = |indexed: &IndexedPolicy<'p>, group: Option<&str>, roles: Vec<AssignedRole<'p>>| Holder {
+            group: group.and_then(|group| indexed.groups.get(group).copied()),
             roles,
             ..Holder::default()
         };
-        let atoms = |side: &IndexedPolicy<'p>| {
-            HashSet::<HeldCell<'p>>::from_iter(side.atoms(&person(side, None, claims(side))))
+        let cells = |indexed: &IndexedPolicy<'p>| {
+            HashSet::<HeldCell<'p>>::from_iter(indexed.held_cells(&holder(indexed, None, claims(indexed))))
         };
-        if atoms(old) != atoms(new) {
-            known.regrouped_roles.insert(name);
+        if cells(old) != cells(new) {
+            all_reported.regrouped_roles.insert(name);
         }
-        let claimed = moved(finder, &person(old, None, claims(old)), &person(new, None, claims(new)), &told);
-        tell(finder, &who, &in_groups(&subject(Some(name), None), groups), &claimed, "", all);
-        told.extend(claimed.iter().cloned());
-        let plain = |side: &IndexedPolicy<'p>| {
-            let role = side.roles.get(name).copied();
-            role.map(|role| AssignedRole { role, area: Default::default(), lock: BTreeSet::new() })
+        let changed =
+            changed_cells(finder, &holder(old, None, claims(old)), &holder(new, None, claims(new)), &reported);
+        report_changes(finder, &who, &with_groups(&example_user(Some(name), None), groups), &changed, "", all);
+        reported.extend(changed.iter().cloned());
+        let unbound = |indexed: &IndexedPolicy<'p>| {
+            let role = indexed.roles.get(name).copied();
+            role.map(|role| AssignedRole { role, area: ScopeArea::default(), preconditions: BTreeSet::new() })
                 .into_iter()
                 .collect::<Vec<_>>()
         };
-        if let Some(id) = assigned.get(name) {
-            let more = moved(finder, &person(old, None, plain(old)), &person(new, None, plain(new)), &told);
-            let holder = Subject { id: Some(id.clone()), ..subject(None, None) };
-            tell(finder, &who, &in_groups(&holder, groups), &more, "assigned by the policy", all);
-            told.extend(more);
-        }
-        for group in contexts(finder, groups) {
-            let mut within = told.clone();
-            within.extend(known.groups.get(group).into_iter().flatten().cloned());
+        if let Some(id) = assignees.get(name) {
             let more =
-                moved(finder, &person(old, Some(group), claims(old)), &person(new, Some(group), claims(new)), &within);
-            tell(finder, &who, &[subject(Some(name), Some(group))], &more, &format!("group {group}"), all);
-            told.extend(more);
+                changed_cells(finder, &holder(old, None, unbound(old)), &holder(new, None, unbound(new)), &reported);
+            let assignee = Subject { id: Some(id.clone()), ..example_user(None, None) };
+            report_changes(finder, &who, &with_groups(&assignee, groups), &more, "assigned by the policy", all);
+            reported.extend(more);
         }
-        told.retain(|one| !known.everyone.contains(one));
-        known.roles.insert(name, told);
+        for group in excluding_groups(finder, groups) {
+            let mut within = reported.clone();
+            within.extend(all_reported.groups.get(group).into_iter().flatten().cloned());
+            let more = changed_cells(
+                finder,
+                &holder(old, Some(group), claims(old)),
+                &holder(new, Some(group), claims(new)),
+                &within,
+            );
+            report_changes(
+                finder,
+                &who,
+                &[example_user(Some(name), Some(group))],
+                &more,
+                &format!("group {group}"),
+                all,
+            );
+            reported.extend(more);
+        }
+        reported.retain(|one| !all_reported.everyone.contains(one));
+        all_reported.roles.insert(name, reported);
     }
 }
 
-/// The groups that take something away, one for each set of rows that is taken.
-fn contexts<'p>(finder: &ExampleFinder<'_, 'p>, groups: &BTreeSet<&'p str>) -> Vec<&'p str> {
+/// The groups that take rows away, one for each set of such rows.
+fn excluding_groups<'p>(finder: &ExampleFinder<'_, 'p>, groups: &BTreeSet<&'p str>) -> Vec<&'p str> {
     let mut seen = HashSet::new();
-    let taken = |side: &IndexedPolicy<'p>, group: &str| {
-        let at = side.groups.get(group).and_then(|at| usize::try_from(*at).ok());
-        let group = at.and_then(|at| side.policy.model.groups.get(at));
-        group.into_iter().flat_map(|group| &group.without).map(|row| side.row_name(*row)).collect::<BTreeSet<_>>()
+    let excluded = |indexed: &IndexedPolicy<'p>, group: &str| {
+        let at = indexed.groups.get(group).and_then(|at| usize::try_from(*at).ok());
+        let group = at.and_then(|at| indexed.policy.model.groups.get(at));
+        group.into_iter().flat_map(|group| &group.without).map(|row| indexed.row_name(*row)).collect::<BTreeSet<_>>()
     };
     let mut found = Vec::new();
     for group in groups {
-        let both = (taken(finder.old, group), taken(finder.new, group));
+        let both = (excluded(finder.old, group), excluded(finder.new, group));
         if !(both.0.is_empty() && both.1.is_empty()) && seen.insert(both) {
             found.push(*group);
         }
@@ -255,12 +280,12 @@ fn contexts<'p>(finder: &ExampleFinder<'_, 'p>, groups: &BTreeSet<&'p str>) -> V
     found
 }
 
-/// For each role the first user whom both policies, or one of them, assign it.
-fn assigned<'p>(finder: &ExampleFinder<'_, 'p>) -> BTreeMap<&'p str, SubjectId> {
+/// For each role, the first user to whom one of the policies assigns it.
+fn first_assignees<'p>(finder: &ExampleFinder<'_, 'p>) -> BTreeMap<&'p str, SubjectId> {
     let mut found = BTreeMap::new();
-    for side in [finder.old, finder.new] {
-        let (mut lists, model) = (HashSet::new(), &side.policy.model);
-        for entry in side.policy.entitlements.users().iter() {
+    for indexed in [finder.old, finder.new] {
+        let (mut lists, model) = (HashSet::new(), &indexed.policy.model);
+        for entry in indexed.policy.entitlements.users().iter() {
             let bounds: &[ScopedRole] = entry.roles.unwrap_or_default();
             if bounds.is_empty() || !lists.insert(bounds.as_ptr()) {
                 continue;

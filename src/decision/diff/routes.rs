@@ -1,18 +1,22 @@
-//! Routes: methods that came, went, or need something else, and with whom that was seen.
+//! Routes: methods that were added, removed or changed, and the callers that this affects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::route::{Method, Route, ScopeLocation};
 use crate::policy::template::TemplateSegment;
 use crate::request::Treatment;
-use crate::vocabulary::{Cell, Cells, Subject};
+use crate::vocabulary::{Cell, CellId, Cells, Subject};
 
 use super::area::ScopeArea;
-use super::examples::{ExampleFinder, ProbeRequest, example_of};
+use super::change::{AffectedCallers, Change, Direction, Example};
+use super::examples::ExampleFinder;
 use super::indexed::IndexedPolicy;
-use super::{AffectedCallers, Change, Direction, Example};
+use super::probe::{ProbeRequest, SEGMENT_VALUE, probe_requests, response_types};
 
-/// MethodSignature: everything of a method that a decision or the edge looks at, by names.
+/// A [`SEGMENT_VALUE`] with an encoded slash.
+const ENCODED_SEGMENT_VALUE: &str = "x%2F1";
+
+/// MethodSignature: the properties of a method that a decision or the gateway uses, by names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct MethodSignature<'p> {
     need: NeedSignature<'p>,
@@ -24,6 +28,7 @@ struct MethodSignature<'p> {
     scopes: BTreeMap<&'p str, String>,
 }
 
+/// NeedSignature: the cells that a method needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum NeedSignature<'p> {
     All(BTreeSet<&'p Cell>),
@@ -32,90 +37,92 @@ enum NeedSignature<'p> {
     Nobody,
 }
 
+/// MethodsByName: the methods of a policy, by the key of their template and their name.
 type MethodsByName<'p> = BTreeMap<(String, &'p str), (&'p Route, &'p Method)>;
 
-pub(super) fn changes(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
+/// Compares the methods of every route.
+pub(super) fn compare_routes(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
     let folds =
-        [finder.old, finder.new].iter().all(|side| side.policy.model.dialect.traits().case == Treatment::Folded);
-    let (old, new) = (methods(finder.old, folds), methods(finder.new, folds));
+        [finder.old, finder.new].iter().all(|indexed| indexed.policy.model.dialect.traits().case == Treatment::Folded);
+    let (old, new) = (methods_by_name(finder.old, folds), methods_by_name(finder.new, folds));
     let mut all = Vec::new();
     let mut callers = Vec::new();
     for key in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
         let (before, after) = (old.get(key), new.get(key));
-        let (was, is) =
-            (before.map(|one| face(finder.old, one.0, one.1)), after.map(|one| face(finder.new, one.0, one.1)));
-        if was == is {
+        let earlier = before.map(|one| method_signature(finder.old, one.0, one.1));
+        let later = after.map(|one| method_signature(finder.new, one.0, one.1));
+        if earlier == later {
             continue;
         }
         if callers.is_empty() {
-            callers = finder.callers();
+            callers = finder.named_callers();
             callers.insert(0, ("anyone".to_owned(), Subject::anonymous()));
         }
         let Some((route, _)) = after.or(before) else { continue };
-        let what = format!("{} {}: {}", key.1, route.template.text(), became(was.as_ref(), is.as_ref()));
-        let sides = before.map(|one| (finder.old, one)).into_iter().chain(after.map(|one| (finder.new, one)));
-        let mut targets: Vec<ProbeRequest> = sides
-            .flat_map(|(side, (route, method))| {
-                finder.targets(side, route, method, &ScopeArea::default(), &BTreeMap::new())
+        let what =
+            format!("{} {}: {}", key.1, route.template.text(), describe_change(earlier.as_ref(), later.as_ref()));
+        let policies = before.map(|one| (finder.old, one)).into_iter().chain(after.map(|one| (finder.new, one)));
+        let mut requests: Vec<ProbeRequest> = policies
+            .flat_map(|(indexed, (route, method))| {
+                probe_requests(indexed, route, method, &ScopeArea::default(), &BTreeMap::new())
             })
             .collect();
-        if was.as_ref().and_then(|face| face.encoded_slash) != is.as_ref().and_then(|face| face.encoded_slash) {
-            targets.extend(
-                targets
-                    .clone()
-                    .into_iter()
-                    .map(|target| ProbeRequest { path: target.path.replace("x1", "x%2F1"), ..target }),
-            );
+        let encoded_slash = |one: &Option<MethodSignature<'_>>| one.as_ref().and_then(|one| one.encoded_slash);
+        if encoded_slash(&earlier) != encoded_slash(&later) {
+            let encoded = requests.clone().into_iter().map(|request| {
+                let path = request.path.replace(SEGMENT_VALUE, ENCODED_SEGMENT_VALUE);
+                ProbeRequest { path, ..request }
+            });
+            requests.extend(encoded);
         }
-        let found = all.len();
+        let before_search = all.len();
         for direction in [Direction::Gained, Direction::Lost] {
             all.extend(
-                seen(finder, &callers, &targets, direction)
-                    .map(|(who, example)| Change::said(direction, who, what.as_str(), Some(example))),
+                find_affected(finder, &callers, &requests, direction)
+                    .map(|(who, example)| Change::sentence(direction, who, what.as_str(), Some(example))),
             );
         }
-        let silent = |face: Option<&MethodSignature<'_>>| face.is_none_or(|face| face.need == NeedSignature::Nobody);
-        let refuses = silent(was.as_ref()) && silent(is.as_ref());
-        if all.len() == found && refuses && (was.is_none() || is.is_none()) {
-            uncovered(finder, &callers, (route, key.1), &what, &mut all);
+        let is_closed = |one: Option<&MethodSignature<'_>>| one.is_none_or(|one| one.need == NeedSignature::Nobody);
+        let refuses = is_closed(earlier.as_ref()) && is_closed(later.as_ref());
+        if all.len() == before_search && refuses && (earlier.is_none() || later.is_none()) {
+            compare_wider_routes(finder, &callers, (route, key.1), &what, &mut all);
         }
-        if all.len() == found && !refuses {
-            let (was, is) = (was.as_ref(), is.as_ref());
-            let upgrade = |face: Option<&MethodSignature<'_>>| face.is_some_and(|face| face.websocket);
-            let direction = match (upgrade(was), upgrade(is)) {
+        if all.len() == before_search && !refuses {
+            let upgrades = |one: Option<&MethodSignature<'_>>| one.is_some_and(|one| one.websocket);
+            let direction = match (upgrades(earlier.as_ref()), upgrades(later.as_ref())) {
                 (false, true) => Direction::Gained,
                 (true, false) => Direction::Lost,
                 _ => Direction::Changed,
             };
-            all.push(Change::said(direction, AffectedCallers::Callers(Vec::new()), what, None));
+            all.push(Change::sentence(direction, AffectedCallers::Callers(Vec::new()), what, None));
         }
     }
     all
 }
 
-/// A template that nobody may use came or went: it hides wider templates, which decide where it is missing.
-fn uncovered(
+/// Compares the requests of a template that is closed to every caller and that only one policy has.
+///
+/// Such a template hides wider templates; without it, these decide.
+fn compare_wider_routes(
     finder: &ExampleFinder<'_, '_>,
     callers: &[(String, Subject)],
     (route, method): (&Route, &str),
     what: &str,
     all: &mut Vec<Change>,
 ) {
-    let mut targets = Vec::new();
-    for side in [finder.old, finder.new] {
-        let scope = side.policy.model.scopes.iter().position(|scope| scope.caller);
-        for wider in side.policy.routes.routes().iter().filter(|wider| wider.template.text() != route.template.text()) {
-            let Some(path) = meeting(route.template.segments(), wider.template.segments()) else { continue };
+    let mut requests = Vec::new();
+    for indexed in [finder.old, finder.new] {
+        let scope = indexed.policy.model.scopes.iter().position(|scope| scope.caller);
+        for wider in
+            indexed.policy.routes.routes().iter().filter(|wider| wider.template.text() != route.template.text())
+        {
+            let Some(path) = overlapping_path(route.template.segments(), wider.template.segments()) else { continue };
             let tenant = match scope.and_then(|at| wider.scopes.get(at).copied().flatten()) {
                 Some(ScopeLocation::Segment(at)) => path.split('/').nth(usize::from(at) + 1).map(str::to_owned),
                 _ => None,
             };
             for entry in wider.methods.iter().filter(|entry| &*entry.name == method) {
-                let types = match &entry.cells {
-                    Cells::ByType(candidates) => candidates.iter().map(|one| Some(example_of(&one.range))).collect(),
-                    _ => vec![None],
-                };
-                targets.extend(types.into_iter().map(|content_type| ProbeRequest {
+                requests.extend(response_types(entry).into_iter().map(|content_type| ProbeRequest {
                     method: method.to_owned(),
                     path: path.clone(),
                     content_type,
@@ -124,23 +131,23 @@ fn uncovered(
             }
         }
     }
-    let found = all.len();
+    let before_search = all.len();
     for direction in [Direction::Gained, Direction::Lost] {
-        let seen = seen(finder, callers, &targets, direction);
-        all.extend(seen.map(|(who, example)| Change::said(direction, who, what, Some(example))));
+        let affected = find_affected(finder, callers, &requests, direction);
+        all.extend(affected.map(|(who, example)| Change::sentence(direction, who, what, Some(example))));
     }
-    if all.len() == found && !targets.is_empty() {
-        all.push(Change::said(Direction::Changed, AffectedCallers::Callers(Vec::new()), what, None));
+    if all.len() == before_search && !requests.is_empty() {
+        all.push(Change::sentence(Direction::Changed, AffectedCallers::Callers(Vec::new()), what, None));
     }
 }
 
-/// A path that both templates match; `None` where there is none.
-fn meeting(one: &[TemplateSegment], other: &[TemplateSegment]) -> Option<String> {
+/// A path that both templates match; `None` if there is none.
+fn overlapping_path(one: &[TemplateSegment], other: &[TemplateSegment]) -> Option<String> {
     let text = |segment: &TemplateSegment| match segment {
         TemplateSegment::Literal(literal) => literal.to_string(),
-        TemplateSegment::Parameter(_) | TemplateSegment::Rest(_) => "x1".to_owned(),
+        TemplateSegment::Parameter(_) | TemplateSegment::Rest(_) => SEGMENT_VALUE.to_owned(),
     };
-    let (part, behind) = match (one.split_first(), other.split_first()) {
+    let (part, rest) = match (one.split_first(), other.split_first()) {
         (None, None) => return Some(String::new()),
         (Some((TemplateSegment::Rest(_), _)), Some(_)) => {
             return Some(other.iter().map(|segment| format!("/{}", text(segment))).collect());
@@ -157,19 +164,19 @@ fn meeting(one: &[TemplateSegment], other: &[TemplateSegment]) -> Option<String>
             (TemplateSegment::Literal(literal), _) | (_, TemplateSegment::Literal(literal)) => {
                 (literal.to_string(), (one, other))
             }
-            _ => ("x1".to_owned(), (one, other)),
+            _ => (SEGMENT_VALUE.to_owned(), (one, other)),
         },
         _ => return None,
     };
-    let rest = meeting(behind.0, behind.1)?;
+    let rest = overlapping_path(rest.0, rest.1)?;
     Some(format!("/{part}{rest}"))
 }
 
-/// Who was seen to gain or lose, the widest only, with one example.
-fn seen(
+/// Finds the callers that gain or lose, with one example; only the largest set if there is one.
+fn find_affected(
     finder: &ExampleFinder<'_, '_>,
     callers: &[(String, Subject)],
-    targets: &[ProbeRequest],
+    requests: &[ProbeRequest],
     direction: Direction,
 ) -> Option<(AffectedCallers, Example)> {
     let mut found: Vec<String> = Vec::new();
@@ -178,23 +185,25 @@ fn seen(
         if found.contains(name) {
             continue;
         }
-        let Some(example) = finder.probe(std::slice::from_ref(subject), targets, direction) else { continue };
-        let widest = match &**name {
+        let Some(example) = finder.find_difference(std::slice::from_ref(subject), requests, direction) else {
+            continue;
+        };
+        let largest = match &**name {
             "anyone" => Some(AffectedCallers::Anyone),
             "everyone" => Some(AffectedCallers::Everyone),
             _ => None,
         };
-        if let Some(who) = widest {
+        if let Some(who) = largest {
             return Some((who, example));
         }
-        // Rows by name are told where no role was seen.
-        if found.is_empty() || !name.starts_with("whoever") {
+        // Rows by name are listed only if no other callers are affected.
+        if found.is_empty() || !name.starts_with("callers given") {
             found.push(name.clone());
         }
         first = first.or(Some(example));
     }
-    let roles = found.iter().any(|name| name.starts_with("role "));
-    found.retain(|name| !roles || !name.starts_with("a token"));
+    let has_roles = found.iter().any(|name| name.starts_with("role "));
+    found.retain(|name| !has_roles || !name.starts_with("a token"));
     first.map(|example| {
         (
             if found == ["service apps"] { AffectedCallers::ServiceApps } else { AffectedCallers::Callers(found) },
@@ -203,17 +212,17 @@ fn seen(
     })
 }
 
-fn methods<'p>(side: &IndexedPolicy<'p>, folds: bool) -> MethodsByName<'p> {
-    let routes = side.policy.routes.routes().iter();
+fn methods_by_name<'p>(indexed: &IndexedPolicy<'p>, folds: bool) -> MethodsByName<'p> {
+    let routes = indexed.policy.routes.routes().iter();
     let each = routes.flat_map(|route| {
-        let key = key(route, folds);
+        let key = template_key(route, folds);
         route.methods.iter().map(move |method| ((key.clone(), &*method.name), (route, method)))
     });
     each.collect()
 }
 
-/// The template without the names of its parameters.
-fn key(route: &Route, folds: bool) -> String {
+/// The text of the template without the names of its parameters.
+fn template_key(route: &Route, folds: bool) -> String {
     let segments = route.template.segments().iter().map(|segment| match segment {
         TemplateSegment::Literal(literal) if folds => literal.to_ascii_lowercase(),
         TemplateSegment::Literal(literal) => literal.to_string(),
@@ -223,11 +232,9 @@ fn key(route: &Route, folds: bool) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-fn face<'p>(side: &IndexedPolicy<'p>, route: &'p Route, method: &'p Method) -> MethodSignature<'p> {
-    let policy = side.policy;
-    let set = |cells: &'p [crate::vocabulary::CellId]| {
-        cells.iter().filter_map(|cell| policy.cell(*cell)).collect::<BTreeSet<_>>()
-    };
+fn method_signature<'p>(indexed: &IndexedPolicy<'p>, route: &'p Route, method: &'p Method) -> MethodSignature<'p> {
+    let policy = indexed.policy;
+    let set = |cells: &'p [CellId]| cells.iter().filter_map(|cell| policy.cell(*cell)).collect::<BTreeSet<_>>();
     let need = match &method.cells {
         Cells::All(cells) => NeedSignature::All(set(cells)),
         Cells::ByType(candidates) => {
@@ -238,26 +245,26 @@ fn face<'p>(side: &IndexedPolicy<'p>, route: &'p Route, method: &'p Method) -> M
         Cells::Public => NeedSignature::Public,
         Cells::Nobody => NeedSignature::Nobody,
     };
-    let plain = matches!(need, NeedSignature::Public | NeedSignature::Nobody);
+    let has_no_cells = matches!(need, NeedSignature::Public | NeedSignature::Nobody);
     let mut scopes = BTreeMap::new();
     let mut across = BTreeSet::new();
-    for (at, (scope, carrier)) in (0_u8..).zip(policy.model.scopes.iter().zip(route.scopes)) {
-        let carried = match carrier {
+    for (at, (scope, location)) in (0_u8..).zip(policy.model.scopes.iter().zip(route.scopes)) {
+        let carried_by = match location {
             Some(ScopeLocation::Segment(at)) => Some(format!("segment {at}")),
             Some(ScopeLocation::Query(at)) => {
                 route.template.query().get(usize::from(at)).map(|(name, _)| format!("?{name}"))
             }
             None => None,
         };
-        if method.across >> at & 1 == 1 && !matches!(carrier, Some(ScopeLocation::Segment(_))) && !plain {
+        if method.across >> at & 1 == 1 && !matches!(location, Some(ScopeLocation::Segment(_))) && !has_no_cells {
             across.insert(&*scope.name);
         }
-        scopes.extend(carried.filter(|_| !plain).map(|carried| (&*scope.name, carried)));
+        scopes.extend(carried_by.filter(|_| !has_no_cells).map(|location| (&*scope.name, location)));
     }
     MethodSignature {
         need,
         across,
-        when: method.when.filter(|_| !plain).and_then(|when| policy.condition(when)).map(|when| when.text()),
+        when: method.when.filter(|_| !has_no_cells).and_then(|when| policy.condition(when)).map(|when| when.text()),
         websocket: method.websocket,
         token_from: method.token_from.as_deref(),
         encoded_slash: method.encoded_slash,
@@ -265,23 +272,25 @@ fn face<'p>(side: &IndexedPolicy<'p>, route: &'p Route, method: &'p Method) -> M
     }
 }
 
-fn became(was: Option<&MethodSignature<'_>>, is: Option<&MethodSignature<'_>>) -> String {
-    match (was, is) {
-        (None, Some(is)) => format!("new, {}", needs(is, false)),
-        (Some(was), None) => format!("gone, it was {}", needs(was, false)),
-        (Some(was), Some(is)) => {
-            let carried = !was.scopes.is_empty() && !is.scopes.is_empty() && was.scopes != is.scopes;
-            let (before, after) = (needs(was, carried), needs(is, carried));
+/// Describes the change of a method.
+fn describe_change(earlier: Option<&MethodSignature<'_>>, later: Option<&MethodSignature<'_>>) -> String {
+    match (earlier, later) {
+        (None, Some(later)) => format!("new, {}", describe_method(later, false)),
+        (Some(earlier), None) => format!("removed, it was {}", describe_method(earlier, false)),
+        (Some(earlier), Some(later)) => {
+            let with_locations =
+                !earlier.scopes.is_empty() && !later.scopes.is_empty() && earlier.scopes != later.scopes;
+            let (before, after) = (describe_method(earlier, with_locations), describe_method(later, with_locations));
             format!("{before} → {after}")
         }
         (None, None) => String::new(),
     }
 }
 
-/// What it needs; what carries its scopes only where that is `carried` otherwise.
-fn needs(face: &MethodSignature<'_>, carried: bool) -> String {
+/// Describes a method; the locations of its scopes are included only `with_locations`.
+fn describe_method(signature: &MethodSignature<'_>, with_locations: bool) -> String {
     let cells = |cells: &BTreeSet<&Cell>| cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-    let mut text = match &face.need {
+    let mut text = match &signature.need {
         NeedSignature::Public => "public".to_owned(),
         NeedSignature::Nobody => "nobody".to_owned(),
         NeedSignature::All(needed) => cells(needed),
@@ -290,16 +299,16 @@ fn needs(face: &MethodSignature<'_>, carried: bool) -> String {
             format!("by type ({})", each.collect::<Vec<_>>().join("; "))
         }
     };
-    if !face.across.is_empty() {
-        text.push_str(&format!(" across {}", face.across.iter().copied().collect::<Vec<_>>().join(" and ")));
+    if !signature.across.is_empty() {
+        text.push_str(&format!(" across {}", signature.across.iter().copied().collect::<Vec<_>>().join(" and ")));
     }
     let list = [
-        face.when.map(|when| format!("when {when}")),
-        face.websocket.then(|| "WebSocket".to_owned()),
-        face.token_from.map(|name| format!("token from ?{name}")),
-        face.encoded_slash.map(|at| format!("encoded slash in segment {at}")),
-        carried.then(|| {
-            let each = face.scopes.iter().map(|(name, carrier)| format!("{name} from {carrier}"));
+        signature.when.map(|when| format!("when {when}")),
+        signature.websocket.then(|| "WebSocket".to_owned()),
+        signature.token_from.map(|name| format!("token from ?{name}")),
+        signature.encoded_slash.map(|at| format!("encoded slash in segment {at}")),
+        with_locations.then(|| {
+            let each = signature.scopes.iter().map(|(name, location)| format!("{name} from {location}"));
             each.collect::<Vec<_>>().join(", ")
         }),
     ];

@@ -1,51 +1,53 @@
-//! Switches: what one word of a policy decides for everybody, and the settings that no decision depends on.
+//! Switches: policy keys that affect every caller, and settings that affect no decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::model::{Gate, Model, Shadow};
 use crate::policy::{ServiceApps, Snapshot};
-use crate::vocabulary::{AuditMode, Cells, Subject};
+use crate::vocabulary::{Assignment, AuditMode, Cells, Subject};
 
-use super::examples::{ExampleFinder, ProbeRequest};
-use super::gates::approvers;
-use super::holders::{service, subject};
-use super::indexed::IndexedPolicy;
-use super::{AffectedCallers, Change, Direction};
+use super::callers::{example_service, example_user, with_groups};
+use super::change::{AffectedCallers, Change, Direction};
+use super::examples::ExampleFinder;
+use super::gates::approver_rows;
+use super::indexed::{IndexedPolicy, needed_cells};
+use super::probe::{ProbeRequest, sample_requests};
 
-/// The most requests with which a switch is tried.
-const MOST_TARGETS: usize = 60;
+/// The maximum number of requests that a switch is tried with, for each policy.
+const MAX_REQUESTS: usize = 60;
 
-pub(super) fn changes(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
+/// Compares the keys that affect every caller.
+pub(super) fn compare_switches(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
     let (old, new) = (&finder.old.policy.model, &finder.new.policy.model);
     let mut all = Vec::new();
-    let targets = || [finder.sample(finder.old, MOST_TARGETS), finder.sample(finder.new, MOST_TARGETS)].concat();
-    let callers = || finder.callers().into_iter().map(|(_, subject)| subject).collect::<Vec<_>>();
+    let requests = || [sample_requests(finder.old, MAX_REQUESTS), sample_requests(finder.new, MAX_REQUESTS)].concat();
+    let callers = || finder.callers();
     if old.service_apps != new.service_apps {
-        let word = |apps: Option<ServiceApps>| match apps {
+        let name = |apps: Option<ServiceApps>| match apps {
             Some(ServiceApps::All) => "all",
             Some(ServiceApps::EveryPermission) => "every-permission",
             None => "like users",
         };
-        let what = format!("service-apps: {} → {}", word(old.service_apps), word(new.service_apps));
-        let mut apps = vec![service(), Subject { approved: gates(old, new), ..service() }];
-        apps.extend(callers().into_iter().map(|caller| Subject { kind: service().kind, ..caller }));
-        both(finder, &AffectedCallers::ServiceApps, &what, &apps, &targets(), &mut all);
+        let what = format!("service-apps: {} → {}", name(old.service_apps), name(new.service_apps));
+        let mut apps = vec![example_service(), Subject { approved: gate_names(old, new), ..example_service() }];
+        apps.extend(callers().into_iter().map(|caller| Subject { kind: example_service().kind, ..caller }));
+        report_switch(finder, &AffectedCallers::ServiceApps, &what, &apps, &requests(), &mut all);
     }
     if old.dialect != new.dialect {
         let what = format!("dialect: {:?} → {:?}", old.dialect, new.dialect).to_lowercase();
-        let odd = targets().into_iter().flat_map(|target| {
-            let (upper, slash) = (target.path.to_uppercase(), format!("{}/", target.path));
-            [ProbeRequest { path: upper, ..target.clone() }, ProbeRequest { path: slash, ..target }]
+        let unusual = requests().into_iter().flat_map(|request| {
+            let (upper, slash) = (request.path.to_uppercase(), format!("{}/", request.path));
+            [ProbeRequest { path: upper, ..request.clone() }, ProbeRequest { path: slash, ..request }]
         });
-        both(finder, &AffectedCallers::Policy, &what, &callers(), &odd.collect::<Vec<_>>(), &mut all);
+        report_switch(finder, &AffectedCallers::Policy, &what, &callers(), &unusual.collect::<Vec<_>>(), &mut all);
     }
-    scopes(finder, &callers(), &targets(), &mut all);
+    compare_scopes(finder, &callers(), &requests(), &mut all);
     if old.one_role != new.one_role {
         let what =
             if new.one_role { "a caller must have exactly one role" } else { "a caller may have any number of roles" };
-        both(finder, &AffectedCallers::Everyone, what, &callers(), &targets(), &mut all);
+        report_switch(finder, &AffectedCallers::Everyone, what, &callers(), &requests(), &mut all);
     } else if new.one_role {
-        counted(finder, &targets(), &mut all);
+        compare_counted_roles(finder, &requests(), &mut all);
     }
     if old.groups.is_empty() != new.groups.is_empty() {
         let what = if old.groups.is_empty() {
@@ -53,84 +55,89 @@ pub(super) fn changes(finder: &ExampleFinder<'_, '_>) -> Vec<Change> {
         } else {
             "a caller need not be in a group"
         };
-        both(finder, &AffectedCallers::Everyone, what, &callers(), &targets(), &mut all);
+        report_switch(finder, &AffectedCallers::Everyone, what, &callers(), &requests(), &mut all);
     } else {
-        groups(finder, &callers(), &targets(), &mut all);
+        compare_groups(finder, &callers(), &requests(), &mut all);
     }
-    fields(finder, &callers(), &targets(), &mut all);
+    compare_fields(finder, &callers(), &requests(), &mut all);
     all
 }
 
-/// A line for each direction in which a request shows the change, or one that says that none was found.
-pub(super) fn both(
+/// Adds a change for each direction that an example request shows; one without a direction if there is none.
+pub(super) fn report_switch(
     finder: &ExampleFinder<'_, '_>,
     who: &AffectedCallers,
     what: &str,
     subjects: &[Subject],
-    targets: &[ProbeRequest],
+    requests: &[ProbeRequest],
     all: &mut Vec<Change>,
 ) {
     let before = all.len();
     for direction in [Direction::Gained, Direction::Lost] {
-        if let Some(example) = finder.probe(subjects, targets, direction) {
-            all.push(Change::said(direction, who.clone(), what, Some(example)));
+        if let Some(example) = finder.find_difference(subjects, requests, direction) {
+            all.push(Change::sentence(direction, who.clone(), what, Some(example)));
         }
     }
     if all.len() == before {
-        let example = finder.probe(subjects, targets, Direction::Changed);
-        all.push(Change::said(Direction::Changed, who.clone(), what, example));
+        let example = finder.find_difference(subjects, requests, Direction::Changed);
+        all.push(Change::sentence(Direction::Changed, who.clone(), what, example));
     }
 }
 
-fn gates(old: &Model, new: &Model) -> Vec<Box<str>> {
+fn gate_names(old: &Model, new: &Model) -> Vec<Box<str>> {
     old.gates.iter().chain(&new.gates).map(|gate| gate.name.clone()).collect()
 }
 
-fn scopes(finder: &ExampleFinder<'_, '_>, callers: &[Subject], targets: &[ProbeRequest], all: &mut Vec<Change>) {
+/// Compares the declarations of scopes.
+fn compare_scopes(
+    finder: &ExampleFinder<'_, '_>,
+    callers: &[Subject],
+    requests: &[ProbeRequest],
+    all: &mut Vec<Change>,
+) {
     let (old, new) = (&finder.old.policy.model, &finder.new.policy.model);
     let names: BTreeSet<&str> = old.scopes.iter().chain(&new.scopes).map(|scope| &*scope.name).collect();
     for name in names {
-        let word = |model: &Model| match model.scopes.iter().find(|scope| &*scope.name == name) {
+        let kind = |model: &Model| match model.scopes.iter().find(|scope| &*scope.name == name) {
             Some(scope) if scope.caller => "caller",
             Some(_) => "grant",
             None => "not declared",
         };
-        if word(old) != word(new) {
-            let what = format!("scope {name}: {} → {}", word(old), word(new));
-            let strangers =
+        if kind(old) != kind(new) {
+            let what = format!("scope {name}: {} → {}", kind(old), kind(new));
+            let outsiders =
                 callers.iter().map(|caller| Subject { tenants: vec!["another-tenant-0".into()], ..caller.clone() });
-            let subjects: Vec<Subject> = callers.iter().cloned().chain(strangers).collect();
-            both(finder, &AffectedCallers::Policy, &what, &subjects, targets, all);
+            let subjects: Vec<Subject> = callers.iter().cloned().chain(outsiders).collect();
+            report_switch(finder, &AffectedCallers::Policy, &what, &subjects, requests, all);
         }
     }
 }
 
-/// Under `one-role` a role counts because it is known, whatever it gives.
-fn counted(finder: &ExampleFinder<'_, '_>, targets: &[ProbeRequest], all: &mut Vec<Change>) {
+/// Compares which roles count under `one-role`: every role that the policy defines counts, whatever it gives.
+fn compare_counted_roles(finder: &ExampleFinder<'_, '_>, requests: &[ProbeRequest], all: &mut Vec<Change>) {
     let names: BTreeSet<&str> = finder.old.roles.keys().chain(finder.new.roles.keys()).copied().collect();
-    let second = |name: &str| {
-        let other =
-            names.iter().find(|other| **other != name).map(|other| crate::vocabulary::Assignment::unbound(other));
+    let alone_and_with_second = |name: &str| {
+        let other = names.iter().find(|other| **other != name).map(|other| Assignment::unbound(other));
         let alone = Subject {
-            approved: gates(&finder.old.policy.model, &finder.new.policy.model),
-            ..subject(Some(name), None)
+            approved: gate_names(&finder.old.policy.model, &finder.new.policy.model),
+            ..example_user(Some(name), None)
         };
         let mut two = alone.clone();
         two.roles.extend(other);
         [alone, two]
     };
     for name in &names {
-        let (then, now) = (finder.old.claimed(name), finder.new.claimed(name));
-        if then.map(|given| given.lock) != now.map(|given| given.lock) {
+        let (before, after) = (finder.old.claimed_role(name), finder.new.claimed_role(name));
+        if before.map(|role| role.preconditions) != after.map(|role| role.preconditions) {
             let subjects: Vec<Subject> =
-                second(name).into_iter().flat_map(|one| in_some_groups(finder, &one)).collect();
+                alone_and_with_second(name).into_iter().flat_map(|one| with_known_groups(finder, &one)).collect();
             let mut found = Vec::new();
-            both(
+            report_switch(
                 finder,
                 &AffectedCallers::Role((*name).to_owned()),
                 "counts as a role of a token, or no longer does",
                 &subjects,
-                targets,
+                requests,
                 &mut found,
             );
             all.extend(found);
@@ -139,79 +146,91 @@ fn counted(finder: &ExampleFinder<'_, '_>, targets: &[ProbeRequest], all: &mut V
     let rows: BTreeSet<&str> = finder.old.rows.keys().chain(finder.new.rows.keys()).copied().collect();
     for name in rows {
         if finder.old.rows.contains_key(name) != finder.new.rows.contains_key(name) {
-            let claims = Subject { permissions: vec![name.into()], ..subject(None, None) };
-            both(
+            let claiming = Subject { permissions: vec![name.into()], ..example_user(None, None) };
+            report_switch(
                 finder,
                 &AffectedCallers::Row(name.to_owned()),
                 "counts as a role of a token, or no longer does",
-                &in_some_groups(finder, &claims),
-                targets,
+                &with_known_groups(finder, &claiming),
+                requests,
                 all,
             );
         }
     }
 }
 
-fn in_some_groups(finder: &ExampleFinder<'_, '_>, one: &Subject) -> Vec<Subject> {
+/// The subject as it is, and in each of the first groups of the policies.
+fn with_known_groups(finder: &ExampleFinder<'_, '_>, one: &Subject) -> Vec<Subject> {
     let groups: BTreeSet<&str> = finder.old.groups.keys().chain(finder.new.groups.keys()).copied().collect();
-    super::holders::in_groups(one, &groups)
+    with_groups(one, &groups)
 }
 
-/// Where a caller must be in one group, a group counts because it is known.
-fn groups(finder: &ExampleFinder<'_, '_>, callers: &[Subject], targets: &[ProbeRequest], all: &mut Vec<Change>) {
+/// Compares which groups count: a caller must be in exactly one group that the policy defines.
+fn compare_groups(
+    finder: &ExampleFinder<'_, '_>,
+    callers: &[Subject],
+    requests: &[ProbeRequest],
+    all: &mut Vec<Change>,
+) {
     let names: BTreeSet<&str> = finder.old.groups.keys().chain(finder.new.groups.keys()).copied().collect();
     for name in names {
-        let known = |side: &IndexedPolicy<'_>| side.groups.contains_key(name);
+        let known = |indexed: &IndexedPolicy<'_>| indexed.groups.contains_key(name);
         if known(finder.old) != known(finder.new) {
             let members: Vec<Subject> =
                 callers.iter().map(|caller| Subject { groups: vec![name.into()], ..caller.clone() }).collect();
-            let what = if known(finder.new) { "is a group now" } else { "is no group any more" };
-            both(finder, &AffectedCallers::Group(name.to_owned()), what, &members, targets, all);
+            let what = if known(finder.new) { "is a group now" } else { "is no longer a group" };
+            report_switch(finder, &AffectedCallers::Group(name.to_owned()), what, &members, requests, all);
         }
     }
 }
 
-/// Which fields are masked in answers about a resource; who may read them shows in what is held.
-fn fields(finder: &ExampleFinder<'_, '_>, callers: &[Subject], targets: &[ProbeRequest], all: &mut Vec<Change>) {
-    let masked = |side: &IndexedPolicy<'_>| {
-        let sets = side.policy.model.fields.iter();
+/// Compares the fields that are masked in responses; the comparison of held cells covers the callers that may read them.
+fn compare_fields(
+    finder: &ExampleFinder<'_, '_>,
+    callers: &[Subject],
+    requests: &[ProbeRequest],
+    all: &mut Vec<Change>,
+) {
+    let masked = |indexed: &IndexedPolicy<'_>| {
+        let sets = indexed.policy.model.fields.iter();
         let listed = sets.flat_map(|set| set.resources.iter().map(move |(resource, paths)| (set, resource, paths)));
-        let used = listed.filter(|(_, resource, _)| is_needed(side, resource));
+        let used = listed.filter(|(_, resource, _)| is_resource_needed(indexed, resource));
         let each = used.flat_map(|(set, resource, paths)| {
             paths.iter().map(move |path| (set.name.to_string(), resource.to_string(), path.to_string()))
         });
         each.collect::<BTreeSet<_>>()
     };
     let (old, new) = (masked(finder.old), masked(finder.new));
-    for (direction, these, those, word) in
-        [(Direction::Lost, &new, &old, "is masked"), (Direction::Gained, &old, &new, "is not masked any more")]
+    for (direction, these, those, verb) in
+        [(Direction::Lost, &new, &old, "is masked"), (Direction::Gained, &old, &new, "is no longer masked")]
     {
         for (set, resource, path) in these.difference(those) {
             let other = if direction == Direction::Lost { finder.old } else { finder.new };
-            if !is_needed(other, resource) {
+            if !is_resource_needed(other, resource) {
                 continue;
             }
-            let what = format!("`{path}` in answers about {resource} {word} for whoever may not `read {set}`");
-            all.push(Change::said(
+            let what = format!("`{path}` in responses about {resource} {verb} for callers that may not `read {set}`");
+            all.push(Change::sentence(
                 direction,
                 AffectedCallers::Everyone,
                 what,
-                finder.probe(callers, targets, direction),
+                finder.find_difference(callers, requests, direction),
             ));
         }
     }
 }
 
-fn is_needed(side: &IndexedPolicy<'_>, resource: &str) -> bool {
-    let mut methods = side.policy.routes.routes().iter().flat_map(|route| &route.methods);
-    let about = |cells: &Cells| {
-        super::indexed::needed(cells).any(|cell| side.policy.cell(cell).is_some_and(|cell| &*cell.resource == resource))
+/// Whether a method of the policy needs a cell of the resource.
+fn is_resource_needed(indexed: &IndexedPolicy<'_>, resource: &str) -> bool {
+    let mut methods = indexed.policy.routes.routes().iter().flat_map(|route| &route.methods);
+    let needs = |cells: &Cells| {
+        needed_cells(cells).any(|cell| indexed.policy.cell(cell).is_some_and(|cell| &*cell.resource == resource))
     };
-    methods.any(|method| about(&method.cells))
+    methods.any(|method| needs(&method.cells))
 }
 
-/// What no decision depends on, a line for each difference.
-pub(super) fn settings(old: &Snapshot, new: &Snapshot) -> Vec<String> {
+/// Compares the settings that affect no decision; one line for each difference.
+pub(super) fn compare_settings(old: &Snapshot, new: &Snapshot) -> Vec<String> {
     let (one, other) = (&old.model, &new.model);
     let mut lines = Vec::new();
     let mut line = |what: &str, old: String, new: String| {
@@ -248,26 +267,26 @@ pub(super) fn settings(old: &Snapshot, new: &Snapshot) -> Vec<String> {
         roles.chain(profiles).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
     };
     line("locked", locked(one), locked(other));
-    let who = |policy: &Snapshot| {
+    let approvers = |policy: &Snapshot| {
         let gates = policy.model.gates.iter().filter_map(|gate: &Gate| Some((gate, gate.approval()?)));
         let each = gates.map(|(gate, approval)| {
-            format!("{} by {}", gate.name, approvers(policy, approval).into_iter().collect::<Vec<_>>().join(" or "))
+            format!("{} by {}", gate.name, approver_rows(policy, approval).into_iter().collect::<Vec<_>>().join(" or "))
         });
         each.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ")
     };
-    line("approvals are granted", who(old), who(new));
-    let (was, is) = (audited(old), audited(new));
-    for (method, now) in &is {
-        if let Some(then) = was.get(method).filter(|then| *then != now) {
-            let word = |mode: &Option<AuditMode>| mode.map_or("as the API's settings say", AuditMode::as_str);
-            lines.push(format!("audit of {} {}: {} → {}", method.1, method.0, word(then), word(now)));
+    line("approvals are granted", approvers(old), approvers(new));
+    let (earlier, later) = (audit_modes(old), audit_modes(new));
+    for (method, after) in &later {
+        if let Some(before) = earlier.get(method).filter(|before| *before != after) {
+            let name = |mode: &Option<AuditMode>| mode.map_or("the API's default", AuditMode::word);
+            lines.push(format!("audit of {} {}: {} → {}", method.1, method.0, name(before), name(after)));
         }
     }
     lines
 }
 
-/// How the decisions of each method are kept.
-fn audited(policy: &Snapshot) -> BTreeMap<(&str, &str), Option<AuditMode>> {
+/// The audit mode of each method.
+fn audit_modes(policy: &Snapshot) -> BTreeMap<(&str, &str), Option<AuditMode>> {
     let routes = policy.routes.routes().iter();
     let each = routes
         .flat_map(|route| route.methods.iter().map(|method| ((route.template.text(), &*method.name), method.audit)));

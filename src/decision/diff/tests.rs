@@ -1,4 +1,4 @@
-//! Small policies held against each other.
+//! Comparisons of small policies.
 
 use super::{Diff, diff};
 use crate::document::Sources;
@@ -51,10 +51,10 @@ fn lines(found: &Diff) -> Vec<String> {
     changes.chain(found.settings.iter().cloned()).collect()
 }
 
-/// Edits: pieces of the base, and what stands in their places.
+/// Edits: texts of the base policy and their replacements.
 type Edits = &'static [(&'static str, &'static str)];
 
-/// The base with pieces replaced by others.
+/// The base policy with the edits.
 fn with(pairs: &[(&str, &str)]) -> String {
     pairs.iter().fold(BASE.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
@@ -63,7 +63,7 @@ fn with(pairs: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn each_change_is_told_once_with_who_and_through_what() {
+fn each_change_is_reported_once_with_its_callers_and_row() {
     let table: &[(Edits, &[&str])] = &[
         (
             &[("roles: [R1] }\n  w", "roles: [R2] }\n  w")],
@@ -105,15 +105,12 @@ fn a_row_that_is_renamed_counts_only_where_a_token_claims_it() {
     let new = BASE.replace("Clear", "Erase");
     let found = lines(&between(BASE, &new));
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(found.iter().any(|line| line.starts_with("Lost whoever is given `Clear` by name: delete A")), "{found:#?}");
-    assert!(
-        found.iter().any(|line| line.starts_with("Gained whoever is given `Erase` by name: delete A")),
-        "{found:#?}"
-    );
+    assert!(found.iter().any(|line| line.starts_with("Lost callers given `Clear` by name: delete A")), "{found:#?}");
+    assert!(found.iter().any(|line| line.starts_with("Gained callers given `Erase` by name: delete A")), "{found:#?}");
 }
 
 #[test]
-fn users_that_changed_alike_are_one_line() {
+fn equal_changes_of_users_are_one_line() {
     let many = |role: &str| {
         let users: String = (0..1_203).map(|at| format!("  z{at}: {{ roles: [{role}] }}\n")).collect();
         format!("{BASE}{users}")
@@ -133,7 +130,7 @@ fn a_role_that_gives_a_cell_through_another_row_takes_it_from_users_who_lack_tha
 }
 
 #[test]
-fn a_gate_over_a_group_s_row_counts_for_users_who_lack_what_everyone_has() {
+fn a_gate_on_a_row_of_a_group_counts_for_users_without_the_row_of_everyone() {
     let groups = "groups:\n  G: { permissions: [Use] }\nroles:";
     let old = with(&[("roles:", groups), ("u: { without: [Use] }", "u: { roles: [], without: [See] }")]);
     let new = old.replace("by: approval, permissions: [Clear]", "by: approval, permissions: [Clear, Use]");
@@ -146,11 +143,11 @@ fn a_template_for_nobody_that_goes_uncovers_a_wider_one() {
     let wider = "  /{thing}: { GET: public }\n";
     let hidden = with(&[("  /ui: { GET: public }\n", &format!("  /ui: {{ GET: nobody }}\n{wider}"))]);
     let uncovered = with(&[("  /ui: { GET: public }\n", wider)]);
-    let gone = ["Gained ANYONE, without a credential: GET /ui: gone, it was nobody"];
-    assert_eq!(lines(&between(&hidden, &uncovered)), gone);
-    let came = ["Lost ANYONE, without a credential: GET /ui: new, nobody"];
-    assert_eq!(lines(&between(&uncovered, &hidden)), came);
-    // Where nothing wider is, nothing changes.
+    let removed = ["Gained ANYONE, without a credential: GET /ui: removed, it was nobody"];
+    assert_eq!(lines(&between(&hidden, &uncovered)), removed);
+    let added = ["Lost ANYONE, without a credential: GET /ui: new, nobody"];
+    assert_eq!(lines(&between(&uncovered, &hidden)), added);
+    // Without a wider template nothing changes.
     let nobody = with(&[("GET: public", "GET: nobody")]);
     assert_eq!(lines(&between(&nobody, &with(&[("  /ui: { GET: public }\n", "")]))), [""; 0]);
 }
@@ -158,9 +155,9 @@ fn a_template_for_nobody_that_goes_uncovers_a_wider_one() {
 #[test]
 fn a_user_who_moves_to_a_source_is_another_user() {
     let found = between(BASE, &with(&[("  u: { without", "  other/u: { without")]));
-    let said = lines(&found);
-    assert!(said.iter().any(|line| line.starts_with("Gained") && line.contains("user u: create A")), "{said:#?}");
-    assert!(said.iter().any(|line| line.starts_with("Lost") && line.contains("user other/u: create A")), "{said:#?}");
+    let lines = lines(&found);
+    assert!(lines.iter().any(|line| line.starts_with("Gained") && line.contains("user u: create A")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("Lost") && line.contains("user other/u: create A")), "{lines:#?}");
 }
 
 #[test]
@@ -182,11 +179,11 @@ fn an_example_of_another_moment_says_so() {
 }
 
 #[test]
-fn how_decisions_are_kept_is_a_setting_that_changes_none_of_them() {
-    let kept =
+fn the_audit_mode_is_a_setting_that_changes_no_decision() {
+    let lossless =
         with(&[("{ GET: read A, POST: create A }", "{ GET: read A, POST: { need: create A, audit: lossless } }")]);
-    let found = between(BASE, &kept);
-    assert_eq!(lines(&found), ["audit of POST /{tenant}/a: as the API's settings say → lossless"]);
-    let found = between(&kept, &kept.replace("audit: lossless", "audit: fast"));
+    let found = between(BASE, &lossless);
+    assert_eq!(lines(&found), ["audit of POST /{tenant}/a: the API's default → lossless"]);
+    let found = between(&lossless, &lossless.replace("audit: lossless", "audit: fast"));
     assert_eq!(lines(&found), ["audit of POST /{tenant}/a: lossless → fast"]);
 }

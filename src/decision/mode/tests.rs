@@ -1,4 +1,4 @@
-//! What shadow mode lets pass, and what never passes.
+//! Which refusals shadow mode forwards, and which never forward.
 
 use crate::document::Sources;
 use crate::policy::{self, Snapshot};
@@ -19,7 +19,7 @@ fn load(shadow: &str) -> Snapshot {
 fn forwards(policy: &Snapshot, reason: Reason, cell: Option<u32>) -> bool {
     let decision = Decision { cell: cell.map(CellId), ..Decision::refuse(reason) };
     let applied = apply(decision, policy);
-    assert_eq!(applied.reason, reason, "the reason stays");
+    assert_eq!(applied.reason, reason, "the reason is kept");
     assert_eq!(applied.is_permit(), applied.is_shadowed());
     applied.is_permit()
 }
@@ -42,7 +42,7 @@ fn a_shadowed_resource_forwards_its_own_refusals_only() {
 }
 
 #[test]
-fn a_shadowed_policy_forwards_all_that_can_be_read_in_one_way() {
+fn a_shadowed_policy_forwards_every_refusal_that_is_not_protective() {
     let all = load("shadow: all\n");
     for reason in [Reason::NotGranted, Reason::NoRoute, Reason::NoMethod, Reason::Unauthenticated(None), Reason::Nobody]
     {
@@ -55,8 +55,8 @@ fn a_shadowed_policy_forwards_all_that_can_be_read_in_one_way() {
     }
 }
 
-/// What a user with the one role `r` is told, and the cell that it turns on.
-fn asked(rest: &str, path: &str, content_type: Option<&str>) -> (bool, Reason, Option<String>) {
+/// The decision for a user with the one role `r`: whether it forwards, its reason and its cell.
+fn decide_as_r(rest: &str, path: &str, content_type: Option<&str>) -> (bool, Reason, Option<String>) {
     let mut sources = Sources::default();
     let text = "version: 1\nname: p\nresources: [A, B]\nscopes: { tenant: caller }\npermissions: { A: { A: R }, B: { B: R } }\n\
         routes:\n  /both: { GET: [read A, read B] }\n  /{tenant}/both: { GET: [read A, read B] }\n\
@@ -68,40 +68,40 @@ fn asked(rest: &str, path: &str, content_type: Option<&str>) -> (bool, Reason, O
         roles: vec![crate::vocabulary::Assignment { role: "r".into(), scope: Vec::new() }],
         ..Default::default()
     };
-    let phase = content_type.map_or(crate::decision::Phase::Request, |of| crate::decision::Phase::Answer(Some(of)));
-    let asked =
+    let phase = content_type.map_or(crate::decision::Phase::Request, |of| crate::decision::Phase::Response(Some(of)));
+    let query =
         crate::decision::query::RequestQuery { subject: &subject, method: "GET", target: path, host: None, phase };
     let now = crate::vocabulary::Timestamp(0);
-    crate::decision::query::answer(&policy, asked, now, &mut crate::decision::NoTrace, |road, _| {
-        let applied = apply(road.decision.clone(), &policy);
+    crate::decision::query::decide_query(&policy, query, now, &mut crate::decision::NoTrace, |trace, _| {
+        let applied = apply(trace.decision.clone(), &policy);
         let cell = applied.cell.and_then(|cell| policy.cell(cell)).map(ToString::to_string);
         (applied.is_permit(), applied.reason, cell)
     })
 }
 
 #[test]
-fn a_watched_cell_hides_none_that_is_enforced() {
+fn a_shadowed_cell_hides_no_enforced_one() {
     let nothing = "roles: { r: { permissions: [] } }\nshadow: [A]\n";
-    let lacking = |cell: &str| Some(cell.to_owned());
-    // Both lack: the one that is enforced counts, though it stands behind.
-    assert_eq!(asked(nothing, "/both", None), (false, Reason::NotGranted, lacking("read B")));
-    assert_eq!(asked(nothing, "/t1/both", None), (false, Reason::NotAMember, lacking("read B")));
-    assert_eq!(asked(nothing, "/typed", None), (false, Reason::NotGranted, lacking("read B")));
-    // Only what is watched lacks.
+    let missing = |cell: &str| Some(cell.to_owned());
+    // Both cells are missing: the enforced one decides, although it comes second.
+    assert_eq!(decide_as_r(nothing, "/both", None), (false, Reason::NotGranted, missing("read B")));
+    assert_eq!(decide_as_r(nothing, "/t1/both", None), (false, Reason::NotAMember, missing("read B")));
+    assert_eq!(decide_as_r(nothing, "/typed", None), (false, Reason::NotGranted, missing("read B")));
+    // Only the shadowed cell is missing.
     let only_b = "roles: { r: { permissions: [B] } }\nshadow: [A]\n";
-    assert_eq!(asked(only_b, "/both", None), (true, Reason::NotGranted, lacking("read A")));
-    // All of it is watched: the first counts, as without shadow.
+    assert_eq!(decide_as_r(only_b, "/both", None), (true, Reason::NotGranted, missing("read A")));
+    // Every cell is shadowed: the first one decides, as without shadow mode.
     for shadow in ["all", "[A, B]"] {
         let both = format!("roles: {{ r: {{ permissions: [] }} }}\nshadow: {shadow}\n");
-        assert_eq!(asked(&both, "/both", None), (true, Reason::NotGranted, lacking("read A")));
+        assert_eq!(decide_as_r(&both, "/both", None), (true, Reason::NotGranted, missing("read A")));
     }
 }
 
 #[test]
-fn an_answer_is_held_back_for_the_cell_that_lacks_and_not_for_the_one_that_was_granted() {
+fn a_refused_response_names_the_missing_cell_and_not_the_granted_one() {
     let only_a = "roles: { r: { permissions: [A] } }\n";
-    let told = |shadow: &str| asked(&format!("{only_a}shadow: {shadow}\n"), "/typed", Some("image/png"));
-    assert_eq!(told("[A]"), (false, Reason::WrongType, Some("read B".to_owned())));
-    assert_eq!(told("[B]"), (true, Reason::WrongType, Some("read B".to_owned())));
-    assert!(asked(&format!("{only_a}shadow: [A]\n"), "/typed", Some("text/plain")).0);
+    let decide = |shadow: &str| decide_as_r(&format!("{only_a}shadow: {shadow}\n"), "/typed", Some("image/png"));
+    assert_eq!(decide("[A]"), (false, Reason::WrongType, Some("read B".to_owned())));
+    assert_eq!(decide("[B]"), (true, Reason::WrongType, Some("read B".to_owned())));
+    assert!(decide_as_r(&format!("{only_a}shadow: [A]\n"), "/typed", Some("text/plain")).0);
 }

@@ -1,25 +1,25 @@
-//! Remedies: each permits, and none is larger than it must be.
+//! Remediations: each one permits the request, and none is larger than necessary.
 
-use super::{Remediation, remediations};
-use crate::decision::query::{RequestQuery, answer};
+use super::{Remediation, find_remediations};
+use crate::decision::query::{RequestQuery, decide_query};
 use crate::decision::{NoTrace, Phase};
 use crate::document::{Sources, report};
 use crate::policy::{self, outline::PolicyOutline};
 use crate::vocabulary::{Subject, Timestamp};
 
-fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediation> {
+fn remediations(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediation> {
     let mut sources = Sources::default();
     sources.add("p.yaml", text);
     let loaded = policy::load(&sources, None);
     let policy = loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)));
     let subject: Subject = serde_json::from_str(subject).unwrap();
-    let asked = RequestQuery { subject: &subject, method, target, host: None, phase: Phase::Request };
+    let query = RequestQuery { subject: &subject, method, target, host: None, phase: Phase::Request };
     let outline = PolicyOutline::read(&sources);
-    let found = remediations(&outline, &policy, asked, Timestamp(0));
-    // What is named permits, and with one change less it does not.
-    for remedy in &found {
-        for left_out in (0..remedy.changes.len()).map(Some).chain([None]) {
-            let mut changes = remedy.changes.clone();
+    let found = find_remediations(&outline, &policy, query, Timestamp(0));
+    // All changes together permit the request; without any one of them it is refused.
+    for remediation in &found {
+        for left_out in (0..remediation.changes.len()).map(Some).chain([None]) {
+            let mut changes = remediation.changes.clone();
             left_out.map(|at| changes.remove(at));
             let user = policy.entitlements.for_subject(&subject).entry().map(|entry| entry.id()).or(subject.id.clone());
             let Some(amended) = outline.apply_edits(&changes, user.map(|id| id.to_string()).as_deref()) else {
@@ -27,8 +27,9 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediati
             };
             let mut caller = subject.clone();
             changes.iter().for_each(|change| change.apply_to(&mut caller));
-            let asked = RequestQuery { subject: &caller, ..asked };
-            let permits = answer(&amended, asked, Timestamp(0), &mut NoTrace, |road, _| road.decision.is_permit());
+            let query = RequestQuery { subject: &caller, ..query };
+            let permits =
+                decide_query(&amended, query, Timestamp(0), &mut NoTrace, |trace, _| trace.decision.is_permit());
             assert_eq!(permits, left_out.is_none(), "{changes:?}");
         }
     }
@@ -36,9 +37,11 @@ fn found(text: &str, subject: &str, method: &str, target: &str) -> Vec<Remediati
     found
 }
 
-fn told(remedies: &[Remediation]) -> Vec<String> {
-    let one = |remedy: &Remediation| remedy.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    remedies.iter().map(one).collect()
+/// The changes of each remediation, joined in one line.
+fn change_lines(found: &[Remediation]) -> Vec<String> {
+    let one =
+        |remediation: &Remediation| remediation.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    found.iter().map(one).collect()
 }
 
 const NOAH: &str = include_str!("../../../policies/noah-es.yaml");
@@ -47,11 +50,11 @@ const HID: &str = include_str!("../../../policies/hid-integration-service.yaml")
 const PROKNOW: &str = include_str!("../../../policies/proknow.yaml");
 
 #[test]
-fn a_gate_and_a_row_that_both_lack_are_one_remedy() {
+fn a_missing_row_behind_a_closed_gate_is_one_remediation() {
     let caller = r#"{"id":"u1","client":"app-9","tenant":"t1","roles":["Level 2"]}"#;
-    let one = told(&found(NOAH, caller, "GET", "/t1/api/Patients/p1"));
+    let one = change_lines(&remediations(NOAH, caller, "GET", "/t1/api/Patients/p1"));
     assert_eq!(one[0], "add `{ client: app-9, tenant: t1 }` to `granted` of the gate `app-connection`");
-    let two = told(&found(NOAH, caller, "DELETE", "/t1/api/Patients/p1"));
+    let two = change_lines(&remediations(NOAH, caller, "DELETE", "/t1/api/Patients/p1"));
     assert!(two[0].starts_with("give `Delete Patient Demographic and Action Data` to the user `u1`; add `"), "{two:?}");
     assert!((1..=5).contains(&two.len()));
 }
@@ -59,7 +62,7 @@ fn a_gate_and_a_row_that_both_lack_are_one_remedy() {
 #[test]
 fn what_was_taken_away_is_left_or_given_nearer() {
     let text = format!("{CARESTREAM}  nurse: {{ group: Technologists, without: [MPR] }}\n");
-    let print = told(&found(&text, r#"{"id":"nurse"}"#, "POST", "/api/studies/1/print"));
+    let print = change_lines(&remediations(&text, r#"{"id":"nurse"}"#, "POST", "/api/studies/1/print"));
     assert_eq!(print[0], "give `Print Images` to the user `nurse`");
     assert!(
         print.contains(&"take `Print Images` out of `without` of the group `Technologists`".to_owned()),
@@ -69,18 +72,19 @@ fn what_was_taken_away_is_left_or_given_nearer() {
 
 #[test]
 fn a_caller_without_a_group_or_with_two_roles_is_put_where_it_may() {
-    let no_group = told(&found(CARESTREAM, r#"{"id":"u"}"#, "GET", "/dicomweb/studies"));
-    assert!(no_group.iter().all(|told| told.contains("claim the group")), "{no_group:?}");
-    let two = told(&found(PROKNOW, r#"{"id":"u","roles":["Guest","Physician"]}"#, "GET", "/api/workspaces"));
+    let no_group = change_lines(&remediations(CARESTREAM, r#"{"id":"u"}"#, "GET", "/dicomweb/studies"));
+    assert!(no_group.iter().all(|line| line.contains("claim the group")), "{no_group:?}");
+    let two =
+        change_lines(&remediations(PROKNOW, r#"{"id":"u","roles":["Guest","Physician"]}"#, "GET", "/api/workspaces"));
     assert_eq!(two[0], "let the caller's credential claim the role `Guest` and no other");
 }
 
 #[test]
 fn a_role_is_given_in_the_scope_of_the_request() {
     let caller = r#"{"id":"u","roles":[{"PacsAdministrator":{"tenant":"t1","pacs":"p7"}}]}"#;
-    let told = told(&found(HID, caller, "GET", "/ais/v1/tenant/t2/pacs/p7"));
+    let lines = change_lines(&remediations(HID, caller, "GET", "/ais/v1/tenant/t2/pacs/p7"));
     let role = "let the caller's credential claim the role `PacsAdministrator` in tenant `t2` and pacs `p7`";
-    assert!(told.iter().any(|told| told == role), "{told:?}");
+    assert!(lines.iter().any(|line| line == role), "{lines:?}");
 }
 
 #[test]
@@ -88,17 +92,22 @@ fn conditions_are_named_by_their_text() {
     let text = "version: 1\nname: p\nroutes: { /a: { GET: { need: read A, when: \"caller.client == 'x'\" } } }\n\
                 resources: [A]\npermissions: { Look: { A: R } }\neveryone: [Look]\n\
                 gates: { step-up: { by: condition, permissions: [Look], when: \"caller.claims.acr == 'mfa'\" } }\n";
-    let told = told(&found(text, "{}", "GET", "/a"));
+    let lines = change_lines(&remediations(text, "{}", "GET", "/a"));
     let both = "the condition `caller.client == 'x'` would have to hold; \
                 the condition `caller.claims.acr == 'mfa'` would have to hold";
-    assert_eq!(told, [both]);
+    assert_eq!(lines, [both]);
 }
 
 #[test]
-fn nothing_helps_against_what_no_change_of_one_word_opens() {
-    assert!(found(NOAH, r#"{"tenant":"t1"}"#, "DELETE", "/t1/api/Nowhere").is_empty());
+fn a_missing_route_or_an_unreachable_cell_has_no_remediation() {
+    assert!(remediations(NOAH, r#"{"tenant":"t1"}"#, "DELETE", "/t1/api/Nowhere").is_empty());
     assert!(
-        found(NOAH, r#"{"id":"u","client":"app-1","tenant":"t1","roles":["Level 2"]}"#, "GET", "/t1/api/Settings")
-            .is_empty()
+        remediations(
+            NOAH,
+            r#"{"id":"u","client":"app-1","tenant":"t1","roles":["Level 2"]}"#,
+            "GET",
+            "/t1/api/Settings"
+        )
+        .is_empty()
     );
 }

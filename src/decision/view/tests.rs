@@ -1,7 +1,7 @@
-//! Views of the five policies, held against exhaustive decisions.
+//! Views of the five policies, compared with decisions about every route.
 
 use super::MatrixView;
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 use crate::decision::{ApprovalSet, EvaluationContext, NoTrace, Phase};
 use crate::document::{Sources, report};
 use crate::policy::{self, Snapshot};
@@ -22,7 +22,7 @@ fn load(text: &str) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| panic!("{}", report::human(&loaded.findings, &sources)))
 }
 
-/// Callers that a policy tells apart: each role, group and user of it, bound and not, connected and not.
+/// The callers that a policy distinguishes: each role, group and user, bound or unbound, with or without approvals.
 fn callers(policy: &Snapshot) -> Vec<Subject> {
     let user = || Subject {
         kind: SubjectKind::User,
@@ -53,7 +53,7 @@ fn callers(policy: &Snapshot) -> Vec<Subject> {
 const VALUES: [&str; 2] = ["t1", "w1"];
 
 #[test]
-fn a_view_says_of_every_cell_what_exhaustive_decisions_say_of_every_route() {
+fn a_view_agrees_with_the_decisions_about_every_route() {
     let (mut permitted, mut refused) = (0, 0);
     for policy in POLICIES.map(load) {
         for subject in callers(&policy) {
@@ -68,18 +68,18 @@ fn a_view_says_of_every_cell_what_exhaustive_decisions_say_of_every_route() {
                     let target = target.join("/").replace("={workspace}", &format!("={value}"));
                     for method in &route.methods {
                         let Cells::All(needed) = &method.cells else { continue };
-                        let asked = RequestQuery {
+                        let query = RequestQuery {
                             subject: &subject,
                             method: &method.name,
                             target: &target,
                             host: None,
                             phase: Phase::Request,
                         };
-                        let (reason, view) = answer(&policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
-                            let view = road.judged(&policy, &subject, |seat, _| MatrixView::of(seat));
-                            // A literal that a value happens to spell is another route.
-                            let same = road.placed.is_ok_and(|placed| placed.method.cells == method.cells);
-                            (same.then_some(road.decision.reason), view)
+                        let (reason, view) = decide_query(&policy, query, Timestamp(0), &mut NoTrace, |trace, _| {
+                            let view = trace.with_context(&policy, &subject, |context, _| MatrixView::of(context));
+                            // A value may equal a literal of another route.
+                            let same = trace.route_match.is_ok_and(|found| found.method.cells == method.cells);
+                            (same.then_some(trace.decision.reason), view)
                         });
                         let Some(reason) = reason else { continue };
                         let open = view.is_some_and(|view| {
@@ -95,7 +95,7 @@ fn a_view_says_of_every_cell_what_exhaustive_decisions_say_of_every_route() {
     assert!(permitted > 1_000 && refused > 1_000, "{permitted} permitted, {refused} refused");
 }
 
-/// The view of a member of `group`, who has nothing else.
+/// The view of a caller that is a member of `group` and has nothing else.
 fn view_of(policy: &Snapshot, group: &str) -> MatrixView {
     let subject = Subject { kind: SubjectKind::User, groups: vec![group.into()], ..Subject::default() };
     let (approvals, scope) = (ApprovalSet::default(), Scope::default());
@@ -112,7 +112,7 @@ fn view_of(policy: &Snapshot, group: &str) -> MatrixView {
 }
 
 #[test]
-fn what_the_profile_lacks_is_hidden_and_counted() {
+fn cells_of_a_feature_that_the_profile_does_not_list_are_hidden_and_counted() {
     let policy = load(POLICIES[1]);
     let mpr = policy.model.cells.iter().position(|cell| &*cell.resource == "MPR").unwrap();
     let has_mpr = |view: &MatrixView| view.open.iter().any(|(cell, _)| usize::try_from(cell.0) == Ok(mpr));
@@ -121,7 +121,7 @@ fn what_the_profile_lacks_is_hidden_and_counted() {
     let policy = load(&POLICIES[1].replace("profile: Reading Client", "profile: Web Client"));
     let view = view_of(&policy, "Clinicians");
     assert!(!has_mpr(&view));
-    // MPR gives `read Images` too, which Reading Flow gives anyway.
+    // MPR also gives `read Images`, but so does Reading Flow.
     assert_eq!((view.hidden, view.closed), (vec![(0, 1)], Vec::new()));
-    assert_eq!(view_of(&policy, "Nobody").nothing, Some(crate::decision::Reason::NoGroup));
+    assert_eq!(view_of(&policy, "Nobody").refusal, Some(crate::decision::Reason::NoGroup));
 }

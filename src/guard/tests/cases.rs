@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::decision::cases::{self, Case, Expectation};
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 use crate::decision::{NoTrace, Phase};
 use crate::document::{Findings, Sources};
 use crate::guard::now;
@@ -32,7 +32,7 @@ impl PolicyCases {
         let written = std::fs::read_to_string(path(".cases.yaml")).unwrap();
         let (mut sources, mut findings) = (Sources::default(), Findings::default());
         sources.add(path(".cases.yaml"), &written);
-        let suite = cases::read(&sources, 0, &mut findings).unwrap();
+        let suite = cases::read_suite(&sources, 0, &mut findings).unwrap();
         assert!(!findings.has_errors());
         let mut all: Value = serde_yaml::from_str(&written).unwrap();
         let callers = serde_json::from_value(all["callers"].take()).unwrap();
@@ -72,7 +72,7 @@ impl PolicyCases {
         let policy = setup.api().policy.load().unwrap();
         let (subject, method, target) = (self.caller(case), &*case.method, &*case.target);
         let query = RequestQuery { subject, method, target, host: None, phase: Phase::Request };
-        answer(&policy, query, now(), &mut NoTrace, |trace, _| {
+        decide_query(&policy, query, now(), &mut NoTrace, |trace, _| {
             trace.decision.verdict.as_ref().is_ok_and(|permit| permit.masks().next().is_some())
         })
     }

@@ -1,7 +1,7 @@
 //! Two policies, the same questions, and what is kept of their differences.
 
 use super::*;
-use crate::decision::query::{RequestQuery, answer};
+use crate::decision::query::{RequestQuery, decide_query};
 use crate::decision::{NoTrace, Phase};
 use crate::document::Sources;
 use crate::metrics::Metrics;
@@ -20,7 +20,7 @@ fn policy(letters: &str, shadow: &str) -> Arc<Snapshot> {
 fn decided(policy: &Arc<Snapshot>, method: &str, path: &str) -> Decision {
     let subject = Subject { kind: SubjectKind::User, ..Subject::default() };
     let asked = RequestQuery { subject: &subject, method, target: path, host: None, phase: Phase::Request };
-    answer(policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
+    decide_query(policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
         crate::decision::mode::apply(road.decision.clone(), policy)
     })
 }

@@ -25,7 +25,7 @@ fn at(second: u64) -> SystemTime {
 fn uses(policy: &Arc<Snapshot>, row: &str, cell: &str) -> UsageTrace {
     let row = policy.model.rows.iter().position(|known| &*known.name == row).unwrap();
     let mut uses = UsageTrace::default();
-    uses.see(TraceStep::Granted { cell: cell_id(policy, cell), row: RowId(u32::try_from(row).unwrap()) });
+    uses.record(TraceStep::Granted { cell: cell_id(policy, cell), row: RowId(u32::try_from(row).unwrap()) });
     uses
 }
 

@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
         for method in route.methods.iter().take(4) {
             let asked =
                 RequestQuery { subject, method: &method.name, target: &target, host: None, phase: Phase::Request };
-            query::answer(&snapshot, asked, Timestamp(1_700_000_000), &mut NoTrace, |road, _| {
+            query::decide_query(&snapshot, asked, Timestamp(1_700_000_000), &mut NoTrace, |road, _| {
                 let (decision, public) = (road.decision, road.decision.reason == Reason::Public);
                 assert_eq!(decision.is_permit(), public || decision.is_shadowed(), "nobody is permitted {target}");
             });
