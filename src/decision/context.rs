@@ -1,7 +1,7 @@
 //! EvaluationContext: the inputs that every cell of one request is evaluated with.
 
+use crate::policy::ConditionId;
 use crate::policy::Snapshot;
-use crate::policy::condition::ConditionId;
 use crate::policy::entitlements::Entitlements;
 use crate::vocabulary::{Scope, Subject, Timestamp};
 

@@ -1,7 +1,7 @@
 //! Decide: the one function that permits or refuses a request.
 
 use crate::identity::IdentityError;
-use crate::policy::condition::{ConditionContext, ConditionId};
+use crate::policy::{ConditionId, condition_context::ConditionContext};
 use crate::policy::{NoMatch, Snapshot};
 use crate::request::RejectedRequest;
 use crate::vocabulary::{Access, Cells, Scope, SubjectKind, Timestamp};
@@ -52,8 +52,8 @@ pub fn decide_traced<T: Trace>(
     if *access.cells == Cells::Nobody {
         return Decision::refuse(Reason::Nobody);
     }
-    let first = policy.telling(access.cells.ids());
-    let entitlements = policy.entitlements.of(subject);
+    let first = policy.reported_cell(access.cells.ids());
+    let entitlements = policy.entitlements.for_subject(subject);
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
         let context = ConditionContext { now, subject, facts, scope, entitlements: &entitlements, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&context))

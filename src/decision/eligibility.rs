@@ -92,7 +92,7 @@ impl<'p> EligibilityScan<'p, '_> {
         }
         let bound = self.bound_roles();
         for (role, bound) in (0..).zip(&bound) {
-            let entry = UserEntry { roles: Some(bound), ..UserEntry::NOTHING };
+            let entry = UserEntry { roles: Some(bound), ..UserEntry::EMPTY };
             for group in &groups {
                 // A role is listed only if its group alone does not meet every requirement.
                 let covered = found.iter().find(|known| {
@@ -218,7 +218,7 @@ impl<'p> EligibilityScan<'p, '_> {
         holds: bool,
         then: impl FnOnce(Precheck<'_>) -> T,
     ) -> Option<T> {
-        let entitlements = self.policy.entitlements.with(subject, entry);
+        let entitlements = self.policy.entitlements.with_entry(subject, entry);
         let scope = resolve_scope(self.access, &entitlements, self.policy)?;
         let (approvals, now, across) = (&ApprovalSet::default(), Timestamp(0), self.access.across);
         let holds = |_| holds;

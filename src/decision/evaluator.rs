@@ -61,9 +61,9 @@ impl<'a> Evaluator<'a> {
         let bits = self.row_bits(word);
         RowStatus {
             held: bits.held & bit != 0,
-            granted: bits.given & bit != 0,
-            granted_conditionally: bits.conditional & bit != 0,
-            granted_anywhere: bits.anywhere & bit != 0,
+            granted: bits.granted & bit != 0,
+            granted_conditionally: bits.granted_conditionally & bit != 0,
+            granted_anywhere: bits.granted_anywhere & bit != 0,
             closed_gates: self.closed_gates(word, bit).fold(0, |gates, (at, _)| gates | 1 << at),
         }
     }
@@ -110,7 +110,7 @@ impl<'a> Evaluator<'a> {
             Phase::Response(content_type) => {
                 let wanted = select_candidates(candidates, content_type);
                 if wanted == 0 || wanted & !usable != 0 {
-                    let missing = self.context.policy.telling(missing_cells(candidates, wanted, usable));
+                    let missing = self.context.policy.reported_cell(missing_cells(candidates, wanted, usable));
                     return Decision::refuse_for_cell(Reason::WrongType, missing);
                 }
                 wanted
@@ -192,7 +192,7 @@ impl<'a> Evaluator<'a> {
     /// The rows of one word of the bit set, by status.
     fn row_bits(&self, word: usize) -> RowBits {
         if self.every_row {
-            let all = self.context.policy.entitlements.every_row().get(word).copied().unwrap_or(0);
+            let all = self.context.policy.entitlements.all_rows().get(word).copied().unwrap_or(0);
             return RowBits { held: all, given: all, conditional: all, anywhere: all };
         }
         self.context.entitlements.word(word, self.context.scope, self.context.across)
@@ -243,7 +243,8 @@ impl<'a> Evaluator<'a> {
         profiles.any(|(number, (profile, features))| {
             let applies = || {
                 let mut within = profile.within.iter();
-                own == Some(number) || within.any(|within| fits(within, self.context.scope, self.context.across))
+                own == Some(number)
+                    || within.any(|within| bounds_match(within, self.context.scope, self.context.across))
             };
             features >> at & 1 == 1 && applies()
         })
@@ -260,11 +261,11 @@ impl<'a> Evaluator<'a> {
                 self.closed_gates(word, has & bits.held)
                     .next()
                     .map(|(at, _)| Reason::Gate(u8::try_from(at).unwrap_or(u8::MAX)))
-            } else if has & bits.given != 0 {
+            } else if has & bits.granted != 0 {
                 Some(Reason::TakenAway)
-            } else if has & bits.conditional != 0 {
+            } else if has & bits.granted_conditionally != 0 {
                 Some(Reason::Condition)
-            } else if has & bits.anywhere != 0 {
+            } else if has & bits.granted_anywhere != 0 {
                 Some(Reason::OutOfScope)
             } else {
                 None

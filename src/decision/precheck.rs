@@ -30,7 +30,7 @@ impl<'a> EvaluationContext<'a> {
             return Precheck::Nothing(Reason::NoGroup);
         }
         // An assignment counts only while its condition holds.
-        let entitlements = self.entitlements.where_holds(self.holds);
+        let entitlements = self.entitlements.apply_conditions(self.holds);
         if model.one_role && !entitlements.has_one_role() {
             return Precheck::Nothing(Reason::NotOneRole);
         }

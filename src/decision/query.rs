@@ -50,7 +50,7 @@ impl QueryTrace<'_> {
         then: impl FnOnce(&EvaluationContext<'_>, Precheck<'_>) -> T,
     ) -> Option<T> {
         let access = &self.route_match.ok()?.access;
-        let entitlements = policy.entitlements.of(subject);
+        let entitlements = policy.entitlements.for_subject(subject);
         let scope = resolve_scope(access, &entitlements, policy)?;
         let holds = |condition: ConditionId| self.condition_holds(condition, policy, subject, &scope);
         let (approvals, now, across) = (self.approvals, self.now, access.across);
@@ -67,7 +67,7 @@ impl QueryTrace<'_> {
         subject: &Subject,
         scope: &Scope<'_>,
     ) -> bool {
-        let entitlements = &policy.entitlements.of(subject);
+        let entitlements = &policy.entitlements.for_subject(subject);
         let context = ConditionContext { now: self.now, subject, facts: self.facts, scope, entitlements, policy };
         policy.condition(condition).is_some_and(|condition| condition.holds(&context))
     }
@@ -95,7 +95,7 @@ pub fn decide_query<T: Trace, R>(
         .and_then(|request| policy.routes.match_route(request.method, &request.path, request.query));
     let route_match = route_match.as_ref().map_err(|no_match| *no_match);
     // Conditions read the path that is forwarded, in whatever form the query gives it.
-    let forwarded = route_match.ok().zip(request.ok()).map(|(found, request)| found.printed(&request.path));
+    let forwarded = route_match.ok().zip(request.ok()).map(|(found, request)| found.forwarded_path(&request.path));
     let canonical = request.map_or("", |request| request.path.as_str());
     let facts = RequestFacts { method: query.method, path: forwarded.as_deref().unwrap_or(canonical), address: None };
     let access = route_match.map(|found| &found.access);

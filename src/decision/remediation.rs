@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
+use crate::policy::ConditionId;
 use crate::policy::amend::PolicyEdit;
-use crate::policy::condition::ConditionId;
-use crate::policy::entitlements::fits;
+use crate::policy::entitlements::bounds_match;
 use crate::policy::grants::rows_of;
 use crate::policy::model::{ApprovalKey, GateOpener, Model, Role};
 use crate::policy::outline::PolicyOutline;
@@ -45,7 +45,7 @@ pub fn find_remediations(
     query: RequestQuery<'_>,
     now: Timestamp,
 ) -> Vec<Remediation> {
-    let entry = policy.entitlements.of(query.subject).entry();
+    let entry = policy.entitlements.for_subject(query.subject).entry();
     let user = entry.map(|entry| entry.id()).or_else(|| query.subject.id.clone()).map(|id| id.to_string());
     let mut found: Vec<Remediation> = Vec::new();
     let mut seen: BTreeSet<BTreeSet<PolicyEdit>> = BTreeSet::new();
@@ -60,8 +60,8 @@ pub fn find_remediations(
             break;
         }
         attempts += 1;
-        let amended = match changes.iter().any(PolicyEdit::is_of_policy) {
-            true => match outline.amended(&changes, user.as_deref()) {
+        let amended = match changes.iter().any(PolicyEdit::changes_policy) {
+            true => match outline.apply_edits(&changes, user.as_deref()) {
                 Some(amended) => Some(amended),
                 None => continue,
             },
@@ -142,7 +142,7 @@ impl RefusalAnalysis<'_> {
     /// The change that makes a condition hold.
     fn condition_change(&self, when: ConditionId) -> Option<(PolicyEdit, u32)> {
         let condition = self.policy.condition(when)?.text().into();
-        Some((PolicyEdit::Holds { condition }, CONDITIONAL_COST))
+        Some((PolicyEdit::SatisfyCondition { condition }, CONDITIONAL_COST))
     }
 
     /// The change that makes the caller a member of the tenant.
@@ -159,7 +159,7 @@ impl RefusalAnalysis<'_> {
 
     /// For each `wanted` group that the caller is not in, the change that puts the caller in it.
     fn group_changes(&self, wanted: impl Fn(usize) -> bool) -> EditCandidates {
-        let entitlements = self.policy.entitlements.of(self.subject);
+        let entitlements = self.policy.entitlements.for_subject(self.subject);
         let own = entitlements.group().and_then(|group| usize::try_from(group).ok());
         let by_policy = entitlements.entry().is_some_and(|entry| entry.group.is_some());
         let model = &self.policy.model;
@@ -219,7 +219,7 @@ impl RefusalAnalysis<'_> {
         let model = &self.policy.model;
         for role in &model.roles {
             let gives = |row: &RowId| !evaluator.row_status(*row).granted && rows.contains(row);
-            let mut parts = role.parts.iter().filter(|part| fits(&part.scope, context.scope, context.across));
+            let mut parts = role.parts.iter().filter(|part| bounds_match(&part.scope, context.scope, context.across));
             if parts.any(|part| part.rows.iter().any(gives)) {
                 found.extend(self.role_change(role, Some(context)));
             }
@@ -255,16 +255,19 @@ impl RefusalAnalysis<'_> {
         if let Some(group) = group {
             let (group, taken) = (group.name.clone(), group.without.contains(&row));
             if granted && taken {
-                found.push((PolicyEdit::GroupKeeps { group, row: name.clone() }, SHARED_FACTOR * cells));
+                found.push((PolicyEdit::RestoreToGroup { group, row: name.clone() }, SHARED_FACTOR * cells));
             } else if !granted && !taken {
-                found.push((PolicyEdit::GroupGets { group, row: name.clone() }, SHARED_FACTOR * cells));
+                found.push((PolicyEdit::GrantToGroup { group, row: name.clone() }, SHARED_FACTOR * cells));
             }
         }
         if !granted {
             for role in context.entitlements.role_names(model) {
                 let locked = model.roles.iter().any(|known| *known.name == *role && known.locked);
                 if !locked {
-                    found.push((PolicyEdit::RoleGets { role: role.into(), row: name.clone() }, SHARED_FACTOR * cells));
+                    found.push((
+                        PolicyEdit::GrantToRole { role: role.into(), row: name.clone() },
+                        SHARED_FACTOR * cells,
+                    ));
                 }
             }
         }
@@ -278,7 +281,7 @@ impl RefusalAnalysis<'_> {
             GateOpener::Approval(approval) => {
                 let values = approval.keys.iter().map(|key| self.approval_value(*key, context));
                 if let Some(values) = values.collect::<Option<Vec<_>>>() {
-                    found.push((PolicyEdit::Approved { gate: gate.name.clone(), values }, CONDITIONAL_COST));
+                    found.push((PolicyEdit::GrantApproval { gate: gate.name.clone(), values }, CONDITIONAL_COST));
                 }
             }
             GateOpener::Condition(condition) => found.extend(self.condition_change(*condition)),
@@ -290,9 +293,10 @@ impl RefusalAnalysis<'_> {
                 let profile_of = |group: usize| model.groups.get(group).and_then(|group| group.profile);
                 let own = context.entitlements.group().and_then(|at| profile_of(usize::try_from(at).ok()?));
                 for (number, profile) in (0_u32..).zip(&model.profiles) {
-                    let here = profile.within.iter().any(|within| fits(within, context.scope, context.across));
+                    let here = profile.within.iter().any(|within| bounds_match(within, context.scope, context.across));
                     if !profile.locked && (own == Some(number) || here) {
-                        let change = PolicyEdit::Listed { profile: profile.name.clone(), feature: gate.name.clone() };
+                        let change =
+                            PolicyEdit::ListFeature { profile: profile.name.clone(), feature: gate.name.clone() };
                         found.push((change, SHARED_FACTOR * count_cells(model, gate.closes.iter().copied())));
                     }
                 }

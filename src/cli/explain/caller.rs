@@ -96,7 +96,8 @@ fn explain_group(context: &ExplanationContext<'_>) -> Option<ExplainedGroup> {
 fn print_roles(context: &ExplanationContext<'_>) -> Vec<String> {
     let entitlements = context.policy.entitlements.for_subject(context.subject);
     let Some((entry, bound)) = entitlements.entry().and_then(|entry| Some((entry, entry.roles?))) else {
-        let counted = context.subject.roles.iter().filter(|role| context.policy.entitlements.resolve_role(role).is_ok());
+        let counted =
+            context.subject.roles.iter().filter(|role| context.policy.entitlements.resolve_role(role).is_ok());
         return counted.map(print_assignment).collect();
     };
     let id = entry.id().to_string();

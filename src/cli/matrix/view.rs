@@ -74,7 +74,8 @@ pub(super) fn view_tables(
             let context = ConditionContext { now, subject, facts, scope: &scope, entitlements: &entitlements, policy };
             // Conditions are evaluated only for a caller given with `--as`.
             let is_given = selection.subject.is_some();
-            let holds = |id| is_given && policy.condition(id).is_some_and(|condition| condition.holds(&context.variables()));
+            let holds =
+                |id| is_given && policy.condition(id).is_some_and(|condition| condition.holds(&context.variables()));
             let (approvals, subject, scope) = (&approvals, &caller, &scope);
             MatrixView::of(&EvaluationContext {
                 policy,

@@ -22,7 +22,7 @@ pub(super) fn read_caller(key: &Node, value: &Node, findings: &mut Findings) -> 
     let name = text(key, "a caller's name", findings)?;
     let mut fields = MapReader::open(value, "a caller", findings)?;
     let kinds = [("user", SubjectKind::User), ("service", SubjectKind::Service), ("anonymous", SubjectKind::Anonymous)];
-    let kind = fields.optional("kind").map(|node| reader::word(node, "`kind`", &kinds, findings));
+    let kind = fields.optional("kind").map(|node| reader::keyword(node, "`kind`", &kinds, findings));
     let id = read_text(&mut fields, "id", findings);
     let client = read_text(&mut fields, "client", findings);
     let tenants = read_text_or_list(&mut fields, "tenant", "tenants", findings);

@@ -34,7 +34,7 @@ pub(super) fn with_groups(subject: &Subject, groups: &BTreeSet<&str>) -> Vec<Sub
 pub(super) fn caller_json(subject: &Subject) -> serde_json::Value {
     let mut out = serde_json::Map::new();
     if subject.kind != SubjectKind::User {
-        out.insert("kind".into(), subject.kind.word().into());
+        out.insert("kind".into(), subject.kind.as_str().into());
     }
     out.extend(subject.id.as_ref().map(|id| ("id".into(), id.to_string().into())));
     out.extend(subject.client.as_ref().map(|client| ("client".into(), (**client).into())));

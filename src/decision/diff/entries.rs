@@ -105,7 +105,7 @@ impl<'p> ChangedEntries<'p> {
         known: &mut HashMap<UserTerms, usize>,
     ) -> usize {
         let Some(entry) = entry else { return self.unlisted };
-        *known.entry(entry.alike).or_insert_with(|| self.index.intern(named_terms(indexed, &entry)))
+        *known.entry(entry.terms).or_insert_with(|| self.index.intern(named_terms(indexed, &entry)))
     }
 }
 

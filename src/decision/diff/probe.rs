@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::policy::Template;
-use crate::policy::routes::{Method, Route, ScopeLocation};
+use crate::policy::route::{Method, Route, ScopeLocation};
 use crate::policy::template::TemplateSegment;
 use crate::vocabulary::{Cells, MediaRange};
 
@@ -118,7 +118,7 @@ fn fill_template(template: &Template, values: &BTreeMap<&str, Option<String>>) -
 fn example_media_type(range: &MediaRange) -> String {
     match range {
         MediaRange::Exact(exact) => exact.to_string(),
-        MediaRange::Kind(kind) => format!("{kind}/x-any"),
+        MediaRange::Wildcard(kind) => format!("{kind}/x-any"),
         MediaRange::Otherwise => "x-any/x-any".to_owned(),
     }
 }

@@ -278,7 +278,7 @@ pub(super) fn compare_settings(old: &Snapshot, new: &Snapshot) -> Vec<String> {
     let (earlier, later) = (audit_modes(old), audit_modes(new));
     for (method, after) in &later {
         if let Some(before) = earlier.get(method).filter(|before| *before != after) {
-            let name = |mode: &Option<AuditMode>| mode.map_or("the API's default", AuditMode::word);
+            let name = |mode: &Option<AuditMode>| mode.map_or("the API's default", AuditMode::as_str);
             lines.push(format!("audit of {} {}: {} → {}", method.1, method.0, name(before), name(after)));
         }
     }
