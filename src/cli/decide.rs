@@ -146,7 +146,7 @@ fn write_decision(
 ) -> io::Result<()> {
     let subject = line.subject.as_ref().map_or(anonymous, |CallerJson(subject)| subject);
     let query = RequestQuery { subject, method: &line.method, target: &line.path, host: None, phase: Phase::Request };
-    answer(policy, query, now, &mut NoTrace, |trace, _| {
+    decide_query(policy, query, now, &mut NoTrace, |trace, _| {
         let cell = trace.decision.cell.and_then(|cell| policy.cell(cell));
         let output = DecisionOutput {
             id: &line.id,

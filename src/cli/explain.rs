@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::decision::Phase;
-use crate::decision::query::{RequestQuery, answer};
-use crate::decision::remediation::remediations;
+use crate::decision::query::{RequestQuery, decide_query};
+use crate::decision::remediation::find_remediations;
 use crate::document::Sources;
 use crate::policy::Snapshot;
 use crate::policy::amend::PolicyEdit;
@@ -80,10 +80,10 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Comma
     let subject = subject.map_err(CommandError::usage)?;
     let (policy, sources) = policy_file::load_policy(&args.policy)?;
     let host = args.host.as_deref();
-    let phase = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Answer(Some(answer)));
+    let phase = args.answered_as.as_deref().map_or(Phase::Request, |answer| Phase::Response(Some(answer)));
     let query = RequestQuery { subject: &subject, method: &args.method, target: &args.target, host, phase };
     let (now, outline) = (now(), PolicyOutline::read(&sources));
-    let mut explanation = answer(&policy, query, now, &mut TraceRecorder::default(), |trace, recorder| {
+    let mut explanation = decide_query(&policy, query, now, &mut TraceRecorder::default(), |trace, recorder| {
         build_explanation(&policy, &outline, &sources, query, trace, recorder)
     });
     explanation.changes = suggest_changes(&policy, &outline, &sources, query, now);
@@ -107,7 +107,7 @@ fn suggest_changes(
 ) -> Vec<SuggestedChanges> {
     let place = |change: &PolicyEdit| Some(sources.locate(outline.span_of(change)?)?.to_string());
     let step = |change: &PolicyEdit| SuggestedStep { text: change.to_string(), place: place(change) };
-    let found = remediations(outline, policy, query, now).into_iter();
+    let found = find_remediations(outline, policy, query, now).into_iter();
     found
         .map(|remediation| SuggestedChanges {
             steps: remediation.changes.iter().map(step).collect(),

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use crate::decision::cases::{self, Case, CaseCoverage, Suite, TrialContext, files};
+use crate::decision::cases::{self, Case, CaseCoverage, Suite, TrialContext, case_files};
 use crate::document::Finding;
 use crate::policy;
 use crate::reload::cases as beside;
@@ -102,8 +102,8 @@ fn run_cases(path: &Path, args: &TestArgs, result: &mut TestResult) -> Result<()
         return Err(beside::missing(path));
     }
     result.coverage = CaseCoverage::of(&policy);
-    let suites: Vec<Suite> = files(&result.sources, policy_files)
-        .filter_map(|file| cases::read(&result.sources, file, &mut result.findings))
+    let suites: Vec<Suite> = case_files(&result.sources, policy_files)
+        .filter_map(|file| cases::read_suite(&result.sources, file, &mut result.findings))
         .collect();
     let is_selected = |case: &Case| args.only.as_deref().is_none_or(|only| case.mentions(only));
     let context = TrialContext {
@@ -116,15 +116,16 @@ fn run_cases(path: &Path, args: &TestArgs, result: &mut TestResult) -> Result<()
     };
     let mut progress = Progress::new(&result.path);
     for suite in &suites {
-        let trials = cases::run(suite, &context, &is_selected, &mut result.coverage, &mut result.findings, &mut || {
-            progress.step()
-        });
+        let trials =
+            cases::run_suite(suite, &context, &is_selected, &mut result.coverage, &mut result.findings, &mut || {
+                progress.step()
+            });
         result.cases.extend(trials.into_iter().map(|trial| CaseReport {
             title: trial.case.title(),
             span: trial.case.span,
             proves: trial.case.proves.clone(),
             decision: trial.case.decision,
-            status: trial.ended,
+            status: trial.status,
         }));
     }
     progress.end();

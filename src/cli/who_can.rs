@@ -102,10 +102,10 @@ fn build_report(policy: &Snapshot, args: &WhoCanArgs, matched: Result<&RouteMatc
     report.condition =
         matched.method.when.and_then(|when| policy.condition(when)).map(|condition| condition.text().to_owned());
     let names = SubjectNames { policy, matched };
-    let lists = needs(matched.access.cells);
+    let lists = cell_requirements(matched.access.cells);
     report.needs = lists.iter().enumerate().map(|(index, cells)| names.need_entry(index, cells)).collect();
-    for holder in holders(policy, &matched.access) {
-        let list = if holder.refused.is_none() { &mut report.may } else { &mut report.kept_out };
+    for holder in eligible_callers(policy, &matched.access) {
+        let list = if holder.refusal.is_none() { &mut report.may } else { &mut report.kept_out };
         list.push(names.callers_entry(&holder));
     }
     report
@@ -150,8 +150,8 @@ impl SubjectNames<'_> {
                 ("role", names, within.map(|(_, scope)| scope.name.to_string()).collect())
             }
         };
-        let through = holder.passages.iter().map(|path| self.granted_through(path)).collect();
-        let reason = holder.refused.map(|reason| reason.full_code(Some(self.policy)).to_owned());
+        let through = holder.paths.iter().map(|path| self.granted_through(path)).collect();
+        let reason = holder.refusal.map(|reason| reason.full_code(Some(self.policy)).to_owned());
         CallersEntry { who, names, group, within, through, reason }
     }
 
@@ -164,7 +164,7 @@ impl SubjectNames<'_> {
         }
         let gates = (0..64).filter(|index| path.gates >> index & 1 == 1).filter_map(|index| self.policy.gate(index));
         GrantedThrough {
-            answered_as: self.media_range(path.need),
+            answered_as: self.media_range(path.requirement),
             permissions,
             gates: gates.map(|gate| gate.name.to_string()).collect(),
             conditional: path.conditional,

@@ -56,7 +56,7 @@ pub fn decide_traced<T: Trace>(
     let entitlements = policy.entitlements.for_subject(subject);
     let holds = |condition: ConditionId, scope: &Scope<'_>| {
         let context = ConditionContext { now, subject, facts, scope, entitlements: &entitlements, policy };
-        policy.condition(condition).is_some_and(|condition| condition.holds(&context))
+        policy.condition(condition).is_some_and(|condition| condition.holds(&context.variables()))
     };
     let Some(method) = policy.routes.method(access.route, access.method) else {
         return Decision::refuse(Reason::NoMethod);

@@ -193,9 +193,9 @@ impl<'a> Evaluator<'a> {
     fn row_bits(&self, word: usize) -> RowBits {
         if self.every_row {
             let all = self.context.policy.entitlements.all_rows().get(word).copied().unwrap_or(0);
-            return RowBits { held: all, given: all, conditional: all, anywhere: all };
+            return RowBits { held: all, granted: all, granted_conditionally: all, granted_anywhere: all };
         }
-        self.context.entitlements.word(word, self.context.scope, self.context.across)
+        self.context.entitlements.row_bits(word, self.context.scope, self.context.across)
     }
 
     /// The rows among `held` that a closed gate closes.

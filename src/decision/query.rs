@@ -69,7 +69,7 @@ impl QueryTrace<'_> {
     ) -> bool {
         let entitlements = &policy.entitlements.for_subject(subject);
         let context = ConditionContext { now: self.now, subject, facts: self.facts, scope, entitlements, policy };
-        policy.condition(condition).is_some_and(|condition| condition.holds(&context))
+        policy.condition(condition).is_some_and(|condition| condition.holds(&context.variables()))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::decision::{Decision, Phase, Reason, UsageTrace, scope_of};
+use crate::decision::{Decision, Phase, Reason, UsageTrace, resolve_scope};
 use crate::policy::{NoMatch, Snapshot};
 use crate::request::{self, CanonicalPath, RawRequest, RejectedRequest};
 use crate::vocabulary::{Cells, RequestFacts, Subject};
@@ -166,7 +166,7 @@ fn judge_by_policy(
     let mut usage = UsageTrace::default();
     let decision = evaluate_inquiry(&inquiry, &request.overrides, policy, &mut usage);
     let scope = match (&route, subject) {
-        (Ok(route), Ok(subject)) => scope_of(&route.access, &policy.entitlements.for_subject(subject), policy),
+        (Ok(route), Ok(subject)) => resolve_scope(&route.access, &policy.entitlements.for_subject(subject), policy),
         _ => None,
     };
     let is_unmapped =
@@ -231,6 +231,6 @@ fn refused_response(
     let route = policy.routes.route(permit.route()?)?;
     let entry = route.methods.iter().find(|entry| *entry.name == *method)?;
     let Cells::ByType(alternatives) = &entry.cells else { return None };
-    let lacking = || policy.reported_cell(permit.lacking(alternatives, content_type));
+    let lacking = || policy.reported_cell(permit.missing_cells(alternatives, content_type));
     (!permit.admits(alternatives, content_type)).then(|| refused(Reason::WrongType, lacking(), policy))
 }

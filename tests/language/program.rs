@@ -71,7 +71,7 @@ pub(crate) fn answers(
 ) -> Vec<Answer> {
     let phase = match request.response {
         ResponseType::Unknown => Phase::Request,
-        ResponseType::ContentType(content_type) => Phase::Answer(content_type),
+        ResponseType::ContentType(content_type) => Phase::Response(content_type),
     };
     ask(policy, request, phase, callers, now, |decision, _| answer(&decision, policy))
 }

@@ -23,8 +23,8 @@ pub(super) fn build_explanation(
     recorder: &TraceRecorder,
 ) -> Explanation {
     let decision = trace.decision;
-    let matched = trace.placed.ok();
-    let route = match trace.placed {
+    let matched = trace.route_match.ok();
+    let route = match trace.route_match {
         Ok(matched) => Some(matched.route),
         Err(NoMatch::NoMethod(id)) => policy.routes.route(id),
         Err(_) => None,
@@ -84,8 +84,8 @@ pub(super) fn build_explanation(
 
 /// The route's condition, and whether it holds.
 fn explain_condition(context: &ExplanationContext<'_>) -> Option<ExplainedCondition> {
-    let matched = context.trace.placed.ok()?;
+    let matched = context.trace.route_match.ok()?;
     let when = matched.method.when?;
-    let holds = context.trace.holds(when, context.policy, context.subject, &matched.access.scope);
+    let holds = context.trace.condition_holds(when, context.policy, context.subject, &matched.access.scope);
     Some(ExplainedCondition { condition: context.policy.condition(when)?.text().to_owned(), holds })
 }

@@ -132,7 +132,7 @@ fn ignored_claims(context: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
             _ if entitlements.effective_claims().is_none() => replaced(),
             Err(IgnoredRole::Unknown) => unknown("role", &claimed.role, model.roles.iter().map(|role| &*role.name)),
             Err(IgnoredRole::PolicyOnly) => "only the policy assigns it: list the user under `users:`".to_owned(),
-            Err(IgnoredRole::NotWithin(index)) => {
+            Err(IgnoredRole::MissingScope(index)) => {
                 let scope = model.scopes.get(index).map_or("", |scope| &scope.name);
                 format!("it is assigned within a `{scope}`, and the claim names none")
             }
@@ -141,7 +141,7 @@ fn ignored_claims(context: &ExplanationContext<'_>) -> Vec<IgnoredClaim> {
         found.push(IgnoredClaim { claim: "role", name: print_assignment(claimed), why });
     }
     for claimed in &subject.permissions {
-        let why = match (entitlements.claims().is_none(), context.has_row(claimed)) {
+        let why = match (entitlements.effective_claims().is_none(), context.has_row(claimed)) {
             (true, _) => replaced(),
             (false, false) => unknown("permission", claimed, model.rows.iter().map(|row| &*row.name)),
             (false, true) => continue,
@@ -175,13 +175,13 @@ fn unknown<'n>(sort: &str, name: &str, known: impl Iterator<Item = &'n str>) -> 
 /// The permissions that the caller holds; a service app with `every-permission` holds all of them.
 fn held_permissions(context: &ExplanationContext<'_>) -> Vec<String> {
     let table = &context.policy.entitlements;
-    let entitlements = table.of(context.subject).where_holds(|condition| context.holds(condition));
+    let entitlements = table.for_subject(context.subject).apply_conditions(|condition| context.holds(condition));
     let every =
         entitlements.is_unlisted_service() && context.policy.model.service_apps == Some(ServiceApps::EveryPermission);
     let words: Vec<u64> = if every {
         table.all_rows().to_vec()
     } else {
-        (0..table.words()).map(|word| entitlements.word(word, &context.scope, context.across).held).collect()
+        (0..table.word_count()).map(|word| entitlements.row_bits(word, &context.scope, context.across).held).collect()
     };
     rows_of(&words).map(|row: RowId| context.row_name(row)).collect()
 }

@@ -1,7 +1,7 @@
 //! Explains the cells that a route needs, and the approval gates on their permissions.
 
 use crate::decision::approval::ApprovalKeys;
-use crate::decision::{Precheck, Reason, who};
+use crate::decision::{Precheck, Reason, eligibility};
 use crate::policy::RowId;
 use crate::policy::grants::rows_of;
 use crate::vocabulary::{CellId, Cells};
@@ -13,7 +13,7 @@ use super::recorder::TraceRecorder;
 
 /// Every needed cell; on a route by media type the cells of each candidate.
 pub(super) fn explain_cells(context: &ExplanationContext<'_>, recorder: &TraceRecorder) -> Vec<ExplainedCell> {
-    match context.trace.placed.ok().map(|matched| matched.access.cells) {
+    match context.trace.route_match.ok().map(|matched| matched.access.cells) {
         Some(Cells::All(needed)) => {
             needed.iter().filter_map(|cell| explain_cell(context, *cell, None, recorder)).collect()
         }
@@ -30,7 +30,7 @@ pub(super) fn explain_cells(context: &ExplanationContext<'_>, recorder: &TraceRe
 pub(super) fn explain_gates(context: &ExplanationContext<'_>) -> Vec<ExplainedGate> {
     let policy = context.policy;
     let keys = ApprovalKeys { subject: context.subject, scope: &context.scope };
-    let cells = context.trace.placed.ok().map(|matched| who::needs(matched.access.cells));
+    let cells = context.trace.route_match.ok().map(|matched| eligibility::cell_requirements(matched.access.cells));
     let cells = cells.unwrap_or_default().into_iter().flatten();
     let rows: Vec<RowId> = cells.flat_map(|cell| rows_of(policy.grants.rows_with(*cell))).collect();
     let closing = policy.model.gates.iter().filter(|gate| gate.closes.iter().any(|row| rows.contains(row)));
@@ -80,7 +80,7 @@ fn explain_rows(context: &ExplanationContext<'_>, cell: CellId) -> Vec<RowExplan
     if decided_before_scope {
         return Vec::new();
     }
-    let rows = context.trace.judged(context.policy, context.subject, |evaluation, precheck| match precheck {
+    let rows = context.trace.with_context(context.policy, context.subject, |evaluation, precheck| match precheck {
         Precheck::Rows(evaluator) => {
             let levels = LevelEvaluator {
                 context: evaluation,

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use crate::decision::Decision;
 use crate::decision::query::QueryTrace;
 use crate::document::{Sources, Span};
-use crate::policy::condition::ConditionId;
+use crate::policy::ConditionId;
 use crate::policy::model::ApprovalKey;
 use crate::policy::outline::PolicyOutline;
-use crate::policy::routes::Route;
+use crate::policy::route::Route;
 use crate::policy::{RowId, Snapshot};
 use crate::vocabulary::{Scope, Subject};
 
@@ -42,7 +42,7 @@ impl ExplanationContext<'_> {
 
     /// Whether the condition holds for this request.
     pub(super) fn holds(&self, condition: ConditionId) -> bool {
-        self.trace.holds(condition, self.policy, self.subject, &self.scope)
+        self.trace.condition_holds(condition, self.policy, self.subject, &self.scope)
     }
 
     /// The declared scopes with the request's values; null where the request has none.

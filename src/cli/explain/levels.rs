@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::decision::{EvaluationContext, Evaluator, Reason};
 use crate::document::{Sources, Span};
 use crate::policy::RowId;
-use crate::policy::entitlements::{ScopedGrant, fits};
+use crate::policy::entitlements::{ScopedGrant, bounds_match};
 use crate::policy::model::{GateOpener, Group, ScopeBounds};
 use crate::policy::outline::PolicyOutline;
 
@@ -59,10 +59,10 @@ impl LevelEvaluator<'_> {
     pub(super) fn explain_row(&self, row: RowId) -> RowExplanation {
         let policy = self.context.policy;
         let name = policy.row(row).map(|row| row.name.to_string()).unwrap_or_default();
-        let state = self.evaluator.row(row);
-        let gate = u8::try_from(state.closed.trailing_zeros()).unwrap_or(u8::MAX);
-        let reason = match (state.held, state.given, state.conditional, state.anywhere) {
-            (true, ..) if state.closed == 0 => Reason::Granted,
+        let state = self.evaluator.row_status(row);
+        let gate = u8::try_from(state.closed_gates.trailing_zeros()).unwrap_or(u8::MAX);
+        let reason = match (state.held, state.granted, state.granted_conditionally, state.granted_anywhere) {
+            (true, ..) if state.closed_gates == 0 => Reason::Granted,
             (true, ..) => Reason::Gate(gate),
             (_, true, ..) => Reason::TakenAway,
             (_, _, true, _) => Reason::Condition,
@@ -74,14 +74,14 @@ impl LevelEvaluator<'_> {
             place: self.locate(self.outline.row(&name)),
             result: result.to_owned(),
             words: self.level_verdicts(row, &name),
-            gates: self.gate_verdicts(row, state.closed),
+            gates: self.gate_verdicts(row, state.closed_gates),
             permission: name,
         }
     }
 
     /// The verdicts in the order in which the evaluation applies the levels.
     fn level_verdicts(&self, row: RowId, name: &str) -> Vec<LevelVerdict> {
-        if self.evaluator.has_every_row() {
+        if self.evaluator.holds_every_row() {
             return vec![verdict("service-apps", true, "`service-apps: every-permission` gives it", None)];
         }
         let model = &self.context.policy.model;
@@ -94,8 +94,8 @@ impl LevelEvaluator<'_> {
             let place = self.locate(self.outline.group_gives(&group.name, name));
             found.push(verdict("group", true, format!("the group `{}` gives it", group.name), place));
         }
-        let entitlements = self.context.entitlements.where_holds(self.context.holds);
-        entitlements.each_grant(self.context.scope, self.context.across, |grant| {
+        let entitlements = self.context.entitlements.apply_conditions(self.context.holds);
+        entitlements.for_each_grant(self.context.scope, self.context.across, |grant| {
             if contains_row(grant.rows, row) {
                 found.push(self.role_verdict(&grant, name));
             }
@@ -136,7 +136,7 @@ impl LevelEvaluator<'_> {
             (None, Some(claimed)) => print_assignment(claimed).strip_prefix(name).unwrap_or_default().trim().to_owned(),
             (None, None) => String::new(),
         };
-        let inclusion = self.outline.role_way(name, row, !grant.bounds.is_empty());
+        let inclusion = self.outline.role_path(name, row, !grant.bounds.is_empty());
         let mut text = format!("the role `{name}`");
         if let Some(id) = id.as_ref().filter(|_| bound.is_some()) {
             text.push_str(&format!(" of the user entry `{id}`"));
@@ -152,8 +152,8 @@ impl LevelEvaluator<'_> {
         if !grant.bounds.is_empty() {
             text.push_str(&format!(", within {}", print_bounds(policy, grant.bounds)));
         }
-        let inside = fits(grant.bounds, context.scope, context.across);
-        match (grant.assigned && inside, grant.there) {
+        let inside = bounds_match(grant.bounds, context.scope, context.across);
+        match (grant.in_scope && inside, grant.active) {
             (false, _) => text.push_str(", which is not the request's scope"),
             (true, false) => {
                 let when = bound.and_then(|bound| policy.condition(bound.when?)).map_or("", |when| when.text());
@@ -193,7 +193,7 @@ impl LevelEvaluator<'_> {
         let context = self.context;
         let own = self.group().and_then(|group| group.profile).and_then(|index| usize::try_from(index).ok());
         let fits_here =
-            |within: &[ScopeBounds]| within.iter().any(|within| fits(within, context.scope, context.across));
+            |within: &[ScopeBounds]| within.iter().any(|within| bounds_match(within, context.scope, context.across));
         let profiles = context.policy.model.profiles.iter().enumerate();
         let applying = profiles.filter(|(index, profile)| own == Some(*index) || fits_here(&profile.within));
         let texts: Vec<String> = applying
@@ -216,7 +216,7 @@ impl LevelEvaluator<'_> {
 
     fn group(&self) -> Option<&Group> {
         // For a service app that holds every permission, the evaluation ignores groups.
-        let group = self.context.entitlements.group().filter(|_| !self.evaluator.has_every_row())?;
+        let group = self.context.entitlements.group().filter(|_| !self.evaluator.holds_every_row())?;
         self.context.policy.model.groups.get(usize::try_from(group).ok()?)
     }
 

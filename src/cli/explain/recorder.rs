@@ -13,7 +13,7 @@ pub(super) struct TraceRecorder {
 }
 
 impl Trace for TraceRecorder {
-    fn see(&mut self, step: TraceStep<'_>) {
+    fn record(&mut self, step: TraceStep<'_>) {
         match step {
             TraceStep::Scope(scope) => {
                 let mut copy: Scope<'static> = Default::default();
@@ -23,7 +23,7 @@ impl Trace for TraceRecorder {
                 self.scope = Some(copy);
             }
             TraceStep::Granted { cell, row } => self.granted.push((cell, row)),
-            TraceStep::Lacking { cell, reason } => self.denied.push((cell, reason)),
+            TraceStep::Missing { cell, reason } => self.denied.push((cell, reason)),
         }
     }
 }

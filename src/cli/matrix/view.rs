@@ -184,7 +184,7 @@ fn check_known<'n>(sort: &str, name: &str, mut all: impl Iterator<Item = &'n str
 
 /// Refuses a selection that lacks a required group or role, because its table would be empty.
 fn check_complete_caller(policy: &Snapshot, selection: &Selection, view: &MatrixView) -> Result<(), CommandError> {
-    let missing = match view.nothing {
+    let missing = match view.refusal {
         _ if selection.subject.is_some() => return Ok(()),
         Some(Reason::NoGroup) => "every caller is in one of the policy's groups: add `--group`",
         Some(Reason::NotOneRole) => "every caller has exactly one role: add `--role`",

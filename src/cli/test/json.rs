@@ -44,7 +44,7 @@ fn case_json(case: &CaseReport, result: &TestResult) -> Value {
         "file": location.map(|location| location.file),
         "line": location.map(|location| location.line),
         "column": location.map(|location| location.column),
-        "result": case.status.word(),
+        "result": case.status.name(),
         "message": message,
         "help": help,
         "proves": case.proves,

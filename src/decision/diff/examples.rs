@@ -4,7 +4,7 @@ use std::cell::Cell as Counter;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::model::{ApprovalKey, GateOpener, Row};
-use crate::policy::routes::Method;
+use crate::policy::route::Method;
 use crate::vocabulary::{Cell, Subject, SubjectKind, Timestamp};
 
 use super::callers::{caller_json, example_service, example_user, with_groups};
