@@ -193,9 +193,9 @@ impl Finding {
         self
     }
 
-    /// Adds «did you mean» if a name among `known` is similar to `written`.
-    pub fn suggest<'a>(self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        match crate::vocabulary::name::nearest(written, known) {
+    /// Adds «did you mean» if a name among `known` is similar to `input`.
+    pub fn suggest<'a>(self, input: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match crate::vocabulary::name::nearest(input, known) {
             Some(name) => self.help(format!("did you mean `{name}`?")),
             None => self,
         }

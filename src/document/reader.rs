@@ -42,14 +42,14 @@ impl<'n> MapReader<'n> {
     /// Reports every key that was not read.
     pub fn finish(self, findings: &mut Findings) {
         for (key, value) in self.entries {
-            let written = scalar_text(key).unwrap_or_default();
-            if !self.known.contains(&written) {
+            let input = scalar_text(key).unwrap_or_default();
+            if !self.known.contains(&input) {
                 let finding = Finding::error(
                     FindingCode::UnknownKey,
                     Some(key.span),
-                    format!("{} has no key `{written}`", self.what),
+                    format!("{} has no key `{input}`", self.what),
                 );
-                findings.push(match crate::vocabulary::name::nearest(written, self.known.iter().copied()) {
+                findings.push(match crate::vocabulary::name::nearest(input, self.known.iter().copied()) {
                     Some(name) => finding.help(format!("did you mean `{name}`?")),
                     None if is_empty_scalar(value) => finding.help(format!(
                         "inside `{{…}}` a text with a comma needs quotes; known keys: {}",
@@ -129,22 +129,22 @@ pub fn texts<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Vec<(&'
 /// A whole number between `least` and `most` inclusive.
 pub fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
     let wrong = |message: String| Finding::error(FindingCode::BadValue, Some(node.span), message);
-    let written = match &node.value {
+    let input = match &node.value {
         Value::Scalar { text, plain: true } => text,
         other => {
             findings.push(wrong_type(node, &format!("{what} is a whole number without quotes"), other));
             return None;
         }
     };
-    let digits = written.bytes().all(|byte| byte.is_ascii_digit()) && !(written.len() > 1 && written.starts_with('0'));
-    match written.parse::<u64>() {
+    let digits = input.bytes().all(|byte| byte.is_ascii_digit()) && !(input.len() > 1 && input.starts_with('0'));
+    match input.parse::<u64>() {
         Ok(number) if digits && (least..=most).contains(&number) => Some(number),
         Ok(_) if digits => {
-            findings.push(wrong(format!("{what} is between {least} and {most}, not `{written}`")));
+            findings.push(wrong(format!("{what} is between {least} and {most}, not `{input}`")));
             None
         }
         _ => {
-            findings.push(wrong(format!("{what} is a whole number between {least} and {most}, not `{written}`")));
+            findings.push(wrong(format!("{what} is a whole number between {least} and {most}, not `{input}`")));
             None
         }
     }
@@ -165,12 +165,12 @@ pub fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool>
 
 /// The value of the keyword at `node`; a finding if it is not among `keywords`.
 pub fn keyword<T: Copy>(node: &Node, what: &str, keywords: &[(&str, T)], findings: &mut Findings) -> Option<T> {
-    let written = text(node, what, findings)?;
-    let found = keywords.iter().find(|(keyword, _)| *keyword == written).map(|(_, value)| *value);
+    let input = text(node, what, findings)?;
+    let found = keywords.iter().find(|(keyword, _)| *keyword == input).map(|(_, value)| *value);
     if found.is_none() {
         let known: Vec<&str> = keywords.iter().map(|(keyword, _)| *keyword).collect();
-        let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("{what} cannot be `{written}`"));
-        findings.push(match crate::vocabulary::name::nearest(written, known.iter().copied()) {
+        let finding = Finding::error(FindingCode::BadValue, Some(node.span), format!("{what} cannot be `{input}`"));
+        findings.push(match crate::vocabulary::name::nearest(input, known.iter().copied()) {
             Some(name) => finding.help(format!("did you mean `{name}`?")),
             None => finding.help(format!("one of: {}", known.join(", "))),
         });
@@ -192,11 +192,11 @@ fn scalar_text(node: &Node) -> Option<&str> {
 
 fn wrong_type(node: &Node, expected: &str, found: &Value) -> Finding {
     let code = if found.type_name() == "nothing" { FindingCode::EmptyValue } else { FindingCode::WrongSort };
-    let written = match found {
+    let input = match found {
         Value::Scalar { text, .. } if !text.is_empty() => format!("`{text}`"),
         other => other.type_name().to_owned(),
     };
-    Finding::error(code, Some(node.span), format!("{expected}, not {written}"))
+    Finding::error(code, Some(node.span), format!("{expected}, not {input}"))
 }
 
 fn first_byte(span: Span) -> Span {

@@ -95,11 +95,10 @@ impl<'t> TreeBuilder<'t, '_> {
                 self.read_mapping(span, depth)
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                let written = self.text.get(self.byte_range(span)).unwrap_or_default();
-                let finding =
-                    Finding::error(FindingCode::YamlAnchor, Some(span), format!("`{written}` is a YAML alias"));
+                let input = self.text.get(self.byte_range(span)).unwrap_or_default();
+                let finding = Finding::error(FindingCode::YamlAnchor, Some(span), format!("`{input}` is a YAML alias"));
                 self.refuse(finding.help("aliases are not read here; a text that begins with `*` needs quotes"));
-                Some(Node { span, value: Value::Scalar { text: written.into(), plain: false } })
+                Some(Node { span, value: Value::Scalar { text: input.into(), plain: false } })
             }
             _ => {
                 self.refuse(Finding::error(FindingCode::YamlSyntax, Some(span), "a value is missing here"));
@@ -110,7 +109,7 @@ impl<'t> TreeBuilder<'t, '_> {
 
     fn read_mapping(&mut self, span: Span, depth: usize) -> Option<Node> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
-        let mut seen = std::collections::HashMap::<Box<str>, Span>::new();
+        let mut first_spans = std::collections::HashMap::<Box<str>, Span>::new();
         loop {
             let (event, parsed) = self.next_event()?;
             if matches!(event, Event::MappingEnd) {
@@ -136,7 +135,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 );
                 continue;
             }
-            if let Some(first) = seen.get(text) {
+            if let Some(first) = first_spans.get(text) {
                 let finding = Finding::error(
                     FindingCode::DuplicateKey,
                     Some(key.span),
@@ -145,7 +144,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 self.refuse(finding.also(*first, "first here").help("join the two, or give one of them another name"));
                 continue;
             }
-            seen.insert(text.clone(), key.span);
+            first_spans.insert(text.clone(), key.span);
             entries.push((key, value));
         }
     }

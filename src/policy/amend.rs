@@ -155,14 +155,14 @@ fn apply_edit(source: &mut PolicySource, change: &PolicyEdit) -> Option<()> {
     match change {
         PolicyEdit::GrantToUser { user: id, row } => user_entry(source, id)?.permissions.push(spanned(row)),
         PolicyEdit::RestoreToUser { user: id, row } => {
-            user_entry(source, id)?.without.retain(|taken| taken.text != *row)
+            user_entry(source, id)?.without.retain(|withdrawn| withdrawn.text != *row)
         }
         PolicyEdit::GrantToGroup { group, row } => {
             source.groups.iter_mut().find(|known| known.name.text == *group)?.permissions.push(spanned(row));
         }
         PolicyEdit::RestoreToGroup { group, row } => {
             let group = source.groups.iter_mut().find(|known| known.name.text == *group)?;
-            group.without.retain(|taken| taken.text != *row);
+            group.without.retain(|withdrawn| withdrawn.text != *row);
         }
         PolicyEdit::GrantToRole { role, row } => {
             source.roles.iter_mut().find(|known| known.name.text == *role)?.permissions.push(spanned(row));

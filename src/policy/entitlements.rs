@@ -192,8 +192,8 @@ impl EntitlementTable {
             return Err(IgnoredRole::PolicyOnly);
         }
         let named = |name: &str| claimed.scope.iter().any(|(known, values)| **known == *name && !values.is_empty());
-        let mut wanted = self.scope_names.iter().enumerate().filter(|(at, _)| rows.assign_within >> at & 1 == 1);
-        wanted.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(IgnoredRole::MissingScope(at)))
+        let mut required = self.scope_names.iter().enumerate().filter(|(at, _)| rows.assign_within >> at & 1 == 1);
+        required.find(|(_, name)| !named(name)).map_or(Ok(role), |(at, _)| Err(IgnoredRole::MissingScope(at)))
     }
 
     /// The rows that a role grants in every scope.
@@ -277,13 +277,14 @@ impl<'p> Entitlements<'p> {
     pub fn row_bits(&self, word: usize, scope: &Scope<'_>, across: u8) -> RowBits {
         let at = |set: &[u64]| set.get(word).copied().unwrap_or(0);
         let group = self.group.and_then(|group| self.table.groups.get(usize::try_from(group).ok()?));
-        let (group_gives, group_takes) = group.map_or((0, 0), |group| (at(&group.permissions), at(&group.without)));
-        let (user_takes, own) =
+        let (group_granted, group_withdrawn) =
+            group.map_or((0, 0), |group| (at(&group.permissions), at(&group.without)));
+        let (user_withdrawn, own) =
             self.entry.map_or((0, 0), |entry| (row_word(entry.without, word), row_word(entry.permissions, word)));
         let mut found = self.role_row_bits(word, scope, across);
-        let below = at(&self.table.everyone) | group_gives | found.granted;
+        let below = at(&self.table.everyone) | group_granted | found.granted;
         found.granted = below | own;
-        found.held = (below & !group_takes & !user_takes) | own;
+        found.held = (below & !group_withdrawn & !user_withdrawn) | own;
         found.granted_conditionally |= found.granted;
         found.granted_anywhere |= found.granted_conditionally;
         found

@@ -71,8 +71,8 @@ fn format_field(policy: &Snapshot, row: RowId, resource: &str) -> String {
     let letters = format_operations(cells.iter().copied());
     let mut parts: Vec<String> = (!letters.is_empty()).then_some(letters).into_iter().collect();
     let asks = policy.model.gates.iter().filter_map(Gate::approval).any(|approval| {
-        let asked = approval.asked_by.iter().filter_map(|cell| policy.cell(*cell));
-        asked.into_iter().any(|cell| cells.contains(&cell))
+        let requesting_cells = approval.asked_by.iter().filter_map(|cell| policy.cell(*cell));
+        requesting_cells.into_iter().any(|cell| cells.contains(&cell))
     });
     if asks {
         parts.push("Requires approval".to_owned());

@@ -152,9 +152,9 @@ impl RouteTable {
     fn segment_value<'p>(&self, route: &Route, at: u16, text: &'p str) -> Result<Option<Cow<'p, str>>, NoMatch> {
         let value = nth_segment(text, usize::from(at)).map(path::decode_segment);
         // A server that strips extensions reads the scope of `/tenants/t2.json` as `t2`.
-        let mut behind = route.template.segments().iter().skip(usize::from(at) + 1);
+        let mut remainder = route.template.segments().iter().skip(usize::from(at) + 1);
         // A template's trailing slash is an empty segment, which some of these servers ignore first.
-        let last = behind.all(|segment| matches!(segment, TemplateSegment::Literal(literal) if literal.is_empty()));
+        let last = remainder.all(|segment| matches!(segment, TemplateSegment::Literal(literal) if literal.is_empty()));
         let cut = last && self.dialect.traits().extensions == Treatment::Either;
         match value {
             Some(value) if cut && value.contains('.') => Err(NoMatch::Rejected(RejectedRequest::AmbiguousScope)),

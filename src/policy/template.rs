@@ -32,14 +32,14 @@ impl Template {
     ///
     /// # Errors
     /// The text is invalid, or would not match the paths that it appears to match.
-    pub(super) fn read(written: &Spanned, dialect: Dialect) -> Result<Self, Finding> {
-        let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(written.span), message);
-        let whole = &*written.text;
-        let (text, behind) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
+    pub(super) fn read(input: &Spanned, dialect: Dialect) -> Result<Self, Finding> {
+        let bad = |message: String| Finding::error(FindingCode::BadRoute, Some(input.span), message);
+        let whole = &*input.text;
+        let (text, remainder) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
         let Some(inner) = text.strip_prefix('/') else {
             return Err(bad(format!("the route `{text}` does not begin with `/`")));
         };
-        let query = behind.map_or(Ok(Vec::new()), parse_query_scopes).map_err(|message| {
+        let query = remainder.map_or(Ok(Vec::new()), parse_query_scopes).map_err(|message| {
             let finding = bad(format!("the route `{whole}`: {message}"));
             finding.help("after `?` name the scope that a parameter carries: `/collections?workspace={workspace}`")
         })?;
@@ -110,7 +110,7 @@ impl Template {
     pub fn write_path(&self, path: &str, out: &mut String) {
         let mut rest = path.strip_prefix('/').unwrap_or(path);
         for segment in &self.segments {
-            let (value, behind) = rest.split_once('/').unwrap_or((rest, ""));
+            let (value, remainder) = rest.split_once('/').unwrap_or((rest, ""));
             out.push('/');
             match segment {
                 TemplateSegment::Literal(literal) => out.push_str(literal),
@@ -120,7 +120,7 @@ impl Template {
                     return;
                 }
             }
-            rest = behind;
+            rest = remainder;
         }
     }
 }

@@ -62,7 +62,7 @@ impl HeaderRules {
 
     /// The action for a field of that name.
     pub fn action(&self, name: &str) -> HeaderAction {
-        let odd = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_unusual = !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let reserved = |own_name: &str| is_same_field_name(own_name, name);
         let of = |family: &&str| name.get(..family.len()).is_some_and(|start| is_same_field_name(family, start));
         let dropped =
@@ -71,7 +71,7 @@ impl HeaderRules {
             HeaderAction::Drop
         } else if is_method_override(name) {
             HeaderAction::MethodOverride
-        } else if odd && !self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+        } else if is_unusual && !self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
             HeaderAction::Drop
         } else {
             HeaderAction::Forward

@@ -55,7 +55,7 @@ pub fn single_value<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str
     if has_too_many(query) {
         return Err(RejectedRequest::RepeatedParameter);
     }
-    let mut found = parameters(query).filter(|(written, _)| is_alias_of(written, name));
+    let mut found = parameters(query).filter(|(input, _)| is_alias_of(input, name));
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(RejectedRequest::RepeatedParameter),
         (first, _) => Ok(first.map(|(_, value)| value)),
@@ -73,19 +73,20 @@ pub fn scope_value<'q>(query: &'q str, name: &str, case: Treatment) -> Result<Op
         return ambiguous;
     }
     let folds = case == Treatment::Folded;
-    let named = |written: &str| if folds { written.eq_ignore_ascii_case(name) } else { written == name };
+    let named = |input: &str| if folds { input.eq_ignore_ascii_case(name) } else { input == name };
     let mut found = None;
-    for (written, value) in parameters(query) {
-        if named(&written) && found.is_none() {
+    for (input, value) in parameters(query) {
+        if named(&input) && found.is_none() {
             found = Some(value);
-        } else if is_alias_of(&written, name) {
+        } else if is_alias_of(&input, name) {
             return ambiguous;
         }
     }
     // Only some servers end a value at `;`, and only some accept invalid text.
-    let odd = |value: &str| value.contains([char::REPLACEMENT_CHARACTER, '%']) || value.chars().any(char::is_control);
+    let is_ambiguous =
+        |value: &str| value.contains([char::REPLACEMENT_CHARACTER, '%']) || value.chars().any(char::is_control);
     match found {
-        Some(value) if query.contains(';') || odd(&value) => ambiguous,
+        Some(value) if query.contains(';') || is_ambiguous(&value) => ambiguous,
         found => Ok(found),
     }
 }
@@ -150,35 +151,35 @@ pub fn form_method_overrides(body: &[u8], methods: &mut Vec<String>) -> Result<(
 /// Whether a URL-encoded form may have a field that some framework reads as the parameter `name`.
 pub fn form_has_parameter(body: &[u8], name: &str) -> bool {
     let body = String::from_utf8_lossy(body);
-    has_too_many(&body) || has_broken_name(&body) || parameters(&body).any(|(written, _)| is_alias_of(&written, name))
+    has_too_many(&body) || has_broken_name(&body) || parameters(&body).any(|(input, _)| is_alias_of(&input, name))
 }
 
 /// Whether a `Cookie` field has a cookie that PHP, which may merge cookies and parameters, reads as the parameter `name`.
 pub fn cookie_has_parameter(cookies: &[u8], name: &str) -> bool {
     let cookies = String::from_utf8_lossy(cookies);
     let mut names = cookies.split([';', ',']).map(|cookie| cookie.split('=').next().unwrap_or_default());
-    names.any(|written| is_alias_of(&decode(written), name))
+    names.any(|input| is_alias_of(&decode(input), name))
 }
 
-/// Whether some framework reads `written` as `name`, with brackets before or after it.
-pub fn is_alias_of(written: &str, name: &str) -> bool {
-    is_same_name(base_name(written), name) || is_same_name(written, name)
+/// Whether some framework reads `input` as `name`, with brackets before or after it.
+pub fn is_alias_of(input: &str, name: &str) -> bool {
+    is_same_name(base_name(input), name) || is_same_name(input, name)
 }
 
 /// The name without brackets, as frameworks with nested parameters read it.
 ///
 /// Rack ignores brackets before the name; PHP and qs read brackets after it as an index. PHP ends a name at NUL.
-fn base_name(written: &str) -> &str {
-    let open = written.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
+fn base_name(input: &str) -> &str {
+    let open = input.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
     open.split(['[', ']', '\0']).next().unwrap_or_default().trim()
 }
 
 /// Whether some framework treats the two names as equal; `name` has no unusual characters.
 ///
 /// PHP replaces `.`, spaces and an unclosed `[` by `_`; several frameworks ignore case.
-pub fn is_same_name(written: &str, name: &str) -> bool {
+pub fn is_same_name(input: &str, name: &str) -> bool {
     let plain = |c: char| if matches!(c, '.' | ' ' | '+' | '[') { '_' } else { c.to_ascii_lowercase() };
-    written.trim().chars().map(plain).eq(name.chars().map(plain))
+    input.trim().chars().map(plain).eq(name.chars().map(plain))
 }
 
 /// Decodes a name or value of a form.
@@ -188,13 +189,13 @@ pub fn decode(text: &str) -> Cow<'_, str> {
     }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
-        let digit = |at: usize| behind.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+    while let Some((&byte, remainder)) = rest.split_first() {
+        rest = remainder;
+        let digit = |at: usize| remainder.get(at).and_then(|digit| char::from(*digit).to_digit(16));
         let coded = digit(0).zip(digit(1)).and_then(|(high, low)| u8::try_from(high << 4 | low).ok());
         bytes.push(match (byte, coded) {
             (b'%', Some(coded)) => {
-                rest = behind.get(2..).unwrap_or_default();
+                rest = remainder.get(2..).unwrap_or_default();
                 coded
             }
             (b'+', _) => b' ',

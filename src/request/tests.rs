@@ -26,8 +26,8 @@ fn a_target_is_a_path_or_names_the_host() {
         ("/a?x=1#f", Err(RejectedRequest::Query)),
         ("/a?x= 1", Err(RejectedRequest::Query)),
     ];
-    for (written, expected) in table {
-        assert_eq!(target(written, Dialect::Strict), expected, "{written}");
+    for (input, expected) in table {
+        assert_eq!(target(input, Dialect::Strict), expected, "{input}");
     }
 }
 

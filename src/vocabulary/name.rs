@@ -1,10 +1,10 @@
 //! Comparison of names: suggestions for misspelt ones, and a folded form.
 
-/// The name among `known` that `written` probably means.
+/// The name among `known` that `input` probably means.
 ///
 /// It differs in case and white space only, or in at most a third of its letters.
-pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let target = folded(written);
+pub fn nearest<'a>(input: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let target = folded(input);
     let limit = (target.chars().count() / 3).max(1);
     known
         .into_iter()

@@ -10,8 +10,8 @@ impl Timestamp {
     /// Parses `2030-01-31T12:00:00Z`, or the same with another offset (RFC 3339, section 5.6).
     ///
     /// `None` if the text is no such timestamp, or lies before 1970.
-    pub fn parse(written: &str) -> Option<Self> {
-        let moment = chrono::DateTime::parse_from_rfc3339(written).ok()?;
+    pub fn parse(input: &str) -> Option<Self> {
+        let moment = chrono::DateTime::parse_from_rfc3339(input).ok()?;
         u64::try_from(moment.timestamp()).ok().map(Self)
     }
 

@@ -35,8 +35,8 @@ fn a_scalar_that_some_yaml_parser_reads_as_another_type_is_ambiguous() {
         "2026-01-01T00:00:00Z",
         "2026-01-01 10:00",
     ];
-    for written in table {
-        assert!(is_ambiguous_scalar(written), "{written}");
+    for input in table {
+        assert!(is_ambiguous_scalar(input), "{input}");
     }
     let table = [
         "None",
@@ -58,7 +58,7 @@ fn a_scalar_that_some_yaml_parser_reads_as_another_type_is_ambiguous() {
         "/path",
         "...",
     ];
-    for written in table {
-        assert!(!is_ambiguous_scalar(written), "{written}");
+    for input in table {
+        assert!(!is_ambiguous_scalar(input), "{input}");
     }
 }

@@ -150,12 +150,12 @@ fn read_need(node: &Node, findings: &mut Findings) -> Option<NeedSource> {
 
 /// Reads `read Patients`: the operation ends at the first space, the resource is the rest.
 pub(super) fn read_cell(node: &Node, findings: &mut Findings) -> Option<(Operation, Spanned)> {
-    let written = text(node, "an operation on a resource", findings)?;
-    let Some((word, resource)) = written.split_once(' ') else {
+    let input = text(node, "an operation on a resource", findings)?;
+    let Some((word, resource)) = input.split_once(' ') else {
         let finding = Finding::error(
             FindingCode::BadValue,
             Some(node.span),
-            format!("`{written}` is not an operation on a resource"),
+            format!("`{input}` is not an operation on a resource"),
         );
         findings.push(finding.help("write an operation, a space and a resource: `read Patients`"));
         return None;
@@ -201,23 +201,23 @@ fn read_operations(node: &Node, findings: &mut Findings) -> Vec<(Operation, Span
     if let Value::List(items) = &node.value {
         return items.iter().flat_map(|item| read_operations(item, findings)).collect();
     }
-    let Some(written) = text(node, "what a permission gives", findings) else { return Vec::new() };
-    if !written.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return read_operation(written, node.span, findings)
+    let Some(input) = text(node, "what a permission gives", findings) else { return Vec::new() };
+    if !input.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return read_operation(input, node.span, findings)
             .map(|operation| (operation, node.span))
             .into_iter()
             .collect();
     }
     let mut found: Vec<(Operation, Span)> = Vec::new();
-    for letter in written.chars() {
+    for letter in input.chars() {
         match Operation::from_letter(letter) {
             Some(operation) if found.iter().all(|(known, _)| *known != operation) => found.push((operation, node.span)),
             Some(_) => {
-                let message = format!("`{letter}` occurs twice in `{written}`");
+                let message = format!("`{letter}` occurs twice in `{input}`");
                 findings.push(Finding::error(FindingCode::BadValue, Some(node.span), message));
             }
             None => {
-                let message = format!("`{letter}` in `{written}` is none of the letters C, R, U, D, M");
+                let message = format!("`{letter}` in `{input}` is none of the letters C, R, U, D, M");
                 findings.push(
                     Finding::error(FindingCode::BadValue, Some(node.span), message)
                         .help("other operations are words in small letters"),

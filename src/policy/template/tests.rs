@@ -6,8 +6,8 @@ use crate::policy::source::Spanned;
 use crate::request::Dialect;
 
 fn read(text: &str) -> Template {
-    let written = Spanned { text: text.into(), span: Span { file: 0, start: 0, end: 0 } };
-    Template::read(&written, Dialect::Strict).unwrap()
+    let input = Spanned { text: text.into(), span: Span { file: 0, start: 0, end: 0 } };
+    Template::read(&input, Dialect::Strict).unwrap()
 }
 
 #[test]

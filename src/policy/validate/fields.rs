@@ -57,18 +57,18 @@ fn check_path(path: &str) -> Result<(), String> {
         return Err("it names the whole answer".to_owned());
     }
     while !rest.is_empty() {
-        if let Some(behind) = rest.strip_prefix("[*]").or_else(|| rest.strip_prefix(".*")) {
-            rest = behind;
+        if let Some(remainder) = rest.strip_prefix("[*]").or_else(|| rest.strip_prefix(".*")) {
+            rest = remainder;
             continue;
         }
         let name = rest.strip_prefix("..").or_else(|| rest.strip_prefix('.'));
         let name = name.ok_or_else(|| format!("`{rest}` is no step"))?;
         let end = name.find(['.', '[']).unwrap_or(name.len());
-        let (step, behind) = name.split_at(end);
+        let (step, remainder) = name.split_at(end);
         if step.is_empty() || step.chars().any(|c| !(c.is_alphanumeric() || matches!(c, '_' | '-'))) {
             return Err(format!("`{rest}` names no field"));
         }
-        rest = behind;
+        rest = remainder;
     }
     Ok(())
 }

@@ -52,8 +52,8 @@ pub(super) fn note_unused_operations(
 /// Notes ineffective entries of groups and users: withdrawn rows that stay granted, and rows that no profile opens.
 pub(super) fn note_ineffective_grants(policy: &PolicySource, model: &Model, findings: &mut Findings) {
     for (source, group) in policy.groups.iter().zip(&model.groups) {
-        let given: Vec<RowId> = model.everyone.iter().chain(&group.permissions).copied().collect();
-        note_still_given(&source.without, &group.without, &given, model, findings);
+        let granted: Vec<RowId> = model.everyone.iter().chain(&group.permissions).copied().collect();
+        note_still_granted(&source.without, &group.without, &granted, model, findings);
         let profile = group.profile;
         note_missing_feature(&source.permissions, &group.permissions, profile, model, findings);
     }
@@ -64,12 +64,13 @@ pub(super) fn note_ineffective_grants(policy: &PolicySource, model: &Model, find
         }
         let group = user.group.and_then(|at| model.groups.get(usize::try_from(at).ok()?));
         let roles = user.roles.iter().flatten().filter_map(|bound| model.roles.get(usize::try_from(bound.role).ok()?));
-        let mut given: Vec<RowId> = model.everyone.iter().copied().chain(roles.flat_map(|role| role.rows())).collect();
+        let mut granted: Vec<RowId> =
+            model.everyone.iter().copied().chain(roles.flat_map(|role| role.rows())).collect();
         if let Some(group) = group {
-            given.extend(group.permissions.iter().filter(|row| !group.without.contains(row)));
+            granted.extend(group.permissions.iter().filter(|row| !group.without.contains(row)));
         }
-        given.extend(&user.permissions);
-        note_still_given(&source.without, &user.without, &given, model, findings);
+        granted.extend(&user.permissions);
+        note_still_granted(&source.without, &user.without, &granted, model, findings);
         if let Some(group) = group {
             note_missing_feature(&source.permissions, &user.permissions, group.profile, model, findings);
         }
@@ -77,11 +78,17 @@ pub(super) fn note_ineffective_grants(policy: &PolicySource, model: &Model, find
 }
 
 /// Notes withdrawn rows of which another row still grants cells.
-fn note_still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: &Model, findings: &mut Findings) {
+fn note_still_granted(
+    names: &[Spanned],
+    withdrawn: &[RowId],
+    granted: &[RowId],
+    model: &Model,
+    findings: &mut Findings,
+) {
     let row = |id: &RowId| model.rows.get(usize::try_from(id.0).ok()?);
-    for (name, id) in names.iter().zip(taken) {
+    for (name, id) in names.iter().zip(withdrawn) {
         let Some(cells) = row(id).map(|row| &row.cells) else { continue };
-        let others = given.iter().filter(|other| !taken.contains(other)).filter_map(row);
+        let others = granted.iter().filter(|other| !withdrawn.contains(other)).filter_map(row);
         let other = others.into_iter().find(|other| other.cells.iter().any(|cell| cells.contains(cell)));
         if let Some(other) = other {
             let shared = other.cells.iter().filter(|cell| cells.contains(cell));
@@ -97,7 +104,7 @@ fn note_still_given(names: &[Spanned], taken: &[RowId], given: &[RowId], model: 
 /// Notes granted rows whose feature the group's profile does not enable.
 fn note_missing_feature(
     names: &[Spanned],
-    given: &[RowId],
+    granted: &[RowId],
     profile: Option<u32>,
     model: &Model,
     findings: &mut Findings,
@@ -106,7 +113,7 @@ fn note_missing_feature(
     // A profile that applies within a scope may enable features that the group's profile does not.
     let elsewhere =
         |at: u8| model.profiles.iter().any(|other| !other.within.is_empty() && other.features.contains(&at));
-    for (name, id) in names.iter().zip(given) {
+    for (name, id) in names.iter().zip(granted) {
         let mut gates = (0_u8..).zip(&model.gates).filter(|(_, gate)| matches!(gate.by, GateOpener::Feature));
         let closed = gates.find(|(at, gate)| {
             gate.closes.contains(id) && !profile.is_some_and(|profile| profile.features.contains(at)) && !elsewhere(*at)

@@ -77,7 +77,7 @@ pub(super) fn resolve_groups(
     let mut groups = Vec::with_capacity(policy.groups.len());
     for group in &policy.groups {
         let what = format!("the group `{}`", group.name.text);
-        refuse_given_and_taken(&group.permissions, &group.without, &what, findings);
+        refuse_contradictions(&group.permissions, &group.without, &what, findings);
         groups.push(Group {
             name: group.name.text.clone(),
             profile: group.profile.as_ref().and_then(|profile| profiles.resolve(profile, findings)),
@@ -91,11 +91,11 @@ pub(super) fn resolve_groups(
 impl PeopleResolver<'_> {
     pub(super) fn resolve_users(&self, conditions: &mut ConditionRegistry, findings: &mut Findings) -> Vec<User> {
         let sources = &self.policy.users;
-        let mut seen: HashMap<Box<str>, &Spanned> = HashMap::with_capacity(sources.len());
+        let mut first_by_id: HashMap<Box<str>, &Spanned> = HashMap::with_capacity(sources.len());
         let mut users = Vec::with_capacity(sources.len());
         for user in sources {
             let id = self.sources.qualify_id(&user.id, findings);
-            if let Some(first) = seen.insert(id.clone(), &user.id) {
+            if let Some(first) = first_by_id.insert(id.clone(), &user.id) {
                 let message = format!("the user `{id}` is defined twice");
                 findings.push(
                     Finding::error(FindingCode::DuplicateName, Some(user.id.span), message)
@@ -114,7 +114,7 @@ impl PeopleResolver<'_> {
         conditions: &mut ConditionRegistry,
         findings: &mut Findings,
     ) -> User {
-        refuse_given_and_taken(&source.permissions, &source.without, &format!("`{id}`"), findings);
+        refuse_contradictions(&source.permissions, &source.without, &format!("`{id}`"), findings);
         let roles = source.roles.as_ref().map(|list| self.resolve_assignments(list, conditions, findings));
         if let Some(list) = &source.roles {
             self.check_one_role(list, findings);
@@ -158,10 +158,10 @@ impl PeopleResolver<'_> {
         let scope = self.scopes.resolve_bounds(&source.scope, findings);
         let when = source.when.as_ref().map(|when| conditions.read(when, findings));
         let role = self.role_names.resolve(&source.role, findings)?;
-        let wanted = self.roles.get(usize::try_from(role).ok()?).map_or(0, |role| role.assign_within);
+        let required = self.roles.get(usize::try_from(role).ok()?).map_or(0, |role| role.assign_within);
         let missing = (0_u8..)
             .zip(self.scopes.0)
-            .find(|(at, _)| wanted >> at & 1 == 1 && !scope.iter().any(|(named, _)| named == at));
+            .find(|(at, _)| required >> at & 1 == 1 && !scope.iter().any(|(named, _)| named == at));
         if let Some((_, name)) = missing {
             let message = format!("the role `{}` must be assigned within a `{}`", source.role.text, name.name);
             let finding = Finding::error(FindingCode::MissingKey, Some(source.role.span), message);
@@ -182,9 +182,9 @@ impl PeopleResolver<'_> {
     }
 }
 
-fn refuse_given_and_taken(given: &[Spanned], taken: &[Spanned], who: &str, findings: &mut Findings) {
-    for row in taken {
-        if let Some(before) = given.iter().find(|given| given.text == row.text) {
+fn refuse_contradictions(granted: &[Spanned], withdrawn: &[Spanned], who: &str, findings: &mut Findings) {
+    for row in withdrawn {
+        if let Some(before) = granted.iter().find(|granted| granted.text == row.text) {
             let message = format!("`{}` is granted to {who} and withdrawn in the same entry", row.text);
             findings.push(
                 Finding::error(FindingCode::Contradiction, Some(row.span), message).also(before.span, "granted here"),

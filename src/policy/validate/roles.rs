@@ -46,8 +46,8 @@ fn own_rows(
     add_rows(&mut parts, &ScopeBounds::default(), &everywhere.into_iter().map(RowId).collect::<Vec<_>>());
     for within in &role.within {
         let bounds = scopes.resolve_bounds(&within.scope, findings);
-        let given = rows.resolve_all(&within.permissions, findings);
-        add_rows(&mut parts, &bounds, &given.into_iter().map(RowId).collect::<Vec<_>>());
+        let granted = rows.resolve_all(&within.permissions, findings);
+        add_rows(&mut parts, &bounds, &granted.into_iter().map(RowId).collect::<Vec<_>>());
     }
     parts
 }

@@ -33,9 +33,9 @@ impl DeclaredScopes<'_> {
     }
 
     /// The bounds of a grant, in the order of the declared scopes.
-    pub(super) fn resolve_bounds(self, written: &[(Spanned, Vec<Spanned>)], findings: &mut Findings) -> ScopeBounds {
-        let mut bounds = Vec::with_capacity(written.len());
-        for (name, values) in written {
+    pub(super) fn resolve_bounds(self, input: &[(Spanned, Vec<Spanned>)], findings: &mut Findings) -> ScopeBounds {
+        let mut bounds = Vec::with_capacity(input.len());
+        for (name, values) in input {
             if let Some(at) = self.resolve(name, findings) {
                 bounds.push((at, values.iter().map(|value| value.text.clone()).collect()));
             }

@@ -11,10 +11,10 @@ impl IdentitySources<'_> {
     /// The id with its source, if that is known; a finding if the source is missing or unknown.
     pub(super) fn qualify_id(&self, id: &Spanned, findings: &mut Findings) -> Box<str> {
         let known = self.0.unwrap_or_default();
-        let named =
+        let is_known =
             known.iter().any(|source| id.text.strip_prefix(&**source).is_some_and(|rest| rest.starts_with('/')));
         match (known, id.text.split_once('/')) {
-            _ if named => {}
+            _ if is_known => {}
             ([], _) => {}
             ([only], None) => return format!("{only}/{}", id.text).into(),
             (_, None) => {

@@ -62,12 +62,12 @@ fn a_path_has_one_spelling_or_none() {
     ];
     for (_, dialect) in Dialect::KEYWORDS {
         let folds = dialect.traits().trailing_slash == Treatment::Folded;
-        for (written, expected) in table {
+        for (input, expected) in table {
             let expected = match (folds, expected) {
                 (true, Ok(path)) if path.len() > 1 => Ok(path.strip_suffix('/').unwrap_or(path).to_owned()),
                 (_, expected) => expected.map(str::to_owned),
             };
-            assert_eq!(read(written, dialect), expected, "{written} {dialect:?}");
+            assert_eq!(read(input, dialect), expected, "{input} {dialect:?}");
         }
     }
 }
@@ -81,9 +81,9 @@ fn strict_refuses_parts_that_some_server_strips() {
         ("/a%20/b", R::TrailingDot),
         ("/a.", R::TrailingDot),
     ];
-    for (written, expected) in table {
-        assert_eq!(read(written, Dialect::Strict), Err(expected), "{written}");
-        assert!(read(written, Dialect::Aspnet).is_ok(), "{written}");
+    for (input, expected) in table {
+        assert_eq!(read(input, Dialect::Strict), Err(expected), "{input}");
+        assert!(read(input, Dialect::Aspnet).is_ok(), "{input}");
     }
     for (word, dialect) in Dialect::KEYWORDS {
         assert!(read("/a/..;/b", dialect).is_err(), "{word}");

@@ -108,10 +108,10 @@ fn a_name_has_no_escape_that_only_some_servers_know() {
 
 #[test]
 fn an_incomplete_escape_is_literal() {
-    for (written, expected) in
+    for (input, expected) in
         [("a%2Eb+c", "a.b c"), ("%u0041", "%u0041"), ("%zz%41", "%zzA"), ("%4%41", "%4A"), ("%%41", "%A"), ("%", "%")]
     {
-        assert_eq!(decode(written), expected, "{written}");
+        assert_eq!(decode(input), expected, "{input}");
     }
 }
 

@@ -14,7 +14,7 @@ fn a_misspelt_name_finds_its_neighbour() {
         ("Invoices", None),
         ("", None),
     ];
-    for (written, meant) in table {
-        assert_eq!(nearest(written, known), meant, "{written}");
+    for (input, meant) in table {
+        assert_eq!(nearest(input, known), meant, "{input}");
     }
 }

@@ -160,11 +160,11 @@ fn nginx(path: &str) -> BTreeSet<Read> {
 fn with_scripts(text: &str) -> Vec<String> {
     let mut all = vec![text.to_owned()];
     for (at, _) in text.match_indices('/').skip(1) {
-        let (before, behind) = text.split_at(at);
+        let (before, remainder) = text.split_at(at);
         if [".php", ".phtml", ".aspx"].iter().any(|ending| before.to_ascii_lowercase().ends_with(ending)) {
             all.push(before.to_owned());
             let front = before[..before.rfind('/').unwrap()].to_owned();
-            all.extend(with_scripts(&format!("{front}{behind}")));
+            all.extend(with_scripts(&format!("{front}{remainder}")));
         }
     }
     all
