@@ -248,7 +248,7 @@ impl Metrics {
         ] {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
-        self.audit_sync_seconds.inc_by((counts.syncing.as_secs_f64() - self.audit_sync_seconds.get()).max(0.0));
+        self.audit_sync_seconds.inc_by((counts.sync_time.as_secs_f64() - self.audit_sync_seconds.get()).max(0.0));
         self.audit_waiting.set(i64::try_from(counts.waiting).unwrap_or(i64::MAX));
         self.audit_writing.set(i64::from(writing));
     }

@@ -87,13 +87,13 @@ pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) ->
             }
         };
         let result =
-            verification.file(&path.display().to_string(), BufReader::with_capacity(1 << 18, file), &mut progress);
+            verification.read_file(&path.display().to_string(), BufReader::with_capacity(1 << 18, file), &mut progress);
         result.map_err(|error| unreadable(&path, &error))?;
     }
     if told && read >= STEP {
         let _ = writeln!(err);
     }
-    let (report, files) = verification.end();
+    let (report, files) = verification.finish();
     let exit = if report.faults.is_empty() { Exit::Done } else { Exit::Findings };
     let text = match args.format {
         Format::Text => text(&report, &files, &found.packed, args.list),
@@ -209,10 +209,10 @@ fn text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], lis
     let mut text = String::new();
     let mut line = |what: &str, value: String| text.push_str(&format!("{what:<10}{value}\n"));
     for fault in &report.faults {
-        line(fault.sort.word(), format!("{}: {}", at(fault.place, files), fault.message));
+        line(fault.kind.word(), format!("{}: {}", at(fault.location, files), fault.message));
     }
     if let Some(fault) = report.faults.first() {
-        line("help", fault.sort.help().to_owned());
+        line("help", fault.kind.help().to_owned());
     }
     for path in packed {
         line("skipped", format!("{}: unpack it to have it verified", path.display()));
@@ -260,7 +260,7 @@ fn as_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBuf], 
     let faults: Vec<Value> = report
         .faults
         .iter()
-        .map(|fault| json!({ "fault": fault.sort.word(), "place": at(fault.place, files), "message": fault.message, "help": fault.sort.help() }))
+        .map(|fault| json!({ "fault": fault.kind.word(), "place": at(fault.location, files), "message": fault.message, "help": fault.kind.help() }))
         .collect();
     let open = report.without_outcome.iter();
     let open: Vec<Value> =

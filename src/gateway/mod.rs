@@ -111,7 +111,7 @@ impl Gateway {
             .map(|(at, api)| open_api(ApiId(at), api, settings, &believed, &generation, &metrics))
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let upstreams = settings.apis.iter().map(open_upstream).collect::<Result<Vec<Arc<Upstream>>, String>>()?;
-        if !audit.target.can_last() && apis.iter().any(|api| status::is_lossless(api)) {
+        if !audit.target.can_be_durable() && apis.iter().any(|api| status::is_lossless(api)) {
             return Err(format!("`audit: lossless` needs a file on a disk, and {place} is none"));
         }
         let client_cas = ClientCaFiles::open(settings)?;

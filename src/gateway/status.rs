@@ -68,7 +68,7 @@ impl Status for GatewayStatus {
     }
 
     fn metrics_text(&self) -> String {
-        self.metrics.audit(&self.sink.counts(), self.sink.trouble().is_none());
+        self.metrics.audit(&self.sink.counts(), self.sink.write_failure().is_none());
         self.metrics.log(log::dropped());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
         self.metrics.traffic(self.in_flight.count(), open);
@@ -119,7 +119,7 @@ impl Status for GatewayStatus {
 
 impl GatewayStatus {
     fn audit(&self) -> AuditStatus {
-        let trouble = self.sink.trouble();
+        let trouble = self.sink.write_failure();
         AuditStatus {
             refuses: trouble.is_some() && self.audit_refuses && self.apis.iter().any(|api| is_lossless(api)),
             state: if trouble.is_some() { AuditState::Failing } else { AuditState::Writing },
