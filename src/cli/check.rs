@@ -124,7 +124,7 @@ fn check_policy(path: &Path, issuers: Option<&[Box<str>]>, live: Option<&Snapsho
             findings.extend(unkept(&candidate));
         }
         if candidate.model.cases_must_pass {
-            findings.extend(cases::judge(&candidate, &mut sources, cases::read(path), path, issuers));
+            findings.extend(cases::check_cases(&candidate, &mut sources, cases::read(path), path, issuers));
         }
     }
     CheckResult { findings, sources, quotable: true }

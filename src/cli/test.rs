@@ -114,13 +114,13 @@ fn try_all(path: &Path, args: &TestArgs, tested: &mut TestResult) -> Result<(), 
         tested.findings.extend(loaded.findings);
         return Ok(());
     };
-    let before = beside::count(&tested.sources);
+    let before = beside::count_sources(&tested.sources);
     match &args.cases {
         Some(file) => beside::read_file(file, &mut tested.sources)?,
-        None => beside::add(&mut tested.sources, &beside::read(path)?),
+        None => beside::append_sources(&mut tested.sources, &beside::read(path)?),
     }
-    if beside::count(&tested.sources) == before {
-        return Err(beside::missing(path));
+    if beside::count_sources(&tested.sources) == before {
+        return Err(beside::missing_finding(path));
     }
     tested.coverage = CaseCoverage::of(&policy);
     let suites: Vec<Suite> = files(&tested.sources, before)

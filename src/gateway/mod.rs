@@ -32,7 +32,8 @@ use crate::proxy::{Proxy, crypto};
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
 use crate::reload::introspection::Introspector;
-use crate::reload::keys::{Issuers, KeyFeed};
+use crate::reload::issuers::Issuers;
+use crate::reload::keys::KeyFeed;
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::{Generation, VerifiedTokens};
 use crate::reload::watch::{WatchedPath, Watcher};
@@ -175,7 +176,7 @@ impl Gateway {
         server.add_service(front);
         server.add_service(background_service("upstreams", UpstreamResolver(upstreams)));
         let reload = Arc::new(Reloader {
-            watcher: watcher.poker(),
+            watcher: watcher.trigger(),
             feeds: feeds.clone(),
             asked: asked.clone(),
             sink: Arc::clone(&sink),
@@ -244,9 +245,9 @@ impl Reloader {
     /// Looks at policies, certificates and keys again, and opens the audit file anew; returns at once.
     fn everything(&self) {
         tracing::info!("reload asked for");
-        self.watcher.poke();
+        self.watcher.trigger_reload();
         self.feeds.iter().for_each(|feed| feed.refresh());
-        self.asked.iter().for_each(|asked| asked.forget());
+        self.asked.iter().for_each(|asked| asked.forget_answers());
         self.sink.reopen();
     }
 }
@@ -292,7 +293,7 @@ impl CredentialVerifiers {
         if second.is_some() {
             return Err(format!("two issuers of the API `{}` would be asked about the same tokens", api.name));
         }
-        Issuers::asking(feeds, first)
+        Issuers::with_introspector(feeds, first)
             .ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))
     }
 }
@@ -355,7 +356,7 @@ fn watched(
 ) -> Vec<WatchedPath> {
     let policies = stores.iter().flat_map(|store| {
         // A policy may ask that the cases beside it pass.
-        let files = crate::reload::cases::beside(store.path()).into_iter().chain([store.path().to_owned()]);
+        let files = crate::reload::cases::paths_beside(store.path()).into_iter().chain([store.path().to_owned()]);
         files.map(|path| {
             let store = Arc::clone(store);
             WatchedPath::new(path, move || {

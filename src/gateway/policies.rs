@@ -51,7 +51,7 @@ pub(super) fn open(
         }
     };
     let (name, path, issuers) = (api.name.clone(), api.policy.clone(), api.sources().into());
-    (PolicyStore::open(name, path, issuers, PolicyRole::Decides, Box::new(on_change)), coverage)
+    (PolicyStore::open(name, path, issuers, PolicyRole::Live, Box::new(on_change)), coverage)
 }
 
 /// The store of the policy that is compared, where the settings name one.
@@ -74,7 +74,7 @@ pub(super) fn open_candidate(
         metrics.reload(ReloadSubject::Candidate, &name, result);
     };
     let issuers = api.sources().into();
-    Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Compared, Box::new(on_change)))
+    Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Candidate, Box::new(on_change)))
 }
 
 /// Says aloud whether refusals are forwarded.

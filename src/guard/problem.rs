@@ -78,7 +78,7 @@ impl Problem {
 ///
 /// Where tokens are accepted, only they are asked for: a browser that reads `Basic` asks its user for a password.
 fn challenge(exchange: &Exchange, error: Option<IdentityError>) -> &'static str {
-    if exchange.api().is_some_and(|api| api.issuers.is_empty() && api.keys.takes_basic()) {
+    if exchange.api().is_some_and(|api| api.issuers.is_empty() && api.keys.accepts_basic()) {
         return "Basic realm=\"api\", charset=\"UTF-8\"";
     }
     match error {

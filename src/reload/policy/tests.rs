@@ -1,12 +1,13 @@
-//! A policy takes the old one's place whole or not at all, and says why.
+//! Tests of reloading a policy: it is replaced as a whole or not at all, with findings.
 
 use std::fs;
 use std::io::Write;
 
 use super::*;
-use crate::reload::fingerprint::PATIENCE;
+use crate::reload::findings::MAX_FINDINGS;
+use crate::reload::fingerprint::SETTLE_TIMEOUT;
 
-/// A policy of that name, with `rest` behind it.
+/// A policy of that name, followed by `rest`.
 fn policy(name: &str, rest: &str) -> String {
     format!(
         "version: 1\nname: {name}\nresources: [Patients]\nroutes:\n  /patients:\n    GET: read Patients\n\
@@ -35,7 +36,7 @@ impl Bench {
     fn open(&self, name: &str) -> PolicyStore {
         let events = Arc::clone(&self.events);
         let note = move |event: &PolicyEvent, _: Option<&Arc<Snapshot>>| events.lock().unwrap().push(event.clone());
-        PolicyStore::open("noah", self.path(name), [].into(), PolicyRole::Decides, Box::new(note))
+        PolicyStore::open("noah", self.path(name), [].into(), PolicyRole::Live, Box::new(note))
     }
 
     fn events(&self) -> Vec<PolicyEvent> {
@@ -66,18 +67,18 @@ fn a_broken_file_changes_nothing_and_is_reported_with_file_line_and_column() {
     let bench = Bench::new();
     bench.write("p.yaml", &policy("a", ""));
     let store = bench.open("p.yaml");
-    let (before, since) = (store.state().version.clone(), store.state().since);
+    let (previous, since) = (store.state().version.clone(), store.state().since);
     bench.write("p.yaml", &policy("b", "everyone: [Raed]\n"));
 
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    // With one subscriber alone, tracing asks the thread that logs first; other tests' threads have none.
+    // With only one subscriber, tracing consults the thread that logs first; other tests' threads have none.
     let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let (first, second) = tracing::subscriber::with_default(subscriber, || (store.refresh(), store.refresh()));
     assert_eq!((first, second), (PolicyRefresh::Refused, PolicyRefresh::Unchanged));
 
     let state = store.state();
-    assert_eq!((&state.version, state.since, live(&store).as_deref()), (&before, since, Some("a")));
+    assert_eq!((&state.version, state.since, live(&store).as_deref()), (&previous, since, Some("a")));
     let refused = state.refused.as_ref().unwrap();
     let place = format!("{}:9:12: error[unknown-name]: ", bench.path("p.yaml").display());
     assert!(refused.findings[0].starts_with(&place), "{:?}", refused.findings);
@@ -172,7 +173,7 @@ fn a_file_without_a_line_end_is_loaded_when_patience_ends() {
     bench.write("p.yaml", policy("b", "").trim_end());
     let began = Instant::now();
     assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
-    assert!(began.elapsed() >= PATIENCE);
+    assert!(began.elapsed() >= SETTLE_TIMEOUT);
     assert_eq!(live(&store).as_deref(), Some("b"));
 }
 
@@ -195,8 +196,8 @@ fn many_findings_are_counted_and_not_all_kept() {
     bench.write("p.yaml", &policy("a", &format!("users:\n{users}")));
     let state = bench.open("p.yaml").state();
     let findings = &state.refused.as_ref().unwrap().findings;
-    assert_eq!(findings.len(), MOST_FINDINGS + 1);
-    assert_eq!(findings[MOST_FINDINGS], "50 more findings are left out");
+    assert_eq!(findings.len(), MAX_FINDINGS + 1);
+    assert_eq!(findings[MAX_FINDINGS], "50 more findings are left out");
 }
 
 #[test]
@@ -234,7 +235,7 @@ fn a_policy_whose_cases_must_pass_is_refused_without_them_and_where_one_fails() 
     let findings = store.state().refused.as_ref().unwrap().findings.clone();
     assert!(findings[0].starts_with(&place), "{findings:?}");
 
-    // The cases alone are mended.
+    // Only the cases are fixed.
     bench.write("p.cases.yaml", &passes);
     assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(live(&store).as_deref(), Some("b"));
@@ -293,7 +294,7 @@ fn sources_of(text: &str) -> Sources {
     sources
 }
 
-/// Log: what was logged, as text.
+/// Log: the log output as text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -334,8 +335,8 @@ fn a_reload_is_compared_with_what_was_live() {
         assert!(std::time::Instant::now() < end, "the comparison does not end");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let found = store.last_diff();
-    let json = &(*found).as_ref().unwrap().json;
+    let sources = store.last_diff();
+    let json = &(*sources).as_ref().unwrap().json;
     assert_eq!(json["changes"][0]["direction"], "gained");
     assert_eq!(json["changes"][0]["who"]["users"], serde_json::json!([1, ["u1"]]));
     assert_eq!(json["left_out"], 0);
@@ -357,11 +358,11 @@ fn a_rollback_goes_one_step_back_until_the_files_change() {
     assert_eq!((store.state().version.as_ref(), store.state().withdrawn.as_ref()), (Some(&a), Some(&b)));
     assert_eq!(bench.events(), [PolicyEvent::RolledBack(a.clone())]);
     assert_eq!(store.rollback(), None, "and nothing further");
-    // The files are what they were: neither polling nor SIGHUP publishes them again, nor do other cases beside them.
+    // The policy files are unchanged: neither polling, SIGHUP nor other cases beside them publish them again.
     assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
     bench.write("p.cases.yaml", "callers: {}\ncases: []\n");
     assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
-    // Nor does a file that is away for a moment.
+    // A file that is missing for a moment is not published again either.
     fs::remove_file(bench.path("p.yaml")).unwrap();
     assert_eq!(store.refresh(), PolicyRefresh::Gone);
     bench.write("p.yaml", &policy("b", ""));
@@ -375,7 +376,7 @@ fn a_rollback_goes_one_step_back_until_the_files_change() {
     bench.write("p.yaml", &policy("c", ""));
     assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!((live(&store).as_deref(), store.state().withdrawn.clone()), (Some("c"), None));
-    // Back to what was live before it, and then the same files as the ones that were withdrawn once.
+    // A rollback to the version before, and then the same files as those that were withdrawn before.
     assert_eq!(&*store.rollback().unwrap().name, "a");
     bench.write("p.yaml", &policy("b", ""));
     assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
@@ -394,7 +395,7 @@ fn a_rollback_while_a_broken_file_stands_there_keeps_what_is_known_of_it() {
     assert_eq!(&*store.rollback().unwrap().name, "a");
     assert!(store.state().refused.is_some());
     assert_eq!(store.refresh(), PolicyRefresh::Unchanged);
-    // The files changed: the version that was taken back is meant again.
+    // The files changed, so that the withdrawn version may become live again.
     bench.write("p.yaml", &policy("b", ""));
     assert!(matches!(store.refresh(), PolicyRefresh::Published(_)));
     assert_eq!(live(&store).as_deref(), Some("b"));
