@@ -84,8 +84,8 @@ impl BackgroundService for AdminService {
 /// Reads a file of API keys again; a broken one leaves the last good one live.
 pub(super) fn reload_keys(file: &KeyFile, metrics: &Metrics) {
     match file.refresh() {
-        RefreshResult::Published => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Published),
-        RefreshResult::Refused => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Refused),
+        RefreshResult::Published => metrics.count_reload(ReloadSubject::Keys, "", ReloadResult::Published),
+        RefreshResult::Refused => metrics.count_reload(ReloadSubject::Keys, "", ReloadResult::Refused),
         RefreshResult::Unchanged => {}
     }
 }
@@ -95,12 +95,12 @@ pub(super) fn reload_certificates(tls: &LiveCertificates, metrics: &Metrics) {
     match tls.reload() {
         Ok(CertificateReload::Published) => {
             tracing::info!("certificates are live");
-            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Published);
+            metrics.count_reload(ReloadSubject::Certificate, "", ReloadResult::Published);
         }
         Ok(CertificateReload::Unchanged) => {}
         Err(error) => {
             tracing::error!(%error, "certificates are refused, the last good ones stay");
-            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Refused);
+            metrics.count_reload(ReloadSubject::Certificate, "", ReloadResult::Refused);
         }
     }
 }

@@ -314,7 +314,7 @@ fn open_api(
     let every = ApiKeys::new(key_files.to_vec());
     let own = api.identity_headers.all().into_iter().chain(every.headers());
     let headers = HeaderRules::new(own, api.pass_headers.iter().map(|name| &**name));
-    let comparison = api.candidate.as_ref().map(|_| Arc::new(metrics.comparison(&api.name)));
+    let comparison = api.candidate.as_ref().map(|_| Arc::new(metrics.new_comparison(&api.name)));
     let (policy, coverage) = policies::open(api, generation, metrics, comparison.as_ref());
     let candidate = policies::open_candidate(api, metrics, comparison.as_ref());
     let max_age = settings.token_cache.max_age.as_secs();

@@ -22,8 +22,8 @@ pub(super) fn open(
     let (covered, compared) = (Arc::clone(&coverage), comparison.cloned());
     let on_change = move |event: &PolicyEvent, live: Option<&Arc<Snapshot>>| {
         let published = |version: &PolicyVersion| {
-            metrics.policy_published(&name, &version.name, &version.hash, SystemTime::now());
-            metrics.policy_refused(&name, false);
+            metrics.publish_policy(&name, &version.name, &version.hash, SystemTime::now());
+            metrics.set_policy_refused(&name, false);
         };
         match event {
             PolicyEvent::Published(version) | PolicyEvent::RolledBack(version) => {
@@ -37,16 +37,16 @@ pub(super) fn open(
                 published(version);
                 let rolled_back = matches!(event, PolicyEvent::RolledBack(_));
                 let result = if rolled_back { ReloadResult::RolledBack } else { ReloadResult::Published };
-                metrics.reload(ReloadSubject::Policy, &name, result);
+                metrics.count_reload(ReloadSubject::Policy, &name, result);
                 tell_mode(&name, live.map(|live| &**live), &metrics);
             }
             PolicyEvent::Restored(version) => {
                 published(version);
-                metrics.reload(ReloadSubject::Policy, &name, ReloadResult::Unchanged);
+                metrics.count_reload(ReloadSubject::Policy, &name, ReloadResult::Unchanged);
             }
             PolicyEvent::Refused | PolicyEvent::Gone => {
-                metrics.policy_refused(&name, true);
-                metrics.reload(ReloadSubject::Policy, &name, ReloadResult::Refused);
+                metrics.set_policy_refused(&name, true);
+                metrics.count_reload(ReloadSubject::Policy, &name, ReloadResult::Refused);
             }
         }
     };
@@ -71,7 +71,7 @@ pub(super) fn open_candidate(
             PolicyEvent::Restored(_) => ReloadResult::Unchanged,
             PolicyEvent::Refused | PolicyEvent::Gone => ReloadResult::Refused,
         };
-        metrics.reload(ReloadSubject::Candidate, &name, result);
+        metrics.count_reload(ReloadSubject::Candidate, &name, result);
     };
     let issuers = api.sources().into();
     Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Candidate, Box::new(on_change)))
@@ -81,7 +81,7 @@ pub(super) fn open_candidate(
 fn tell_mode(api: &str, live: Option<&Snapshot>, metrics: &Metrics) {
     let Some(policy) = live else { return };
     let (name, version) = (&policy.version.name, &policy.version.hash);
-    metrics.shadow(api, policy.model.shadow != Shadow::Off);
+    metrics.set_shadow(api, policy.model.shadow != Shadow::Off);
     match &policy.model.shadow {
         Shadow::Off => {}
         Shadow::All => {

@@ -68,21 +68,21 @@ impl Status for GatewayStatus {
     }
 
     fn metrics_text(&self) -> String {
-        self.metrics.audit(&self.sink.counts(), self.sink.write_failure().is_none());
-        self.metrics.log(log::dropped());
+        self.metrics.update_audit(&self.sink.counts(), self.sink.write_failure().is_none());
+        self.metrics.update_log(log::dropped());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
-        self.metrics.traffic(self.in_flight.count(), open);
+        self.metrics.set_traffic(self.in_flight.count(), open);
         for feed in &self.feeds {
             let status = feed.status();
-            self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);
+            self.metrics.update_keys(&status.issuer, status.keys, status.fetched, status.failed);
         }
         for asked in &self.asked {
             for (how, result) in INTROSPECTIONS {
-                self.metrics.introspections(&asked.issuer().name, result, asked.count(how));
+                self.metrics.update_introspections(&asked.issuer().name, result, asked.count(how));
             }
         }
         for api in &self.apis {
-            self.metrics.coverage(&api.name, &api.coverage);
+            self.metrics.update_coverage(&api.name, &api.coverage);
         }
         self.metrics.render()
     }

@@ -114,7 +114,7 @@ pub(super) fn identify(
     };
     let counted = |result| {
         if input.counts {
-            guard.metrics.token_cache(result);
+            guard.metrics.count_token_lookup(result);
         }
     };
     let has_failed_too_often =

@@ -114,7 +114,7 @@ impl Setup {
     /// Compares every decision with that of this policy.
     pub(super) fn compare_with(&mut self, policy: &str) {
         let candidate = store(&self.folder, "candidate.yaml", policy, "test", PolicyRole::Candidate);
-        let comparison = self.guard.metrics.comparison("api");
+        let comparison = self.guard.metrics.new_comparison("api");
         comparison.publish_live(self.api().policy.load().as_ref(), SystemTime::now());
         comparison.publish_candidate(candidate.load().as_ref(), SystemTime::now());
         let api = self.api_mut();

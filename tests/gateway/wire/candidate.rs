@@ -69,7 +69,7 @@ fn where_the_candidate_decides_otherwise_is_told_and_the_live_policy_decides() {
     assert_eq!(report["candidate"]["name"], json!("wire"));
     let sample = "portcullis_candidate_differences_total{api=\"noah\",change=\"would-refuse\",operation=\"update\",reason=\"not-granted\",resource=\"Things\"}";
     assert_eq!(scene.wait(scene.gateway.metric(sample)), 2.0);
-    let logged = scene.gateway.logged("the candidate decides otherwise");
+    let logged = scene.gateway.logged("the candidate decides differently");
     assert!(logged.len() >= 5, "{logged:#?}");
     let text = format!("{report} {logged:?} {}", scene.wait(scene.gateway.admin("/metrics")).text());
     assert!(!text.contains("private-"), "a value is told: {text}");
