@@ -156,7 +156,7 @@ impl Introspector {
             let _permit = self.calls.acquire().await.map_err(|_| IssuerError::Timeout)?;
             self.endpoint.introspect(token).await
         });
-        let judged = answered.await.unwrap_or(Err(IssuerError::Timeout)).and_then(|(content_type, body)| {
+        let result = answered.await.unwrap_or(Err(IssuerError::Timeout)).and_then(|(content_type, body)| {
             let introspected = IntrospectionResponse {
                 content_type: content_type.as_ref().and_then(|value| value.to_str().ok()),
                 body: &body,
@@ -165,11 +165,11 @@ impl Introspector {
             };
             match introspected.verify(&self.issuer, now()) {
                 Err(IdentityError::KeysUnavailable) => Err(IssuerError::MalformedAnswer),
-                judged => Ok(judged),
+                verified => Ok(verified),
             }
         });
-        self.log_transition(judged.as_ref().err());
-        match judged {
+        self.log_transition(result.as_ref().err());
+        match result {
             Ok(Ok(verified)) => (IntrospectionOutcome::Accepted, Ok(Arc::new(verified))),
             Ok(Err(error)) => (IntrospectionOutcome::Refused, Err(error)),
             Err(_) => (IntrospectionOutcome::Failed, Err(IdentityError::KeysUnavailable)),

@@ -131,12 +131,12 @@ fn segments_that_are_gone_altered_or_in_another_order_are_named() {
 #[test]
 fn a_value_that_was_kept_shows_what_was_cut_off_the_end_and_the_beginning() {
     let files = chain(3);
-    let kept = SealedLine::read(files[1][4].as_bytes()).unwrap().position.hash;
-    let report = verify(None, Some(kept), &files);
+    let noted = SealedLine::read(files[1][4].as_bytes()).unwrap().position.hash;
+    let report = verify(None, Some(noted), &files);
     assert_eq!((report.faults, report.expected), (vec![], Some(LineLocation { file: 1, line: 5 })));
     let cut = [files[0].clone(), files[1][..4].to_vec()];
     assert_eq!(verify(None, None, &cut).faults, [], "a chain alone cannot tell");
-    assert_eq!(verify(None, Some(kept), &cut).faults[0].kind, FaultKind::CutOff);
+    assert_eq!(verify(None, Some(noted), &cut).faults[0].kind, FaultKind::CutOff);
 
     let end = verify(None, None, &files[..1]).end.unwrap().hash;
     assert_eq!(verify(Some(end), None, &files[1..]).faults, []);

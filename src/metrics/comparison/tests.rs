@@ -19,9 +19,9 @@ fn policy(letters: &str, shadow: &str) -> Arc<Snapshot> {
 
 fn decide(policy: &Arc<Snapshot>, method: &str, path: &str) -> Decision {
     let subject = Subject { kind: SubjectKind::User, ..Subject::default() };
-    let asked = RequestQuery { subject: &subject, method, target: path, host: None, phase: Phase::Request };
-    answer(policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
-        crate::decision::mode::apply(road.decision.clone(), policy)
+    let query = RequestQuery { subject: &subject, method, target: path, host: None, phase: Phase::Request };
+    answer(policy, query, Timestamp(0), &mut NoTrace, |trace, _| {
+        crate::decision::mode::apply(trace.decision.clone(), policy)
     })
 }
 

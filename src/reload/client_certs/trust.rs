@@ -110,7 +110,7 @@ impl TrustStore {
 
 impl fmt::Debug for TrustStore {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Trust").field("authorities", &self.len()).finish_non_exhaustive()
+        out.debug_struct("TrustStore").field("authorities", &self.len()).finish_non_exhaustive()
     }
 }
 
