@@ -53,9 +53,9 @@ where
 /// The log levels: this program at `level`, its dependencies at warnings, and three parts of Pingora not at all.
 ///
 /// Warnings and errors of `pingora_proxy` and of Pingora's HTTP code contain parts of messages: the request's target
-/// with its query, the header of a malformed response, an invalid `Content-Length`. At `debug` they even contain a malformed request as
-/// received, `Authorization` included. Therefore no level of them is safe, and other dependencies log only warnings and
-/// errors. The audit record (`failure`) and the metrics show the outcome of a request.
+/// with its query, the header of a malformed response, an invalid `Content-Length`. At `debug` they even contain a
+/// malformed request as received, `Authorization` included. Therefore no level of them is safe, and other dependencies
+/// log only warnings and errors. The audit record (`failure`) and the metrics show the outcome of a request.
 fn targets(level: LogLevel) -> Targets {
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,
