@@ -66,7 +66,7 @@ fn run(mode: Mode, waiters: usize, target: SinkTarget) -> (f64, f64) {
                     }
                     let outcome = outcome((waiter as u128) << 64 | count);
                     if mode == Mode::Lossless {
-                        assert!(sink.decide(&outcome).kept().await, "the decision is kept");
+                        assert!(sink.record_decision(&outcome).persisted().await, "the decision is kept");
                         sink.record(RecordKind::Outcome, &outcome);
                     } else {
                         sink.record(RecordKind::Exchange, &outcome);

@@ -1,4 +1,4 @@
-//! Metrics: what is counted, and how one outcome is counted; the one file that names prometheus.
+//! Metrics: the metrics of the process, and how an outcome is counted; only this layer names prometheus.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -28,11 +28,11 @@ pub use event::{CacheResult, FetchResult, IntrospectionResult, ReloadResult, Rel
 pub use limit::Limit;
 pub use table::METRICS;
 
-/// Metrics: the metrics of one process, in a registry of their own.
+/// Metrics: the metrics of one process, in their own registry.
 ///
-/// Label values come from the settings, the policy and closed enums, never from a request, so their number is
-/// bounded by what the operator wrote. Counting allocates only for a combination of labels that is new; otherwise it
-/// takes prometheus' lock for reading to find the counter, and nothing else.
+/// Label values come from the settings, the policy and closed enums, never from a request. Their number is therefore
+/// bounded by the operator's configuration. Counting allocates only for a new combination of labels; otherwise it only
+/// takes prometheus' read lock to find the counter.
 pub struct Metrics {
     registry: Registry,
     decisions: IntCounterVec,
@@ -66,59 +66,59 @@ pub struct Metrics {
     audit_sync_failures: IntCounter,
     audit_sync_seconds: Counter,
     log_dropped: IntCounter,
-    /// Each API's live policy: what has to vanish when the next one is published.
+    /// The live policy of each API, whose info metric is removed when the next policy is published.
     live: Mutex<HashMap<Box<str>, DisplayedPolicy>>,
 }
 
 impl Metrics {
-    /// Metrics that have counted nothing yet.
+    /// Creates metrics with all counters at zero.
     pub fn new() -> Self {
         let registry = Registry::new();
         let to = &registry;
         let metrics = Self {
-            decisions: counters(to, table::DECISIONS),
-            service_decisions: counters(to, table::SERVICE_DECISIONS),
-            decision_seconds: registered(to, Histogram::with_opts(buckets(table::DECISION_SECONDS))),
-            requests: counters(to, table::REQUESTS),
-            in_flight: registered(to, IntGauge::with_opts(opts(table::IN_FLIGHT))),
-            upstream_seconds: registered(
+            decisions: register_counters(to, table::DECISIONS),
+            service_decisions: register_counters(to, table::SERVICE_DECISIONS),
+            decision_seconds: register(to, Histogram::with_opts(histogram_options(table::DECISION_SECONDS))),
+            requests: register_counters(to, table::REQUESTS),
+            in_flight: register(to, IntGauge::with_opts(options(table::IN_FLIGHT))),
+            upstream_seconds: register(
                 to,
-                HistogramVec::new(buckets(table::UPSTREAM_SECONDS), table::UPSTREAM_SECONDS.labels),
+                HistogramVec::new(histogram_options(table::UPSTREAM_SECONDS), table::UPSTREAM_SECONDS.labels),
             ),
-            upstream_errors: counters(to, table::UPSTREAM_ERRORS),
-            connections: registered(to, IntGauge::with_opts(opts(table::CONNECTIONS))),
-            limits_reached: counters(to, table::LIMITS_REACHED),
-            token_cache: counters(to, table::TOKEN_CACHE),
-            keys_available: gauges(to, table::KEYS_AVAILABLE),
-            key_fetches: counters(to, table::KEY_FETCHES),
-            introspections: counters(to, table::INTROSPECTIONS),
-            reloads: counters(to, table::RELOADS),
-            policy_info: gauges(to, table::POLICY_INFO),
-            policy_loaded: registered(to, GaugeVec::new(opts(table::POLICY_LOADED), table::POLICY_LOADED.labels)),
-            policy_refused: gauges(to, table::POLICY_REFUSED),
-            shadow: gauges(to, table::SHADOW),
-            candidate: counters(to, table::CANDIDATE_DIFFERENCES),
-            grants: gauges(to, table::GRANTS),
-            grants_never_used: gauges(to, table::GRANTS_NEVER_USED),
-            unmapped: gauges(to, table::UNMAPPED),
-            audit_written: registered(to, IntCounter::with_opts(opts(table::AUDIT_RECORDS))),
-            audit_dropped: registered(to, IntCounter::with_opts(opts(table::AUDIT_DROPPED))),
-            audit_failed: registered(to, IntCounter::with_opts(opts(table::AUDIT_FAILED))),
-            audit_waiting: registered(to, IntGauge::with_opts(opts(table::AUDIT_WAITING))),
-            audit_writing: registered(to, IntGauge::with_opts(opts(table::AUDIT_WRITING))),
-            audit_syncs: registered(to, IntCounter::with_opts(opts(table::AUDIT_SYNCS))),
-            audit_sync_failures: registered(to, IntCounter::with_opts(opts(table::AUDIT_SYNC_FAILURES))),
-            audit_sync_seconds: registered(to, Counter::with_opts(opts(table::AUDIT_SYNC_SECONDS))),
-            log_dropped: registered(to, IntCounter::with_opts(opts(table::LOG_DROPPED))),
+            upstream_errors: register_counters(to, table::UPSTREAM_ERRORS),
+            connections: register(to, IntGauge::with_opts(options(table::CONNECTIONS))),
+            limits_reached: register_counters(to, table::LIMITS_REACHED),
+            token_cache: register_counters(to, table::TOKEN_CACHE),
+            keys_available: register_gauges(to, table::KEYS_AVAILABLE),
+            key_fetches: register_counters(to, table::KEY_FETCHES),
+            introspections: register_counters(to, table::INTROSPECTIONS),
+            reloads: register_counters(to, table::RELOADS),
+            policy_info: register_gauges(to, table::POLICY_INFO),
+            policy_loaded: register(to, GaugeVec::new(options(table::POLICY_LOADED), table::POLICY_LOADED.labels)),
+            policy_refused: register_gauges(to, table::POLICY_REFUSED),
+            shadow: register_gauges(to, table::SHADOW),
+            candidate: register_counters(to, table::CANDIDATE_DIFFERENCES),
+            grants: register_gauges(to, table::GRANTS),
+            grants_never_used: register_gauges(to, table::GRANTS_NEVER_USED),
+            unmapped: register_gauges(to, table::UNMAPPED),
+            audit_written: register(to, IntCounter::with_opts(options(table::AUDIT_RECORDS))),
+            audit_dropped: register(to, IntCounter::with_opts(options(table::AUDIT_DROPPED))),
+            audit_failed: register(to, IntCounter::with_opts(options(table::AUDIT_FAILED))),
+            audit_waiting: register(to, IntGauge::with_opts(options(table::AUDIT_WAITING))),
+            audit_writing: register(to, IntGauge::with_opts(options(table::AUDIT_WRITING))),
+            audit_syncs: register(to, IntCounter::with_opts(options(table::AUDIT_SYNCS))),
+            audit_sync_failures: register(to, IntCounter::with_opts(options(table::AUDIT_SYNC_FAILURES))),
+            audit_sync_seconds: register(to, Counter::with_opts(options(table::AUDIT_SYNC_SECONDS))),
+            log_dropped: register(to, IntCounter::with_opts(options(table::LOG_DROPPED))),
             live: Mutex::default(),
             registry,
         };
-        // A counter that appears with its first event hides that event from a rate: these are known beforehand.
+        // A rate misses the first event of a counter that appears with it. These counters are created beforehand.
         for result in CacheResult::ALL {
-            count(&metrics.token_cache, &[result.word()], 0);
+            increment(&metrics.token_cache, &[result.word()], 0);
         }
         for limit in Limit::ALL {
-            count(&metrics.limits_reached, &[limit.key()], 0);
+            increment(&metrics.limits_reached, &[limit.key()], 0);
         }
         metrics
     }
@@ -128,116 +128,116 @@ impl Metrics {
         let api = outcome.api.unwrap_or_default();
         let verdict = outcome.verdict.word();
         let (operation, resource) = outcome.cell.unwrap_or_default();
-        count(&self.decisions, &[api, verdict, resource, outcome.reason, operation], 1);
+        increment(&self.decisions, &[api, verdict, resource, outcome.reason, operation], 1);
         if outcome.subject.is_some_and(|subject| subject.kind == subject::SubjectKind::Service) {
-            count(&self.service_decisions, &[api, verdict], 1);
+            increment(&self.service_decisions, &[api, verdict], 1);
         }
         self.decision_seconds.observe(outcome.decision.as_secs_f64());
-        count(&self.requests, &[api, status_class(outcome.status)], 1);
+        increment(&self.requests, &[api, status_class(outcome.status)], 1);
         if let Some(upstream) = outcome.upstream
             && let Ok(seconds) = self.upstream_seconds.get_metric_with_label_values(&[api])
         {
             seconds.observe(upstream.as_secs_f64());
         }
         if let Some(kind) = outcome.failure.and_then(|failure| failure.strip_prefix("upstream-")) {
-            count(&self.upstream_errors, &[api, kind], 1);
+            increment(&self.upstream_errors, &[api, kind], 1);
         }
     }
 
-    /// Takes over what is under way now.
-    pub fn traffic(&self, in_flight: usize, connections: usize) {
+    /// Sets the current numbers of requests and connections.
+    pub fn set_traffic(&self, in_flight: usize, connections: usize) {
         let narrow = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.in_flight.set(narrow(in_flight));
         self.connections.set(narrow(connections));
     }
 
-    /// Counts a client that was cut or refused by a limit.
-    pub fn limit_reached(&self, limit: Limit) {
-        count(&self.limits_reached, &[limit.key()], 1);
+    /// Counts a client that a limit has disconnected or refused.
+    pub fn count_limit(&self, limit: Limit) {
+        increment(&self.limits_reached, &[limit.key()], 1);
     }
 
     /// Counts a look-up in the cache of verified tokens.
-    pub fn token_cache(&self, result: CacheResult) {
-        count(&self.token_cache, &[result.word()], 1);
+    pub fn count_token_lookup(&self, result: CacheResult) {
+        increment(&self.token_cache, &[result.word()], 1);
     }
 
-    /// Takes over how many keys are held of an issuer, and its numbers of fetches, which count since the start.
-    pub fn keys(&self, issuer: &str, held: usize, fetched: u64, failed: u64) {
-        set(&self.keys_available, &[issuer], i64::try_from(held).unwrap_or(i64::MAX));
-        self.take_over(&self.key_fetches, [issuer, FetchResult::Fetched.word()], fetched);
-        self.take_over(&self.key_fetches, [issuer, FetchResult::Failed.word()], failed);
+    /// Updates the number of an issuer's keys and the totals of its fetches since the start.
+    pub fn update_keys(&self, issuer: &str, held: usize, fetched: u64, failed: u64) {
+        set_gauge(&self.keys_available, &[issuer], i64::try_from(held).unwrap_or(i64::MAX));
+        self.raise_counter_to(&self.key_fetches, [issuer, FetchResult::Fetched.word()], fetched);
+        self.raise_counter_to(&self.key_fetches, [issuer, FetchResult::Failed.word()], failed);
     }
 
-    /// Takes over how often a question to an issuer has ended so since the start.
-    pub fn introspections(&self, issuer: &str, result: IntrospectionResult, total: u64) {
-        self.take_over(&self.introspections, [issuer, result.word()], total);
+    /// Updates the total of an issuer's introspections with this result since the start.
+    pub fn update_introspections(&self, issuer: &str, result: IntrospectionResult, total: u64) {
+        self.raise_counter_to(&self.introspections, [issuer, result.word()], total);
     }
 
-    /// Brings a counter to a total that somebody else counts.
-    fn take_over(&self, counters: &IntCounterVec, labels: [&str; 2], total: u64) {
-        // Under a lock, so that two readers at once do not add the same difference twice.
+    /// Raises a counter to a total that is counted elsewhere.
+    fn raise_counter_to(&self, counters: &IntCounterVec, labels: [&str; 2], total: u64) {
+        // Under a lock, so that two concurrent calls do not add the same difference twice.
         let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(counter) = counters.get_metric_with_label_values(&labels) {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
     }
 
-    /// Counts a reload; `api` is empty for what belongs to none.
-    pub fn reload(&self, what: ReloadSubject, api: &str, result: ReloadResult) {
-        count(&self.reloads, &[what.word(), api, result.word()], 1);
+    /// Counts a reload; `api` is empty if the reload does not belong to an API.
+    pub fn count_reload(&self, what: ReloadSubject, api: &str, result: ReloadResult) {
+        increment(&self.reloads, &[what.word(), api, result.word()], 1);
     }
 
-    /// Makes this policy the live one of `api`, and the only one that is shown.
-    pub fn policy_published(&self, api: &str, policy: &str, hash: &str, since: SystemTime) {
+    /// Shows this policy as the live policy of `api`, instead of the previous one.
+    pub fn publish_policy(&self, api: &str, policy: &str, hash: &str, since: SystemTime) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let next = DisplayedPolicy { hash: hash.into(), policy: policy.into() };
         if let Some(last) = live.insert(api.into(), next)
             && (&*last.hash, &*last.policy) != (hash, policy)
         {
-            // It fails only where there was no such child.
+            // This fails only if the metric has no such labels.
             self.policy_info.remove_label_values(&[api, &last.hash, &last.policy]).ok();
         }
-        set(&self.policy_info, &[api, hash, policy], 1);
+        set_gauge(&self.policy_info, &[api, hash, policy], 1);
         if let Ok(loaded) = self.policy_loaded.get_metric_with_label_values(&[api]) {
             loaded.set(since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
         }
-        set(&self.policy_refused, &[api], 0);
+        set_gauge(&self.policy_refused, &[api], 0);
     }
 
-    /// Tells that the newest policy of `api` was refused, or (`false`) that what is on disk is live again.
-    pub fn policy_refused(&self, api: &str, refused: bool) {
-        set(&self.policy_refused, &[api], i64::from(refused));
+    /// Sets whether the newest policy of `api` was refused; `false` if the policy on disk is live again.
+    pub fn set_policy_refused(&self, api: &str, refused: bool) {
+        set_gauge(&self.policy_refused, &[api], i64::from(refused));
     }
 
-    /// Tells whether the live policy of `api` forwards refusals, all or some.
-    pub fn shadow(&self, api: &str, forwards: bool) {
-        set(&self.shadow, &[api], i64::from(forwards));
+    /// Sets whether the live policy of `api` forwards all or some refusals.
+    pub fn set_shadow(&self, api: &str, forwards: bool) {
+        set_gauge(&self.shadow, &[api], i64::from(forwards));
     }
 
-    /// Where the candidate of `api` is compared with its policy.
-    pub fn comparison(&self, api: &str) -> Comparison {
+    /// Creates the comparison of `api`'s candidate with its live policy.
+    pub fn new_comparison(&self, api: &str) -> Comparison {
         Comparison::new(api, self.candidate.clone())
     }
 
-    /// Takes over what is counted about the live policy of `api`.
-    pub fn coverage(&self, api: &str, coverage: &Coverage) {
+    /// Updates the metrics of the live policy's coverage of `api`.
+    pub fn update_coverage(&self, api: &str, coverage: &Coverage) {
         let narrow = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let tally = coverage.tally();
-        let (grants, never_used) = tally.grants();
-        set(&self.grants, &[api], narrow(grants));
-        set(&self.grants_never_used, &[api], narrow(never_used));
-        set(&self.unmapped, &[api], narrow(tally.unmapped_count()));
+        let (grants, never_used) = tally.grant_counts();
+        set_gauge(&self.grants, &[api], narrow(grants));
+        set_gauge(&self.grants_never_used, &[api], narrow(never_used));
+        set_gauge(&self.unmapped, &[api], narrow(tally.unmapped_count()));
     }
 
-    /// Takes over how many lines of the log were lost since the start.
-    pub fn log(&self, dropped: u64) {
+    /// Updates the number of dropped log lines since the start.
+    pub fn update_log(&self, dropped: u64) {
         let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         self.log_dropped.inc_by(dropped.saturating_sub(self.log_dropped.get()));
     }
 
-    /// Takes over the audit sink's numbers, which count since the start, and whether it can write.
-    pub fn audit(&self, counts: &SinkCounts, writing: bool) {
-        // Under a lock, so that two readers at once do not add the same difference twice.
+    /// Updates the audit sink's counters since the start, and whether the sink can write.
+    pub fn update_audit(&self, counts: &SinkCounts, writing: bool) {
+        // Under a lock, so that two concurrent calls do not add the same difference twice.
         let _one = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         for (counter, total) in [
             (&self.audit_written, counts.written),
@@ -248,12 +248,12 @@ impl Metrics {
         ] {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
-        self.audit_sync_seconds.inc_by((counts.syncing.as_secs_f64() - self.audit_sync_seconds.get()).max(0.0));
+        self.audit_sync_seconds.inc_by((counts.sync_time.as_secs_f64() - self.audit_sync_seconds.get()).max(0.0));
         self.audit_waiting.set(i64::try_from(counts.waiting).unwrap_or(i64::MAX));
         self.audit_writing.set(i64::from(writing));
     }
 
-    /// All metrics in prometheus' text format.
+    /// Renders all metrics in prometheus' text format.
     pub fn render(&self) -> String {
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_else(|error| {
             tracing::error!(%error, "the metrics cannot be written");
@@ -274,7 +274,7 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// DisplayedPolicy: the policy that an API's info metric names.
+/// DisplayedPolicy: the policy in an API's info metric.
 struct DisplayedPolicy {
     hash: Box<str>,
     policy: Box<str>,
@@ -292,39 +292,39 @@ fn status_class(status: Option<u16>) -> &'static str {
     }
 }
 
-// A wrong number of label values is the one error below; a test reaches every call.
+// The only error below is a wrong number of label values; a test covers every call.
 
-fn count(counters: &IntCounterVec, labels: &[&str], by: u64) {
+fn increment(counters: &IntCounterVec, labels: &[&str], by: u64) {
     if let Ok(counter) = counters.get_metric_with_label_values(labels) {
         counter.inc_by(by);
     }
 }
 
-fn set(gauges: &IntGaugeVec, labels: &[&str], value: i64) {
+fn set_gauge(gauges: &IntGaugeVec, labels: &[&str], value: i64) {
     if let Ok(gauge) = gauges.get_metric_with_label_values(labels) {
         gauge.set(value);
     }
 }
 
-fn opts(family: table::MetricFamily) -> Opts {
+fn options(family: table::MetricFamily) -> Opts {
     Opts::new(family.name, family.help)
 }
 
-fn buckets(family: table::MetricFamily) -> HistogramOpts {
+fn histogram_options(family: table::MetricFamily) -> HistogramOpts {
     let bounds = if let table::MetricKind::Histogram(bounds) = family.kind { bounds } else { &[] };
     HistogramOpts::new(family.name, family.help).buckets(bounds.to_vec())
 }
 
-fn counters(to: &Registry, family: table::MetricFamily) -> IntCounterVec {
-    registered(to, IntCounterVec::new(opts(family), family.labels))
+fn register_counters(to: &Registry, family: table::MetricFamily) -> IntCounterVec {
+    register(to, IntCounterVec::new(options(family), family.labels))
 }
 
-fn gauges(to: &Registry, family: table::MetricFamily) -> IntGaugeVec {
-    registered(to, IntGaugeVec::new(opts(family), family.labels))
+fn register_gauges(to: &Registry, family: table::MetricFamily) -> IntGaugeVec {
+    register(to, IntGaugeVec::new(options(family), family.labels))
 }
 
-#[expect(clippy::expect_used, reason = "names and labels are constants, and the first test of all registers them")]
-fn registered<C: Collector + Clone + 'static>(to: &Registry, metric: prometheus::Result<C>) -> C {
+#[expect(clippy::expect_used, reason = "names and labels are constants, and every test of metrics registers them")]
+fn register<C: Collector + Clone + 'static>(to: &Registry, metric: prometheus::Result<C>) -> C {
     let metric = metric.expect("the table of metrics is valid");
     to.register(Box::new(metric.clone())).expect("no two metrics have one name");
     metric

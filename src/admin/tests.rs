@@ -40,7 +40,7 @@ impl Status for FixedStatus {
     }
 
     fn candidate(&self, api: &str) -> Option<crate::metrics::ComparisonReport> {
-        (api == "noah").then(|| crate::metrics::Metrics::new().comparison(api).report())
+        (api == "noah").then(|| crate::metrics::Metrics::new().new_comparison(api).report())
     }
 
     fn rollback(&self, api: &str) -> Option<Rollback> {

@@ -1,37 +1,38 @@
-//! Chain: the hash that ties each line of the audit to the one before it.
+//! Hash chain: each line of the audit contains a hash over itself and the previous line's hash.
 //!
-//! A line ends in `,"seq":N,"chain":"HEX"}`. `N` counts the lines of the whole chain from 1 on. `HEX` is the SHA-256,
-//! as 64 small hexadecimal digits, over the 64 digits of the line before and then the bytes of this line without its
-//! `,"chain":"HEX"` (so that they end in the number and `}`), the line feed apart. Before the first line stand 64 zeros.
+//! A line ends in `,"seq":N,"chain":"HEX"}`. `N` counts the lines of the whole chain, starting at 1. `HEX` is a SHA-256
+//! in 64 lower-case hexadecimal digits. It covers the 64 digits of the previous line, then the bytes of this line.
+//! Those bytes exclude `,"chain":"HEX"` and the line feed, so that they end in the number and `}`. For the first line
+//! the previous digits are 64 zeros.
 
 use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-/// Hash: a SHA-256 as it is written, 64 hexadecimal digits.
+/// Hash: a SHA-256 in its written form, 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 64]);
 
 impl Hash {
-    /// What stands before the first line of all.
+    /// The hash before the first line of a chain.
     pub const ZERO: Self = Self([b'0'; 64]);
 
-    /// The hash of these pieces, one after the other.
+    /// The hash of the concatenated pieces.
     pub fn of(pieces: &[&[u8]]) -> Self {
         let mut hashing = IncrementalHash::default();
-        pieces.iter().for_each(|piece| hashing.add(piece));
-        hashing.end()
+        pieces.iter().for_each(|piece| hashing.update(piece));
+        hashing.finish()
     }
 
-    /// The hash that these digits spell.
+    /// Parses 64 lower-case hexadecimal digits.
     pub fn read(digits: &[u8]) -> Option<Self> {
         let digits: [u8; 64] = digits.try_into().ok()?;
         digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(digits))
     }
 
-    /// Its digits.
+    /// The digits of the hash.
     pub fn as_str(&self) -> &str {
-        // Every way here writes digits.
+        // Every constructor writes ASCII digits.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -54,7 +55,7 @@ impl serde::Serialize for Hash {
     }
 }
 
-/// IncrementalHash: a hash over bytes that come piece by piece.
+/// IncrementalHash: a hash over bytes that arrive in pieces.
 #[derive(Clone)]
 pub struct IncrementalHash(Context);
 
@@ -65,13 +66,13 @@ impl Default for IncrementalHash {
 }
 
 impl IncrementalHash {
-    /// Takes the next bytes.
-    pub fn add(&mut self, bytes: &[u8]) {
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The hash of all that it took.
-    pub fn end(self) -> Hash {
+    /// Returns the hash of all added bytes.
+    pub fn finish(self) -> Hash {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut digits = [b'0'; 64];
         let digest = self.0.finish();
@@ -83,17 +84,17 @@ impl IncrementalHash {
     }
 }
 
-/// ChainPosition: how far a chain has come.
+/// ChainPosition: the number and hash of a line of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainPosition {
-    /// The number of its last line.
+    /// The line's number.
     pub seq: u64,
-    /// The hash of its last line.
+    /// The line's hash.
     pub hash: Hash,
 }
 
 impl ChainPosition {
-    /// The beginning of a chain.
+    /// The position before the first line of a chain.
     pub const BEGIN: Self = Self { seq: 0, hash: Hash::ZERO };
 
     /// Appends `object`, a JSON object, to `out` as the chain's next line.
@@ -104,48 +105,48 @@ impl ChainPosition {
         out.extend_from_slice(b",\"seq\":");
         out.extend_from_slice(self.seq.to_string().as_bytes());
         self.hash = Hash::of(&[&self.hash.0, out.get(begin..).unwrap_or_default(), b"}"]);
-        out.extend_from_slice(CHAIN);
+        out.extend_from_slice(CHAIN_FIELD);
         out.extend_from_slice(&self.hash.0);
         out.extend_from_slice(b"\"}\n");
     }
 }
 
-/// SealedLine: a line whose form is whole; whether its hash is right is another question.
+/// SealedLine: a line in the form of a chain's line; its hash is not verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealedLine<'l> {
     /// The line from its first byte to its number.
     body: &'l [u8],
-    /// Where the line says that it stands in the chain.
-    pub link: ChainPosition,
+    /// The position in the chain that the line claims.
+    pub position: ChainPosition,
 }
 
-/// The greatest number of a line or a segment: nobody writes so many, and every reader of JSON can hold it.
-pub(crate) const MOST: u64 = 1 << 53;
+/// The greatest number of a line or a segment: no chain grows so long, and every JSON reader can represent it.
+pub(crate) const MAX_NUMBER: u64 = 1 << 53;
 
-const CHAIN: &[u8] = b",\"chain\":\"";
+const CHAIN_FIELD: &[u8] = b",\"chain\":\"";
 
 impl<'l> SealedLine<'l> {
-    /// The sealed line that `line` is, its line feed apart; `None` where it is torn or no line of a chain.
+    /// Parses a line without its line feed; `None` if the line is torn or not a line of a chain.
     ///
-    /// The end decides alone: text in a record cannot look like it, because its quotes are escaped, and a scope's
-    /// value is no number.
+    /// Only the end of the line decides. Text in a record cannot imitate that end, because its quotes are escaped and a
+    /// scope's value is never a number.
     pub fn read(line: &'l [u8]) -> Option<Self> {
-        let (body, tail) = line.split_at_checked(line.len().checked_sub(CHAIN.len() + 66)?)?;
-        let hash = Hash::read(tail.strip_prefix(CHAIN)?.strip_suffix(b"\"}")?)?;
+        let (body, tail) = line.split_at_checked(line.len().checked_sub(CHAIN_FIELD.len() + 66)?)?;
+        let hash = Hash::read(tail.strip_prefix(CHAIN_FIELD)?.strip_suffix(b"\"}")?)?;
         let digits = body.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
         let (head, seq) = body.split_at_checked(body.len().checked_sub(digits)?)?;
-        let seq = std::str::from_utf8(seq).ok()?.parse().ok().filter(|&seq| seq <= MOST)?;
+        let seq = std::str::from_utf8(seq).ok()?.parse().ok().filter(|&seq| seq <= MAX_NUMBER)?;
         (head.ends_with(b",\"seq\":") && head.starts_with(b"{\"record\":\""))
-            .then_some(Self { body, link: ChainPosition { seq, hash } })
+            .then_some(Self { body, position: ChainPosition { seq, hash } })
     }
 
-    /// Whether it is the line that follows `before`.
+    /// Whether the line's hash proves that it follows the line with the hash `before`.
     pub fn follows(&self, before: Hash) -> bool {
-        Hash::of(&[&before.0, self.body, b"}"]) == self.link.hash
+        Hash::of(&[&before.0, self.body, b"}"]) == self.position.hash
     }
 
-    /// The word of its field `record`.
-    pub fn record(&self) -> &'l [u8] {
+    /// The value of the field `record`.
+    pub fn record_kind(&self) -> &'l [u8] {
         let rest = self.body.strip_prefix(b"{\"record\":\"").unwrap_or_default();
         rest.split(|&byte| byte == b'"').next().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The program's own log: to standard error, as text or JSON lines, without what requests carry.
+//! The program's own log: lines of text or JSON on standard error, without any content of requests.
 
 mod queue;
 mod throttle;
@@ -20,20 +20,20 @@ use queue::LogQueue;
 pub use queue::FlushGuard;
 pub use throttle::LogThrottle;
 
-/// Lines of this process that were dropped since its start.
+/// Log lines that were dropped since the start of this process.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Starts the log of this process; an error where it has been started before.
+/// Starts the log of this process; returns an error if it was started before.
 ///
-/// A reader of standard error that is slow or stuck holds nobody up: its lines wait, and are dropped where too many do.
-/// Those that wait are written when the result is dropped.
+/// A slow or stuck reader of standard error blocks no thread: lines wait in a queue and are dropped when it is full.
+/// The waiting lines are written when the returned guard is dropped.
 pub fn init(format: LogFormat, level: LogLevel) -> Result<FlushGuard, String> {
     let (queue, flush) =
-        LogQueue::before(io::stderr(), &DROPPED).map_err(|error| format!("the log cannot be written: {error}"))?;
+        LogQueue::spawn(io::stderr(), &DROPPED).map_err(|error| format!("the log cannot be written: {error}"))?;
     init_to(format, level, queue).map(|()| flush)
 }
 
-/// How many lines were dropped because nobody read them.
+/// The number of lines that were dropped because standard error was not read fast enough.
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
@@ -50,12 +50,12 @@ where
     registry().with(targets(level)).with(lines).try_init().map_err(|error| error.to_string())
 }
 
-/// What is written: this program at `level`, its dependencies from warnings on, and these three not at all.
+/// The log levels: this program at `level`, its dependencies at warnings, and three parts of Pingora not at all.
 ///
-/// Warnings and errors of `pingora_proxy` and of Pingora's HTTP code hold the request's target with its query, the
-/// header of a response that does not parse, or a bad `Content-Length`; at `debug` even a malformed request as
-/// received, `Authorization` included. So no level of theirs is safe, and that of other dependencies ends at warnings.
-/// What becomes of a request stands in the audit record (`failure`) and in the metrics.
+/// Warnings and errors of `pingora_proxy` and of Pingora's HTTP code contain parts of messages: the request's target
+/// with its query, the header of a malformed response, an invalid `Content-Length`. At `debug` they even contain a
+/// malformed request as received, `Authorization` included. Therefore no level of them is safe, and other dependencies
+/// log only warnings and errors. The audit record (`failure`) and the metrics show the outcome of a request.
 fn targets(level: LogLevel) -> Targets {
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,

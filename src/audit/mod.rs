@@ -1,6 +1,7 @@
-//! What happened, for ever.
+//! Audit: the records of all decisions and outcomes, and the program's log.
 
 pub mod chain;
+mod control_line;
 pub mod log;
 pub mod rfc3339;
 pub mod outcome;

@@ -1,4 +1,4 @@
-//! Record: what is written of an exchange, each as one line of JSON.
+//! Record: the audit records of an exchange, each one line of JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use serde::{Serialize, Serializer};
 
 use super::{Outcome, Rfc3339Time};
 
-/// RecordKind: what a record holds; the word of its first field.
+/// RecordKind: the content of a record, named in its first field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordKind {
-    /// What was decided, before anybody has seen it.
+    /// A decision, before the client or the upstream has observed it.
     Decision,
-    /// What became of it: a decision with the same id stands before it.
+    /// The outcome of the decision that has the same id and comes before it.
     Outcome,
-    /// Both at once.
+    /// A decision and its outcome in one record.
     Exchange,
 }
 
 impl RecordKind {
-    /// The word in the field `record`.
+    /// The value of the field `record`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Decision => "decision",
@@ -30,13 +30,13 @@ impl RecordKind {
     }
 }
 
-/// Appends the record of `outcome` to `line`, with the line feed that ends it; nothing where it cannot be written.
+/// Appends the record of `outcome` and a line feed to `line`; appends nothing and returns `false` if that fails.
 ///
-/// Every field of its sort stands in every record, `null` where it is not known. Tokens, bodies and query strings are
-/// not in an outcome and so cannot be in a record.
-pub fn append(line: &mut Vec<u8>, sort: RecordKind, outcome: &Outcome<'_>) -> bool {
+/// A record has every field of its kind, `null` if the value is not known. An outcome holds no tokens, bodies or query
+/// strings, so that a record cannot contain them.
+pub fn append_record(line: &mut Vec<u8>, kind: RecordKind, outcome: &Outcome<'_>) -> bool {
     let before = line.len();
-    if serde_json::to_writer(&mut *line, &Record { sort, outcome }).is_err() {
+    if serde_json::to_writer(&mut *line, &Record { kind, outcome }).is_err() {
         line.truncate(before);
         return false;
     }
@@ -46,72 +46,72 @@ pub fn append(line: &mut Vec<u8>, sort: RecordKind, outcome: &Outcome<'_>) -> bo
 
 /// Record: the fields in the order in which they are written.
 struct Record<'a, 'o> {
-    sort: RecordKind,
+    kind: RecordKind,
     outcome: &'a Outcome<'o>,
 }
 
 impl Serialize for Record<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let of = self.outcome;
-        map.serialize_entry("record", self.sort.word())?;
-        map.serialize_entry("time", &Rfc3339Time(of.time))?;
-        map.serialize_entry("id", &DisplayValue(of.id))?;
-        match self.sort {
-            RecordKind::Decision => decision(&mut map, of)?,
+        let outcome = self.outcome;
+        map.serialize_entry("record", self.kind.as_str())?;
+        map.serialize_entry("time", &Rfc3339Time(outcome.time))?;
+        map.serialize_entry("id", &DisplayValue(outcome.id))?;
+        match self.kind {
+            RecordKind::Decision => serialize_decision(&mut map, outcome)?,
             RecordKind::Outcome => {
-                judgement(&mut map, of)?;
-                outcome(&mut map, of)?;
+                serialize_verdict(&mut map, outcome)?;
+                serialize_outcome(&mut map, outcome)?;
             }
             RecordKind::Exchange => {
-                decision(&mut map, of)?;
-                outcome(&mut map, of)?;
+                serialize_decision(&mut map, outcome)?;
+                serialize_outcome(&mut map, outcome)?;
             }
         }
         map.end()
     }
 }
 
-fn decision<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Error> {
-    let subject = of.subject;
-    map.serialize_entry("policy", &of.policy.map(|(name, _)| name))?;
-    map.serialize_entry("policy_hash", &of.policy.map(|(_, hash)| hash))?;
-    map.serialize_entry("api", &of.api)?;
-    map.serialize_entry("peer", &of.peer.map(DisplayValue))?;
-    map.serialize_entry("client_address", &of.client_address)?;
+fn serialize_decision<M: SerializeMap>(map: &mut M, outcome: &Outcome<'_>) -> Result<(), M::Error> {
+    let subject = outcome.subject;
+    map.serialize_entry("policy", &outcome.policy.map(|(name, _)| name))?;
+    map.serialize_entry("policy_hash", &outcome.policy.map(|(_, hash)| hash))?;
+    map.serialize_entry("api", &outcome.api)?;
+    map.serialize_entry("peer", &outcome.peer.map(DisplayValue))?;
+    map.serialize_entry("client_address", &outcome.client_address)?;
     map.serialize_entry("caller", &subject.and_then(|subject| subject.id.as_ref()).map(DisplayValue))?;
     map.serialize_entry("caller_kind", &subject.map(|subject| subject.kind.as_str()))?;
     map.serialize_entry("client", &subject.and_then(|subject| subject.client.as_deref()))?;
     map.serialize_entry("proof", &subject.map(|subject| subject.proof.as_str()))?;
-    map.serialize_entry("method", of.method)?;
-    map.serialize_entry("route", &of.route)?;
-    map.serialize_entry("path", &of.path)?;
-    map.serialize_entry("resource", &of.cell.map(|(_, resource)| resource))?;
-    map.serialize_entry("operation", &of.cell.map(|(operation, _)| operation))?;
-    map.serialize_entry("scope", &ScopeFields(of.scope))?;
-    judgement(map, of)?;
-    map.serialize_entry("granted_by", &of.granted_by)
+    map.serialize_entry("method", outcome.method)?;
+    map.serialize_entry("route", &outcome.route)?;
+    map.serialize_entry("path", &outcome.path)?;
+    map.serialize_entry("resource", &outcome.cell.map(|(_, resource)| resource))?;
+    map.serialize_entry("operation", &outcome.cell.map(|(operation, _)| operation))?;
+    map.serialize_entry("scope", &ScopeFields(outcome.scope))?;
+    serialize_verdict(map, outcome)?;
+    map.serialize_entry("granted_by", &outcome.granted_by)
 }
 
-/// What was decided; in an outcome too, since what was permitted may be refused by its answer.
-fn judgement<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Error> {
-    map.serialize_entry("verdict", of.verdict.word())?;
-    map.serialize_entry("reason", of.reason)?;
-    map.serialize_entry("detail", &of.detail)
+/// Serializes the verdict. An outcome has it too, because the response may turn a permit into a refusal.
+fn serialize_verdict<M: SerializeMap>(map: &mut M, outcome: &Outcome<'_>) -> Result<(), M::Error> {
+    map.serialize_entry("verdict", outcome.verdict.word())?;
+    map.serialize_entry("reason", outcome.reason)?;
+    map.serialize_entry("detail", &outcome.detail)
 }
 
-fn outcome<M: SerializeMap>(map: &mut M, of: &Outcome<'_>) -> Result<(), M::Error> {
-    map.serialize_entry("status", &of.status)?;
-    map.serialize_entry("upstream_status", &of.upstream_status)?;
-    map.serialize_entry("bytes_in", &of.received)?;
-    map.serialize_entry("bytes_out", &of.sent)?;
-    map.serialize_entry("duration_us", &micros(of.duration))?;
-    map.serialize_entry("decision_us", &micros(of.decision))?;
-    map.serialize_entry("upstream_us", &of.upstream.map(micros))?;
-    map.serialize_entry("failure", &of.failure)
+fn serialize_outcome<M: SerializeMap>(map: &mut M, outcome: &Outcome<'_>) -> Result<(), M::Error> {
+    map.serialize_entry("status", &outcome.status)?;
+    map.serialize_entry("upstream_status", &outcome.upstream_status)?;
+    map.serialize_entry("bytes_in", &outcome.received)?;
+    map.serialize_entry("bytes_out", &outcome.sent)?;
+    map.serialize_entry("duration_us", &as_micros(outcome.duration))?;
+    map.serialize_entry("decision_us", &as_micros(outcome.decision))?;
+    map.serialize_entry("upstream_us", &outcome.upstream.map(as_micros))?;
+    map.serialize_entry("failure", &outcome.failure)
 }
 
-/// DisplayValue: a value that is written as the text it prints.
+/// DisplayValue: a value that is serialized as its `Display` text.
 struct DisplayValue<T>(T);
 
 impl<T: fmt::Display> Serialize for DisplayValue<T> {
@@ -133,7 +133,7 @@ impl Serialize for ScopeFields<'_> {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
+fn as_micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

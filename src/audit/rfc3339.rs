@@ -1,11 +1,11 @@
-//! Rfc3339Time: a time as records and reports print it (RFC 3339, section 5.6, in UTC with milliseconds).
+//! Rfc3339Time: a time in the format of records and reports (RFC 3339, section 5.6, in UTC with milliseconds).
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-/// Rfc3339Time: a time of the system's clock that prints itself; what lies outside 1970 to 9999 prints as the nearer end.
+/// Rfc3339Time: a time of the system clock; a time outside the years 1970 to 9999 prints as the nearer bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rfc3339Time(pub SystemTime);
 
@@ -31,9 +31,9 @@ const DAY: u64 = 86_400;
 /// 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Year, month and day of the day that begins `days` days after 1970-01-01.
+/// The year, month and day that is `days` days after 1970-01-01.
 fn date(days: u64) -> (u64, u64, u64) {
-    // A year of 366 days is never too short, so the guess is never too late.
+    // Dividing by 366 days never overestimates the year.
     let mut year = 1970 + days / 366;
     while days >= days_before(year + 1) {
         year += 1;
@@ -51,12 +51,12 @@ fn date(days: u64) -> (u64, u64, u64) {
     (year, month, rest + 1)
 }
 
-/// Days from 1970-01-01 to the first of January of `year`.
+/// The number of days from 1970-01-01 to the first of January of `year`.
 fn days_before(year: u64) -> u64 {
     (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969)
 }
 
-/// Leap days in the years 1 to `year` of the Gregorian calendar.
+/// The number of leap days in the years 1 to `year` of the Gregorian calendar.
 fn leap_days(year: u64) -> u64 {
     year / 4 - year / 100 + year / 400
 }

@@ -87,13 +87,13 @@ pub(super) fn run(args: &AuditArgs, out: &mut dyn Write, err: &mut dyn Write) ->
             }
         };
         let result =
-            verification.file(&path.display().to_string(), BufReader::with_capacity(1 << 18, file), &mut progress);
+            verification.read_file(&path.display().to_string(), BufReader::with_capacity(1 << 18, file), &mut progress);
         result.map_err(|error| unreadable(&path, &error))?;
     }
     if show_progress && read >= PROGRESS_STEP {
         let _ = writeln!(err);
     }
-    let (report, files) = verification.end();
+    let (report, files) = verification.finish();
     let exit = if report.faults.is_empty() { Exit::Done } else { Exit::Findings };
     let text = match args.format {
         Format::Text => report_text(&report, &files, &found.packed, args.list),
@@ -214,7 +214,7 @@ fn report_text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBu
         line(fault.sort.word(), format!("{}: {}", print_location(fault.place, files), fault.message));
     }
     if let Some(fault) = report.faults.first() {
-        line("help", fault.sort.help().to_owned());
+        line("help", fault.kind.help().to_owned());
     }
     for path in packed {
         line("skipped", format!("{}: unpack it to have it verified", path.display()));

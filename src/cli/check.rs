@@ -131,7 +131,7 @@ fn check_policy(
             findings.extend(unwritable_decisions(&candidate));
         }
         if candidate.model.cases_must_pass {
-            findings.extend(cases::judge(&candidate, &mut sources, cases::read(path), path, issuers));
+            findings.extend(cases::check_cases(&candidate, &mut sources, cases::read(path), path, issuers));
         }
     }
     CheckResult { findings, sources, quotable: true }

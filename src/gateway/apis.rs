@@ -30,7 +30,7 @@ pub(super) fn open_api(
     let all_keys = ApiKeys::new(key_files.to_vec());
     let reserved = api.identity_headers.all().into_iter().chain(all_keys.headers());
     let headers = HeaderRules::new(reserved, api.pass_headers.iter().map(|name| &**name));
-    let comparison = api.candidate.as_ref().map(|_| Arc::new(metrics.comparison(&api.name)));
+    let comparison = api.candidate.as_ref().map(|_| Arc::new(metrics.new_comparison(&api.name)));
     let (policy, coverage) = policies::open_live(api, generation, metrics, comparison.as_ref());
     let candidate = policies::open_candidate(api, metrics, comparison.as_ref());
     let max_age = settings.token_cache.max_age.as_secs();

@@ -40,10 +40,10 @@ impl ClientCaFiles {
             let (source, tls, metrics) = (Arc::clone(source), tls.to_vec(), Arc::clone(metrics));
             WatchedPath::new(path.to_owned(), move || match source.refresh() {
                 RefreshResult::Published => {
-                    metrics.reload(ReloadSubject::ClientCa, "", ReloadResult::Published);
+                    metrics.count_reload(ReloadSubject::ClientCa, "", ReloadResult::Published);
                     tls.iter().for_each(|tls| files::reload_certificates(tls, &metrics));
                 }
-                RefreshResult::Refused => metrics.reload(ReloadSubject::ClientCa, "", ReloadResult::Refused),
+                RefreshResult::Refused => metrics.count_reload(ReloadSubject::ClientCa, "", ReloadResult::Refused),
                 RefreshResult::Unchanged => {}
             })
         });

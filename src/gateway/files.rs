@@ -19,7 +19,7 @@ pub(super) fn watched_files(
 ) -> Vec<WatchedPath> {
     let policies = stores.iter().flat_map(|store| {
         // A policy may require that the cases beside it pass.
-        let files = cases::beside(store.path()).into_iter().chain([store.path().to_owned()]);
+        let files = cases::paths_beside(store.path()).into_iter().chain([store.path().to_owned()]);
         files.map(|path| {
             let store = Arc::clone(store);
             WatchedPath::new(path, move || {
@@ -46,12 +46,12 @@ pub(super) fn reload_certificates(tls: &LiveCertificates, metrics: &Metrics) {
     match tls.reload() {
         Ok(CertificateReload::Published) => {
             tracing::info!("certificates are live");
-            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Published);
+            metrics.count_reload(ReloadSubject::Certificate, "", ReloadResult::Published);
         }
         Ok(CertificateReload::Unchanged) => {}
         Err(error) => {
             tracing::error!(%error, "certificates are refused, the last good ones stay");
-            metrics.reload(ReloadSubject::Certificate, "", ReloadResult::Refused);
+            metrics.count_reload(ReloadSubject::Certificate, "", ReloadResult::Refused);
         }
     }
 }
@@ -59,8 +59,8 @@ pub(super) fn reload_certificates(tls: &LiveCertificates, metrics: &Metrics) {
 /// Reads a file of API keys again; a broken one leaves the last good one live.
 fn reload_keys(file: &KeyFile, metrics: &Metrics) {
     match file.refresh() {
-        RefreshResult::Published => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Published),
-        RefreshResult::Refused => metrics.reload(ReloadSubject::Keys, "", ReloadResult::Refused),
+        RefreshResult::Published => metrics.count_reload(ReloadSubject::Keys, "", ReloadResult::Published),
+        RefreshResult::Refused => metrics.count_reload(ReloadSubject::Keys, "", ReloadResult::Refused),
         RefreshResult::Unchanged => {}
     }
 }

@@ -115,7 +115,7 @@ impl Gateway {
             .collect::<Result<Vec<Arc<Api>>, String>>()?;
         let upstreams =
             settings.apis.iter().map(apis::open_upstream).collect::<Result<Vec<Arc<Upstream>>, String>>()?;
-        if !audit.target.can_last() && apis.iter().any(|api| status::is_lossless(api)) {
+        if !audit.target.can_be_durable() && apis.iter().any(|api| status::is_lossless(api)) {
             return Err(format!("`audit: lossless` needs a file on a disk, and {destination} is none"));
         }
         let client_cas = ClientCaFiles::open(settings)?;
@@ -178,7 +178,7 @@ impl Gateway {
         server.add_service(listener_service.on_open(sockets.takeover_confirmation()));
         server.add_service(background_service("upstreams", UpstreamResolver(upstreams)));
         let reloader = Arc::new(Reloader {
-            watcher: watcher.poker(),
+            watcher: watcher.trigger(),
             feeds: feeds.clone(),
             introspectors: introspectors.clone(),
             sink: Arc::clone(&sink),

@@ -22,8 +22,8 @@ pub(super) fn open_live(
     let (event_coverage, comparison) = (Arc::clone(&coverage), comparison.cloned());
     let on_change = move |event: &PolicyEvent, live: Option<&Arc<Snapshot>>| {
         let record_published = |version: &PolicyVersion| {
-            metrics.policy_published(&name, &version.name, &version.hash, SystemTime::now());
-            metrics.policy_refused(&name, false);
+            metrics.publish_policy(&name, &version.name, &version.hash, SystemTime::now());
+            metrics.set_policy_refused(&name, false);
         };
         match event {
             PolicyEvent::Published(version) | PolicyEvent::RolledBack(version) => {
@@ -37,21 +37,21 @@ pub(super) fn open_live(
                 record_published(version);
                 let rolled_back = matches!(event, PolicyEvent::RolledBack(_));
                 let result = if rolled_back { ReloadResult::RolledBack } else { ReloadResult::Published };
-                metrics.reload(ReloadSubject::Policy, &name, result);
+                metrics.count_reload(ReloadSubject::Policy, &name, result);
                 report_shadow_mode(&name, live.map(|live| &**live), &metrics);
             }
             PolicyEvent::Restored(version) => {
                 record_published(version);
-                metrics.reload(ReloadSubject::Policy, &name, ReloadResult::Unchanged);
+                metrics.count_reload(ReloadSubject::Policy, &name, ReloadResult::Unchanged);
             }
             PolicyEvent::Refused | PolicyEvent::Gone => {
-                metrics.policy_refused(&name, true);
-                metrics.reload(ReloadSubject::Policy, &name, ReloadResult::Refused);
+                metrics.set_policy_refused(&name, true);
+                metrics.count_reload(ReloadSubject::Policy, &name, ReloadResult::Refused);
             }
         }
     };
     let (name, path, issuers) = (api.name.clone(), api.policy.clone(), api.sources().into());
-    (PolicyStore::open(name, path, issuers, PolicyRole::Decides, Box::new(on_change)), coverage)
+    (PolicyStore::open(name, path, issuers, PolicyRole::Live, Box::new(on_change)), coverage)
 }
 
 /// Opens the store of the candidate policy, where the settings name one.
@@ -71,17 +71,17 @@ pub(super) fn open_candidate(
             PolicyEvent::Restored(_) => ReloadResult::Unchanged,
             PolicyEvent::Refused | PolicyEvent::Gone => ReloadResult::Refused,
         };
-        metrics.reload(ReloadSubject::Candidate, &name, result);
+        metrics.count_reload(ReloadSubject::Candidate, &name, result);
     };
     let issuers = api.sources().into();
-    Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Compared, Box::new(on_change)))
+    Some(PolicyStore::open(api.name.clone(), path, issuers, PolicyRole::Candidate, Box::new(on_change)))
 }
 
 /// Reports in the metric and the log whether the live policy is in shadow mode, which forwards refused requests.
 fn report_shadow_mode(api: &str, live: Option<&Snapshot>, metrics: &Metrics) {
     let Some(policy) = live else { return };
     let (name, version) = (&policy.version.name, &policy.version.hash);
-    metrics.shadow(api, policy.model.shadow != Shadow::Off);
+    metrics.set_shadow(api, policy.model.shadow != Shadow::Off);
     match &policy.model.shadow {
         Shadow::Off => {}
         Shadow::All => {

@@ -19,9 +19,9 @@ impl Reloader {
     /// Starts a reload of policies, certificates and keys, and reopens the audit file; returns at once.
     pub(super) fn reload_all(&self) {
         tracing::info!("reload requested");
-        self.watcher.poke();
+        self.watcher.trigger_reload();
         self.feeds.iter().for_each(|feed| feed.refresh());
-        self.introspectors.iter().for_each(|introspector| introspector.forget());
+        self.introspectors.iter().for_each(|introspector| introspector.forget_answers());
         self.sink.reopen();
     }
 }

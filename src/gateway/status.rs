@@ -69,21 +69,21 @@ impl Status for GatewayStatus {
     }
 
     fn metrics_text(&self) -> String {
-        self.metrics.audit(&self.sink.counts(), self.sink.trouble().is_none());
-        self.metrics.log(log::dropped());
+        self.metrics.update_audit(&self.sink.counts(), self.sink.write_failure().is_none());
+        self.metrics.update_log(log::dropped());
         let open = self.traffic.iter().map(|traffic| traffic.open().count()).sum();
-        self.metrics.traffic(self.in_flight.count(), open);
+        self.metrics.set_traffic(self.in_flight.count(), open);
         for feed in &self.feeds {
             let status = feed.status();
-            self.metrics.keys(&status.issuer, status.keys, status.fetched, status.failed);
+            self.metrics.update_keys(&status.issuer, status.keys, status.fetched, status.failed);
         }
         for introspector in &self.introspectors {
             for (outcome, result) in INTROSPECTIONS {
-                self.metrics.introspections(&introspector.issuer().name, result, introspector.count(outcome));
+                self.metrics.update_introspections(&introspector.issuer().name, result, introspector.count(outcome));
             }
         }
         for api in &self.apis {
-            self.metrics.coverage(&api.name, &api.coverage);
+            self.metrics.update_coverage(&api.name, &api.coverage);
         }
         self.metrics.render()
     }
@@ -120,7 +120,7 @@ impl Status for GatewayStatus {
 
 impl GatewayStatus {
     fn audit(&self) -> AuditStatus {
-        let failure = self.sink.trouble();
+        let failure = self.sink.write_failure();
         AuditStatus {
             refuses: failure.is_some() && self.audit_refuses && self.apis.iter().any(|api| is_lossless(api)),
             state: if failure.is_some() { AuditState::Failing } else { AuditState::Writing },

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::identity::Issuer;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::introspection::Introspector;
-use crate::reload::keys::{Issuers, KeyFeed};
+use crate::reload::keys::KeyFeed;
+use crate::reload::issuers::Issuers;
 use crate::reload::verified::Generation;
 use crate::settings::{ApiSettings, Settings};
 
@@ -50,7 +51,7 @@ impl CredentialVerifiers {
         if second.is_some() {
             return Err(format!("two issuers of the API `{}` would be asked about the same tokens", api.name));
         }
-        Issuers::asking(feeds, first)
+        Issuers::with_introspector(feeds, first)
             .ok_or_else(|| format!("two issuers of the API `{}` have the same `iss`", api.name))
     }
 }

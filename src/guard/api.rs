@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::metrics::{Comparison, Coverage};
 use crate::reload::api_keys::ApiKeys;
-use crate::reload::keys::Issuers;
+use crate::reload::issuers::Issuers;
 use crate::reload::policy::PolicyStore;
 use crate::reload::verified::VerifiedTokens;
 use crate::request::headers::HeaderRules;

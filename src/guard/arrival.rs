@@ -82,7 +82,7 @@ impl<'a> Arrival<'a> {
     pub(super) fn credentials(&self, keys: &'a ApiKeys) -> Credentials<'a> {
         let headers = self.headers;
         let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        keys.among(Credentials::new(values(http::header::AUTHORIZATION.as_str())), values)
+        keys.collect_keys(Credentials::new(values(http::header::AUTHORIZATION.as_str())), values)
     }
 
     /// The value of a field that occurs once and holds one value.

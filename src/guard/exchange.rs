@@ -232,7 +232,7 @@ impl Exchange {
     /// Starts to write the decision to disk.
     pub(super) fn record_decision(&self) -> PendingDecision {
         let (scope, anonymous) = (self.named_scope(), Subject::anonymous());
-        self.sink.decide(&self.outcome(&scope, &anonymous))
+        self.sink.record_decision(&self.outcome(&scope, &anonymous))
     }
 
     pub(super) fn settle_audit(&mut self, durability: AuditDurability) {

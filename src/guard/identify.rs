@@ -11,7 +11,7 @@ use crate::identity::{IdentityError, PresentedCredential, VerifiedCaller};
 use crate::metrics::CacheResult;
 use crate::policy::{NoMatch, RouteMatch};
 use crate::reload::introspection::{IntrospectionAnswer, Introspector};
-use crate::reload::keys::VerificationFailure;
+use crate::reload::issuers::VerificationFailure;
 use crate::reload::verified::{CacheSlot, Lookup, TokenDigest};
 use crate::request::query;
 use crate::settings::CallerPrecedence;
@@ -43,8 +43,8 @@ impl IssuerQuery {
     /// Asks the issuer; the answer is cached for later requests.
     pub(super) async fn ask(self, api: &Api) -> IssuerAnswer {
         let token = self.slot.digest();
-        let (IntrospectionAnswer { outcome, at, .. }, first) = self.issuer.ask(&self.token, &token).await;
-        let outcome = outcome.map(|caller| api.tokens.keep_for(self.issuer.believed(), self.slot, caller, at));
+        let (IntrospectionAnswer { outcome, at, .. }, first) = self.issuer.introspect(&self.token, &token).await;
+        let outcome = outcome.map(|caller| api.tokens.store_for(self.issuer.cache_seconds(), self.slot, caller, at));
         IssuerAnswer { token, outcome, first }
     }
 }
@@ -121,7 +121,7 @@ pub(super) fn identify(
     };
     let counted = |result| {
         if input.counts {
-            guard.metrics.token_cache(result);
+            guard.metrics.count_token_lookup(result);
         }
     };
     let has_failed_too_often =
@@ -164,10 +164,10 @@ pub(super) fn identify(
                 return Err(IdentificationStop::Refused(Reason::TooManyFailures));
             }
             match api.issuers.verify(token, input.now) {
-                Ok(verified) => bound(api.tokens.keep(slot, verified, input.now), thumbprint).map(Some),
+                Ok(verified) => bound(api.tokens.store(slot, verified, input.now), thumbprint).map(Some),
                 Err(VerificationFailure::Refused(error)) => Err(failed(error)),
-                Err(VerificationFailure::Ask(issuer)) => {
-                    match issuer.known(&slot.digest()).map(|answer| answer.outcome) {
+                Err(VerificationFailure::Introspect(issuer)) => {
+                    match issuer.recent_answer(&slot.digest()).map(|answer| answer.outcome) {
                         Some(Err(error)) => Err(IdentificationStop::Identity(error)),
                         Some(Ok(_)) | None => Err(IdentificationStop::Ask(IssuerQuery {
                             issuer: Arc::clone(issuer),

@@ -23,7 +23,7 @@ impl LimitCounters {
 
     /// Counts that a client hit `limit`.
     pub fn count(&self, limit: Limit, address: Option<IpAddr>) {
-        self.metrics.limit_reached(limit);
+        self.metrics.count_limit(limit);
         if self.admits_log_line(limit) {
             let address = address.map(|address| address.to_canonical().to_string());
             tracing::warn!(limit = limit.key(), address, "a client has reached a limit");

@@ -26,7 +26,7 @@ pub struct PeerCertificate {
 impl PeerCertificate {
     /// The certificate of a client and the intermediates that it sent, verified at `now`.
     pub fn new(chain: Vec<CertificateDer<'static>>, authorities: Arc<ClientCas>, now: Timestamp) -> Self {
-        let verdict = Live::new(authorities.judge(&chain, now));
+        let verdict = Live::new(authorities.verify_chain(&chain, now));
         let own = chain.first().map(|own| digest(&SHA256, own));
         let thumbprint = own.map(|own| URL_SAFE_NO_PAD.encode(own)).unwrap_or_default().into();
         Self { chain, authorities, verdict, thumbprint }
@@ -35,10 +35,10 @@ impl PeerCertificate {
     /// The verdict on the chain at `now`, by the live authorities and revocation lists.
     pub fn verdict(&self, now: Timestamp) -> Arc<ChainVerdict> {
         let verdict = self.verdict.load();
-        if self.authorities.upholds(&verdict, now) {
+        if self.authorities.is_current(&verdict, now) {
             return verdict;
         }
-        self.verdict.publish(self.authorities.judge(&self.chain, now));
+        self.verdict.publish(self.authorities.verify_chain(&self.chain, now));
         self.verdict.load()
     }
 

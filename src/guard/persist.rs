@@ -17,7 +17,7 @@ impl Guard {
             return;
         }
         let pending: PendingDecision = exchange.record_decision();
-        if pending.kept().await {
+        if pending.persisted().await {
             exchange.settle_audit(AuditDurability::Decision);
             return;
         }

@@ -78,7 +78,7 @@ impl Problem {
 ///
 /// Where tokens are accepted, the challenge names only them: a browser that reads `Basic` prompts for a password.
 fn challenge(exchange: &Exchange, error: Option<IdentityError>) -> &'static str {
-    if exchange.api().is_some_and(|api| api.issuers.is_empty() && api.keys.takes_basic()) {
+    if exchange.api().is_some_and(|api| api.issuers.is_empty() && api.keys.accepts_basic()) {
         return "Basic realm=\"api\", charset=\"UTF-8\"";
     }
     match error {

@@ -132,7 +132,7 @@ impl StreamAuthorization {
         self.deadline.check()?;
         let live = self.api.policy.load().ok_or(StreamEnd::Unauthorized)?;
         let now = now();
-        let ended = |caller: &Arc<VerifiedCaller>| now >= caller.expires || !self.api.keys.stand_by(caller);
+        let ended = |caller: &Arc<VerifiedCaller>| now >= caller.expires || !self.api.keys.is_still_valid(caller);
         // A connection whose certificate was revoked carries nothing more, whichever caller its requests name.
         let cut = self.certificate.as_ref().is_some_and(|shown| !shown.stands_by(self.caller.as_ref(), now));
         if cut || self.caller.as_ref().is_some_and(ended) {

@@ -19,14 +19,14 @@ pub(super) fn record_usage(judgement: &Judgement, id: DecisionId, time: SystemTi
     // A request that began under another version of the policy would count for other rows.
     if tally.is_of(policy) {
         if decision.reason.is_permit() {
-            tally.used(evaluation.usage());
+            tally.mark_used(evaluation.usage());
         } else if !matches!(decision.reason, Reason::BadRequest(_)) {
-            tally.refused(decision.cell);
+            tally.count_refusal(decision.cell);
         }
         if let (true, Some(plan)) = (evaluation.is_unmapped(), evaluation.plan()) {
-            tally.unmapped(method, plan.path(), time);
+            tally.count_unmapped(method, plan.path(), time);
         }
-        if decision.is_shadowed() && tally.samples(decision.cell, time) {
+        if decision.is_shadowed() && tally.admit_sample(decision.cell, time) {
             let cell = decision.cell.and_then(|cell| policy.cell(cell));
             tracing::warn!(
                 api = %api.name,

@@ -1,4 +1,4 @@
-//! Comparison: where a candidate policy decides otherwise than the live one.
+//! Comparison: the requests that a candidate policy decides differently from the live policy.
 
 mod report;
 
@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::{IntCounter, IntCounterVec};
-use serde::Serialize;
 
 use crate::audit::{DecisionId, Rfc3339Time};
 use crate::decision::Decision;
@@ -18,18 +17,18 @@ use crate::vocabulary::Cell;
 use super::sampler::Sampler;
 use super::slots::Slots;
 
-pub use report::{ComparisonReport, DifferenceReport, ExampleReport, PolicyName};
+pub use report::{ComparisonReport, DifferenceReport, ExampleReport, OutcomeChange, PolicyName};
 
-/// The most sorts of differences that are told apart.
-const MOST: usize = 500;
+/// The most kinds of differences that are counted separately.
+const MAX_DIFFERENCES: usize = 500;
 
-/// The examples of one sort.
-const EXAMPLES: usize = 3;
+/// The most examples of one kind of difference.
+const MAX_EXAMPLES: usize = 3;
 
-/// Lines of the log in a second about one sort, and about all.
-const SAMPLES: (u64, u64) = (2, 20);
+/// The most log lines per second about one kind of difference, and about all.
+const MAX_SAMPLES: (u64, u64) = (2, 20);
 
-/// Comparison: the differences between one API's two policies, since the later of them was published.
+/// Comparison: the differences between one API's two policies since the later one was published.
 pub struct Comparison {
     api: Box<str>,
     counters: IntCounterVec,
@@ -51,37 +50,17 @@ struct PolicyPair {
     samples: Sampler,
 }
 
-/// A policy as a request holds it.
+/// PolicyHandle: a policy as a request holds it.
 type PolicyHandle = Option<Arc<Snapshot>>;
 
 impl PolicyPair {
-    fn of(live: PolicyHandle, candidate: PolicyHandle, since: SystemTime) -> Self {
-        let (compared, differences, samples) = (AtomicU64::new(0), Slots::new(MOST), Sampler::default());
+    fn new(live: PolicyHandle, candidate: PolicyHandle, since: SystemTime) -> Self {
+        let (compared, differences, samples) = (AtomicU64::new(0), Slots::new(MAX_DIFFERENCES), Sampler::default());
         Self { live, candidate, since, compared, differences, samples }
     }
 }
 
-/// OutcomeChange: what would become of the request under the candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutcomeChange {
-    /// The live policy refuses, the candidate permits.
-    WouldPermit,
-    /// The live policy permits, the candidate refuses.
-    WouldRefuse,
-}
-
-impl OutcomeChange {
-    /// The word that metrics use.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::WouldPermit => "would-permit",
-            Self::WouldRefuse => "would-refuse",
-        }
-    }
-}
-
-/// PolicyDecision: one policy's word.
+/// PolicyDecision: the decision of one policy.
 #[derive(Clone, Copy)]
 pub struct PolicyDecision<'a> {
     /// The policy.
@@ -100,16 +79,16 @@ impl<'a> PolicyDecision<'a> {
     }
 }
 
-/// RequestSample: what may be told of a request as an example; no value of it is.
+/// RequestSample: the properties of a request that an example may show; they include no values of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestSample<'a> {
     /// The decision's id.
     pub id: DecisionId,
-    /// When it came.
+    /// The time of the request.
     pub time: SystemTime,
-    /// Its method.
+    /// The method.
     pub method: &'a str,
-    /// The template of its route, of the live policy or of the candidate.
+    /// The template of the route in the live policy or in the candidate.
     pub route: Option<&'a str>,
 }
 
@@ -122,31 +101,31 @@ struct Difference {
     count: AtomicU64,
     counter: Option<IntCounter>,
     samples: Sampler,
-    examples: [OnceLock<ExampleReport>; EXAMPLES],
+    examples: [OnceLock<ExampleReport>; MAX_EXAMPLES],
 }
 
 impl Comparison {
     pub(super) fn new(api: &str, counters: IntCounterVec) -> Self {
-        let pair = Live::new(PolicyPair::of(None, None, UNIX_EPOCH));
+        let pair = Live::new(PolicyPair::new(None, None, UNIX_EPOCH));
         Self { api: api.into(), counters, pair }
     }
 
-    /// Begins anew with another live policy.
+    /// Restarts the comparison with another live policy.
     pub fn publish_live(&self, live: Option<&Arc<Snapshot>>, now: SystemTime) {
         let candidate = self.pair.load().candidate.clone();
-        self.pair.publish(PolicyPair::of(live.cloned(), candidate, now));
+        self.pair.publish(PolicyPair::new(live.cloned(), candidate, now));
     }
 
-    /// Begins anew with another candidate.
+    /// Restarts the comparison with another candidate.
     pub fn publish_candidate(&self, candidate: Option<&Arc<Snapshot>>, now: SystemTime) {
         let live = self.pair.load().live.clone();
-        self.pair.publish(PolicyPair::of(live, candidate.cloned(), now));
+        self.pair.publish(PolicyPair::new(live, candidate.cloned(), now));
     }
 
-    /// Compares two words about one request. A word of shadow mode counts as the refusal that it is.
+    /// Compares two decisions about one request; a refusal that shadow mode forwards counts as a refusal.
     pub fn observe(&self, live: PolicyDecision<'_>, candidate: PolicyDecision<'_>, request: RequestSample<'_>) {
         let pair = self.pair.load();
-        // A request that began under older versions says nothing about these.
+        // A request that began under other versions is not compared.
         let is = |own: &PolicyHandle, policy: &Arc<Snapshot>| own.as_ref().is_some_and(|own| Arc::ptr_eq(own, policy));
         if !is(&pair.live, live.policy) || !is(&pair.candidate, candidate.policy) {
             return;
@@ -172,19 +151,19 @@ impl Comparison {
             live: by_live.into(),
             candidate: by_candidate.into(),
             count: AtomicU64::new(0),
-            counter: self.counter(change, resource, refusing.reason(), operation),
+            counter: self.open_counter(change, resource, refusing.reason(), operation),
             samples: Sampler::default(),
             examples: Default::default(),
         };
         let key = (change, operation, resource, by_live, by_candidate);
-        let Some(difference) = pair.differences.entry(key, is, make) else { return };
+        let Some(difference) = pair.differences.get_or_insert(key, is, make) else { return };
         difference.count.fetch_add(1, Ordering::Relaxed);
         if let Some(counter) = &difference.counter {
             counter.inc();
         }
-        difference.keep(request);
+        difference.add_example(request);
         let second = request.time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        if difference.samples.admits(second, SAMPLES.0) && pair.samples.admits(second, SAMPLES.1) {
+        if difference.samples.try_admit(second, MAX_SAMPLES.0) && pair.samples.try_admit(second, MAX_SAMPLES.1) {
             tracing::warn!(
                 api = %self.api,
                 decision = %request.id,
@@ -195,12 +174,12 @@ impl Comparison {
                 resource,
                 method = request.method,
                 route = request.route,
-                "the candidate decides otherwise"
+                "the candidate decides differently"
             );
         }
     }
 
-    /// All of it, as the admin listener shows it.
+    /// The report of the comparison for the admin listener.
     pub fn report(&self) -> ComparisonReport {
         let pair = self.pair.load();
         let name = |policy: &PolicyHandle| policy.as_ref().map(|policy| policy.version.name.clone());
@@ -221,15 +200,15 @@ impl Comparison {
         }
     }
 
-    fn counter(&self, change: OutcomeChange, resource: &str, reason: &str, operation: &str) -> Option<IntCounter> {
+    fn open_counter(&self, change: OutcomeChange, resource: &str, reason: &str, operation: &str) -> Option<IntCounter> {
         let labels = [&*self.api, change.word(), resource, reason, operation];
         self.counters.get_metric_with_label_values(&labels).ok()
     }
 }
 
 impl Difference {
-    /// Keeps the request as an example while there is room and it is none yet.
-    fn keep(&self, request: RequestSample<'_>) {
+    /// Adds the request as an example if there is room and no such example yet.
+    fn add_example(&self, request: RequestSample<'_>) {
         let make = || ExampleReport { method: request.method.into(), route: request.route.map(Into::into) };
         for slot in &self.examples {
             let known = slot.get_or_init(make);

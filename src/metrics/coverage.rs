@@ -1,4 +1,4 @@
-//! Coverage: what of a policy requests use, what they are refused, and which requests it does not know.
+//! Coverage: which grants of a policy are used, which cells are refused, and which requests have no route.
 
 mod report;
 
@@ -19,16 +19,16 @@ use super::slots::Slots;
 
 pub use report::{CoverageReport, RefusedCell, UnmappedTemplate, UnusedGrant};
 
-/// The most templates without a route that are kept.
-const MOST_UNMAPPED: usize = 500;
+/// The most templates without a route that are counted.
+const MAX_UNMAPPED: usize = 500;
 
-/// The most cells of which it is told how often they were refused.
-const MOST_REFUSED: usize = 50;
+/// The most refused cells in a report.
+const MAX_REFUSED_CELLS: usize = 50;
 
-/// Samples for the log in a second: about one cell, and about all.
-const SAMPLES: (u64, u64) = (2, 20);
+/// The most log lines per second about one cell, and about all cells.
+const MAX_SAMPLES: (u64, u64) = (2, 20);
 
-/// Coverage: the tally of one API's policy, which a reload takes over for what stays the same.
+/// Coverage: the tally of one API's live policy; a reload keeps the counts of what stays the same.
 pub struct Coverage(Live<UsageTally>);
 
 impl Default for Coverage {
@@ -45,8 +45,9 @@ impl std::fmt::Debug for Coverage {
 }
 
 impl Coverage {
-    /// Goes on with `policy`, which is live since `now`: what was counted stays with the rows, cells and templates of
-    /// the same names.
+    /// Continues with `policy`, which is live since `now`.
+    ///
+    /// The counts of rows, cells and templates that keep their names are kept.
     pub fn publish(&self, policy: Option<&Arc<Snapshot>>, now: SystemTime) {
         self.0.publish(UsageTally::of(policy, Some(&self.0.load()), now));
     }
@@ -57,21 +58,21 @@ impl Coverage {
     }
 }
 
-/// UsageTally: what has been counted about one version of a policy; counting takes no lock.
+/// UsageTally: the counts of one version of a policy; counting takes no lock.
 pub struct UsageTally {
     policy: Option<Arc<Snapshot>>,
-    /// For each cell where its grants begin; one more for the end.
+    /// The index of each cell's first grant, and of the end of the grants.
     starts: Box<[usize]>,
     grants: Box<[WatchedGrant]>,
     used: Box<[AtomicU64]>,
     refused: Box<[AtomicU64]>,
-    /// One for each cell, and one for what is about none.
+    /// One sampler per cell, and one for requests without a cell.
     samplers: Box<[Sampler]>,
     all_samples: Sampler,
     unmapped: Slots<UnmappedRequests>,
 }
 
-/// WatchedGrant: a row that gives a cell, and since when it is watched.
+/// WatchedGrant: a row that grants a cell, and the time since which its use is counted.
 #[derive(Clone, Copy)]
 struct WatchedGrant {
     row: RowId,
@@ -86,7 +87,7 @@ struct UnmappedRequests {
 }
 
 impl UsageTally {
-    fn of(policy: Option<&Arc<Snapshot>>, before: Option<&Self>, now: SystemTime) -> Self {
+    fn of(policy: Option<&Arc<Snapshot>>, previous: Option<&Self>, now: SystemTime) -> Self {
         let cells = policy.map_or(&[][..], |policy| &policy.model.cells);
         let (mut starts, mut grants) = (vec![0], Vec::new());
         for (at, _) in (0..).zip(cells) {
@@ -106,22 +107,24 @@ impl UsageTally {
             refused: counters(cells.len()),
             samplers: std::iter::repeat_with(Sampler::default).take(cells.len() + 1).collect(),
             all_samples: Sampler::default(),
-            unmapped: Slots::new(MOST_UNMAPPED),
+            unmapped: Slots::new(MAX_UNMAPPED),
         };
-        if let Some(before) = before {
-            tally.take_over(before);
+        if let Some(previous) = previous {
+            tally.inherit_counts(previous);
         }
         tally
     }
 
-    /// Takes over what was counted about grants, cells and templates that are still the same by their names.
-    fn take_over(&mut self, before: &Self) {
+    /// Copies the counts of grants, cells and templates that have kept their names.
+    fn inherit_counts(&mut self, previous: &Self) {
         let name = |tally: &Self, row: RowId| {
             tally.policy.as_ref().and_then(|policy| policy.row(row)).map(|row| row.name.clone())
         };
-        let known: std::collections::HashMap<(&Cell, Box<str>), (SystemTime, bool)> = before
+        let known: std::collections::HashMap<(&Cell, Box<str>), (SystemTime, bool)> = previous
             .each_grant()
-            .filter_map(|(at, cell, grant)| Some(((cell, name(before, grant.row)?), (grant.since, before.is_used(at)))))
+            .filter_map(|(at, cell, grant)| {
+                Some(((cell, name(previous, grant.row)?), (grant.since, previous.is_used(at))))
+            })
             .collect();
         let same: Vec<(usize, SystemTime, bool)> = self
             .each_grant()
@@ -135,71 +138,73 @@ impl UsageTally {
                 grant.since = since;
             }
             if used {
-                self.mark(at);
+                self.set_used(at);
             }
         }
-        let refusals: std::collections::HashMap<&Cell, u64> = before.each_refused().collect();
+        let refusals: std::collections::HashMap<&Cell, u64> = previous.each_refused().collect();
         for (cell, count) in self.cells().iter().zip(&self.refused) {
             count.fetch_add(refusals.get(cell).copied().unwrap_or(0), Ordering::Relaxed);
         }
-        for old in before.unmapped.iter().filter(|old| self.is_unmapped(old)) {
+        for old in previous.unmapped.iter().filter(|old| self.is_unmapped(old)) {
             let (count, last) = (old.count.load(Ordering::Relaxed), old.last.load(Ordering::Relaxed));
-            self.count_unmapped(&old.method, &old.template, count, last);
+            self.add_unmapped(&old.method, &old.template, count, last);
         }
     }
 
-    /// Whether it counts for this version of the policy.
+    /// Whether the tally belongs to this version of the policy.
     pub fn is_of(&self, policy: &Arc<Snapshot>) -> bool {
         self.policy.as_ref().is_some_and(|own| Arc::ptr_eq(own, policy))
     }
 
     /// Marks the grants that a permit has used.
-    pub fn used(&self, uses: &UsageTrace) {
+    pub fn mark_used(&self, uses: &UsageTrace) {
         for (cell, row) in uses.iter() {
             let Some((start, grants)) = self.grants_of(cell) else { continue };
             if let Ok(at) = grants.binary_search_by_key(&row, |grant| grant.row) {
-                self.mark(start + at);
+                self.set_used(start + at);
             }
         }
     }
 
-    /// Counts a refusal about a cell, forwarded or not.
-    pub fn refused(&self, cell: Option<CellId>) {
+    /// Counts a refusal of a cell, even if shadow mode forwards it.
+    pub fn count_refusal(&self, cell: Option<CellId>) {
         let at = cell.and_then(|cell| usize::try_from(cell.0).ok());
         if let Some(count) = at.and_then(|at| self.refused.get(at)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Counts a request that no route covers. Its path is kept as a guessed template, which grows the table by at
-    /// most so many entries as it may have, whatever comes.
-    pub fn unmapped(&self, method: &str, path: &str, at: SystemTime) {
-        self.count_unmapped(method, path, 1, seconds(at));
+    /// Counts a request without a route under the guessed template of its path.
+    ///
+    /// The table of templates has a fixed maximum size.
+    pub fn count_unmapped(&self, method: &str, path: &str, at: SystemTime) {
+        self.add_unmapped(method, path, 1, seconds(at));
     }
 
-    /// Whether the log may have one more line about this cell in this second.
-    pub fn samples(&self, cell: Option<CellId>, at: SystemTime) -> bool {
-        let (each, all) = SAMPLES;
+    /// Whether one more line about this cell may be logged in this second; counts the line if so.
+    pub fn admit_sample(&self, cell: Option<CellId>, at: SystemTime) -> bool {
+        let (each, all) = MAX_SAMPLES;
         let sampler = match cell.and_then(|cell| usize::try_from(cell.0).ok()) {
             Some(at) => self.samplers.get(at),
             None => self.samplers.last(),
         };
-        sampler.is_some_and(|sampler| sampler.admits(seconds(at), each)) && self.all_samples.admits(seconds(at), all)
+        sampler.is_some_and(|sampler| sampler.try_admit(seconds(at), each))
+            && self.all_samples.try_admit(seconds(at), all)
     }
 
-    /// How many grants there are, and how many of them no permit has used.
-    pub fn grants(&self) -> (usize, usize) {
+    /// The number of grants, and the number of those that no permit has used.
+    pub fn grant_counts(&self) -> (usize, usize) {
         let used: u32 = self.used.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
         let used = usize::try_from(used).unwrap_or(usize::MAX);
         (self.grants.len(), self.grants.len().saturating_sub(used))
     }
 
-    /// How many templates without a route are known.
+    /// The number of templates without a route.
     pub fn unmapped_count(&self) -> usize {
         self.unmapped.iter().count()
     }
 
-    /// All of it, as the admin listener shows it.
+    /// The report of the tally for the admin listener.
     pub fn report(&self) -> CoverageReport {
         let policy = self.policy.as_ref();
         let row = |row: RowId| policy.and_then(|policy| policy.row(row)).map_or("", |row| &*row.name).into();
@@ -218,7 +223,7 @@ impl UsageTally {
             })
             .collect();
         refused.sort_by_key(|cell| std::cmp::Reverse(cell.count));
-        refused.truncate(MOST_REFUSED);
+        refused.truncate(MAX_REFUSED_CELLS);
         let mut unmapped: Vec<UnmappedTemplate> = self
             .unmapped
             .iter()
@@ -254,7 +259,7 @@ impl UsageTally {
         Some((start, self.grants.get(start..end)?))
     }
 
-    /// Every grant with its place and its cell.
+    /// Every grant with its index and its cell.
     fn each_grant(&self) -> impl Iterator<Item = (usize, &Cell, WatchedGrant)> {
         (0..).zip(self.cells()).flat_map(|(at, cell)| {
             let (start, grants) = self.grants_of(CellId(at)).unwrap_or_default();
@@ -271,8 +276,8 @@ impl UsageTally {
         self.used.get(at / 64).is_some_and(|word| word.load(Ordering::Relaxed) >> (at % 64) & 1 == 1)
     }
 
-    fn mark(&self, at: usize) {
-        // Most grants are used again and again: looking costs other threads nothing, writing does.
+    fn set_used(&self, at: usize) {
+        // Most grants are used repeatedly. Reading first avoids contention, because only writing affects other threads.
         if !self.is_used(at)
             && let Some(word) = self.used.get(at / 64)
         {
@@ -280,31 +285,31 @@ impl UsageTally {
         }
     }
 
-    fn count_unmapped(&self, method: &str, path: &str, count: u64, last: u64) {
+    fn add_unmapped(&self, method: &str, path: &str, count: u64, last: u64) {
         struct Key<'a>(&'a str, &'a str);
         impl std::hash::Hash for Key<'_> {
             fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
                 self.0.hash(state);
-                guess::segments(self.1).for_each(|segment| segment.hash(state));
+                guess::template_segments(self.1).for_each(|segment| segment.hash(state));
             }
         }
         let is = |known: &UnmappedRequests| {
             let template = known.template.strip_prefix('/').unwrap_or_default().split('/');
-            *known.method == *method && template.eq(guess::segments(path))
+            *known.method == *method && template.eq(guess::template_segments(path))
         };
         let make = || UnmappedRequests {
             method: method.into(),
-            template: guess::template(path).into(),
+            template: guess::guess_template(path).into(),
             count: AtomicU64::new(0),
             last: AtomicU64::new(0),
         };
-        if let Some(entry) = self.unmapped.entry(Key(method, path), is, make) {
+        if let Some(entry) = self.unmapped.get_or_insert(Key(method, path), is, make) {
             entry.count.fetch_add(count, Ordering::Relaxed);
             entry.last.fetch_max(last, Ordering::Relaxed);
         }
     }
 
-    /// Whether the policy still has no route for a guessed template.
+    /// Whether the policy still has no route that matches a guessed template.
     fn is_unmapped(&self, entry: &UnmappedRequests) -> bool {
         let Some(policy) = self.policy.as_ref() else { return true };
         let example = entry.template.replace(guess::ID, "0");

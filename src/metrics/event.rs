@@ -1,19 +1,19 @@
-//! What metrics tell apart: closed lists of words, so that labels stay few.
+//! Events: the closed lists of label values in metrics, so that their number stays small.
 
 /// CacheResult: how a look-up in the cache of verified tokens ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheResult {
-    /// The token was known.
+    /// The token was found.
     Hit,
-    /// It had to be verified.
+    /// The token had to be verified.
     Miss,
 }
 
 impl CacheResult {
-    /// All of them.
+    /// All results.
     pub const ALL: [Self; 2] = [Self::Hit, Self::Miss];
 
-    /// The word that metrics use.
+    /// The label value in metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -25,14 +25,14 @@ impl CacheResult {
 /// FetchResult: how a fetch of an issuer's keys ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchResult {
-    /// With keys.
+    /// The keys were fetched.
     Fetched,
-    /// Without; keys that were held before stay.
+    /// The fetch failed; the previous keys stay.
     Failed,
 }
 
 impl FetchResult {
-    /// The word that metrics use.
+    /// The label value in metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Fetched => "fetched",
@@ -41,21 +41,21 @@ impl FetchResult {
     }
 }
 
-/// IntrospectionResult: how a question about a token ended.
+/// IntrospectionResult: how the introspection of a token ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IntrospectionResult {
-    /// With a caller.
+    /// The token has a caller.
     Accepted,
-    /// With a token that is not active, or not for us.
+    /// The token is not active, or not meant for this gateway.
     Refused,
-    /// Without an answer.
+    /// The issuer gave no valid answer.
     Failed,
-    /// Without a question: too many were asked in this second.
+    /// The call was not made, because the budget of this second was spent.
     Withheld,
 }
 
 impl IntrospectionResult {
-    /// The word that metrics use.
+    /// The label value in metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -66,7 +66,7 @@ impl IntrospectionResult {
     }
 }
 
-/// ReloadSubject: what was reloaded.
+/// ReloadSubject: the subject of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReloadSubject {
     /// The policy of an API.
@@ -82,7 +82,7 @@ pub enum ReloadSubject {
 }
 
 impl ReloadSubject {
-    /// The word that metrics use.
+    /// The label value in metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Policy => "policy",
@@ -99,16 +99,16 @@ impl ReloadSubject {
 pub enum ReloadResult {
     /// The new version is live.
     Published,
-    /// What was read is what is live.
+    /// The files hold the live version.
     Unchanged,
-    /// The version before is live again.
+    /// The previous version is live again.
     RolledBack,
-    /// It was refused and the last good version stays.
+    /// The new version was refused, and the last good version stays.
     Refused,
 }
 
 impl ReloadResult {
-    /// The word that metrics use.
+    /// The label value in metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Published => "published",

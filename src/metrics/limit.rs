@@ -1,11 +1,11 @@
-//! Limit: each bound on what a client may use up, by the name of its key in the settings.
+//! Limit: each limit on a client's use of resources, by the name of its key in the settings.
 
-/// Limit: a bound that cuts or refuses a client where it is reached.
+/// Limit: a limit at which a client is disconnected or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// One connection too many on a listener.
+    /// Too many connections on a listener.
     Connections,
-    /// One connection too many of one address.
+    /// Too many connections from one address.
     ConnectionsPerAddress,
     /// A TLS handshake that did not end in time.
     TlsHandshake,
@@ -19,19 +19,19 @@ pub enum Limit {
     TargetLength,
     /// A body that is too long.
     Body,
-    /// A client that was silent, or took nothing, in the middle of an exchange.
+    /// A client that neither sent nor received anything during an exchange.
     ClientTimeout,
-    /// A client that sent a body or took an answer too slowly.
+    /// A client that sent a body or received a response too slowly.
     LeastRate,
     /// An exchange that lasted too long.
     StreamAge,
     /// Too many streams open on one HTTP/2 connection.
     Http2Streams,
-    /// Too many streams reset on one HTTP/2 connection, or HTTP/2 that floods otherwise.
+    /// Too many streams reset on one HTTP/2 connection, or another HTTP/2 flood.
     Http2Resets,
-    /// Too many frames on one HTTP/2 connection that carry nothing.
+    /// Too many frames without content on one HTTP/2 connection.
     Http2ControlFrames,
-    /// Too many invalid credentials of one address.
+    /// Too many invalid credentials from one address.
     FailedCredentials,
 }
 
@@ -55,7 +55,7 @@ impl Limit {
         Self::FailedCredentials,
     ];
 
-    /// Its key under `limits`, and the metric's label.
+    /// The limit's key under `limits`, which is also the metric's label.
     pub fn key(self) -> &'static str {
         match self {
             Self::Connections => "connections",

@@ -1,26 +1,26 @@
-//! The table of all metrics: what the README lists and what is registered are this.
+//! The table of all metrics, which the README lists and the registry registers.
 
 /// MetricFamily: one metric with all its labels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MetricFamily {
-    /// Its name.
+    /// The name of the metric.
     pub name: &'static str,
-    /// What it counts, in one sentence.
+    /// One sentence about what it counts.
     pub help: &'static str,
-    /// How it behaves.
+    /// The kind of the metric.
     pub kind: MetricKind,
-    /// The names of its labels, in the order in which values are given.
+    /// The names of its labels, in the order of their values.
     pub labels: &'static [&'static str],
 }
 
-/// MetricKind: how a metric behaves.
+/// MetricKind: the kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MetricKind {
-    /// It only grows.
+    /// A value that only increases.
     Counter,
-    /// It goes up and down.
+    /// A value that increases and decreases.
     Gauge,
-    /// It counts durations in buckets, each bounded by so many seconds.
+    /// A count of durations in buckets with these upper bounds in seconds.
     Histogram(&'static [f64]),
 }
 
@@ -68,9 +68,9 @@ const fn family(
     MetricFamily { name, help, kind, labels }
 }
 
-// prometheus finds a child by a hash over its label values without a separator between them: a free name that
-// stands beside another one could be read as a different pair. So closed words stand between them here; the
-// exposition sorts labels by name all the same.
+// prometheus finds a metric by a hash over its label values without a separator. Two adjacent free names could
+// therefore be confused with a different pair of names. Values from closed lists separate them here; the exposition
+// sorts labels by name anyway.
 pub(super) const DECISIONS: MetricFamily = family(
     "portcullis_decisions_total",
     MetricKind::Counter,

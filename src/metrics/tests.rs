@@ -1,4 +1,4 @@
-//! Metrics read back from their text by a parser of its own.
+//! Tests of metrics that are read back from their text by a separate parser.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::*;
 use crate::audit::record::tests::{clinician, permitted, refused};
 use crate::audit::{SinkCounts, Verdict};
 
-/// What an exposition says: the kind of each family, and each sample by its name and sorted labels.
+/// Exposition: the kind of each family, and each sample by its name and sorted labels.
 #[derive(Default)]
 struct Exposition {
     kinds: BTreeMap<String, String>,
@@ -43,13 +43,13 @@ fn busy() -> Metrics {
     let metrics = Metrics::new();
     let subject = crate::vocabulary::Subject { kind: subject::SubjectKind::Service, ..clinician() };
     metrics.observe(&Outcome { failure: Some("upstream-timeout"), ..permitted(&subject) });
-    metrics.token_cache(CacheResult::Hit);
-    metrics.keys("hospital", 2, 0, 1);
-    metrics.introspections("hospital", IntrospectionResult::Withheld, 3);
-    metrics.reload(ReloadSubject::Policy, "noah", ReloadResult::Refused);
-    metrics.policy_published("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
-    metrics.shadow("noah", true);
-    metrics.coverage("noah", &Coverage::default());
+    metrics.count_token_lookup(CacheResult::Hit);
+    metrics.update_keys("hospital", 2, 0, 1);
+    metrics.update_introspections("hospital", IntrospectionResult::Withheld, 3);
+    metrics.count_reload(ReloadSubject::Policy, "noah", ReloadResult::Refused);
+    metrics.publish_policy("noah", "noah-es", "aa", UNIX_EPOCH + Duration::from_millis(1500));
+    metrics.set_shadow("noah", true);
+    metrics.update_coverage("noah", &Coverage::default());
     metrics.candidate.with_label_values(&["noah", "would-refuse", "Patients", "not-granted", "read"]).inc();
     metrics
 }
@@ -142,11 +142,11 @@ fn only_failures_of_the_upstream_are_upstream_errors() {
 #[test]
 fn only_the_live_policy_is_shown() {
     let metrics = busy();
-    metrics.policy_published("dicom", "orthanc", "cc", UNIX_EPOCH);
-    metrics.policy_refused("noah", true);
+    metrics.publish_policy("dicom", "orthanc", "cc", UNIX_EPOCH);
+    metrics.set_policy_refused("noah", true);
     assert_eq!(sample(&metrics, r#"portcullis_policy_refused{api="noah"}"#), Some(1.0));
-    metrics.policy_published("noah", "noah-es", "bb", UNIX_EPOCH + Duration::from_secs(9));
-    metrics.policy_published("noah", "noah-es", "bb", UNIX_EPOCH + Duration::from_secs(9));
+    metrics.publish_policy("noah", "noah-es", "bb", UNIX_EPOCH + Duration::from_secs(9));
+    metrics.publish_policy("noah", "noah-es", "bb", UNIX_EPOCH + Duration::from_secs(9));
     let read = parse(&metrics.render()).samples;
     let shown: Vec<_> = read.keys().filter(|name| name.starts_with("portcullis_policy_info")).collect();
     assert_eq!(
@@ -163,8 +163,8 @@ fn only_the_live_policy_is_shown() {
 #[test]
 fn what_is_under_way_is_shown_as_it_is() {
     let metrics = Metrics::new();
-    metrics.traffic(3, 5);
-    metrics.traffic(1, 4);
+    metrics.set_traffic(3, 5);
+    metrics.set_traffic(1, 4);
     assert_eq!(sample(&metrics, "portcullis_in_flight"), Some(1.0));
     assert_eq!(sample(&metrics, "portcullis_connections"), Some(4.0));
 }
@@ -172,7 +172,7 @@ fn what_is_under_way_is_shown_as_it_is() {
 #[test]
 fn every_limit_has_a_counter_from_the_beginning() {
     let metrics = Metrics::new();
-    metrics.limit_reached(Limit::HeaderTimeout);
+    metrics.count_limit(Limit::HeaderTimeout);
     for limit in Limit::ALL {
         let name = format!("portcullis_limits_reached_total{{limit=\"{}\"}}", limit.key());
         assert_eq!(sample(&metrics, &name), Some(f64::from(u8::from(limit == Limit::HeaderTimeout))), "{name}");
@@ -182,9 +182,9 @@ fn every_limit_has_a_counter_from_the_beginning() {
 #[test]
 fn the_audit_sinks_numbers_are_taken_over_and_not_added_up() {
     let metrics = Metrics::new();
-    metrics.audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
-    metrics.audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
-    metrics.audit(&SinkCounts { dropped: 5, failed: 1, ..SinkCounts::default() }, true);
+    metrics.update_audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
+    metrics.update_audit(&SinkCounts { dropped: 3, failed: 1, ..SinkCounts::default() }, true);
+    metrics.update_audit(&SinkCounts { dropped: 5, failed: 1, ..SinkCounts::default() }, true);
     assert_eq!(sample(&metrics, "portcullis_audit_dropped_total"), Some(5.0));
     assert_eq!(sample(&metrics, "portcullis_audit_failed_total"), Some(1.0));
 }

@@ -1,11 +1,11 @@
-//! KeyFile: the API keys of one file as they are live, and the way in which a changed file takes effect.
+//! KeyFile: the live API keys of one file, and the reloading of a changed file.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::findings::{FindingSummary, summarize_findings};
 use super::fingerprint::{FileObservation, Fingerprint};
-use super::policy::{FindingSummary, summarize_findings};
 use super::refresh::RefreshResult;
 use super::{Live, file};
 use crate::document::{Finding, Findings, Sources};
@@ -14,78 +14,79 @@ use crate::identity::{Credentials, IdentityError, KeyRing, PresentedCredential, 
 use crate::settings::ApiKeySource;
 use crate::vocabulary::{Proof, Timestamp};
 
-/// The most bytes that a file of keys may have: some fifty thousand keys.
-pub const MOST_BYTES: u64 = 16 << 20;
+/// The most bytes of a file of keys: about fifty thousand keys.
+pub const MAX_BYTES: u64 = 16 << 20;
 
-/// KeyFile: one file of API keys; it is replaced whole, or stays.
+/// KeyFile: one file of API keys, which a reload replaces as a whole or not at all.
 pub struct KeyFile {
     source: ApiKeySource,
     ring: Live<KeyRing>,
     state: Live<KeyFileState>,
-    /// What the last look saw; whoever holds it is the one who reads.
-    seen: Mutex<Fingerprint>,
+    /// The last observed state of the file; its lock is held while the file is read.
+    observed: Mutex<Fingerprint>,
 }
 
-/// KeyFileState: what `/ready` says about one file of keys.
+/// KeyFileState: the state of one file of keys that `/ready` reports.
 #[derive(Debug, Clone)]
 pub struct KeyFileState {
-    /// How many keys are live, revoked and expired ones included.
+    /// The number of live keys, revoked and expired ones included.
     pub keys: usize,
-    /// Since when.
+    /// The time since which these keys are live.
     pub since: SystemTime,
     /// Why the newest version of the file is not live: its first finding.
     pub refused: Option<Box<str>>,
 }
 
-/// Reads the file of keys at `path`: its entries, or what is wrong with it.
+/// Reads the entries of the file of keys at `path`, or the findings about it.
 pub fn read(path: &Path) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
-    entries(FileObservation::from(file::read_file(path, MOST_BYTES)))
+    parse_entries(FileObservation::new(file::read_file(path, MAX_BYTES)))
 }
 
 impl KeyFile {
-    /// The file that `source` names, read once; it must be good.
+    /// Opens and reads the file that `source` names, which must be valid.
     ///
     /// # Errors
-    /// What is wrong with it, a line for each finding.
+    /// Fails with one line per finding if the file is not valid.
     pub fn open(source: &ApiKeySource) -> Result<Arc<Self>, Vec<String>> {
-        let look = FileObservation::from(file::read_file(&source.file, MOST_BYTES));
-        let seen = Mutex::new(look.mark.clone());
-        let found = entries(look).map_err(|(findings, sources)| summarize_findings(&findings, &sources).lines)?;
-        let state = KeyFileState { keys: found.len(), since: SystemTime::now(), refused: None };
-        let ring = key_file::ring(found, &source.name, &source.may_claim);
-        Ok(Arc::new(Self { source: source.clone(), ring: Live::new(ring), state: Live::new(state), seen }))
+        let observation = FileObservation::new(file::read_file(&source.file, MAX_BYTES));
+        let observed = Mutex::new(observation.fingerprint.clone());
+        let entries =
+            parse_entries(observation).map_err(|(findings, sources)| summarize_findings(&findings, &sources).lines)?;
+        let state = KeyFileState { keys: entries.len(), since: SystemTime::now(), refused: None };
+        let ring = key_file::ring(entries, &source.name, &source.may_claim);
+        Ok(Arc::new(Self { source: source.clone(), ring: Live::new(ring), state: Live::new(state), observed }))
     }
 
-    /// Its name in the settings.
+    /// The name of the source in the settings.
     pub fn name(&self) -> &str {
         &self.source.name
     }
 
-    /// Where it stands.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.source.file
     }
 
-    /// What is live and what was refused.
+    /// The number of live keys, and the last refusal.
     pub fn state(&self) -> Arc<KeyFileState> {
         self.state.load()
     }
 
-    /// Reads the file, and where it changed publishes it whole, or keeps what is live. Blocks while it reads.
+    /// Reads the file; if it changed, publishes it as a whole or keeps the live keys. Blocks while it reads.
     pub fn refresh(&self) -> RefreshResult {
-        // A reader that panicked has changed nothing but the mark, which keeps the file from being tried again.
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let look = || FileObservation::from(file::read_file(&self.source.file, MOST_BYTES));
-        let first = look();
-        if first.mark == *seen {
+        // A reader that panicked has changed only the fingerprint, so that the same file is not tried again.
+        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        let observe = || FileObservation::new(file::read_file(&self.source.file, MAX_BYTES));
+        let first = observe();
+        if first.fingerprint == *observed {
             return RefreshResult::Unchanged;
         }
-        let settled = first.settled(look);
-        *seen = settled.mark.clone();
-        match entries(settled) {
-            Ok(found) => {
-                let keys = found.len();
-                let ring = key_file::ring(found, &self.source.name, &self.source.may_claim);
+        let settled = first.settle(observe);
+        *observed = settled.fingerprint.clone();
+        match parse_entries(settled) {
+            Ok(entries) => {
+                let keys = entries.len();
+                let ring = key_file::ring(entries, &self.source.name, &self.source.may_claim);
                 self.ring.publish(ring.after(&self.ring.load()));
                 self.state.publish(KeyFileState { keys, since: SystemTime::now(), refused: None });
                 tracing::info!(source = self.name(), keys, "API keys are live");
@@ -111,7 +112,7 @@ impl std::fmt::Debug for KeyFile {
     }
 }
 
-/// ApiKeys: the files of keys that one API believes; no two of them are presented in the same way.
+/// ApiKeys: the files of keys that one API accepts; no two of them are presented in the same way.
 #[derive(Debug, Clone, Default)]
 pub struct ApiKeys(Vec<Arc<KeyFile>>);
 
@@ -127,22 +128,26 @@ impl ApiKeys {
     }
 
     /// Whether HTTP Basic carries keys.
-    pub fn takes_basic(&self) -> bool {
+    pub fn accepts_basic(&self) -> bool {
         self.0.iter().any(|file| file.source.basic)
     }
 
-    /// `credentials` with whatever may be a key among a request's headers.
-    pub fn among<'a, I>(&'a self, mut credentials: Credentials<'a>, values: impl Fn(&str) -> I) -> Credentials<'a>
+    /// Adds every possible key among a request's headers to `credentials`.
+    pub fn collect_keys<'a, I>(
+        &'a self,
+        mut credentials: Credentials<'a>,
+        values: impl Fn(&str) -> I,
+    ) -> Credentials<'a>
     where
         I: IntoIterator<Item = &'a [u8]>,
     {
         for header in self.headers() {
             credentials = credentials.with_keys(header, values(header));
         }
-        if self.takes_basic() { credentials.with_basic() } else { credentials }
+        if self.accepts_basic() { credentials.with_basic() } else { credentials }
     }
 
-    /// The caller that a presented key proves at `now`, by the keys that are live at this moment.
+    /// Verifies a presented key against the live keys at `now`, and returns its caller.
     pub fn verify(
         &self,
         presented: PresentedCredential<'_>,
@@ -157,8 +162,8 @@ impl ApiKeys {
         file.ring.load().verify(&PresentedKey::read(presented)?, now)
     }
 
-    /// Whether `caller` could still prove himself: his key, if it was one, is as it was when he did.
-    pub fn stand_by(&self, caller: &Arc<VerifiedCaller>) -> bool {
+    /// Whether `caller` could still authenticate: the key that it used, if any, has not changed since.
+    pub fn is_still_valid(&self, caller: &Arc<VerifiedCaller>) -> bool {
         if caller.subject.proof != Proof::ApiKey {
             return true;
         }
@@ -168,10 +173,10 @@ impl ApiKeys {
     }
 }
 
-fn entries(look: FileObservation) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
+fn parse_entries(observation: FileObservation) -> Result<Vec<KeyEntry>, (Findings, Sources)> {
     let mut findings = Findings::default();
-    let sources = look.found.map_err(|unread| {
-        let finding: Finding = unread.finding();
+    let sources = observation.sources.map_err(|failure| {
+        let finding: Finding = failure.into_finding();
         findings.push(finding);
         (std::mem::take(&mut findings), Sources::default())
     })?;

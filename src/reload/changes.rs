@@ -1,4 +1,4 @@
-//! LastComparison: what the last reload of a policy decides differently, found out behind its publishing.
+//! LastComparison: what the last reload of a policy decides differently, computed after publishing it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,31 +9,32 @@ use crate::policy::Snapshot;
 use crate::vocabulary::Timestamp;
 
 use super::Live;
-use super::policy::one_line;
+use super::findings::escape_controls;
 
-/// The most lines that a reload logs, and the most changes that are kept of it.
-const MOST_LINES: usize = 20;
-const MOST_KEPT: usize = 1_000;
+/// The most lines that a reload logs.
+const MAX_LOGGED_LINES: usize = 20;
+/// The most changes that are kept of a reload.
+const MAX_KEPT_CHANGES: usize = 1_000;
 
-/// LastComparison: the last comparison of one API's policy, and whether one is being made.
+/// LastComparison: the last comparison of one API's policy, and whether a comparison is running.
 #[derive(Debug)]
 pub(super) struct LastComparison {
     last: Live<Option<PolicyComparison>>,
-    busy: AtomicBool,
+    is_running: AtomicBool,
 }
 
-/// PolicyComparison: what one reload changed, as it is shown.
+/// PolicyComparison: the changes of one reload, in the form in which they are shown.
 #[derive(Debug, Clone)]
 pub struct PolicyComparison {
-    /// When the comparison was done.
+    /// The time of the comparison.
     pub at: SystemTime,
-    /// The changes, the first thousand.
+    /// The first thousand changes.
     pub json: serde_json::Value,
 }
 
 impl Default for LastComparison {
     fn default() -> Self {
-        Self { last: Live::new(None), busy: AtomicBool::new(false) }
+        Self { last: Live::new(None), is_running: AtomicBool::new(false) }
     }
 }
 
@@ -42,44 +43,44 @@ impl LastComparison {
         self.last.load()
     }
 
-    /// Compares two versions on a thread of its own, which then frees the older; gives that back where there is
-    /// nothing to compare, or no thread for it.
+    /// Compares two versions on a separate thread, which then frees the older version.
     ///
-    /// One comparison runs at a time: reloads that follow faster are not compared, so that old versions cannot pile up.
-    pub(super) fn compare(
+    /// Returns the older version if there is nothing to compare or the thread cannot be started. Only one comparison
+    /// runs at a time. A reload during a comparison is not compared, so that old versions cannot accumulate.
+    pub(super) fn compare_versions(
         self: &Arc<Self>,
         api: &str,
         old: Option<Arc<Snapshot>>,
         new: Option<Arc<Snapshot>>,
     ) -> Option<Arc<Snapshot>> {
         let (Some(old), Some(new)) = (old.clone(), new) else { return old };
-        if self.busy.swap(true, Ordering::AcqRel) {
-            tracing::info!(api, "the last reload is still being compared; this one is not");
+        if self.is_running.swap(true, Ordering::AcqRel) {
+            tracing::info!(api, "the last reload is still being compared; this reload is not compared");
             return Some(old);
         }
         let (changes, name, before) = (Arc::clone(self), api.to_owned(), Arc::clone(&old));
         let thread = std::thread::Builder::new().name("policy-diff".to_owned());
         let started = thread.spawn(move || {
-            let _done = ComparisonGuard(&changes.busy);
-            changes.run(&name, &before, &new);
+            let _guard = ComparisonGuard(&changes.is_running);
+            changes.run_comparison(&name, &before, &new);
         });
         match started {
             Ok(_) => None,
             Err(error) => {
-                self.busy.store(false, Ordering::Release);
+                self.is_running.store(false, Ordering::Release);
                 tracing::warn!(api, %error, "the reload cannot be compared");
                 Some(old)
             }
         }
     }
 
-    fn run(&self, api: &str, old: &Snapshot, new: &Snapshot) {
+    fn run_comparison(&self, api: &str, old: &Snapshot, new: &Snapshot) {
         let at = SystemTime::now();
         let now = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         let mut found = diff(old, new, Timestamp(now));
-        log(api, &found);
-        let left_out = found.changes.len().saturating_sub(MOST_KEPT);
-        found.changes.truncate(MOST_KEPT);
+        log_changes(api, &found);
+        let left_out = found.changes.len().saturating_sub(MAX_KEPT_CHANGES);
+        found.changes.truncate(MAX_KEPT_CHANGES);
         let mut json = serde_json::to_value(&found).unwrap_or_default();
         if let Some(object) = json.as_object_mut() {
             object.insert("left_out".to_owned(), left_out.into());
@@ -88,7 +89,7 @@ impl LastComparison {
     }
 }
 
-/// ComparisonGuard: ends a comparison, also one that panicked.
+/// ComparisonGuard: marks a comparison as ended, after a panic too.
 struct ComparisonGuard<'a>(&'a AtomicBool);
 
 impl Drop for ComparisonGuard<'_> {
@@ -97,7 +98,7 @@ impl Drop for ComparisonGuard<'_> {
     }
 }
 
-fn log(api: &str, found: &Diff) {
+fn log_changes(api: &str, found: &Diff) {
     let [policy, old] = &found.old;
     tracing::info!(api, %policy, %old, new = %found.new[1], "policy changed: {}", found.summary());
     let direction = |direction| match direction {
@@ -108,10 +109,10 @@ fn log(api: &str, found: &Diff) {
     let changes = found.changes.iter().map(|change| format!("{}: {change}", direction(change.direction)));
     let settings = found.settings.iter().map(|line| format!("setting: {line}"));
     let count = found.changes.len() + found.settings.len();
-    for line in changes.chain(settings).take(MOST_LINES) {
-        tracing::info!(api, "{}", one_line(&line));
+    for line in changes.chain(settings).take(MAX_LOGGED_LINES) {
+        tracing::info!(api, "{}", escape_controls(&line));
     }
-    if count > MOST_LINES {
-        tracing::info!(api, "{} more changes: see /apis/{api}/diff", count - MOST_LINES);
+    if count > MAX_LOGGED_LINES {
+        tracing::info!(api, "{} more changes: see /apis/{api}/diff", count - MAX_LOGGED_LINES);
     }
 }

@@ -1,13 +1,13 @@
-//! ClientCas: the authorities whose client certificates are believed as they are live, and what a chain proves by them.
+//! ClientCas: the live authorities of client certificates, and the verification of chains against them.
 
 mod trust;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, DistinguishedName};
 
 use super::Live;
@@ -19,41 +19,41 @@ use crate::vocabulary::Timestamp;
 
 pub use trust::TrustStore;
 
-/// ClientCa: the authorities of one source, with their revocation lists; they are replaced together, or stay.
+/// ClientCa: the authorities and revocation lists of one source, which a reload replaces together or not at all.
 pub struct ClientCa {
     source: CertificateSource,
     trust: Live<TrustStore>,
     state: Live<ClientCaState>,
     generation: Arc<Generation>,
-    /// What the last look saw; whoever holds it is the one who reads.
-    seen: Mutex<Vec<u8>>,
+    /// The fingerprint of the last read files; its lock is held while the files are read.
+    observed: Mutex<Vec<u8>>,
 }
 
-/// ClientCaState: what `/ready` says about one source of client certificates.
+/// ClientCaState: the state of one source of client certificates that `/ready` reports.
 #[derive(Debug, Clone)]
 pub struct ClientCaState {
-    /// How many authorities are live.
+    /// The number of live authorities.
     pub authorities: usize,
-    /// Since when.
+    /// The time since which these authorities are live.
     pub since: SystemTime,
-    /// Why what the files hold now is not live.
+    /// Why the current content of the files is not live.
     pub refused: Option<Box<str>>,
 }
 
 impl ClientCa {
-    /// The authorities that `source` names, read once; they must be good. `generation` counts what becomes live.
+    /// Reads the authorities that `source` names, which must be valid. `generation` is advanced by each reload.
     ///
     /// # Errors
-    /// What is wrong with them, and the file to blame.
+    /// Fails with the name of the invalid file and the reason.
     pub fn open(source: &CertificateSource, generation: Arc<Generation>) -> Result<Arc<Self>, String> {
-        let mut seen = Vec::new();
-        let trust = TrustStore::read(source, &mut seen)?;
+        let mut observed = Vec::new();
+        let trust = TrustStore::read(source, &mut observed)?;
         let state = ClientCaState { authorities: trust.len(), since: SystemTime::now(), refused: None };
-        let (trust, state, seen) = (Live::new(trust), Live::new(state), Mutex::new(seen));
-        Ok(Arc::new(Self { source: source.clone(), trust, state, generation, seen }))
+        let (trust, state, observed) = (Live::new(trust), Live::new(state), Mutex::new(observed));
+        Ok(Arc::new(Self { source: source.clone(), trust, state, generation, observed }))
     }
 
-    /// Its name in the settings.
+    /// The name of the source in the settings.
     pub fn name(&self) -> &str {
         &self.source.rules.source
     }
@@ -63,32 +63,32 @@ impl ClientCa {
         std::iter::once(&self.source.ca).chain(&self.source.crl).map(|path| &**path)
     }
 
-    /// What is live and what was refused.
+    /// The number of live authorities, and the last refusal.
     pub fn state(&self) -> Arc<ClientCaState> {
         self.state.load()
     }
 
-    /// Whether both believe one authority, whose certificates could name the callers of either.
-    fn shares_with(&self, other: &Self) -> bool {
-        self.trust.load().shares_with(&other.trust.load())
+    /// Whether both sources trust the same authority, whose certificates could name callers of either source.
+    fn shares_authority_with(&self, other: &Self) -> bool {
+        self.trust.load().shares_authority_with(&other.trust.load())
     }
 
-    /// Reads the files, and where they changed publishes them whole, or keeps what is live. Blocks while it reads.
+    /// Reads the files; if they changed, publishes them as a whole or keeps the live authorities. Blocks while it reads.
     pub fn refresh(&self) -> RefreshResult {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut now = Vec::new();
         let read = TrustStore::read(&self.source, &mut now);
-        // What cannot be read has another mark each time it fails in another way.
+        // A read error is part of the fingerprint, so that a different error is a change.
         now.extend(read.as_ref().err().map(|error| error.as_bytes()).unwrap_or_default());
-        if now == *seen {
+        if now == *observed {
             return RefreshResult::Unchanged;
         }
-        *seen = now;
+        *observed = now;
         match read {
             Ok(trust) => {
                 let authorities = trust.len();
                 self.trust.publish(trust);
-                // Behind it: whoever sees the new number sees the new authorities.
+                // Advanced after publishing, so that the new generation implies the new authorities.
                 self.generation.bump();
                 self.state.publish(ClientCaState { authorities, since: SystemTime::now(), refused: None });
                 tracing::info!(source = self.name(), authorities, "authorities of client certificates are live");
@@ -111,21 +111,21 @@ impl fmt::Debug for ClientCa {
     }
 }
 
-/// The authorities of all these sources, which must be good, and no two of them the same.
+/// Opens the authorities of all these sources, which must be valid and have no authority in common.
 ///
 /// # Errors
-/// What is wrong, and with which source.
+/// Fails with the name of the invalid source and the reason.
 pub fn open_all(sources: &[CertificateSource], generation: &Arc<Generation>) -> Result<Vec<Arc<ClientCa>>, String> {
     let mut all: Vec<Arc<ClientCa>> = Vec::with_capacity(sources.len());
     for source in sources {
         let name = &source.rules.source;
         let opened = ClientCa::open(source, Arc::clone(generation));
         let opened = opened.map_err(|error| format!("the client certificates of `{name}` cannot be used: {error}"))?;
-        if let Some(other) = all.iter().find(|other| other.shares_with(&opened)) {
+        if let Some(other) = all.iter().find(|other| other.shares_authority_with(&opened)) {
             let other = other.name();
             return Err(format!(
                 "an authority of the client certificates of `{other}` is one of `{name}` too: \
-                 one could speak for the other one's callers"
+                 each could issue certificates for the other's callers"
             ));
         }
         all.push(opened);
@@ -133,17 +133,17 @@ pub fn open_all(sources: &[CertificateSource], generation: &Arc<Generation>) -> 
     Ok(all)
 }
 
-/// ClientCas: the sources that one listener asks its clients for.
+/// ClientCas: the sources of client certificates that one listener accepts.
 #[derive(Debug, Clone)]
 pub struct ClientCas {
     sources: Vec<Arc<ClientCa>>,
     generation: Arc<Generation>,
 }
 
-/// ChainVerdict: what a chain of certificates proves, and for how long nothing can have changed about it.
+/// ChainVerdict: the result of verifying a chain of certificates, and the time for which it holds.
 #[derive(Debug, Clone)]
 pub struct ChainVerdict {
-    /// Whose certificate it is, or why nobody vouches for it now.
+    /// The certificate that an authority vouches for, or why none does.
     pub result: Result<VouchedCertificate, IdentityError>,
     generation: u64,
     since: Timestamp,
@@ -155,81 +155,76 @@ pub struct ChainVerdict {
 pub struct VouchedCertificate {
     /// The name of the source.
     pub source: Box<str>,
-    /// Whom it names, or why that cannot be told.
+    /// The caller that the certificate names, or why it names none.
     pub caller: Result<Arc<VerifiedCaller>, IdentityError>,
 }
 
 impl ClientCas {
-    /// These sources, whose changes `generation` counts.
+    /// The given sources; `generation` counts their reloads.
     pub fn new(sources: Vec<Arc<ClientCa>>, generation: Arc<Generation>) -> Self {
         Self { sources, generation }
     }
 
-    /// The number of what is live: it grows with every change.
+    /// The generation of the live authorities, which every reload advances.
     pub fn generation(&self) -> u64 {
         self.generation.current()
     }
 
-    /// The names of the authorities, for clients that choose their certificate by them.
+    /// The subject names of the authorities, by which clients choose their certificate.
     pub fn subjects(&self) -> Vec<DistinguishedName> {
         self.sources.iter().flat_map(|source| source.trust.load().subjects()).collect()
     }
 
-    /// The one source that vouches for `chain`, the client's own certificate first, at `now`.
+    /// Finds the one source that vouches for `chain`, the client's own certificate first, at `now`.
     ///
     /// # Errors
-    /// None does, two do, or one that has signed it would have to and refuses.
-    pub fn vouching(
+    /// Fails if no source or two sources vouch for it, or if a source that has signed the chain refuses it.
+    pub fn find_voucher(
         &self,
         chain: &[CertificateDer<'_>],
         now: Timestamp,
     ) -> Result<(&Arc<ClientCa>, Arc<TrustStore>), rustls::Error> {
-        let mut vouching = None;
+        let mut voucher = None;
         for source in &self.sources {
             let trust = source.trust.load();
             match trust.verify(chain, now) {
-                Ok(()) if vouching.is_none() => vouching = Some((source, trust)),
-                // Two sources could name two callers.
+                Ok(()) if voucher.is_none() => voucher = Some((source, trust)),
+                // Two sources could name two different callers.
                 Ok(()) => return Err(CertificateError::ApplicationVerificationFailure.into()),
-                Err(error) if trust::is_of_others(&error) => {}
-                // What one source has revoked no other one makes good.
+                Err(error) if trust::is_unrelated(&error) => {}
+                // No other source can accept a certificate that one source has revoked.
                 Err(error) => return Err(error),
             }
         }
-        vouching.ok_or_else(|| CertificateError::UnknownIssuer.into())
+        voucher.ok_or_else(|| CertificateError::UnknownIssuer.into())
     }
 
-    /// What `chain` proves at `now`, by what is live.
-    pub fn judge(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> ChainVerdict {
-        // Read before the authorities: one that is published meanwhile makes this judgement an old one.
+    /// Verifies `chain` against the live authorities at `now`.
+    pub fn verify_chain(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> ChainVerdict {
+        // Read before the authorities, so that a reload in between makes this verdict an old one.
         let generation = self.generation();
-        match self.vouching(chain, now) {
+        match self.find_voucher(chain, now) {
             Ok((source, trust)) => {
                 let rules = &source.source.rules;
                 let own = chain.first().ok_or(IdentityError::NoId);
                 let caller = own.and_then(|own| client_cert::caller(own, rules)).map(Arc::new);
-                let ends = chain.iter().filter_map(|one| client_cert::end(one)).chain(trust.ends());
-                // What had ended before did not count now either.
-                let until = ends.filter(|end| *end > now).min().unwrap_or(Timestamp(u64::MAX));
-                let named = VouchedCertificate { source: source.name().into(), caller };
-                ChainVerdict { result: Ok(named), generation, since: now, until }
+                let expirations = chain.iter().filter_map(|one| client_cert::end(one)).chain(trust.expirations());
+                // An expiry before `now` did not affect this verdict.
+                let until = expirations.filter(|end| *end > now).min().unwrap_or(Timestamp(u64::MAX));
+                let certificate = VouchedCertificate { source: source.name().into(), caller };
+                ChainVerdict { result: Ok(certificate), generation, since: now, until }
             }
-            Err(error) => ChainVerdict { result: Err(word(&error)), generation, since: now, until: now.plus(1) },
+            Err(error) => ChainVerdict { result: Err(map_error(&error)), generation, since: now, until: now.plus(1) },
         }
     }
 
-    /// Whether a judgement would be the same if it were made again at `now`.
-    pub fn upholds(&self, judged: &ChainVerdict, now: Timestamp) -> bool {
-        judged.generation == self.generation() && judged.since <= now && now < judged.until
+    /// Whether a verdict still holds at `now`, so that verifying again would give the same result.
+    pub fn is_current(&self, verdict: &ChainVerdict, now: Timestamp) -> bool {
+        verdict.generation == self.generation() && verdict.since <= now && now < verdict.until
     }
 }
 
-/// The moment as certificates are judged by.
-fn unix(now: Timestamp) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(now.0))
-}
-
-fn word(error: &rustls::Error) -> IdentityError {
+fn map_error(error: &rustls::Error) -> IdentityError {
     use CertificateError as Of;
     match error {
         rustls::Error::InvalidCertificate(Of::Revoked) => IdentityError::CertificateRevoked,

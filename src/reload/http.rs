@@ -1,4 +1,4 @@
-//! HttpClient: the client that asks issuers, for their keys or about a token; it follows no redirect.
+//! HttpClient: the client for issuers' keys and introspection; it follows no redirect.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -17,58 +17,60 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::keys::KeyFeedError;
+use super::issuer_error::IssuerError;
 
-/// An unused connection is kept so long: shorter than servers keep theirs.
-const IDLE: Duration = Duration::from_secs(4);
+/// How long an unused connection is kept: shorter than servers keep theirs.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// HttpClient: a client that believes one authority, or the public ones.
+/// HttpClient: a client that trusts the authorities of one file, or the public authorities.
 pub(super) struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl HttpClient {
-    /// A client that believes the authority in `ca_file`, and keeps so many unused connections.
-    pub(super) fn new(ca_file: Option<&Path>, idle: usize) -> Result<Self, KeyFeedError> {
+    /// A client that trusts the authorities in `ca_file` and keeps at most `max_idle` unused connections.
+    pub(super) fn new(ca_file: Option<&Path>, max_idle: usize) -> Result<Self, IssuerError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| KeyFeedError::Transport(error.to_string()))?
-            .with_root_certificates(roots(ca_file)?)
+            .map_err(|error| IssuerError::Transport(error.to_string()))?
+            .with_root_certificates(load_roots(ca_file)?)
             .with_no_client_auth();
         let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
         let mut client = Client::builder(TokioExecutor::new());
-        client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(idle);
+        client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).pool_max_idle_per_host(max_idle);
         Ok(Self(client.build(connector)))
     }
 
-    /// The header and the body, of `most` bytes at most, of an answer 200; another one is an error.
-    pub(super) async fn answer(
+    /// Sends a request and returns the header and body of a response with status 200; other statuses are errors.
+    ///
+    /// The body may have at most `most` bytes.
+    pub(super) async fn fetch(
         &self,
         mut request: Request<Full<Bytes>>,
         most: usize,
-    ) -> Result<(HeaderMap, Bytes), KeyFeedError> {
+    ) -> Result<(HeaderMap, Bytes), IssuerError> {
         let fields = request.headers_mut();
         fields.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         fields.insert(header::USER_AGENT, HeaderValue::from_static("portcullis"));
-        let answer = self.0.request(request).await.map_err(|error| failed(&error))?;
-        if answer.status() != StatusCode::OK {
-            return Err(KeyFeedError::Status(answer.status().as_u16()));
+        let response = self.0.request(request).await.map_err(|error| transport_error(&error))?;
+        if response.status() != StatusCode::OK {
+            return Err(IssuerError::Status(response.status().as_u16()));
         }
-        let (head, body) = answer.into_parts();
+        let (head, body) = response.into_parts();
         let body = Limited::new(body, most).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { KeyFeedError::TooLong(most) } else { failed(&*error) }
+            if error.is::<LengthLimitError>() { IssuerError::TooLong(most) } else { transport_error(&*error) }
         })?;
         Ok((head.headers, body.to_bytes()))
     }
 }
 
-/// `url`, where it may be asked: https, or http to this machine, or anywhere where that was said to be wanted.
-pub(super) fn permitted(url: &str, insecure_http: bool) -> Result<Uri, KeyFeedError> {
-    let uri: Uri = url.parse().map_err(|_| KeyFeedError::MalformedUrl(url.into()))?;
+/// Parses `url` and checks that it is permitted: https, http to this machine, or any http with `insecure_http`.
+pub(super) fn check_url(url: &str, insecure_http: bool) -> Result<Uri, IssuerError> {
+    let uri: Uri = url.parse().map_err(|_| IssuerError::MalformedUrl(url.into()))?;
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(_)) => Ok(uri),
         (Some("http"), Some(host)) if insecure_http || is_loopback(host) => Ok(uri),
-        (Some("http"), Some(_)) => Err(KeyFeedError::InsecureUrl(url.into())),
-        _ => Err(KeyFeedError::MalformedUrl(url.into())),
+        (Some("http"), Some(_)) => Err(IssuerError::InsecureUrl(url.into())),
+        _ => Err(IssuerError::MalformedUrl(url.into())),
     }
 }
 
@@ -77,13 +79,13 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, KeyFeedError> {
+fn load_roots(ca_file: Option<&Path>) -> Result<RootCertStore, IssuerError> {
     let mut roots = RootCertStore::empty();
     let Some(path) = ca_file else {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         return Ok(roots);
     };
-    let wrong = |why: String| KeyFeedError::File(path.to_owned(), why);
+    let wrong = |why: String| IssuerError::File(path.to_owned(), why);
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
         roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
@@ -91,13 +93,13 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, KeyFeedError> {
     if roots.is_empty() { Err(wrong("no certificate in it".into())) } else { Ok(roots) }
 }
 
-/// The error with all its causes: the outermost one alone says "client error".
-fn failed(error: &(dyn Error + 'static)) -> KeyFeedError {
+/// Renders the error with all its causes, because the outermost error alone says "client error".
+fn transport_error(error: &(dyn Error + 'static)) -> IssuerError {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    KeyFeedError::Transport(text)
+    IssuerError::Transport(text)
 }

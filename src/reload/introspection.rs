@@ -1,10 +1,10 @@
-//! Introspector: asks one issuer about tokens that only it can read (RFC 7662), seldom and within a budget.
+//! Introspector: token introspection at one issuer (RFC 7662), with a cache and a budget of calls.
 
 mod budget;
 mod call;
+mod plan;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,57 +14,21 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::Live;
-use super::keys::KeyFeedError;
+use super::issuer_error::IssuerError;
 use super::verified::{Generation, TokenDigest};
 use crate::identity::{IdentityError, IntrospectionResponse, Issuer, VerifiedCaller};
 use crate::vocabulary::Timestamp;
 use budget::CallBudget;
 use call::IntrospectionEndpoint;
 
-/// IntrospectionPlan: whom to ask, as whom, and how often at most.
-#[derive(Clone)]
-pub struct IntrospectionPlan {
-    /// The introspection endpoint.
-    pub url: Box<str>,
-    /// The client as which it is asked.
-    pub client_id: Box<str>,
-    /// That client's secret.
-    pub client_secret: Box<[u8]>,
-    /// How the two are sent.
-    pub auth: ClientAuth,
-    /// Authorities for the endpoint's certificate instead of the built-in ones: a PEM file.
-    pub ca_file: Option<PathBuf>,
-    /// Whether tokens may be sent over plain HTTP to another machine.
-    pub insecure_http: bool,
-    /// How long one answer may take, the wait for a free call included.
-    pub timeout: Duration,
-    /// Seconds for which a good answer is believed, and for which a token without `exp` lives.
-    pub cache: u64,
-    /// How long a bad answer is believed.
-    pub negative: Duration,
-    /// Calls that may be under way at once.
-    pub at_once: usize,
-    /// Calls that may be made in a second.
-    pub per_second: u32,
-    /// Whether a token without `aud` is believed to be meant for us.
-    pub without_audience: bool,
-}
+pub use plan::{ClientAuth, IntrospectionPlan};
 
-/// ClientAuth: how the gateway proves itself to the endpoint (RFC 6749, section 2.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// With HTTP Basic.
-    Basic,
-    /// With `client_id` and `client_secret` in the form.
-    Post,
-}
-
-/// Introspector: one issuer that is asked, and what it said a moment ago.
+/// Introspector: introspects the tokens of one issuer, and shares its recent answers.
 pub struct Introspector {
     issuer: Issuer,
     plan: IntrospectionPlan,
     endpoint: IntrospectionEndpoint,
-    /// Who asks about a token that another request asks about waits here for the one answer.
+    /// Requests with the same token wait here for one shared answer.
     answers: Cache<TokenDigest, IntrospectionAnswer>,
     calls: Semaphore,
     budget: CallBudget,
@@ -73,83 +37,83 @@ pub struct Introspector {
     last_error: Live<Option<Box<str>>>,
 }
 
-/// IntrospectionAnswer: what the issuer said of one token, or that it said nothing.
+/// IntrospectionAnswer: the result of introspecting one token.
 #[derive(Debug, Clone)]
 pub struct IntrospectionAnswer {
-    /// The caller, or why there is none; [`IdentityError::KeysUnavailable`] where the issuer said nothing.
+    /// The caller, or why there is none; [`IdentityError::KeysUnavailable`] if the issuer did not answer.
     pub outcome: Result<Arc<VerifiedCaller>, IdentityError>,
-    /// When it was asked.
+    /// The time of the call.
     pub at: Timestamp,
     until: Instant,
 }
 
-/// IntrospectionOutcome: how a question about a token ended.
+/// IntrospectionOutcome: how the introspection of a token ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IntrospectionOutcome {
-    /// With a caller.
+    /// The token has a caller.
     Accepted,
-    /// With a token that is not active, or not for us.
+    /// The token is not active, or not meant for this gateway.
     Refused,
-    /// Without an answer.
+    /// The issuer gave no valid answer.
     Failed,
-    /// Without a question: too many were asked in this second.
+    /// The call was not made, because the budget of this second was spent.
     Withheld,
 }
 
 impl IntrospectionOutcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: [Self; 4] = [Self::Accepted, Self::Refused, Self::Failed, Self::Withheld];
 }
 
-/// Answers that are remembered; beyond that the least used are forgotten, and asked for again within the budget.
-const ANSWERS: usize = 16_384;
+/// The most answers that are kept; the least used ones are evicted, and requested again within the budget.
+const MAX_ANSWERS: usize = 16_384;
 
-/// How long an answer that is kept elsewhere, or none at all, serves those who ask at the same time.
-const MOMENT: Duration = Duration::from_secs(1);
+/// How long an accepted or failed answer is shared with concurrent requests; accepted callers are cached elsewhere.
+const SHARED_LIFETIME: Duration = Duration::from_secs(1);
 
 impl Introspector {
-    /// The introspector of `issuer`; it asks nothing yet.
+    /// Creates the introspector of `issuer`; it makes no call yet.
     pub fn open(
         issuer: Issuer,
         plan: IntrospectionPlan,
         generation: Arc<Generation>,
-    ) -> Result<Arc<Self>, KeyFeedError> {
+    ) -> Result<Arc<Self>, IssuerError> {
         let endpoint = IntrospectionEndpoint::new(&plan)?;
         let (calls, budget) = (Semaphore::new(plan.at_once), CallBudget::new(plan.per_second));
-        let answers = Cache::new(ANSWERS);
+        let answers = Cache::new(MAX_ANSWERS);
         let (counts, last_error) = (Default::default(), Live::new(None));
         Ok(Arc::new(Self { issuer, plan, endpoint, answers, calls, budget, generation, counts, last_error }))
     }
 
-    /// The issuer that is asked.
+    /// The issuer of the tokens.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// Seconds for which a good answer is believed.
-    pub fn believed(&self) -> u64 {
+    /// The seconds for which an accepted answer may be cached.
+    pub fn cache_seconds(&self) -> u64 {
         self.plan.cache
     }
 
-    /// What was said of a token a moment ago, if that still counts.
-    pub fn known(&self, token: &TokenDigest) -> Option<IntrospectionAnswer> {
-        self.answers.get(token).filter(IntrospectionAnswer::counts)
+    /// Returns the recent answer about a token, if it is still valid.
+    pub fn recent_answer(&self, token: &TokenDigest) -> Option<IntrospectionAnswer> {
+        self.answers.get(token).filter(IntrospectionAnswer::is_valid)
     }
 
-    /// What the issuer says of `token`, and whether this very call made it say so.
+    /// Introspects `token`; returns the answer, and whether this request made the call to the issuer.
     ///
-    /// It waits for the network, never longer than the timeout for each attempt; requests with the same token share
-    /// one call. Where the one that made the call was dropped, the next one makes it.
-    pub async fn ask(&self, token: &str, digest: &TokenDigest) -> (IntrospectionAnswer, bool) {
+    /// It waits for the network, for at most the timeout per attempt. Requests with the same token share one call. If
+    /// the request that makes the call is dropped, the next request makes the call.
+    pub async fn introspect(&self, token: &str, digest: &TokenDigest) -> (IntrospectionAnswer, bool) {
         loop {
             match self.answers.get_value_or_guard_async(digest).await {
-                Ok(answer) if answer.counts() => return (answer, false),
+                Ok(answer) if answer.is_valid() => return (answer, false),
                 Ok(_) => {
-                    self.answers.remove_if(digest, |answer| !answer.counts());
+                    self.answers.remove_if(digest, |answer| !answer.is_valid());
                 }
                 Err(guard) => {
-                    let answer = self.answer(token).await;
-                    // It fails where the place was emptied meanwhile: the answer is good all the same.
+                    let answer = self.request_answer(token).await;
+                    // This fails if the cache was cleared meanwhile, but the answer is valid nevertheless.
                     guard.insert(answer.clone()).ok();
                     return (answer, true);
                 }
@@ -157,63 +121,63 @@ impl Introspector {
         }
     }
 
-    /// Forgets every answer, so that each token is asked about again (SIGHUP, admin).
-    pub fn forget(&self) {
+    /// Forgets every answer, so that each token is introspected again (SIGHUP, admin).
+    pub fn forget_answers(&self) {
         self.answers.clear();
         self.generation.bump();
     }
 
-    /// How often a question has ended so since the start.
-    pub fn count(&self, asked: IntrospectionOutcome) -> u64 {
-        self.counter(asked).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    /// The number of introspections with this outcome since the start.
+    pub fn count(&self, outcome: IntrospectionOutcome) -> u64 {
+        self.counter(outcome).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    /// Why the last question had no answer; `None` where it had one.
+    /// Why the last call had no valid answer; `None` if it had one.
     pub fn last_error(&self) -> Arc<Option<Box<str>>> {
         self.last_error.load()
     }
 
-    async fn answer(&self, token: &str) -> IntrospectionAnswer {
-        let at = clock();
-        let (asked, outcome) = if self.budget.take() {
-            self.call(token).await
+    async fn request_answer(&self, token: &str) -> IntrospectionAnswer {
+        let at = now();
+        let (ended, outcome) = if self.budget.try_take() {
+            self.call_endpoint(token).await
         } else {
             (IntrospectionOutcome::Withheld, Err(IdentityError::KeysUnavailable))
         };
-        if let Some(counter) = self.counter(asked) {
+        if let Some(counter) = self.counter(ended) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let kept = if asked == IntrospectionOutcome::Refused { self.plan.negative } else { MOMENT };
-        IntrospectionAnswer { outcome, at, until: Instant::now() + kept }
+        let lifetime = if ended == IntrospectionOutcome::Refused { self.plan.negative } else { SHARED_LIFETIME };
+        IntrospectionAnswer { outcome, at, until: Instant::now() + lifetime }
     }
 
-    async fn call(&self, token: &str) -> (IntrospectionOutcome, Result<Arc<VerifiedCaller>, IdentityError>) {
+    async fn call_endpoint(&self, token: &str) -> (IntrospectionOutcome, Result<Arc<VerifiedCaller>, IdentityError>) {
         let answered = timeout(self.plan.timeout, async {
-            let _free = self.calls.acquire().await.map_err(|_| KeyFeedError::Timeout)?;
-            self.endpoint.ask(token).await
+            let _permit = self.calls.acquire().await.map_err(|_| IssuerError::Timeout)?;
+            self.endpoint.introspect(token).await
         });
-        let judged = answered.await.unwrap_or(Err(KeyFeedError::Timeout)).and_then(|(content_type, body)| {
+        let result = answered.await.unwrap_or(Err(IssuerError::Timeout)).and_then(|(content_type, body)| {
             let introspected = IntrospectionResponse {
                 content_type: content_type.as_ref().and_then(|value| value.to_str().ok()),
                 body: &body,
                 without_end: self.plan.cache,
                 without_audience: self.plan.without_audience,
             };
-            match introspected.verify(&self.issuer, clock()) {
-                Err(IdentityError::KeysUnavailable) => Err(KeyFeedError::MalformedAnswer),
-                judged => Ok(judged),
+            match introspected.verify(&self.issuer, now()) {
+                Err(IdentityError::KeysUnavailable) => Err(IssuerError::MalformedAnswer),
+                verified => Ok(verified),
             }
         });
-        self.tell(judged.as_ref().err());
-        match judged {
+        self.log_transition(result.as_ref().err());
+        match result {
             Ok(Ok(verified)) => (IntrospectionOutcome::Accepted, Ok(Arc::new(verified))),
             Ok(Err(error)) => (IntrospectionOutcome::Refused, Err(error)),
             Err(_) => (IntrospectionOutcome::Failed, Err(IdentityError::KeysUnavailable)),
         }
     }
 
-    /// Says aloud when the issuer stops answering, and when it answers again.
-    fn tell(&self, error: Option<&KeyFeedError>) {
+    /// Logs when the issuer stops answering, and when it answers again.
+    fn log_transition(&self, error: Option<&IssuerError>) {
         let before = self.last_error.load();
         if error.is_none() && before.is_none() {
             return;
@@ -223,30 +187,30 @@ impl Introspector {
             return;
         }
         match error.as_deref() {
-            Some(error) => tracing::warn!(issuer = &*self.issuer.name, error, "tokens cannot be asked about"),
-            None => tracing::info!(issuer = &*self.issuer.name, "tokens can be asked about again"),
+            Some(error) => tracing::warn!(issuer = &*self.issuer.name, error, "tokens cannot be introspected"),
+            None => tracing::info!(issuer = &*self.issuer.name, "tokens can be introspected again"),
         }
         self.last_error.publish(error);
     }
 
-    fn counter(&self, asked: IntrospectionOutcome) -> Option<&AtomicU64> {
-        self.counts.get(asked as usize)
+    fn counter(&self, outcome: IntrospectionOutcome) -> Option<&AtomicU64> {
+        self.counts.get(outcome as usize)
     }
 }
 
 impl fmt::Debug for Introspector {
-    // Neither the secret nor any token.
+    // It prints neither the secret nor a token.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Introspector").field("issuer", &self.issuer.name).finish_non_exhaustive()
     }
 }
 
 impl IntrospectionAnswer {
-    fn counts(&self) -> bool {
+    fn is_valid(&self) -> bool {
         Instant::now() < self.until
     }
 }
 
-fn clock() -> Timestamp {
+fn now() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }

@@ -1,45 +1,44 @@
-//! KeyFeed: the keys of one issuer, kept fresh in the background and read without waiting.
+//! KeyFeed: the keys of one issuer, refreshed in the background and read without blocking.
 
 mod fetch;
-mod issuers;
 mod source;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Live;
+use super::issuer_error::IssuerError;
 use super::verified::Generation;
 use crate::identity::{Issuer, KeySet};
 use crate::vocabulary::Timestamp;
 use fetch::Fetcher;
-pub use issuers::{Issuers, VerificationFailure};
-pub use source::{KeyFeedError, KeyPlan, KeySource};
+pub use source::{KeyPlan, KeySource};
 
-/// KeyStatus: how one issuer's keys stand, for `/ready` and the metrics.
+/// KeyStatus: the status of one issuer's keys, for `/ready` and the metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyStatus {
     /// The issuer's name in the settings.
     pub issuer: Box<str>,
     /// Whether tokens can be verified.
     pub available: bool,
-    /// Whether the keys were asked for at least once, with whatever result: readiness waits for that.
+    /// Whether the keys were requested at least once, with any result; readiness waits for that.
     pub attempted: bool,
-    /// How many keys there are.
+    /// The number of keys.
     pub keys: usize,
-    /// When they were last read or fetched, changed or not.
+    /// The time of the last successful read or fetch, even if the keys had not changed.
     pub fetched_at: Option<Timestamp>,
-    /// What went wrong since then.
+    /// The last error since then.
     pub last_error: Option<Box<str>>,
-    /// How often they were fetched from a URL since the start.
+    /// The number of successful fetches from a URL since the start.
     pub fetched: u64,
-    /// How often that failed.
+    /// The number of failed fetches since the start.
     pub failed: u64,
 }
 
-/// KeyFeed: one issuer, its keys as they are now, and where the next ones come from.
+/// KeyFeed: one issuer, its current keys, and the source of the next ones.
 #[derive(Debug)]
 pub struct KeyFeed {
     issuer: Issuer,
@@ -49,15 +48,15 @@ pub struct KeyFeed {
     status: Live<KeyStatus>,
     generation: Arc<Generation>,
     unknown_kid: Notify,
-    asked: Notify,
+    refresh_requested: Notify,
 }
 
 impl KeyFeed {
-    /// The feed that `plan` describes.
+    /// Opens the feed that `plan` describes.
     ///
-    /// A file or secret is read at once and must be good; a URL is only checked: its keys are unavailable until
-    /// [`KeyFeed::keep_fresh`] has fetched them, and an issuer that is down keeps nobody from starting.
-    pub fn open(issuer: Issuer, plan: KeyPlan, generation: Arc<Generation>) -> Result<Arc<Self>, KeyFeedError> {
+    /// A file or secret is read immediately and must be valid. A URL is only checked: its keys are unavailable until
+    /// [`KeyFeed::keep_fresh`] has fetched them, so that an unreachable issuer does not prevent the start.
+    pub fn open(issuer: Issuer, plan: KeyPlan, generation: Arc<Generation>) -> Result<Arc<Self>, IssuerError> {
         let (first, fetcher) = match &plan.source {
             KeySource::Secret(secret) => (Some(KeySet::from_secret(secret)?.limited_to(plan.algorithms)?), None),
             KeySource::File(path) => {
@@ -71,44 +70,45 @@ impl KeyFeed {
             available: first.is_some(),
             attempted: first.is_some(),
             keys: first.as_ref().map_or(0, KeySet::len),
-            fetched_at: first.as_ref().map(|_| clock()),
+            fetched_at: first.as_ref().map(|_| now()),
             last_error: None,
             fetched: 0,
             failed: 0,
         };
         let keys = Live::new(first.unwrap_or_else(KeySet::unavailable));
-        let (unknown_kid, asked) = Default::default();
+        let (unknown_kid, refresh_requested) = Default::default();
         let status = Live::new(status);
-        Ok(Arc::new(Self { issuer, plan, fetcher, keys, status, generation, unknown_kid, asked }))
+        Ok(Arc::new(Self { issuer, plan, fetcher, keys, status, generation, unknown_kid, refresh_requested }))
     }
 
-    /// The issuer whose keys these are.
+    /// The issuer of the keys.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// The keys as they are now.
+    /// The current keys.
     pub fn keys(&self) -> Arc<KeySet> {
         self.keys.load()
     }
 
-    /// How they stand.
+    /// The status of the keys.
     pub fn status(&self) -> Arc<KeyStatus> {
         self.status.load()
     }
 
-    /// Says that a token named a key that is not there: fetches once, and not again before the cool-down ends.
-    /// Returns at once.
-    pub fn key_is_unknown(&self) {
+    /// Reports that a token named an unknown key: fetches once, and not again before the cool-down ends.
+    ///
+    /// Returns immediately.
+    pub fn report_unknown_key(&self) {
         self.unknown_kid.notify_one();
     }
 
-    /// Asks for the keys to be read again now (SIGHUP, admin). Returns at once.
+    /// Requests that the keys are read again now (SIGHUP, admin). Returns immediately.
     pub fn refresh(&self) {
-        self.asked.notify_one();
+        self.refresh_requested.notify_one();
     }
 
-    /// Keeps the keys fresh until it is dropped; to be run once for each feed, as a background task.
+    /// Refreshes the keys until the future is dropped; to be run once per feed, as a background task.
     pub async fn keep_fresh(&self) {
         match (&self.plan.source, &self.fetcher) {
             (KeySource::File(path), _) => self.keep_reading(path).await,
@@ -122,12 +122,12 @@ impl KeyFeed {
         loop {
             let path = path.to_owned();
             let read = tokio::task::spawn_blocking(move || source::read(&path)).await;
-            let read = read.unwrap_or_else(|error| Err(KeyFeedError::Transport(error.to_string())));
-            // A file that is gone or broken changes nothing: the last good keys stay, however old.
-            self.take(read, &mut last);
+            let read = read.unwrap_or_else(|error| Err(IssuerError::Transport(error.to_string())));
+            // A missing or broken file changes nothing: the last good keys stay live, however old.
+            self.apply(read, &mut last);
             tokio::select! {
                 () = sleep(self.plan.poll) => {}
-                () = self.asked.notified() => {}
+                () = self.refresh_requested.notified() => {}
             }
         }
     }
@@ -139,7 +139,7 @@ impl KeyFeed {
         let mut forced_at: Option<Instant> = None;
         loop {
             let fetched = fetcher.key_set(&self.issuer.iss).await;
-            let next = if self.take(fetched, &mut last) {
+            let next = if self.apply(fetched, &mut last) {
                 failures = 0;
                 stale_at = Some(Instant::now() + self.plan.max_stale.max(self.plan.ttl));
                 self.plan.ttl
@@ -152,7 +152,7 @@ impl KeyFeed {
                 let cooled = forced_at.map_or_else(Instant::now, |at| at + self.plan.cool_down);
                 tokio::select! {
                     () = sleep_until(next) => break,
-                    () = self.asked.notified() => break,
+                    () = self.refresh_requested.notified() => break,
                     () = async { self.unknown_kid.notified().await; sleep_until(cooled).await } => {
                         forced_at = Some(Instant::now());
                         break;
@@ -160,15 +160,15 @@ impl KeyFeed {
                     () = sleep_until(stale_at.unwrap_or(next)), if stale_at.is_some() => {
                         stale_at = None;
                         last = None;
-                        self.give_up();
+                        self.expire_keys();
                     }
                 }
             }
         }
     }
 
-    /// Publishes what was read, when it is good and differs from `last`; whether it is good.
-    fn take(&self, read: Result<String, KeyFeedError>, last: &mut Option<String>) -> bool {
+    /// Publishes the keys that were read if they are valid and differ from `last`; returns whether they are valid.
+    fn apply(&self, read: Result<String, IssuerError>, last: &mut Option<String>) -> bool {
         let unchanged = |text: &String| last.as_ref() == Some(text);
         let error = match read {
             Ok(text) if unchanged(&text) => None,
@@ -182,7 +182,7 @@ impl KeyFeed {
                         *last = Some(text);
                         None
                     }
-                    Err(error) => Some(KeyFeedError::Keys(error)),
+                    Err(error) => Some(IssuerError::Keys(error)),
                 }
             }
             Err(error) => Some(error),
@@ -199,7 +199,7 @@ impl KeyFeed {
             available: keys.is_available(),
             attempted: true,
             keys: keys.len(),
-            fetched_at: if good { Some(clock()) } else { before.fetched_at },
+            fetched_at: if good { Some(now()) } else { before.fetched_at },
             last_error,
             fetched: before.fetched + u64::from(good && self.fetcher.is_some()),
             failed: before.failed + u64::from(!good && self.fetcher.is_some()),
@@ -207,8 +207,8 @@ impl KeyFeed {
         good
     }
 
-    /// Stops believing keys that could not be confirmed for too long.
-    fn give_up(&self) {
+    /// Removes keys that could not be refreshed for too long.
+    fn expire_keys(&self) {
         tracing::error!(issuer = &*self.issuer.name, "keys too old: tokens of this issuer cannot be verified");
         self.publish(KeySet::unavailable());
         let status = KeyStatus { available: false, keys: 0, ..KeyStatus::clone(&self.status()) };
@@ -217,15 +217,12 @@ impl KeyFeed {
 
     fn publish(&self, keys: KeySet) {
         self.keys.publish(keys);
-        // After the keys: who still verifies with the old ones keeps the answer under the old generation.
+        // After the keys: a request that still verifies with the old keys caches its result in the old generation.
         self.generation.bump();
     }
 }
 
-/// Default periods of [`KeyPlan`].
-const MINUTE: Duration = Duration::from_secs(60);
-
-fn clock() -> Timestamp {
+fn now() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 

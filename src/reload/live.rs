@@ -1,20 +1,20 @@
-//! Live: a value that is read without a lock and replaced whole; the one file that names arc-swap.
+//! Live: a value that is read without a lock and replaced as a whole; the only file that names arc-swap.
 
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-/// Live: the current version of something that reloads.
+/// Live: the current version of a value that can be reloaded.
 #[derive(Debug)]
 pub struct Live<T>(ArcSwap<T>);
 
 impl<T> Live<T> {
-    /// A live value that starts with `first`.
+    /// A live value with the first version `first`.
     pub fn new(first: T) -> Self {
         Self(ArcSwap::from_pointee(first))
     }
 
-    /// The current version; it stays as it is for as long as the caller keeps it.
+    /// Returns the current version, which does not change while the caller holds it.
     pub fn load(&self) -> Arc<T> {
         self.0.load_full()
     }
@@ -25,17 +25,17 @@ impl<T> Live<T> {
     }
 }
 
-/// LiveOption: as [`Live`], for a value that may not be there yet.
+/// LiveOption: a [`Live`] value that may not exist yet.
 #[derive(Debug)]
 pub struct LiveOption<T>(ArcSwapOption<T>);
 
 impl<T> LiveOption<T> {
-    /// A live value that is not there yet.
+    /// A live value that does not exist yet.
     pub fn empty() -> Self {
         Self(ArcSwapOption::empty())
     }
 
-    /// The current version; it stays as it is for as long as the caller keeps it.
+    /// Returns the current version, which does not change while the caller holds it.
     pub fn load(&self) -> Option<Arc<T>> {
         self.0.load_full()
     }

@@ -1,12 +1,15 @@
-//! Where policies and keys come from, and how a new one takes the old one's place.
+//! Reload: reads policies, keys and certificates, and replaces the live versions when they change.
 
 pub mod api_keys;
 pub mod cases;
 pub mod changes;
 pub mod client_certs;
 pub mod file;
+mod findings;
 mod http;
 pub mod introspection;
+mod issuer_error;
+pub mod issuers;
 pub mod keys;
 pub mod live;
 mod fingerprint;
@@ -15,6 +18,7 @@ pub mod refresh;
 pub mod verified;
 pub mod watch;
 
+pub use issuer_error::IssuerError;
 pub use live::{Live, LiveOption};
 pub use policy::{PolicyEvent, PolicyStore};
 pub use refresh::RefreshResult;

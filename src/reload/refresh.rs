@@ -1,12 +1,12 @@
-//! RefreshResult: what comes of looking at files that may have changed.
+//! RefreshResult: the result of checking files that may have changed.
 
-/// RefreshResult: what came of looking at the files of keys or authorities.
+/// RefreshResult: the result of checking the files of keys or authorities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshResult {
-    /// They are what they were at the last look.
+    /// The files have not changed since the last check.
     Unchanged,
-    /// They are live now.
+    /// The new content is live.
     Published,
-    /// They are refused, and what was live still is.
+    /// The new content was refused, and the old version stays live.
     Refused,
 }

@@ -1,4 +1,4 @@
-//! VerifiedTokens: who a token was proven to be, kept for as long as that can be known without asking again.
+//! VerifiedTokens: a cache of verified tokens and their callers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use quick_cache::sync::Cache;
 use crate::identity::VerifiedCaller;
 use crate::vocabulary::Timestamp;
 
-/// Generation: which keys and policies identities were verified under; whoever publishes new ones bumps it.
+/// Generation: counts the versions of keys and policies under which identities were verified.
 #[derive(Debug, Default)]
 pub struct Generation(AtomicU64);
 
 impl Generation {
-    /// Ends the life of everything that was verified before: call it after the new version is published.
+    /// Invalidates everything that was verified before; to be called after the new version is published.
     pub fn bump(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
@@ -27,35 +27,35 @@ impl Generation {
 
 /// VerifiedTokens: a bounded cache from tokens to callers, for one set of issuers.
 ///
-/// It holds digests, never tokens; identities, never verdicts or errors.
+/// It holds digests but no tokens, and identities but no verdicts or errors.
 pub struct VerifiedTokens {
     tokens: Cache<CacheKey, CachedCaller>,
     generation: Arc<Generation>,
-    emptied: AtomicU64,
+    cleared: AtomicU64,
     max_age: u64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
 impl VerifiedTokens {
-    /// An empty cache for at most `capacity` tokens, none of which is believed for more than `max_age` seconds.
+    /// An empty cache for at most `capacity` tokens, each cached for at most `max_age` seconds.
     pub fn new(capacity: usize, max_age: u64, generation: Arc<Generation>) -> Self {
-        let emptied = AtomicU64::new(generation.current());
+        let cleared = AtomicU64::new(generation.current());
         let (hits, misses) = Default::default();
-        Self { tokens: Cache::new(capacity), generation, emptied, max_age, hits, misses }
+        Self { tokens: Cache::new(capacity), generation, cleared, max_age, hits, misses }
     }
 
-    /// What is known of `token` at `now`; to be asked before the keys for verifying it are loaded.
+    /// Looks up `token` at `now`; to be called before the keys for verifying it are loaded.
     pub fn look_up(&self, token: &str, now: Timestamp) -> Lookup {
-        let generation = self.current();
+        let generation = self.current_generation();
         let mut key = CacheKey { digest: TokenDigest::default(), generation };
-        // The digest has exactly this length; were it otherwise, the zip would leave zeros, not panic.
+        // The digest has exactly this length. With another length, the zip would leave zeros and not panic.
         let hashed = digest::digest(&digest::SHA256, token.as_bytes());
         key.digest.iter_mut().zip(hashed.as_ref()).for_each(|(to, from)| *to = *from);
         match self.tokens.get(&key) {
-            Some(kept) if now < kept.until && kept.since <= now => {
+            Some(cached) if now < cached.until && cached.since <= now => {
                 self.hits.fetch_add(1, Ordering::Relaxed);
-                Lookup::Found(kept.verified)
+                Lookup::Found(cached.verified)
             }
             _ => {
                 self.misses.fetch_add(1, Ordering::Relaxed);
@@ -64,15 +64,15 @@ impl VerifiedTokens {
         }
     }
 
-    /// Keeps what verifying the token of `slot` proved at `now`.
+    /// Caches the caller that was verified at `now` for the token of `slot`.
     ///
-    /// When keys or policy changed since the lookup, nobody will find it: the slot is of the old generation.
-    pub fn keep(&self, slot: CacheSlot, verified: VerifiedCaller, now: Timestamp) -> Arc<VerifiedCaller> {
-        self.keep_for(self.max_age, slot, Arc::new(verified), now)
+    /// If keys or policy changed since the lookup, no lookup finds the entry: the slot belongs to the old generation.
+    pub fn store(&self, slot: CacheSlot, verified: VerifiedCaller, now: Timestamp) -> Arc<VerifiedCaller> {
+        self.store_for(self.max_age, slot, Arc::new(verified), now)
     }
 
-    /// Keeps what was proved at `now` as [`Self::keep`] does, for at most so many seconds.
-    pub fn keep_for(
+    /// Caches a caller as [`Self::store`] does, for at most `seconds`.
+    pub fn store_for(
         &self,
         seconds: u64,
         slot: CacheSlot,
@@ -86,32 +86,32 @@ impl VerifiedTokens {
         verified
     }
 
-    /// The number of tokens in it.
+    /// The number of cached tokens.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Whether it is empty.
+    /// Whether the cache is empty.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }
 
-    /// How many lookups found a caller.
+    /// The number of lookups that found a caller.
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// How many did not.
+    /// The number of lookups that found none.
     pub fn misses(&self) -> u64 {
         self.misses.load(Ordering::Relaxed)
     }
 
-    /// The current generation; the first to see a new one gives the old one's memory back.
-    fn current(&self) -> u64 {
+    /// The current generation; the first lookup in a new generation frees the entries of the old one.
+    fn current_generation(&self) -> u64 {
         let generation = self.generation.current();
-        let emptied = self.emptied.load(Ordering::Relaxed);
-        let exchange = || self.emptied.compare_exchange(emptied, generation, Ordering::Relaxed, Ordering::Relaxed);
-        if emptied != generation && exchange().is_ok() {
+        let cleared = self.cleared.load(Ordering::Relaxed);
+        let exchange = || self.cleared.compare_exchange(cleared, generation, Ordering::Relaxed, Ordering::Relaxed);
+        if cleared != generation && exchange().is_ok() {
             self.tokens.clear();
         }
         generation
@@ -124,16 +124,16 @@ impl fmt::Debug for VerifiedTokens {
     }
 }
 
-/// Lookup: what a cache knows of a token.
+/// Lookup: the result of looking a token up in the cache.
 #[derive(Debug)]
 pub enum Lookup {
-    /// The caller that it proves.
+    /// The caller of the token.
     Found(Arc<VerifiedCaller>),
-    /// Nothing; the slot is where the answer belongs.
+    /// No caller; the verified caller is stored in this slot.
     Missing(CacheSlot),
 }
 
-/// CacheSlot: the place for one token's answer, as of the generation in which it was looked up.
+/// CacheSlot: the key of one token's entry, in the generation of its lookup.
 #[derive(Debug)]
 pub struct CacheSlot(CacheKey);
 

@@ -1,4 +1,4 @@
-//! Watcher: notices that files changed and says so; inotify makes it quick, looking now and then makes it sure.
+//! Watcher: detects changed files: inotify makes it fast, and polling makes it reliable.
 
 mod stamp;
 mod writers;
@@ -19,103 +19,106 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use stamp::FileStamp;
 use writers::OpenWriters;
 
-/// How long it must be quiet after an event, so that a burst counts once.
-const QUIET: Duration = Duration::from_millis(20);
+/// The pause after an event that ends a burst, so that a burst counts once.
+const BURST_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long a burst may go on.
-const BURST: Duration = Duration::from_millis(100);
+/// The longest duration of a burst.
+const MAX_BURST: Duration = Duration::from_millis(100);
 
-/// How soon it is looked again for a file that was being written.
-const SOON: Duration = Duration::from_millis(50);
+/// How soon a file that was being written is checked again.
+const RECHECK_PAUSE: Duration = Duration::from_millis(50);
 
-/// WatchedPath: a file or folder, and whom to tell when it may have changed.
+/// WatchedPath: a file or folder, and the callback for when it may have changed.
 ///
-/// The closure may be called without a change; it compares contents, and it runs on the watcher's thread.
+/// The callback may be called without a change, so that it must compare contents. It runs on the watcher's thread.
 pub struct WatchedPath {
     path: PathBuf,
-    changed: Box<dyn Fn() + Send>,
+    on_change: Box<dyn Fn() + Send>,
 }
 
 impl WatchedPath {
-    /// The path `path`, about which `changed` is told.
-    pub fn new(path: impl Into<PathBuf>, changed: impl Fn() + Send + 'static) -> Self {
-        Self { path: path.into(), changed: Box::new(changed) }
+    /// A path and the callback for its changes.
+    pub fn new(path: impl Into<PathBuf>, on_change: impl Fn() + Send + 'static) -> Self {
+        Self { path: path.into(), on_change: Box::new(on_change) }
     }
 }
 
-/// Watcher: a thread that looks after paths until it is dropped.
+/// Watcher: a thread that watches paths until the watcher is dropped.
 pub struct Watcher {
-    poker: ReloadTrigger,
+    trigger: ReloadTrigger,
     thread: Option<JoinHandle<()>>,
 }
 
-/// ReloadTrigger: the way to make a watcher tell everybody at once, for SIGHUP and the admin API.
+/// ReloadTrigger: makes a watcher call every callback immediately, for SIGHUP and the admin API.
 #[derive(Clone)]
 pub struct ReloadTrigger(Arc<WakeSignal>);
 
 impl Watcher {
-    /// Starts to watch, and to look every `poll` without being told; every closure is called once at the start, for
-    /// what changed since its owner first read.
+    /// Starts to watch the paths, and to check them every `poll` even without an event.
+    ///
+    /// Every callback is called once at the start, for changes since its owner first read the file. Without inotify the
+    /// watcher only polls, and logs a warning.
     ///
     /// # Errors
-    /// The thread cannot be started. Without inotify the watcher only looks every `poll`, and logs so.
+    /// Fails if the thread cannot be started.
     pub fn start(watched: Vec<WatchedPath>, poll: Duration) -> io::Result<Self> {
-        let (ring, rung) = sync_channel(1);
-        let bell = Arc::new(WakeSignal { ring, poked: AtomicBool::new(false), stopped: AtomicBool::new(false) });
-        let mut round = WatchLoop {
-            bell: Arc::clone(&bell),
-            rung,
+        let (wakeup, wakeups) = sync_channel(1);
+        let signal =
+            Arc::new(WakeSignal { wakeup, reload_requested: AtomicBool::new(false), stopped: AtomicBool::new(false) });
+        let mut watch_loop = WatchLoop {
+            signal: Arc::clone(&signal),
+            wakeups,
             poll,
             inotify: None,
             folders: BTreeSet::new(),
             writers: Arc::default(),
-            held: false,
+            writer_open: false,
             watched: watched.into_iter().map(|watched| (watched, None)).collect(),
         };
-        let thread = std::thread::Builder::new().name("reload".into()).spawn(move || round.run())?;
-        Ok(Self { poker: ReloadTrigger(bell), thread: Some(thread) })
+        let thread = std::thread::Builder::new().name("reload".into()).spawn(move || watch_loop.run())?;
+        Ok(Self { trigger: ReloadTrigger(signal), thread: Some(thread) })
     }
 
-    /// A way to poke that can be handed on.
-    pub fn poker(&self) -> ReloadTrigger {
-        self.poker.clone()
+    /// A trigger for this watcher that can be passed on.
+    pub fn trigger(&self) -> ReloadTrigger {
+        self.trigger.clone()
     }
 
-    /// Makes the watcher tell everybody, changed or not; does not wait for it.
-    pub fn poke(&self) {
-        self.poker.poke();
+    /// Makes the watcher call every callback, even without a change; does not wait for the calls.
+    pub fn trigger_reload(&self) {
+        self.trigger.trigger_reload();
     }
 }
 
 impl ReloadTrigger {
-    /// Makes the watcher tell everybody, changed or not; does not wait for it.
-    pub fn poke(&self) {
-        self.0.poked.store(true, Ordering::SeqCst);
-        self.0.ring();
+    /// Makes the watcher call every callback, even without a change; does not wait for the calls.
+    pub fn trigger_reload(&self) {
+        self.0.reload_requested.store(true, Ordering::SeqCst);
+        self.0.wake();
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.poker.0.stopped.store(true, Ordering::SeqCst);
-        self.poker.0.ring();
+        self.trigger.0.stopped.store(true, Ordering::SeqCst);
+        self.trigger.0.wake();
         if let Some(thread) = self.thread.take() {
-            // It catches the panics of closures, so there is no error to pass on.
+            // The thread catches the panics of callbacks, so that there is no error to pass on.
             let _ = thread.join();
         }
     }
 }
 
 struct WakeSignal {
-    ring: SyncSender<()>,
-    poked: AtomicBool,
+    wakeup: SyncSender<()>,
+    reload_requested: AtomicBool,
     stopped: AtomicBool,
 }
 
 impl WakeSignal {
-    fn ring(&self) {
-        // A bell that rings already need not be rung again.
-        let _ = self.ring.try_send(());
+    fn wake(&self) {
+        // If a wake-up is already queued, another one is not needed.
+        let _ = self.wakeup.try_send(());
     }
 
     fn is_stopped(&self) -> bool {
@@ -124,43 +127,43 @@ impl WakeSignal {
 }
 
 struct WatchLoop {
-    bell: Arc<WakeSignal>,
-    rung: Receiver<()>,
+    signal: Arc<WakeSignal>,
+    wakeups: Receiver<()>,
     poll: Duration,
     inotify: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
     writers: Arc<OpenWriters>,
-    /// Whether a file was passed over in the last look because it was being written.
-    held: bool,
+    /// Whether the last check skipped a file because it was being written.
+    writer_open: bool,
     watched: Vec<(WatchedPath, Option<FileStamp>)>,
 }
 
 impl WatchLoop {
     fn run(&mut self) {
-        let (bell, writers) = (Arc::clone(&self.bell), Arc::clone(&self.writers));
-        let tell = move |event: notify::Result<notify::Event>| {
+        let (signal, writers) = (Arc::clone(&self.signal), Arc::clone(&self.writers));
+        let on_event = move |event: notify::Result<notify::Event>| {
             if let Ok(event) = &event {
-                writers.note(event);
+                writers.record_event(event);
             }
             if event.map_or(true, |event| is_change(event.kind)) {
-                bell.ring();
+                signal.wake();
             }
         };
-        match notify::recommended_watcher(tell) {
+        match notify::recommended_watcher(on_event) {
             Ok(inotify) => self.inotify = Some(inotify),
             Err(error) => {
-                tracing::warn!(%error, poll = ?self.poll, "inotify is not to be had: changed files are found by looking only")
+                tracing::warn!(%error, poll = ?self.poll, "inotify is not available: changed files are found only by polling")
             }
         }
-        while !self.bell.is_stopped() {
-            // First listen, then look: what changes in between is heard. Not while a writer is waited for: the news that
-            // it has closed its file could get lost.
-            if !self.held {
-                self.listen();
+        while !self.signal.is_stopped() {
+            // Set the watches before checking, so that a change in between causes an event. The watches are not renewed
+            // while a writer has a file open, because the event that it has closed the file could get lost.
+            if !self.writer_open {
+                self.watch_folders();
             }
-            self.look();
-            let wait = if self.held { self.poll.min(SOON) } else { self.poll };
-            match self.rung.recv_timeout(wait) {
+            self.check_paths();
+            let wait = if self.writer_open { self.poll.min(RECHECK_PAUSE) } else { self.poll };
+            match self.wakeups.recv_timeout(wait) {
                 Ok(()) => self.wait_for_quiet(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -169,40 +172,41 @@ impl WatchLoop {
     }
 
     fn wait_for_quiet(&self) {
-        let end = Instant::now() + BURST;
-        while !self.bell.is_stopped() && Instant::now() < end && self.rung.recv_timeout(QUIET).is_ok() {}
+        let end = Instant::now() + MAX_BURST;
+        while !self.signal.is_stopped() && Instant::now() < end && self.wakeups.recv_timeout(BURST_PAUSE).is_ok() {}
     }
 
-    fn look(&mut self) {
-        let poked = self.bell.poked.swap(false, Ordering::SeqCst);
-        self.held = false;
-        for (watched, seen) in &mut self.watched {
-            if self.bell.is_stopped() {
+    fn check_paths(&mut self) {
+        let reload_requested = self.signal.reload_requested.swap(false, Ordering::SeqCst);
+        self.writer_open = false;
+        for (watched, last_stamp) in &mut self.watched {
+            if self.signal.is_stopped() {
                 return;
             }
-            // The stamp is taken before the closure reads: a change after it gives another stamp next time.
+            // The stamp is taken before the callback reads, so that a later change gives another stamp next time.
             let stamp = FileStamp::of(&watched.path);
-            if !poked && seen.as_ref() == Some(&stamp) && !stamp.is_young(SystemTime::now()) {
+            if !reload_requested && last_stamp.as_ref() == Some(&stamp) && !stamp.is_recent(SystemTime::now()) {
                 continue;
             }
-            if self.writers.hold(&watched.path) {
-                // Nothing has been seen of it: the next look asks again.
-                (self.held, *seen) = (true, None);
+            if self.writers.is_being_written(&watched.path) {
+                // The file was not read, so that the next check tries again.
+                (self.writer_open, *last_stamp) = (true, None);
                 continue;
             }
-            *seen = Some(stamp);
-            if catch_unwind(AssertUnwindSafe(|| (watched.changed)())).is_err() {
+            *last_stamp = Some(stamp);
+            if catch_unwind(AssertUnwindSafe(|| (watched.on_change)())).is_err() {
                 tracing::error!(path = %watched.path.display(), "a reload ended in a panic; what was live stays");
             }
         }
     }
 
-    /// Watches are bound to folders, not to their names, so they are laid anew in every round: a folder that was
-    /// deleted, renamed or is another one by now would be silent otherwise.
-    fn listen(&mut self) {
+    /// Renews the watches, which are bound to folders and not to their names.
+    ///
+    /// Otherwise a folder that was deleted, renamed or replaced would cause no events.
+    fn watch_folders(&mut self) {
         let Some(inotify) = &mut self.inotify else { return };
         for folder in std::mem::take(&mut self.folders) {
-            // The watch of a folder that was deleted has gone by itself.
+            // The watch of a deleted folder was removed with it.
             let _ = inotify.unwatch(&folder);
         }
         let wanted: BTreeSet<PathBuf> =
@@ -215,8 +219,10 @@ impl WatchLoop {
     }
 }
 
-/// The folders whose entries decide what stands at `path`: those of the path, of each symlink on the way and of its
-/// end, and the path itself if it is a folder. Real names only: one folder under two names has one inotify watch.
+/// The folders whose entries determine the content at `path`.
+///
+/// They are the folders of the path, of each symlink along it and of its target, and the path itself if it is a folder.
+/// The result has canonical names only, because a folder with two names has one inotify watch.
 fn folders_of(path: &Path) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::new();
     let steps = path.ancestors().enumerate().filter(|(at, step)| *at == 0 || step.is_symlink());
@@ -232,13 +238,13 @@ fn folders_of(path: &Path) -> BTreeSet<PathBuf> {
     folders
 }
 
-/// The real name of a folder, or of the nearest one above it that exists.
+/// The canonical name of a folder, or of its nearest ancestor that exists.
 fn nearest_folder(folder: Option<&Path>) -> Option<PathBuf> {
     let named = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
     folder?.ancestors().find_map(|folder| named(folder).canonicalize().ok())
 }
 
-/// Whether an event can mean another content. Opening does not, and reading the files here would ring without end.
+/// Whether an event can mean a change of content. Opening a file does not: reading files here would cause endless events.
 fn is_change(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }

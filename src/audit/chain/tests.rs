@@ -1,10 +1,10 @@
-//! Lines that are tied, cut and altered.
+//! Tests of the hash chain: lines that are chained, cut and altered.
 
 use super::*;
 
 fn lines(count: usize) -> Vec<Vec<u8>> {
-    let (mut link, mut out) = (ChainPosition::BEGIN, Vec::new());
-    (0..count).for_each(|at| link.append(format!("{{\"record\":\"exchange\",\"at\":{at}}}").as_bytes(), &mut out));
+    let (mut position, mut out) = (ChainPosition::BEGIN, Vec::new());
+    (0..count).for_each(|at| position.append(format!("{{\"record\":\"exchange\",\"at\":{at}}}").as_bytes(), &mut out));
     out.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
@@ -23,8 +23,9 @@ fn each_line_follows_the_one_before_and_no_other() {
     let lines = lines(4);
     let sealed: Vec<SealedLine<'_>> = lines.iter().map(|line| SealedLine::read(line).unwrap()).collect();
     for (at, line) in sealed.iter().enumerate() {
-        assert_eq!((line.link.seq, line.record()), (at as u64 + 1, &b"exchange"[..]));
-        for (other, before) in [Hash::ZERO].into_iter().chain(sealed.iter().map(|line| line.link.hash)).enumerate() {
+        assert_eq!((line.position.seq, line.record_kind()), (at as u64 + 1, &b"exchange"[..]));
+        for (other, before) in [Hash::ZERO].into_iter().chain(sealed.iter().map(|line| line.position.hash)).enumerate()
+        {
             assert_eq!(line.follows(before), other == at);
         }
     }
@@ -36,7 +37,7 @@ fn a_line_that_is_cut_anywhere_is_not_whole() {
     for end in 0..line.len() {
         assert_eq!(SealedLine::read(&line[..end]), None, "{end}");
     }
-    // A scope may be called `chain`, and what it holds is any text.
+    // A scope may be called `chain`, and its value is any text.
     let hash = "0".repeat(64);
     for forged in [
         format!("{{\"record\":\"decision\",\"scope\":{{\"chain\":\"{hash}\"}}"),

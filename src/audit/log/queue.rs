@@ -1,4 +1,4 @@
-//! LogQueue: the lines of the log on their way to a thread that writes them, so that nobody who logs waits for a reader.
+//! LogQueue: passes log lines to a thread that writes them, so that logging never blocks on a reader.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many lines may wait; more are dropped and counted.
-const LINES: usize = 4096;
+/// The most lines that wait; further lines are dropped and counted.
+const MAX_WAITING_LINES: usize = 4096;
 
-/// How long the lines that wait at the end of the process may take.
-const LAST: Duration = Duration::from_secs(1);
+/// The most time for writing the waiting lines at the end of the process.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// LogQueue: where lines are handed in; a line that finds no place is dropped.
+/// LogQueue: the sending end of the queue; a line is dropped if the queue is full.
 #[derive(Clone)]
 pub(super) struct LogQueue {
     lines: SyncSender<Box<[u8]>>,
@@ -22,7 +22,7 @@ pub(super) struct LogQueue {
     dropped: &'static AtomicU64,
 }
 
-/// FlushGuard: waits for the lines that have been handed in when it is dropped, a second at most.
+/// FlushGuard: when dropped, waits at most a second until the accepted lines are written.
 #[derive(Debug)]
 #[must_use = "the last lines are lost without it"]
 pub struct FlushGuard(Arc<LogCounts>);
@@ -34,12 +34,12 @@ struct LogCounts {
 }
 
 impl LogQueue {
-    /// A queue before `output`, which is written to on a thread of its own; `dropped` counts what finds no place.
-    pub(super) fn before(
+    /// Starts a thread that writes the queue's lines to `output`; `dropped` counts the dropped lines.
+    pub(super) fn spawn(
         output: impl Write + Send + 'static,
         dropped: &'static AtomicU64,
     ) -> io::Result<(Self, FlushGuard)> {
-        let (lines, waiting) = sync_channel(LINES);
+        let (lines, waiting) = sync_channel(MAX_WAITING_LINES);
         let counts = Arc::new(LogCounts::default());
         let written = Arc::clone(&counts);
         std::thread::Builder::new().name("log".into()).spawn(move || write(output, &waiting, &written, dropped))?;
@@ -47,28 +47,28 @@ impl LogQueue {
     }
 }
 
-/// Writes line for line; how many were dropped is itself a line, once it flows again.
+/// Writes the lines one by one; logs how many were dropped once lines are written again.
 fn write(mut output: impl Write, waiting: &Receiver<Box<[u8]>>, counts: &LogCounts, dropped: &AtomicU64) {
-    let mut told = 0;
+    let mut reported = 0;
     while let Ok(line) = waiting.recv() {
-        // An output that fails has no other place where it could be told.
+        // A failure of the output cannot be logged anywhere else.
         let _ = output.write_all(&line).and_then(|()| output.flush());
         counts.written.fetch_add(1, Ordering::Release);
         let now = dropped.load(Ordering::Relaxed);
-        if now > told {
-            tracing::warn!(dropped = now - told, "the log was not read fast enough: lines were dropped");
-            // Where this line was dropped too, it comes again.
+        if now > reported {
+            tracing::warn!(dropped = now - reported, "the log was not read fast enough: lines were dropped");
+            // If this line was dropped too, the next round logs it again.
             if dropped.load(Ordering::Relaxed) == now {
-                told = now;
+                reported = now;
             }
         }
     }
 }
 
-/// One call is one line: that is how the lines come from their layer.
+/// One call writes one line, because the tracing layer writes whole lines.
 impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // Counted before, so that the thread is never ahead.
+        // Counted before sending, so that the written count never exceeds the accepted count.
         self.counts.accepted.fetch_add(1, Ordering::Relaxed);
         if self.lines.try_send(line.into()).is_err() {
             self.counts.accepted.fetch_sub(1, Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl<'a> MakeWriter<'a> for LogQueue {
 
 impl Drop for FlushGuard {
     fn drop(&mut self) {
-        let end = Instant::now() + LAST;
+        let end = Instant::now() + FLUSH_TIMEOUT;
         let waits = || self.0.written.load(Ordering::Acquire) < self.0.accepted.load(Ordering::Relaxed);
         while waits() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(1));

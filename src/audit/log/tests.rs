@@ -1,14 +1,14 @@
-//! The log as it comes out, Pingora's messages through the `log` crate included.
+//! Tests of the log's output, including Pingora's messages through the `log` crate.
 
 use std::sync::{Arc, Mutex};
 
 use super::*;
 
-/// Written: an output in memory, which its lock holds up.
+/// MemoryOutput: an output in memory, which blocks while its lock is held.
 #[derive(Clone, Default)]
-pub(super) struct Written(pub(super) Arc<Mutex<Vec<u8>>>);
+pub(super) struct MemoryOutput(pub(super) Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Written {
+impl io::Write for MemoryOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -21,8 +21,8 @@ impl io::Write for Written {
 
 #[test]
 fn own_messages_and_warnings_of_dependencies_come_out_and_request_targets_do_not() {
-    let written = Written::default();
-    let writer = written.clone();
+    let output = MemoryOutput::default();
+    let writer = output.clone();
     init_to(LogFormat::Json, LogLevel::Info, move || writer.clone()).unwrap();
     assert!(init(LogFormat::Text, LogLevel::Info).is_err());
 
@@ -36,7 +36,7 @@ fn own_messages_and_warnings_of_dependencies_come_out_and_request_targets_do_not
     let server = pingora::server::Server::new_with_opt_and_conf(Some(options), Default::default());
     drop(server);
 
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let own: Vec<_> = lines.iter().filter(|line| line["target"] == "portcullis::reload").collect();
     assert_eq!(own.len(), 1, "{text}");

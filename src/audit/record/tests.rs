@@ -1,4 +1,4 @@
-//! Records against the exact line.
+//! Tests of audit records against the exact lines.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -80,9 +80,9 @@ fn line(outcome: &Outcome<'_>) -> String {
     line_of(RecordKind::Exchange, outcome)
 }
 
-fn line_of(sort: RecordKind, outcome: &Outcome<'_>) -> String {
+fn line_of(kind: RecordKind, outcome: &Outcome<'_>) -> String {
     let mut line = Vec::new();
-    assert!(append(&mut line, sort, outcome));
+    assert!(append_record(&mut line, kind, outcome));
     String::from_utf8(line).unwrap()
 }
 
@@ -148,7 +148,7 @@ fn a_decision_and_its_outcome_are_the_exchange_in_two_lines() {
     let caller = clinician();
     let whole: serde_json::Value = serde_json::from_str(&line(&permitted(&caller))).unwrap();
     let [decision, outcome] = [RecordKind::Decision, RecordKind::Outcome]
-        .map(|sort| serde_json::from_str::<serde_json::Value>(&line_of(sort, &permitted(&caller))).unwrap());
+        .map(|kind| serde_json::from_str::<serde_json::Value>(&line_of(kind, &permitted(&caller))).unwrap());
     assert_eq!((&decision["record"], &outcome["record"]), (&"decision".into(), &"outcome".into()));
     for (name, value) in whole.as_object().unwrap().iter().filter(|(name, _)| *name != "record") {
         let known: Vec<_> = [&decision, &outcome].into_iter().filter_map(|half| half.get(name)).collect();

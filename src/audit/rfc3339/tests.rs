@@ -1,4 +1,4 @@
-//! Moments against dates that `date -u` printed.
+//! Tests of times against dates that `date -u` printed.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! RecordQueue: the records that wait for the writer, and those that wait for the disk with them.
+//! RecordQueue: the records that wait for the writer, and the requests that wait for the disk.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,23 +7,23 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
-use super::{SinkPlan, WhenFull};
+use super::plan::{SinkPlan, WhenFull};
 
-/// SinkState: what the threads that record and the thread that writes have in common.
+/// SinkState: the state that the recording threads and the writer's thread share.
 #[derive(Debug, Default)]
 pub(super) struct SinkState {
     queue: Mutex<RecordQueue>,
-    /// The writer sleeps on it.
-    filled: Condvar,
-    /// Those who wait for room or for the end sleep on it.
+    /// Wakes the writer when there is work.
+    work_ready: Condvar,
+    /// Wakes the threads that wait for room in the queue or for the end of the writer.
     progress: Condvar,
     pub(super) counts: SinkCounters,
-    /// A wait for the disk has run out since the writer last came round: no other one begins.
-    pub(super) stuck: AtomicBool,
-    trouble: Mutex<Option<WriteFailure>>,
+    /// Whether a wait for the disk has timed out since the writer's last batch. No other wait starts meanwhile.
+    pub(super) disk_stuck: AtomicBool,
+    write_failure: Mutex<Option<WriteFailure>>,
 }
 
-/// SinkCounters: numbers since the start.
+/// SinkCounters: the counters of a sink since its start.
 #[derive(Debug, Default)]
 pub(super) struct SinkCounters {
     pub(super) written: AtomicU64,
@@ -34,65 +34,65 @@ pub(super) struct SinkCounters {
     pub(super) sync_nanos: AtomicU64,
 }
 
-/// WriteFailure: since when records cannot be written, and why.
+/// WriteFailure: a failure that keeps records from being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteFailure {
-    /// Since when.
+    /// When the failure began.
     pub since: SystemTime,
-    /// Why.
+    /// The error.
     pub error: Box<str>,
 }
 
-/// RecordQueue: the lines that wait, one after the other in one piece of memory.
+/// RecordQueue: the waiting lines, concatenated in one buffer.
 #[derive(Debug, Default)]
 struct RecordQueue {
     lines: Vec<u8>,
     waiting: usize,
     writing: usize,
-    /// Those who are told when all that waits is on disk.
+    /// Notified when all waiting lines are on disk.
     waiters: Vec<oneshot::Sender<bool>>,
-    /// Records that found no room since the last batch.
+    /// Records that were dropped since the last batch because the queue was full.
     dropped: u64,
-    /// The writer sleeps.
-    idle: bool,
-    /// A wait for room has run out since the writer last made some.
+    /// Whether the writer sleeps.
+    writer_idle: bool,
+    /// Whether a wait for room has timed out since the writer last made room.
     stalled: bool,
-    orders: Vec<WriterCommand>,
+    commands: Vec<WriterCommand>,
     closed: bool,
     ended: bool,
 }
 
-/// RecordBatch: what the writer takes at once.
+/// RecordBatch: the records and commands that the writer takes at once.
 #[derive(Debug, Default)]
 pub(super) struct RecordBatch {
     pub(super) lines: Vec<u8>,
     pub(super) count: u64,
     pub(super) waiters: Vec<oneshot::Sender<bool>>,
     pub(super) dropped: u64,
-    pub(super) orders: Vec<WriterCommand>,
+    pub(super) commands: Vec<WriterCommand>,
 }
 
-/// WriterCommand: what the writer does with its file before it writes what waits.
+/// WriterCommand: what the writer does with its file before it writes the waiting records.
 #[derive(Debug)]
 pub(super) enum WriterCommand {
-    /// Open it anew where somebody has renamed it.
+    /// Reopen the file if it was renamed.
     Reopen,
-    /// Make room for another process, and say whether there is.
+    /// Hand the live file over to another process, and reply with the result.
     HandOver(oneshot::Sender<io::Result<()>>),
-    /// Write the live file again: the other process does not.
+    /// Write the live file again, because the other process does not.
     TakeBack,
 }
 
-/// The most memory that an empty batch keeps.
-const KEPT: usize = 1 << 20;
+/// The most memory, in bytes, that an empty batch retains.
+const RETAINED_CAPACITY: usize = 1 << 20;
 
 impl SinkState {
     fn lock(&self) -> MutexGuard<'_, RecordQueue> {
-        // Every change under this lock is whole at each step, so a panic elsewhere leaves nothing half done.
+        // Every change under this lock is complete at each step, so a panic leaves no inconsistent state.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends one line; where there is no room for it, or nobody to write it, it is counted as dropped.
+    /// Appends one line; if there is no room for it or the writer has ended, the line is counted as dropped.
     pub(super) fn push(&self, line: &[u8], plan: &SinkPlan) {
         let mut queue = self.lock();
         let full = |queue: &RecordQueue| queue.waiting + queue.writing >= plan.queue.max(1);
@@ -113,89 +113,92 @@ impl SinkState {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        self.put(queue, line);
+        self.append(queue, line);
     }
 
-    /// Appends one line, for which there is always room because its request waits; what is told when it is on disk,
-    /// `None` where nobody will write it.
-    pub(super) fn push_waiting(&self, line: &[u8]) -> Option<oneshot::Receiver<bool>> {
-        let (told, wait) = oneshot::channel();
+    /// Appends one line whose request waits for it; such a line always has room.
+    ///
+    /// The receiver is notified when the line is on disk. The result is `None` if no writer will write the line.
+    pub(super) fn push_awaited(&self, line: &[u8]) -> Option<oneshot::Receiver<bool>> {
+        let (sender, wait) = oneshot::channel();
         let mut queue = self.lock();
         if queue.closed || queue.ended {
             return None;
         }
-        queue.waiters.push(told);
-        self.put(queue, line);
+        queue.waiters.push(sender);
+        self.append(queue, line);
         Some(wait)
     }
 
-    fn put(&self, mut queue: MutexGuard<'_, RecordQueue>, line: &[u8]) {
+    fn append(&self, mut queue: MutexGuard<'_, RecordQueue>, line: &[u8]) {
         queue.lines.extend_from_slice(line);
         queue.waiting += 1;
-        let wake = std::mem::take(&mut queue.idle);
+        let wake = std::mem::take(&mut queue.writer_idle);
         drop(queue);
         if wake {
-            self.filled.notify_one();
+            self.work_ready.notify_one();
         }
     }
 
-    /// Asks the writer to do something with its file.
-    pub(super) fn order(&self, order: WriterCommand) {
+    /// Sends the writer a command about its file.
+    pub(super) fn send_command(&self, command: WriterCommand) {
         let mut queue = self.lock();
-        // Nobody carries it out any more: whoever waits for it hears so.
+        // The writer has ended. Dropping the command notifies its sender.
         if queue.ended {
             return;
         }
-        queue.orders.push(order);
+        queue.commands.push(command);
         drop(queue);
-        self.filled.notify_one();
+        self.work_ready.notify_one();
     }
 
-    /// How many records wait.
-    pub(super) fn waiting(&self) -> usize {
+    /// The number of records that are not written yet.
+    pub(super) fn waiting_records(&self) -> usize {
         let queue = self.lock();
         queue.waiting + queue.writing
     }
 
-    /// Waits for work and moves it to `batch`, which may be empty once `rest` is over; whether there is any more.
-    pub(super) fn take(&self, batch: &mut RecordBatch, rest: Option<Duration>) -> bool {
+    /// Waits for work, for at most `timeout`, and moves it to `batch`, which is empty after a timeout.
+    ///
+    /// Returns whether the writer continues: `false` once the queue is closed and empty.
+    pub(super) fn take_batch(&self, batch: &mut RecordBatch, timeout: Option<Duration>) -> bool {
         batch.lines.clear();
-        batch.lines.shrink_to(KEPT);
-        let end = rest.and_then(|rest| Instant::now().checked_add(rest));
+        batch.lines.shrink_to(RETAINED_CAPACITY);
+        let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut queue = self.lock();
         queue.writing = 0;
         queue.stalled = false;
-        self.stuck.store(false, Ordering::Relaxed);
+        self.disk_stuck.store(false, Ordering::Relaxed);
         self.progress.notify_all();
-        while queue.waiting == 0 && queue.orders.is_empty() && !queue.closed {
+        while queue.waiting == 0 && queue.commands.is_empty() && !queue.closed {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 break;
             }
-            queue.idle = true;
+            queue.writer_idle = true;
             queue = match left {
-                Some(left) => self.filled.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => self.work_ready.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.work_ready.wait(queue).unwrap_or_else(PoisonError::into_inner),
             };
-            queue.idle = false;
+            queue.writer_idle = false;
         }
         std::mem::swap(&mut queue.lines, &mut batch.lines);
         std::mem::swap(&mut queue.waiters, &mut batch.waiters);
         queue.writing = std::mem::take(&mut queue.waiting);
         batch.count = u64::try_from(queue.writing).unwrap_or(u64::MAX);
-        std::mem::swap(&mut queue.orders, &mut batch.orders);
+        std::mem::swap(&mut queue.commands, &mut batch.commands);
         batch.dropped = std::mem::take(&mut queue.dropped);
-        queue.writing > 0 || !batch.orders.is_empty() || batch.dropped > 0 || !queue.closed
+        queue.writing > 0 || !batch.commands.is_empty() || batch.dropped > 0 || !queue.closed
     }
 
-    /// Takes no more records and waits until all are written; how many were not before `within` was over.
-    pub(super) fn close(&self, within: Duration) -> usize {
+    /// Rejects further records and waits until all are written; returns how many were not written within `timeout`.
+    pub(super) fn close(&self, timeout: Duration) -> usize {
         let mut queue = self.lock();
         queue.closed = true;
-        self.filled.notify_one();
+        self.work_ready.notify_one();
         let waited = self
             .progress
-            .wait_timeout_while(queue, within, |queue| !queue.ended)
+            .wait_timeout_while(queue, timeout, |queue| !queue.ended)
             .unwrap_or_else(PoisonError::into_inner);
         let mut queue = waited.0;
         if queue.ended {
@@ -208,27 +211,28 @@ impl SinkState {
         lost
     }
 
-    /// Tells those who close that the writer is gone.
-    pub(super) fn end(&self) {
+    /// Notifies the threads that close the sink that the writer has ended.
+    pub(super) fn mark_ended(&self) {
         let mut queue = self.lock();
         queue.ended = true;
         queue.waiters.clear();
-        queue.orders.clear();
+        queue.commands.clear();
         drop(queue);
         self.progress.notify_all();
     }
 
-    /// Why nothing can be written now.
-    pub(super) fn trouble(&self) -> Option<WriteFailure> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns why records cannot be written now.
+    pub(super) fn write_failure(&self) -> Option<WriteFailure> {
+        self.write_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes note of a failure, or with `None` that all is well again; whether that is news.
-    pub(super) fn note(&self, error: Option<&str>) -> bool {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = trouble.is_some() != error.is_some();
-        *trouble = error.map(|error| WriteFailure {
-            since: trouble.as_ref().map_or_else(SystemTime::now, |trouble| trouble.since),
+    /// Sets the current failure, or clears it with `None`; returns whether records could be written before and cannot
+    /// now, or the reverse.
+    pub(super) fn set_write_failure(&self, error: Option<&str>) -> bool {
+        let mut write_failure = self.write_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = write_failure.is_some() != error.is_some();
+        *write_failure = error.map(|error| WriteFailure {
+            since: write_failure.as_ref().map_or_else(SystemTime::now, |write_failure| write_failure.since),
             error: error.into(),
         });
         news

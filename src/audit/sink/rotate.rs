@@ -1,32 +1,33 @@
-//! Finished: the files that an audit file becomes when it is full or old.
+//! Rotation: the finished files that an audit file becomes when it is full or old.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::recover;
+use crate::audit::control_line::segment_number;
 
-/// Rotation: when a file is finished and the next one begun.
+/// Rotation: when a file is finished and the next one started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rotation {
-    /// At so many bytes; `None` is at no size.
+    /// The size in bytes at which a file is finished; `None` sets no limit.
     pub size: Option<u64>,
-    /// At this age; `None` is at no age.
+    /// The age at which a file is finished; `None` sets no limit.
     pub age: Option<Duration>,
-    /// How many finished files are kept; `None` is all of them.
+    /// How many finished files are kept; `None` keeps all of them.
     pub keep: Option<u64>,
 }
 
-/// Gives the file at `path` the name of a finished one whose last segment is `number`; nothing is ever overwritten.
-pub(super) fn finish(path: &Path, number: u64) -> io::Result<PathBuf> {
-    for again in 0..100 {
-        let more = if again == 0 { String::new() } else { format!("-{again}") };
-        let name = path.with_file_name(name(path, &format!("{number:06}{more}")));
+/// Gives the file at `path` the name of a finished file whose last segment is `number`; it never overwrites a file.
+pub(super) fn rename_finished(path: &Path, number: u64) -> io::Result<PathBuf> {
+    for attempt in 0..100 {
+        let more = if attempt == 0 { String::new() } else { format!("-{attempt}") };
+        let name = path.with_file_name(finished_name(path, &format!("{number:06}{more}")));
         match fs::hard_link(path, &name) {
             Ok(()) => return fs::remove_file(path).map(|()| name),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            // File systems without links: nobody else writes here, and the name is looked at first.
+            // A file system without hard links. No other process writes here, and the name is checked first.
             Err(_) if !name.try_exists()? => return fs::rename(path, &name).map(|()| name),
             Err(_) => {}
         }
@@ -35,18 +36,18 @@ pub(super) fn finish(path: &Path, number: u64) -> io::Result<PathBuf> {
 }
 
 /// Deletes the oldest finished files of `path` beyond `keep`.
-pub(super) fn prune(path: &Path, keep: u64) {
+pub(super) fn delete_oldest(path: &Path, keep: u64) {
     let Some(folder) = path.parent() else { return };
     let Ok(entries) = fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }) else { return };
     let mut finished: Vec<((u64, u64), PathBuf)> = entries
         .filter_map(Result::ok)
-        .filter_map(|entry| Some((place(path, entry.file_name().to_str()?)?, entry.path())))
-        .filter(|(_, found)| recover::begun(found).is_some())
+        .filter_map(|entry| Some((parse_finished_name(path, entry.file_name().to_str()?)?, entry.path())))
+        .filter(|(_, found)| open_segment_file(found).is_some())
         .collect();
     finished.sort();
     let beyond = finished.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
     for (_, old) in
-        finished.into_iter().take(beyond).filter(|(_, old)| !File::open(old).is_ok_and(|old| is_written(&old)))
+        finished.into_iter().take(beyond).filter(|(_, old)| !File::open(old).is_ok_and(|old| has_writer(&old)))
     {
         match fs::remove_file(&old) {
             Ok(()) => tracing::info!(path = %old.display(), "an old audit file was deleted, as `keep` says"),
@@ -55,29 +56,42 @@ pub(super) fn prune(path: &Path, keep: u64) {
     }
 }
 
-/// Where a file of this name stands among the finished ones of `path`; `None` where its name is not one of theirs.
-pub(super) fn place(path: &Path, found: &str) -> Option<(u64, u64)> {
-    let whole = name(path, "/");
+/// The segment number and the attempt in the name of a finished file of `path`; `None` for other names.
+///
+/// These two numbers order the finished files.
+pub(super) fn parse_finished_name(path: &Path, found: &str) -> Option<(u64, u64)> {
+    let whole = finished_name(path, "/");
     let (begin, end) = whole.split_once('/')?;
     let middle = found.strip_prefix(begin)?.strip_suffix(end)?;
-    let (digits, again) = middle.split_once('-').unwrap_or((middle, "0"));
+    let (digits, attempt) = middle.split_once('-').unwrap_or((middle, "0"));
     let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
-    (digits.len() >= 6).then_some((number(digits)?, number(again)?))
+    (digits.len() >= 6).then_some((number(digits)?, number(attempt)?))
 }
 
-/// Whether a process writes to it: one of another audit, or one that has handed over.
-pub(super) fn is_written(file: &File) -> bool {
+/// Opens the file at `path` and reads the number of its first segment; `None` if it is not an audit file.
+pub(super) fn open_segment_file(path: &Path) -> Option<(u64, File)> {
+    // Only a file on a disk is opened: opening anything else could block.
+    fs::metadata(path).ok().filter(|of| of.is_file())?;
+    let file = File::open(path).ok()?;
+    let mut first = [0; 512];
+    let read = file.read_at(&mut first, 0).ok()?;
+    let first = first.get(..read)?.split(|&byte| byte == b'\n').next()?;
+    Some((segment_number(first)?, file))
+}
+
+/// Whether a process writes to the file: a process with another chain, or one that has handed over.
+pub(super) fn has_writer(file: &File) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// Makes the names in the folder of `path` outlive a loss of power.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+/// Makes the names in the folder of `path` durable, so that they survive a power failure.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
-/// `audit.jsonl` with `7` is `audit-7.jsonl`.
-fn name(path: &Path, number: &str) -> String {
+/// Inserts a number into a file's name: `audit.jsonl` with `7` becomes `audit-7.jsonl`.
+fn finished_name(path: &Path, number: &str) -> String {
     let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     let end = path.extension().map(|end| format!(".{}", text(Some(end)))).unwrap_or_default();
     format!("{}-{number}{end}", text(path.file_stem()))

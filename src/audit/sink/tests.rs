@@ -1,9 +1,9 @@
-//! Sinks on real files, pipes and a full device.
+//! Tests of sinks on real files, pipes and a full device.
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -36,7 +36,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A pipe with a name, and a reader that keeps it open without reading.
+/// Creates a named pipe and a reader that keeps it open without reading.
 fn fifo(folder: &Path) -> (PathBuf, File) {
     let path = folder.join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -44,7 +44,7 @@ fn fifo(folder: &Path) -> (PathBuf, File) {
     (path, reader)
 }
 
-/// Reads lines from a pipe, which never ends, until there are `count` records.
+/// Reads lines from a pipe, which has no end, until there are `count` records.
 fn read_lines(mut pipe: File, count: usize) -> String {
     let mut bytes = Vec::new();
     let mut chunk = [0; 65_536];
@@ -59,14 +59,14 @@ fn read_lines(mut pipe: File, count: usize) -> String {
     }
 }
 
-/// What a verification finds in these files.
-pub(super) fn verified(paths: &[&Path]) -> VerificationReport {
+/// Verifies these files and returns the report.
+pub(super) fn verify(paths: &[&Path]) -> VerificationReport {
     let mut verification = ChainVerification::new(None, None);
     for path in paths {
         let file = BufReader::new(File::open(path).unwrap());
-        verification.file(&path.display().to_string(), file, |_| {}).unwrap();
+        verification.read_file(&path.display().to_string(), file, |_| {}).unwrap();
     }
-    verification.end().0
+    verification.finish().0
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn after_a_rename_reopen_makes_a_new_file() {
     sink.close();
     assert_eq!(ids(&fs::read_to_string(&old).unwrap()), [1]);
     assert_eq!(ids(&fs::read_to_string(&path).unwrap()), [2]);
-    assert_eq!(verified(&[&old, &path]).faults, [], "the chain goes on in the new file");
+    assert_eq!(verify(&[&old, &path]).faults, [], "the chain goes on in the new file");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -219,7 +219,7 @@ fn waiting_for_a_stuck_writer_costs_one_wait_and_not_one_for_each_record() {
 fn closing_a_stuck_sink_ends_and_counts_what_was_lost() {
     let folder = tempfile::tempdir().unwrap();
     let (path, pipe) = fifo(folder.path());
-    let sink = Sink::open(SinkPlan { close_within: Duration::from_millis(200), ..plan(&path) }).unwrap();
+    let sink = Sink::open(SinkPlan { close_timeout: Duration::from_millis(200), ..plan(&path) }).unwrap();
     (0..1000).for_each(|id| record(&sink, id));
     let begin = Instant::now();
     sink.close();
@@ -257,8 +257,8 @@ fn nowhere_takes_records_and_has_no_thread() {
     assert_eq!((sink.counts().dropped, sink.counts().failed), (0, 0));
 }
 
-fn decide(sink: &Sink, id: u128) -> PendingDecision {
-    sink.decide(&Outcome { id: DecisionId(id), ..refused() })
+fn record_decision(sink: &Sink, id: u128) -> PendingDecision {
+    sink.record_decision(&Outcome { id: DecisionId(id), ..refused() })
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -272,24 +272,24 @@ fn a_decision_that_is_kept_can_be_read() {
     let sink = Sink::open(plan(&path)).unwrap();
     runtime().block_on(async {
         for id in 0..50 {
-            assert!(decide(&sink, id).kept().await);
+            assert!(record_decision(&sink, id).persisted().await);
             assert_eq!(ids(&fs::read_to_string(&path).unwrap()).last(), Some(&id));
         }
     });
     assert_eq!(sink.counts().syncs, 50);
-    assert_eq!(verified(&[&path]).without_outcome.len(), 50);
+    assert_eq!(verify(&[&path]).without_outcome.len(), 50);
 }
 
 #[test]
 fn decisions_that_wait_together_are_confirmed_together() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    // The queue bounds what nobody waits for; a decision always finds room.
+    // The queue's limit does not apply to a decision that is waited for, which always has room.
     let sink = Sink::open(SinkPlan { queue: 4, ..plan(&path) }).unwrap();
-    let pending: Vec<PendingDecision> = (0..2000).map(|id| decide(&sink, id)).collect();
+    let pending: Vec<PendingDecision> = (0..2000).map(|id| record_decision(&sink, id)).collect();
     runtime().block_on(async {
         for one in pending {
-            assert!(one.kept().await);
+            assert!(one.persisted().await);
         }
     });
     assert_eq!(ids(&fs::read_to_string(&path).unwrap()), (0..2000).collect::<Vec<_>>());
@@ -299,8 +299,8 @@ fn decisions_that_wait_together_are_confirmed_together() {
 #[test]
 fn on_a_full_disk_a_decision_is_not_kept_and_nobody_waits() {
     let sink = Sink::open(plan(Path::new("/dev/full"))).unwrap();
-    assert!(!runtime().block_on(decide(&sink, 1).kept()));
-    assert!(sink.trouble().is_some());
+    assert!(!runtime().block_on(record_decision(&sink, 1).persisted()));
+    assert!(sink.write_failure().is_some());
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn what_cannot_be_made_to_last_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (path, pipe) = fifo(folder.path());
     let sink = Sink::open(plan(&path)).unwrap();
-    assert!(!runtime().block_on(decide(&sink, 1).kept()), "a pipe confirms nothing");
+    assert!(!runtime().block_on(record_decision(&sink, 1).persisted()), "a pipe confirms nothing");
     drop(pipe);
 }
 
@@ -322,11 +322,11 @@ fn a_disk_that_does_not_answer_costs_one_patience_and_not_one_for_each_decision(
     let begin = Instant::now();
     runtime().block_on(async {
         for id in 0..100 {
-            assert!(!decide(&sink, id).kept().await);
+            assert!(!record_decision(&sink, id).persisted().await);
         }
     });
     assert!((Duration::from_millis(300)..Duration::from_secs(5)).contains(&begin.elapsed()), "{:?}", begin.elapsed());
-    assert!(sink.trouble().is_some());
+    assert!(sink.write_failure().is_some());
     let reader = std::thread::spawn(move || read_lines(pipe, 1000));
     sink.close();
     drop(reader);
@@ -343,7 +343,7 @@ fn a_pipe_without_a_reader_is_counted_and_survived() {
     (0..10).for_each(|id| record(&sink, id));
     eventually("ten failures", || sink.counts().failed == 10);
     let (_, again) = (fs::metadata(&path).unwrap(), File::options().read(true).write(true).open(&path).unwrap());
-    eventually("a new reader", || sink.trouble().is_none());
+    eventually("a new reader", || sink.write_failure().is_none());
     record(&sink, 11);
     let text = read_lines(again, 1);
     assert!(text.contains("\"why\":\"failure\"") && text.contains("\"lost\":10"), "{text}");
@@ -358,7 +358,7 @@ fn a_second_process_cannot_write_into_the_same_file() {
     assert!(error.to_string().contains("another process"), "{error}");
     drop(sink);
     drop(Sink::open(plan(&path)).unwrap());
-    assert_eq!(verified(&[&path]).segments, Some((1, 2)));
+    assert_eq!(verify(&[&path]).segments, Some((1, 2)));
 }
 
 #[test]
@@ -367,6 +367,6 @@ fn a_pipe_that_nobody_reads_is_an_error_and_keeps_nobody_waiting() {
     let (path, reader) = fifo(folder.path());
     drop(reader);
     for error in [Sink::check(&plan(&path)).unwrap_err(), Sink::open(plan(&path)).unwrap_err()] {
-        assert!(error.to_string().contains("nobody reads this pipe"), "{error}");
+        assert!(error.to_string().contains("this pipe has no reader"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Writer: the thread that writes all that waits, makes it last, and goes on by itself after a failure.
+//! Writer: the thread that writes the waiting records, makes them durable, and recovers after a failure.
 
 use std::io;
 use std::sync::Arc;
@@ -8,108 +8,110 @@ use std::time::{Duration, Instant};
 use super::queue::{RecordBatch, SinkState, WriterCommand};
 use super::segment::Segment;
 
-/// How long a broken output is left alone before it is tried again.
-const AGAIN: Duration = Duration::from_millis(100);
+/// The pause before a broken output is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often a broken output is tried while nothing comes.
-const WATCH: Duration = Duration::from_millis(500);
+/// How often a broken output is tried while no record arrives.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// WriterEndGuard: tells those who close that the writer is gone, by whichever way it went.
+/// WriterEndGuard: notifies the threads that close the sink when the writer ends, after a panic too.
 pub(super) struct WriterEndGuard(pub(super) Arc<SinkState>);
 
 impl Drop for WriterEndGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.note(Some("the thread that writes audit records has failed"));
+            self.0.set_write_failure(Some("the thread that writes audit records has failed"));
         }
-        self.0.end();
+        self.0.mark_ended();
     }
 }
 
-/// The writer's thread.
-pub(super) fn run(shared: &SinkState, mut segment: Segment) {
-    let (mut batch, mut complaint) = (RecordBatch::default(), LossLog::default());
+/// Runs the writer until the queue is closed and empty.
+pub(super) fn run_writer(shared: &SinkState, mut segment: Segment) {
+    let (mut batch, mut loss_log) = (RecordBatch::default(), LossLog::default());
     let mut tried = Instant::now();
-    if !segment.is_sound() {
-        shared.note(Some("the first line of a segment could not be written"));
+    if !segment.is_writable() {
+        shared.set_write_failure(Some("the first line of a segment could not be written"));
     }
     loop {
-        let rest = (!segment.is_sound() || segment.is_returning()).then_some(WATCH);
-        if !shared.take(&mut batch, rest) {
+        let timeout = (!segment.is_writable() || segment.is_taking_back()).then_some(RETRY_INTERVAL);
+        if !shared.take_batch(&mut batch, timeout) {
             break;
         }
-        batch.orders.drain(..).for_each(|order| obey(order, &mut segment));
-        segment.go_back();
-        let mended = if segment.is_sound() {
-            let waited = !batch.waiters.is_empty();
-            let looked = segment.watch(waited).or_else(|error| if segment.is_sound() { Ok(()) } else { Err(error) });
-            looked.and_then(|()| {
-                segment.rotate().or_else(|error| {
+        batch.commands.drain(..).for_each(|command| execute_command(command, &mut segment));
+        segment.try_take_back();
+        let ready = if segment.is_writable() {
+            let awaited = !batch.waiters.is_empty();
+            let checked = segment.check_file(awaited);
+            let checked = checked.or_else(|error| if segment.is_writable() { Ok(()) } else { Err(error) });
+            checked.and_then(|()| {
+                segment.rotate_if_due().or_else(|error| {
                     tracing::error!(%error, "the audit file cannot be finished");
-                    if segment.is_sound() { Ok(()) } else { Err(error) }
+                    if segment.is_writable() { Ok(()) } else { Err(error) }
                 })
             })
-        } else if tried.elapsed() >= AGAIN || rest.is_some() && batch.count == 0 {
+        } else if tried.elapsed() >= RETRY_PAUSE || timeout.is_some() && batch.count == 0 {
             tried = Instant::now();
-            segment.mend()
+            segment.repair()
         } else {
-            let before = shared.trouble().map_or_else(|| "it was broken before".into(), |trouble| trouble.error);
-            Err(io::Error::other(before.into_string()))
+            let failure = shared.write_failure();
+            let error = failure.map_or_else(|| "an earlier write failed".into(), |failure| failure.error);
+            Err(io::Error::other(error.into_string()))
         };
-        let result = match mended {
-            Ok(()) => write(shared, &mut segment, &batch),
+        let result = match ready {
+            Ok(()) => write_batch(shared, &mut segment, &batch),
             Err(error) => {
-                segment.lose(batch.count + batch.dropped);
+                segment.add_lost(batch.count + batch.dropped);
                 Err((batch.count, error))
             }
         };
-        let kept = result.is_ok() && segment.can_last();
-        // Whoever has stopped waiting has gone the way of a failure already.
+        let persisted = result.is_ok() && segment.is_durable();
+        // A request that has stopped waiting has already treated its decision as not persisted.
         for waiter in batch.waiters.drain(..) {
-            let _ = waiter.send(kept);
+            let _ = waiter.send(persisted);
         }
         if let Err((lost, error)) = result {
             shared.counts.failed.fetch_add(lost, Ordering::Relaxed);
-            if shared.note(Some(&error.to_string())) {
+            if shared.set_write_failure(Some(&error.to_string())) {
                 tracing::error!(%error, "audit records cannot be written");
             }
             tried = Instant::now();
-            complaint.error = Some(error);
-        } else if segment.is_sound() && shared.note(None) {
+            loss_log.error = Some(error);
+        } else if segment.is_writable() && shared.set_write_failure(None) {
             tracing::warn!("audit records are written again");
         }
         let counts = &shared.counts;
-        complaint.say(counts.dropped.load(Ordering::Relaxed), counts.failed.load(Ordering::Relaxed));
+        loss_log.log_losses(counts.dropped.load(Ordering::Relaxed), counts.failed.load(Ordering::Relaxed));
     }
-    if segment.is_sound()
-        && let Err(error) = segment.end()
+    if segment.is_writable()
+        && let Err(error) = segment.write_end()
     {
         tracing::error!(%error, "the end of the audit is not written, or the disk did not confirm the last records");
     }
 }
 
-fn obey(order: WriterCommand, segment: &mut Segment) {
-    match order {
+fn execute_command(command: WriterCommand, segment: &mut Segment) {
+    match command {
         WriterCommand::Reopen => {
             if let Err(error) = segment.reopen() {
-                tracing::error!(%error, "the audit file cannot be opened anew: records still go to the old one");
+                tracing::error!(%error, "the audit file cannot be reopened; records still go to the old file");
             }
         }
-        WriterCommand::HandOver(told) => {
-            // Whoever has stopped waiting takes it back.
-            let _ = told.send(segment.hand_over());
+        WriterCommand::HandOver(reply) => {
+            // A caller that has stopped waiting takes the file back.
+            let _ = reply.send(segment.hand_over());
         }
-        WriterCommand::TakeBack => segment.take_back(),
+        WriterCommand::TakeBack => segment.request_take_back(),
     }
 }
 
-fn write(shared: &SinkState, segment: &mut Segment, batch: &RecordBatch) -> Result<(), (u64, io::Error)> {
+fn write_batch(shared: &SinkState, segment: &mut Segment, batch: &RecordBatch) -> Result<(), (u64, io::Error)> {
     let counts = &shared.counts;
-    segment.write(&batch.lines, batch.dropped)?;
-    if !batch.waiters.is_empty() && segment.can_last() {
-        let begun = Instant::now();
+    segment.write_records(&batch.lines, batch.dropped)?;
+    if !batch.waiters.is_empty() && segment.is_durable() {
+        let started = Instant::now();
         let synced = segment.sync();
-        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         counts.sync_nanos.fetch_add(nanos, Ordering::Relaxed);
         counts.syncs.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = synced {
@@ -121,22 +123,22 @@ fn write(shared: &SinkState, segment: &mut Segment, batch: &RecordBatch) -> Resu
     Ok(())
 }
 
-/// LossLog: lost records in the program's log, at most once a minute.
+/// LossLog: logs lost records at most once a minute.
 #[derive(Default)]
 struct LossLog {
     error: Option<io::Error>,
     last: Option<Instant>,
-    told: u64,
+    reply: u64,
 }
 
 impl LossLog {
-    fn say(&mut self, dropped: u64, failed: u64) {
+    fn log_losses(&mut self, dropped: u64, failed: u64) {
         let due = self.last.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
-        if due && dropped + failed > self.told {
+        if due && dropped + failed > self.reply {
             let error = self.error.take().map(|error| error.to_string());
             tracing::error!(dropped, failed, error, "audit records were lost; the numbers count since the start");
             self.last = Some(Instant::now());
-            self.told = dropped + failed;
+            self.reply = dropped + failed;
         }
     }
 }

@@ -1,52 +1,52 @@
-//! ChainFault: one place where audit files are not what was written, and what to make of it.
+//! ChainFault: a location at which audit files differ from what was written, with advice.
 
 use std::ops::Range;
 
-/// ChainFault: what is wrong, and where.
+/// ChainFault: one difference between audit files and what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainFault {
-    /// What has happened.
-    pub sort: FaultKind,
-    /// Where it shows.
-    pub place: LineLocation,
-    /// What is wrong, in half a sentence.
+    /// The kind of the fault.
+    pub kind: FaultKind,
+    /// The line at which the fault was found.
+    pub location: LineLocation,
+    /// A description of the fault, without a full stop.
     pub message: String,
-    /// The lines of the chain that are missing here.
+    /// The numbers of the lines that are missing here.
     pub(super) missing: Range<u64>,
 }
 
 /// LineLocation: a line of one of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct LineLocation {
-    /// The file's place in the list.
+    /// The file's position in the list.
     pub file: usize,
-    /// The line's number, from 1 on.
+    /// The line's number, counted from 1.
     pub line: u64,
 }
 
 /// FaultKind: what has happened to audit files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A line says something else now.
+    /// A line was changed.
     Altered,
-    /// Lines are gone from the middle.
+    /// Lines in the middle were removed.
     Removed,
-    /// There are lines that were not written there.
+    /// Lines were inserted that were not written there.
     Inserted,
-    /// Lines stand in another order.
+    /// Lines are in a different order.
     Reordered,
-    /// The end of a segment is gone.
+    /// The end of a segment is missing.
     Truncated,
-    /// A whole segment is gone.
+    /// A whole segment is missing.
     Missing,
-    /// The end of the last segment is gone.
+    /// The end of the last segment is missing.
     CutOff,
-    /// The files are those of two chains.
+    /// The files belong to two chains.
     TwoChains,
 }
 
 impl FaultKind {
-    /// The word that reports use.
+    /// The name of the kind in reports.
     pub fn word(self) -> &'static str {
         match self {
             Self::Altered => "altered",
@@ -60,20 +60,22 @@ impl FaultKind {
         }
     }
 
-    /// What to do about it.
+    /// Advice about the fault.
     pub fn help(self) -> &'static str {
         match self {
             Self::Altered | Self::Removed | Self::Inserted | Self::Reordered => {
-                "somebody has edited the file: keep it as it is, find out who could, and compare with a copy"
+                "the file was edited: keep it unchanged, find out who has access to it, and compare it with a copy"
             }
             Self::Truncated => {
-                "if a segment says that its disk failed they were lost there; if not, somebody has cut them off"
+                "if a segment reports that the disk failed, the lines were lost then; otherwise they were cut off"
             }
             Self::Missing => {
                 "name the missing file too; where older ones were deleted on purpose, begin with `--since`"
             }
-            Self::TwoChains => "two chains in one folder: verify them one by one by naming files",
-            Self::CutOff => "name the later files too; if there are none, the end was cut off since the value was kept",
+            Self::TwoChains => "there are two chains in one folder: verify each separately by naming its files",
+            Self::CutOff => {
+                "name the later files too; if there are none, the end was cut off after the value was noted"
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::exit::CommandError;
 use crate::document::{Findings, Sources, report};
 use crate::identity::key_file::{self, KeyEntry, edit};
-use crate::reload::api_keys::MOST_BYTES;
+use crate::reload::api_keys::MAX_BYTES;
 use crate::reload::file;
 use crate::vocabulary::name::nearest;
 
@@ -23,7 +23,7 @@ pub(super) struct KeyFileDocument {
 impl KeyFileDocument {
     /// Opens the file at `path` for reading.
     pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
-        let sources = file::read_one_file(path, MOST_BYTES)
+        let sources = file::read_one_file(path, MAX_BYTES)
             .map_err(|finding| CommandError::failure(report::line(&finding, &Sources::default())))?;
         let mut findings = Findings::default();
         let entries = key_file::read(&sources, 0, &mut findings).ok_or_else(|| {

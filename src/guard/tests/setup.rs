@@ -19,7 +19,8 @@ use crate::metrics::{Coverage, Metrics};
 use crate::policy::Snapshot;
 use crate::reload::Live;
 use crate::reload::api_keys::{ApiKeys, KeyFile};
-use crate::reload::keys::{Issuers, KeyFeed, KeyPlan, KeySource};
+use crate::reload::issuers::Issuers;
+use crate::reload::keys::{KeyFeed, KeyPlan, KeySource};
 use crate::reload::policy::{PolicyEvent, PolicyRole, PolicyStore};
 use crate::reload::verified::{Generation, VerifiedTokens};
 use crate::request::OverrideMode;
@@ -52,7 +53,7 @@ impl Setup {
         let metrics = Arc::new(Metrics::new());
         let coverage = Arc::new(Coverage::default());
         let source = if keys.is_some() { "keys" } else { "test" };
-        let store = store(&folder, "policy.yaml", policy, source, PolicyRole::Decides);
+        let store = store(&folder, "policy.yaml", policy, source, PolicyRole::Live);
         coverage.publish(store.load().as_ref(), SystemTime::now());
         let generation = Arc::new(Generation::default());
         let (issuers, keys) = match keys {
@@ -112,8 +113,8 @@ impl Setup {
 
     /// Compares every decision with that of this policy.
     pub(super) fn compare_with(&mut self, policy: &str) {
-        let candidate = store(&self.folder, "candidate.yaml", policy, "test", PolicyRole::Compared);
-        let comparison = self.guard.metrics.comparison("api");
+        let candidate = store(&self.folder, "candidate.yaml", policy, "test", PolicyRole::Candidate);
+        let comparison = self.guard.metrics.new_comparison("api");
         comparison.publish_live(self.api().policy.load().as_ref(), SystemTime::now());
         comparison.publish_candidate(candidate.load().as_ref(), SystemTime::now());
         self.change_api(|api| {

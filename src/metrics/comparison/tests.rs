@@ -1,4 +1,4 @@
-//! Two policies, the same questions, and what is kept of their differences.
+//! Tests of comparing two policies by the same requests.
 
 use super::*;
 use crate::decision::query::{RequestQuery, decide_query};
@@ -17,16 +17,16 @@ fn policy(letters: &str, shadow: &str) -> Arc<Snapshot> {
     Arc::new(crate::policy::load(&sources, None).snapshot.unwrap())
 }
 
-fn decided(policy: &Arc<Snapshot>, method: &str, path: &str) -> Decision {
+fn decide(policy: &Arc<Snapshot>, method: &str, path: &str) -> Decision {
     let subject = Subject { kind: SubjectKind::User, ..Subject::default() };
-    let asked = RequestQuery { subject: &subject, method, target: path, host: None, phase: Phase::Request };
-    decide_query(policy, asked, Timestamp(0), &mut NoTrace, |road, _| {
-        crate::decision::mode::apply(road.decision.clone(), policy)
+    let query = RequestQuery { subject: &subject, method, target: path, host: None, phase: Phase::Request };
+    answer(policy, query, Timestamp(0), &mut NoTrace, |trace, _| {
+        crate::decision::mode::apply(trace.decision.clone(), policy)
     })
 }
 
-fn ask(comparison: &Comparison, live: &Arc<Snapshot>, next: &Arc<Snapshot>, method: &str, path: &str) {
-    let (one, two) = (decided(live, method, path), decided(next, method, path));
+fn observe_request(comparison: &Comparison, live: &Arc<Snapshot>, next: &Arc<Snapshot>, method: &str, path: &str) {
+    let (one, two) = (decide(live, method, path), decide(next, method, path));
     let request = RequestSample { id: DecisionId(1), time: UNIX_EPOCH, method, route: (path == "/a").then_some("/a") };
     let side = |policy, decision| PolicyDecision { policy, decision };
     comparison.observe(side(live, &one), side(next, &two), request);
@@ -35,12 +35,12 @@ fn ask(comparison: &Comparison, live: &Arc<Snapshot>, next: &Arc<Snapshot>, meth
 #[test]
 fn differences_are_counted_by_cell_and_both_reasons_with_a_few_examples() {
     let metrics = Metrics::new();
-    let comparison = metrics.comparison("noah");
+    let comparison = metrics.new_comparison("noah");
     let (live, next) = (policy("R", ""), policy("U", ""));
     comparison.publish_live(Some(&live), UNIX_EPOCH);
     comparison.publish_candidate(Some(&next), UNIX_EPOCH);
     for method in ["GET", "GET", "HEAD", "PUT", "DELETE"] {
-        ask(&comparison, &live, &next, method, "/a");
+        observe_request(&comparison, &live, &next, method, "/a");
     }
     let report = comparison.report();
     assert_eq!(report.compared, 5, "both refuse DELETE, which is no difference");
@@ -61,26 +61,26 @@ fn differences_are_counted_by_cell_and_both_reasons_with_a_few_examples() {
 
 #[test]
 fn a_refusal_that_shadow_mode_forwards_is_compared_as_a_refusal() {
-    let comparison = Metrics::new().comparison("noah");
+    let comparison = Metrics::new().new_comparison("noah");
     let (live, next) = (policy("U", "shadow: all\n"), policy("R", ""));
     comparison.publish_live(Some(&live), UNIX_EPOCH);
     comparison.publish_candidate(Some(&next), UNIX_EPOCH);
-    ask(&comparison, &live, &next, "GET", "/a");
+    observe_request(&comparison, &live, &next, "GET", "/a");
     assert_eq!(comparison.report().differences[0].change, OutcomeChange::WouldPermit);
 }
 
 #[test]
 fn another_version_of_either_begins_anew_and_older_requests_say_nothing() {
-    let comparison = Metrics::new().comparison("noah");
+    let comparison = Metrics::new().new_comparison("noah");
     let (live, next) = (policy("R", ""), policy("U", ""));
     comparison.publish_live(Some(&live), UNIX_EPOCH);
     comparison.publish_candidate(Some(&next), UNIX_EPOCH);
-    ask(&comparison, &live, &next, "GET", "/a");
+    observe_request(&comparison, &live, &next, "GET", "/a");
     assert_eq!(comparison.report().compared, 1);
     let third = policy("RU", "");
     comparison.publish_candidate(Some(&third), UNIX_EPOCH);
-    ask(&comparison, &live, &next, "GET", "/a");
+    observe_request(&comparison, &live, &next, "GET", "/a");
     assert_eq!((comparison.report().compared, comparison.report().differences.len()), (0, 0));
-    ask(&comparison, &live, &third, "GET", "/a");
+    observe_request(&comparison, &live, &third, "GET", "/a");
     assert_eq!(comparison.report().compared, 1);
 }

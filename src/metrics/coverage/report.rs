@@ -1,4 +1,4 @@
-//! Reports: coverage as the admin listener shows it.
+//! CoverageReport: the coverage of a policy in the form that the admin listener shows.
 
 use serde::Serialize;
 
@@ -7,32 +7,32 @@ use crate::audit::Rfc3339Time;
 /// CoverageReport: the coverage of one API's policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CoverageReport {
-    /// The policy's name; `None` where none is live.
+    /// The policy's name; `None` if no policy is live.
     pub policy: Option<Box<str>>,
-    /// The hash of its texts.
+    /// The hash of the policy's texts.
     pub hash: Option<Box<str>>,
-    /// Requests that no route covers, the most frequent first.
+    /// Requests without a route, the most frequent first.
     pub unmapped: Vec<UnmappedTemplate>,
-    /// How many such requests came when the list was full.
+    /// The number of such requests that were left out because the list was full.
     pub unmapped_left_out: u64,
-    /// How many grants the policy has, a row and a cell each.
+    /// The number of grants in the policy; each is a pair of a row and a cell.
     pub grants: usize,
     /// The grants that no permit has used.
     pub never_used: Vec<UnusedGrant>,
-    /// The cells that were refused most.
+    /// The cells that were refused most often.
     pub refused: Vec<RefusedCell>,
 }
 
-/// UnmappedTemplate: requests that no route covers, by the template that their paths seem to have.
+/// UnmappedTemplate: requests without a route, grouped by the guessed template of their paths.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UnmappedTemplate {
     /// The method.
     pub method: Box<str>,
-    /// The template, guessed.
+    /// The guessed template.
     pub template: Box<str>,
-    /// How many there were.
+    /// The number of requests.
     pub count: u64,
-    /// When the last one came.
+    /// The time of the last request.
     pub last_seen: Rfc3339Time,
 }
 
@@ -45,17 +45,17 @@ pub struct UnusedGrant {
     pub operation: Box<str>,
     /// The cell's resource.
     pub resource: Box<str>,
-    /// Since when it is watched: the process's start, or the reload that brought it.
+    /// The time since which its use is counted: the start of the process, or the reload that added the grant.
     pub since: Rfc3339Time,
 }
 
-/// RefusedCell: a cell, and how often it was refused.
+/// RefusedCell: a cell and the number of its refusals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RefusedCell {
     /// The cell's operation.
     pub operation: Box<str>,
     /// The cell's resource.
     pub resource: Box<str>,
-    /// How often.
+    /// The number of refusals.
     pub count: u64,
 }

@@ -1,10 +1,10 @@
-//! Grants that are used, cells that are refused and paths without a route, over reloads.
+//! Tests of used grants, refused cells and paths without a route across reloads.
 
 use super::*;
 use crate::decision::{Trace, TraceStep};
 use crate::document::Sources;
 
-/// A policy of two rows; `rest` goes behind it.
+/// A policy with these rows and additional routes.
 fn policy(rows: &str, routes: &str) -> Arc<Snapshot> {
     let mut sources = Sources::default();
     let text = format!(
@@ -21,8 +21,8 @@ fn at(second: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(second)
 }
 
-/// The row `row` gives the cell `cell`, by their names.
-fn uses(policy: &Arc<Snapshot>, row: &str, cell: &str) -> UsageTrace {
+/// The usage of the cell `cell` through the row `row`, by their names.
+fn usage(policy: &Arc<Snapshot>, row: &str, cell: &str) -> UsageTrace {
     let row = policy.model.rows.iter().position(|known| &*known.name == row).unwrap();
     let mut uses = UsageTrace::default();
     uses.record(TraceStep::Granted { cell: cell_id(policy, cell), row: RowId(u32::try_from(row).unwrap()) });
@@ -45,7 +45,7 @@ fn never_used(coverage: &Coverage) -> Vec<String> {
         })
         .collect();
     lines.sort();
-    assert_eq!(coverage.tally().grants(), (report.grants, report.never_used.len()));
+    assert_eq!(coverage.tally().grant_counts(), (report.grants, report.never_used.len()));
     lines
 }
 
@@ -54,11 +54,11 @@ fn a_grant_that_was_used_stays_so_over_reloads_that_keep_its_names() {
     let coverage = Coverage::default();
     let first = policy("One: { A: RU, B: R }, Two: { A: R }", "");
     coverage.publish(Some(&first), at(1));
-    coverage.tally().used(&uses(&first, "One", "read A"));
-    coverage.tally().used(&uses(&first, "One", "read A"));
+    coverage.tally().mark_used(&usage(&first, "One", "read A"));
+    coverage.tally().mark_used(&usage(&first, "One", "read A"));
     assert_eq!(never_used(&coverage), ["One: read B @1", "One: update A @1", "Two: read A @1"]);
 
-    // Another order, a row less and a row more: what has kept its name has kept its past.
+    // Another order, one row less and one row more: a grant that keeps its name keeps its counts.
     coverage.publish(Some(&policy("Three: { B: R }, Zero: { A: R }, One: { A: RU, B: R }", "")), at(2));
     let expected = ["One: read B @1", "One: update A @1", "Three: read B @2", "Zero: read A @2"];
     assert_eq!(never_used(&coverage), expected);
@@ -72,9 +72,9 @@ fn the_cells_that_are_refused_most_come_first_and_stay_over_reloads() {
     coverage.publish(Some(&first), at(1));
     let cell = |name: &str| Some(cell_id(&first, name));
     for name in ["read A", "read B", "read B"] {
-        coverage.tally().refused(cell(name));
+        coverage.tally().count_refusal(cell(name));
     }
-    coverage.tally().refused(None);
+    coverage.tally().count_refusal(None);
     coverage.publish(Some(&policy("Two: { B: R }, One: { A: RU }", "")), at(2));
     let refused = coverage.tally().report().refused;
     let refused: Vec<_> = refused.iter().map(|cell| (&*cell.operation, &*cell.resource, cell.count)).collect();
@@ -89,10 +89,10 @@ fn paths_without_a_route_are_kept_as_templates_until_a_policy_maps_them() {
     for (method, path, second) in
         [("GET", "/things/17", 5), ("GET", "/things/18", 9), ("GET", "/things/19", 7), ("POST", "/things/17", 2)]
     {
-        tally.unmapped(method, path, at(second));
+        tally.count_unmapped(method, path, at(second));
     }
-    tally.unmapped("GET", "/elsewhere", at(3));
-    let seen = |coverage: &Coverage| -> Vec<(String, String, u64, SystemTime)> {
+    tally.count_unmapped("GET", "/elsewhere", at(3));
+    let list_unmapped = |coverage: &Coverage| -> Vec<(String, String, u64, SystemTime)> {
         let report = coverage.tally().report();
         let entries = report.unmapped.into_iter();
         entries.map(|one| (one.method.into(), one.template.into(), one.count, one.last_seen.0)).collect()
@@ -100,10 +100,10 @@ fn paths_without_a_route_are_kept_as_templates_until_a_policy_maps_them() {
     let own = |method: &str, template: &str, count, last| (method.to_owned(), template.to_owned(), count, at(last));
     let elsewhere = own("GET", "/elsewhere", 1, 3);
     let post = own("POST", "/things/{id}", 1, 2);
-    assert_eq!(seen(&coverage), [own("GET", "/things/{id}", 3, 9), elsewhere.clone(), post.clone()]);
+    assert_eq!(list_unmapped(&coverage), [own("GET", "/things/{id}", 3, 9), elsewhere.clone(), post.clone()]);
 
     coverage.publish(Some(&policy("One: { A: RU, B: R }", ", \"/things/{thing}\": { GET: read A }")), at(10));
-    assert_eq!(seen(&coverage), [elsewhere, post]);
+    assert_eq!(list_unmapped(&coverage), [elsewhere, post]);
 }
 
 #[test]
@@ -112,10 +112,10 @@ fn random_paths_fill_no_more_than_the_list() {
     let tally = coverage.tally();
     for number in 0..2000_u32 {
         let word: String = number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
-        tally.unmapped("GET", &format!("/{word}/x"), at(1));
+        tally.count_unmapped("GET", &format!("/{word}/x"), at(1));
     }
     let report = tally.report();
-    assert_eq!((report.unmapped.len(), report.unmapped_left_out), (MOST_UNMAPPED, 1500));
+    assert_eq!((report.unmapped.len(), report.unmapped_left_out), (MAX_UNMAPPED, 1500));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn the_log_gets_a_few_lines_in_a_second() {
     let coverage = Coverage::default();
     coverage.publish(Some(&policy("One: { A: RU, B: R }", "")), at(1));
     let tally = coverage.tally();
-    let passed = |cell, second| (0..100).filter(|_| tally.samples(cell, at(second))).count();
+    let passed = |cell, second| (0..100).filter(|_| tally.admit_sample(cell, at(second))).count();
     assert_eq!((passed(Some(CellId(0)), 5), passed(Some(CellId(1)), 5), passed(None, 5)), (2, 2, 2));
     assert_eq!(passed(Some(CellId(0)), 6), 2);
     assert_eq!(passed(Some(CellId(999)), 6), 0);

@@ -1,4 +1,4 @@
-//! What is taken for an id, and what for a name of the API.
+//! Tests of which segments are taken for ids and which for names of the API.
 
 use super::*;
 
@@ -20,13 +20,13 @@ fn ids_become_parameters_and_names_stay() {
         ("/odata/Patients(5)/$count", "/odata/{id}/$count"),
         ("/a/averyveryveryveryveryverylongname", "/a/{id}"),
     ] {
-        assert_eq!(template(path), expected, "{path}");
+        assert_eq!(guess_template(path), expected, "{path}");
     }
 }
 
 #[test]
 fn a_template_has_a_bounded_length() {
     let long = "/abcdefghijklmnopqrstuvwxyzabcdef".repeat(1000);
-    let template = template(&long);
+    let template = guess_template(&long);
     assert!(template.len() <= 17 * 33 && template.ends_with("/{rest}"), "{template}");
 }

@@ -24,7 +24,7 @@ impl Proxy {
         exchange.transfer().fail_first(ended.unwrap_or(failure));
         if failure.starts_with("upstream-")
             && let Some(api) = exchange.api()
-            && let Some(left_out) = self.upstream(api).and_then(|target| target.failures.admit())
+            && let Some(left_out) = self.upstream(api).and_then(|target| target.failures.rate_limit_log())
         {
             // Pingora's own line would hold the whole target: this one names only the API and the decision.
             tracing::warn!(

@@ -1,4 +1,4 @@
-//! Keys come, change and go with their file, and a broken file changes nothing.
+//! Tests of API keys that change with their file, and of a broken file, which changes nothing.
 
 use super::*;
 use crate::identity::SecretDigest;
@@ -6,15 +6,15 @@ use crate::identity::issuer::ClaimLimits;
 
 const NOW: Timestamp = Timestamp(1_000);
 
-struct Bench {
+struct KeyFolder {
     folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl KeyFolder {
     fn new(text: &str) -> Self {
-        let bench = Self { folder: tempfile::tempdir().unwrap() };
-        bench.write(text);
-        bench
+        let folder = Self { folder: tempfile::tempdir().unwrap() };
+        folder.write(text);
+        folder
     }
 
     fn write(&self, text: &str) {
@@ -33,57 +33,57 @@ fn file_of(id: &str, secret: &str, rest: &str) -> String {
     format!("version: 1\nkeys:\n  {id}:\n    digest: {}\n{rest}", SecretDigest::of(secret.as_bytes()))
 }
 
-fn ask(keys: &ApiKeys, value: &[u8]) -> Result<Arc<VerifiedCaller>, IdentityError> {
+fn verify_key(keys: &ApiKeys, value: &[u8]) -> Result<Arc<VerifiedCaller>, IdentityError> {
     keys.verify(PresentedCredential::Key { header: "X-Api-Key", value }, NOW)
 }
 
 #[test]
 fn a_changed_file_counts_and_a_broken_one_changes_nothing() {
-    let bench = Bench::new(&file_of("alice", "s", ""));
-    let file = KeyFile::open(&bench.source()).unwrap();
+    let folder = KeyFolder::new(&file_of("alice", "s", ""));
+    let file = KeyFile::open(&folder.source()).unwrap();
     let keys = ApiKeys::new(vec![Arc::clone(&file)]);
-    assert!(ask(&keys, b"alice:s").is_ok());
+    assert!(verify_key(&keys, b"alice:s").is_ok());
     assert_eq!(file.refresh(), RefreshResult::Unchanged);
-    bench.write(&file_of("alice", "s", "    revoked: no\n"));
+    folder.write(&file_of("alice", "s", "    revoked: no\n"));
     assert_eq!((file.refresh(), file.refresh()), (RefreshResult::Refused, RefreshResult::Unchanged));
-    assert!(ask(&keys, b"alice:s").is_ok());
+    assert!(verify_key(&keys, b"alice:s").is_ok());
     assert!(file.state().refused.as_deref().is_some_and(|why| why.contains("keys.yaml:5:14: error[bad-value]")));
     std::fs::remove_file(file.path()).unwrap();
     assert_eq!((file.refresh(), file.refresh()), (RefreshResult::Refused, RefreshResult::Unchanged));
-    assert!(ask(&keys, b"alice:s").is_ok());
-    bench.write(&file_of("alice", "s", "    revoked: true\n"));
+    assert!(verify_key(&keys, b"alice:s").is_ok());
+    folder.write(&file_of("alice", "s", "    revoked: true\n"));
     assert_eq!(file.refresh(), RefreshResult::Published);
-    assert_eq!(ask(&keys, b"alice:s"), Err(IdentityError::ApiKeyRevoked));
+    assert_eq!(verify_key(&keys, b"alice:s"), Err(IdentityError::ApiKeyRevoked));
     assert!(file.state().refused.is_none());
-    bench.write("version: 1\nkeys: {}\n");
+    folder.write("version: 1\nkeys: {}\n");
     assert_eq!(file.refresh(), RefreshResult::Published);
-    assert_eq!(ask(&keys, b"alice:s"), Err(IdentityError::UnknownApiKey));
+    assert_eq!(verify_key(&keys, b"alice:s"), Err(IdentityError::UnknownApiKey));
     assert_eq!(file.state().keys, 0);
 }
 
 #[test]
-fn a_caller_is_stood_by_until_his_own_key_changes() {
-    let bench = Bench::new(&file_of("alice", "s", ""));
-    let file = KeyFile::open(&bench.source()).unwrap();
+fn a_caller_stays_valid_until_its_own_key_changes() {
+    let folder = KeyFolder::new(&file_of("alice", "s", ""));
+    let file = KeyFile::open(&folder.source()).unwrap();
     let keys = ApiKeys::new(vec![Arc::clone(&file)]);
-    let caller = ask(&keys, b"alice:s").unwrap();
-    assert!(keys.stand_by(&caller));
-    bench.write(&format!("{}# and a comment\n", file_of("alice", "s", "    comment: hers\n")));
+    let caller = verify_key(&keys, b"alice:s").unwrap();
+    assert!(keys.is_still_valid(&caller));
+    folder.write(&format!("{}# and a comment\n", file_of("alice", "s", "    comment: hers\n")));
     assert_eq!(file.refresh(), RefreshResult::Published);
-    assert!(keys.stand_by(&caller));
-    bench.write(&file_of("alice", "new", ""));
+    assert!(keys.is_still_valid(&caller));
+    folder.write(&file_of("alice", "new", ""));
     assert_eq!(file.refresh(), RefreshResult::Published);
-    assert!(!keys.stand_by(&caller));
-    assert!(!ApiKeys::default().stand_by(&caller));
+    assert!(!keys.is_still_valid(&caller));
+    assert!(!ApiKeys::default().is_still_valid(&caller));
     let token = VerifiedCaller { subject: crate::vocabulary::Subject::anonymous(), expires: NOW };
-    assert!(keys.stand_by(&Arc::new(token)));
+    assert!(keys.is_still_valid(&Arc::new(token)));
 }
 
 #[test]
 fn a_key_counts_only_in_the_presentation_of_its_file() {
-    let bench = Bench::new(&file_of("alice", "s", ""));
+    let folder = KeyFolder::new(&file_of("alice", "s", ""));
     let open = |header: Option<&str>, basic: bool| {
-        let source = ApiKeySource { header: header.map(Into::into), basic, ..bench.source() };
+        let source = ApiKeySource { header: header.map(Into::into), basic, ..folder.source() };
         ApiKeys::new(vec![KeyFile::open(&source).unwrap()])
     };
     let basic = PresentedCredential::Basic("YWxpY2U6cw==");
@@ -100,11 +100,11 @@ fn a_key_counts_only_in_the_presentation_of_its_file() {
 }
 
 #[test]
-fn a_file_that_is_not_good_at_the_start_is_told_without_its_lines() {
-    let bench = Bench::new("version: 1\nkeys:\n  alice: { secret: hunter2 }\n");
-    let lines = KeyFile::open(&bench.source()).unwrap_err();
+fn a_file_that_is_not_good_at_the_start_is_reported_without_its_lines() {
+    let folder = KeyFolder::new("version: 1\nkeys:\n  alice: { secret: hunter2 }\n");
+    let lines = KeyFile::open(&folder.source()).unwrap_err();
     assert!(lines.iter().any(|line| line.contains("keys.yaml:3:12: error[unknown-key]")), "{lines:#?}");
     assert!(!lines.concat().contains("hunter2"), "{lines:#?}");
-    let folder = ApiKeySource { file: bench.folder.path().to_owned(), ..bench.source() };
+    let folder = ApiKeySource { file: folder.folder.path().to_owned(), ..folder.source() };
     assert!(KeyFile::open(&folder).unwrap_err().concat().contains("is no file"));
 }

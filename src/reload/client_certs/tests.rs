@@ -1,4 +1,4 @@
-//! Tests of `client_certs`: chains judged at moments that no gateway could wait for.
+//! Tests of verifying chains at times that no test of a running gateway could wait for.
 
 use std::path::PathBuf;
 
@@ -65,8 +65,8 @@ fn cas(sources: &[CertificateSource]) -> ClientCas {
     ClientCas::new(open_all(sources, &generation).unwrap(), generation)
 }
 
-fn judged(cas: &ClientCas, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<Box<str>, IdentityError> {
-    cas.judge(chain, now).result.map(|named| named.source)
+fn verify_source(cas: &ClientCas, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<Box<str>, IdentityError> {
+    cas.verify_chain(chain, now).result.map(|named| named.source)
 }
 
 #[test]
@@ -78,22 +78,22 @@ fn an_authority_stands_in_one_source_only() {
 }
 
 #[test]
-fn an_authority_that_has_expired_vouches_for_nobody() {
+fn an_expired_authority_vouches_for_no_certificate() {
     let (folder, ca) = (tempfile::tempdir().unwrap(), root("one", 2031));
     let (cas, chain) = (cas(&[source(&folder, "a", &ca.pem(), &[])]), [client(&ca)]);
-    assert_eq!(judged(&cas, &chain, NOW), Ok("a".into()));
+    assert_eq!(verify_source(&cas, &chain, NOW), Ok("a".into()));
     let later = NOW.plus(3 * 366 * 86_400);
-    assert_eq!(judged(&cas, &chain, later), Err(IdentityError::CertificateExpired));
-    // Its certificate was renewed with the same key: both stand in the file for a while.
+    assert_eq!(verify_source(&cas, &chain, later), Err(IdentityError::CertificateExpired));
+    // Its certificate was renewed with the same key, and the file contains both for a while.
     let renewed = params("one", 2040, true).self_signed(ca.key()).unwrap().pem();
     for pem in [ca.pem() + &renewed, renewed + &ca.pem()] {
         let two = self::cas(&[source(&folder, "b", &pem, &[])]);
-        assert_eq!(judged(&two, &chain, later), Ok("b".into()));
+        assert_eq!(verify_source(&two, &chain, later), Ok("b".into()));
     }
-    // What was judged before holds until then, and is not asked about again meanwhile.
-    let before = cas.judge(&chain, NOW);
-    assert!(cas.upholds(&before, NOW) && cas.upholds(&before, NOW.plus(86_400)));
-    assert!(!cas.upholds(&before, later) && !cas.upholds(&before, Timestamp(NOW.0 - 1)));
+    // An earlier verdict holds until the expiry, and the chain is not verified again meanwhile.
+    let before = cas.verify_chain(&chain, NOW);
+    assert!(cas.is_current(&before, NOW) && cas.is_current(&before, NOW.plus(86_400)));
+    assert!(!cas.is_current(&before, later) && !cas.is_current(&before, Timestamp(NOW.0 - 1)));
 }
 
 #[test]
@@ -103,27 +103,27 @@ fn every_authority_of_a_chain_needs_a_list_that_is_not_old() {
     let below = CertifiedIssuer::signed_by(params("below", 2035, true), key, &top).unwrap();
     let between = CertificateDer::from_pem_slice(below.pem().as_bytes()).unwrap();
     let chain = [client(&below), between];
-    let with = |lists: &[Vec<u8>]| judged(&cas(&[source(&folder, "a", &top.pem(), lists)]), &chain, NOW);
+    let with = |lists: &[Vec<u8>]| verify_source(&cas(&[source(&folder, "a", &top.pem(), lists)]), &chain, NOW);
     assert_eq!(with(&[]), Ok("a".into()));
     assert_eq!(with(&[list(&top, 2030), list(&below, 2030)]), Ok("a".into()));
     assert_eq!(with(&[list(&top, 2030)]), Err(IdentityError::RevocationUnknown));
     assert_eq!(with(&[list(&below, 2030)]), Err(IdentityError::RevocationUnknown));
     assert_eq!(with(&[list(&top, 2030), list(&below, 2029)]), Err(IdentityError::RevocationUnknown));
-    // A list that another authority of the same name has signed is no list.
+    // A list that another authority of the same name has signed does not count.
     assert_eq!(with(&[list(&root("top", 2035), 2030), list(&below, 2030)]), Err(IdentityError::RevocationUnknown));
-    // Without the certificate between them nobody knows whose it is.
-    let short = judged(&cas(&[source(&folder, "a", &top.pem(), &[])]), &chain[..1], NOW);
+    // Without the intermediate certificate the issuer is unknown.
+    let short = verify_source(&cas(&[source(&folder, "a", &top.pem(), &[])]), &chain[..1], NOW);
     assert_eq!(short, Err(IdentityError::CertificateUntrusted));
 }
 
 #[test]
-fn two_sources_that_both_vouch_vouch_for_nobody() {
+fn a_chain_that_two_sources_vouch_for_is_untrusted() {
     let (folder, top) = (tempfile::tempdir().unwrap(), root("top", 2035));
     let key = KeyPair::generate().unwrap();
     let below = CertifiedIssuer::signed_by(params("below", 2035, true), key, &top).unwrap();
     let between = CertificateDer::from_pem_slice(below.pem().as_bytes()).unwrap();
     let both = cas(&[source(&folder, "a", &top.pem(), &[]), source(&folder, "b", &below.pem(), &[])]);
     let own = client(&below);
-    assert_eq!(judged(&both, std::slice::from_ref(&own), NOW), Ok("b".into()));
-    assert_eq!(judged(&both, &[own, between], NOW), Err(IdentityError::CertificateUntrusted));
+    assert_eq!(verify_source(&both, std::slice::from_ref(&own), NOW), Ok("b".into()));
+    assert_eq!(verify_source(&both, &[own, between], NOW), Err(IdentityError::CertificateUntrusted));
 }

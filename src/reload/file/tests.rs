@@ -1,11 +1,11 @@
-//! What of a folder makes up a policy, and what is said of one that cannot be read.
+//! Tests of which files form a policy, and of the findings about files that cannot be read.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
 
-fn names(sources: &Sources) -> Vec<&str> {
+fn list_files(sources: &Sources) -> Vec<&str> {
     sources.iter().map(|(_, source)| &*source.name).collect()
 }
 
@@ -19,7 +19,7 @@ fn a_file_is_shown_under_the_path_that_was_given() {
     let path = folder.path().join("noah-es.yaml");
     fs::write(&path, "version: 1\n").unwrap();
     let sources = read(&path).unwrap();
-    assert_eq!(names(&sources), [path.to_str().unwrap()]);
+    assert_eq!(list_files(&sources), [path.to_str().unwrap()]);
     assert_eq!(sources.source(0).unwrap().text, "version: 1\n");
 }
 
@@ -37,7 +37,7 @@ fn a_folder_is_its_yaml_files_in_the_order_of_their_names() {
     symlink("nobody@host:1", root.join(".#10-routes.yaml")).unwrap();
     let path = |name: &str| root.join(name).to_str().unwrap().to_owned();
     let expected = [path("10-routes.yaml"), path("20-roles.yml"), path("9-first.yaml")];
-    assert_eq!(names(&read(&root).unwrap()), expected);
+    assert_eq!(list_files(&read(&root).unwrap()), expected);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn symlinks_are_followed_and_shown_as_given() {
     symlink("..v1", root.join("..data")).unwrap();
     symlink("..data/p.yaml", root.join("p.yaml")).unwrap();
     let sources = read(root).unwrap();
-    assert_eq!(names(&sources), [root.join("p.yaml").to_str().unwrap()]);
+    assert_eq!(list_files(&sources), [root.join("p.yaml").to_str().unwrap()]);
     assert_eq!(sources.source(0).unwrap().text, "version: 1\n");
 }
 
@@ -79,7 +79,7 @@ fn the_files_of_a_policy_share_one_bound() {
         fs::write(folder.path().join(name), "12345").unwrap();
     }
     assert!(read_at_most(folder.path(), 10).is_ok());
-    let refused = read_at_most(folder.path(), 9).unwrap_err().finding();
+    let refused = read_at_most(folder.path(), 9).unwrap_err().into_finding();
     assert!(refused.message.ends_with("b.yaml` is more than may be read"));
 }
 
@@ -90,7 +90,7 @@ fn the_hash_tells_names_contents_and_their_borders_apart() {
         files.iter().for_each(|(name, text)| {
             sources.add(*name, text);
         });
-        hash(&sources)
+        hash_sources(&sources)
     };
     let first = of(&[("a", "xy"), ("b", "z")]);
     assert_eq!(first, of(&[("a", "xy"), ("b", "z")]));

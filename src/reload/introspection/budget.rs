@@ -1,17 +1,17 @@
-//! CallBudget: so many calls a second, counted without a lock.
+//! CallBudget: limits the calls per second without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// CallBudget: a virtual clock that every call moves on by its share of a second, and that may run one second ahead.
+/// CallBudget: a virtual clock that each call advances by its share of a second, and that may be one second ahead.
 #[derive(Debug)]
 pub(super) struct CallBudget {
     start: Instant,
-    /// Nanoseconds that one call takes up.
+    /// The nanoseconds that one call uses.
     share: u64,
-    /// Where the virtual clock stands, in nanoseconds since the start.
+    /// The virtual clock, in nanoseconds since the start.
     spent: AtomicU64,
 }
 
@@ -22,8 +22,8 @@ impl CallBudget {
         Self { start: Instant::now(), share: SECOND / u64::from(per_second.max(1)), spent: AtomicU64::new(0) }
     }
 
-    /// Whether one more call may be made; it is counted if so.
-    pub(super) fn take(&self) -> bool {
+    /// Takes one call from the budget; returns `false` if none is left.
+    pub(super) fn try_take(&self) -> bool {
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let spend = |spent: u64| {
             let next = spent.max(now).saturating_add(self.share);
@@ -40,7 +40,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_second_holds_so_many_calls_and_gives_them_back_as_it_passes() {
         let budget = CallBudget::new(4);
-        let taken = || std::iter::repeat_with(|| budget.take()).take(10).filter(|taken| *taken).count();
+        let taken = || std::iter::repeat_with(|| budget.try_take()).take(10).filter(|taken| *taken).count();
         assert_eq!(taken(), 4);
         tokio::time::advance(Duration::from_millis(500)).await;
         assert_eq!(taken(), 2);

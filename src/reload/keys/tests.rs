@@ -1,21 +1,23 @@
-//! Keys from files, URLs and discovery, as they come, change and fail.
+//! Tests of keys from files, URLs and discovery, and of their changes and failures.
 
 mod server;
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::verified::{Lookup, VerifiedTokens};
 use super::*;
 use crate::identity::fixtures::{ED25519, P256, RSA, SECRET, Signer, claims_with, issuer, jwks};
 use crate::identity::{Algorithm, Algorithms, IdentityError, KeyError, VerifiedCaller};
+use crate::reload::issuers::{Issuers, VerificationFailure};
+use crate::reload::verified::{Lookup, VerifiedTokens};
 use server::{Answer, Server};
 
 const KEYS: &str = "/keys";
 const CONFIGURATION: &str = "/.well-known/openid-configuration";
 
-/// The plan for `source` at a pace that tests can wait for.
+/// The plan for `source` with periods that are short enough for tests.
 fn plan(source: KeySource) -> KeyPlan {
     KeyPlan {
         retry_first: Duration::from_millis(20),
@@ -26,12 +28,12 @@ fn plan(source: KeySource) -> KeyPlan {
     }
 }
 
-/// A feed that is kept fresh for as long as the runtime of its test lives.
+/// Starts a feed that is kept fresh as long as the runtime of its test exists.
 fn run(plan: KeyPlan) -> (Issuers, Arc<KeyFeed>, Arc<Generation>) {
     let generation = Arc::new(Generation::default());
     let feed = KeyFeed::open(issuer(), plan, Arc::clone(&generation)).unwrap();
-    let kept = Arc::clone(&feed);
-    tokio::spawn(async move { kept.keep_fresh().await });
+    let cached = Arc::clone(&feed);
+    tokio::spawn(async move { cached.keep_fresh().await });
     (Issuers::new(vec![Arc::clone(&feed)]).unwrap(), feed, generation)
 }
 
@@ -43,10 +45,10 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A good token of this moment: signed with `signer`, naming the key `kid`.
+/// A token that is valid now, signed with `signer` and naming the key `kid`.
 fn token(signer: &Signer, algorithm: Algorithm, kid: &str) -> String {
-    let mut claims = claims_with("exp", (clock().0 + 600).into());
-    claims["iat"] = clock().0.into();
+    let mut claims = claims_with("exp", (now().0 + 600).into());
+    claims["iat"] = now().0.into();
     signer.token(algorithm, Some(kid), &claims)
 }
 
@@ -59,15 +61,15 @@ fn p256_token() -> String {
 }
 
 fn error(issuers: &Issuers, token: &str) -> Option<IdentityError> {
-    match issuers.verify(token, clock()) {
+    match issuers.verify(token, now()) {
         Ok(_) => None,
         Err(VerificationFailure::Refused(error)) => Some(error),
-        Err(VerificationFailure::Ask(_)) => panic!("nobody is to be asked"),
+        Err(VerificationFailure::Introspect(_)) => panic!("no introspection is configured"),
     }
 }
 
-/// The caller of a token that is looked for in `cache` first, as requests do.
-fn remembered(
+/// Verifies a token through `cache`, as requests do.
+fn verify_cached(
     issuers: &Issuers,
     cache: &VerifiedTokens,
     token: &str,
@@ -76,9 +78,9 @@ fn remembered(
     match cache.look_up(token, now) {
         Lookup::Found(verified) => Ok(verified),
         Lookup::Missing(slot) => match issuers.verify(token, now) {
-            Ok(verified) => Ok(cache.keep(slot, verified, now)),
+            Ok(verified) => Ok(cache.store(slot, verified, now)),
             Err(VerificationFailure::Refused(error)) => Err(error),
-            Err(VerificationFailure::Ask(_)) => panic!("nobody is to be asked"),
+            Err(VerificationFailure::Introspect(_)) => panic!("no introspection is configured"),
         },
     }
 }
@@ -156,7 +158,7 @@ async fn keys_are_fetched_again_when_their_time_is_over() {
 
     let cache = VerifiedTokens::new(10, 300, generation);
     let token = rsa_token();
-    let identify = || remembered(&issuers, &cache, &token, clock()).map(|_| ());
+    let identify = || verify_cached(&issuers, &cache, &token, now()).map(|_| ());
     assert_eq!(identify(), Ok(()));
     let hits = server.hits();
     eventually("more fetches", || server.hits() > hits + 2).await;
@@ -237,7 +239,7 @@ async fn discovery_leads_to_the_key_set_of_exactly_this_issuer() {
         (good.clone(), ""),
         (
             json!({"issuer": format!("{iss}/"), "jwks_uri": &*server.url(KEYS)}),
-            "the discovery document is of another issuer: `https://id.hospital.example/`",
+            "the discovery document belongs to another issuer: `https://id.hospital.example/`",
         ),
         (json!({"jwks_uri": &*server.url(KEYS)}), "a discovery document without `issuer` and `jwks_uri`"),
         (json!({"issuer": &*iss}), "a discovery document without `issuer` and `jwks_uri`"),
@@ -333,15 +335,15 @@ fn a_file_or_secret_that_is_no_key_does_not_open() {
     let open = |source| KeyFeed::open(issuer(), plan(source), Default::default()).map(|_| ());
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    assert!(matches!(open(KeySource::File(missing.clone())), Err(KeyFeedError::File(path, _)) if path == missing));
+    assert!(matches!(open(KeySource::File(missing.clone())), Err(IssuerError::File(path, _)) if path == missing));
     let private = folder.path().join("private");
     fs::write(&private, RSA.private_pem()).unwrap();
-    let refused = Err(KeyFeedError::Keys(KeyError::NotAPublicKey("PRIVATE KEY".into())));
+    let refused = Err(IssuerError::Keys(KeyError::NotAPublicKey("PRIVATE KEY".into())));
     assert_eq!(open(KeySource::File(private)), refused);
     let long = folder.path().join("long");
     fs::write(&long, vec![b'#'; (1 << 20) + 1]).unwrap();
-    assert_eq!(open(KeySource::File(long)), Err(KeyFeedError::TooLong(1 << 20)));
-    assert_eq!(open(KeySource::Secret([7; 31].into())), Err(KeyFeedError::Keys(KeyError::ShortSecret(31))));
+    assert_eq!(open(KeySource::File(long)), Err(IssuerError::TooLong(1 << 20)));
+    assert_eq!(open(KeySource::Secret([7; 31].into())), Err(IssuerError::Keys(KeyError::ShortSecret(31))));
     assert_eq!(open(KeySource::Secret([7; 32].into())), Ok(()));
 }
 
@@ -360,12 +362,12 @@ fn a_verified_token_is_verified_once() {
     let issuers = Issuers::new(vec![KeyFeed::open(issuer(), plan, Arc::clone(&generation)).unwrap()]).unwrap();
     let cache = VerifiedTokens::new(10, 300, generation);
     let token = token(&Signer::secret(SECRET), Algorithm::Hs256, "any");
-    let ask = |now| remembered(&issuers, &cache, &token, now);
-    let (first, second) = (ask(clock()).unwrap(), ask(clock()).unwrap());
+    let ask = |now| verify_cached(&issuers, &cache, &token, now);
+    let (first, second) = (ask(now()).unwrap(), ask(now()).unwrap());
     assert!(Arc::ptr_eq(&first, &second));
     assert_eq!((cache.hits(), cache.misses(), cache.len()), (1, 1, 1));
-    assert_eq!(ask(clock().plus(700)).unwrap_err(), IdentityError::Expired);
-    assert_eq!(remembered(&issuers, &cache, "x", clock()), Err(IdentityError::MalformedToken));
+    assert_eq!(ask(now().plus(700)).unwrap_err(), IdentityError::Expired);
+    assert_eq!(verify_cached(&issuers, &cache, "x", now()), Err(IdentityError::MalformedToken));
     assert_eq!(cache.len(), 1, "an error is not kept");
 }
 

@@ -1,4 +1,4 @@
-//! However a policy is saved, it is live soon after; and nothing that happens to its folder ends the watching.
+//! Tests of watching: a policy becomes live soon after any kind of save, and no change of its folder ends the watching.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,14 +18,14 @@ fn policy(name: &str) -> String {
     )
 }
 
-/// Guarded: a policy that is watched, as the gateway does it.
-struct Guarded {
+/// WatchedPolicy: a policy that is watched as in the gateway.
+struct WatchedPolicy {
     store: Arc<PolicyStore>,
     events: Arc<Mutex<Vec<PolicyEvent>>>,
     _watcher: Watcher,
 }
 
-impl Guarded {
+impl WatchedPolicy {
     fn new(path: &Path) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let note = {
@@ -38,7 +38,7 @@ impl Guarded {
             "noah",
             path,
             [].into(),
-            crate::reload::policy::PolicyRole::Decides,
+            crate::reload::policy::PolicyRole::Live,
             Box::new(note),
         ));
         let watched = {
@@ -78,32 +78,32 @@ fn a_file_is_followed_through_every_way_of_saving_it() {
     let at = |name: &str| folder.path().join(name);
     let path = at("p.yaml");
     fs::write(&path, policy("a")).unwrap();
-    let guarded = Guarded::new(&path);
-    guarded.wait_for("a");
-    // In place, as `cat >` and nano do.
+    let watched_policy = WatchedPolicy::new(&path);
+    watched_policy.wait_for("a");
+    // Written in place, as by `cat >` and nano.
     fs::write(&path, policy("b")).unwrap();
-    guarded.wait_for("b");
-    // Beside and renamed over it, as `sed -i` does.
+    watched_policy.wait_for("b");
+    // Written beside it and renamed over it, as by `sed -i`.
     fs::write(at("sedXyZ"), policy("c")).unwrap();
     fs::rename(at("sedXyZ"), &path).unwrap();
-    guarded.wait_for("c");
-    // The old one moved away and a new one written, as vim does.
+    watched_policy.wait_for("c");
+    // The old file moved away and a new one written, as by vim.
     fs::rename(&path, at("p.yaml~")).unwrap();
     fs::write(&path, policy("d")).unwrap();
     fs::remove_file(at("p.yaml~")).unwrap();
-    guarded.wait_for("d");
-    // Deleted, missed, and written again.
+    watched_policy.wait_for("d");
+    // Deleted, reported as missing, and written again.
     fs::remove_file(&path).unwrap();
-    guarded.wait_for_refusal();
-    assert_eq!(guarded.name().as_deref(), Some("d"));
+    watched_policy.wait_for_refusal();
+    assert_eq!(watched_policy.name().as_deref(), Some("d"));
     fs::write(&path, policy("e")).unwrap();
-    guarded.wait_for("e");
-    // A broken one, then a good one.
+    watched_policy.wait_for("e");
+    // A broken file, then a valid one.
     fs::write(&path, "version: 1\nnome: f\n").unwrap();
-    guarded.wait_for_refusal();
-    assert_eq!(guarded.name().as_deref(), Some("e"));
+    watched_policy.wait_for_refusal();
+    assert_eq!(watched_policy.name().as_deref(), Some("e"));
     fs::write(&path, policy("g")).unwrap();
-    guarded.wait_for("g");
+    watched_policy.wait_for("g");
 }
 
 #[test]
@@ -112,32 +112,32 @@ fn a_writer_that_pauses_with_its_file_open_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.yaml");
     fs::write(&path, policy("a")).unwrap();
-    let guarded = Guarded::new(&path);
-    guarded.wait_for("a");
-    // What is noticed has been listened for.
+    let watched_policy = WatchedPolicy::new(&path);
+    watched_policy.wait_for("a");
+    // A detected change proves that the watches are set.
     fs::write(&path, policy("b")).unwrap();
-    guarded.wait_for("b");
-    // The first half is a policy by itself. A machine that is so busy that a short wait becomes a long pause shows
-    // nothing: then again.
+    watched_policy.wait_for("b");
+    // The first half is a valid policy by itself. On a machine so busy that a short wait becomes a long pause, the
+    // attempt is repeated.
     let shown = (0..20).any(|attempt| {
         let half = format!("half{attempt}");
         let mut file = fs::File::create(&path).unwrap();
         file.write_all(policy(&half).as_bytes()).unwrap();
         let written = Instant::now();
         std::thread::sleep(Duration::from_millis(300));
-        let live = guarded.name();
+        let live = watched_policy.name();
         let in_time = written.elapsed() < Duration::from_millis(700);
         assert!(!in_time || live.as_deref() != Some(&half), "half a file is live");
         file.write_all(b"users:\n  anna: { permissions: [Read] }\n").unwrap();
         drop(file);
-        guarded.wait_for(&half);
+        watched_policy.wait_for(&half);
         in_time
     });
     assert!(shown, "this machine never waits for less than 700 ms");
-    // Who never closes is not waited for without end.
+    // A writer that never closes the file is not waited for indefinitely.
     let mut file = fs::File::create(&path).unwrap();
     file.write_all(policy("open").as_bytes()).unwrap();
-    guarded.wait_for("open");
+    watched_policy.wait_for("open");
     drop(file);
 }
 
@@ -148,16 +148,16 @@ fn a_folder_is_followed_through_deletion_with_its_parent_and_re_creation() {
     let path = parent.join("noah");
     fs::create_dir_all(&path).unwrap();
     fs::write(path.join("1.yaml"), policy("a")).unwrap();
-    let guarded = Guarded::new(&path);
-    guarded.wait_for("a");
+    let watched_policy = WatchedPolicy::new(&path);
+    watched_policy.wait_for("a");
     fs::remove_dir_all(&parent).unwrap();
-    guarded.wait_for_refusal();
-    assert_eq!(guarded.name().as_deref(), Some("a"));
+    watched_policy.wait_for_refusal();
+    assert_eq!(watched_policy.name().as_deref(), Some("a"));
     fs::create_dir_all(&path).unwrap();
     fs::write(path.join("1.yaml"), policy("b")).unwrap();
-    guarded.wait_for("b");
+    watched_policy.wait_for("b");
     fs::write(path.join("1.yaml"), policy("c")).unwrap();
-    guarded.wait_for("c");
+    watched_policy.wait_for("c");
 }
 
 #[test]
@@ -169,18 +169,18 @@ fn a_folder_that_is_a_symlink_may_be_swapped() {
         fs::write(at(name).join("p.yaml"), policy(name)).unwrap();
     }
     symlink("v1", at("live")).unwrap();
-    let guarded = Guarded::new(&at("live"));
-    guarded.wait_for("v1");
+    let watched_policy = WatchedPolicy::new(&at("live"));
+    watched_policy.wait_for("v1");
     // `ln -sfn` on old systems: the link is gone for a moment.
     fs::remove_file(at("live")).unwrap();
     symlink("v2", at("live")).unwrap();
-    guarded.wait_for("v2");
+    watched_policy.wait_for("v2");
     // `ln -sfn` on newer ones, and every careful deployment: renamed over it.
     symlink("v3", at("next")).unwrap();
     fs::rename(at("next"), at("live")).unwrap();
-    guarded.wait_for("v3");
+    watched_policy.wait_for("v3");
     fs::write(at("v3").join("p.yaml"), policy("v3-edited")).unwrap();
-    guarded.wait_for("v3-edited");
+    watched_policy.wait_for("v3-edited");
 }
 
 #[test]
@@ -195,15 +195,15 @@ fn a_config_map_may_be_swapped_below_a_folder_and_below_a_file() {
     };
     version("..v1");
     symlink("..data/p.yaml", at("p.yaml")).unwrap();
-    let (whole, single) = (Guarded::new(folder.path()), Guarded::new(&at("p.yaml")));
-    for guarded in [&whole, &single] {
-        guarded.wait_for("v1");
+    let (whole, single) = (WatchedPolicy::new(folder.path()), WatchedPolicy::new(&at("p.yaml")));
+    for watched_policy in [&whole, &single] {
+        watched_policy.wait_for("v1");
     }
     version("..v2");
     fs::remove_dir_all(at("..v1")).unwrap();
-    for guarded in [&whole, &single] {
-        guarded.wait_for("v2");
-        assert!(!guarded.events.lock().unwrap().contains(&PolicyEvent::Gone));
+    for watched_policy in [&whole, &single] {
+        watched_policy.wait_for("v2");
+        assert!(!watched_policy.events.lock().unwrap().contains(&PolicyEvent::Gone));
     }
 }
 
@@ -212,15 +212,15 @@ fn a_burst_of_rewrites_half_of_them_broken_ends_with_the_last_good_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.yaml");
     fs::write(&path, policy("v0")).unwrap();
-    let guarded = Guarded::new(&path);
+    let watched_policy = WatchedPolicy::new(&path);
     for at in 1..=50 {
         let text = if at % 2 == 0 { policy(&format!("v{at}")) } else { format!("{}everyone: [Nope]\n", policy("bad")) };
         fs::write(&path, text).unwrap();
         std::thread::sleep(Duration::from_millis(10));
     }
-    guarded.wait_for("v50");
-    wait(|| guarded.store.state().refused.is_none(), "nothing to be refused");
-    for event in &*guarded.events.lock().unwrap() {
+    watched_policy.wait_for("v50");
+    wait(|| watched_policy.store.state().refused.is_none(), "nothing to be refused");
+    for event in &*watched_policy.events.lock().unwrap() {
         if let PolicyEvent::Published(version) | PolicyEvent::Restored(version) = event {
             assert!(version.name.starts_with('v'), "{version:?}");
         }
@@ -233,13 +233,13 @@ fn a_policy_of_a_megabyte_is_live_soon_after_its_save() {
     let path = folder.path().join("p.yaml");
     let users: String = (0..30_000).map(|at| format!("  u{at}: {{ permissions: [Read] }}\n")).collect();
     fs::write(&path, policy("small")).unwrap();
-    let guarded = Guarded::new(&path);
-    guarded.wait_for("small");
+    let watched_policy = WatchedPolicy::new(&path);
+    watched_policy.wait_for("small");
     let text = format!("{}users:\n{users}", policy("large"));
     assert!(text.len() > 1_000_000);
     let began = Instant::now();
     fs::write(&path, text).unwrap();
-    guarded.wait_for("large");
+    watched_policy.wait_for("large");
     eprintln!("a policy of 1 MB was live {} ms after its save", began.elapsed().as_millis());
 }
 
@@ -250,42 +250,42 @@ fn what_inotify_does_not_see_is_found_by_looking() {
     for name in ["path", "between", "end"] {
         fs::create_dir(at(name)).unwrap();
     }
-    // The link in the middle of the chain stands in a folder that has no watch.
+    // The link in the middle of the chain is in a folder without a watch.
     fs::write(at("end/1.yaml"), policy("a")).unwrap();
     fs::write(at("end/2.yaml"), policy("b")).unwrap();
     symlink("../end/1.yaml", at("between/link")).unwrap();
     symlink("../between/link", at("path/p.yaml")).unwrap();
     let path = at("path/p.yaml");
     assert!(!folders_of(&path).contains(&at("between").canonicalize().unwrap()));
-    let guarded = Guarded::new(&path);
-    guarded.wait_for("a");
+    let watched_policy = WatchedPolicy::new(&path);
+    watched_policy.wait_for("a");
     symlink("../end/2.yaml", at("between/next")).unwrap();
     fs::rename(at("between/next"), at("between/link")).unwrap();
-    guarded.wait_for("b");
+    watched_policy.wait_for("b");
 }
 
 #[test]
-fn a_poke_tells_everybody_and_a_panic_does_not_end_the_watching() {
+fn a_trigger_calls_every_callback_and_a_panic_does_not_end_the_watching() {
     let folder = tempfile::tempdir().unwrap();
-    let told = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-    let count = |at: usize| told[at].load(Ordering::SeqCst);
+    let calls = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let count = |at: usize| calls[at].load(Ordering::SeqCst);
     let first = {
-        let told = Arc::clone(&told);
+        let calls = Arc::clone(&calls);
         WatchedPath::new(folder.path().join("cert.pem"), move || {
-            told[0].fetch_add(1, Ordering::SeqCst);
+            calls[0].fetch_add(1, Ordering::SeqCst);
             panic!("a closure that panics in a test");
         })
     };
     let second = {
-        let told = Arc::clone(&told);
+        let calls = Arc::clone(&calls);
         WatchedPath::new(folder.path().join("key.pem"), move || {
-            told[1].fetch_add(1, Ordering::SeqCst);
+            calls[1].fetch_add(1, Ordering::SeqCst);
         })
     };
     let watcher = Watcher::start(vec![first, second], POLL).unwrap();
     wait(|| count(0) == 1 && count(1) == 1, "the first look");
-    watcher.poker().poke();
-    wait(|| count(0) == 2 && count(1) == 2, "the poke");
+    watcher.trigger().trigger_reload();
+    wait(|| count(0) == 2 && count(1) == 2, "the trigger");
     fs::write(folder.path().join("key.pem"), "key").unwrap();
     wait(|| count(1) >= 3, "the change");
     assert_eq!(count(0), 2, "the other path did not change");
@@ -294,11 +294,11 @@ fn a_poke_tells_everybody_and_a_panic_does_not_end_the_watching() {
     fs::write(folder.path().join("key.pem"), "another").unwrap();
     std::thread::sleep(Duration::from_millis(1_200));
     assert_eq!(count(1), last, "a dropped watcher is silent");
-    assert_eq!(Arc::strong_count(&told), 1, "its thread has ended and its closures are gone");
+    assert_eq!(Arc::strong_count(&calls), 1, "its thread has ended and its closures are gone");
 }
 
 #[test]
-fn a_path_below_nothing_is_heard_at_the_nearest_folder_that_exists() {
+fn a_path_that_does_not_exist_is_watched_at_the_nearest_folder_that_exists() {
     let folder = tempfile::tempdir().unwrap();
     let real = folder.path().canonicalize().unwrap();
     assert_eq!(folders_of(&folder.path().join("a/b/p.yaml")), BTreeSet::from([real.clone()]));

@@ -1,4 +1,4 @@
-//! OpenWriters: files that somebody has written to and still holds open, whose content may be a half.
+//! OpenWriters: files that a program has written to and has not closed, so that their content may be incomplete.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,24 +8,24 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind};
 
-/// How long a writer may pause before what stands there is taken for the whole.
+/// How long a writer may pause before the content counts as complete.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a writer who does not pause is waited for.
+/// How long to wait for a writer that does not pause.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// OpenWriters: the first and the last write to each file that has not been closed since.
+/// OpenWriters: the times of the first and the last write to each file that has not been closed since.
 #[derive(Default)]
 pub(super) struct OpenWriters(Mutex<HashMap<PathBuf, (Instant, Instant)>>);
 
 impl OpenWriters {
-    /// Takes notice of an event.
-    pub(super) fn note(&self, event: &Event) {
-        self.note_at(event, Instant::now());
+    /// Records an event of the file system.
+    pub(super) fn record_event(&self, event: &Event) {
+        self.record_event_at(event, Instant::now());
     }
 
-    fn note_at(&self, event: &Event, now: Instant) {
-        let mut all = self.all();
+    fn record_event_at(&self, event: &Event, now: Instant) {
+        let mut all = self.lock();
         match event.kind {
             EventKind::Modify(ModifyKind::Data(_)) => {
                 for path in &event.paths {
@@ -44,27 +44,27 @@ impl OpenWriters {
         }
     }
 
-    /// Whether somebody is writing the file `path`, or a YAML file in it where it is a folder.
-    pub(super) fn hold(&self, path: &Path) -> bool {
-        self.hold_at(path, Instant::now())
+    /// Whether a program is writing the file `path`, or a YAML file in the folder `path`.
+    pub(super) fn is_being_written(&self, path: &Path) -> bool {
+        self.is_being_written_at(path, Instant::now())
     }
 
-    fn hold_at(&self, path: &Path, now: Instant) -> bool {
-        let mut all = self.all();
+    fn is_being_written_at(&self, path: &Path, now: Instant) -> bool {
+        let mut all = self.lock();
         all.retain(|_, (_, last)| now.saturating_duration_since(*last) < PAUSE);
         if all.is_empty() {
             return false;
         }
         let Ok(real) = path.canonicalize() else { return false };
         all.iter().any(|(written, (first, _))| {
-            // A log in the same folder is written for ever.
+            // Other files are ignored, because a log in the same folder is written continuously.
             let yaml = written.extension().is_some_and(|end| end == "yaml" || end == "yml");
             let is_part = *written == real || (yaml && written.parent() == Some(&real));
             is_part && now.saturating_duration_since(*first) < PATIENCE
         })
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<PathBuf, (Instant, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, (Instant, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,16 +86,16 @@ mod tests {
         let closed = event(EventKind::Access(AccessKind::Close(AccessMode::Write)));
         let (writers, begin) = (OpenWriters::default(), Instant::now());
         let after = |tenths: u32| begin + Duration::from_millis(100) * tenths;
-        writers.note_at(&written, begin);
-        assert!(writers.hold_at(&path, after(9)) && writers.hold_at(&real, after(9)));
-        assert!(!writers.hold_at(&real.join("other.yaml"), after(9)));
-        assert!(!writers.hold_at(&path, after(10)));
-        writers.note_at(&written, after(20));
-        writers.note_at(&closed, after(21));
-        assert!(!writers.hold_at(&path, after(21)));
+        writers.record_event_at(&written, begin);
+        assert!(writers.is_being_written_at(&path, after(9)) && writers.is_being_written_at(&real, after(9)));
+        assert!(!writers.is_being_written_at(&real.join("other.yaml"), after(9)));
+        assert!(!writers.is_being_written_at(&path, after(10)));
+        writers.record_event_at(&written, after(20));
+        writers.record_event_at(&closed, after(21));
+        assert!(!writers.is_being_written_at(&path, after(21)));
         for tenths in 0..=50 {
-            writers.note_at(&written, after(100 + tenths));
-            assert_eq!(writers.hold_at(&path, after(100 + tenths)), tenths < 50, "{tenths}");
+            writers.record_event_at(&written, after(100 + tenths));
+            assert_eq!(writers.is_being_written_at(&path, after(100 + tenths)), tenths < 50, "{tenths}");
         }
     }
 }

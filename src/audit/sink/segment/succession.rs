@@ -1,91 +1,84 @@
-//! Leaving: a file that ends, or that another process goes on from while this one writes its last records.
+//! Succession: handing the live file over to another process, taking it back, and ending a file.
 
 use std::io;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::{Segment, SegmentState, append_to, is_open, json, now};
-use crate::audit::Rfc3339Time;
-use crate::audit::sink::{recover, rotate};
-
-/// A line that marks a place in the chain.
-#[derive(Serialize)]
-struct ChainMark {
-    record: &'static str,
-    time: Rfc3339Time,
-}
+use super::{Segment, SegmentState, is_same_file, now, to_json};
+use crate::audit::control_line::{self, ChainMark};
+use crate::audit::sink::open::open_for_append;
+use crate::audit::sink::rotate;
 
 impl Segment {
-    /// Marks the place from which another process goes on, and gives the file its final name, under which this process
-    /// writes on.
+    /// Marks the position from which another process continues, and gives the file its final name.
+    ///
+    /// This process writes its last records under that name.
     ///
     /// # Errors
-    /// The line cannot be written or confirmed, or the file cannot be renamed: it stays the live one.
+    /// Fails if the line cannot be written or confirmed, or the file cannot be renamed; it then stays the live file.
     pub(in crate::audit::sink) fn hand_over(&mut self) -> io::Result<()> {
-        let Some(path) = self.path.clone().filter(|_| self.regular) else { return Ok(()) };
-        self.returning = false;
-        if self.home.is_some() {
+        let Some(path) = self.path.clone().filter(|_| self.is_regular) else { return Ok(()) };
+        self.taking_back = false;
+        if self.live_path.is_some() {
             return Ok(());
         }
-        if !self.is_sound() {
+        if !self.is_writable() {
             return Err(io::Error::other("it cannot be written to now"));
         }
-        if !is_open(&self.file, &path) {
+        if !is_same_file(&self.file, &path) {
             self.reopen()?;
         }
-        self.mark(recover::HANDOVER)?;
+        self.write_mark(control_line::HANDOVER)?;
         self.sync()?;
-        let finished = rotate::finish(&path, self.number)?;
-        tracing::info!(path = %finished.display(), "the last audit records of this process go to a file of its own");
-        if let Err(error) = rotate::sync_folder(&path) {
+        let finished = rotate::rename_finished(&path, self.number)?;
+        tracing::info!(path = %finished.display(), "the last audit records of this process go to a separate file");
+        if let Err(error) = rotate::sync_directory(&path) {
             tracing::error!(%error, "the disk did not confirm the name of an audit file");
         }
-        (self.path, self.home) = (Some(finished), Some(path));
+        (self.path, self.live_path) = (Some(finished), Some(path));
         Ok(())
     }
 
-    /// Says that no other process goes on.
-    pub(in crate::audit::sink) fn take_back(&mut self) {
-        self.returning = self.home.is_some();
+    /// Requests the live file back, because no other process continues.
+    pub(in crate::audit::sink) fn request_take_back(&mut self) {
+        self.taking_back = self.live_path.is_some();
     }
 
-    /// Whether the live file is to be taken back as soon as nobody else has it.
-    pub(in crate::audit::sink) fn is_returning(&self) -> bool {
-        self.returning
+    /// Whether this process takes the live file back as soon as no other process has it.
+    pub(in crate::audit::sink) fn is_taking_back(&self) -> bool {
+        self.taking_back
     }
 
-    /// Takes the live file back where it is to be taken back and nobody else has it.
-    pub(in crate::audit::sink) fn go_back(&mut self) {
-        if let Some(home) = self.home.clone().filter(|_| self.returning) {
-            // A process that is about to end may still have it.
-            let Ok(file) = append_to(&home, Duration::ZERO) else { return };
-            if let Err(error) = self.end() {
-                tracing::error!(%error, "the audit file of the hand-over has no end");
+    /// Takes the live file back if that was requested and no other process has the file.
+    pub(in crate::audit::sink) fn try_take_back(&mut self) {
+        if let Some(live_path) = self.live_path.clone().filter(|_| self.taking_back) {
+            // A process that is about to end may still have the file.
+            let Ok(file) = open_for_append(&live_path, Duration::ZERO) else { return };
+            if let Err(error) = self.write_end() {
+                tracing::error!(%error, "the audit file of the hand-over has no end line");
             }
-            (self.file, self.path, self.home, self.returning) = (file, Some(home), None, false);
+            (self.file, self.path, self.live_path, self.taking_back) = (file, Some(live_path), None, false);
             (self.records, self.size) = (0, 0);
-            self.standing = SegmentState::Broken;
-            if let Err(error) = self.read_tail().and_then(|tail| self.begin("reopened", tail)) {
+            self.state = SegmentState::Broken;
+            if let Err(error) = self.read_tail().and_then(|tail| self.begin_segment("reopened", tail)) {
                 tracing::error!(%error, "the live audit file cannot be taken back");
             }
         }
     }
 
-    /// Ends the file: nothing of this process follows in it.
+    /// Writes the end line, after which this process writes nothing to the file.
     ///
     /// # Errors
-    /// The line is not written, or the disk has not confirmed what was.
-    pub(in crate::audit::sink) fn end(&mut self) -> io::Result<()> {
-        self.mark(recover::END)?;
-        if self.regular { self.sync() } else { Ok(()) }
+    /// Fails if the line is not written, or the disk does not confirm the records.
+    pub(in crate::audit::sink) fn write_end(&mut self) -> io::Result<()> {
+        self.write_mark(control_line::END)?;
+        if self.is_regular { self.sync() } else { Ok(()) }
     }
 
-    fn mark(&mut self, record: &'static str) -> io::Result<()> {
-        let (mut out, mut link) = (Vec::new(), self.link);
-        link.append(&json(&ChainMark { record, time: now() }), &mut out);
-        self.put(&out)?;
-        self.link = link;
+    fn write_mark(&mut self, record: &'static str) -> io::Result<()> {
+        let (mut out, mut position) = (Vec::new(), self.position);
+        position.append(&to_json(&ChainMark { record, time: now() }), &mut out);
+        self.write_lines(&out)?;
+        self.position = position;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP servers on loopback that answer what a test tells them to.
+//! HTTP servers on loopback with the responses that a test sets.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 use tokio::net::TcpListener;
 
-/// Answer: what the server says to a path.
+/// Answer: the server's response for a path.
 #[derive(Clone)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-/// Server: one that lives as long as the runtime of its test.
+/// Server: a server that exists as long as the runtime of its test.
 pub(super) struct Server {
     port: u16,
     answers: Arc<Mutex<HashMap<String, Answer>>>,
@@ -72,7 +72,7 @@ impl Server {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
-    /// How many requests came, to whatever path.
+    /// The number of requests to all paths.
     pub(super) fn hits(&self) -> usize {
         self.hits.load(Ordering::SeqCst)
     }
@@ -87,8 +87,9 @@ async fn respond(answer: Answer) -> Response<Full<Bytes>> {
     response.body(Full::from(answer.body)).unwrap()
 }
 
-/// An HTTPS server with a certificate of its own authority, answering `body` once on each connection: its URL and
-/// the authority's certificate in PEM.
+/// Starts an HTTPS server with a certificate of its own authority, which sends `body` once on each connection.
+///
+/// Returns its URL and the authority's certificate in PEM.
 pub(super) fn https_once_per_connection(body: String) -> (Box<str>, String) {
     let (authority, key) = {
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
@@ -107,7 +108,7 @@ pub(super) fn https_once_per_connection(body: String) -> (Box<str>, String) {
     let config = Arc::new(config);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    // The thread ends with the process of the tests; a client that breaks off ends its own connection only.
+    // The thread ends with the test process. A client that disconnects ends only its own connection.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let answer = || -> std::io::Result<()> {

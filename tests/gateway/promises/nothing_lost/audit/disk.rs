@@ -160,7 +160,7 @@ async fn lossless_to_what_is_no_file_on_a_disk_ends_the_start_with_its_path() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for (to, message) in [
         ("/dev/null".to_owned(), "`audit: lossless` needs a file on a disk, and `/dev/null` is none"),
-        (pipe.display().to_string(), "nobody reads this pipe"),
+        (pipe.display().to_string(), "this pipe has no reader"),
     ] {
         let settings = settings(&env, &upstream, "lossless").with("/audit/to", json!(to));
         let mut gateway = Gateway::spawn(&env.write("gateway.yaml", &settings.text()));

@@ -1,4 +1,4 @@
-//! Opening an audit file: its owner's alone, with one writer, and without waiting for who reads a pipe.
+//! Opening an audit file: readable by its owner only, with one writer, and without blocking on a pipe.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -6,17 +6,18 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::audit::sink::rotate;
+use super::rotate;
 
-/// How long a start waits for the lock: a process that has just ended, or one that only looks, may hold it for a moment.
+/// How long a start waits for the lock, which a process that has just ended, or one that checks it, may hold briefly.
 pub(super) const AT_START: Duration = Duration::from_millis(500);
 
-/// The file at `path`, for appending; its owner's alone, because paths name patients.
-pub(super) fn append_to(path: &Path, wait: Duration) -> io::Result<File> {
-    // A file is read again where it ends torn; a pipe that its reader also reads never breaks.
+/// Opens the file at `path` for appending, readable by its owner only, because recorded paths can identify patients.
+pub(super) fn open_for_append(path: &Path, wait: Duration) -> io::Result<File> {
+    // A file is read again to find a torn end. A pipe is not opened for reading: with a reader of its own it would
+    // never report that its other reader is gone.
     let readable = std::fs::metadata(path).is_ok_and(|of| of.is_file()) || !path.exists();
     if !readable {
-        check(path)?;
+        check_writable(path)?;
     }
     let file = OpenOptions::new().read(readable).append(true).create(true).mode(OWNER_ONLY).open(path)?;
     let metadata = file.metadata()?;
@@ -32,7 +33,9 @@ pub(super) fn append_to(path: &Path, wait: Duration) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes this process the only writer: two would tear the chain. File systems without locks are believed to have one.
+/// Makes this process the only writer, because two writers would tear the chain.
+///
+/// A file system without locks is assumed to have one writer.
 fn lock(file: &File, wait: Duration) -> io::Result<()> {
     let end = Instant::now() + wait;
     while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -46,19 +49,19 @@ fn lock(file: &File, wait: Duration) -> io::Result<()> {
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether the file at `path` could be appended to, or made; its lock apart.
-pub(in crate::audit::sink) fn check(path: &Path) -> io::Result<()> {
-    // A pipe that nobody reads would keep who opens it waiting.
+/// Checks that the file at `path` could be appended to or created; it does not check the lock.
+pub(super) fn check_writable(path: &Path) -> io::Result<()> {
+    // Opening a pipe without a reader would block.
     match OpenOptions::new().append(true).custom_flags(O_NONBLOCK).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => rotate::sync_folder(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => rotate::sync_directory(path),
         Err(error) if std::fs::metadata(path).is_ok_and(|of| of.file_type().is_fifo()) => {
-            Err(io::Error::new(error.kind(), format!("nobody reads this pipe: {error}")))
+            Err(io::Error::new(error.kind(), format!("this pipe has no reader: {error}")))
         }
         opened => opened.map(drop),
     }
 }
 
-/// As Linux counts.
+/// The flag's value on Linux.
 const O_NONBLOCK: i32 = 0o4000;
 
 const OWNER_ONLY: u32 = 0o600;
