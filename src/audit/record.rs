@@ -54,7 +54,7 @@ impl Serialize for Record<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let outcome = self.outcome;
-        map.serialize_entry("record", self.kind.as_str())?;
+        map.serialize_entry("record", self.kind.word())?;
         map.serialize_entry("time", &Rfc3339Time(outcome.time))?;
         map.serialize_entry("id", &DisplayValue(outcome.id))?;
         match self.kind {

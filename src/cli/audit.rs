@@ -211,7 +211,7 @@ fn report_text(report: &VerificationReport, files: &[Box<str>], packed: &[PathBu
     let mut text = String::new();
     let mut line = |what: &str, value: String| text.push_str(&format!("{what:<10}{value}\n"));
     for fault in &report.faults {
-        line(fault.sort.word(), format!("{}: {}", print_location(fault.place, files), fault.message));
+        line(fault.kind.word(), format!("{}: {}", print_location(fault.location, files), fault.message));
     }
     if let Some(fault) = report.faults.first() {
         line("help", fault.kind.help().to_owned());
@@ -263,9 +263,9 @@ fn report_json(report: &VerificationReport, files: &[Box<str>], packed: &[PathBu
         .faults
         .iter()
         .map(|fault| {
-            let place = print_location(fault.place, files);
+            let place = print_location(fault.location, files);
             json!({
-                "fault": fault.sort.word(), "place": place, "message": fault.message, "help": fault.sort.help()
+                "fault": fault.kind.word(), "place": place, "message": fault.message, "help": fault.kind.help()
             })
         })
         .collect();

@@ -93,13 +93,13 @@ fn run_cases(path: &Path, args: &TestArgs, result: &mut TestResult) -> Result<()
         result.findings.extend(loaded.findings);
         return Ok(());
     };
-    let policy_files = beside::count(&result.sources);
+    let policy_files = beside::count_sources(&result.sources);
     match &args.cases {
         Some(file) => beside::read_file(file, &mut result.sources)?,
-        None => beside::add(&mut result.sources, &beside::read(path)?),
+        None => beside::append_sources(&mut result.sources, &beside::read(path)?),
     }
-    if beside::count(&result.sources) == policy_files {
-        return Err(beside::missing(path));
+    if beside::count_sources(&result.sources) == policy_files {
+        return Err(beside::missing_finding(path));
     }
     result.coverage = CaseCoverage::of(&policy);
     let suites: Vec<Suite> = case_files(&result.sources, policy_files)

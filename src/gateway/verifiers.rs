@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::identity::Issuer;
 use crate::reload::api_keys::KeyFile;
 use crate::reload::introspection::Introspector;
-use crate::reload::keys::KeyFeed;
 use crate::reload::issuers::Issuers;
+use crate::reload::keys::KeyFeed;
 use crate::reload::verified::Generation;
 use crate::settings::{ApiSettings, Settings};
 

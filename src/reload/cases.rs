@@ -61,7 +61,7 @@ pub fn check_cases(
     }
     let path = path.display().to_string();
     let context = TrialContext { policy, sources, files, issuers, path: &path, now: now() };
-    findings.extend(cases::judge(&context));
+    findings.extend(cases::check_cases(&context));
     findings
 }
 

@@ -95,7 +95,7 @@ impl PolicyCases {
         let subject = &self.callers[&*case.caller];
         let tested =
             RequestQuery { subject, method: &case.method, target: &case.target, host: None, phase: Phase::Request };
-        answer(&self.policy, tested, Timestamp(now()), &mut NoTrace, |road, _| {
+        decide_query(&self.policy, tested, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
             let path = match (road.request, road.placed) {
                 (Ok(request), Ok(placed)) => placed.forwarded_path(&request.path),

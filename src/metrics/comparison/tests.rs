@@ -20,7 +20,7 @@ fn policy(letters: &str, shadow: &str) -> Arc<Snapshot> {
 fn decide(policy: &Arc<Snapshot>, method: &str, path: &str) -> Decision {
     let subject = Subject { kind: SubjectKind::User, ..Subject::default() };
     let query = RequestQuery { subject: &subject, method, target: path, host: None, phase: Phase::Request };
-    answer(policy, query, Timestamp(0), &mut NoTrace, |trace, _| {
+    decide_query(policy, query, Timestamp(0), &mut NoTrace, |trace, _| {
         crate::decision::mode::apply(trace.decision.clone(), policy)
     })
 }

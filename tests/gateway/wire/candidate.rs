@@ -68,8 +68,8 @@ fn differences_of_the_candidate_are_reported_and_the_live_policy_decides() {
     assert_eq!(*examples, json!([{ "method": "PUT", "route": "/{tenant}/things/{thing}" }]));
     assert_eq!(report["candidate"]["name"], json!("wire"));
     let sample = "portcullis_candidate_differences_total{api=\"noah\",change=\"would-refuse\",operation=\"update\",reason=\"not-granted\",resource=\"Things\"}";
-    assert_eq!(scene.wait(scene.gateway.metric(sample)), 2.0);
-    let logged = scene.gateway.logged("the candidate decides differently");
+    assert_eq!(testbed.wait(testbed.gateway.metric(sample)), 2.0);
+    let logged = testbed.gateway.log_lines("the candidate decides differently");
     assert!(logged.len() >= 5, "{logged:#?}");
     let text = format!("{report} {logged:?} {}", testbed.wait(testbed.gateway.admin("/metrics")).text());
     assert!(!text.contains("private-"), "a value is told: {text}");
