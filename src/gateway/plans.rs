@@ -159,6 +159,6 @@ pub(super) fn introspection(issuer: &TokenIssuer) -> Option<IntrospectionPlan> {
         negative: asked.negative,
         at_once: asked.at_once,
         per_second: asked.per_second,
-        without_audience: asked.without_audience,
+        accept_missing_audience: asked.accept_missing_audience,
     })
 }

@@ -52,7 +52,7 @@ impl KeyFile {
         let seen = Mutex::new(look.mark.clone());
         let found = entries(look).map_err(|(findings, sources)| summarize_findings(&findings, &sources).lines)?;
         let state = KeyFileState { keys: found.len(), since: SystemTime::now(), refused: None };
-        let ring = key_file::ring(found, &source.name, &source.may_claim);
+        let ring = key_file::build_ring(found, &source.name, &source.claim_limits);
         Ok(Arc::new(Self { source: source.clone(), ring: Live::new(ring), state: Live::new(state), seen }))
     }
 
@@ -85,8 +85,8 @@ impl KeyFile {
         match entries(settled) {
             Ok(found) => {
                 let keys = found.len();
-                let ring = key_file::ring(found, &self.source.name, &self.source.may_claim);
-                self.ring.publish(ring.after(&self.ring.load()));
+                let ring = key_file::build_ring(found, &self.source.name, &self.source.claim_limits);
+                self.ring.publish(ring.reuse_callers(&self.ring.load()));
                 self.state.publish(KeyFileState { keys, since: SystemTime::now(), refused: None });
                 tracing::info!(source = self.name(), keys, "API keys are live");
                 RefreshResult::Published
@@ -164,7 +164,7 @@ impl ApiKeys {
         }
         let id = caller.subject.id.as_ref();
         let file = self.0.iter().find(|file| id.is_some_and(|id| *id.source == *file.name()));
-        file.is_some_and(|file| file.ring.load().stands_by(caller))
+        file.is_some_and(|file| file.ring.load().is_current(caller))
     }
 }
 

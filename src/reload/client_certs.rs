@@ -207,8 +207,8 @@ impl ClientCas {
             Ok((source, trust)) => {
                 let rules = &source.source.rules;
                 let own = chain.first().ok_or(IdentityError::NoId);
-                let caller = own.and_then(|own| client_cert::caller(own, rules)).map(Arc::new);
-                let ends = chain.iter().filter_map(|one| client_cert::end(one)).chain(trust.ends());
+                let caller = own.and_then(|own| client_cert::read_caller(own, rules)).map(Arc::new);
+                let ends = chain.iter().filter_map(|one| client_cert::read_expiry(one)).chain(trust.ends());
                 // What had ended before did not count now either.
                 let until = ends.filter(|end| *end > now).min().unwrap_or(Timestamp(u64::MAX));
                 let named = VouchedCertificate { source: source.name().into(), caller };

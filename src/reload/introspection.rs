@@ -47,7 +47,7 @@ pub struct IntrospectionPlan {
     /// Calls that may be made in a second.
     pub per_second: u32,
     /// Whether a token without `aud` is believed to be meant for us.
-    pub without_audience: bool,
+    pub accept_missing_audience: bool,
 }
 
 /// ClientAuth: how the gateway proves itself to the endpoint (RFC 6749, section 2.3.1).
@@ -196,8 +196,8 @@ impl Introspector {
             let introspected = IntrospectionResponse {
                 content_type: content_type.as_ref().and_then(|value| value.to_str().ok()),
                 body: &body,
-                without_end: self.plan.cache,
-                without_audience: self.plan.without_audience,
+                default_lifetime: self.plan.cache,
+                accept_missing_audience: self.plan.accept_missing_audience,
             };
             match introspected.verify(&self.issuer, clock()) {
                 Err(IdentityError::KeysUnavailable) => Err(KeyFeedError::MalformedAnswer),

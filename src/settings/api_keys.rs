@@ -21,7 +21,7 @@ pub struct ApiKeySource {
     /// Whether HTTP Basic carries its keys.
     pub basic: bool,
     /// What its keys may claim at most.
-    pub may_claim: ClaimLimits,
+    pub claim_limits: ClaimLimits,
 }
 
 impl ApiKeySource {
@@ -57,7 +57,7 @@ fn key_source(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Opti
     let file = file.and_then(|node| reading.guarded_file(node, "`file`"));
     let header = fields.optional("header");
     let basic = reading.flag(fields.optional("basic"), "`basic`", false);
-    let may_claim = fields.optional("may-claim").and_then(|node| claims::may_claim(node, reading));
+    let claim_limits = fields.optional("may-claim").and_then(|node| claims::claim_limits(node, reading));
     fields.finish(reading.findings);
     if header.is_none() && !basic {
         let message = "API keys need `header`, `basic: true` or both: nobody could present one";
@@ -76,5 +76,5 @@ fn key_source(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Opti
         }
         None => None,
     };
-    Some(ApiKeySource { name: name.into(), file: file?, header, basic, may_claim: may_claim.unwrap_or_default() })
+    Some(ApiKeySource { name: name.into(), file: file?, header, basic, claim_limits: claim_limits.unwrap_or_default() })
 }

@@ -51,7 +51,7 @@ pub(super) fn service_apps(node: &Node, reading: &mut SettingsReader<'_>) -> Opt
 }
 
 /// The map under `may-claim`.
-pub(super) fn may_claim(node: &Node, reading: &mut SettingsReader<'_>) -> Option<ClaimLimits> {
+pub(super) fn claim_limits(node: &Node, reading: &mut SettingsReader<'_>) -> Option<ClaimLimits> {
     let mut fields = MapReader::open(node, "`may-claim`", reading.findings)?;
     let roles = fields.optional("roles").map(|node| reading.names(node, "`roles`"));
     let tenants = fields.optional("tenants").map(|node| reading.names(node, "`tenants`"));
@@ -97,7 +97,7 @@ fn claim_path(node: &Node, what: &str, reading: &mut SettingsReader<'_>) -> Opti
         reading.bad(node, format!("{what} is a path such as `realm_access.roles`, not `{written}`"));
         return None;
     }
-    Some(ClaimPath::dotted(written))
+    Some(ClaimPath::from_dotted(written))
 }
 
 fn missing(node: &Node, message: &str, reading: &mut SettingsReader<'_>) {

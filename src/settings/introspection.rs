@@ -35,7 +35,7 @@ pub struct IntrospectionSettings {
     /// Calls that may be made in a second.
     pub per_second: u32,
     /// Whether a token without `aud` is believed to be meant for us.
-    pub without_audience: bool,
+    pub accept_missing_audience: bool,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,7 +59,7 @@ pub(super) fn introspection(node: &Node, reading: &mut SettingsReader<'_>) -> Op
     let at_once = reading.count(fields.optional("at-once"), "`at-once`", 16, 1, 1024);
     let per_second = reading.number(fields.optional("per-second"), "`per-second`", 100, 1, 100_000);
     let key = "dangerously-accept-missing-audience";
-    let without_audience = reading.flag(fields.optional(key), "`dangerously-accept-missing-audience`", false);
+    let accept_missing_audience = reading.flag(fields.optional(key), "`dangerously-accept-missing-audience`", false);
     fields.finish(reading.findings);
     if let (Some(node), Some(url)) = (at, &url)
         && !url.tls
@@ -81,6 +81,6 @@ pub(super) fn introspection(node: &Node, reading: &mut SettingsReader<'_>) -> Op
         negative,
         at_once,
         per_second: u32::try_from(per_second).unwrap_or(u32::MAX),
-        without_audience,
+        accept_missing_audience,
     })
 }

@@ -11,7 +11,7 @@ use super::url::HttpUrl;
 use super::value::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, reader::entries};
 use crate::identity::Issuer;
-use crate::identity::jwt::LONGEST;
+use crate::identity::jwt::MAX_TOKEN_LENGTH;
 
 /// TokenIssuer: an issuer and the source of its keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,15 +84,15 @@ fn token_issuer(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Op
     let audiences = fields.required("audiences", reading.findings);
     let audiences = audiences.map(|node| reading.texts(node, "`audiences`"));
     let keys = fields.required("keys", reading.findings);
-    let keys = keys.and_then(|node| keys_from(node, iss_node, iss, reading));
+    let keys = keys.and_then(|node| read_keys(node, iss_node, iss, reading));
     let claims = fields.optional("claims").and_then(|node| claims::claims(node, reading));
     let service = fields.optional("service-apps").and_then(|node| claims::service_apps(node, reading));
-    let may_claim = fields.optional("may-claim").and_then(|node| claims::may_claim(node, reading));
+    let claim_limits = fields.optional("may-claim").and_then(|node| claims::claim_limits(node, reading));
     let leeway = reading.seconds(fields.optional("leeway"), "`leeway`", 10, 0, 30);
     let lifetime = fields.optional("max-lifetime");
     let max_lifetime = reading.seconds(lifetime, "`max-lifetime`", 24 * 60 * 60, 1, 366 * 24 * 60 * 60);
     let length = fields.optional("max-length");
-    let longest = u64::try_from(LONGEST).unwrap_or(u64::MAX);
+    let longest = u64::try_from(MAX_TOKEN_LENGTH).unwrap_or(u64::MAX);
     let max_length = reading.memory(length, "`max-length`", longest, 256, longest);
     fields.finish(reading.findings);
     let issuer = Issuer {
@@ -101,7 +101,7 @@ fn token_issuer(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Op
         audiences: audiences?,
         claims: claims.unwrap_or_default(),
         service: service.unwrap_or_default(),
-        may_claim: may_claim.unwrap_or_default(),
+        claim_limits: claim_limits.unwrap_or_default(),
         leeway,
         max_lifetime,
         max_length,
@@ -109,7 +109,7 @@ fn token_issuer(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Op
     Some(TokenIssuer { issuer, keys: keys? })
 }
 
-fn keys_from(
+fn read_keys(
     node: &Node,
     iss_node: Option<&Node>,
     iss: Option<&str>,

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::caller::now;
 use crate::cli::exit::{CommandError, Exit};
 use crate::identity::SecretDigest;
-use crate::identity::api_key::{LONGEST_ID, is_id};
+use crate::identity::api_key::{MAX_ID_LENGTH, is_key_id};
 use crate::identity::key_file::{KeyEntry, edit};
 use crate::settings::units::parse_duration;
 use crate::vocabulary::{Assignment, Proof, Subject, SubjectKind, Timestamp};
@@ -95,7 +95,7 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
     }
     let secret = secret()?;
     let entry = entry(args, SecretDigest::of(secret.as_bytes()), now, expires);
-    let edited = edit::add(&file.text, &entry);
+    let edited = edit::add_key(&file.text, &entry);
     file.replace(edited.ok_or_else(|| file::not_editable(&args.file))?)?;
     // A key that nobody has read is of no use: here a reader that went away is a failure too.
     writeln!(out, "{}:{secret}", args.id).and_then(|()| out.flush()).map_err(|error| {
@@ -129,8 +129,8 @@ fn secret() -> Result<String, CommandError> {
 }
 
 fn parse_id(written: &str) -> Result<String, String> {
-    let wrong = || format!("an id is at most {LONGEST_ID} letters, digits and `.`, `_`, `@`, `+`, `-`");
-    if is_id(written) { Ok(written.to_owned()) } else { Err(wrong()) }
+    let wrong = || format!("an id is at most {MAX_ID_LENGTH} letters, digits and `.`, `_`, `@`, `+`, `-`");
+    if is_key_id(written) { Ok(written.to_owned()) } else { Err(wrong()) }
 }
 
 /// A hundred years, in seconds.

@@ -49,7 +49,7 @@ impl KeyFileDocument {
         let opened = if path.exists() {
             Self::open(&path)?
         } else {
-            Self { path, text: edit::EMPTY.to_owned(), entries: Vec::new(), beside: None }
+            Self { path, text: edit::EMPTY_FILE.to_owned(), entries: Vec::new(), beside: None }
         };
         Ok(Self { beside: Some(beside), ..opened })
     }

@@ -126,7 +126,8 @@ fn authority(
     source: &CertificateSource,
     provider: &Arc<CryptoProvider>,
 ) -> Result<TrustAnchor, String> {
-    let ends = client_cert::end(&der).ok_or_else(|| blame(&source.ca, "holds a certificate that cannot be read"))?;
+    let ends =
+        client_cert::read_expiry(&der).ok_or_else(|| blame(&source.ca, "holds a certificate that cannot be read"))?;
     if !client_cert::is_authority(&der) {
         return Err(blame(&source.ca, "holds a certificate that is no authority: it may not sign others"));
     }
@@ -169,7 +170,7 @@ fn revocation_lists<'p>(files: &[(&'p Path, Vec<u8>)], stale: bool) -> Result<Re
                 return Err(blame(path, "a second revocation list of one authority: keep the newest only"));
             }
             issuers.push(read.issuer);
-            ends.extend(read.next.filter(|_| !stale));
+            ends.extend(read.next_update.filter(|_| !stale));
             lists.push((*path, list));
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::introspection::Introspector;
 use super::{KeyFeed, KeyStatus};
-use crate::identity::introspection::is_asked;
+use crate::identity::introspection::should_introspect;
 use crate::identity::{IdentityError, UnverifiedToken, VerifiedCaller};
 use crate::vocabulary::Timestamp;
 
@@ -55,7 +55,7 @@ impl Issuers {
     /// It never waits: a token with an unknown key is refused, and its issuer's keys are fetched in the background.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedCaller, VerificationFailure<'_>> {
         let read = UnverifiedToken::read(token);
-        if let Some(asked) = self.asked.as_ref().filter(|asked| is_asked(asked.issuer(), token, &read)) {
+        if let Some(asked) = self.asked.as_ref().filter(|asked| should_introspect(asked.issuer(), token, &read)) {
             return Err(VerificationFailure::Ask(asked));
         }
         read.and_then(|unverified| self.verify_signed(unverified, now)).map_err(VerificationFailure::Refused)
