@@ -11,7 +11,7 @@ use issuer::issuer;
 use spelling::{ADDRESS, bytes, duration, file_name, header_name, label, lasting, secret, size, size_or_unlimited};
 
 use super::shape::{SchemaBuilder, any, flag, list, matching, names, number, only, record, text, texts, word};
-use crate::settings::units::show_size;
+use crate::settings::units::format_size;
 use crate::settings::{IdentityHeaders, Limits, LogLevel};
 
 /// The schema of `gateway.yaml`.
@@ -156,7 +156,7 @@ fn limits() -> SchemaBuilder {
             "body",
             size_or_unlimited()
                 .says("Bytes of one request's body, or `unlimited`; more is 413")
-                .otherwise(default.body.map_or("unlimited".to_owned(), show_size)),
+                .otherwise(default.body.map_or("unlimited".to_owned(), format_size)),
         ),
         (
             "client-timeout",
@@ -169,7 +169,7 @@ fn limits() -> SchemaBuilder {
             "least-rate",
             size()
                 .says("Bytes a second of a body or an answer, over each `client-timeout`; 0B switches this off")
-                .otherwise(show_size(default.least_rate)),
+                .otherwise(format_size(default.least_rate)),
         ),
         ("stream-age", lasting("The age at which WebSockets and endless responses end", default.stream_age)),
         (
@@ -405,7 +405,7 @@ fn log() -> SchemaBuilder {
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
     record([
         ("format", word(["json", "text"]).says("One JSON object a line, or text for people").otherwise("json")),
-        ("level", word(levels.map(LogLevel::word)).says("From which severity on").otherwise(LogLevel::Info.word())),
+        ("level", word(levels.map(LogLevel::name)).says("From which severity on").otherwise(LogLevel::Info.name())),
     ])
     .says("How the log is written to standard error")
 }

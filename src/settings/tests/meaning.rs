@@ -1,4 +1,4 @@
-//! What settings mean once they are read.
+//! Tests of what settings mean once they are read.
 
 use std::path::Path;
 use std::time::Duration;
@@ -110,9 +110,9 @@ fn an_api_claims_whole_segments_on_its_hosts_and_listeners() {
         ("tls", Some("noah"), "/es", false),
     ];
     for (listener, host, path, expected) in table {
-        assert_eq!(here.claims(listener, host, path), expected, "{listener} {host:?} {path}");
+        assert_eq!(here.accepts(listener, host, path), expected, "{listener} {host:?} {path}");
     }
     let everything = ApiMatch { hosts: vec![], path: "".into(), listeners: vec![] };
-    assert!(everything.claims("tls", None, "/es") && everything.claims("plain", Some("x"), "/"));
-    assert!(!everything.claims("plain", None, "*"), "asterisk-form has no path");
+    assert!(everything.accepts("tls", None, "/es") && everything.accepts("plain", Some("x"), "/"));
+    assert!(!everything.accepts("plain", None, "*"), "asterisk-form has no path");
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::cli::schema::shape::{SchemaBuilder, any, matching, record, text, word};
-use crate::settings::units::{show_duration, show_size};
+use crate::settings::units::{format_duration, format_size};
 
 /// An IP address and a port.
 pub(super) const ADDRESS: &str = r"(\d{1,3}(\.\d{1,3}){3}|\[[^\]]+\]):\d{1,5}";
 
 /// A duration with its default.
 pub(super) fn lasting(sentence: &str, default: Duration) -> SchemaBuilder {
-    duration().says(sentence).otherwise(show_duration(default))
+    duration().says(sentence).otherwise(format_duration(default))
 }
 
 pub(super) fn duration() -> SchemaBuilder {
@@ -27,7 +27,7 @@ pub(super) fn size_or_unlimited() -> SchemaBuilder {
 
 /// A size as it is written.
 pub(super) fn bytes(count: usize) -> String {
-    show_size(u64::try_from(count).unwrap_or(u64::MAX))
+    format_size(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 /// A name that ids and metrics are made of.
