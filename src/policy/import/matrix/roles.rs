@@ -1,30 +1,35 @@
-//! Roles from a table with a line for each of their permissions.
+//! Reads roles from a table with one line per role and permission.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::{Finding, FindingCode, Findings, Span};
-use crate::policy::import::plural;
+use crate::policy::import::count::count_noun;
 use crate::vocabulary::name::folded;
 
 use super::layout::SheetLayout;
-use super::parts::{PolicyParts, is_name};
+use super::parts::{PolicyParts, check_name};
 use super::rows::note_unread_columns;
 use super::sheet::{Sheet, SheetField};
 
-/// RoleRows: the rows of a role as the table lists them, by their folded names.
+/// RoleRows: the rows of a role in the table, by their folded names.
 #[derive(Default)]
 struct RoleRows {
     all: BTreeSet<String>,
-    /// What is inherited, by the role that it comes from.
+    /// The inherited rows, by the role that they come from.
     inherited: BTreeMap<String, Vec<(String, Span)>>,
 }
 
-/// Reads a table of roles and their permissions, and says what was understood.
-pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts, findings: &mut Findings) -> String {
-    let SheetLayout::Roles { role, permission, source, .. } = *shape else { return String::new() };
-    note_unread_columns(sheet, shape, &[Some(role), Some(permission), source], findings);
+/// Reads a table of roles and their permissions, and returns a summary.
+pub(super) fn read_roles(
+    sheet: &Sheet,
+    layout: &SheetLayout,
+    parts: &mut PolicyParts,
+    findings: &mut Findings,
+) -> String {
+    let SheetLayout::Roles { role, permission, source, .. } = *layout else { return String::new() };
+    note_unread_columns(sheet, layout, &[Some(role), Some(permission), source], findings);
     let mut held: Vec<(SheetField, RoleRows)> = Vec::new();
-    for line in sheet.lines.iter().skip(shape.header() + 1) {
+    for line in sheet.lines.iter().skip(layout.header() + 1) {
         let blank = |field: Option<&SheetField>| field.is_none_or(|field| field.text.is_empty());
         let (Some(name), Some(row), false) =
             (line.get(role), line.get(permission), blank(line.get(role)) || blank(line.get(permission)))
@@ -37,7 +42,7 @@ pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts,
             ));
             continue;
         };
-        if !is_name(name, findings) || !is_name(row, findings) {
+        if !check_name(name, findings) || !check_name(row, findings) {
             continue;
         }
         let at = held.iter().position(|(known, _)| folded(&known.text) == folded(&name.text));
@@ -59,20 +64,20 @@ pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts,
             None => role.permissions.push((row.text.clone(), row.span)),
         }
     }
-    let included = include(&held, parts, findings);
+    let included = include_roles(&held, parts, findings);
     let (roles, all) = (held.len(), held.iter().map(|(_, held)| held.all.len()).sum());
     let rows: BTreeSet<&String> = held.iter().flat_map(|(_, held)| &held.all).collect();
-    let inclusions = if included == 0 { String::new() } else { format!(", {}", plural(included, "inclusion")) };
+    let inclusions = if included == 0 { String::new() } else { format!(", {}", count_noun(included, "inclusion")) };
     format!(
         "{} × {}, {}{inclusions}",
-        plural(roles, "role"),
-        plural(rows.len(), "permission"),
-        plural(all, "assignment")
+        count_noun(roles, "role"),
+        count_noun(rows.len(), "permission"),
+        count_noun(all, "assignment")
     )
 }
 
-/// Includes roles where a role inherits exactly what another one holds; elsewhere its rows are written one by one.
-fn include(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &mut Findings) -> usize {
+/// Includes another role where a role inherits exactly its rows; otherwise the rows are written one by one.
+fn include_roles(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &mut Findings) -> usize {
     let mut included: Vec<(String, String)> = Vec::new();
     for (name, own) in held {
         for (from, rows) in &own.inherited {
@@ -83,7 +88,7 @@ fn include(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &
             let (lower, upper) = (folded(from), folded(&name.text));
             let Some(role) = parts.role(name, findings) else { continue };
             match other {
-                Some((other, _)) if same && !reaches(&included, &lower, &upper) => {
+                Some((other, _)) if same && !includes_indirectly(&included, &lower, &upper) => {
                     role.includes.push(other.text.clone());
                     included.push((upper, lower));
                 }
@@ -99,8 +104,8 @@ fn include(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &
     included.len()
 }
 
-/// Whether the role `from` includes `to`, through whatever roles.
-fn reaches(included: &[(String, String)], from: &str, to: &str) -> bool {
+/// Whether the role `from` includes `to`, directly or through other roles.
+fn includes_indirectly(included: &[(String, String)], from: &str, to: &str) -> bool {
     let mut seen = BTreeSet::from([from]);
     let mut open = vec![from];
     while let Some(role) = open.pop() {

@@ -1,4 +1,4 @@
-//! Whole tables, from what a vendor exports to the parts of a policy.
+//! Tests of whole tables: from a vendor's export to the parts of a policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ fn import_one(text: &str) -> ImportResult {
     import_all(&[("t.csv", text)], &[])
 }
 
-/// What a policy's text says, read as a part.
+/// Parses a policy's text as a part.
 fn written(text: &str) -> PolicySource {
     let mut sources = Sources::default();
     sources.add("it.yaml", &format!("version: 1\n{}", text.replace("\nversion: 1\n", "\n")));
@@ -35,7 +35,7 @@ fn written(text: &str) -> PolicySource {
     source
 }
 
-/// The body of an import, comments above it apart.
+/// The text of an import without the comments above it.
 fn body(imported: &ImportResult) -> String {
     let text = imported.policy.clone().unwrap_or_else(|| panic!("{:?}", imported.findings));
     written(&text);

@@ -1,4 +1,4 @@
-//! Whole documents, from what a vendor wrote to a policy that loads.
+//! Tests of whole documents: from a vendor's text to a policy that loads.
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -20,13 +20,13 @@ fn import_text(text: &str, wanted: &OpenapiOptions) -> ImportResult {
     import(&sources, file, wanted)
 }
 
-/// The findings of an import, errors with a `!` before them.
+/// The messages of an import's findings; `!` marks an error.
 fn said(imported: &ImportResult) -> Vec<String> {
     let mark = |finding: &&Finding| if finding.severity == crate::document::Severity::Error { "!" } else { "" };
     imported.findings.sorted().iter().map(|finding| format!("{}{}", mark(finding), finding.message)).collect()
 }
 
-/// The policy that an import wrote, held to load with notes only and to permit nobody anything.
+/// The policy of an import, after a check that it loads with notes only and permits no caller anything.
 fn policy_of(imported: &ImportResult) -> String {
     let text = imported.policy.clone().unwrap_or_else(|| panic!("{:?}", imported.findings));
     let mut sources = Sources::default();
@@ -79,7 +79,7 @@ fn every_path_and_method_of_the_clinic_becomes_a_line() {
         said(&imported),
         [
             "OPTIONS left out: preflights are for `cors:`",
-            "`x-required-permission` is not read: who may do what is for rows and roles to say (in 2 places)",
+            "`x-required-permission` is not read: permissions belong in rows and roles (in 2 places)",
             "!left out: the route `/api/v2/invoices/{invoiceId}.csv`: `{invoiceId}.csv` mixes text and a parameter",
         ]
     );
@@ -164,7 +164,7 @@ fn references_are_followed_within_the_document_and_no_further() {
     assert_eq!(routes[..2], ["/a:", "GET: read Bs # guessed"]);
     assert_eq!(routes[4..7], ["/c:", "PUT: update c # guessed", "GET: read c # guessed"]);
     let said = said(&imported).join("\n");
-    for expected in ["stands in another document", "`#/nowhere` is nowhere", "leads in a circle"] {
+    for expected in ["is in another document", "`#/nowhere` is nowhere", "leads in a circle"] {
         assert!(said.contains(expected), "{said}");
     }
 }
@@ -275,7 +275,7 @@ fn whatever_can_be_a_route_loads() {
                 let mut sources = Sources::default();
                 sources.add("imported.yaml", policy);
                 let loaded = crate::policy::load(&sources, None);
-                // `/a/` beside a catch-all is one path to some servers: only the whole policy can tell.
+                // `/a/` beside a catch-all is one path to some servers, which only the whole policy shows.
                 let confused = |finding: &&Finding| {
                     finding.code != FindingCode::Unreachable && finding.severity == Severity::Error
                 };

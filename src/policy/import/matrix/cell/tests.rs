@@ -1,14 +1,14 @@
-//! Cells in the spellings of vendors.
+//! Tests of `cell`: cells as vendors write them.
 
 use super::*;
 
 fn spelt(text: &str) -> String {
-    let given = read(text).unwrap_or_else(|why| panic!("{why}"));
-    let words = given.operations.iter().map(|operation| match operation.letter() {
+    let content = read(text).unwrap_or_else(|why| panic!("{why}"));
+    let words = content.operations.iter().map(|operation| match operation.letter() {
         Some(letter) => letter.to_string(),
         None => format!("<{operation}>"),
     });
-    words.collect::<String>() + if given.approval { "!" } else { "" }
+    words.collect::<String>() + if content.approval { "!" } else { "" }
 }
 
 #[test]
