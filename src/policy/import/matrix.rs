@@ -61,7 +61,7 @@ pub fn import(sources: &Sources, options: &MatrixOptions) -> ImportResult {
             SheetLayout::Cells { .. } => rows::read_cells(sheet, layout, title(), &mut parts, &mut findings),
             SheetLayout::Roles { .. } => roles::read_roles(sheet, layout, &mut parts, &mut findings),
         };
-        understood.push(format!("`{name}`, columns parted by {}: {what}", sheet.delimiter_name()));
+        understood.push(format!("`{name}`, columns separated by {}: {what}", sheet.delimiter_name()));
     }
     parts.define_rows_of_roles(tables > 0, &mut findings);
     let policy = (!parts.is_empty()).then(|| {

@@ -55,8 +55,7 @@ pub fn import(sources: &Sources, file: u32, options: &OpenapiOptions) -> ImportR
             document.bases.join("`, `"),
         )];
         if !other.is_empty() {
-            understood
-                .push(format!("{} without a tag that was asked for left aside", count_noun(other.len(), "operation")));
+            understood.push(format!("{} without a selected tag left out", count_noun(other.len(), "operation")));
         }
         let from = print::PolicyOrigin { file: name, title: document.title, version: document.version };
         Some((print::print_policy(&from, options, &entries, shared.resources.names()), understood))
@@ -117,7 +116,7 @@ impl RouteDrafts<'_> {
             return self.leave_out(operation, finding.help("add its methods to the first by hand, if they are meant"));
         }
         if route.methods.iter().any(|method| method.name == operation.method) {
-            let message = format!("`{} {}` stands twice, the first counts", operation.method, route.template);
+            let message = format!("`{} {}` occurs twice; the first is used", operation.method, route.template);
             self.findings.push(Finding::note(FindingCode::DuplicateKey, Some(operation.span), message));
             return;
         }

@@ -30,7 +30,7 @@ pub(super) fn read(text: &str) -> Result<CellContent, String> {
         return Ok(CellContent::default());
     }
     if MARKS.contains(&&*lower) {
-        return Err(format!("`{text}` does not say which operations it gives"));
+        return Err(format!("`{text}` does not name the operations that it grants"));
     }
     let (letters, approval) = strip_approval(text);
     let mut content = CellContent { operations: Vec::new(), approval };

@@ -11,7 +11,7 @@ const MAX_ALIGNED_WIDTH: usize = 40;
 
 pub(super) fn print_part(files: &[&str], name: Option<&str>, parts: &PolicyParts) -> String {
     let files = files.iter().map(|file| format_comment(file)).collect::<Vec<_>>().join(", ");
-    let mut out = format!("# Imported from {files}: columns, rows and who holds them, as far as the tables tell.\n");
+    let mut out = format!("# Imported from {files}: columns, rows and roles, as far as the tables show them.\n");
     match name {
         Some(name) => out.push_str(&format!("\nversion: 1\nname: {}\n", format_scalar(name))),
         None => out.push_str(

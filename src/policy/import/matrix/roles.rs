@@ -28,7 +28,7 @@ pub(super) fn read_roles(
 ) -> String {
     let SheetLayout::Roles { role, permission, source, .. } = *layout else { return String::new() };
     note_unread_columns(sheet, layout, &[Some(role), Some(permission), source], findings);
-    let mut held: Vec<(SheetField, RoleRows)> = Vec::new();
+    let mut role_rows: Vec<(SheetField, RoleRows)> = Vec::new();
     for line in sheet.lines.iter().skip(layout.header() + 1) {
         let blank = |field: Option<&SheetField>| field.is_none_or(|field| field.text.is_empty());
         let (Some(name), Some(row), false) =
@@ -45,28 +45,31 @@ pub(super) fn read_roles(
         if !check_name(name, findings) || !check_name(row, findings) {
             continue;
         }
-        let at = held.iter().position(|(known, _)| folded(&known.text) == folded(&name.text));
+        let at = role_rows.iter().position(|(known, _)| folded(&known.text) == folded(&name.text));
         if at.is_none() {
-            held.push((name.clone(), RoleRows::default()));
+            role_rows.push((name.clone(), RoleRows::default()));
         }
-        let last = held.len().saturating_sub(1);
-        let (Some(role), Some((_, held))) = (parts.role(name, findings), held.get_mut(at.unwrap_or(last))) else {
+        let last = role_rows.len().saturating_sub(1);
+        let (Some(role), Some((_, role_rows))) = (parts.role(name, findings), role_rows.get_mut(at.unwrap_or(last)))
+        else {
             continue;
         };
-        if !held.all.insert(folded(&row.text)) {
+        if !role_rows.all.insert(folded(&row.text)) {
             let message = format!("`{}` has `{}` already", role.name, row.text);
             findings.push(Finding::note(FindingCode::DuplicateName, Some(row.span), message));
             continue;
         }
         let from = source.and_then(|at| line.get(at)).and_then(|field| field.text.strip_prefix("inherited:"));
         match from {
-            Some(from) => held.inherited.entry(from.trim().to_owned()).or_default().push((row.text.clone(), row.span)),
+            Some(from) => {
+                role_rows.inherited.entry(from.trim().to_owned()).or_default().push((row.text.clone(), row.span))
+            }
             None => role.permissions.push((row.text.clone(), row.span)),
         }
     }
-    let included = include_roles(&held, parts, findings);
-    let (roles, all) = (held.len(), held.iter().map(|(_, held)| held.all.len()).sum());
-    let rows: BTreeSet<&String> = held.iter().flat_map(|(_, held)| &held.all).collect();
+    let included = include_roles(&role_rows, parts, findings);
+    let (roles, all) = (role_rows.len(), role_rows.iter().map(|(_, role_rows)| role_rows.all.len()).sum());
+    let rows: BTreeSet<&String> = role_rows.iter().flat_map(|(_, role_rows)| &role_rows.all).collect();
     let inclusions = if included == 0 { String::new() } else { format!(", {}", count_noun(included, "inclusion")) };
     format!(
         "{} × {}, {}{inclusions}",
@@ -77,11 +80,11 @@ pub(super) fn read_roles(
 }
 
 /// Includes another role where a role inherits exactly its rows; otherwise the rows are written one by one.
-fn include_roles(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &mut Findings) -> usize {
+fn include_roles(role_rows: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &mut Findings) -> usize {
     let mut included: Vec<(String, String)> = Vec::new();
-    for (name, own) in held {
+    for (name, own) in role_rows {
         for (from, rows) in &own.inherited {
-            let other = held.iter().find(|(other, _)| folded(&other.text) == folded(from));
+            let other = role_rows.iter().find(|(other, _)| folded(&other.text) == folded(from));
             let same = other.is_some_and(|(_, other)| {
                 other.all == rows.iter().map(|(row, _)| folded(row)).collect::<BTreeSet<_>>()
             });
@@ -94,7 +97,10 @@ fn include_roles(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findi
                 }
                 _ => {
                     let span = rows.first().map(|(_, span)| *span);
-                    let message = format!("what `{}` inherits is not what `{from}` has: written row by row", name.text);
+                    let message = format!(
+                        "the rows that `{}` inherits differ from the rows of `{from}`: written row by row",
+                        name.text
+                    );
                     findings.push(Finding::note(FindingCode::UnknownName, span, message));
                     role.permissions.extend(rows.iter().cloned());
                 }
@@ -106,14 +112,14 @@ fn include_roles(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findi
 
 /// Whether the role `from` includes `to`, directly or through other roles.
 fn includes_indirectly(included: &[(String, String)], from: &str, to: &str) -> bool {
-    let mut seen = BTreeSet::from([from]);
-    let mut open = vec![from];
-    while let Some(role) = open.pop() {
+    let mut visited = BTreeSet::from([from]);
+    let mut pending = vec![from];
+    while let Some(role) = pending.pop() {
         for (_, below) in included.iter().filter(|(upper, _)| upper == role) {
-            if seen.insert(below) {
-                open.push(below);
+            if visited.insert(below) {
+                pending.push(below);
             }
         }
     }
-    seen.contains(to)
+    visited.contains(to)
 }

@@ -34,7 +34,7 @@ pub(super) fn read_wide(
             continue;
         }
         if rows.contains(&folded(&name.text)) {
-            let message = format!("a row `{}` stands in this table already: left out", name.text);
+            let message = format!("a row `{}` exists in this table already: left out", name.text);
             findings.push(Finding::error(FindingCode::DuplicateName, Some(name.span), message));
             continue;
         }
@@ -48,7 +48,7 @@ pub(super) fn read_wide(
                     row.add(resource, content);
                 }
                 None => {
-                    let message = format!("`{}` stands in a column without a resource: left out", cell.text);
+                    let message = format!("`{}` is in a column without a resource: left out", cell.text);
                     findings.push(Finding::error(FindingCode::UnknownName, Some(cell.span), message));
                 }
             }
@@ -85,7 +85,7 @@ pub(super) fn read_cells(
             known.push(found);
         }
     }
-    let mut meant: HashMap<String, (String, String)> = HashMap::new();
+    let mut identities: HashMap<String, (String, String)> = HashMap::new();
     let mut filled = 0;
     for line in lines() {
         let (Some(name), Some(resources)) = (line.get(permission), line.get(resource)) else {
@@ -104,8 +104,8 @@ pub(super) fn read_cells(
         let text =
             if several { format!("{} {}", capitalize(&own), name.text).trim().to_owned() } else { name.text.clone() };
         let identity = (folded(&own), folded(&name.text));
-        if *meant.entry(folded(&text)).or_insert_with(|| identity.clone()) != identity {
-            let message = format!("another permission would be called `{text}` too: left out");
+        if *identities.entry(folded(&text)).or_insert_with(|| identity.clone()) != identity {
+            let message = format!("another permission would also be named `{text}`: left out");
             findings.push(Finding::error(FindingCode::DuplicateName, Some(name.span), message));
             continue;
         }
@@ -129,7 +129,7 @@ pub(super) fn read_cells(
     let columns = parts.tables.last().map_or(0, |table| table.resources.len());
     format!(
         "{} on {}, {}",
-        count_noun(meant.len(), "permission"),
+        count_noun(identities.len(), "permission"),
         count_noun(columns, "resource"),
         count_noun(filled, "cell")
     )
@@ -147,7 +147,7 @@ pub(super) fn note_unread_columns(
     {
         let lines = sheet.lines.iter().skip(layout.header() + 1).filter_map(|line| line.get(at));
         let filled = lines.filter(|field| !field.text.is_empty()).count();
-        let message = format!("the column `{}` is not read, which says something {filled} times", head.text);
+        let message = format!("the column `{}` is not read; it has {}", head.text, count_noun(filled, "filled cell"));
         findings.push(Finding::note(FindingCode::UnknownKey, Some(head.span), message));
     }
 }
@@ -158,7 +158,7 @@ fn read_column<'s>(head: &'s SheetField, parts: &mut PolicyParts, findings: &mut
         return None;
     }
     if let Some(first) = parts.first_span(NameKind::Resource, &head.text) {
-        let message = format!("a column `{}` was there already: left out", head.text);
+        let message = format!("a column `{}` exists already: left out", head.text);
         findings.push(Finding::error(FindingCode::DuplicateName, Some(head.span), message).also(first, "the first"));
         return None;
     }
@@ -173,8 +173,8 @@ fn read_content(cell: &SheetField, findings: &mut Findings) -> Option<CellConten
         Ok(content) => {
             if content.approval {
                 let finding =
-                    Finding::note(FindingCode::UnknownKey, Some(cell.span), "approval is for a gate to ask for");
-                findings.push(finding.help("the end of what was written shows one"));
+                    Finding::note(FindingCode::UnknownKey, Some(cell.span), "a gate must require the approval");
+                findings.push(finding.help("the end of the written policy shows an example"));
             }
             Some(content)
         }

@@ -79,7 +79,7 @@ fn guess_delimiter(text: &str) -> u8 {
         end -= 1;
     }
     let sample = text.get(..end).unwrap_or_default();
-    let parted = |delimiter: u8| {
+    let split_score = |delimiter: u8| {
         let mut fields = FieldSplitter::new(0, sample, 0, delimiter);
         let mut lines: BTreeMap<usize, usize> = BTreeMap::new();
         let mut width = 0;
@@ -94,7 +94,7 @@ fn guess_delimiter(text: &str) -> u8 {
     };
     let ranked = DELIMITERS.iter().rev().map(|(delimiter, _)| *delimiter);
     // Among equals `max_by_key` returns the last one, which is the comma.
-    ranked.max_by_key(|delimiter| parted(*delimiter)).unwrap_or(b',')
+    ranked.max_by_key(|delimiter| split_score(*delimiter)).unwrap_or(b',')
 }
 
 struct FieldSplitter<'t> {

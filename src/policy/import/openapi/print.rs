@@ -27,9 +27,9 @@ pub(super) fn print_policy(
     let mut out = format!(
         "# Imported from {}{source}.\n\
          #\n\
-         # What each request does to which resource is guessed from methods, tags and paths: read every line, and take\n\
-         # its `guessed` away when it is right. `public?`: the document asks for no credential there; write `public` in\n\
-         # the place of the cell if you want that too. Nobody is permitted anything until rows and roles say so.\n\n\
+         # The operation and resource of each request are guessed from methods, tags and paths. Check every line, and\n\
+         # remove its `guessed` when it is right. `public?`: the document requires no credential there; replace the cell\n\
+         # by `public` to do the same. No caller is permitted anything until rows and roles grant it.\n\n\
          version: 1\nname: {}\ndialect: strict            # how the API reads paths; see the README\n{}\nroutes:\n",
         format_comment(from.file),
         format_scalar(&name),

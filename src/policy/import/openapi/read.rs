@@ -36,7 +36,7 @@ impl OperationDescription<'_> {
     }
 
     pub(super) fn has_one_of(&self, tags: &[String]) -> bool {
-        tags.is_empty() || self.tags.iter().any(|tag| tags.iter().any(|wanted| wanted == tag))
+        tags.is_empty() || self.tags.iter().any(|own| tags.iter().any(|tag| tag == own))
     }
 }
 

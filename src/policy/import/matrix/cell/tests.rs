@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn spelt(text: &str) -> String {
+fn format_cell(text: &str) -> String {
     let content = read(text).unwrap_or_else(|why| panic!("{why}"));
     let words = content.operations.iter().map(|operation| match operation.letter() {
         Some(letter) => letter.to_string(),
@@ -34,7 +34,7 @@ fn letters_and_words_are_read_in_every_spelling() {
         ("CRU (requires approval)", "CRU!"),
         ("C/R/U – needs approval", "CRU!"),
     ] {
-        assert_eq!(spelt(text), expected, "{text}");
+        assert_eq!(format_cell(text), expected, "{text}");
     }
 }
 
