@@ -1,12 +1,14 @@
-//! Settings: what `config/gateway.yaml` says, read once and strictly; in `Settings` no value is invalid.
+//! Settings: the content of `config/gateway.yaml`, read once and strictly; every value in `Settings` is valid.
 //!
-//! Every reader goes on behind a finding, so that one run shows all of them; where there was an error no
-//! `Settings` come out, whatever stood in for the value meanwhile.
+//! Every reader continues after a finding, so that one run reports all of them. After an error there are no
+//! `Settings`, whatever stand-in value the reader used meanwhile.
 
 pub mod api;
-pub mod api_keys;
+pub mod api_key_source;
+mod api_keys;
 pub mod claims;
 pub mod client_certs;
+mod declared_names;
 pub mod headers;
 pub mod introspection;
 pub mod issuer;
@@ -14,16 +16,17 @@ pub mod limits;
 pub mod listener;
 pub mod network;
 pub mod secret;
+mod secret_reader;
 pub mod sinks;
 pub mod units;
 pub mod upstream;
 pub mod url;
-pub mod value;
+pub mod reader;
 
 use std::path::{Path, PathBuf};
 
 pub use api::{ApiMatch, ApiSettings, CallerPrecedence, HostHeader};
-pub use api_keys::ApiKeySource;
+pub use api_key_source::ApiKeySource;
 pub use client_certs::CertificateSource;
 pub use headers::IdentityHeaders;
 pub use introspection::IntrospectionSettings;
@@ -42,45 +45,50 @@ pub use upstream::{UpstreamCredential, UpstreamSettings, UpstreamTls};
 pub use url::{HttpUrl, UrlHost};
 
 use crate::document::{self, Finding, FindingCode, Findings, MapReader, Node, Severity, Sources, report};
-use value::SettingsReader;
+use declared_names::DeclaredNames;
+use reader::SettingsReader;
 
-/// Settings: everything that one gateway process does, as the operator wrote it.
+/// Settings: the whole configuration of one gateway process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// How many threads serve requests.
+    /// The number of threads that serve requests.
     pub threads: usize,
-    /// Where requests are received; never empty.
+    /// The listeners that receive requests; never empty.
     pub listeners: Vec<ListenerSettings>,
-    /// Where health, metrics and the live policies are shown.
+    /// The listener for health, metrics and live policies.
     pub admin: AdminSettings,
-    /// The Unix socket at which a new process takes the listeners over; `None` where none may.
+    /// The Unix socket where a new process takes over the listeners; `None` disables that.
     pub upgrade_socket: Option<PathBuf>,
-    /// The peers whose `X-Forwarded-*` are believed.
+    /// The peers whose `X-Forwarded-*` headers are trusted.
     pub trusted_proxies: Vec<Network>,
-    /// What one client may use up.
+    /// The resource limits of one client.
     pub limits: Limits,
-    /// Whose tokens are believed, in the order of the file.
+    /// The trusted token issuers, in the order of the file.
     pub issuers: Vec<TokenIssuer>,
-    /// Whose API keys are believed, in the order of the file.
+    /// The files of API keys, in the order of the file.
     pub key_sources: Vec<ApiKeySource>,
-    /// Whose client certificates are believed, in the order of the file.
+    /// The trusted sources of client certificates, in the order of the file.
     pub certificate_sources: Vec<CertificateSource>,
-    /// What is guarded, in the order of the file; never empty.
+    /// The guarded APIs, in the order of the file; never empty.
     pub apis: Vec<ApiSettings>,
-    /// How verified tokens are remembered.
+    /// The cache of verified tokens.
     pub token_cache: TokenCacheSettings,
-    /// Where audit records go.
+    /// The destination of audit records.
     pub audit: AuditSettings,
-    /// Where and how the log is written.
+    /// The format and level of the log.
     pub log: LogSettings,
-    /// How changed files are noticed.
+    /// How changed files are detected.
     pub reload: ReloadSettings,
-    /// What is worth knowing about the file, one line each as `file:line:column: note[code]: message`.
+    /// The notes on the file, one line each as `file:line:column: note[code]: message`.
     pub notes: Vec<String>,
 }
 
 impl Settings {
-    /// The settings in the file at `path`, with the process's own environment.
+    /// Loads the settings from the file at `path`, with the process's own environment.
+    ///
+    /// # Errors
+    ///
+    /// All findings, where the file cannot be read or one of them is an error.
     pub fn load(path: &Path) -> Result<Self, (Findings, Sources)> {
         let mut sources = Sources::default();
         let name = path.display().to_string();
@@ -101,7 +109,11 @@ impl Settings {
     }
 }
 
-/// The settings that `text` spells; relative paths start at `folder`. All findings where one of them is an error.
+/// Reads the settings in `text`; relative paths start at `folder`.
+///
+/// # Errors
+///
+/// All findings, where one of them is an error.
 pub fn read(
     sources: &mut Sources,
     name: &str,
@@ -109,12 +121,12 @@ pub fn read(
     folder: &Path,
     secrets: &dyn Secrets,
 ) -> Result<Settings, Findings> {
-    let (settings, findings) = judge(sources, name, text, folder, secrets);
+    let (settings, findings) = read_with_findings(sources, name, text, folder, secrets);
     settings.ok_or(findings)
 }
 
-/// The settings that `text` spells, unless a finding is an error, and every finding, notes included.
-pub fn judge(
+/// Reads the settings in `text`, `None` where a finding is an error, and every finding, notes included.
+pub fn read_with_findings(
     sources: &mut Sources,
     name: &str,
     text: &str,
@@ -124,47 +136,48 @@ pub fn judge(
     let file = sources.add(name, text);
     let mut findings = Findings::default();
     let root = document::parse(sources, file, &mut findings);
-    let settings = root.and_then(|root| gateway(&root, &mut SettingsReader::new(folder, secrets, &mut findings)));
+    let settings = root.and_then(|root| read_gateway(&root, &mut SettingsReader::new(folder, secrets, &mut findings)));
     let notes = findings.sorted().into_iter().filter(|finding| finding.severity == Severity::Note);
     let notes = notes.map(|finding| report::line(finding, sources)).collect();
     let settings = settings.filter(|_| !findings.has_errors()).map(|settings| Settings { notes, ..settings });
     (settings, findings)
 }
 
-fn gateway(root: &Node, reading: &mut SettingsReader<'_>) -> Option<Settings> {
-    let mut fields = MapReader::open(root, "the file", reading.findings)?;
-    if let Some(node) = fields.required("version", reading.findings) {
-        version(node, reading);
+fn read_gateway(root: &Node, reader: &mut SettingsReader<'_>) -> Option<Settings> {
+    let mut fields = MapReader::open(root, "the file", reader.findings)?;
+    if let Some(node) = fields.required("version", reader.findings) {
+        check_version(node, reader);
     }
     let threads = fields.optional("threads");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.map_or(cores, |node| reading.count(Some(node), "`threads`", 1, 1, 1024));
-    let listeners = fields.required("listeners", reading.findings);
-    let mut known = DeclaredNames::default();
+    let threads = threads.map_or(cores, |node| reader.count(Some(node), "`threads`", 1, 1, 1024));
+    let listeners = fields.required("listeners", reader.findings);
+    let mut declared = DeclaredNames::default();
     let certificate_sources = fields.optional("client-certificates");
     let certificate_sources = certificate_sources
-        .map(|node| client_certs::certificate_sources(node, &mut known, reading))
+        .map(|node| client_certs::read_certificate_sources(node, &mut declared, reader))
         .unwrap_or_default();
-    let listeners = listeners.map(|node| listener::listeners(node, &mut known, reading)).unwrap_or_default();
-    let admin = listener::admin(fields.optional("admin"), &listeners, reading);
+    let listeners = listeners.map(|node| listener::read_listeners(node, &mut declared, reader)).unwrap_or_default();
+    let admin = listener::read_admin(fields.optional("admin"), &listeners, reader);
     let upgrade_socket = fields.optional("upgrade-socket");
-    let upgrade_socket = upgrade_socket.and_then(|node| listener::upgrade_socket(node, &admin, reading));
+    let upgrade_socket = upgrade_socket.and_then(|node| listener::read_upgrade_socket(node, &admin, reader));
     let trusted_proxies = fields.optional("trusted-proxies");
-    let trusted_proxies = trusted_proxies.map(|node| network::networks(node, reading)).unwrap_or_default();
-    let limits = limits::limits(fields.optional("limits"), reading);
+    let trusted_proxies = trusted_proxies.map(|node| network::read_networks(node, reader)).unwrap_or_default();
+    let limits = limits::read_limits(fields.optional("limits"), reader);
     let issuers = fields.optional("issuers");
-    let issuers = issuers.map(|node| issuer::issuers(node, &mut known, reading)).unwrap_or_default();
+    let issuers = issuers.map(|node| issuer::read_issuers(node, &mut declared, reader)).unwrap_or_default();
     let key_sources = fields.optional("api-keys");
-    let key_sources = key_sources.map(|node| api_keys::key_sources(node, &mut known, reading)).unwrap_or_default();
-    client_certs::distinct(&known, reading);
-    let audit = sinks::audit(fields.optional("audit"), reading);
-    known.keeps = matches!(audit.to, AuditDestination::File(_));
-    let apis = fields.required("apis", reading.findings);
-    let apis = apis.map(|node| api::apis(node, &known, &limits, reading)).unwrap_or_default();
-    let token_cache = sinks::token_cache(fields.optional("token-cache"), reading);
-    let log = sinks::log(fields.optional("log"), reading);
-    let reload = sinks::reload(fields.optional("reload"), reading);
-    fields.finish(reading.findings);
+    let key_sources =
+        key_sources.map(|node| api_keys::read_key_sources(node, &mut declared, reader)).unwrap_or_default();
+    client_certs::check_names(&declared, reader);
+    let audit = sinks::read_audit(fields.optional("audit"), reader);
+    declared.audits_to_file = matches!(audit.to, AuditDestination::File(_));
+    let apis = fields.required("apis", reader.findings);
+    let apis = apis.map(|node| api::read_apis(node, &declared, &limits, reader)).unwrap_or_default();
+    let token_cache = sinks::read_token_cache(fields.optional("token-cache"), reader);
+    let log = sinks::read_log(fields.optional("log"), reader);
+    let reload = sinks::read_reload(fields.optional("reload"), reader);
+    fields.finish(reader.findings);
     Some(Settings {
         threads,
         listeners,
@@ -184,25 +197,10 @@ fn gateway(root: &Node, reading: &mut SettingsReader<'_>) -> Option<Settings> {
     })
 }
 
-/// DeclaredNames: the names that an API may refer to, also of what was itself found wrong.
-#[derive(Default)]
-struct DeclaredNames {
-    listeners: Vec<Box<str>>,
-    issuers: Vec<Box<str>>,
-    /// Those among them that are asked about each token.
-    asked: Vec<Box<str>>,
-    key_names: Vec<Box<str>>,
-    key_sources: Vec<ApiKeySource>,
-    certificates: Vec<Box<str>>,
-    certificate_places: Vec<document::Span>,
-    /// Whether audit records go to a file.
-    keeps: bool,
-}
-
-fn version(node: &Node, reading: &mut SettingsReader<'_>) {
-    let number = document::reader::integer(node, "`version`", 0, u64::MAX, reading.findings);
+fn check_version(node: &Node, reader: &mut SettingsReader<'_>) {
+    let number = document::reader::integer(node, "`version`", 0, u64::MAX, reader.findings);
     if number.is_some_and(|number| number != 1) {
-        reading.bad(node, "this program reads settings of version 1").help("write `version: 1`");
+        reader.reject(node, "this program reads settings of version 1").help("write `version: 1`");
     }
 }
 

@@ -64,7 +64,7 @@ fn revoke(args: &RevokeArgs, out: &mut dyn Write) -> Result<Exit, CommandError> 
     if entry.revoked.is_some() {
         return print(out, &format!("`{}` was revoked before\n", entry.id), Exit::Done);
     }
-    let edited = edit::revoke(&file.text, &args.id, now());
+    let edited = edit::revoke_key(&file.text, &args.id, now());
     file.replace(edited.ok_or_else(|| file::not_editable(&args.file))?)?;
     print(out, &format!("`{}` is revoked\n", args.id), Exit::Done)
 }

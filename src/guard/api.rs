@@ -92,17 +92,17 @@ impl Apis {
         if let [only] = self.0.as_slice()
             && only.matches.path.is_empty()
         {
-            return Ok(only.matches.receives(listener, host).then_some(only));
+            return Ok(only.matches.accepts_host(listener, host).then_some(only));
         }
         let canonical = match CanonicalPath::read_any_dialect(path) {
             Ok(canonical) => canonical,
             Err(rejected) => {
-                let rest = self.longest(|api| api.matches.path.is_empty() && api.matches.receives(listener, host));
+                let rest = self.longest(|api| api.matches.path.is_empty() && api.matches.accepts_host(listener, host));
                 return rest.map(Some).ok_or(rejected);
             }
         };
         let text = canonical.as_str();
-        let claims = |api: &Api| api.matches.claims(listener, host, text);
+        let claims = |api: &Api| api.matches.accepts(listener, host, text);
         let Some(exact) = self.longest(claims) else { return Ok(None) };
         let may = |api: &Api| api.matches.receives(listener, host) && prefix::may_start_with(text, &api.matches.path);
         match self.longest(|api| claims(api) || may(api)) {

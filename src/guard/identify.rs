@@ -102,7 +102,7 @@ pub(super) fn identify(
         (None, Some(written))
             if query::parameters(written).any(|(name, _)| query::is_alias_of(&name, query::TOKEN_PARAMETER)) =>
         {
-            let alone = named.is_none() && matches!(credentials.presented(), Ok(PresentedCredential::Anonymous));
+            let alone = named.is_none() && matches!(credentials.select(), Ok(PresentedCredential::Anonymous));
             return if alone { Ok(None) } else { Err(IdentificationStop::Identity(IdentityError::SeveralCredentials)) };
         }
         _ => None,
@@ -126,7 +126,7 @@ pub(super) fn identify(
     };
     let has_failed_too_often =
         || input.address.is_some_and(|address| guard.failed_credentials.is_over(address, input.now));
-    let presented = credentials.presented().map_err(failed)?;
+    let presented = credentials.select().map_err(failed)?;
     match (named, presented, api.caller) {
         (Some(named), PresentedCredential::Anonymous, _) | (Some(named), _, Some(CallerPrecedence::Certificate)) => {
             return named.map(Some).map_err(IdentificationStop::Identity);

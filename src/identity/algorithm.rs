@@ -1,4 +1,4 @@
-//! Algorithm: the signatures that are verified, and sets of them; one list for tokens, keys and settings.
+//! Algorithm: the supported signature algorithms and sets of them; one list serves tokens, keys and settings.
 
 /// Algorithm: a way to sign a token (RFC 7518, section 3.1; RFC 8037, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,12 +40,12 @@ impl Algorithm {
         Self::Hs256,
     ];
 
-    /// The algorithm with this `alg`; names are told apart by case.
-    pub fn named(name: &str) -> Option<Self> {
+    /// The algorithm with this `alg`; the comparison is case-sensitive.
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
-    /// Its `alg`.
+    /// The `alg` of the algorithm.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -61,45 +61,45 @@ impl Algorithm {
         }
     }
 
-    /// The library's word for it.
-    pub(super) fn spelled(self) -> jsonwebtoken::Algorithm {
-        use jsonwebtoken::Algorithm as Spelled;
+    /// The same algorithm in jsonwebtoken's type.
+    pub(super) fn library_algorithm(self) -> jsonwebtoken::Algorithm {
+        use jsonwebtoken::Algorithm as Library;
         match self {
-            Self::Rs256 => Spelled::RS256,
-            Self::Rs384 => Spelled::RS384,
-            Self::Rs512 => Spelled::RS512,
-            Self::Ps256 => Spelled::PS256,
-            Self::Ps384 => Spelled::PS384,
-            Self::Ps512 => Spelled::PS512,
-            Self::Es256 => Spelled::ES256,
-            Self::Es384 => Spelled::ES384,
-            Self::EdDsa => Spelled::EdDSA,
-            Self::Hs256 => Spelled::HS256,
+            Self::Rs256 => Library::RS256,
+            Self::Rs384 => Library::RS384,
+            Self::Rs512 => Library::RS512,
+            Self::Ps256 => Library::PS256,
+            Self::Ps384 => Library::PS384,
+            Self::Ps512 => Library::PS512,
+            Self::Es256 => Library::ES256,
+            Self::Es384 => Library::ES384,
+            Self::EdDsa => Library::EdDSA,
+            Self::Hs256 => Library::HS256,
         }
     }
 }
 
-/// Algorithms: a set of them: what a key may verify, or what the settings allow an issuer.
+/// Algorithms: a set of algorithms that a key may verify, or that the settings allow an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Algorithms(u16);
 
 impl Algorithms {
     /// Every algorithm.
     pub const ALL: Self = Self(u16::MAX);
-    /// What an RSA key verifies.
+    /// The algorithms that an RSA key verifies.
     pub const RSA: Self = Self(0b11_1111);
 
-    /// Whether `algorithm` is one of them.
+    /// Whether the set holds `algorithm`.
     pub fn contains(self, algorithm: Algorithm) -> bool {
         self.0 & (1 << algorithm as u16) != 0
     }
 
-    /// Those that are also among `others`.
-    pub fn and(self, others: Self) -> Self {
+    /// The algorithms that both sets hold.
+    pub fn intersection(self, others: Self) -> Self {
         Self(self.0 & others.0)
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn names_are_told_apart_by_case_and_none_is_no_name() {
-        assert_eq!(Algorithm::named("EdDSA"), Some(Algorithm::EdDsa));
+        assert_eq!(Algorithm::from_name("EdDSA"), Some(Algorithm::EdDsa));
         for name in ["", "none", "None", "rs256", "RS256 ", "EDDSA", "HS384", "HS512", "ES512", "ES256K"] {
-            assert_eq!(Algorithm::named(name), None, "{name}");
+            assert_eq!(Algorithm::from_name(name), None, "{name}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Client certificates: a verified certificate and the rules of its source in, a caller or a named error out.
+//! Client certificates: reads a caller or a named error from a verified certificate and the rules of its source.
 //!
-//! Nothing is verified here: whoever calls has built the chain to an authority of that source.
+//! Nothing is verified here: the calling code has already built the chain to an authority of that source.
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -12,17 +12,17 @@ use super::IdentityError;
 use super::jwt::VerifiedCaller;
 use crate::vocabulary::{Proof, Subject, SubjectId, SubjectKind, Timestamp};
 
-/// The longest id that a certificate may name, in bytes.
-pub const LONGEST_ID: usize = 256;
+/// The longest id in a certificate, in bytes.
+pub const MAX_ID_LENGTH: usize = 256;
 
-/// IdFrom: where in a certificate its holder's id stands.
+/// IdFrom: the part of a certificate that holds the id of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdFrom {
     /// The common name of the subject.
     SubjectCn,
-    /// The whole subject, as RFC 4514 writes it.
+    /// The whole subject, in the string form of RFC 4514.
     Subject,
-    /// The DNS name among the alternative names, in small letters.
+    /// The DNS name among the alternative names, in lower case.
     SanDns,
     /// The URI among the alternative names.
     SanUri,
@@ -30,25 +30,28 @@ pub enum IdFrom {
     SanEmail,
 }
 
-/// CertificateRules: how the certificates of one source are read.
+/// CertificateRules: how the id is read from the certificates of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRules {
-    /// The source's name; the first half of every id it vouches for.
+    /// The source's name, which is the first half of every id that it authenticates.
     pub source: Box<str>,
-    /// Where the second half stands.
+    /// Which part of the certificate is the second half.
     pub id: IdFrom,
-    /// The ids, without the source, that are service apps.
+    /// The ids of service apps, without the source.
     pub service_apps: Vec<Box<str>>,
 }
 
-/// The caller that a verified certificate names, and until when it may.
+/// Reads the caller and the expiry of a verified certificate.
 ///
-/// A certificate with two names of the chosen sort names nobody: which of them was meant cannot be told.
-pub fn caller(der: &[u8], rules: &CertificateRules) -> Result<VerifiedCaller, IdentityError> {
-    let certificate = parse(der).ok_or(IdentityError::NoId)?;
-    let name = id(&certificate, rules.id)?;
-    let sound = !name.trim().is_empty() && name.len() <= LONGEST_ID && !name.chars().any(char::is_control);
-    if !sound {
+/// # Errors
+///
+/// [`IdentityError::NoId`] and [`IdentityError::ReservedId`] where the id is missing or not allowed, and
+/// [`IdentityError::AmbiguousId`] where the certificate has two names of the configured kind.
+pub fn read_caller(der: &[u8], rules: &CertificateRules) -> Result<VerifiedCaller, IdentityError> {
+    let certificate = parse_certificate(der).ok_or(IdentityError::NoId)?;
+    let name = read_id(&certificate, rules.id)?;
+    let valid = !name.trim().is_empty() && name.len() <= MAX_ID_LENGTH && !name.chars().any(char::is_control);
+    if !valid {
         return Err(IdentityError::NoId);
     }
     if name.starts_with(SubjectId::CLIENT_PREFIX) {
@@ -61,64 +64,66 @@ pub fn caller(der: &[u8], rules: &CertificateRules) -> Result<VerifiedCaller, Id
         proof: Proof::Certificate,
         ..Subject::default()
     };
-    Ok(VerifiedCaller { subject, expires: expires(&certificate) })
+    Ok(VerifiedCaller { subject, expires: expiry_of(&certificate) })
 }
 
-/// The moment from which a certificate has expired; `None` where it cannot be read.
-pub fn end(der: &[u8]) -> Option<Timestamp> {
-    parse(der).map(|certificate| expires(&certificate))
+/// Reads the time from which a certificate has expired; `None` where it cannot be parsed.
+pub fn read_expiry(der: &[u8]) -> Option<Timestamp> {
+    parse_certificate(der).map(|certificate| expiry_of(&certificate))
 }
 
-/// Whether a certificate says that it may vouch for others: one of an old version cannot say so, and may.
+/// Whether a certificate is an authority's: its basic constraints say so, or it is older than version 3.
+///
+/// Versions before 3 have no basic constraints.
 pub fn is_authority(der: &[u8]) -> bool {
-    parse(der).is_some_and(|certificate| {
+    parse_certificate(der).is_some_and(|certificate| {
         let constraints = certificate.basic_constraints();
         certificate.version().0 < 2 || matches!(constraints, Ok(Some(found)) if found.value.ca)
     })
 }
 
-/// RevocationList: whose list it is and until when it counts.
+/// RevocationList: the issuer and the next update of a certificate revocation list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationList {
-    /// The name of the authority that has signed it, in DER.
+    /// The name of the authority that signed the list, in DER.
     pub issuer: Box<[u8]>,
-    /// From when on there should be a newer one.
-    pub next: Option<Timestamp>,
+    /// The time by which a newer list is due.
+    pub next_update: Option<Timestamp>,
 }
 
 impl RevocationList {
-    /// The list in `der`; its signature is not looked at.
+    /// Reads the list in `der`; its signature is not verified.
     pub fn read(der: &[u8]) -> Option<Self> {
         let (_, list) = CertificateRevocationList::from_der(der).ok().filter(|(rest, _)| rest.is_empty())?;
-        let next = list.next_update().map(|at| Timestamp(u64::try_from(at.timestamp()).unwrap_or(0)));
-        Some(Self { issuer: list.issuer().as_raw().into(), next })
+        let next_update = list.next_update().map(|at| Timestamp(u64::try_from(at.timestamp()).unwrap_or(0)));
+        Some(Self { issuer: list.issuer().as_raw().into(), next_update })
     }
 }
 
-fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
+fn parse_certificate(der: &[u8]) -> Option<X509Certificate<'_>> {
     X509Certificate::from_der(der).ok().filter(|(rest, _)| rest.is_empty()).map(|(_, certificate)| certificate)
 }
 
-/// `notAfter` is the last second in which a certificate is valid (RFC 5280, section 4.1.2.5).
-fn expires(certificate: &X509Certificate<'_>) -> Timestamp {
+/// One second after `notAfter`, which is the last second of validity (RFC 5280, section 4.1.2.5).
+fn expiry_of(certificate: &X509Certificate<'_>) -> Timestamp {
     Timestamp(u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0)).plus(1)
 }
 
-fn id(certificate: &X509Certificate<'_>, from: IdFrom) -> Result<String, IdentityError> {
-    let alternative = |sort: fn(&GeneralName<'_>) -> Option<String>| {
+fn read_id(certificate: &X509Certificate<'_>, from: IdFrom) -> Result<String, IdentityError> {
+    let alternative = |extract: fn(&GeneralName<'_>) -> Option<String>| {
         let names = certificate.subject_alternative_name().map_err(|_| IdentityError::NoId)?;
         let names = names.map(|names| &*names.value.general_names).unwrap_or_default();
-        // RFC 5280, section 4.2.1.6: all of them are ASCII.
-        only(names.iter().filter_map(sort).map(|name| if name.is_ascii() { name } else { String::new() }))
+        // RFC 5280, section 4.2.1.6: these names are ASCII.
+        take_single(names.iter().filter_map(extract).map(|name| if name.is_ascii() { name } else { String::new() }))
     };
     match from {
         IdFrom::SubjectCn => {
             let names = certificate.subject().iter_common_name();
-            only(names.map(|name| text(name).unwrap_or_default().to_owned()))
+            take_single(names.map(|name| read_attribute(name).unwrap_or_default().to_owned()))
         }
-        IdFrom::Subject => distinguished(certificate.subject()).ok_or(IdentityError::NoId),
+        IdFrom::Subject => format_distinguished_name(certificate.subject()).ok_or(IdentityError::NoId),
         IdFrom::SanDns => alternative(|name| match name {
-            // Whoever has a certificate for many hosts is none of them.
+            // A wildcard names many hosts, so it identifies none of them.
             GeneralName::DNSName(name) if name.contains('*') => Some(String::new()),
             GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
             _ => None,
@@ -134,13 +139,13 @@ fn id(certificate: &X509Certificate<'_>, from: IdFrom) -> Result<String, Identit
     }
 }
 
-fn only(mut names: impl Iterator<Item = String>) -> Result<String, IdentityError> {
+fn take_single(mut names: impl Iterator<Item = String>) -> Result<String, IdentityError> {
     let name = names.next().ok_or(IdentityError::NoId)?;
     if names.next().is_some() { Err(IdentityError::AmbiguousId) } else { Ok(name) }
 }
 
-/// The text of an attribute, where it is in an encoding that reads one way only: UTF-8 or a part of ASCII.
-fn text<'a>(attribute: &'a AttributeTypeAndValue<'_>) -> Option<&'a str> {
+/// Reads the text of an attribute in an unambiguous encoding: UTF-8 or a subset of ASCII.
+fn read_attribute<'a>(attribute: &'a AttributeTypeAndValue<'_>) -> Option<&'a str> {
     const UTF8: u32 = 12;
     const PRINTABLE: u32 = 19;
     const IA5: u32 = 22;
@@ -153,27 +158,27 @@ fn text<'a>(attribute: &'a AttributeTypeAndValue<'_>) -> Option<&'a str> {
     }
 }
 
-/// A subject as RFC 4514 writes it: the last part first. `None` for an empty one, or where a text cannot be read.
-fn distinguished(name: &X509Name<'_>) -> Option<String> {
+/// Formats a subject as RFC 4514 does, last part first; `None` where it is empty or has an unreadable attribute.
+fn format_distinguished_name(name: &X509Name<'_>) -> Option<String> {
     let parts: Vec<_> = name.iter_rdn().collect();
-    let mut written = String::new();
+    let mut out = String::new();
     for part in parts.into_iter().rev() {
-        for (at, attribute) in part.iter().enumerate() {
-            if !written.is_empty() {
-                written.push(if at == 0 { ',' } else { '+' });
+        for (index, attribute) in part.iter().enumerate() {
+            if !out.is_empty() {
+                out.push(if index == 0 { ',' } else { '+' });
             }
             let oid = attribute.attr_type().to_id_string();
-            // RFC 4514, section 2.3, and with them the mail address, which every tool spells so.
-            let short = SHORT.iter().find(|(known, _)| *known == oid).map_or(&*oid, |(_, short)| short);
-            written.push_str(short);
-            written.push('=');
-            escape(text(attribute)?, &mut written);
+            // RFC 4514, section 2.3, and the mail address under its usual short name.
+            let short = SHORT_NAMES.iter().find(|(known, _)| *known == oid).map_or(&*oid, |(_, short)| short);
+            out.push_str(short);
+            out.push('=');
+            escape_value(read_attribute(attribute)?, &mut out);
         }
     }
-    (!written.is_empty()).then_some(written)
+    (!out.is_empty()).then_some(out)
 }
 
-const SHORT: [(&str, &str); 10] = [
+const SHORT_NAMES: [(&str, &str); 10] = [
     ("2.5.4.3", "CN"),
     ("2.5.4.7", "L"),
     ("2.5.4.8", "ST"),
@@ -186,15 +191,15 @@ const SHORT: [(&str, &str); 10] = [
     ("1.2.840.113549.1.9.1", "emailAddress"),
 ];
 
-/// RFC 4514, section 2.4.
-fn escape(value: &str, written: &mut String) {
+/// Escapes a value as RFC 4514, section 2.4, requires.
+fn escape_value(value: &str, out: &mut String) {
     let last = value.chars().count().saturating_sub(1);
-    for (at, letter) in value.chars().enumerate() {
-        let at_an_end = (letter == ' ' && (at == 0 || at == last)) || (letter == '#' && at == 0);
-        if at_an_end || "\"+,;<>\\=".contains(letter) {
-            written.push('\\');
+    for (index, letter) in value.chars().enumerate() {
+        let at_edge = (letter == ' ' && (index == 0 || index == last)) || (letter == '#' && index == 0);
+        if at_edge || "\"+,;<>\\=".contains(letter) {
+            out.push('\\');
         }
-        written.push(letter);
+        out.push(letter);
     }
 }
 

@@ -1,84 +1,83 @@
-//! IdentityError: every way in which a credential fails to say who asks.
+//! IdentityError: every reason why a credential does not identify a caller.
 
 use std::fmt;
 
-/// IdentityError: why nobody was identified; closed, each with a stable code.
+/// IdentityError: why the caller was not identified; a closed list with a stable code for each reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IdentityError {
     /// More than one credential.
     SeveralCredentials,
     /// An `Authorization` header that is not a scheme, one space and a token68 (RFC 9110, section 11.4).
     MalformedAuthorization,
-    /// An authentication scheme other than those that the API's settings name.
+    /// An authentication scheme that the API's settings do not accept.
     UnknownScheme,
-    /// A token longer than its issuer's limit, or than any issuer may allow.
+    /// A token longer than its issuer's limit or than the limit for all issuers.
     TokenTooLong,
-    /// A token that is not three base64url parts of which two hold JSON objects.
+    /// A token that is not three base64url parts, the first two of them JSON objects.
     MalformedToken,
-    /// A JSON object inside the token with the same member twice.
+    /// A JSON object in the token that repeats a member.
     RepeatedClaim,
     /// A header with `crit` or `b64`.
     CriticalHeader,
-    /// An `alg` that is missing or not one of ours (`none` among them).
+    /// An `alg` that is missing or not supported; `none` is not supported.
     UnknownAlgorithm,
-    /// An `iss` that is missing, not a text, or not one of ours.
+    /// An `iss` that is missing, not a string, or not a configured issuer.
     UnknownIssuer,
-    /// The issuer's keys were never fetched or are too old to be believed, or it could not be asked: not the token's
-    /// fault.
+    /// The issuer's keys were never fetched or are too old, or its introspection failed. The token is not at fault.
     KeysUnavailable,
-    /// A `kid` that the issuer's keys do not have.
+    /// A `kid` that is not among the issuer's keys.
     UnknownKey,
-    /// No `kid`, and several keys that could be meant.
+    /// No `kid`, and several keys that fit.
     AmbiguousKey,
-    /// An `alg` that the key does not verify.
+    /// An `alg` that does not belong to the key.
     AlgorithmNotForKey,
-    /// A signature that does not fit.
+    /// A signature that does not verify.
     BadSignature,
-    /// A token that its issuer, when asked, did not call active.
+    /// A token that is not active according to its issuer's introspection.
     Inactive,
-    /// A token that its issuer, when asked, called another type than `Bearer`.
+    /// A token whose type is not `Bearer` according to its issuer's introspection.
     WrongTokenType,
     /// An `exp` that is missing, or a time that is not a number.
     MalformedTime,
     /// An `exp` that has passed.
     Expired,
-    /// An `nbf` or `iat` that lies ahead.
+    /// An `nbf` or `iat` in the future.
     NotYetValid,
-    /// An `exp` further ahead than the issuer's tokens may live.
+    /// An `exp` beyond the longest lifetime of the issuer's tokens.
     LivesTooLong,
-    /// An `aud` that is missing, malformed, or names none of our audiences.
+    /// An `aud` that is missing, malformed, or names none of the configured audiences.
     WrongAudience,
-    /// A `cnf` that asks for another proof than a client certificate, or is malformed.
+    /// A `cnf` that is malformed or requires a proof other than a client certificate.
     UnknownConfirmation,
-    /// No id, or one that is empty, too long, no text, or holds a control character.
+    /// No id, or an id that is empty, too long, not a string, or holds a control character.
     NoId,
-    /// A user id in the name space of clients.
+    /// A user id in the namespace of clients.
     ReservedId,
-    /// A user or a service app where the issuer, or the file of keys, may not vouch for one.
+    /// A user or a service app from an issuer or a key file that may not authenticate this kind.
     KindRefused,
-    /// An API key that is not `id:secret`, or longer than any is.
+    /// An API key that is not `id:secret`, or is too long.
     MalformedApiKey,
-    /// An API key's id that the file does not have.
+    /// An API key's id that is not in the key file.
     UnknownApiKey,
-    /// An API key's secret that is not the one of its id.
+    /// An API key's secret that does not match its id.
     WrongSecret,
     /// An API key that was revoked.
     ApiKeyRevoked,
     /// An API key whose `expires` has passed.
     ApiKeyExpired,
-    /// A client certificate beside a token or key, where the API's settings do not say which names the caller.
+    /// A client certificate beside a token or key, where the API's settings do not say which one identifies the caller.
     CertificateBesideToken,
-    /// A client certificate that no authority vouches for, of those that the API believes, as they are now.
+    /// A client certificate that no currently trusted authority of the API has issued.
     CertificateUntrusted,
-    /// A client certificate, or one above it, that has expired since the connection began.
+    /// A client certificate, or one above it in the chain, that has expired since the connection began.
     CertificateExpired,
-    /// A client certificate, or one above it, that was revoked since the connection began.
+    /// A client certificate, or one above it in the chain, that was revoked since the connection began.
     CertificateRevoked,
     /// A client certificate whose authority's revocation list is missing or out of date.
     RevocationUnknown,
-    /// Two ids of the sort that names the caller.
+    /// A client certificate with two ids of the configured kind.
     AmbiguousId,
-    /// A token that is bound to another client certificate than the connection has.
+    /// A token that is bound to a client certificate other than the connection's.
     BoundElsewhere,
 }
 
@@ -124,7 +123,7 @@ impl IdentityError {
         Self::BoundElsewhere,
     ];
 
-    /// The stable code that audit records, metrics and answers use.
+    /// The stable code in audit records, metrics and responses.
     pub fn code(self) -> &'static str {
         match self {
             Self::SeveralCredentials => "several-credentials",
@@ -173,42 +172,42 @@ impl fmt::Display for IdentityError {
         out.write_str(match self {
             Self::SeveralCredentials => "the request carries more than one credential",
             Self::MalformedAuthorization => "the `Authorization` header is not a scheme, one space and a token",
-            Self::UnknownScheme => "the authentication scheme is not one that is taken here",
+            Self::UnknownScheme => "the authentication scheme is not accepted here",
             Self::TokenTooLong => "the token is longer than allowed",
             Self::MalformedToken => "the token is not a signed JSON Web Token",
-            Self::RepeatedClaim => "the token names the same member twice",
-            Self::CriticalHeader => "the token's header asks for extensions with `crit` or `b64`",
+            Self::RepeatedClaim => "the token repeats a JSON member",
+            Self::CriticalHeader => "the token's header requires extensions with `crit` or `b64`",
             Self::UnknownAlgorithm => "the token's algorithm is not supported",
             Self::UnknownIssuer => "the token's issuer is not trusted",
-            Self::KeysUnavailable => "the issuer's keys, or its word, are unavailable",
+            Self::KeysUnavailable => "the issuer's keys or its introspection are unavailable",
             Self::UnknownKey => "the token names a key that its issuer does not have",
-            Self::AmbiguousKey => "the token names no key and several could be meant",
-            Self::AlgorithmNotForKey => "the key does not verify the token's algorithm",
-            Self::BadSignature => "the token's signature does not fit",
-            Self::Inactive => "the token's issuer says that it is not active",
-            Self::WrongTokenType => "the token's issuer says that it is no bearer token",
+            Self::AmbiguousKey => "the token names no key and several keys fit",
+            Self::AlgorithmNotForKey => "the token's algorithm does not belong to the key",
+            Self::BadSignature => "the token's signature is not valid",
+            Self::Inactive => "the issuer reports that the token is not active",
+            Self::WrongTokenType => "the issuer reports that the token is not a bearer token",
             Self::MalformedTime => "the token has no `exp`, or a time that is not a number",
             Self::Expired => "the token has expired",
             Self::NotYetValid => "the token is not valid yet",
-            Self::LivesTooLong => "the token is valid for longer than its issuer's tokens may be",
-            Self::WrongAudience => "the token is meant for another audience",
-            Self::UnknownConfirmation => "the token wants a proof, in `cnf`, that is not checked here",
-            Self::NoId => "the credential does not say who its subject is",
-            Self::ReservedId => "the id lies in the name space of clients",
-            Self::KindRefused => "the issuer may not vouch for a caller of this kind",
+            Self::LivesTooLong => "the token is valid for longer than its issuer's limit",
+            Self::WrongAudience => "the token is for another audience",
+            Self::UnknownConfirmation => "the token requires a proof in `cnf` that is not supported",
+            Self::NoId => "the credential has no valid id of its subject",
+            Self::ReservedId => "the id is in the namespace reserved for clients",
+            Self::KindRefused => "the issuer may not authenticate a caller of this kind",
             Self::MalformedApiKey => "the API key is not an id, a colon and a secret",
             Self::UnknownApiKey => "the API key is not known",
-            Self::WrongSecret => "the API key's secret does not fit",
+            Self::WrongSecret => "the API key's secret is wrong",
             Self::ApiKeyRevoked => "the API key was revoked",
             Self::ApiKeyExpired => "the API key has expired",
             Self::CertificateBesideToken => {
-                "a client certificate and another credential, and the API's `caller` does not say which counts"
+                "the request has a client certificate and another credential, and the API's `caller` chooses neither"
             }
-            Self::CertificateUntrusted => "no authority that is believed here vouches for the client certificate",
+            Self::CertificateUntrusted => "no trusted authority has issued the client certificate",
             Self::CertificateExpired => "the client certificate, or one above it, has expired",
             Self::CertificateRevoked => "the client certificate, or one above it, was revoked",
-            Self::RevocationUnknown => "whether the client certificate was revoked cannot be told",
-            Self::AmbiguousId => "the client certificate has several names of the sort that is its id",
+            Self::RevocationUnknown => "the revocation status of the client certificate is unknown",
+            Self::AmbiguousId => "the client certificate has several names of the kind that is its id",
             Self::BoundElsewhere => "the token is bound to another client certificate",
         })
     }

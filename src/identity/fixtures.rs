@@ -1,4 +1,4 @@
-//! Keys made at each run, and tokens signed with them: what the tests of identity and of reload share.
+//! Test fixtures of identity and reload: keys that are generated at each run, and tokens signed with them.
 
 use std::sync::LazyLock;
 
@@ -25,7 +25,7 @@ pub(crate) static P384: LazyLock<Signer> = LazyLock::new(|| Signer::generate(&PK
 pub(crate) static ED25519: LazyLock<Signer> = LazyLock::new(|| Signer::generate(&PKCS_ED25519));
 pub(crate) const SECRET: &[u8] = b"a secret of thirty-two bytes....";
 
-/// The moment at which tests happen.
+/// The current time of the tests.
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000);
 
 /// Signer: a key pair, or a secret, that signs tokens.
@@ -87,13 +87,13 @@ impl Signer {
         sign(message.as_bytes(), &key, algorithm).unwrap()
     }
 
-    /// A token of these texts, signed with what the algorithm's name says and whatever the header says.
+    /// Makes a token of these texts, signed with `algorithm` regardless of the header.
     pub(crate) fn token_of(&self, algorithm: Algorithm, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", encode(header.as_bytes()), encode(claims.as_bytes()));
-        format!("{message}.{}", self.signature(algorithm.spelled(), &message))
+        format!("{message}.{}", self.signature(algorithm.library_algorithm(), &message))
     }
 
-    /// A token with this `kid` and these claims.
+    /// Makes a token with this `kid` and these claims.
     pub(crate) fn token(&self, algorithm: Algorithm, kid: Option<&str>, claims: &Value) -> String {
         let mut header = json!({"typ": "JWT", "alg": algorithm.name()});
         if let Some(kid) = kid {
@@ -107,7 +107,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The text of a key set of these keys.
+/// The text of a JSON Web Key Set of these keys.
 pub(crate) fn jwks(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
@@ -119,26 +119,26 @@ pub(crate) fn issuer() -> Issuer {
         iss: "https://id.hospital.example".into(),
         audiences: vec!["noah".into(), "noah-test".into()],
         claims: ClaimPaths {
-            tenants: Some(ClaimPath::dotted("tenant")),
-            roles: Some(ClaimPath::dotted("realm_access.roles")),
-            groups: Some(ClaimPath::dotted("groups")),
-            permissions: Some(ClaimPath::dotted("scope")),
+            tenants: Some(ClaimPath::from_dotted("tenant")),
+            roles: Some(ClaimPath::from_dotted("realm_access.roles")),
+            groups: Some(ClaimPath::from_dotted("groups")),
+            permissions: Some(ClaimPath::from_dotted("scope")),
             ..ClaimPaths::default()
         },
         service: ServiceRule::default(),
-        may_claim: ClaimLimits::default(),
+        claim_limits: ClaimLimits::default(),
         leeway: 10,
         max_lifetime: 3600,
         max_length: 4096,
     }
 }
 
-/// Good claims of that issuer.
+/// Valid claims of that issuer.
 pub(crate) fn claims() -> Value {
     json!({"iss": "https://id.hospital.example", "aud": "noah", "sub": "alice", "exp": NOW.0 + 600, "iat": NOW.0})
 }
 
-/// Good claims with one of them replaced, or removed where `value` is null.
+/// Valid claims with one of them replaced, or removed where `value` is null.
 pub(crate) fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     if value.is_null() {
@@ -149,18 +149,18 @@ pub(crate) fn claims_with(name: &str, value: Value) -> Value {
     claims
 }
 
-/// What `keys` of the tests' issuer make of a token.
-pub(crate) fn judge(token: &str, keys: KeySet) -> Result<VerifiedCaller, IdentityError> {
-    judge_by(token, issuer(), keys)
+/// Verifies a token by the tests' issuer with `keys`.
+pub(crate) fn verify_with(token: &str, keys: KeySet) -> Result<VerifiedCaller, IdentityError> {
+    verify_by(token, issuer(), keys)
 }
 
-/// What `keys` of `issuer` make of a token.
-pub(crate) fn judge_by(token: &str, issuer: Issuer, keys: KeySet) -> Result<VerifiedCaller, IdentityError> {
+/// Verifies a token by `issuer` with `keys`.
+pub(crate) fn verify_by(token: &str, issuer: Issuer, keys: KeySet) -> Result<VerifiedCaller, IdentityError> {
     verify(token, [(issuer, keys)].as_slice(), NOW)
 }
 
-/// What becomes of claims that are signed as they should be.
-pub(crate) fn judge_claims(claims: &Value) -> Result<VerifiedCaller, IdentityError> {
+/// Verifies correctly signed claims.
+pub(crate) fn verify_claims(claims: &Value) -> Result<VerifiedCaller, IdentityError> {
     let token = Signer::secret(SECRET).token(Algorithm::Hs256, None, claims);
-    judge(&token, KeySet::from_secret(SECRET).unwrap())
+    verify_with(&token, KeySet::from_secret(SECRET).unwrap())
 }

@@ -1,66 +1,66 @@
-//! Issuer: whose tokens are believed, for what, and how its claims are read.
+//! Issuer: a trusted source of tokens, how its claims are read and what its tokens may claim.
 
-/// Issuer: one source of tokens, as the settings describe it.
+/// Issuer: one source of tokens, as configured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Issuer {
-    /// Its name in the settings; the first half of every id it vouches for.
+    /// Its name in the settings, which is the first half of every id that it authenticates.
     pub name: Box<str>,
     /// The exact value of `iss` (RFC 7519, section 4.1.1).
     pub iss: Box<str>,
-    /// A token must name one of these in `aud`; never empty.
+    /// The accepted audiences; a token must name one of them in `aud`. Never empty.
     pub audiences: Vec<Box<str>>,
-    /// Where in the claims each part of a subject stands.
+    /// The claims that hold each part of a subject.
     pub claims: ClaimPaths,
-    /// Which of its tokens belong to service apps.
+    /// The rule that identifies tokens of service apps.
     pub service: ServiceRule,
-    /// What its tokens may claim at most.
-    pub may_claim: ClaimLimits,
-    /// Seconds by which `exp` and `nbf` may be missed; at most 30.
+    /// The limits on what its tokens may claim.
+    pub claim_limits: ClaimLimits,
+    /// The clock difference, in seconds, that `exp` and `nbf` tolerate; at most 30.
     pub leeway: u64,
-    /// The longest lifetime, in seconds, that a token may have from now to `exp`.
+    /// The longest time, in seconds, from now to a token's `exp`.
     pub max_lifetime: u64,
     /// The longest token, in bytes.
     pub max_length: usize,
 }
 
-/// ClaimPath: the names that lead to a claim, outermost first (`realm_access`, `roles`).
+/// ClaimPath: the member names on the path to a claim, outermost first (`realm_access`, `roles`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimPath(pub Box<[Box<str>]>);
 
 impl ClaimPath {
-    /// The path that a dotted text spells: `realm_access.roles`.
-    pub fn dotted(text: &str) -> Self {
+    /// Splits a dotted text such as `realm_access.roles` into a path.
+    pub fn from_dotted(text: &str) -> Self {
         Self(text.split('.').map(Into::into).collect())
     }
 }
 
-/// ClaimPaths: where in the claims each part of a subject stands.
+/// ClaimPaths: the claims that hold each part of a subject.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimPaths {
     /// The user's id; `sub` unless configured.
     pub id: ClaimPath,
-    /// The id of a token without a user, in the name space of clients; `client_id` unless configured.
+    /// The id of a token without a user, in the namespace of clients; `client_id` unless configured.
     pub client_only: ClaimPath,
-    /// The OAuth client; the first path that leads to a text counts (`client_id`, then `azp`).
+    /// The OAuth client; the first path with a string is used (`client_id`, then `azp`).
     pub client: Vec<ClaimPath>,
-    /// Text, list of texts, or text with blanks between names where `split` is set.
+    /// The tenants: a string, a list of strings, or a string of names separated by spaces where `split` is set.
     pub tenants: Option<ClaimPath>,
-    /// As `tenants`.
+    /// The roles, in the same forms as `tenants`.
     pub roles: Option<ClaimPath>,
-    /// As `tenants`.
+    /// The groups, in the same forms as `tenants`.
     pub groups: Option<ClaimPath>,
-    /// As `tenants`.
+    /// The permissions, in the same forms as `tenants`.
     pub permissions: Option<ClaimPath>,
-    /// Whether a text in a list claim is several names with blanks between them (as `scope` of RFC 8693).
+    /// Whether a string claim holds several names separated by spaces (as `scope` of RFC 8693).
     pub split: bool,
 }
 
 impl Default for ClaimPaths {
     fn default() -> Self {
         Self {
-            id: ClaimPath::dotted("sub"),
-            client_only: ClaimPath::dotted("client_id"),
-            client: vec![ClaimPath::dotted("client_id"), ClaimPath::dotted("azp")],
+            id: ClaimPath::from_dotted("sub"),
+            client_only: ClaimPath::from_dotted("client_id"),
+            client: vec![ClaimPath::from_dotted("client_id"), ClaimPath::from_dotted("azp")],
             tenants: None,
             roles: None,
             groups: None,
@@ -70,24 +70,24 @@ impl Default for ClaimPaths {
     }
 }
 
-/// ServiceRule: which tokens belong to service apps; one match is enough, nothing configured matches nothing.
+/// ServiceRule: which tokens belong to service apps. One match is enough; an empty rule matches no token.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServiceRule {
-    /// A claim that holds, or lists, one of these texts.
+    /// A claim that is or lists one of these strings.
     pub claim: Option<(ClaimPath, Vec<Box<str>>)>,
-    /// OAuth clients that are service apps.
+    /// The OAuth clients that are service apps.
     pub clients: Vec<Box<str>>,
 }
 
-/// ClaimLimits: what an issuer's tokens may claim at most; `None` is no limit, what exceeds it is ignored.
+/// ClaimLimits: the limits on what an issuer's tokens may claim. `None` is no limit; claims beyond a limit are ignored.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ClaimLimits {
-    /// The roles it may hand out; where they are limited it hands out no rows directly.
+    /// The roles that its tokens may claim; where they are limited, its tokens claim no rows directly.
     pub roles: Option<Vec<Box<str>>>,
-    /// The tenants it may place callers in.
+    /// The tenants that its tokens may claim.
     pub tenants: Option<Vec<Box<str>>>,
-    /// Whether its tokens may be users.
+    /// Whether tokens of users are refused.
     pub users_refused: bool,
-    /// Whether its tokens may be service apps.
+    /// Whether tokens of service apps are refused.
     pub services_refused: bool,
 }

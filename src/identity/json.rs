@@ -1,4 +1,4 @@
-//! JSON as tokens and key sets must be written: one object, and no member twice at any level.
+//! Strict JSON for tokens and key sets: one object without repeated members at any level.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,28 +6,28 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// JsonError: why a text was not taken.
+/// JsonError: why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JsonError {
     /// Not JSON, or not an object.
     Malformed,
-    /// The same member twice in one object; RFC 7519, section 4, lets a parser refuse that.
-    Repeated,
+    /// A repeated member in one object; RFC 7519, section 4, lets a parser refuse that.
+    RepeatedMember,
 }
 
-/// The object that `text` holds.
-pub(super) fn object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
+/// Parses `text` as one object.
+pub(super) fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let repeated = Cell::new(false);
     let mut reader = serde_json::Deserializer::from_slice(text);
     let read = StrictJson(&repeated).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match read {
         Ok(Value::Object(members)) => Ok(members),
-        _ if repeated.get() => Err(JsonError::Repeated),
+        _ if repeated.get() => Err(JsonError::RepeatedMember),
         _ => Err(JsonError::Malformed),
     }
 }
 
-/// StrictJson: reads one value, and notes when a member stands there twice.
+/// StrictJson: reads one value and records whether a member is repeated.
 #[derive(Clone, Copy)]
 struct StrictJson<'a>(&'a Cell<bool>);
 

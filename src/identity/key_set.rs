@@ -1,15 +1,16 @@
-//! KeySet: the keys of one issuer at one moment; each knows the algorithms that it verifies.
+//! KeySet: the verification keys of one issuer, each with its algorithms.
 
+mod error;
 mod jwks;
 mod key;
 mod pem;
 
-use std::fmt;
+pub use error::KeyError;
 
 use super::{Algorithm, Algorithms, IdentityError};
-pub(super) use key::VerificationKey;
+use key::VerificationKey;
 
-/// KeySet: the keys of one issuer; it never changes.
+/// KeySet: the immutable set of one issuer's keys.
 #[derive(Debug)]
 pub struct KeySet {
     keys: Vec<VerificationKey>,
@@ -18,68 +19,93 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The set of an issuer whose keys were never fetched or are too old: every token is refused as
-    /// [`IdentityError::KeysUnavailable`].
+    /// The set of an issuer whose keys were never fetched or are too old.
+    ///
+    /// It refuses every token as [`IdentityError::KeysUnavailable`].
     pub fn unavailable() -> Self {
         Self { keys: Vec::new(), available: false, skipped: Vec::new() }
     }
 
-    /// The keys in `text`: a JSON Web Key Set where it begins with a brace, PEM otherwise.
+    /// Reads a JSON Web Key Set where `text` begins with a brace, and PEM otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeySet::from_jwks`] and [`KeySet::from_pem`].
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
         if text.trim_start().starts_with('{') { Self::from_jwks(text) } else { Self::from_pem(text) }
     }
 
-    /// The public keys in `text`, one PEM block each: RSA, P-256, P-384 or Ed25519.
+    /// Reads RSA, P-256, P-384 and Ed25519 public keys, one per PEM block.
+    ///
+    /// # Errors
+    ///
+    /// A block is malformed or not a supported public key, or there is no block.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        Self::of(pem::keys(text)?, Vec::new())
+        Self::new(pem::read_keys(text)?, Vec::new())
     }
 
-    /// The keys of a JSON Web Key Set (RFC 7517, section 5) that can verify a token; others are skipped and noted.
+    /// Reads the keys of a JSON Web Key Set (RFC 7517, section 5); keys that cannot verify a token are skipped.
+    ///
+    /// # Errors
+    ///
+    /// The set is malformed, repeats a `kid`, or has no usable key.
     pub fn from_jwks(text: &str) -> Result<Self, KeyError> {
-        let (keys, skipped) = jwks::keys(text)?;
-        Self::of(keys, skipped)
+        let (keys, skipped) = jwks::read_keys(text)?;
+        Self::new(keys, skipped)
     }
 
-    /// The set of one secret of at least 32 bytes (RFC 7518, section 3.2), for HS256.
+    /// Makes a set of one HS256 secret of at least 32 bytes (RFC 7518, section 3.2).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::ShortSecret`] where it is shorter.
     pub fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
-        Self::of(vec![VerificationKey::secret(secret)?], Vec::new())
+        Self::new(vec![VerificationKey::secret(secret)?], Vec::new())
     }
 
-    /// The same keys, each for no other algorithm than `allowed`.
-    pub fn limited_to(mut self, allowed: Algorithms) -> Result<Self, KeyError> {
+    /// Limits each key to the algorithms in `allowed`, and skips keys that are left with none.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NoUsableKey`] where no key is left.
+    pub fn limit_to(mut self, allowed: Algorithms) -> Result<Self, KeyError> {
         for key in &mut self.keys {
-            key.algorithms = key.algorithms.and(allowed);
+            key.algorithms = key.algorithms.intersection(allowed);
         }
-        let (keep, drop): (Vec<_>, Vec<_>) = self.keys.into_iter().partition(|key| !key.algorithms.is_empty());
-        self.skipped.extend(drop.iter().map(|_| "a key for none of the algorithms that the settings allow".into()));
-        if self.available { Self::of(keep, self.skipped) } else { Ok(Self::unavailable()) }
+        let (usable, unusable): (Vec<_>, Vec<_>) = self.keys.into_iter().partition(|key| !key.algorithms.is_empty());
+        self.skipped.extend(unusable.iter().map(|_| "a key for none of the algorithms that the settings allow".into()));
+        if self.available { Self::new(usable, self.skipped) } else { Ok(Self::unavailable()) }
     }
 
-    /// Whether its keys are known at all.
+    /// Whether its keys have been loaded.
     pub fn is_available(&self) -> bool {
         self.available
     }
 
-    /// The number of its keys.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether it has no key, as an unavailable one.
+    /// Whether it has no key, as an unavailable set has.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Why keys of its source were left out: a sentence for each.
+    /// One reason for each key of its source that was skipped.
     pub fn skipped(&self) -> &[Box<str>] {
         &self.skipped
     }
 
-    /// The key for a token with this `kid` and algorithm.
+    /// Selects the key for a token with this `kid` and algorithm.
     ///
-    /// A `kid` is looked for exactly; keys without one (PEM files) stand for any, as for a token without one, but
-    /// only when exactly one of them fits.
-    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&VerificationKey, IdentityError> {
+    /// A `kid` must match exactly. A key without a `kid` (from PEM) fits every token, and a token without a `kid` fits
+    /// every key, but only where exactly one key fits.
+    pub(super) fn select_key(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<&VerificationKey, IdentityError> {
         if !self.available {
             return Err(IdentityError::KeysUnavailable);
         }
@@ -102,7 +128,7 @@ impl KeySet {
         }
     }
 
-    fn of(keys: Vec<VerificationKey>, skipped: Vec<Box<str>>) -> Result<Self, KeyError> {
+    fn new(keys: Vec<VerificationKey>, skipped: Vec<Box<str>>) -> Result<Self, KeyError> {
         let mut kids: Vec<&str> = keys.iter().filter_map(|key| key.kid.as_deref()).collect();
         kids.sort_unstable();
         if let Some(kid) = kids.windows(2).find_map(|pair| match pair {
@@ -117,45 +143,6 @@ impl KeySet {
         Ok(Self { keys, available: true, skipped })
     }
 }
-
-/// KeyError: why a text or a secret is no key set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyError {
-    /// Not a JSON object with a list `keys`, or one with a member twice.
-    MalformedKeySet,
-    /// No key that verifies a token; with the reasons for those that are there.
-    NoUsableKey(Vec<Box<str>>),
-    /// Two keys with the same `kid`.
-    RepeatedKid(Box<str>),
-    /// A PEM block that is cut off or not base64.
-    MalformedPem,
-    /// A PEM block with another label than `PUBLIC KEY` or `RSA PUBLIC KEY`.
-    NotAPublicKey(Box<str>),
-    /// A public key that is not a sound RSA, P-256, P-384 or Ed25519 key.
-    UnknownKey,
-    /// An RSA key below 2048 bits, or above the 8192 that are ever verified.
-    RsaLength(usize),
-    /// A secret below 32 bytes.
-    ShortSecret(usize),
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MalformedKeySet => out.write_str("not a JSON Web Key Set: no object with one list `keys`"),
-            Self::NoUsableKey(reasons) if reasons.is_empty() => out.write_str("no key in it"),
-            Self::NoUsableKey(reasons) => write!(out, "no key in it verifies tokens: {}", reasons.join("; ")),
-            Self::RepeatedKid(kid) => write!(out, "two keys have the `kid` `{kid}`"),
-            Self::MalformedPem => out.write_str("a PEM block is cut off or not base64"),
-            Self::NotAPublicKey(label) => write!(out, "a PEM block `{label}` where a `PUBLIC KEY` belongs"),
-            Self::UnknownKey => out.write_str("a public key that is not a sound RSA, P-256, P-384 or Ed25519 key"),
-            Self::RsaLength(bits) => write!(out, "an RSA key of {bits} bits; 2048 to 8192 are accepted"),
-            Self::ShortSecret(bytes) => write!(out, "a secret of {bytes} bytes; HS256 needs at least 32"),
-        }
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Who asks: credentials, keys and a moment in; a subject or a named error out.
+//! Identity: turns credentials, keys and the current time into a subject or a named error.
 
 pub mod algorithm;
 pub mod api_key;
@@ -27,29 +27,36 @@ pub use self_test::self_test;
 
 use crate::vocabulary::{Subject, Timestamp};
 
-/// The caller that `credentials` prove at `now`; anonymous where there is no credential at all.
+/// Identifies the caller of `credentials` at `now`; a request without a credential is anonymous.
 ///
-/// A caller that keeps verified tokens takes the three steps by itself: [`Credentials::presented`], its cache,
-/// [`verify`].
+/// Code that caches verified tokens takes the steps itself: [`Credentials::select`], its cache, then [`verify`].
+///
+/// # Errors
+///
+/// Names the first check that the credentials fail.
 pub fn identify(
     credentials: &Credentials<'_>,
     issuers: &[(Issuer, KeySet)],
     now: Timestamp,
 ) -> Result<Subject, IdentityError> {
-    match credentials.presented()? {
+    match credentials.select()? {
         PresentedCredential::Anonymous => Ok(Subject::anonymous()),
         PresentedCredential::Token(token) => verify(token, issuers, now).map(|verified| verified.subject),
-        // Issuers vouch for tokens only.
+        // Issuers sign tokens only; API keys have their own verifier.
         PresentedCredential::Basic(_) | PresentedCredential::Key { .. } => Err(IdentityError::UnknownScheme),
     }
 }
 
-/// The caller that `token` proves at `now` to somebody who believes these issuers with these keys, and until when.
+/// Verifies `token` at `now` with the keys of the issuer that it names, and returns the caller and its expiry.
+///
+/// # Errors
+///
+/// Names the first check that the token fails.
 pub fn verify(token: &str, issuers: &[(Issuer, KeySet)], now: Timestamp) -> Result<VerifiedCaller, IdentityError> {
     let unverified = UnverifiedToken::read(token)?;
     let iss = unverified.iss()?;
-    let named = issuers.iter().find(|(issuer, _)| *issuer.iss == *iss);
-    let (issuer, keys) = named.ok_or(IdentityError::UnknownIssuer)?;
+    let trusted = issuers.iter().find(|(issuer, _)| *issuer.iss == *iss);
+    let (issuer, keys) = trusted.ok_or(IdentityError::UnknownIssuer)?;
     unverified.verify(issuer, keys, now)
 }
 

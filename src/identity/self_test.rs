@@ -1,4 +1,4 @@
-//! The proof, once at start, that the cryptography in this process tells a good signature from a bad one.
+//! Self-test: checks once at start that this process accepts a valid signature and refuses a forged one.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 
 use super::{Algorithm, KeySet};
 
-/// SelfTestError: signatures cannot be trusted in this process; nothing may start.
+/// SelfTestError: this process does not verify signatures correctly, so it must not start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SelfTestError;
 
@@ -20,14 +20,18 @@ impl fmt::Display for SelfTestError {
 
 impl std::error::Error for SelfTestError {}
 
-/// Installs the provider that jsonwebtoken signs with, then verifies the example of RFC 7515, appendix A.1, as it
-/// stands and with one bit changed.
+/// Installs jsonwebtoken's provider, then verifies the example of RFC 7515, appendix A.1, unchanged and with one bit
+/// changed.
+///
+/// # Errors
+///
+/// The valid signature is refused or the forged one accepted.
 pub fn self_test() -> Result<(), SelfTestError> {
-    // A second call finds it installed already: that is the same provider, this crate builds no other.
+    // A second call fails because the provider is installed already; this crate builds no other provider.
     let _ = DEFAULT_PROVIDER.install_default();
     let secret = URL_SAFE_NO_PAD.decode(SECRET).map_err(|_| SelfTestError)?;
     let keys = KeySet::from_secret(&secret).map_err(|_| SelfTestError)?;
-    let key = keys.choose(None, Algorithm::Hs256).map_err(|_| SelfTestError)?;
+    let key = keys.select_key(None, Algorithm::Hs256).map_err(|_| SelfTestError)?;
     let signature = URL_SAFE_NO_PAD.decode(SIGNATURE).map_err(|_| SelfTestError)?;
     let mut forged = signature.clone();
     forged.iter_mut().take(1).for_each(|byte| *byte ^= 1);

@@ -1,4 +1,4 @@
-//! From a token to a caller.
+//! Tests of `identity`: from a credential to a caller.
 
 use std::collections::HashSet;
 

@@ -169,7 +169,7 @@ impl ApiKeys {
         }
         let id = caller.subject.id.as_ref();
         let file = self.0.iter().find(|file| id.is_some_and(|id| *id.source == *file.name()));
-        file.is_some_and(|file| file.ring.load().stands_by(caller))
+        file.is_some_and(|file| file.ring.load().is_current(caller))
     }
 }
 

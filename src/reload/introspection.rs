@@ -160,8 +160,8 @@ impl Introspector {
             let introspected = IntrospectionResponse {
                 content_type: content_type.as_ref().and_then(|value| value.to_str().ok()),
                 body: &body,
-                without_end: self.plan.cache,
-                without_audience: self.plan.without_audience,
+                default_lifetime: self.plan.cache,
+                accept_missing_audience: self.plan.accept_missing_audience,
             };
             match introspected.verify(&self.issuer, now()) {
                 Err(IdentityError::KeysUnavailable) => Err(IssuerError::MalformedAnswer),

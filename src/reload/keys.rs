@@ -58,10 +58,8 @@ impl KeyFeed {
     /// [`KeyFeed::keep_fresh`] has fetched them, so that an unreachable issuer does not prevent the start.
     pub fn open(issuer: Issuer, plan: KeyPlan, generation: Arc<Generation>) -> Result<Arc<Self>, IssuerError> {
         let (first, fetcher) = match &plan.source {
-            KeySource::Secret(secret) => (Some(KeySet::from_secret(secret)?.limited_to(plan.algorithms)?), None),
-            KeySource::File(path) => {
-                (Some(KeySet::from_text(&source::read(path)?)?.limited_to(plan.algorithms)?), None)
-            }
+            KeySource::Secret(secret) => (Some(KeySet::from_secret(secret)?.limit_to(plan.algorithms)?), None),
+            KeySource::File(path) => (Some(KeySet::from_text(&source::read(path)?)?.limit_to(plan.algorithms)?), None),
             KeySource::Jwks(url) => (None, Some(Fetcher::new(&plan, url, false)?)),
             KeySource::Discovery(url) => (None, Some(Fetcher::new(&plan, url, true)?)),
         };
@@ -173,7 +171,7 @@ impl KeyFeed {
         let error = match read {
             Ok(text) if unchanged(&text) => None,
             Ok(text) => {
-                let parsed = KeySet::from_text(&text).and_then(|keys| keys.limited_to(self.plan.algorithms));
+                let parsed = KeySet::from_text(&text).and_then(|keys| keys.limit_to(self.plan.algorithms));
                 match parsed {
                     Ok(keys) => {
                         let (count, skipped) = (keys.len(), keys.skipped().join("; "));

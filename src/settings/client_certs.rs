@@ -1,63 +1,63 @@
-//! Client certificates: whose certificates are believed, and whom they name.
+//! Client certificates: the trusted authorities, and how a certificate identifies its caller.
 
 use std::path::PathBuf;
 
-use super::DeclaredNames;
-use super::value::SettingsReader;
+use super::declared_names::DeclaredNames;
+use super::reader::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node, list, reader::entries};
 use crate::identity::{CertificateRules, IdFrom};
 
-/// CertificateSource: authorities whose client certificates are believed, as a source of identity.
+/// CertificateSource: trusted authorities of client certificates as an identity source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateSource {
-    /// Its name, and how a certificate names its holder.
+    /// The name, and how the id is read from a certificate.
     pub rules: CertificateRules,
-    /// The authorities (PEM); read again when they change.
+    /// The authorities (PEM); reloaded when they change.
     pub ca: PathBuf,
-    /// Their revocation lists (PEM or DER); none where revocation is not asked about.
+    /// Their revocation lists (PEM or DER); empty where revocation is not checked.
     pub crl: Vec<PathBuf>,
-    /// Whether a revocation list counts beyond its `nextUpdate`.
+    /// Whether a revocation list is accepted beyond its `nextUpdate`.
     pub stale_crl: bool,
 }
 
-/// The map under `client-certificates`.
-pub(super) fn certificate_sources(
+/// Reads the map under `client-certificates`.
+pub(super) fn read_certificate_sources(
     node: &Node,
-    known: &mut DeclaredNames,
-    reading: &mut SettingsReader<'_>,
+    declared: &mut DeclaredNames,
+    reader: &mut SettingsReader<'_>,
 ) -> Vec<CertificateSource> {
     let mut found = Vec::new();
-    for (key, value) in entries(node, "`client-certificates`", reading.findings).unwrap_or_default() {
-        let name = reading.label(key, "the name of a source of client certificates");
+    for (key, value) in entries(node, "`client-certificates`", reader.findings).unwrap_or_default() {
+        let name = reader.label(key, "the name of a source of client certificates");
         if let Some(name) = name {
-            known.certificates.push(name.into());
-            known.certificate_places.push(key.span);
+            declared.certificates.push(name.into());
+            declared.certificate_spans.push(key.span);
         }
-        found.extend(certificate_source(name.unwrap_or_default(), value, reading));
+        found.extend(read_certificate_source(name.unwrap_or_default(), value, reader));
     }
     found
 }
 
-/// Judges the names of the sources against those of the others, which are read after them.
-pub(super) fn distinct(known: &DeclaredNames, reading: &mut SettingsReader<'_>) {
-    for (name, span) in known.certificates.iter().zip(&known.certificate_places) {
-        if known.issuers.contains(name) || known.key_names.contains(name) {
+/// Checks the names of these sources against the names of issuers and key files, which are read later.
+pub(super) fn check_names(declared: &DeclaredNames, reader: &mut SettingsReader<'_>) {
+    for (name, span) in declared.certificates.iter().zip(&declared.certificate_spans) {
+        if declared.issuers.contains(name) || declared.key_names.contains(name) {
             let message = format!(
-                "an issuer or a file of API keys is called `{name}` too: one could speak for the other one's users"
+                "an issuer or a file of API keys is also named `{name}`: each could authenticate the other's users"
             );
-            reading.finding(Finding::error(FindingCode::DuplicateName, Some(*span), message));
+            reader.report(Finding::error(FindingCode::DuplicateName, Some(*span), message));
         }
     }
 }
 
-fn certificate_source(name: &str, node: &Node, reading: &mut SettingsReader<'_>) -> Option<CertificateSource> {
-    let mut fields = MapReader::open(node, "a source of client certificates", reading.findings)?;
-    let ca = fields.required("ca", reading.findings).and_then(|node| reading.file(node, "`ca`"));
+fn read_certificate_source(name: &str, node: &Node, reader: &mut SettingsReader<'_>) -> Option<CertificateSource> {
+    let mut fields = MapReader::open(node, "a source of client certificates", reader.findings)?;
+    let ca = fields.required("ca", reader.findings).and_then(|node| reader.file(node, "`ca`"));
     let crl = fields.optional("crl");
     let stale = fields.optional("stale-crl");
     let id = fields.optional("id");
     let service_apps = fields.optional("service-apps");
-    fields.finish(reading.findings);
+    fields.finish(reader.findings);
     let ids = [
         ("subject-cn", IdFrom::SubjectCn),
         ("subject", IdFrom::Subject),
@@ -65,19 +65,19 @@ fn certificate_source(name: &str, node: &Node, reading: &mut SettingsReader<'_>)
         ("san-uri", IdFrom::SanUri),
         ("san-email", IdFrom::SanEmail),
     ];
-    let id = reading.word(id, "`id`", &ids, IdFrom::SubjectCn);
+    let id = reader.word(id, "`id`", &ids, IdFrom::SubjectCn);
     let words = [("refuse", false), ("accept", true)];
-    let stale_crl = reading.word(stale, "`stale-crl`", &words, false);
+    let stale_crl = reader.word(stale, "`stale-crl`", &words, false);
     if let (Some(node), None) = (stale, crl) {
-        reading.bad(node, "`stale-crl` says what becomes of old lists, but there is no `crl`");
+        reader.reject(node, "`stale-crl` applies to revocation lists, but there is no `crl`");
     }
-    let service_apps = service_apps.map(|node| reading.texts(node, "`service-apps`")).unwrap_or_default();
-    let crl = crl.map(|node| files(node, reading)).unwrap_or_default();
+    let service_apps = service_apps.map(|node| reader.texts(node, "`service-apps`")).unwrap_or_default();
+    let crl = crl.map(|node| read_files(node, reader)).unwrap_or_default();
     let rules = CertificateRules { source: name.into(), id, service_apps };
     Some(CertificateSource { rules, ca: ca?, crl, stale_crl })
 }
 
-fn files(node: &Node, reading: &mut SettingsReader<'_>) -> Vec<PathBuf> {
-    let items = list(node, "`crl`", reading.findings).unwrap_or_default();
-    items.iter().filter_map(|item| reading.file(item, "`crl`")).collect()
+fn read_files(node: &Node, reader: &mut SettingsReader<'_>) -> Vec<PathBuf> {
+    let items = list(node, "`crl`", reader.findings).unwrap_or_default();
+    items.iter().filter_map(|item| reader.file(item, "`crl`")).collect()
 }

@@ -1,16 +1,16 @@
-//! Headers: the names that an API's settings may give to the upstream, and those that they may not.
+//! Headers: the header names that an API's settings may use towards the upstream, and the reserved names.
 
-use super::value::SettingsReader;
+use super::reader::SettingsReader;
 use crate::document::{Finding, FindingCode, MapReader, Node};
 
-/// IdentityHeaders: the headers in which the upstream learns who asks; four different names.
+/// IdentityHeaders: the four distinct headers that carry the caller's identity to the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// The caller's id.
     pub subject: Box<str>,
     /// The caller's roles.
     pub roles: Box<str>,
-    /// The tenant that was decided on.
+    /// The tenant that the decision applies to.
     pub tenant: Box<str>,
     /// The decision's id.
     pub decision: Box<str>,
@@ -28,14 +28,14 @@ impl Default for IdentityHeaders {
 }
 
 impl IdentityHeaders {
-    /// All four, in the order subject, roles, tenant, decision.
+    /// All four names, in the order subject, roles, tenant, decision.
     pub fn all(&self) -> [&str; 4] {
         [&self.subject, &self.roles, &self.tenant, &self.decision]
     }
 }
 
-/// Names that mean something to HTTP, proxies or applications already; as [`fold`] spells them.
-const TAKEN: &[&str] = &[
+/// The names that already have a meaning for HTTP, proxies or applications, in the form of [`fold_name`].
+const RESERVED: &[&str] = &[
     "accept",
     "accept-encoding",
     "accept-language",
@@ -90,80 +90,79 @@ const TAKEN: &[&str] = &[
     "x-rewrite-url",
 ];
 
-/// Whether a name means something already, however an application folds it.
-pub fn is_taken(name: &str) -> bool {
-    let folded = fold(name);
+/// Whether a name already has a meaning, however an application folds it.
+pub fn is_reserved(name: &str) -> bool {
+    let folded = fold_name(name);
     let families = ["x-forwarded-", "access-control-", "sec-"];
-    TAKEN.contains(&folded.as_str()) || families.iter().any(|family| folded.starts_with(family))
+    RESERVED.contains(&folded.as_str()) || families.iter().any(|family| folded.starts_with(family))
 }
 
-/// The name as the most forgiving application reads it: small letters, everything else `-`.
-pub fn fold(name: &str) -> String {
+/// Folds a name as the most lenient application does: letters to lower case, anything but letters and digits to `-`.
+pub fn fold_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
 
-/// A header name of letters, digits and `-` that the gateway may set itself.
-pub(super) fn own_name(node: &Node, what: &str, reading: &mut SettingsReader<'_>) -> Option<Box<str>> {
-    let name = reading.text(node, what)?;
+/// Reads a header name of letters, digits and `-`.
+pub(super) fn read_header_name(node: &Node, what: &str, reader: &mut SettingsReader<'_>) -> Option<Box<str>> {
+    let name = reader.text(node, what)?;
     if name.len() > 64 || !is_plain(name) {
-        reading.bad(node, format!("{what} is a header name of letters, digits and `-`, not `{name}`"));
+        reader.reject(node, format!("{what} is a header name of letters, digits and `-`, not `{name}`"));
         return None;
     }
     Some(name.into())
 }
 
-/// The map under `identity-headers`.
-pub(super) fn identity_headers(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> IdentityHeaders {
+/// Reads the map under `identity-headers`.
+pub(super) fn read_identity_headers(node: Option<&Node>, reader: &mut SettingsReader<'_>) -> IdentityHeaders {
     let mut headers = IdentityHeaders::default();
-    let fields = node.and_then(|node| MapReader::open(node, "`identity-headers`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`identity-headers`", reader.findings));
     let Some(mut fields) = fields else { return headers };
-    let mut written = Vec::with_capacity(4);
-    let mut one = |key: &'static str, what: &str, name: &mut Box<str>| {
+    let mut nodes = Vec::with_capacity(4);
+    let mut read_name = |key: &'static str, what: &str, name: &mut Box<str>| {
         let Some(node) = fields.optional(key) else { return };
-        let Some(found) = own_name(node, what, reading) else { return };
-        if is_taken(&found) {
-            let message = format!("{what} cannot be `{found}`, which has a meaning of its own");
-            reading.bad(node, message);
+        let Some(found) = read_header_name(node, what, reader) else { return };
+        if is_reserved(&found) {
+            let message = format!("{what} cannot be `{found}`, which already has a meaning");
+            reader.reject(node, message);
         } else {
             *name = found;
-            written.push(node);
+            nodes.push(node);
         }
     };
-    one("subject", "`subject`", &mut headers.subject);
-    one("roles", "`roles`", &mut headers.roles);
-    one("tenant", "`tenant`", &mut headers.tenant);
-    one("decision", "`decision`", &mut headers.decision);
-    fields.finish(reading.findings);
-    let folded = headers.all().map(fold);
+    read_name("subject", "`subject`", &mut headers.subject);
+    read_name("roles", "`roles`", &mut headers.roles);
+    read_name("tenant", "`tenant`", &mut headers.tenant);
+    read_name("decision", "`decision`", &mut headers.decision);
+    fields.finish(reader.findings);
+    let folded = headers.all().map(fold_name);
     if let Some(twice) = folded.iter().find(|name| folded.iter().filter(|other| other == name).count() > 1) {
-        let spelled =
-            |node: &&&Node| matches!(&node.value, crate::document::Value::Scalar { text, .. } if fold(text) == *twice);
-        let span = written.iter().rfind(spelled).map(|node| node.span);
+        let has_name = |node: &&&Node| matches!(&node.value, crate::document::Value::Scalar { text, .. } if fold_name(text) == *twice);
+        let span = nodes.iter().rfind(has_name).map(|node| node.span);
         let message = format!("two identity headers are named `{twice}`");
-        reading.finding(Finding::error(FindingCode::DuplicateName, span, message));
+        reader.report(Finding::error(FindingCode::DuplicateName, span, message));
     }
     headers
 }
 
-/// The list under `pass-headers`: names that are dropped unless they stand here.
-pub(super) fn pass_headers(
+/// Reads the list under `pass-headers`: names that are dropped unless listed.
+pub(super) fn read_pass_headers(
     node: Option<&Node>,
     own: &IdentityHeaders,
-    reading: &mut SettingsReader<'_>,
+    reader: &mut SettingsReader<'_>,
 ) -> Vec<Box<str>> {
     let Some(node) = node else { return Vec::new() };
-    let items = crate::document::list(node, "`pass-headers`", reading.findings).unwrap_or_default();
+    let items = crate::document::list(node, "`pass-headers`", reader.findings).unwrap_or_default();
     let mut names: Vec<Box<str>> = Vec::with_capacity(items.len());
     for item in items {
-        let Some(name) = reading.text(item, "a header name") else { continue };
-        if !name.bytes().all(is_token) || name.len() > 64 {
-            reading.bad(item, format!("`{name}` is no header name"));
+        let Some(name) = reader.text(item, "a header name") else { continue };
+        if !name.bytes().all(is_token_byte) || name.len() > 64 {
+            reader.reject(item, format!("`{name}` is no header name"));
         } else if is_plain(name) {
-            let message = format!("`{name}` passes anyway: only names outside A-Z, a-z, 0-9 and `-` are dropped");
-            reading.bad(item, message).help("take it out");
-        } else if is_taken(name) || own.all().map(fold).contains(&fold(name)) {
-            let message = format!("`{name}` would be read as `{}` by some servers", fold(name));
-            reading.bad(item, message).help("it cannot pass");
+            let message = format!("`{name}` is forwarded anyway: only names outside A-Z, a-z, 0-9 and `-` are dropped");
+            reader.reject(item, message).help("remove it");
+        } else if is_reserved(name) || own.all().map(fold_name).contains(&fold_name(name)) {
+            let message = format!("`{name}` would be read as `{}` by some servers", fold_name(name));
+            reader.reject(item, message).help("it cannot be forwarded");
         } else {
             names.push(name.into());
         }
@@ -171,12 +170,12 @@ pub(super) fn pass_headers(
     names
 }
 
-/// Letters, digits and `-`: what every server reads alike.
+/// Whether a name holds letters, digits and `-` only, which every server reads alike.
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// RFC 9110, section 5.6.2.
-fn is_token(byte: u8) -> bool {
+/// Whether `byte` is a `tchar` (RFC 9110, section 5.6.2).
+fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -1,73 +1,72 @@
-//! IntrospectionSettings: an issuer that is asked about each token, as whom, and how often at most.
+//! IntrospectionSettings: the introspection endpoint of an issuer, its client credentials, caches and limits.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::issuer;
+use super::reader::SettingsReader;
 use super::secret::Secret;
 use super::url::HttpUrl;
-use super::value::SettingsReader;
 use crate::document::{MapReader, Node};
 
-/// IntrospectionSettings: an endpoint of RFC 7662 and what is believed of it.
+/// IntrospectionSettings: an introspection endpoint (RFC 7662) and how its responses are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntrospectionSettings {
     /// The endpoint.
     pub url: HttpUrl,
-    /// The client as which it is asked.
+    /// The client id for the endpoint.
     pub client_id: Box<str>,
-    /// That client's secret.
+    /// The client secret for the endpoint.
     pub client_secret: Secret,
-    /// Whether the two are sent in the form, not with HTTP Basic.
+    /// Whether the client credentials are sent in the form and not with HTTP Basic.
     pub in_form: bool,
-    /// The authority that the server's certificate must come from (PEM); `None` is the public ones.
+    /// The authority of the server's certificate (PEM); `None` is the public authorities.
     pub ca: Option<PathBuf>,
     /// Whether cleartext `http` is allowed beyond this machine.
     pub insecure_http: bool,
-    /// How long one answer may take.
+    /// The timeout of one call.
     pub timeout: Duration,
-    /// Seconds for which a good answer is believed.
+    /// The cache lifetime of a positive response, in seconds.
     pub cache: u64,
-    /// How long a bad answer is believed.
+    /// The cache lifetime of a negative response.
     pub negative: Duration,
-    /// Calls that may be under way at once.
+    /// The most concurrent calls.
     pub at_once: usize,
-    /// Calls that may be made in a second.
+    /// The most calls per second.
     pub per_second: u32,
-    /// Whether a token without `aud` is believed to be meant for us.
-    pub without_audience: bool,
+    /// Whether a token without `aud` is accepted.
+    pub accept_missing_audience: bool,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The map under `introspection`.
-pub(super) fn introspection(node: &Node, reading: &mut SettingsReader<'_>) -> Option<IntrospectionSettings> {
-    let mut fields = MapReader::open(node, "`introspection`", reading.findings)?;
-    let at = fields.required("url", reading.findings);
-    let url = at.and_then(|node| issuer::url(node, "`url`", reading));
-    let id = fields.required("client-id", reading.findings);
-    let id = id.and_then(|node| reading.text(node, "`client-id`"));
-    let secret = fields.required("client-secret", reading.findings);
-    let secret = secret.and_then(|node| reading.secret(node, "`client-secret`"));
+/// Reads the map under `introspection`.
+pub(super) fn read_introspection(node: &Node, reader: &mut SettingsReader<'_>) -> Option<IntrospectionSettings> {
+    let mut fields = MapReader::open(node, "`introspection`", reader.findings)?;
+    let at = fields.required("url", reader.findings);
+    let url = at.and_then(|node| reader.url(node, "`url`"));
+    let id = fields.required("client-id", reader.findings);
+    let id = id.and_then(|node| reader.text(node, "`client-id`"));
+    let secret = fields.required("client-secret", reader.findings);
+    let secret = secret.and_then(|node| reader.secret(node, "`client-secret`"));
     let words = [("basic", false), ("post", true)];
-    let in_form = reading.word(fields.optional("auth"), "`auth`", &words, false);
-    let ca = fields.optional("ca").and_then(|node| reading.file(node, "`ca`"));
-    let insecure_http = reading.flag(fields.optional("insecure-http"), "`insecure-http`", false);
-    let timeout = reading.duration(fields.optional("timeout"), "`timeout`", SECOND * 2, SECOND / 10, SECOND * 30);
-    let cache = reading.seconds(fields.optional("cache"), "`cache`", 60, 1, 3600);
-    let negative = reading.duration(fields.optional("negative"), "`negative`", SECOND * 10, SECOND, SECOND * 600);
-    let at_once = reading.count(fields.optional("at-once"), "`at-once`", 16, 1, 1024);
-    let per_second = reading.number(fields.optional("per-second"), "`per-second`", 100, 1, 100_000);
+    let in_form = reader.word(fields.optional("auth"), "`auth`", &words, false);
+    let ca = fields.optional("ca").and_then(|node| reader.file(node, "`ca`"));
+    let insecure_http = reader.flag(fields.optional("insecure-http"), "`insecure-http`", false);
+    let timeout = reader.duration(fields.optional("timeout"), "`timeout`", SECOND * 2, SECOND / 10, SECOND * 30);
+    let cache = reader.seconds(fields.optional("cache"), "`cache`", 60, 1, 3600);
+    let negative = reader.duration(fields.optional("negative"), "`negative`", SECOND * 10, SECOND, SECOND * 600);
+    let at_once = reader.count(fields.optional("at-once"), "`at-once`", 16, 1, 1024);
+    let per_second = reader.number(fields.optional("per-second"), "`per-second`", 100, 1, 100_000);
     let key = "dangerously-accept-missing-audience";
-    let without_audience = reading.flag(fields.optional(key), "`dangerously-accept-missing-audience`", false);
-    fields.finish(reading.findings);
+    let accept_missing_audience = reader.flag(fields.optional(key), "`dangerously-accept-missing-audience`", false);
+    fields.finish(reader.findings);
     if let (Some(node), Some(url)) = (at, &url)
         && !url.tls
         && !url.is_loopback()
         && !insecure_http
     {
         let message = format!("tokens and the client's secret could be read on their way to `{url}`");
-        reading.bad(node, message).help("use https, or say `insecure-http: true` under `introspection`");
+        reader.reject(node, message).help("use https, or write `insecure-http: true` under `introspection`");
     }
     Some(IntrospectionSettings {
         url: url?,
@@ -81,6 +80,6 @@ pub(super) fn introspection(node: &Node, reading: &mut SettingsReader<'_>) -> Op
         negative,
         at_once,
         per_second: u32::try_from(per_second).unwrap_or(u32::MAX),
-        without_audience,
+        accept_missing_audience,
     })
 }

@@ -1,11 +1,11 @@
-//! Network: a range of addresses as `10.0.0.0/8` spells it.
+//! Network: a range of addresses such as `10.0.0.0/8`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::value::SettingsReader;
+use super::reader::SettingsReader;
 use crate::document::Node;
 
-/// Network: an address and how many of its first bits count.
+/// Network: an address and the length of its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -13,41 +13,45 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network that `written` spells (RFC 4632, section 3.1; a bare address is a network of one), or why not.
-    pub fn parse(written: &str) -> Result<Self, String> {
-        let (address, prefix) = match written.split_once('/') {
+    /// Parses a network (RFC 4632, section 3.1); a bare address is a network of one address.
+    ///
+    /// # Errors
+    ///
+    /// A message about what is wrong.
+    pub fn parse(raw: &str) -> Result<Self, String> {
+        let (address, prefix) = match raw.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
-            None => (written, None),
+            None => (raw, None),
         };
         let Ok(address) = address.parse::<IpAddr>() else {
-            return Err(format!("`{written}` is no network such as `10.0.0.0/8` or `fd00::/8`"));
+            return Err(format!("`{raw}` is no network such as `10.0.0.0/8` or `fd00::/8`"));
         };
         if address.to_canonical() != address {
-            return Err(format!("`{written}` is an IPv4 address in IPv6 clothes: write it as IPv4"));
+            return Err(format!("`{raw}` is an IPv4-mapped IPv6 address: write it as IPv4"));
         }
-        let most = if address.is_ipv4() { 32 } else { 128 };
+        let max = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            None => most,
+            None => max,
             Some(digits) => match digits.parse::<u8>() {
-                Ok(bits) if bits <= most && bits.to_string() == digits => bits,
-                _ => return Err(format!("the bits behind `/` are between 0 and {most}, not `{digits}`")),
+                Ok(bits) if bits <= max && bits.to_string() == digits => bits,
+                _ => return Err(format!("the bits after `/` are between 0 and {max}, not `{digits}`")),
             },
         };
-        let network = Self { address: masked(address, prefix), prefix };
+        let network = Self { address: mask_address(address, prefix), prefix };
         if network.address != address {
-            return Err(format!("`{written}` has bits behind its prefix: did you mean `{network}`?"));
+            return Err(format!("`{raw}` has bits after its prefix: did you mean `{network}`?"));
         }
         Ok(network)
     }
 
-    /// Whether `address` lies in it; an IPv4 address in IPv6 clothes counts as IPv4.
+    /// Whether the network contains `address`; an IPv4-mapped IPv6 address counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.prefix) == self.address
+        address.is_ipv4() == self.address.is_ipv4() && mask_address(address, self.prefix) == self.address
     }
 
-    /// Whether it holds every address there is.
-    pub fn is_everything(&self) -> bool {
+    /// Whether the network contains every address.
+    pub fn holds_all(&self) -> bool {
         self.prefix == 0
     }
 }
@@ -58,25 +62,25 @@ impl std::fmt::Display for Network {
     }
 }
 
-/// The list of networks under `trusted-proxies`.
-pub(super) fn networks(node: &Node, reading: &mut SettingsReader<'_>) -> Vec<Network> {
-    let items = crate::document::list(node, "`trusted-proxies`", reading.findings).unwrap_or_default();
+/// Reads the list under `trusted-proxies`.
+pub(super) fn read_networks(node: &Node, reader: &mut SettingsReader<'_>) -> Vec<Network> {
+    let items = crate::document::list(node, "`trusted-proxies`", reader.findings).unwrap_or_default();
     let mut networks = Vec::with_capacity(items.len());
     for item in items {
-        let Some(written) = reading.text(item, "a network") else { continue };
-        match Network::parse(written) {
-            Ok(network) if network.is_everything() => {
-                let message = format!("`{written}` would let every client choose its own address");
-                reading.bad(item, message).help("name the network that your proxies stand in");
+        let Some(raw) = reader.text(item, "a network") else { continue };
+        match Network::parse(raw) {
+            Ok(network) if network.holds_all() => {
+                let message = format!("`{raw}` would let every client choose its own address");
+                reader.reject(item, message).help("name the network of your proxies");
             }
             Ok(network) => networks.push(network),
-            Err(message) => drop(reading.bad(item, message)),
+            Err(message) => drop(reader.reject(item, message)),
         }
     }
     networks
 }
 
-fn masked(address: IpAddr, prefix: u8) -> IpAddr {
+fn mask_address(address: IpAddr, prefix: u8) -> IpAddr {
     let prefix = u32::from(prefix);
     match address {
         IpAddr::V4(v4) => {

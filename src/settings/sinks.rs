@@ -1,74 +1,74 @@
-//! Audit, log, reload and token cache: the small sections.
+//! The small sections: audit, log, reload and token cache.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::value::{SettingsReader, is_word};
+use super::reader::{SettingsReader, is_word};
 use crate::document::{MapReader, Node};
 
-/// TokenCacheSettings: how verified tokens are remembered.
+/// TokenCacheSettings: the cache of verified tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenCacheSettings {
-    /// How many at most; 0 remembers none.
+    /// The most entries; 0 disables the cache.
     pub entries: usize,
-    /// For how long at most; never beyond the token's own end.
+    /// The longest lifetime of an entry; never beyond the token's own expiry.
     pub max_age: Duration,
 }
 
-/// AuditSettings: where audit records go, and what happens where they come too fast.
+/// AuditSettings: the destination of audit records, and the behaviour under overload and failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSettings {
-    /// Where.
+    /// The destination.
     pub to: AuditDestination,
-    /// How many records may wait to be written.
+    /// The most records that wait to be written.
     pub queue: usize,
-    /// What happens while the queue is full.
+    /// The behaviour while the queue is full.
     pub on_full: OnFull,
-    /// What happens to a lossless request whose decision cannot be kept.
+    /// The behaviour where the decision of a lossless request cannot be written.
     pub on_failure: OnFailure,
-    /// How long a lossless request waits for its decision to be on disk.
+    /// The time that a lossless request waits for its decision to be on disk.
     pub patience: Duration,
-    /// When a file is finished and the next one begun.
+    /// The rotation of audit files.
     pub rotate: RotationSettings,
 }
 
-/// AuditDestination: where audit records go.
+/// AuditDestination: the destination of audit records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditDestination {
-    /// To standard output.
+    /// Standard output.
     Stdout,
-    /// To a file, readable by its owner only.
+    /// A file that only its owner may read.
     File(PathBuf),
-    /// Nowhere: there are none.
+    /// No destination: audit is off.
     Nowhere,
 }
 
-/// OnFull: what happens to a record while the queue is full.
+/// OnFull: the treatment of a record while the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFull {
-    /// It is dropped and counted.
+    /// The record is dropped and counted.
     Drop,
-    /// The request waits for room.
+    /// The request waits until the queue has room.
     Wait,
 }
 
-/// OnFailure: what happens to a lossless request whose decision cannot be kept.
+/// OnFailure: the treatment of a lossless request whose decision cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
-    /// It is refused, and nothing is forwarded.
+    /// The request is refused and not forwarded.
     Refuse,
-    /// It goes on, counted and logged.
+    /// The request continues; the failure is counted and logged.
     Continue,
 }
 
-/// RotationSettings: when an audit file is finished and the next one begun.
+/// RotationSettings: when the next audit file begins, and how many are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationSettings {
-    /// At so many bytes; `None` is at no size.
+    /// The largest size in bytes; `None` is no limit.
     pub size: Option<u64>,
-    /// At this age; `None` is at no age.
+    /// The longest age; `None` is no limit.
     pub age: Option<Duration>,
-    /// How many finished files are kept; `None` is all of them.
+    /// The number of completed files that are kept; `None` keeps all of them.
     pub keep: Option<u64>,
 }
 
@@ -78,42 +78,42 @@ impl Default for RotationSettings {
     }
 }
 
-/// LogSettings: how the log is written to standard error.
+/// LogSettings: the format and level of the log on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogSettings {
-    /// In which form.
+    /// The format.
     pub format: LogFormat,
-    /// From which severity on.
+    /// The least severe level that is logged.
     pub level: LogLevel,
 }
 
-/// LogFormat: the form of a log line.
+/// LogFormat: the format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// One line for people.
+    /// Text for people.
     Text,
 }
 
-/// LogLevel: how severe a log line is.
+/// LogLevel: the severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Something does not work.
+    /// A function does not work.
     Error,
-    /// Something will not work for long, or is not safe.
+    /// A function will soon fail, or is not safe.
     Warn,
-    /// Something has changed.
+    /// A state has changed.
     Info,
-    /// What a developer asks.
+    /// Details for developers.
     Debug,
-    /// Everything.
+    /// All details.
     Trace,
 }
 
 impl LogLevel {
-    /// The word that settings and tracing use.
-    pub fn word(self) -> &'static str {
+    /// The name in settings and tracing.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warn => "warn",
@@ -124,27 +124,27 @@ impl LogLevel {
     }
 }
 
-/// ReloadSettings: how changed policies, keys and certificates are noticed.
+/// ReloadSettings: how changed policies, keys and certificates are detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReloadSettings {
-    /// How often files are looked at where the system does not tell of their change.
+    /// The interval between checks of files whose changes the system does not report.
     pub poll: Duration,
 }
 
-/// The map under `token-cache`.
-pub(super) fn token_cache(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> TokenCacheSettings {
+/// Reads the map under `token-cache`.
+pub(super) fn read_token_cache(node: Option<&Node>, reader: &mut SettingsReader<'_>) -> TokenCacheSettings {
     let (second, default) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
     let mut cache = TokenCacheSettings { entries: 100_000, max_age: default };
-    let fields = node.and_then(|node| MapReader::open(node, "`token-cache`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`token-cache`", reader.findings));
     let Some(mut fields) = fields else { return cache };
-    cache.entries = reading.count(fields.optional("entries"), "`entries`", 100_000, 0, 10_000_000);
-    cache.max_age = reading.duration(fields.optional("max-age"), "`max-age`", default, second, second * 3600);
-    fields.finish(reading.findings);
+    cache.entries = reader.count(fields.optional("entries"), "`entries`", 100_000, 0, 10_000_000);
+    cache.max_age = reader.duration(fields.optional("max-age"), "`max-age`", default, second, second * 3600);
+    fields.finish(reader.findings);
     cache
 }
 
-/// The map under `audit`.
-pub(super) fn audit(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> AuditSettings {
+/// Reads the map under `audit`.
+pub(super) fn read_audit(node: Option<&Node>, reader: &mut SettingsReader<'_>) -> AuditSettings {
     let mut audit = AuditSettings {
         to: AuditDestination::Stdout,
         queue: 65_536,
@@ -153,30 +153,30 @@ pub(super) fn audit(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> Au
         patience: Duration::from_secs(5),
         rotate: RotationSettings::default(),
     };
-    let fields = node.and_then(|node| MapReader::open(node, "`audit`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`audit`", reader.findings));
     let Some(mut fields) = fields else { return audit };
     if let Some(node) = fields.optional("to") {
-        audit.to = audit_to(node, reading).unwrap_or(AuditDestination::Stdout);
+        audit.to = read_audit_destination(node, reader).unwrap_or(AuditDestination::Stdout);
     }
-    audit.queue = reading.count(fields.optional("queue"), "`queue`", 65_536, 16, 16_777_216);
+    audit.queue = reader.count(fields.optional("queue"), "`queue`", 65_536, 16, 16_777_216);
     let words = [("drop", OnFull::Drop), ("wait", OnFull::Wait)];
-    audit.on_full = reading.word(fields.optional("on-full"), "`on-full`", &words, OnFull::Drop);
+    audit.on_full = reader.word(fields.optional("on-full"), "`on-full`", &words, OnFull::Drop);
     let words = [("refuse", OnFailure::Refuse), ("continue", OnFailure::Continue)];
-    audit.on_failure = reading.word(fields.optional("on-failure"), "`on-failure`", &words, OnFailure::Refuse);
+    audit.on_failure = reader.word(fields.optional("on-failure"), "`on-failure`", &words, OnFailure::Refuse);
     let (least, most) = (Duration::from_millis(100), Duration::from_secs(60));
-    audit.patience = reading.duration(fields.optional("patience"), "`patience`", audit.patience, least, most);
+    audit.patience = reader.duration(fields.optional("patience"), "`patience`", audit.patience, least, most);
     if let Some(node) = fields.optional("rotate") {
-        audit.rotate = rotate(node, reading);
+        audit.rotate = read_rotation(node, reader);
     }
-    fields.finish(reading.findings);
+    fields.finish(reader.findings);
     audit
 }
 
-/// The map under `rotate`; each of its keys may say `unlimited`.
-fn rotate(node: &Node, reading: &mut SettingsReader<'_>) -> RotationSettings {
+/// Reads the map under `rotate`; each of its keys may be `unlimited`.
+fn read_rotation(node: &Node, reader: &mut SettingsReader<'_>) -> RotationSettings {
     let mut rotate = RotationSettings::default();
-    let Some(mut fields) = MapReader::open(node, "`rotate`", reading.findings) else { return rotate };
-    rotate.size = reading.limit(fields.optional("size"), "`size`", 100 << 20, 64 << 10, 1 << 40);
+    let Some(mut fields) = MapReader::open(node, "`rotate`", reader.findings) else { return rotate };
+    rotate.size = reader.limit(fields.optional("size"), "`size`", 100 << 20, 64 << 10, 1 << 40);
     let age = fields.optional("age").filter(|node| {
         !is_word(node, "unlimited") || {
             rotate.age = None;
@@ -185,45 +185,45 @@ fn rotate(node: &Node, reading: &mut SettingsReader<'_>) -> RotationSettings {
     });
     if rotate.age.is_some() {
         let (day, second) = (Duration::from_secs(86_400), Duration::from_secs(1));
-        rotate.age = Some(reading.duration(age, "`age`", day, second, day * 366));
+        rotate.age = Some(reader.duration(age, "`age`", day, second, day * 366));
     }
     let keep = fields.optional("keep").filter(|node| !is_word(node, "unlimited"));
-    rotate.keep = keep.map(|node| reading.number(Some(node), "`keep`", 1, 1, 1_000_000));
-    fields.finish(reading.findings);
+    rotate.keep = keep.map(|node| reader.number(Some(node), "`keep`", 1, 1, 1_000_000));
+    fields.finish(reader.findings);
     rotate
 }
 
-/// The map under `log`.
-pub(super) fn log(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> LogSettings {
+/// Reads the map under `log`.
+pub(super) fn read_log(node: Option<&Node>, reader: &mut SettingsReader<'_>) -> LogSettings {
     let mut log = LogSettings { format: LogFormat::Json, level: LogLevel::Info };
-    let fields = node.and_then(|node| MapReader::open(node, "`log`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`log`", reader.findings));
     let Some(mut fields) = fields else { return log };
     let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
-    log.format = reading.word(fields.optional("format"), "`format`", &formats, log.format);
+    log.format = reader.word(fields.optional("format"), "`format`", &formats, log.format);
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
-        .map(|level| (level.word(), level));
-    log.level = reading.word(fields.optional("level"), "`level`", &levels, log.level);
-    fields.finish(reading.findings);
+        .map(|level| (level.name(), level));
+    log.level = reader.word(fields.optional("level"), "`level`", &levels, log.level);
+    fields.finish(reader.findings);
     log
 }
 
-/// The map under `reload`.
-pub(super) fn reload(node: Option<&Node>, reading: &mut SettingsReader<'_>) -> ReloadSettings {
+/// Reads the map under `reload`.
+pub(super) fn read_reload(node: Option<&Node>, reader: &mut SettingsReader<'_>) -> ReloadSettings {
     let second = Duration::from_secs(1);
     let mut reload = ReloadSettings { poll: second };
-    let fields = node.and_then(|node| MapReader::open(node, "`reload`", reading.findings));
+    let fields = node.and_then(|node| MapReader::open(node, "`reload`", reader.findings));
     let Some(mut fields) = fields else { return reload };
-    reload.poll = reading.duration(fields.optional("poll"), "`poll`", second, second / 10, second * 3600);
-    fields.finish(reading.findings);
+    reload.poll = reader.duration(fields.optional("poll"), "`poll`", second, second / 10, second * 3600);
+    fields.finish(reader.findings);
     reload
 }
 
-/// A path holds a `/`, so that a misspelt word never becomes a file of that name.
-fn audit_to(node: &Node, reading: &mut SettingsReader<'_>) -> Option<AuditDestination> {
+/// Reads a destination; a path must hold a `/`, so that a misspelt keyword never becomes a file of that name.
+fn read_audit_destination(node: &Node, reader: &mut SettingsReader<'_>) -> Option<AuditDestination> {
     if !matches!(&node.value, crate::document::Value::Scalar { text, .. } if text.contains('/')) {
         let words = [("stdout", true), ("nowhere", false)];
-        let stdout = crate::document::reader::keyword(node, "`to`", &words, reading.findings)?;
+        let stdout = crate::document::reader::word(node, "`to`", &words, reader.findings)?;
         return Some(if stdout { AuditDestination::Stdout } else { AuditDestination::Nowhere });
     }
-    reading.path(node, "`to`").map(AuditDestination::File)
+    reader.path(node, "`to`").map(AuditDestination::File)
 }

@@ -1,4 +1,4 @@
-//! The committed files load, and their comments are true.
+//! Tests of `settings`: the committed files load, and their comments are true.
 
 mod broken;
 mod meaning;
@@ -14,7 +14,7 @@ const GATEWAY: &str = include_str!("../../config/gateway.yaml");
 const DEMO: &str = include_str!("../../config/demo.yaml");
 const ORTHANC: &str = include_str!("../../config/orthanc.yaml");
 
-/// Fake: an environment and files of the tests' own; a file whose path holds `missing` is none.
+/// Fake: a fake environment and fake files; a file whose path holds `missing` does not exist.
 pub(super) struct Fake(BTreeMap<&'static str, &'static [u8]>);
 
 impl Default for Fake {
@@ -51,7 +51,7 @@ impl Secrets for Fake {
     }
 }
 
-/// The settings, or one line for each finding: `line:column code message`.
+/// Loads the settings, or returns one line per finding: `line:column code message`.
 pub(super) fn load(text: &str) -> Result<Settings, Vec<String>> {
     let mut sources = Sources::default();
     read(&mut sources, "g", text, Path::new("/settings"), &Fake::default()).map_err(|findings| {
@@ -68,7 +68,7 @@ fn the_committed_files_load_without_a_note() {
     }
 }
 
-/// Without any one key the file means the same, unless the key's comment says `required` or `here`.
+/// Removing any one key does not change the settings, unless the key's comment says `required` or `here`.
 #[test]
 fn what_gateway_yaml_shows_is_the_default_where_it_does_not_say_otherwise() {
     let whole = load(GATEWAY).unwrap();
@@ -79,7 +79,7 @@ fn what_gateway_yaml_shows_is_the_default_where_it_does_not_say_otherwise() {
     assert!(keys.len() > 70, "{}", keys.len());
     for key in keys {
         let without = load(&print(&tree, Some(key)));
-        let says = match &without {
+        let expected = match &without {
             Ok(settings) if *settings == whole => "",
             Err(lines) if lines.iter().all(|line| line.contains(" missing-key ")) => "required",
             _ => "here",
@@ -87,8 +87,8 @@ fn what_gateway_yaml_shows_is_the_default_where_it_does_not_say_otherwise() {
         let at = sources.locate(key.span).unwrap();
         let line = GATEWAY.lines().nth(at.line - 1).unwrap();
         let comment = line.split_once(" # ").map_or("", |(_, comment)| comment);
-        let said = ["required", "here"].into_iter().find(|word| comment.starts_with(word)).unwrap_or("");
-        assert_eq!(said, says, "gateway.yaml:{}: {line}\n{:?}", at.line, without.err());
+        let actual = ["required", "here"].into_iter().find(|word| comment.starts_with(word)).unwrap_or("");
+        assert_eq!(actual, expected, "gateway.yaml:{}: {line}\n{:?}", at.line, without.err());
     }
 }
 
@@ -104,13 +104,13 @@ fn every_key_that_is_read_stands_in_gateway_yaml() {
         include_str!("issuer.rs"),
         include_str!("limits.rs"),
         include_str!("listener.rs"),
-        include_str!("secret.rs"),
+        include_str!("secret_reader.rs"),
         include_str!("sinks.rs"),
         include_str!("upstream.rs"),
     ];
     let mut count = 0;
     for reader in readers {
-        for begin in [".optional(\"", ".required(\"", "= time(\"", "= path(\"", "one(\""] {
+        for begin in [".optional(\"", ".required(\"", "= time(\"", "= path(\"", "read_name(\""] {
             for rest in reader.split(begin).skip(1) {
                 let key = rest.split('"').next().unwrap();
                 let spelled = [format!("{key}: "), format!("{key}:\n")];
@@ -131,7 +131,7 @@ fn every_key_that_is_switched_off_exists() {
         let on = line.replacen('#', "", 1);
         let text = GATEWAY.replacen(line, &on, 1);
         let lines = load(&text).err().unwrap_or_default();
-        // Some contradict a neighbour (`jwks` beside `discovery`) or need one, but each is known where it stands.
+        // Some contradict a neighbour (`jwks` beside `discovery`) or need one, but each is a known key in its position.
         for line in lines {
             let refused = [" bad-value ", " missing-key ", " unknown-name "].iter().any(|code| line.contains(code));
             assert!(refused, "{on}: {line}");
@@ -190,7 +190,7 @@ fn collect<'n>(node: &'n Node, keys: &mut Vec<&'n Node>) {
     }
 }
 
-/// The tree as one line of YAML, without the entry of one key.
+/// Prints the tree as one line of YAML, without the entry of one key.
 fn print(node: &Node, without: Option<&Node>) -> String {
     let join = |parts: Vec<String>| parts.join(", ");
     match &node.value {
@@ -200,9 +200,9 @@ fn print(node: &Node, without: Option<&Node>) -> String {
         Value::Scalar { text, .. } => serde_json::Value::from(&**text).to_string(),
         Value::List(items) => format!("[{}]", join(items.iter().map(|item| print(item, without)).collect())),
         Value::Map(entries) => {
-            let kept = entries.iter().filter(|(key, _)| without.is_none_or(|gone| gone.span != key.span));
+            let shown = entries.iter().filter(|(key, _)| without.is_none_or(|gone| gone.span != key.span));
             let entry = |(key, value): &(Node, Node)| format!("{}: {}", print(key, without), print(value, without));
-            format!("{{ {} }}", join(kept.map(entry).collect()))
+            format!("{{ {} }}", join(shown.map(entry).collect()))
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Units: durations and sizes as settings spell them.
+//! Units: durations and sizes in the settings.
 
 use std::time::Duration;
 
-/// The duration that `10s`, `500ms`, `5m`, `12h` or `7d` spells.
-pub fn parse_duration(written: &str) -> Option<Duration> {
-    let (number, unit) = split_unit(written)?;
+/// Parses a duration such as `10s`, `500ms`, `5m`, `12h` or `7d`.
+pub fn parse_duration(raw: &str) -> Option<Duration> {
+    let (number, unit) = split_unit(raw)?;
     let seconds = |factor: u64| number.checked_mul(factor).map(Duration::from_secs);
     match unit {
         "ms" => Some(Duration::from_millis(number)),
@@ -16,9 +16,9 @@ pub fn parse_duration(written: &str) -> Option<Duration> {
     }
 }
 
-/// The bytes that `512B`, `64KiB`, `1MiB` or `4GiB` spells.
-pub fn parse_size(written: &str) -> Option<u64> {
-    let (number, unit) = split_unit(written)?;
+/// Parses a size such as `512B`, `64KiB`, `1MiB` or `4GiB` into bytes.
+pub fn parse_size(raw: &str) -> Option<u64> {
+    let (number, unit) = split_unit(raw)?;
     let factor = match unit {
         "B" => 1,
         "KiB" => 1 << 10,
@@ -29,8 +29,8 @@ pub fn parse_size(written: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-/// The shortest spelling of a duration.
-pub fn show_duration(duration: Duration) -> String {
+/// Formats a duration in its shortest form.
+pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if duration.subsec_nanos() != 0 {
         return format!("{}ms", duration.as_millis());
@@ -43,8 +43,8 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// The shortest spelling of a size.
-pub fn show_size(bytes: u64) -> String {
+/// Formats a size in its shortest form.
+pub fn format_size(bytes: u64) -> String {
     for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
         if bytes != 0 && bytes.is_multiple_of(1 << shift) {
             return format!("{}{unit}", bytes >> shift);
@@ -53,10 +53,10 @@ pub fn show_size(bytes: u64) -> String {
     format!("{bytes}B")
 }
 
-/// The size that was meant where only the unit is spelled otherwise; decimal units are not guessed at exactly.
-pub fn near_size(written: &str) -> Option<String> {
-    let end = written.find(|c: char| !c.is_ascii_digit()).unwrap_or(written.len());
-    let (number, unit) = written.split_at_checked(end)?;
+/// Suggests a size where only the unit is misspelt; a decimal unit becomes the binary unit next to it.
+pub fn suggest_size(raw: &str) -> Option<String> {
+    let end = raw.find(|c: char| !c.is_ascii_digit()).unwrap_or(raw.len());
+    let (number, unit) = raw.split_at_checked(end)?;
     if number.is_empty() {
         return None;
     }
@@ -70,18 +70,18 @@ pub fn near_size(written: &str) -> Option<String> {
     Some(format!("{number}{unit}"))
 }
 
-fn split_unit(written: &str) -> Option<(u64, &str)> {
-    let end = written.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = written.split_at_checked(end)?;
+fn split_unit(raw: &str) -> Option<(u64, &str)> {
+    let end = raw.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = raw.split_at_checked(end)?;
     if number.len() > 1 && number.starts_with('0') {
         return None;
     }
     Some((number.parse().ok()?, unit))
 }
 
-/// Whether a unit is missing behind a number.
-pub fn is_digits(written: &str) -> bool {
-    !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit())
+/// Whether a text is a number without a unit.
+pub fn is_digits(raw: &str) -> bool {
+    !raw.is_empty() && raw.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -1,38 +1,42 @@
-//! HttpUrl: an `http` or `https` address as settings may spell it; nothing in it is guessed at.
+//! HttpUrl: an `http` or `https` URL of the settings, parsed without guesses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// HttpUrl: where to connect, whether with TLS, and what to ask for there.
+/// HttpUrl: scheme, host, port and target of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpUrl {
-    /// Whether it begins with `https`.
+    /// Whether the scheme is `https`.
     pub tls: bool,
-    /// The machine.
+    /// The host.
     pub host: UrlHost,
-    /// The port, that of the scheme where none is written.
+    /// The port; the default port of the scheme where none is written.
     pub port: u16,
-    /// Path and query, as written; `/` where there is none.
+    /// Path and query as written; `/` where there is none.
     pub target: Box<str>,
 }
 
-/// UrlHost: a machine by name or by address.
+/// UrlHost: a host by name or by address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UrlHost {
-    /// A name, in small letters.
+    /// A name in lower case.
     Name(Box<str>),
-    /// An address.
+    /// An IP address.
     Address(IpAddr),
 }
 
 impl HttpUrl {
-    /// The URL that `written` spells, or what is wrong with it.
-    pub fn parse(written: &str) -> Result<Self, &'static str> {
-        let (tls, rest) = match (written.strip_prefix("http://"), written.strip_prefix("https://")) {
+    /// Parses a URL.
+    ///
+    /// # Errors
+    ///
+    /// A message about what is wrong.
+    pub fn parse(raw: &str) -> Result<Self, &'static str> {
+        let (tls, rest) = match (raw.strip_prefix("http://"), raw.strip_prefix("https://")) {
             (Some(rest), _) => (false, rest),
             (_, Some(rest)) => (true, rest),
             _ => return Err("it begins with `http://` or `https://`"),
         };
-        if !written.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte)) {
+        if !raw.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte)) {
             return Err("it holds a character that no URL may hold");
         }
         if rest.contains('#') {
@@ -41,7 +45,7 @@ impl HttpUrl {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
         if authority.contains('@') {
-            return Err("a user or password does not belong into a URL");
+            return Err("a user or password does not belong in a URL");
         }
         let (host, port) = split_authority(authority)?;
         let port = port.unwrap_or(if tls { 443 } else { 80 });
@@ -49,7 +53,7 @@ impl HttpUrl {
         Ok(Self { tls, host, port, target })
     }
 
-    /// Whether the machine is this one.
+    /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         match &self.host {
             UrlHost::Name(name) => &**name == "localhost",
@@ -57,7 +61,7 @@ impl HttpUrl {
         }
     }
 
-    /// Host and port as a `Host` header spells them: without the port of the scheme.
+    /// Host and port as in a `Host` header: without the default port of the scheme.
     pub fn authority(&self) -> String {
         let ordinary = if self.tls { 443 } else { 80 };
         if self.port == ordinary { self.host.to_string() } else { format!("{}:{}", self.host, self.port) }
@@ -71,28 +75,32 @@ impl std::fmt::Display for HttpUrl {
 }
 
 impl UrlHost {
-    /// The host that `written` spells, an IPv6 address in brackets, or what is wrong with it.
-    pub fn parse(written: &str) -> Result<Self, &'static str> {
-        if let Some(inner) = written.strip_prefix('[') {
+    /// Parses a host; an IPv6 address needs brackets.
+    ///
+    /// # Errors
+    ///
+    /// A message about what is wrong.
+    pub fn parse(raw: &str) -> Result<Self, &'static str> {
+        if let Some(inner) = raw.strip_prefix('[') {
             let address = inner.strip_suffix(']').and_then(|inner| inner.parse::<Ipv6Addr>().ok());
             return address.map(|address| Self::Address(address.into())).ok_or("brackets hold an IPv6 address");
         }
-        if let Ok(address) = written.parse::<Ipv4Addr>() {
+        if let Ok(address) = raw.parse::<Ipv4Addr>() {
             return Ok(Self::Address(address.into()));
         }
-        let last = written.rsplit('.').next().unwrap_or_default();
-        // Resolvers read `127.1` and `0x7f000001` as addresses: a name never ends in a number.
+        let last = raw.rsplit('.').next().unwrap_or_default();
+        // Resolvers read `127.1` and `0x7f000001` as addresses, so a name must not end in a number.
         let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
         let number = |text: &str, digit: fn(&u8) -> bool| text.bytes().all(|byte| digit(&byte));
         if !last.is_empty() && number(last, u8::is_ascii_digit)
             || hexadecimal.is_some_and(|rest| number(rest, u8::is_ascii_hexdigit))
         {
-            return Err("the host is no complete IPv4 address, and no name ends in a number");
+            return Err("the host is not a complete IPv4 address, and a name must not end in a number");
         }
-        if is_host_name(written) {
-            Ok(Self::Name(written.to_ascii_lowercase().into()))
+        if is_host_name(raw) {
+            Ok(Self::Name(raw.to_ascii_lowercase().into()))
         } else {
-            Err("the host is no name and no address")
+            Err("the host is no name or address")
         }
     }
 }
@@ -107,10 +115,14 @@ impl std::fmt::Display for UrlHost {
     }
 }
 
-/// Host and port of `host:port`, `host`, `[v6]:port` or `[v6]`.
+/// Splits `host:port`, `host`, `[v6]:port` or `[v6]` into host and port.
+///
+/// # Errors
+///
+/// A message about what is wrong.
 pub fn split_authority(authority: &str) -> Result<(UrlHost, Option<u16>), &'static str> {
     if authority.starts_with('[') && !authority.contains(']') {
-        return Err("brackets hold an IPv6 address and are closed behind it");
+        return Err("brackets enclose an IPv6 address, and the closing bracket is missing");
     }
     let behind_brackets = authority.rfind(']').map_or(0, |at| at + 1);
     let (host, port) = match authority.get(behind_brackets..).and_then(|rest| rest.find(':')) {
@@ -133,12 +145,12 @@ pub fn split_authority(authority: &str) -> Result<(UrlHost, Option<u16>), &'stat
     Ok((UrlHost::parse(host)?, port))
 }
 
-/// Whether `name` can stand in a certificate: letters, digits and `-` between dots (RFC 1123, section 2.1).
+/// Whether a certificate can carry `name`: letters, digits and `-` between dots (RFC 1123, section 2.1).
 pub fn is_dns_name(name: &str) -> bool {
     is_host_name(name) && !name.contains('_')
 }
 
-/// As [`is_dns_name`], with the `_` that container networks use.
+/// As [`is_dns_name`], and also with `_`, which container networks use.
 fn is_host_name(name: &str) -> bool {
     let letters = |label: &str| label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     let label = |label: &str| {

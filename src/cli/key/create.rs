@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::caller::now;
 use crate::cli::exit::{CommandError, Exit};
 use crate::identity::SecretDigest;
-use crate::identity::api_key::{LONGEST_ID, is_id};
+use crate::identity::api_key::{MAX_ID_LENGTH, is_key_id};
 use crate::identity::key_file::{KeyEntry, edit};
 use crate::settings::units::parse_duration;
 use crate::vocabulary::{Assignment, Proof, Subject, SubjectKind, Timestamp};

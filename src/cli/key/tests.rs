@@ -60,7 +60,7 @@ fn a_key_is_shown_once_and_only_its_digest_is_kept() {
     assert_eq!(entry.digest, SecretDigest::of(secret.as_bytes()));
     assert_eq!((&*entry.subject.roles[0].role, &*entry.subject.tenants[0]), ("Level 1", "t1"));
     assert_eq!(entry.expires, entry.created.map(|created| created.plus(365 * 86_400)));
-    let ring = key_file::ring(bench.entries(), "machines", &Default::default());
+    let ring = key_file::build_ring(bench.entries(), "machines", &Default::default());
     let presented = PresentedKey::read(PresentedCredential::Key { header: "x", value: out.trim().as_bytes() }).unwrap();
     assert!(ring.verify(&presented, entry.created.unwrap()).is_ok());
 }

@@ -67,7 +67,8 @@ fn policy_findings(document: &Value) -> Vec<Finding> {
 
 fn gateway_findings(document: &Value) -> Vec<Finding> {
     let mut sources = Sources::default();
-    let (_, findings) = settings::judge(&mut sources, "g.yaml", &document.to_string(), Path::new(""), &ProcessSecrets);
+    let (_, findings) =
+        settings::read_with_findings(&mut sources, "g.yaml", &document.to_string(), Path::new(""), &ProcessSecrets);
     findings.sorted().into_iter().cloned().collect()
 }
 

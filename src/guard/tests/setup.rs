@@ -65,8 +65,8 @@ impl Setup {
             Some(text) => {
                 let file = folder.path().join("keys.yaml");
                 std::fs::write(&file, text).unwrap();
-                let may_claim = ClaimLimits::default();
-                let source = ApiKeySource { name: "keys".into(), file, header: None, basic: true, may_claim };
+                let claim_limits = ClaimLimits::default();
+                let source = ApiKeySource { name: "keys".into(), file, header: None, basic: true, claim_limits };
                 (Issuers::default(), ApiKeys::new(vec![KeyFile::open(&source).unwrap()]))
             }
         };
@@ -160,7 +160,7 @@ fn store(folder: &tempfile::TempDir, name: &str, policy: &str, source: &str, rol
 }
 
 fn issuer() -> Issuer {
-    let claim = |name: &str| Some(ClaimPath::dotted(name));
+    let claim = |name: &str| Some(ClaimPath::from_dotted(name));
     Issuer {
         name: "test".into(),
         iss: ISS.into(),
@@ -172,8 +172,11 @@ fn issuer() -> Issuer {
             permissions: claim("permissions"),
             ..ClaimPaths::default()
         },
-        service: ServiceRule { claim: Some((ClaimPath::dotted("kind"), vec!["service".into()])), clients: Vec::new() },
-        may_claim: ClaimLimits::default(),
+        service: ServiceRule {
+            claim: Some((ClaimPath::from_dotted("kind"), vec!["service".into()])),
+            clients: Vec::new(),
+        },
+        claim_limits: ClaimLimits::default(),
         leeway: 0,
         max_lifetime: 3600,
         max_length: 8192,

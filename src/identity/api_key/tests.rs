@@ -1,19 +1,19 @@
-//! Which keys prove a caller, and what the others are told.
+//! Tests of `api_key`: which keys authenticate a caller, and which error the others get.
 
 use super::*;
 use crate::vocabulary::{Proof, Subject, SubjectId, SubjectKind};
 
 const NOW: Timestamp = Timestamp(1_000);
 
-fn key(secret: &str, expires: u64, refused: Option<IdentityError>) -> ApiKey {
+fn key(secret: &str, expires: u64, refusal: Option<IdentityError>) -> ApiKey {
     let subject = Subject {
         kind: SubjectKind::User,
         id: Some(SubjectId { source: "machines".into(), name: "alice".into() }),
         proof: Proof::ApiKey,
         ..Subject::default()
     };
-    let verified = Arc::new(VerifiedCaller { subject, expires: Timestamp(expires) });
-    ApiKey { digest: SecretDigest::of(secret.as_bytes()), verified, refused }
+    let caller = Arc::new(VerifiedCaller { subject, expires: Timestamp(expires) });
+    ApiKey { digest: SecretDigest::of(secret.as_bytes()), caller, refusal }
 }
 
 fn ring(key: ApiKey) -> KeyRing {
@@ -24,14 +24,14 @@ fn header(value: &[u8]) -> Result<PresentedKey, IdentityError> {
     PresentedKey::read(PresentedCredential::Key { header: "X-Api-Key", value })
 }
 
-fn ask(ring: &KeyRing, value: &str) -> Result<Arc<VerifiedCaller>, IdentityError> {
+fn verify(ring: &KeyRing, value: &str) -> Result<Arc<VerifiedCaller>, IdentityError> {
     ring.verify(&header(value.as_bytes())?, NOW)
 }
 
 #[test]
 fn an_id_with_its_secret_is_the_caller_in_both_presentations() {
     let ring = ring(key("s3cret", 2_000, None));
-    let caller = ask(&ring, "alice:s3cret").unwrap();
+    let caller = verify(&ring, "alice:s3cret").unwrap();
     assert_eq!(caller.subject.id.as_ref().unwrap().to_string(), "machines/alice");
     let basic = PresentedKey::read(PresentedCredential::Basic("YWxpY2U6czNjcmV0")).unwrap();
     assert_eq!(ring.verify(&basic, NOW), Ok(caller));
@@ -49,22 +49,22 @@ fn anything_else_is_refused_and_the_secret_counts_before_all_else() {
         ("alice:s:", WrongSecret),
         ("alice::s", WrongSecret),
     ] {
-        assert_eq!(ask(&good, value), Err(expected), "{value}");
+        assert_eq!(verify(&good, value), Err(expected), "{value}");
     }
     let expired = ring(key("s", 1_000, None));
-    assert_eq!(ask(&expired, "alice:s"), Err(ApiKeyExpired));
-    assert_eq!(ask(&expired, "alice:x"), Err(WrongSecret));
+    assert_eq!(verify(&expired, "alice:s"), Err(ApiKeyExpired));
+    assert_eq!(verify(&expired, "alice:x"), Err(WrongSecret));
     let revoked = ring(key("s", 1_000, Some(ApiKeyRevoked)));
-    assert_eq!(ask(&revoked, "alice:s"), Err(ApiKeyRevoked));
-    assert_eq!(ask(&revoked, "alice:x"), Err(WrongSecret));
-    assert_eq!(ask(&KeyRing::default(), "alice:s"), Err(UnknownApiKey));
+    assert_eq!(verify(&revoked, "alice:s"), Err(ApiKeyRevoked));
+    assert_eq!(verify(&revoked, "alice:x"), Err(WrongSecret));
+    assert_eq!(verify(&KeyRing::default(), "alice:s"), Err(UnknownApiKey));
 }
 
 #[test]
 fn colons_behind_the_first_one_are_the_secrets() {
     let ring = ring(key("a:b:", 2_000, None));
-    assert!(ask(&ring, "alice:a:b:").is_ok());
-    assert_eq!(ask(&ring, "alice:a:b"), Err(IdentityError::WrongSecret));
+    assert!(verify(&ring, "alice:a:b:").is_ok());
+    assert_eq!(verify(&ring, "alice:a:b"), Err(IdentityError::WrongSecret));
 }
 
 #[test]
@@ -86,13 +86,13 @@ fn what_is_not_an_id_a_colon_and_a_secret_is_malformed() {
     for value in values {
         assert_eq!(header(value), malformed, "{}", value.escape_ascii());
     }
-    assert!(header(&long(LONGEST_ID, LONGEST_SECRET)).is_ok());
-    assert_eq!(header(&long(LONGEST_ID + 1, 1)), malformed);
-    assert_eq!(header(&long(1, LONGEST_SECRET + 1)), malformed);
+    assert!(header(&long(MAX_ID_LENGTH, MAX_SECRET_LENGTH)).is_ok());
+    assert_eq!(header(&long(MAX_ID_LENGTH + 1, 1)), malformed);
+    assert_eq!(header(&long(1, MAX_SECRET_LENGTH + 1)), malformed);
     let basic = |text: &str| PresentedKey::read(PresentedCredential::Basic(text));
-    assert!(basic(&STANDARD.encode(long(LONGEST_ID, LONGEST_SECRET))).is_ok());
-    let longer = STANDARD.encode(long(LONGEST_ID, LONGEST_SECRET + 3));
-    // No colon, a bit behind the end, no padding, padding without need, the alphabet of URLs, too long.
+    assert!(basic(&STANDARD.encode(long(MAX_ID_LENGTH, MAX_SECRET_LENGTH))).is_ok());
+    let longer = STANDARD.encode(long(MAX_ID_LENGTH, MAX_SECRET_LENGTH + 3));
+    // No colon, a bit after the end, no padding, needless padding, the URL alphabet, too long.
     for text in ["YWxpY2U", "YTpi=", "YTpiYQ", "YTpiYR==", "YTpiYmI==", "YTo_Pz8_", &longer] {
         assert_eq!(basic(text), malformed, "{text}");
     }
@@ -114,16 +114,16 @@ fn a_digest_prints_back_as_it_was_written() {
 }
 
 #[test]
-fn a_ring_stands_by_a_caller_until_his_key_changes() {
+fn a_caller_is_current_until_the_key_changes() {
     let first = ring(key("s", 2_000, None));
-    let caller = ask(&first, "alice:s").unwrap();
-    let same = ring(key("s", 2_000, None)).after(&first);
-    assert!(same.stands_by(&caller) && Arc::ptr_eq(&ask(&same, "alice:s").unwrap(), &caller));
+    let caller = verify(&first, "alice:s").unwrap();
+    let same = ring(key("s", 2_000, None)).reuse_callers(&first);
+    assert!(same.is_current(&caller) && Arc::ptr_eq(&verify(&same, "alice:s").unwrap(), &caller));
     let revoked = Some(IdentityError::ApiKeyRevoked);
     for other in [key("new", 2_000, None), key("s", 3_000, None), key("s", 2_000, revoked)] {
-        assert!(!ring(other).after(&same).stands_by(&caller));
+        assert!(!ring(other).reuse_callers(&same).is_current(&caller));
     }
-    assert!(!KeyRing::default().after(&same).stands_by(&caller));
+    assert!(!KeyRing::default().reuse_callers(&same).is_current(&caller));
 }
 
 #[test]
@@ -136,21 +136,21 @@ fn nothing_prints_a_secret_or_its_digest() {
 #[test]
 fn an_unknown_id_takes_the_same_comparison_as_a_wrong_secret() {
     let ring = ring(key("s3cret", 2_000, None));
-    let compared = |text: &[u8], answer: bool| {
+    let verify_comparing = |text: &[u8], answer: bool| {
         let presented = header(text).unwrap();
-        let mut with = Vec::new();
-        let same = |secret: &SecretDigest, kept: &SecretDigest| {
-            with.push((*secret, *kept));
+        let mut pairs = Vec::new();
+        let compare = |secret: &SecretDigest, stored: &SecretDigest| {
+            pairs.push((*secret, *stored));
             answer
         };
-        let outcome = ring.judge(&presented, Timestamp(1_000), same).map(|_| ());
-        (outcome, with)
+        let outcome = ring.verify_with(&presented, Timestamp(1_000), compare).map(|_| ());
+        (outcome, pairs)
     };
-    let (guess, kept) = (SecretDigest::of(b"guess"), SecretDigest::of(b"s3cret"));
-    let wrong = compared(b"alice:guess", false);
-    assert_eq!(wrong, (Err(IdentityError::WrongSecret), vec![(guess, kept)]));
-    let unknown = compared(b"nobody:guess", false);
-    assert_eq!(unknown, (Err(IdentityError::UnknownApiKey), vec![(guess, SecretDigest::NOBODYS)]));
-    // Whoever fits nobody's digest is still nobody.
-    assert_eq!(compared(b"nobody:guess", true).0, Err(IdentityError::UnknownApiKey));
+    let (guess, stored) = (SecretDigest::of(b"guess"), SecretDigest::of(b"s3cret"));
+    let wrong = verify_comparing(b"alice:guess", false);
+    assert_eq!(wrong, (Err(IdentityError::WrongSecret), vec![(guess, stored)]));
+    let unknown = verify_comparing(b"nobody:guess", false);
+    assert_eq!(unknown, (Err(IdentityError::UnknownApiKey), vec![(guess, SecretDigest::PLACEHOLDER)]));
+    // A match with the placeholder digest still authenticates no caller.
+    assert_eq!(verify_comparing(b"nobody:guess", true).0, Err(IdentityError::UnknownApiKey));
 }

@@ -1,4 +1,4 @@
-//! What answers of an introspection endpoint prove.
+//! Tests of `introspection`: valid and invalid responses of an endpoint.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use crate::identity::fixtures::*;
 use crate::identity::{Algorithm, issuer::ClaimLimits};
 use crate::vocabulary::SubjectKind;
 
-/// A good answer with some members replaced, or removed where they are null.
-fn answer(changes: Value) -> String {
+/// A valid response with some members replaced, or removed where they are null.
+fn body(changes: Value) -> String {
     let mut members = claims();
     members["active"] = true.into();
     for (name, value) in changes.as_object().unwrap() {
@@ -18,61 +18,63 @@ fn answer(changes: Value) -> String {
     members.to_string()
 }
 
-fn told(body: &str) -> IntrospectionResponse<'_> {
+fn response(body: &str) -> IntrospectionResponse<'_> {
     IntrospectionResponse {
         content_type: Some("application/json"),
         body: body.as_bytes(),
-        without_end: 60,
-        without_audience: false,
+        default_lifetime: 60,
+        accept_missing_audience: false,
     }
 }
 
-fn judged(changes: Value) -> Result<VerifiedCaller, IdentityError> {
-    told(&answer(changes)).verify(&issuer(), NOW)
+fn verify(changes: Value) -> Result<VerifiedCaller, IdentityError> {
+    response(&body(changes)).verify(&issuer(), NOW)
 }
 
 #[test]
 fn an_active_token_names_its_caller_by_the_issuers_mapping() {
     let verified =
-        judged(json!({ "realm_access": { "roles": ["nurse"] }, "tenant": "t1", "client_id": "app" })).unwrap();
+        verify(json!({ "realm_access": { "roles": ["nurse"] }, "tenant": "t1", "client_id": "app" })).unwrap();
     assert_eq!(verified.subject.id.as_ref().unwrap().to_string(), "hospital/alice");
     assert_eq!((verified.subject.kind, verified.subject.client.as_deref()), (SubjectKind::User, Some("app")));
     assert_eq!(verified.subject.tenants, ["t1".into()]);
     assert_eq!(verified.subject.roles.len(), 1);
     assert_eq!(verified.expires, NOW.plus(600 + 10));
 
-    let client = judged(json!({ "sub": null, "client_id": "machine" })).unwrap();
+    let client = verify(json!({ "sub": null, "client_id": "machine" })).unwrap();
     assert_eq!(client.subject.id.unwrap().to_string(), "hospital/client:machine");
-    let limited = Issuer { may_claim: ClaimLimits { users_refused: true, ..ClaimLimits::default() }, ..issuer() };
-    let text = answer(json!({}));
-    assert_eq!(told(&text).verify(&limited, NOW), Err(IdentityError::KindRefused));
+    let limited = Issuer { claim_limits: ClaimLimits { users_refused: true, ..ClaimLimits::default() }, ..issuer() };
+    let text = body(json!({}));
+    assert_eq!(response(&text).verify(&limited, NOW), Err(IdentityError::KindRefused));
 }
 
 #[test]
 fn only_the_boolean_true_is_active_and_only_false_is_inactive() {
-    assert_eq!(judged(json!({ "active": false })), Err(IdentityError::Inactive));
+    assert_eq!(verify(json!({ "active": false })), Err(IdentityError::Inactive));
     for active in [json!(null), json!("true"), json!("false"), json!(1), json!([true]), json!({ "active": true })] {
-        assert_eq!(judged(json!({ "active": active.clone() })), Err(IdentityError::KeysUnavailable), "{active}");
+        assert_eq!(verify(json!({ "active": active.clone() })), Err(IdentityError::KeysUnavailable), "{active}");
     }
 }
 
 #[test]
 fn what_is_no_answer_says_nothing_about_the_token() {
-    let good = answer(json!({}));
+    let good = body(json!({}));
     let twice = good.replacen('{', "{\"sub\":\"mallory\",", 1);
     let twice_active = good.replacen('{', "{\"active\":false,", 1);
     for body in ["", "true", "[]", "null", "<html>", &good[1..], &format!("{good}{good}"), &twice, &twice_active] {
-        assert_eq!(told(body).verify(&issuer(), NOW), Err(IdentityError::KeysUnavailable), "{body}");
+        assert_eq!(response(body).verify(&issuer(), NOW), Err(IdentityError::KeysUnavailable), "{body}");
     }
     for content_type in
         [None, Some(""), Some("text/html"), Some("application/token-introspection+jwt"), Some("application/jsonx")]
     {
-        let told = IntrospectionResponse { content_type, ..told(&good) };
-        assert_eq!(told.verify(&issuer(), NOW), Err(IdentityError::KeysUnavailable), "{content_type:?}");
+        let response = IntrospectionResponse { content_type, ..response(&good) };
+        assert_eq!(response.verify(&issuer(), NOW), Err(IdentityError::KeysUnavailable), "{content_type:?}");
     }
     for content_type in ["application/json; charset=utf-8", "Application/JSON ;x=y"] {
         assert!(
-            IntrospectionResponse { content_type: Some(content_type), ..told(&good) }.verify(&issuer(), NOW).is_ok()
+            IntrospectionResponse { content_type: Some(content_type), ..response(&good) }
+                .verify(&issuer(), NOW)
+                .is_ok()
         );
     }
 }
@@ -97,7 +99,7 @@ fn an_active_token_must_still_be_ours_and_of_this_moment() {
         (json!({ "sub": "client:machine" }), IdentityError::ReservedId),
     ];
     for (changes, error) in wrong {
-        assert_eq!(judged(changes.clone()), Err(error), "{changes}");
+        assert_eq!(verify(changes.clone()), Err(error), "{changes}");
     }
     for right in [
         json!({ "iss": null }),
@@ -106,22 +108,22 @@ fn an_active_token_must_still_be_ours_and_of_this_moment() {
         json!({ "exp": NOW.0 - 9 }),
         json!({ "nbf": NOW.0 + 10 }),
     ] {
-        assert!(judged(right.clone()).is_ok(), "{right}");
+        assert!(verify(right.clone()).is_ok(), "{right}");
     }
 }
 
 #[test]
 fn a_token_without_an_end_is_believed_for_the_time_of_the_settings() {
-    assert_eq!(judged(json!({ "exp": null })).unwrap().expires, NOW.plus(60));
-    let null = answer(json!({})).replace(&(NOW.0 + 600).to_string(), "null");
-    assert_eq!(told(&null).verify(&issuer(), NOW), Err(IdentityError::MalformedTime), "null is no time");
+    assert_eq!(verify(json!({ "exp": null })).unwrap().expires, NOW.plus(60));
+    let null = body(json!({})).replace(&(NOW.0 + 600).to_string(), "null");
+    assert_eq!(response(&null).verify(&issuer(), NOW), Err(IdentityError::MalformedTime), "null is no time");
 }
 
 #[test]
 fn a_missing_audience_passes_where_the_settings_say_so_and_a_wrong_one_never() {
     let lenient = |changes| {
-        let text = answer(changes);
-        IntrospectionResponse { without_audience: true, ..told(&text) }.verify(&issuer(), NOW)
+        let text = body(changes);
+        IntrospectionResponse { accept_missing_audience: true, ..response(&text) }.verify(&issuer(), NOW)
     };
     assert!(lenient(json!({ "aud": null })).is_ok());
     assert_eq!(lenient(json!({ "aud": "other" })), Err(IdentityError::WrongAudience));
@@ -130,25 +132,25 @@ fn a_missing_audience_passes_where_the_settings_say_so_and_a_wrong_one_never() {
 
 #[test]
 fn the_issuer_is_asked_about_its_own_tokens_and_those_that_are_no_jwt() {
-    let asked = |token: &str| is_asked(&issuer(), token, &UnverifiedToken::read(token));
+    let is_sent = |token: &str| should_introspect(&issuer(), token, &UnverifiedToken::read(token));
     let of = |iss: Value| P256.token(Algorithm::Es256, None, &claims_with("iss", iss));
     let odd = P256.token_of(Algorithm::Es256, r#"{"alg":"ES512","crit":["x"]}"#, &claims().to_string());
     for token in ["2YotnFZFEjr1zCsicMWpAA", "a.b", "a.b.c", "a.b.c.d.e", "reference.token", &odd] {
-        assert!(asked(token), "{token}");
+        assert!(is_sent(token), "{token}");
     }
-    assert!(asked(&of(json!("https://id.hospital.example"))));
+    assert!(is_sent(&of(json!("https://id.hospital.example"))));
     let foreign = claims_with("iss", "https://other.example".into()).to_string();
     let odd = P256.token_of(Algorithm::Es256, r#"{"alg":"none"}"#, &foreign);
     for token in [&of(json!("https://other.example")), &of(Value::Null), &of(json!(["x"])), &odd, &"x".repeat(4097)] {
-        assert!(!asked(token), "{token}");
+        assert!(!is_sent(token), "{token}");
     }
 }
 
 #[test]
 fn a_confirmation_in_an_answer_is_not_passed_over() {
-    assert_eq!(judged(json!({ "cnf": { "x5t#S256": "thumbprint" } })).map(|_| ()), Ok(()));
+    assert_eq!(verify(json!({ "cnf": { "x5t#S256": "thumbprint" } })).map(|_| ()), Ok(()));
     for cnf in [json!({ "jkt": "thumbprint" }), json!({ "x5t#S256": "thumbprint", "jkt": "x" }), json!({}), json!("x")]
     {
-        assert_eq!(judged(json!({ "cnf": cnf })), Err(IdentityError::UnknownConfirmation), "{cnf}");
+        assert_eq!(verify(json!({ "cnf": cnf })), Err(IdentityError::UnknownConfirmation), "{cnf}");
     }
 }

@@ -1,11 +1,11 @@
-//! JSON objects as tokens hold them, duplicate members among them.
+//! Tests of `json`: objects as in tokens, with and without repeated members.
 
 use super::*;
 
 #[test]
 fn an_object_is_read_as_serde_json_reads_it() {
     let text = r#"{"a":1,"b":-2,"c":1.5,"d":[null,true,"x\u0041"],"e":{"f":{}}}"#;
-    assert_eq!(Value::Object(object(text.as_bytes()).unwrap()), serde_json::from_str::<Value>(text).unwrap());
+    assert_eq!(Value::Object(parse_object(text.as_bytes()).unwrap()), serde_json::from_str::<Value>(text).unwrap());
 }
 
 #[test]
@@ -13,7 +13,7 @@ fn a_member_that_stands_twice_is_refused_at_every_level() {
     for text in
         [r#"{"a":1,"a":1}"#, r#"{"b":{"a":1,"a":2}}"#, r#"{"b":[0,{"a":1,"a":2}]}"#, r#"{"sub":1,"s\u0075b":2}"#]
     {
-        assert_eq!(object(text.as_bytes()), Err(JsonError::Repeated), "{text}");
+        assert_eq!(parse_object(text.as_bytes()), Err(JsonError::RepeatedMember), "{text}");
     }
 }
 
@@ -23,7 +23,7 @@ fn what_is_not_one_object_is_refused() {
     for text in
         ["", "[]", "1", "null", "{}{}", "{} x", "{\"a\":1,}", "{\"a\":1e999}", "{\"a\":NaN}", "\u{feff}{}", &deep]
     {
-        assert_eq!(object(text.as_bytes()), Err(JsonError::Malformed), "{text}");
+        assert_eq!(parse_object(text.as_bytes()), Err(JsonError::Malformed), "{text}");
     }
-    assert_eq!(object(b"{\"a\":\"\xff\"}"), Err(JsonError::Malformed));
+    assert_eq!(parse_object(b"{\"a\":\"\xff\"}"), Err(JsonError::Malformed));
 }

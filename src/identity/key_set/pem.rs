@@ -1,12 +1,13 @@
-//! Public keys in PEM (RFC 7468), several in one text.
+//! Reads several public keys from one PEM text (RFC 7468).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{KeyError, VerificationKey};
+use super::error::KeyError;
+use super::key::VerificationKey;
 
-/// The keys of all blocks in `text`; what stands between blocks is comment.
-pub(super) fn keys(text: &str) -> Result<Vec<VerificationKey>, KeyError> {
+/// Reads the keys of all blocks in `text`; text between blocks is a comment.
+pub(super) fn read_keys(text: &str) -> Result<Vec<VerificationKey>, KeyError> {
     let mut keys = Vec::new();
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.next() {

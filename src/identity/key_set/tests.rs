@@ -1,4 +1,4 @@
-//! Key sets: which keys are taken, and which key a token gets.
+//! Tests of `key_set`: which keys are accepted, and which key is selected for a token.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ fn from_jwks(keys: &[Value]) -> Result<KeySet, KeyError> {
     KeySet::from_jwks(&jwks(keys))
 }
 
-/// An RSA public key whose modulus has this many bits; nobody knows its factors, and nobody needs them.
+/// An RSA public key whose modulus has this many bits; its factors are unknown and not needed.
 fn rsa_jwk(bits: usize) -> Value {
     let mut modulus = vec![0x5b; bits.div_ceil(8)];
     modulus[0] = if bits.is_multiple_of(8) { 0x80 } else { 1 << (bits % 8 - 1) };
@@ -23,7 +23,7 @@ fn with(mut jwk: Value, name: &str, value: Value) -> Value {
     jwk
 }
 
-/// Why the one key of a set is not usable.
+/// The reason why the one key of a set is not usable.
 fn refused(jwk: Value) -> String {
     match from_jwks(std::slice::from_ref(&jwk)) {
         Err(KeyError::NoUsableKey(reasons)) => reasons.join("; "),
@@ -43,9 +43,9 @@ fn several_pem_keys_in_one_file_are_all_read() {
     let keys = KeySet::from_text(&text).unwrap();
     assert_eq!(keys.len(), 4);
     for algorithm in [Algorithm::Rs256, Algorithm::Ps512, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa] {
-        assert!(keys.choose(None, algorithm).is_ok(), "{}", algorithm.name());
+        assert!(keys.select_key(None, algorithm).is_ok(), "{}", algorithm.name());
     }
-    assert_eq!(keys.choose(None, Algorithm::Hs256).unwrap_err(), IdentityError::AlgorithmNotForKey);
+    assert_eq!(keys.select_key(None, Algorithm::Hs256).unwrap_err(), IdentityError::AlgorithmNotForKey);
 }
 
 #[test]
@@ -54,10 +54,10 @@ fn a_pem_key_verifies_what_its_private_key_signed() {
     let signers = [(&RSA, Algorithm::Ps384), (&P256, Algorithm::Es256), (&P384, Algorithm::Es384)];
     for (signer, algorithm) in signers.into_iter().chain([(&ED25519, Algorithm::EdDsa)]) {
         let keys = KeySet::from_text(&signer.public_pem()).unwrap();
-        assert!(judge(&signer.token(algorithm, None, &claims()), keys).is_ok(), "{}", algorithm.name());
+        assert!(verify_with(&signer.token(algorithm, None, &claims()), keys).is_ok(), "{}", algorithm.name());
     }
     let token = RSA.token(Algorithm::Rs256, None, &claims());
-    assert!(judge(&token, KeySet::from_text(&windows).unwrap()).is_ok());
+    assert!(verify_with(&token, KeySet::from_text(&windows).unwrap()).is_ok());
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn an_rsa_public_key_in_its_own_format_is_read() {
     let label = "RSA PUBLIC KEY";
     let body = STANDARD.encode(pair.der_bytes());
     let keys = KeySet::from_pem(&format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")).unwrap();
-    assert!(judge(&RSA.token(Algorithm::Rs256, None, &claims()), keys).is_ok());
+    assert!(verify_with(&RSA.token(Algorithm::Rs256, None, &claims()), keys).is_ok());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_symmetric_key_in_a_key_set_is_never_used() {
     let keys = from_jwks(&[oct, RSA.jwk("rsa")]).unwrap();
     assert_eq!((keys.len(), keys.skipped().len()), (1, 1));
     let token = Signer::secret(SECRET).token(Algorithm::Hs256, Some("shared"), &claims());
-    assert_eq!(judge(&token, keys).unwrap_err(), IdentityError::UnknownKey);
+    assert_eq!(verify_with(&token, keys).unwrap_err(), IdentityError::UnknownKey);
 }
 
 #[test]
@@ -184,11 +184,11 @@ fn two_keys_with_one_kid_are_refused() {
 #[test]
 fn the_settings_narrow_what_keys_verify() {
     let allowed: Algorithms = [Algorithm::Ps256, Algorithm::Es256].into_iter().collect();
-    let keys = from_jwks(&[RSA.jwk("rsa"), ED25519.jwk("ed")]).unwrap().limited_to(allowed).unwrap();
+    let keys = from_jwks(&[RSA.jwk("rsa"), ED25519.jwk("ed")]).unwrap().limit_to(allowed).unwrap();
     assert_eq!((keys.len(), keys.skipped().len()), (1, 1));
-    assert!(keys.choose(Some("rsa"), Algorithm::Ps256).is_ok());
-    assert_eq!(keys.choose(Some("rsa"), Algorithm::Rs256).unwrap_err(), IdentityError::AlgorithmNotForKey);
-    let none = from_jwks(&[ED25519.jwk("ed")]).unwrap().limited_to(allowed);
+    assert!(keys.select_key(Some("rsa"), Algorithm::Ps256).is_ok());
+    assert_eq!(keys.select_key(Some("rsa"), Algorithm::Rs256).unwrap_err(), IdentityError::AlgorithmNotForKey);
+    let none = from_jwks(&[ED25519.jwk("ed")]).unwrap().limit_to(allowed);
     assert!(matches!(none, Err(KeyError::NoUsableKey(_))));
-    assert!(!KeySet::unavailable().limited_to(allowed).unwrap().is_available());
+    assert!(!KeySet::unavailable().limit_to(allowed).unwrap().is_available());
 }

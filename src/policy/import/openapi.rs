@@ -1,11 +1,15 @@
-//! Routes from an OpenAPI document, each with a guess of what it does to which resource.
+//! Imports routes from an OpenAPI document, each with a guess of its operation and resource.
 
 mod base;
+mod draft;
 mod fit;
 mod guess;
+mod options;
 mod print;
 mod read;
 mod tally;
+
+pub use options::OpenapiOptions;
 
 use std::collections::HashMap;
 
@@ -13,69 +17,29 @@ use crate::document::{Finding, FindingCode, Findings, Sources, Span, parse_lenie
 use crate::policy::routes::suffixes::strip_all_suffixes;
 use crate::vocabulary::access::MAX_SCOPES;
 
-use super::{ImportResult, plural};
+use super::count::count_noun;
+use super::result::ImportResult;
+use draft::{MethodDraft, PathDraft, RouteDraft};
 use guess::GuessedResources;
 use read::OperationDescription;
 
-/// OpenapiOptions: what is to be taken from a document, and how.
-#[derive(Debug, Clone, Default)]
-pub struct OpenapiOptions {
-    /// The policy's name; the document's title where there is none.
-    pub name: Option<String>,
-    /// What stands before every path, instead of what the document says.
-    pub base: Option<String>,
-    /// Parameters that are scopes; the first holds the caller's tenants.
-    pub scopes: Vec<String>,
-    /// The tags whose operations are taken; all where there is none.
-    pub tags: Vec<String>,
-    /// Whether another file of the policy has its `resources:`.
-    pub resources_elsewhere: bool,
-}
-
-/// RouteDraft: a path in the policy's spelling and its methods.
-struct RouteDraft {
-    template: String,
-    /// The document's spelling, where it is another.
-    was: Option<String>,
-    methods: Vec<MethodDraft>,
-    span: Span,
-}
-
-/// MethodDraft: one line below a route; without a cell it is a comment.
-struct MethodDraft {
-    name: String,
-    cell: Option<String>,
-    remarks: Vec<String>,
-}
-
-/// PathDraft: what is written for a path.
-enum PathDraft {
-    Route(RouteDraft),
-    /// What cannot be a route, and why.
-    LeftOut {
-        path: String,
-        methods: Vec<String>,
-        why: String,
-    },
-}
-
-/// The policy that the document `file` of `sources` describes.
-pub fn import(sources: &Sources, file: u32, wanted: &OpenapiOptions) -> ImportResult {
+/// Imports a policy from the document `file` of `sources`.
+pub fn import(sources: &Sources, file: u32, options: &OpenapiOptions) -> ImportResult {
     let mut findings = Findings::default();
     let done = parse_lenient(sources, file, &mut findings).and_then(|root| {
         let name = sources.source(file).map_or("", |source| &source.name);
-        let document = read::document(&root, wanted.base.as_deref(), &mut findings)?;
-        let mut collected = SharedOperationFacts::default();
+        let document = read::read_document(&root, options.base.as_deref(), &mut findings)?;
+        let mut shared = SharedOperationFacts::default();
         let (taken, other): (Vec<_>, Vec<_>) =
-            document.operations.iter().partition(|operation| operation.has_one_of(&wanted.tags));
+            document.operations.iter().partition(|operation| operation.has_one_of(&options.tags));
         let mut routes =
             RouteDrafts { entries: Vec::new(), known: HashMap::new(), loose: HashMap::new(), findings: &mut findings };
         for operation in &taken {
-            routes.add(operation, &mut collected);
+            routes.add(operation, &mut shared);
         }
         let entries = routes.entries;
-        check_scopes(&entries, &wanted.scopes, &mut findings);
-        collected.tally.report(&mut findings);
+        check_scopes(&entries, &options.scopes, &mut findings);
+        shared.tally.report(&mut findings);
         let live = |entry: &&PathDraft| matches!(entry, PathDraft::Route(route) if route.is_live());
         let count = entries.iter().filter(live).count();
         if count == 0 {
@@ -85,23 +49,22 @@ pub fn import(sources: &Sources, file: u32, wanted: &OpenapiOptions) -> ImportRe
         }
         let mut understood = vec![format!(
             "`{name}`: {} with {} on {}, base path `{}`",
-            plural(count, "route"),
-            plural(entries.iter().map(PathDraft::lines).sum(), "method"),
-            plural(collected.resources.names().len(), "resource"),
+            count_noun(count, "route"),
+            count_noun(entries.iter().map(PathDraft::count_methods).sum(), "method"),
+            count_noun(shared.resources.names().len(), "resource"),
             document.bases.join("`, `"),
         )];
         if !other.is_empty() {
-            understood
-                .push(format!("{} without a tag that was asked for left aside", plural(other.len(), "operation")));
+            understood.push(format!("{} without a selected tag left out", count_noun(other.len(), "operation")));
         }
         let from = print::PolicyOrigin { file: name, title: document.title, version: document.version };
-        Some((print::policy(&from, wanted, &entries, collected.resources.names()), understood))
+        Some((print::print_policy(&from, options, &entries, shared.resources.names()), understood))
     });
     let (policy, understood) = done.map_or((None, Vec::new()), |(policy, understood)| (Some(policy), understood));
     ImportResult { policy, understood, findings }
 }
 
-/// SharedOperationFacts: what the operations have in common.
+/// SharedOperationFacts: the resources and notes that the operations share.
 #[derive(Default)]
 struct SharedOperationFacts {
     resources: GuessedResources,
@@ -110,32 +73,36 @@ struct SharedOperationFacts {
 
 struct RouteDrafts<'f> {
     entries: Vec<PathDraft>,
-    /// For each pattern, parameter names and case apart, where its entry stands.
+    /// The index of the entry of each pattern, regardless of parameter names and case.
     known: HashMap<String, usize>,
-    /// For each pattern as the loosest server reads it, its template.
+    /// The template of each pattern in the form of the loosest server.
     loose: HashMap<String, String>,
     findings: &'f mut Findings,
 }
 
 impl RouteDrafts<'_> {
-    fn add(&mut self, operation: &OperationDescription<'_>, collected: &mut SharedOperationFacts) {
+    fn add(&mut self, operation: &OperationDescription<'_>, shared: &mut SharedOperationFacts) {
         for extension in &operation.extensions {
-            let message = format!("`{}` is not read: who may do what is for rows and roles to say", extension.0);
-            collected.tally.count(message, extension.1);
+            let message = format!("`{}` is not read: permissions belong in rows and roles", extension.0);
+            shared.tally.count(message, extension.1);
         }
-        let fitted = match fit::path(&operation.full_path(), operation.span) {
+        let fitted = match fit::fit_path(&operation.full_path(), operation.span) {
             Ok(fitted) => fitted,
             Err(finding) => return self.leave_out(operation, *finding),
         };
         let at = match self.known.get(&fitted.pattern) {
             Some(at) => *at,
             None => {
-                if let Some(finding) = self.conflict(&fitted, operation.span) {
+                if let Some(finding) = self.find_conflict(&fitted, operation.span) {
                     return self.leave_out(operation, finding);
                 }
-                let was = (fitted.template != operation.full_path()).then(|| operation.full_path());
-                let route =
-                    RouteDraft { template: fitted.template.clone(), was, methods: Vec::new(), span: operation.span };
+                let original = (fitted.template != operation.full_path()).then(|| operation.full_path());
+                let route = RouteDraft {
+                    template: fitted.template.clone(),
+                    original,
+                    methods: Vec::new(),
+                    span: operation.span,
+                };
                 self.entries.push(PathDraft::Route(route));
                 self.known.insert(fitted.pattern, self.entries.len() - 1);
                 self.entries.len() - 1
@@ -149,16 +116,16 @@ impl RouteDrafts<'_> {
             return self.leave_out(operation, finding.help("add its methods to the first by hand, if they are meant"));
         }
         if route.methods.iter().any(|method| method.name == operation.method) {
-            let message = format!("`{} {}` stands twice, the first counts", operation.method, route.template);
+            let message = format!("`{} {}` occurs twice; the first is used", operation.method, route.template);
             self.findings.push(Finding::note(FindingCode::DuplicateKey, Some(operation.span), message));
             return;
         }
-        route.methods.extend(method(operation, collected, self.findings));
+        route.methods.extend(draft_method(operation, shared, self.findings));
     }
 
-    /// Why a new template cannot stand beside those before: some servers would take the one's paths for the other.
-    fn conflict(&mut self, fitted: &fit::FittedPath, span: Span) -> Option<Finding> {
-        let loose = strip_all_suffixes(&fitted.pattern).to_owned();
+    /// Finds the conflict of a new template with an earlier one that some servers treat as the same path.
+    fn find_conflict(&mut self, fitted: &fit::FittedPath, span: Span) -> Option<Finding> {
+        let loose = loosest(&fitted.pattern).to_owned();
         if let Some(other) = self.loose.get(&loose) {
             let message = format!("`{}` and `{other}` are one path to some servers", fitted.template);
             return Some(Finding::error(FindingCode::RouteConflict, Some(span), message));
@@ -173,46 +140,46 @@ impl RouteDrafts<'_> {
         match self.entries.last_mut() {
             Some(PathDraft::LeftOut { path: last, methods: known, .. }) if *last == path => known.extend(methods),
             _ => {
-                self.entries.push(PathDraft::LeftOut { path, methods, why: finding.message.clone() });
+                self.entries.push(PathDraft::LeftOut { path, methods, reason: finding.message.clone() });
                 self.findings.push(Finding { message: format!("left out: {}", finding.message), ..finding });
             }
         }
     }
 }
 
-/// The line of one operation; none where HEAD is decided as the GET beside it.
-fn method(
+/// Drafts the line of one operation; `None` for HEAD beside GET, because HEAD is decided as GET.
+fn draft_method(
     operation: &OperationDescription<'_>,
-    collected: &mut SharedOperationFacts,
+    shared: &mut SharedOperationFacts,
     findings: &mut Findings,
 ) -> Option<MethodDraft> {
     let name = operation.method.clone();
     let remark = |remark: &str| Some(MethodDraft { name: name.clone(), cell: None, remarks: vec![remark.to_owned()] });
     match &*operation.method {
-        "HEAD" if operation.beside_get => return None,
+        "HEAD" if operation.has_get => return None,
         "HEAD" => {
             let message = format!("`HEAD {}` is decided as GET, which this path does not list", operation.full_path());
             let finding = Finding::error(FindingCode::BadRoute, Some(operation.span), message);
-            findings.push(finding.help("add GET by hand, if it may be asked too"));
+            findings.push(finding.help("add GET by hand, if callers may use it too"));
             return remark("decided as GET, which is not listed here");
         }
         "OPTIONS" => {
-            collected.tally.count("OPTIONS left out: preflights are for `cors:`".to_owned(), operation.span);
+            shared.tally.count("OPTIONS left out: preflights are for `cors:`".to_owned(), operation.span);
             return remark("a preflight is answered by `cors:`");
         }
         "TRACE" | "CONNECT" => {
-            collected.tally.count(format!("{name} left out: it is never forwarded"), operation.span);
+            shared.tally.count(format!("{name} left out: it is never forwarded"), operation.span);
             return remark("never forwarded");
         }
         _ => {}
     }
-    let guess = guess::operation(&operation.method, operation.path);
-    let resource = collected.resources.of(operation);
+    let guess = guess::guess_operation(&operation.method, operation.path);
+    let resource = shared.resources.guess_resource(operation);
     let mut remarks = vec![match guess.word {
         Some(word) => format!("guessed: {word}"),
         None => "guessed".to_owned(),
     }];
-    if operation.open {
+    if operation.public {
         remarks.push("public?".to_owned());
     }
     if operation.deprecated {
@@ -221,23 +188,7 @@ fn method(
     Some(MethodDraft { name, cell: Some(format!("{} {resource}", guess.operation)), remarks })
 }
 
-impl RouteDraft {
-    /// Whether it can be written as a route: one of its methods is more than a comment.
-    fn is_live(&self) -> bool {
-        self.methods.iter().any(|method| method.cell.is_some())
-    }
-}
-
-impl PathDraft {
-    fn lines(&self) -> usize {
-        match self {
-            Self::Route(route) => route.methods.iter().filter(|method| method.cell.is_some()).count(),
-            Self::LeftOut { .. } => 0,
-        }
-    }
-}
-
-/// Findings about scopes that no route carries: what is misspelt there would bound nothing.
+/// Reports scopes that no route carries: a misspelt scope would limit nothing.
 fn check_scopes(entries: &[PathDraft], scopes: &[String], findings: &mut Findings) {
     let segments = entries.iter().flat_map(|entry| match entry {
         PathDraft::Route(route) => route.template.split('/').collect(),
@@ -248,7 +199,7 @@ fn check_scopes(entries: &[PathDraft], scopes: &[String], findings: &mut Finding
     known.dedup();
     for scope in scopes {
         if !known.contains(&&**scope) {
-            let message = format!("no route has a parameter `{scope}`, so that this scope would bound nothing");
+            let message = format!("no route has a parameter `{scope}`, so this scope would limit nothing");
             findings
                 .push(Finding::error(FindingCode::UnknownName, None, message).suggest(scope, known.iter().copied()));
         }

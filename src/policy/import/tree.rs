@@ -1,13 +1,13 @@
-//! Looks into a tree that somebody else wrote: what is missing or of another sort is simply not there.
+//! Lenient access to a vendor's document tree: a missing node and a node of another kind both yield nothing.
 
 use crate::document::{Node, Value};
 
-/// The value of a map's `key`.
+/// The value of `key` in a map.
 pub(super) fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     entries(node).iter().find(|(name, _)| text(name) == Some(key)).map(|(_, value)| value)
 }
 
-/// The entries of a map; none of anything else.
+/// The entries of a map; empty for another kind of node.
 pub(super) fn entries(node: &Node) -> &[(Node, Node)] {
     match &node.value {
         Value::Map(entries) => entries,
@@ -15,7 +15,7 @@ pub(super) fn entries(node: &Node) -> &[(Node, Node)] {
     }
 }
 
-/// The items of a list; `None` of anything else.
+/// The items of a list; `None` for another kind of node.
 pub(super) fn items(node: &Node) -> Option<&[Node]> {
     match &node.value {
         Value::List(items) => Some(items),

@@ -1,22 +1,22 @@
-//! Texts as a policy file can hold them, whatever a vendor's file has in them.
+//! Formats a vendor's texts so that a policy file can hold them.
 
 use crate::document::reader;
 
-/// The longest name that can stand before a colon: YAML reads no longer ones.
-pub(super) const LONGEST_NAME: usize = 1000;
+/// The longest name before a colon: YAML reads no longer keys.
+pub(super) const MAX_NAME_LENGTH: usize = 1000;
 
-/// A text as a scalar: bare where every reader takes it for the same text, else in double quotes.
-pub(super) fn scalar(text: &str) -> String {
-    if is_plain(text) { text.to_owned() } else { quoted(text) }
+/// Formats a text as a scalar: plain where every reader reads the same text, otherwise in double quotes.
+pub(super) fn format_scalar(text: &str) -> String {
+    if is_plain(text) { text.to_owned() } else { quote(text) }
 }
 
-/// A text as part of a comment, on one line.
-pub(super) fn comment(text: &str) -> String {
-    one_line(&text.chars().map(|c| if is_printable(c) { c } else { ' ' }).collect::<String>())
+/// Formats a text as part of a comment, on one line.
+pub(super) fn format_comment(text: &str) -> String {
+    join_lines(&text.chars().map(|c| if is_printable(c) { c } else { ' ' }).collect::<String>())
 }
 
-/// A text without line ends and with single blanks.
-pub(super) fn one_line(text: &str) -> String {
+/// Joins the lines of a text and collapses white space to single spaces.
+pub(super) fn join_lines(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -27,7 +27,7 @@ fn is_plain(text: &str) -> bool {
     begins && text.chars().all(safe) && !text.ends_with(' ') && !reader::is_ambiguous_scalar(text)
 }
 
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

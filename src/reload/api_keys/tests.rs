@@ -24,7 +24,7 @@ impl KeyFolder {
     fn source(&self) -> ApiKeySource {
         let file = self.folder.path().join("keys.yaml");
         let header = Some("X-Api-Key".into());
-        ApiKeySource { name: "machines".into(), file, header, basic: true, may_claim: ClaimLimits::default() }
+        ApiKeySource { name: "machines".into(), file, header, basic: true, claim_limits: ClaimLimits::default() }
     }
 }
 

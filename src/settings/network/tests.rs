@@ -1,4 +1,4 @@
-//! Which texts are networks, and who lies in them.
+//! Tests of `network`: valid texts, and the addresses that a network contains.
 
 use super::Network;
 

@@ -1,4 +1,4 @@
-//! What is wrong is found where it stands.
+//! Tests of broken settings: each fault is reported at its position.
 
 use super::load;
 
@@ -17,7 +17,7 @@ apis:
     upstream: { url: http://127.0.0.1:5080 }
 ";
 
-/// What is replaced in the base, by what, and the findings as `line:column code`.
+/// The text in the base, its replacement, and the findings as `line:column code`.
 const TABLE: &[(&str, &str, &str)] = &[
     // The file as a whole.
     ("version: 1", "version: 2", "1:10 bad-value"),
@@ -97,13 +97,13 @@ const TABLE: &[(&str, &str, &str)] = &[
         "jwks }\n  other:\n    issuer: https://login.example.com\n    audiences: [x, noah]\n    keys: { file: k }\n",
         "9:3 duplicate-name",
     ),
-    // What is wrong with an issuer or a listener is not held against the API that names it.
+    // A fault of an issuer or a listener is not reported again at the API that names it.
     (
         "jwks: https://login.example.com/jwks }\napis:\n  noah:\n",
         "jwks: host }\napis:\n  noah:\n    issuers: [hospital]\n",
         "8:19 bad-value",
     ),
-    // Introspection: line 8, `    keys: { ` and what stands there.
+    // Introspection: line 8, `    keys: { ` and its content.
     ("jwks: https://login.example.com/jwks }", "introspection: true }", "8:28 wrong-sort"),
     (
         "jwks: https://login.example.com/jwks }",

@@ -1,4 +1,4 @@
-//! What settings mean once they are read.
+//! Tests of what settings mean once they are read.
 
 use std::path::Path;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn demo_yaml_names_its_four_ports() {
     assert_eq!(&*settings.issuers[0].issuer.iss, "http://127.0.0.1:8081");
     assert_eq!(settings.apis[0].upstream.url.port, 8082);
     let service = &settings.issuers[0].issuer.service;
-    assert_eq!(service.claim, Some((ClaimPath::dotted("client_id"), vec!["noah-sync".into()])));
+    assert_eq!(service.claim, Some((ClaimPath::from_dotted("client_id"), vec!["noah-sync".into()])));
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn other_spellings_are_read_too() {
     assert_eq!(settings.trusted_proxies.len(), 2);
     let issuer = &settings.issuers[0].issuer;
     assert_eq!(issuer.claims.roles, Some(ClaimPath(Box::new(["https://example.com/roles".into()]))));
-    assert_eq!(issuer.claims.tenants, Some(ClaimPath::dotted("realm_access.tenants")));
-    assert!(issuer.may_claim.users_refused && !issuer.may_claim.services_refused);
+    assert_eq!(issuer.claims.tenants, Some(ClaimPath::from_dotted("realm_access.tenants")));
+    assert!(issuer.claim_limits.users_refused && !issuer.claim_limits.services_refused);
     let api = &settings.apis[0];
     assert_eq!(api.host, HostHeader::Literal("noah.internal:5080".into()));
     assert_eq!(api.body, None);
@@ -110,9 +110,9 @@ fn an_api_claims_whole_segments_on_its_hosts_and_listeners() {
         ("tls", Some("noah"), "/es", false),
     ];
     for (listener, host, path, expected) in table {
-        assert_eq!(here.claims(listener, host, path), expected, "{listener} {host:?} {path}");
+        assert_eq!(here.accepts(listener, host, path), expected, "{listener} {host:?} {path}");
     }
     let everything = ApiMatch { hosts: vec![], path: "".into(), listeners: vec![] };
-    assert!(everything.claims("tls", None, "/es") && everything.claims("plain", Some("x"), "/"));
-    assert!(!everything.claims("plain", None, "*"), "asterisk-form has no path");
+    assert!(everything.accepts("tls", None, "/es") && everything.accepts("plain", Some("x"), "/"));
+    assert!(!everything.accepts("plain", None, "*"), "asterisk-form has no path");
 }

@@ -1,8 +1,8 @@
-//! Durations and sizes, and the way back.
+//! Tests of `units`: parsing and formatting durations and sizes.
 
 use std::time::Duration;
 
-use super::{near_size, parse_duration, parse_size, show_duration, show_size};
+use super::{format_duration, format_size, parse_duration, parse_size, suggest_size};
 
 #[test]
 fn a_duration_has_a_number_and_a_unit() {
@@ -56,10 +56,10 @@ fn a_size_has_a_number_and_a_binary_unit() {
 #[test]
 fn what_is_shown_reads_as_what_it_was() {
     for written in ["0s", "500ms", "10s", "61s", "5m", "12h", "7d"] {
-        assert_eq!(parse_duration(written).map(show_duration).as_deref(), Some(written));
+        assert_eq!(parse_duration(written).map(format_duration).as_deref(), Some(written));
     }
     for written in ["0B", "1025B", "64KiB", "3MiB", "4GiB"] {
-        assert_eq!(parse_size(written).map(show_size).as_deref(), Some(written));
+        assert_eq!(parse_size(written).map(format_size).as_deref(), Some(written));
     }
 }
 
@@ -67,6 +67,6 @@ fn what_is_shown_reads_as_what_it_was() {
 fn a_misspelt_unit_is_recognised() {
     let table = [("64kb", Some("64KiB")), ("1M", Some("1MiB")), ("10", Some("10B")), ("x", None), ("7 parsecs", None)];
     for (written, near) in table {
-        assert_eq!(near_size(written).as_deref(), near, "{written}");
+        assert_eq!(suggest_size(written).as_deref(), near, "{written}");
     }
 }

@@ -1,4 +1,4 @@
-//! Which URLs are read, and what each part of them is.
+//! Tests of `url`: valid URLs with their parts, and refused ones.
 
 use super::{HttpUrl, is_dns_name};
 

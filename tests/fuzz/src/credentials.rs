@@ -41,7 +41,7 @@ fn presented(data: &[u8]) {
         Credentials::new(authorization.iter().copied()).with_basic().with_keys("x-key", keys.iter().copied());
     let credentials = credentials.with_query_token(query);
     let sent = usize::from(query.is_some()) + values.len();
-    if let Ok(presented) = credentials.presented() {
+    if let Ok(presented) = credentials.select() {
         assert!(sent < 2, "{sent} credentials are one");
         let _ = PresentedKey::read(presented);
     }
@@ -85,8 +85,8 @@ fn introspected(body: &[u8]) {
     let answer = IntrospectionResponse {
         content_type: Some("application/json"),
         body,
-        without_end: 60,
-        without_audience: false,
+        default_lifetime: 60,
+        accept_missing_audience: false,
     };
     let Some((issuer, _)) = authority().pop() else { return };
     let Ok(verified) = answer.verify(&issuer, NOW) else { return };
@@ -101,12 +101,12 @@ fn introspected(body: &[u8]) {
 fn certificate(der: &[u8]) {
     for id in [IdFrom::SubjectCn, IdFrom::Subject, IdFrom::SanDns, IdFrom::SanUri, IdFrom::SanEmail] {
         let rules = CertificateRules { source: "fuzz".into(), id, service_apps: Vec::new() };
-        if let Ok(verified) = client_cert::caller(der, &rules) {
+        if let Ok(verified) = client_cert::read_caller(der, &rules) {
             let id = verified.subject.id.as_ref().expect("who is named has an id");
             assert!(!id.name.is_empty() && !id.name.chars().any(char::is_control) && id.name.len() <= 256);
         }
     }
-    let _ = (client_cert::end(der), client_cert::is_authority(der), client_cert::RevocationList::read(der));
+    let _ = (client_cert::read_expiry(der), client_cert::is_authority(der), client_cert::RevocationList::read(der));
 }
 
 /// A key file and one key: the key counts only if the file holds its digest, which a fuzzer cannot find.
@@ -120,7 +120,7 @@ fn handed_out(data: &[u8]) {
         assert!(findings.has_errors(), "no keys without an error");
         return;
     };
-    let ring = key_file::ring(entries, "fuzz", &ClaimLimits::default());
+    let ring = key_file::build_ring(entries, "fuzz", &ClaimLimits::default());
     let header = identity::PresentedCredential::Key { header: "x-key", value };
     let Ok(presented) = PresentedKey::read(header) else { return };
     if let Ok(verified) = ring.verify(&presented, NOW) {
@@ -137,7 +137,7 @@ fn authority() -> Vec<(Issuer, KeySet)> {
         audiences: vec![AUDIENCE.into()],
         claims: ClaimPaths::default(),
         service: ServiceRule::default(),
-        may_claim: ClaimLimits::default(),
+        claim_limits: ClaimLimits::default(),
         leeway: 10,
         max_lifetime: 86_400,
         max_length: 8192,

@@ -65,7 +65,7 @@ fn is_refused(word: &str, text: &str) -> bool {
         sources.add("p.yaml", text);
         return policy::load(&sources, None).findings.has_errors();
     }
-    settings::judge(&mut sources, "g.yaml", text, &root().join("config"), &ProcessSecrets).1.has_errors()
+    settings::read_with_findings(&mut sources, "g.yaml", text, &root().join("config"), &ProcessSecrets).1.has_errors()
 }
 
 #[test]

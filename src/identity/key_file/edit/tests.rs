@@ -1,4 +1,4 @@
-//! Keys are added and revoked without touching a byte of what stands around them.
+//! Tests of `key_file::edit`: adding and revoking keys changes no other byte.
 
 use super::*;
 use crate::identity::SecretDigest;
@@ -30,11 +30,11 @@ fn a_key_is_added_to_the_empty_file_with_all_that_it_says() {
     };
     full.expires = Some(NOW.plus(60));
     full.comment = Some("for the lab\nand others".into());
-    let text = add(EMPTY, &full).unwrap();
-    assert!(text.starts_with(EMPTY.trim_end_matches(" {}\n")), "{text}");
-    assert!(is(&text, std::slice::from_ref(&full)), "{text}");
-    let second = add(&text, &entry("0x10")).unwrap();
-    assert!(second.starts_with(&text) && is(&second, &[full, entry("0x10")]), "{second}");
+    let text = add_key(EMPTY_FILE, &full).unwrap();
+    assert!(text.starts_with(EMPTY_FILE.trim_end_matches(" {}\n")), "{text}");
+    assert!(holds_entries(&text, std::slice::from_ref(&full)), "{text}");
+    let second = add_key(&text, &entry("0x10")).unwrap();
+    assert!(second.starts_with(&text) && holds_entries(&second, &[full, entry("0x10")]), "{second}");
 }
 
 #[test]
@@ -51,12 +51,12 @@ fn what_stands_around_the_keys_stays() {
         "keys:   {}\nversion: 1".to_owned(),
     ];
     for text in layouts {
-        let edited = add(&text, &entry("alice")).unwrap_or_else(|| panic!("{text}"));
-        let added = block(&entry("alice"), 0);
+        let edited = add_key(&text, &entry("alice")).unwrap_or_else(|| panic!("{text}"));
+        let added = format_entry(&entry("alice"), 0);
         for line in added.lines() {
             assert!(edited.contains(line.trim()), "{edited}");
         }
-        // Every line that was there still is, in its order.
+        // Every line of the text is still there, in its order.
         let mut rest = edited.lines();
         for line in text.lines() {
             let line = line.replace("  {}", "").replace(" {}", "");
@@ -68,7 +68,7 @@ fn what_stands_around_the_keys_stays() {
 #[test]
 fn a_comment_stays_with_the_key_that_it_belongs_to() {
     let text = format!("version: 1\nkeys:\n  bob:\n    digest: {}\n    # bob is ill\n# end\n", digest());
-    let edited = add(&text, &entry("alice")).unwrap();
+    let edited = add_key(&text, &entry("alice")).unwrap();
     assert!(edited.contains("# bob is ill\n  \"alice\":\n"), "{edited}");
     assert!(edited.ends_with("Z\n# end\n"), "{edited}");
 }
@@ -93,7 +93,7 @@ fn a_key_is_revoked_where_it_stands() {
         ),
     ];
     for (text, expected) in table {
-        let edited = revoke(&text, "a", NOW).unwrap_or_else(|| panic!("{text}"));
+        let edited = revoke_key(&text, "a", NOW).unwrap_or_else(|| panic!("{text}"));
         assert!(edited.contains(&expected), "{edited}");
         let revoked: Vec<_> =
             KeyFileText::read(&edited).unwrap().entries.into_iter().filter(|e| e.revoked.is_some()).collect();
@@ -105,11 +105,11 @@ fn a_key_is_revoked_where_it_stands() {
 #[test]
 fn what_cannot_be_edited_soundly_is_not_edited() {
     let one_line = format!("{{ version: 1, keys: {{ a: {{ digest: \"{}\" }} }} }}", digest());
-    assert_eq!(add(&one_line, &entry("b")), None);
-    assert!(revoke(&one_line, "a", NOW).is_some());
-    let text = add(EMPTY, &entry("a")).unwrap();
-    assert_eq!(add(&text, &entry("a")), None, "an id twice");
-    assert_eq!(revoke(&text, "b", NOW), None);
-    assert_eq!(revoke(&revoke(&text, "a", NOW).unwrap(), "a", NOW), None, "revoked already");
-    assert_eq!(add("version: 1\n", &entry("a")), None);
+    assert_eq!(add_key(&one_line, &entry("b")), None);
+    assert!(revoke_key(&one_line, "a", NOW).is_some());
+    let text = add_key(EMPTY_FILE, &entry("a")).unwrap();
+    assert_eq!(add_key(&text, &entry("a")), None, "an id twice");
+    assert_eq!(revoke_key(&text, "b", NOW), None);
+    assert_eq!(revoke_key(&revoke_key(&text, "a", NOW).unwrap(), "a", NOW), None, "revoked already");
+    assert_eq!(add_key("version: 1\n", &entry("a")), None);
 }

@@ -1,4 +1,4 @@
-//! SheetLayout: what a sheet's lines are, as its header and its first cells tell.
+//! SheetLayout: the meaning of a sheet's lines, detected from its header and first cells.
 
 use crate::document::{Finding, FindingCode, Findings};
 use crate::vocabulary::name::folded;
@@ -6,14 +6,14 @@ use crate::vocabulary::name::folded;
 use super::cell;
 use super::sheet::{Sheet, SheetField};
 
-/// SheetLayout: where the header stands, and which column is what.
+/// SheetLayout: the index of the header, and the meaning of each column.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SheetLayout {
-    /// A row a permission, a column a resource.
+    /// Each row is a permission and each column a resource.
     Wide { header: usize },
-    /// A line for a permission's operations on a resource.
+    /// Each line holds a permission's operations on a resource.
     Cells { header: usize, category: Option<usize>, permission: usize, resource: usize, operations: usize },
-    /// A line for each permission of a role; `source` tells what is inherited.
+    /// Each line holds a permission of a role; `source` marks inherited permissions.
     Roles { header: usize, role: usize, permission: usize, source: Option<usize> },
 }
 
@@ -23,8 +23,8 @@ const OPERATIONS: [&str; 7] = ["ops", "operations", "operation", "letters", "cru
 const CATEGORY: [&str; 4] = ["category", "section", "area", "module"];
 const ROLE: [&str; 2] = ["role", "role name"];
 
-/// The shape of `sheet`; findings for what stands before its header, and where it has no shape.
-pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<SheetLayout> {
+/// Detects the layout of `sheet`; reports lines above the header, and a sheet without a layout.
+pub(super) fn detect_layout(sheet: &Sheet, findings: &mut Findings) -> Option<SheetLayout> {
     let filled = |line: &Vec<SheetField>| line.iter().filter(|field| !field.text.is_empty()).count();
     let header = sheet.lines.iter().position(|line| filled(line) > 1);
     let first = sheet.lines.first()?.first()?;
@@ -37,7 +37,7 @@ pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<SheetLayout> 
         findings.push(Finding::note(
             FindingCode::UnknownKey,
             Some(first.span),
-            "what stands above the header is not read",
+            "the lines above the header are not read",
         ));
     }
     let names: Vec<String> = heads.iter().map(|field| folded(&field.text)).collect();
@@ -54,16 +54,16 @@ pub(super) fn of(sheet: &Sheet, findings: &mut Findings) -> Option<SheetLayout> 
     }
     if let (Some(permission), Some(role)) = (permission, find(&ROLE))
         && permission.max(role) == 1
-        && has_names(sheet, header, 1)
+        && is_name_column(sheet, header, 1)
     {
-        let source = (2..names.len()).find(|at| says_what_is_inherited(sheet, header, *at));
+        let source = (2..names.len()).find(|at| is_inheritance_column(sheet, header, *at));
         return Some(SheetLayout::Roles { header, role, permission, source });
     }
     Some(SheetLayout::Wide { header })
 }
 
 impl SheetLayout {
-    /// Where the header stands among the sheet's lines.
+    /// The index of the header among the sheet's lines.
     pub(super) fn header(&self) -> usize {
         match self {
             Self::Wide { header } | Self::Cells { header, .. } | Self::Roles { header, .. } => *header,
@@ -71,20 +71,20 @@ impl SheetLayout {
     }
 }
 
-/// Whether a column holds names: something that no cell of a matrix is.
-fn has_names(sheet: &Sheet, header: usize, column: usize) -> bool {
-    values(sheet, header, column).any(|text| match cell::read(text) {
-        Ok(given) => given.operations.iter().any(|operation| operation.letter().is_none()),
+/// Whether a column holds names: at least one value is not a valid cell of a matrix.
+fn is_name_column(sheet: &Sheet, header: usize, column: usize) -> bool {
+    column_values(sheet, header, column).any(|text| match cell::read(text) {
+        Ok(content) => content.operations.iter().any(|operation| operation.letter().is_none()),
         Err(_) => true,
     })
 }
 
-fn says_what_is_inherited(sheet: &Sheet, header: usize, column: usize) -> bool {
-    let mut all = values(sheet, header, column).peekable();
+fn is_inheritance_column(sheet: &Sheet, header: usize, column: usize) -> bool {
+    let mut all = column_values(sheet, header, column).peekable();
     all.peek().is_some() && all.all(|text| text == "own" || text.starts_with("inherited:"))
 }
 
-fn values(sheet: &Sheet, header: usize, column: usize) -> impl Iterator<Item = &str> {
+fn column_values(sheet: &Sheet, header: usize, column: usize) -> impl Iterator<Item = &str> {
     let fields = sheet.lines.iter().skip(header + 1).filter_map(move |line| line.get(column));
     fields.map(|field| field.text.as_str()).filter(|text| !text.is_empty())
 }

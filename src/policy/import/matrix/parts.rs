@@ -1,39 +1,39 @@
-//! PolicyParts: what several tables say together about columns, rows and roles.
+//! PolicyParts: the columns, rows and roles of several tables together.
 
 use std::collections::HashMap;
 
 use crate::document::{Finding, FindingCode, Findings, Span};
-use crate::policy::import::yaml::LONGEST_NAME;
+use crate::policy::import::yaml::MAX_NAME_LENGTH;
 use crate::vocabulary::name::folded;
 
-use super::cell::{CellContent, sort};
+use super::cell::{CellContent, sort_operations};
 use super::sheet::SheetField;
 
-/// PolicyParts: tables, rows and roles, in the order in which they were met.
+/// PolicyParts: tables, rows and roles, in the order of their first occurrence.
 #[derive(Debug, Default)]
 pub(super) struct PolicyParts {
     pub(super) tables: Vec<TableDraft>,
     pub(super) rows: Vec<RowDraft>,
     pub(super) roles: Vec<RoleDraft>,
-    /// Rows, resources and roles by their names, case and white space apart.
+    /// The index and span of rows, resources and roles by their names, regardless of case and white space.
     known: HashMap<(NameKind, String), (usize, Span)>,
 }
 
-/// TableDraft: columns under a title.
+/// TableDraft: the columns of a table under its title.
 #[derive(Debug)]
 pub(super) struct TableDraft {
     pub(super) title: Option<String>,
     pub(super) resources: Vec<String>,
 }
 
-/// RowDraft: a permission and its cells.
+/// RowDraft: a permission with its cells.
 #[derive(Debug)]
 pub(super) struct RowDraft {
     pub(super) name: String,
     pub(super) cells: Vec<(String, CellContent)>,
 }
 
-/// RoleDraft: what it includes and which rows it holds.
+/// RoleDraft: a role with the roles that it includes and the rows that it holds.
 #[derive(Debug)]
 pub(super) struct RoleDraft {
     pub(super) name: String,
@@ -53,8 +53,8 @@ impl PolicyParts {
         self.rows.is_empty() && self.roles.is_empty() && self.tables.iter().all(|table| table.resources.is_empty())
     }
 
-    /// The place where a name of this sort was met before.
-    pub(super) fn met(&self, sort: NameKind, name: &str) -> Option<Span> {
+    /// The span where a name of this kind first occurred.
+    pub(super) fn first_span(&self, sort: NameKind, name: &str) -> Option<Span> {
         self.known.get(&(sort, folded(name))).map(|(_, span)| *span)
     }
 
@@ -65,7 +65,7 @@ impl PolicyParts {
         table.resources.push(name.to_owned());
     }
 
-    /// The row of that name, new where there is none; a note where it is the same but for case or white space.
+    /// The row of that name, created where there is none; a note where the spelling differs in case or white space.
     pub(super) fn row(&mut self, name: &SheetField, findings: &mut Findings) -> Option<&mut RowDraft> {
         let next = self.rows.len();
         let at = self.known.entry((NameKind::Row, folded(&name.text))).or_insert((next, name.span)).0;
@@ -77,7 +77,7 @@ impl PolicyParts {
         Some(row)
     }
 
-    /// The role of that name, new where there is none.
+    /// The role of that name, created where there is none.
     pub(super) fn role(&mut self, name: &SheetField, findings: &mut Findings) -> Option<&mut RoleDraft> {
         let next = self.roles.len();
         let at = self.known.entry((NameKind::Role, folded(&name.text))).or_insert((next, name.span)).0;
@@ -89,13 +89,13 @@ impl PolicyParts {
         Some(role)
     }
 
-    /// Adds empty rows for what only roles name; notes where tables were there to define them.
+    /// Adds empty rows for names that only roles use; a note for each where tables could have defined it.
     pub(super) fn define_rows_of_roles(&mut self, tables: bool, findings: &mut Findings) {
         let mut roles = std::mem::take(&mut self.roles);
         let defined: Vec<String> = self.rows.iter().map(|row| row.name.clone()).collect();
         for (name, span) in roles.iter_mut().flat_map(|role| role.permissions.iter_mut()) {
-            if tables && self.met(NameKind::Row, name).is_none() {
-                let message = format!("no table has a row `{name}`: it is written as one that gives nothing");
+            if tables && self.first_span(NameKind::Row, name).is_none() {
+                let message = format!("no table has a row `{name}`: it is written as a row that grants nothing");
                 let finding = Finding::note(FindingCode::UnknownName, Some(*span), message);
                 findings.push(finding.suggest(name, defined.iter().map(String::as_str)));
             }
@@ -109,22 +109,22 @@ impl PolicyParts {
 }
 
 impl RowDraft {
-    /// Adds what a cell gives to what the row gives on that resource.
-    pub(super) fn add(&mut self, resource: &str, given: CellContent) {
+    /// Adds a cell's content to the row's content on that resource.
+    pub(super) fn add(&mut self, resource: &str, content: CellContent) {
         match self.cells.iter_mut().find(|(known, _)| known == resource) {
             Some((_, known)) => {
-                known.operations.extend(given.operations);
-                known.approval |= given.approval;
-                sort(&mut known.operations);
+                known.operations.extend(content.operations);
+                known.approval |= content.approval;
+                sort_operations(&mut known.operations);
             }
-            None => self.cells.push((resource.to_owned(), given)),
+            None => self.cells.push((resource.to_owned(), content)),
         }
     }
 }
 
-/// Whether a name can stand in a policy; a finding where it cannot.
-pub(super) fn is_name(field: &SheetField, findings: &mut Findings) -> bool {
-    let fits = field.text.len() <= LONGEST_NAME;
+/// Checks whether a policy can hold a name; a finding where it is too long.
+pub(super) fn check_name(field: &SheetField, findings: &mut Findings) -> bool {
+    let fits = field.text.len() <= MAX_NAME_LENGTH;
     if !fits {
         let finding = Finding::error(FindingCode::BadValue, Some(field.span), "this name is too long: left out");
         findings.push(finding);
@@ -134,7 +134,7 @@ pub(super) fn is_name(field: &SheetField, findings: &mut Findings) -> bool {
 
 fn note_other_spelling(known: &str, name: &SheetField, findings: &mut Findings) {
     if known != name.text {
-        let message = format!("`{}` is taken for `{known}`, from which it differs only in case", name.text);
+        let message = format!("`{}` is read as `{known}`, from which it differs only in case", name.text);
         findings.push(Finding::note(FindingCode::DuplicateName, Some(name.span), message));
     }
 }

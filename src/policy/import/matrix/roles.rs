@@ -1,30 +1,35 @@
-//! Roles from a table with a line for each of their permissions.
+//! Reads roles from a table with one line per role and permission.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::{Finding, FindingCode, Findings, Span};
-use crate::policy::import::plural;
+use crate::policy::import::count::count_noun;
 use crate::vocabulary::name::folded;
 
 use super::layout::SheetLayout;
-use super::parts::{PolicyParts, is_name};
+use super::parts::{PolicyParts, check_name};
 use super::rows::note_unread_columns;
 use super::sheet::{Sheet, SheetField};
 
-/// RoleRows: the rows of a role as the table lists them, by their folded names.
+/// RoleRows: the rows of a role in the table, by their folded names.
 #[derive(Default)]
 struct RoleRows {
     all: BTreeSet<String>,
-    /// What is inherited, by the role that it comes from.
+    /// The inherited rows, by the role that they come from.
     inherited: BTreeMap<String, Vec<(String, Span)>>,
 }
 
-/// Reads a table of roles and their permissions, and says what was understood.
-pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts, findings: &mut Findings) -> String {
-    let SheetLayout::Roles { role, permission, source, .. } = *shape else { return String::new() };
-    note_unread_columns(sheet, shape, &[Some(role), Some(permission), source], findings);
-    let mut held: Vec<(SheetField, RoleRows)> = Vec::new();
-    for line in sheet.lines.iter().skip(shape.header() + 1) {
+/// Reads a table of roles and their permissions, and returns a summary.
+pub(super) fn read_roles(
+    sheet: &Sheet,
+    layout: &SheetLayout,
+    parts: &mut PolicyParts,
+    findings: &mut Findings,
+) -> String {
+    let SheetLayout::Roles { role, permission, source, .. } = *layout else { return String::new() };
+    note_unread_columns(sheet, layout, &[Some(role), Some(permission), source], findings);
+    let mut role_rows: Vec<(SheetField, RoleRows)> = Vec::new();
+    for line in sheet.lines.iter().skip(layout.header() + 1) {
         let blank = |field: Option<&SheetField>| field.is_none_or(|field| field.text.is_empty());
         let (Some(name), Some(row), false) =
             (line.get(role), line.get(permission), blank(line.get(role)) || blank(line.get(permission)))
@@ -37,59 +42,65 @@ pub(super) fn roles(sheet: &Sheet, shape: &SheetLayout, parts: &mut PolicyParts,
             ));
             continue;
         };
-        if !is_name(name, findings) || !is_name(row, findings) {
+        if !check_name(name, findings) || !check_name(row, findings) {
             continue;
         }
-        let at = held.iter().position(|(known, _)| folded(&known.text) == folded(&name.text));
+        let at = role_rows.iter().position(|(known, _)| folded(&known.text) == folded(&name.text));
         if at.is_none() {
-            held.push((name.clone(), RoleRows::default()));
+            role_rows.push((name.clone(), RoleRows::default()));
         }
-        let last = held.len().saturating_sub(1);
-        let (Some(role), Some((_, held))) = (parts.role(name, findings), held.get_mut(at.unwrap_or(last))) else {
+        let last = role_rows.len().saturating_sub(1);
+        let (Some(role), Some((_, role_rows))) = (parts.role(name, findings), role_rows.get_mut(at.unwrap_or(last)))
+        else {
             continue;
         };
-        if !held.all.insert(folded(&row.text)) {
+        if !role_rows.all.insert(folded(&row.text)) {
             let message = format!("`{}` has `{}` already", role.name, row.text);
             findings.push(Finding::note(FindingCode::DuplicateName, Some(row.span), message));
             continue;
         }
         let from = source.and_then(|at| line.get(at)).and_then(|field| field.text.strip_prefix("inherited:"));
         match from {
-            Some(from) => held.inherited.entry(from.trim().to_owned()).or_default().push((row.text.clone(), row.span)),
+            Some(from) => {
+                role_rows.inherited.entry(from.trim().to_owned()).or_default().push((row.text.clone(), row.span))
+            }
             None => role.permissions.push((row.text.clone(), row.span)),
         }
     }
-    let included = include(&held, parts, findings);
-    let (roles, all) = (held.len(), held.iter().map(|(_, held)| held.all.len()).sum());
-    let rows: BTreeSet<&String> = held.iter().flat_map(|(_, held)| &held.all).collect();
-    let inclusions = if included == 0 { String::new() } else { format!(", {}", plural(included, "inclusion")) };
+    let included = include_roles(&role_rows, parts, findings);
+    let (roles, all) = (role_rows.len(), role_rows.iter().map(|(_, role_rows)| role_rows.all.len()).sum());
+    let rows: BTreeSet<&String> = role_rows.iter().flat_map(|(_, role_rows)| &role_rows.all).collect();
+    let inclusions = if included == 0 { String::new() } else { format!(", {}", count_noun(included, "inclusion")) };
     format!(
         "{} × {}, {}{inclusions}",
-        plural(roles, "role"),
-        plural(rows.len(), "permission"),
-        plural(all, "assignment")
+        count_noun(roles, "role"),
+        count_noun(rows.len(), "permission"),
+        count_noun(all, "assignment")
     )
 }
 
-/// Includes roles where a role inherits exactly what another one holds; elsewhere its rows are written one by one.
-fn include(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &mut Findings) -> usize {
+/// Includes another role where a role inherits exactly its rows; otherwise the rows are written one by one.
+fn include_roles(role_rows: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &mut Findings) -> usize {
     let mut included: Vec<(String, String)> = Vec::new();
-    for (name, own) in held {
+    for (name, own) in role_rows {
         for (from, rows) in &own.inherited {
-            let other = held.iter().find(|(other, _)| folded(&other.text) == folded(from));
+            let other = role_rows.iter().find(|(other, _)| folded(&other.text) == folded(from));
             let same = other.is_some_and(|(_, other)| {
                 other.all == rows.iter().map(|(row, _)| folded(row)).collect::<BTreeSet<_>>()
             });
             let (lower, upper) = (folded(from), folded(&name.text));
             let Some(role) = parts.role(name, findings) else { continue };
             match other {
-                Some((other, _)) if same && !reaches(&included, &lower, &upper) => {
+                Some((other, _)) if same && !includes_indirectly(&included, &lower, &upper) => {
                     role.includes.push(other.text.clone());
                     included.push((upper, lower));
                 }
                 _ => {
                     let span = rows.first().map(|(_, span)| *span);
-                    let message = format!("what `{}` inherits is not what `{from}` has: written row by row", name.text);
+                    let message = format!(
+                        "the rows that `{}` inherits differ from the rows of `{from}`: written row by row",
+                        name.text
+                    );
                     findings.push(Finding::note(FindingCode::UnknownName, span, message));
                     role.permissions.extend(rows.iter().cloned());
                 }
@@ -99,16 +110,16 @@ fn include(held: &[(SheetField, RoleRows)], parts: &mut PolicyParts, findings: &
     included.len()
 }
 
-/// Whether the role `from` includes `to`, through whatever roles.
-fn reaches(included: &[(String, String)], from: &str, to: &str) -> bool {
-    let mut seen = BTreeSet::from([from]);
-    let mut open = vec![from];
-    while let Some(role) = open.pop() {
+/// Whether the role `from` includes `to`, directly or through other roles.
+fn includes_indirectly(included: &[(String, String)], from: &str, to: &str) -> bool {
+    let mut visited = BTreeSet::from([from]);
+    let mut pending = vec![from];
+    while let Some(role) = pending.pop() {
         for (_, below) in included.iter().filter(|(upper, _)| upper == role) {
-            if seen.insert(below) {
-                open.push(below);
+            if visited.insert(below) {
+                pending.push(below);
             }
         }
     }
-    seen.contains(to)
+    visited.contains(to)
 }

@@ -1,20 +1,20 @@
-//! Sheet: the fields of a CSV file, each with its place; the one file that names csv-core.
+//! Sheet: the fields of a CSV file, each with its span; the only file that uses csv-core.
 
 use std::collections::BTreeMap;
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
 use crate::document::{Finding, FindingCode, Findings, Span};
-use crate::policy::import::yaml::one_line;
+use crate::policy::import::yaml::join_lines;
 
-/// Sheet: the lines of a table that hold something.
+/// Sheet: the lines of a table that are not empty.
 #[derive(Debug)]
 pub(super) struct Sheet {
     delimiter: u8,
     pub(super) lines: Vec<Vec<SheetField>>,
 }
 
-/// SheetField: a text on one line, without blanks around it, and where it stands.
+/// SheetField: a trimmed text on one line, and its span.
 #[derive(Debug, Clone)]
 pub(super) struct SheetField {
     pub(super) text: String,
@@ -23,20 +23,20 @@ pub(super) struct SheetField {
 
 const DELIMITERS: [(u8, &str); 4] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
 
-/// How many fields a table may have.
+/// The most fields of a table.
 const MAX_FIELDS: usize = 1_000_000;
 
-/// How much of a file shows what parts its columns.
+/// The size of the sample that the delimiter is detected in.
 const SAMPLE: usize = 64 * 1024;
 
 impl Sheet {
-    /// The sheet in `text`; a finding where there is none.
+    /// Reads the sheet in `text`; a finding where there is none.
     pub(super) fn read(file: u32, text: &str, findings: &mut Findings) -> Option<Self> {
         let refuse = |span: Option<Span>, message: &str| Finding::error(FindingCode::BadValue, span, message);
         // Excel writes and reads a first line that names the delimiter.
         let named = text.lines().next().and_then(|line| line.strip_prefix("sep=")).and_then(|rest| rest.bytes().next());
         let skipped = if named.is_some() { text.find('\n').map_or(text.len(), |at| at + 1) } else { 0 };
-        let delimiter = named.unwrap_or_else(|| guess(text));
+        let delimiter = named.unwrap_or_else(|| guess_delimiter(text));
         let mut fields = FieldSplitter::new(file, text, skipped, delimiter);
         let mut lines = Vec::new();
         let mut line = Vec::new();
@@ -53,7 +53,7 @@ impl Sheet {
             }
         }
         if let Some(span) = fields.open_quote {
-            let finding = refuse(Some(span), "this quote is not closed, so that the rest of the file is one cell");
+            let finding = refuse(Some(span), "this quote is not closed, so the rest of the file is one cell");
             findings.push(finding);
             return None;
         }
@@ -66,20 +66,20 @@ impl Sheet {
         Some(Self { delimiter, lines })
     }
 
-    pub(super) fn delimiter_word(&self) -> String {
+    pub(super) fn delimiter_name(&self) -> String {
         let known = DELIMITERS.iter().find(|(delimiter, _)| *delimiter == self.delimiter);
         known.map_or_else(|| format!("`{}`", char::from(self.delimiter)), |(_, word)| (*word).to_owned())
     }
 }
 
-/// The delimiter that parts the most lines into equally many columns, and into the most of them.
-fn guess(text: &str) -> u8 {
+/// Guesses the delimiter that splits the most lines into the same number of columns, and into the most columns.
+fn guess_delimiter(text: &str) -> u8 {
     let mut end = text.len().min(SAMPLE);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     let sample = text.get(..end).unwrap_or_default();
-    let parted = |delimiter: u8| {
+    let split_score = |delimiter: u8| {
         let mut fields = FieldSplitter::new(0, sample, 0, delimiter);
         let mut lines: BTreeMap<usize, usize> = BTreeMap::new();
         let mut width = 0;
@@ -93,8 +93,8 @@ fn guess(text: &str) -> u8 {
         lines.into_iter().map(|(width, count)| (width - 1) * count).max().unwrap_or(0)
     };
     let ranked = DELIMITERS.iter().rev().map(|(delimiter, _)| *delimiter);
-    // Of equals `max_by_key` takes the last one, which is the comma.
-    ranked.max_by_key(|delimiter| parted(*delimiter)).unwrap_or(b',')
+    // Among equals `max_by_key` returns the last one, which is the comma.
+    ranked.max_by_key(|delimiter| split_score(*delimiter)).unwrap_or(b',')
 }
 
 struct FieldSplitter<'t> {
@@ -112,7 +112,7 @@ impl<'t> FieldSplitter<'t> {
         Self { file, text, at, delimiter, reader, open_quote: None }
     }
 
-    /// The next field, and whether its line ends with it.
+    /// Reads the next field, and whether it ends its line.
     fn next_field(&mut self) -> Option<(SheetField, bool)> {
         let start = self.at;
         let mut bytes = Vec::new();
@@ -123,19 +123,19 @@ impl<'t> FieldSplitter<'t> {
             self.at += read;
             bytes.extend_from_slice(buffer.get(..written).unwrap_or_default());
             match result {
-                // Where nothing is left, the next call ends the last field.
+                // At the end of the input, the next call ends the last field.
                 ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
                 ReadFieldResult::End => return None,
                 ReadFieldResult::Field { record_end } => {
                     let span = self.span(start);
-                    let text = one_line(&String::from_utf8_lossy(&bytes));
+                    let text = join_lines(&String::from_utf8_lossy(&bytes));
                     return Some((SheetField { text, span }, record_end));
                 }
             }
         }
     }
 
-    /// Where the field that began at `start` stands, without what parts it from others.
+    /// The span of the field that began at `start`, without its delimiter.
     fn span(&mut self, start: usize) -> Span {
         let raw = self.text.get(start..self.at).unwrap_or_default();
         let from = start + (raw.len() - raw.trim_start_matches(['\r', '\n']).len());

@@ -1,4 +1,4 @@
-//! Whole tables, from what a vendor exports to the parts of a policy.
+//! Tests of whole tables: from a vendor's export to the parts of a policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ fn import_one(text: &str) -> ImportResult {
     import_all(&[("t.csv", text)], &[])
 }
 
-/// What a policy's text says, read as a part.
+/// Parses a policy's text as a part.
 fn written(text: &str) -> PolicySource {
     let mut sources = Sources::default();
     sources.add("it.yaml", &format!("version: 1\n{}", text.replace("\nversion: 1\n", "\n")));
@@ -35,7 +35,7 @@ fn written(text: &str) -> PolicySource {
     source
 }
 
-/// The body of an import, comments above it apart.
+/// The text of an import without the comments above it.
 fn body(imported: &ImportResult) -> String {
     let text = imported.policy.clone().unwrap_or_else(|| panic!("{:?}", imported.findings));
     written(&text);
@@ -77,8 +77,8 @@ fn the_tables_of_noah_become_the_columns_and_rows_of_its_policy() {
     assert_eq!(
         imported.understood,
         [
-            "`noah-patient.csv`, columns parted by commas: 16 permissions × 11 resources, 25 filled cells",
-            "`noah-management.csv`, columns parted by commas: 18 permissions × 20 resources, 36 filled cells",
+            "`noah-patient.csv`, columns separated by commas: 16 permissions × 11 resources, 25 filled cells",
+            "`noah-management.csv`, columns separated by commas: 18 permissions × 20 resources, 36 filled cells",
         ]
     );
     let policy = imported.policy.unwrap();
@@ -126,15 +126,15 @@ fn what_is_not_understood_gives_nothing_and_is_found_at_its_place() {
     assert_eq!(
         found,
         [
-            "t.csv:1:17 a column `A` was there already: left out",
+            "t.csv:1:17 a column `A` exists already: left out",
             "t.csv:2:3 `CRUX` is not understood: left out",
-            "t.csv:3:3 `x` does not say which operations it gives: left out",
+            "t.csv:3:3 `x` does not name the operations that it grants: left out",
             "t.csv:3:5 `R (own)` is not understood: left out",
-            "t.csv:3:13 `R` stands in a column without a resource: left out",
-            "t.csv:4:1 a row `X` stands in this table already: left out",
+            "t.csv:3:13 `R` is in a column without a resource: left out",
+            "t.csv:4:1 a row `X` exists in this table already: left out",
             "t.csv:5:2 this row has no name: left out",
-            "t.csv:6:6 `R` stands in a column without a resource: left out",
-            "t.csv:6:8 `R` stands in a column without a resource: left out",
+            "t.csv:6:6 `R` is in a column without a resource: left out",
+            "t.csv:6:8 `R` is in a column without a resource: left out",
         ]
     );
 }
@@ -147,7 +147,7 @@ fn a_line_for_each_role_and_permission_becomes_roles() {
         "permissions:\n  Read: {}\n  Write: {}\n\nroles:\n  Nurse:\n    permissions:\n      - Read\n      - Write\n  \
          Doctor:\n    permissions:\n      - Read"
     );
-    assert_eq!(imported.understood, ["`t.csv`, columns parted by commas: 2 roles × 2 permissions, 3 assignments"]);
+    assert_eq!(imported.understood, ["`t.csv`, columns separated by commas: 2 roles × 2 permissions, 3 assignments"]);
 }
 
 #[test]
@@ -182,9 +182,9 @@ fn a_line_for_each_cell_joins_rows_and_names_apart_what_categories_call_alike() 
         "resources:\n  - image\n  - labels\n  - folders\n\npermissions:\n  Image View:\n    image:   R\n    labels:  R\n  \
          Folder View:\n    folders: R\n  Edit:\n    image:   UD"
     );
-    assert_eq!(imported.findings.sorted()[0].message, "the column `note` is not read, which says something 1 times");
+    assert_eq!(imported.findings.sorted()[0].message, "the column `note` is not read; it has 1 filled cell");
     let same = import_one("category,flag,resource,ops\na,View,x,R\nb,View,x,R\nc,A View,x,D\n");
-    assert_eq!(errors(&same), ["another permission would be called `A View` too: left out"]);
+    assert_eq!(errors(&same), ["another permission would also be named `A View`: left out"]);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn several_tables_join_rows_of_one_name_and_keep_columns_apart() {
     );
     assert_eq!(
         errors(&imported),
-        ["a column `A` was there already: left out", "`D` stands in a column without a resource: left out"]
+        ["a column `A` exists already: left out", "`D` is in a column without a resource: left out"]
     );
     let named = import_all(&[("one.csv", "p,A\nX,R\n")], &["One", "Two"]);
     assert_eq!(errors(&named), ["2 names for 1 table with columns"]);

@@ -1,23 +1,23 @@
-//! A document's path as a template of the policy language, or why it cannot be one.
+//! Fits a document's path to a template of the policy language, or reports why it cannot be one.
 
 use crate::document::{Finding, FindingCode, Span};
-use crate::policy::import::yaml::LONGEST_NAME;
+use crate::policy::import::yaml::MAX_NAME_LENGTH;
 use crate::policy::source::Spanned;
 use crate::policy::template::Template;
 use crate::request::Dialect;
 
-/// FittedPath: a path in the policy's spelling.
+/// FittedPath: a document's path as a policy template.
 #[derive(Debug)]
 pub(super) struct FittedPath {
     pub(super) template: String,
-    /// What it matches: parameter names and case apart.
+    /// The pattern of the template, regardless of parameter names and case.
     pub(super) pattern: String,
 }
 
-/// The template for `path`; parameters get names that the policy language allows.
-pub(super) fn path(path: &str, span: Span) -> Result<FittedPath, Box<Finding>> {
+/// Fits `path` to a template; parameters get names that the policy language allows.
+pub(super) fn fit_path(path: &str, span: Span) -> Result<FittedPath, Box<Finding>> {
     let bad = |message: String| Box::new(Finding::error(FindingCode::BadRoute, Some(span), message));
-    if path.len() > LONGEST_NAME {
+    if path.len() > MAX_NAME_LENGTH {
         return Err(bad("the path is longer than a route can be".to_owned()));
     }
     if path.contains(['?', '#']) {
@@ -32,7 +32,7 @@ pub(super) fn path(path: &str, span: Span) -> Result<FittedPath, Box<Finding>> {
     let parts: Vec<String> = path
         .split('/')
         .map(|part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            Some(inner) if !inner.contains(['{', '}']) => parameter(inner, &mut names),
+            Some(inner) if !inner.contains(['{', '}']) => format_parameter(inner, &mut names),
             _ => part.to_owned(),
         })
         .collect();
@@ -42,9 +42,10 @@ pub(super) fn path(path: &str, span: Span) -> Result<FittedPath, Box<Finding>> {
     Ok(FittedPath { pattern: template.pattern(true), template: text })
 }
 
-/// `{name}` as the policy spells it: without what frameworks write around a name (`{*path}`, `{path+}`, `{id:int}`)
-/// and without letters that names do not have.
-fn parameter(inner: &str, names: &mut Vec<String>) -> String {
+/// Formats a parameter for a template, without characters that names do not allow.
+///
+/// Framework notation around a name (`{*path}`, `{path+}`, `{id:int}`) is removed or translated.
+fn format_parameter(inner: &str, names: &mut Vec<String>) -> String {
     let name = inner.split([':', '=']).next().unwrap_or_default();
     let rest = name.starts_with('*') || name.ends_with('+');
     let cleaned: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();

@@ -1,15 +1,15 @@
-//! Guesses: what an operation does to which resource, as far as its method, path and tags tell.
+//! Guesses the operation and resource of a request from its method, path and tags.
 
 use std::collections::HashMap;
 
-use crate::policy::import::yaml::one_line;
+use crate::policy::import::yaml::join_lines;
 use crate::vocabulary::Operation;
 use crate::vocabulary::name::folded;
 
 use super::read::OperationDescription;
 
-/// Last segments that say more than POST does.
-const TELLING: [(&str, Operation); 11] = [
+/// Last segments of a path that determine the operation of a POST.
+const OPERATION_WORDS: [(&str, Operation); 11] = [
     ("search", Operation::Read),
     ("query", Operation::Read),
     ("lookup", Operation::Read),
@@ -23,18 +23,18 @@ const TELLING: [(&str, Operation); 11] = [
     ("remove", Operation::Delete),
 ];
 
-/// OperationGuess: an operation, and the word of the path that told more than the method.
+/// OperationGuess: a guessed operation, and the word of the path that determined it, if any.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OperationGuess<'p> {
     pub(super) operation: Operation,
     pub(super) word: Option<&'p str>,
 }
 
-/// What `method` does on `path`.
-pub(super) fn operation<'p>(method: &str, path: &'p str) -> OperationGuess<'p> {
+/// Guesses the operation of `method` on `path`.
+pub(super) fn guess_operation<'p>(method: &str, path: &'p str) -> OperationGuess<'p> {
     let last = path.rsplit('/').next().unwrap_or_default();
     if method == "POST"
-        && let Some(operation) = telling(last)
+        && let Some(operation) = find_operation(last)
     {
         return OperationGuess { operation, word: Some(last) };
     }
@@ -47,19 +47,19 @@ pub(super) fn operation<'p>(method: &str, path: &'p str) -> OperationGuess<'p> {
     OperationGuess { operation, word: None }
 }
 
-/// GuessedResources: the names that were guessed, in the order in which they were met.
+/// GuessedResources: the guessed resource names, in the order of their first use.
 #[derive(Debug, Default)]
 pub(super) struct GuessedResources {
     names: Vec<String>,
-    /// Names that differ only in case or white space are one resource, as the first is spelt.
+    /// The index of each folded name: names that differ only in case or white space are one resource.
     known: HashMap<String, usize>,
 }
 
 impl GuessedResources {
-    /// The resource of an operation: its first tag, else the last word of its path.
-    pub(super) fn of(&mut self, operation: &OperationDescription<'_>) -> &str {
-        let tag = operation.tags.first().map(|tag| one_line(tag)).filter(|tag| !tag.is_empty());
-        let name = tag.unwrap_or_else(|| of_path(operation.path).to_owned());
+    /// Guesses the resource of an operation: its first tag, otherwise the last word of its path.
+    pub(super) fn guess_resource(&mut self, operation: &OperationDescription<'_>) -> &str {
+        let tag = operation.tags.first().map(|tag| join_lines(tag)).filter(|tag| !tag.is_empty());
+        let name = tag.unwrap_or_else(|| guess_from_path(operation.path).to_owned());
         let next = self.names.len();
         let at = *self.known.entry(folded(&name)).or_insert(next);
         if at == next {
@@ -73,14 +73,14 @@ impl GuessedResources {
     }
 }
 
-fn of_path(path: &str) -> &str {
+fn guess_from_path(path: &str) -> &str {
     let words = || path.rsplit('/').filter(|part| !part.is_empty() && !part.contains(['{', '}']));
-    words().find(|word| telling(word).is_none()).or_else(|| words().next()).unwrap_or("Root")
+    words().find(|word| find_operation(word).is_none()).or_else(|| words().next()).unwrap_or("Root")
 }
 
-fn telling(segment: &str) -> Option<Operation> {
+fn find_operation(segment: &str) -> Option<Operation> {
     let word = segment.trim_start_matches(['_', '$', '.']).to_ascii_lowercase();
-    TELLING.iter().find(|(known, _)| *known == word).map(|(_, operation)| operation.clone())
+    OPERATION_WORDS.iter().find(|(known, _)| *known == word).map(|(_, operation)| operation.clone())
 }
 
 #[cfg(test)]

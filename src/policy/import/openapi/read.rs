@@ -1,32 +1,32 @@
-//! An OpenAPI or Swagger document as far as a policy cares: its operations, each with its whole path.
+//! Reads the operations of an OpenAPI or Swagger document, each with its full path.
 
 use crate::document::{Finding, FindingCode, Findings, Node, Span, Value};
 use crate::policy::import::tree::{child, entries, items, text};
 
 use super::base;
 
-/// OpenapiDocument: what is read of it.
+/// OpenapiDocument: the parts of a document that an import uses.
 pub(super) struct OpenapiDocument<'n> {
     pub(super) title: Option<&'n str>,
     pub(super) version: Option<&'n str>,
-    /// The base paths that stand before its paths; one, as a rule.
+    /// The base paths of its paths, usually one.
     pub(super) bases: Vec<String>,
     pub(super) operations: Vec<OperationDescription<'n>>,
 }
 
-/// OperationDescription: one operation as the document describes it.
+/// OperationDescription: one operation of the document.
 pub(super) struct OperationDescription<'n> {
     pub(super) base: String,
     pub(super) path: &'n str,
     pub(super) method: String,
     pub(super) span: Span,
-    /// Whether its path lists GET too.
-    pub(super) beside_get: bool,
+    /// Whether its path also has GET.
+    pub(super) has_get: bool,
     pub(super) tags: Vec<&'n str>,
-    /// Whether the document says that no credential is asked for.
-    pub(super) open: bool,
+    /// Whether the document requires no credential.
+    pub(super) public: bool,
     pub(super) deprecated: bool,
-    /// Extensions that seem to be about permissions.
+    /// The extensions that seem to concern permissions.
     pub(super) extensions: Vec<(&'n str, Span)>,
 }
 
@@ -36,23 +36,27 @@ impl OperationDescription<'_> {
     }
 
     pub(super) fn has_one_of(&self, tags: &[String]) -> bool {
-        tags.is_empty() || self.tags.iter().any(|tag| tags.iter().any(|wanted| wanted == tag))
+        tags.is_empty() || self.tags.iter().any(|own| tags.iter().any(|tag| tag == own))
     }
 }
 
 const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 
-/// How many references may lead to a path.
+/// The most references in a chain to a path item.
 const MAX_HOPS: usize = 16;
 
-/// Words in an extension's name that tell of permissions.
-const SPEAKING: [&str; 7] = ["permission", "role", "scope", "auth", "acl", "policy", "access"];
+/// Words in an extension's name that suggest permissions.
+const PERMISSION_WORDS: [&str; 7] = ["permission", "role", "scope", "auth", "acl", "policy", "access"];
 
-/// Reads the document at `root`; `base` is put before its paths instead of its own.
-pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Findings) -> Option<OpenapiDocument<'n>> {
+/// Reads the document at `root`; `base` replaces its own base path.
+pub(super) fn read_document<'n>(
+    root: &'n Node,
+    base: Option<&str>,
+    findings: &mut Findings,
+) -> Option<OpenapiDocument<'n>> {
     check_version(root, findings)?;
-    let own = || base::of_servers(root).or_else(|| base::of_swagger(root)).unwrap_or_default();
-    let reader = OpenapiReader { root, fixed: base.map(base::normal), base: base.map_or_else(own, base::normal) };
+    let own = || base::read_servers(root).or_else(|| base::read_swagger(root)).unwrap_or_default();
+    let reader = OpenapiReader { root, fixed: base.map(base::normalize), base: base.map_or_else(own, base::normalize) };
     for (key, what) in [("webhooks", "requests that the API sends"), ("x-ms-paths", "an extension")] {
         if let Some(node) = child(root, key) {
             findings.push(Finding::note(
@@ -68,7 +72,7 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
             for (key, item) in entries(paths) {
                 match text(key) {
                     Some(path) if !path.starts_with("x-") => {
-                        operations.extend(reader.path(path, key.span, item, findings));
+                        operations.extend(reader.read_path(path, key.span, item, findings));
                     }
                     _ => {}
                 }
@@ -79,7 +83,7 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
             findings.push(Finding::error(FindingCode::WrongSort, Some(paths.span), message));
         }
         None => {
-            findings.push(Finding::error(FindingCode::MissingKey, Some(begin(root)), "the document has no `paths`"))
+            findings.push(Finding::error(FindingCode::MissingKey, Some(start_of(root)), "the document has no `paths`"))
         }
     }
     let mut bases: Vec<String> = Vec::new();
@@ -94,19 +98,20 @@ pub(super) fn document<'n>(root: &'n Node, base: Option<&str>, findings: &mut Fi
 }
 
 fn check_version(root: &Node, findings: &mut Findings) -> Option<()> {
-    let said = |key| child(root, key).and_then(text);
-    match (said("openapi"), said("swagger")) {
+    let version_of = |key| child(root, key).and_then(text);
+    match (version_of("openapi"), version_of("swagger")) {
         (Some(version), _) if version.starts_with("3.") => Some(()),
         (None, Some(version)) if version.starts_with("2.") => Some(()),
         (Some(other), _) | (None, Some(other)) => {
             let message = format!("version `{other}` of the document's format is not read");
             findings.push(
-                Finding::error(FindingCode::BadValue, Some(begin(root)), message).help("OpenAPI 3 and Swagger 2.0 are"),
+                Finding::error(FindingCode::BadValue, Some(start_of(root)), message)
+                    .help("OpenAPI 3 and Swagger 2.0 are"),
             );
             None
         }
         (None, None) => {
-            let finding = Finding::error(FindingCode::MissingKey, Some(begin(root)), "this is no OpenAPI document");
+            let finding = Finding::error(FindingCode::MissingKey, Some(start_of(root)), "this is no OpenAPI document");
             findings.push(finding.help("one begins with `openapi: 3.…` or `swagger: \"2.0\"`"));
             None
         }
@@ -115,21 +120,21 @@ fn check_version(root: &Node, findings: &mut Findings) -> Option<()> {
 
 struct OpenapiReader<'n> {
     root: &'n Node,
-    /// The base that was asked for: servers of paths and operations do not count then.
+    /// The base path from the options; it overrides the servers of paths and operations.
     fixed: Option<String>,
     base: String,
 }
 
 impl<'n> OpenapiReader<'n> {
-    fn path(
+    fn read_path(
         &self,
         path: &'n str,
         span: Span,
         item: &'n Node,
         findings: &mut Findings,
     ) -> Vec<OperationDescription<'n>> {
-        let parts = self.resolve(item, findings);
-        let base = self.nearer(parts.iter().copied(), &self.base);
+        let parts = self.resolve_references(item, findings);
+        let base = self.nearest_base(parts.iter().copied(), &self.base);
         let mut found: Vec<OperationDescription<'n>> = Vec::new();
         for (key, operation) in parts.into_iter().flat_map(entries) {
             let Some(method) = text(key).filter(|key| METHODS.contains(key)) else { continue };
@@ -144,15 +149,15 @@ impl<'n> OpenapiReader<'n> {
             }
             let tags = child(operation, "tags").and_then(items).unwrap_or_default();
             found.push(OperationDescription {
-                base: self.nearer(std::iter::once(operation), &base),
+                base: self.nearest_base(std::iter::once(operation), &base),
                 path,
                 method,
                 span,
-                beside_get: false,
+                has_get: false,
                 tags: tags.iter().filter_map(text).collect(),
-                open: self.is_open(operation),
+                public: self.is_public(operation),
                 deprecated: child(operation, "deprecated").and_then(text) == Some("true"),
-                extensions: extensions(operation),
+                extensions: find_extensions(operation),
             });
         }
         if found.is_empty() {
@@ -160,18 +165,18 @@ impl<'n> OpenapiReader<'n> {
             findings.push(Finding::note(FindingCode::EmptyValue, Some(span), message));
         }
         let gets = found.iter().any(|operation| operation.method == "GET");
-        found.iter_mut().for_each(|operation| operation.beside_get = gets);
+        found.iter_mut().for_each(|operation| operation.has_get = gets);
         found
     }
 
-    /// The base path of the first of `nodes` that lists servers, else `outer`.
-    fn nearer(&self, mut nodes: impl Iterator<Item = &'n Node>, outer: &str) -> String {
-        let own = if self.fixed.is_none() { nodes.find_map(base::of_servers) } else { None };
+    /// The base path of the first of `nodes` that lists servers, otherwise `outer`.
+    fn nearest_base(&self, mut nodes: impl Iterator<Item = &'n Node>, outer: &str) -> String {
+        let own = if self.fixed.is_none() { nodes.find_map(base::read_servers) } else { None };
         own.unwrap_or_else(|| outer.to_owned())
     }
 
-    /// The path item at `item` and those that it refers to, its own words first.
-    fn resolve(&self, item: &'n Node, findings: &mut Findings) -> Vec<&'n Node> {
+    /// Resolves the path item at `item` and the items that it refers to, `item` first.
+    fn resolve_references(&self, item: &'n Node, findings: &mut Findings) -> Vec<&'n Node> {
         let mut parts = vec![item];
         while let Some(reference) = parts.last().and_then(|last| child(last, "$ref")) {
             let mut refuse = |message: String| {
@@ -185,14 +190,14 @@ impl<'n> OpenapiReader<'n> {
                 refuse(format!("`{pointer}` leads in a circle, or too far"));
                 break;
             }
-            match self.at(pointer) {
+            match self.resolve_pointer(pointer) {
                 Some(target) => parts.push(target),
                 None if pointer.starts_with('#') => {
                     refuse(format!("`{pointer}` is nowhere in this document"));
                     break;
                 }
                 None => {
-                    refuse(format!("`{pointer}` stands in another document, which is not read"));
+                    refuse(format!("`{pointer}` is in another document, which is not read"));
                     break;
                 }
             }
@@ -200,11 +205,11 @@ impl<'n> OpenapiReader<'n> {
         parts
     }
 
-    /// What a JSON pointer in a fragment names.
-    fn at(&self, reference: &str) -> Option<&'n Node> {
+    /// Resolves a JSON pointer in a fragment.
+    fn resolve_pointer(&self, reference: &str) -> Option<&'n Node> {
         let mut node = self.root;
         for part in reference.strip_prefix("#/")?.split('/') {
-            let key = unescape(part);
+            let key = unescape_pointer(part);
             node = match items(node) {
                 Some(items) => items.get(key.parse::<usize>().ok()?)?,
                 None => child(node, &key)?,
@@ -213,26 +218,26 @@ impl<'n> OpenapiReader<'n> {
         Some(node)
     }
 
-    /// Whether the document lets anybody call `operation`: an empty list of requirements, or an empty one among them.
-    fn is_open(&self, operation: &Node) -> bool {
+    /// Whether `operation` requires no credential: its requirements are empty, or one of them is empty.
+    fn is_public(&self, operation: &Node) -> bool {
         let security = child(operation, "security").or_else(|| child(self.root, "security")).and_then(items);
         let none = |requirement: &Node| matches!(&requirement.value, Value::Map(schemes) if schemes.is_empty());
         security.is_some_and(|security| security.is_empty() || security.iter().any(none))
     }
 }
 
-fn extensions(operation: &Node) -> Vec<(&str, Span)> {
+fn find_extensions(operation: &Node) -> Vec<(&str, Span)> {
     let named = entries(operation).iter().filter_map(|(key, _)| Some((text(key)?, key.span)));
     named
         .filter(|(name, _)| {
             let name = name.to_ascii_lowercase();
-            name.starts_with("x-") && SPEAKING.iter().any(|word| name.contains(word))
+            name.starts_with("x-") && PERMISSION_WORDS.iter().any(|word| name.contains(word))
         })
         .collect()
 }
 
-/// A part of a JSON pointer in a URL's fragment (RFC 6901, section 6).
-fn unescape(part: &str) -> String {
+/// Unescapes a part of a JSON pointer in a URL fragment (RFC 6901, section 6).
+fn unescape_pointer(part: &str) -> String {
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
@@ -251,6 +256,6 @@ fn unescape(part: &str) -> String {
     String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
 }
 
-fn begin(root: &Node) -> Span {
+fn start_of(root: &Node) -> Span {
     Span { end: root.span.start.saturating_add(1), ..root.span }
 }

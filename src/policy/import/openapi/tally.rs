@@ -1,8 +1,8 @@
-//! NoteTally: what is said once, however often it is met.
+//! NoteTally: notes that are reported once each, with the number of their occurrences.
 
 use crate::document::{Finding, FindingCode, Findings, Span};
 
-/// NoteTally: each note with its first place, and how often it was met.
+/// NoteTally: each note with the span of its first occurrence and the number of occurrences.
 #[derive(Default)]
 pub(super) struct NoteTally(Vec<(String, Span, usize)>);
 

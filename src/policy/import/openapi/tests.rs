@@ -1,4 +1,4 @@
-//! Whole documents, from what a vendor wrote to a policy that loads.
+//! Tests of whole documents: from a vendor's text to a policy that loads.
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -10,23 +10,23 @@ use crate::property::{CASES, hold};
 
 const CLINIC: &str = include_str!("../../../../tests/data/import/clinic-openapi.yaml");
 
-fn wanted() -> OpenapiOptions {
+fn options() -> OpenapiOptions {
     OpenapiOptions::default()
 }
 
-fn import_text(text: &str, wanted: &OpenapiOptions) -> ImportResult {
+fn import_text(text: &str, options: &OpenapiOptions) -> ImportResult {
     let mut sources = Sources::default();
     let file = sources.add("api.yaml", text);
-    import(&sources, file, wanted)
+    import(&sources, file, options)
 }
 
-/// The findings of an import, errors with a `!` before them.
-fn said(imported: &ImportResult) -> Vec<String> {
+/// The messages of an import's findings; `!` marks an error.
+fn messages(imported: &ImportResult) -> Vec<String> {
     let mark = |finding: &&Finding| if finding.severity == crate::document::Severity::Error { "!" } else { "" };
     imported.findings.sorted().iter().map(|finding| format!("{}{}", mark(finding), finding.message)).collect()
 }
 
-/// The policy that an import wrote, held to load with notes only and to permit nobody anything.
+/// The policy of an import, after a check that it loads with notes only and permits no caller anything.
 fn policy_of(imported: &ImportResult) -> String {
     let text = imported.policy.clone().unwrap_or_else(|| panic!("{:?}", imported.findings));
     let mut sources = Sources::default();
@@ -41,7 +41,7 @@ fn policy_of(imported: &ImportResult) -> String {
 
 /// The lines of a document's routes, without alignment.
 fn lines(document: &Json) -> Vec<String> {
-    let imported = import_text(&document.to_string(), &wanted());
+    let imported = import_text(&document.to_string(), &options());
     routes_of(&policy_of(&imported))
 }
 
@@ -56,7 +56,7 @@ fn with_paths(paths: Json) -> Json {
 
 #[test]
 fn every_path_and_method_of_the_clinic_becomes_a_line() {
-    let imported = import_text(CLINIC, &wanted());
+    let imported = import_text(CLINIC, &options());
     let policy = policy_of(&imported);
     let routes = routes_of(&policy);
     for line in [
@@ -76,10 +76,10 @@ fn every_path_and_method_of_the_clinic_becomes_a_line() {
     assert!(policy.contains("\nname: clinic\n"), "{policy}");
     assert_eq!(imported.understood, ["`api.yaml`: 15 routes with 27 methods on 5 resources, base path `/api/v2`"]);
     assert_eq!(
-        said(&imported),
+        messages(&imported),
         [
             "OPTIONS left out: preflights are for `cors:`",
-            "`x-required-permission` is not read: who may do what is for rows and roles to say (in 2 places)",
+            "`x-required-permission` is not read: permissions belong in rows and roles (in 2 places)",
             "!left out: the route `/api/v2/invoices/{invoiceId}.csv`: `{invoiceId}.csv` mixes text and a parameter",
         ]
     );
@@ -94,7 +94,7 @@ fn the_base_path_is_the_nearest_server_or_the_one_that_is_asked_for() {
     document["servers"] = json!([{ "url": "https://api.example/far/" }]);
     let found: Vec<String> = lines(&document).into_iter().filter(|line| line.starts_with('/')).collect();
     assert_eq!(found, ["/far/a:", "/near/b:", "/nearest/b:"]);
-    let based = import_text(&document.to_string(), &OpenapiOptions { base: Some("/api/".into()), ..wanted() });
+    let based = import_text(&document.to_string(), &OpenapiOptions { base: Some("/api/".into()), ..options() });
     let found: Vec<String> = routes_of(&policy_of(&based)).into_iter().filter(|line| line.starts_with('/')).collect();
     assert_eq!(found, ["/api/a:", "/api/b:"]);
     let swagger = json!({ "swagger": "2.0", "basePath": "/v1", "paths": { "/a": { "get": {} } } });
@@ -117,9 +117,9 @@ fn an_operation_without_security_is_asked_about_and_never_public() {
 fn paths_that_match_the_same_requests_are_found_and_the_first_counts() {
     let document =
         with_paths(json!({ "/a/{id}": { "get": {} }, "/a/{name}": { "put": {} }, "/A/{id}": { "put": {} } }));
-    let imported = import_text(&document.to_string(), &wanted());
+    let imported = import_text(&document.to_string(), &options());
     assert_eq!(
-        said(&imported),
+        messages(&imported),
         [
             "!left out: `/a/{name}` and `/a/{id}` match the same requests",
             "!left out: `/A/{id}` and `/a/{id}` match the same requests"
@@ -135,9 +135,9 @@ fn two_paths_that_are_one_to_some_servers_do_not_stand_beside_each_other() {
         "/f/{id}": { "get": {} }, "/f/{id}/": { "get": {} }, "/g": { "get": {} }, "/g.json": { "get": {} },
         "/h/{path+}": { "get": {} }, "/h/{id}/x": { "get": {} },
     }));
-    let imported = import_text(&document.to_string(), &wanted());
+    let imported = import_text(&document.to_string(), &options());
     assert_eq!(
-        said(&imported),
+        messages(&imported),
         [
             "!left out: `/f/{id}/` and `/f/{id}` are one path to some servers",
             "!left out: `/g.json` and `/g` are one path to some servers"
@@ -159,20 +159,20 @@ fn references_are_followed_within_the_document_and_no_further() {
         "/h": { "$ref": 1 , "get": {} },
     }));
     document["x-shared"] = json!([{ "get": {} }]);
-    let imported = import_text(&document.to_string(), &wanted());
+    let imported = import_text(&document.to_string(), &options());
     let routes = routes_of(&policy_of(&imported));
     assert_eq!(routes[..2], ["/a:", "GET: read Bs # guessed"]);
     assert_eq!(routes[4..7], ["/c:", "PUT: update c # guessed", "GET: read c # guessed"]);
-    let said = said(&imported).join("\n");
-    for expected in ["stands in another document", "`#/nowhere` is nowhere", "leads in a circle"] {
-        assert!(said.contains(expected), "{said}");
+    let messages = messages(&imported).join("\n");
+    for expected in ["is in another document", "`#/nowhere` is nowhere", "leads in a circle"] {
+        assert!(messages.contains(expected), "{messages}");
     }
 }
 
 #[test]
 fn head_alone_cannot_be_a_route_and_trace_never_is() {
     let document = with_paths(json!({ "/a": { "head": {} }, "/b": { "trace": {}, "get": {}, "head": {} } }));
-    let imported = import_text(&document.to_string(), &wanted());
+    let imported = import_text(&document.to_string(), &options());
     assert_eq!(
         routes_of(&policy_of(&imported)),
         [
@@ -183,7 +183,7 @@ fn head_alone_cannot_be_a_route_and_trace_never_is() {
             "GET: read b # guessed"
         ]
     );
-    assert!(said(&imported)[0].starts_with("!`HEAD /a` is decided as GET"), "{:?}", said(&imported));
+    assert!(messages(&imported)[0].starts_with("!`HEAD /a` is decided as GET"), "{:?}", messages(&imported));
 }
 
 #[test]
@@ -194,20 +194,20 @@ fn resources_that_differ_only_in_case_are_one() {
 
 #[test]
 fn only_the_tags_that_are_asked_for_are_taken() {
-    let imported = import_text(CLINIC, &OpenapiOptions { tags: vec!["Notes".into()], ..wanted() });
+    let imported = import_text(CLINIC, &OpenapiOptions { tags: vec!["Notes".into()], ..options() });
     assert_eq!(routes_of(&policy_of(&imported)).len(), 7);
-    assert_eq!(imported.understood[1], "25 operations without a tag that was asked for left aside");
-    let none = import_text(CLINIC, &OpenapiOptions { tags: vec!["notes".into()], ..wanted() });
+    assert_eq!(imported.understood[1], "25 operations without a selected tag left out");
+    let none = import_text(CLINIC, &OpenapiOptions { tags: vec!["notes".into()], ..options() });
     assert!(none.policy.is_none() && none.findings.has_errors());
 }
 
 #[test]
 fn a_scope_is_a_parameter_of_some_route() {
     let document = with_paths(json!({ "/{tenant}/a/{site}": { "get": {} } })).to_string();
-    let good = import_text(&document, &OpenapiOptions { scopes: vec!["tenant".into(), "site".into()], ..wanted() });
+    let good = import_text(&document, &OpenapiOptions { scopes: vec!["tenant".into(), "site".into()], ..options() });
     let policy = policy_of(&good);
     assert!(policy.contains("scopes:\n  tenant: caller") && policy.contains("  site: grant"), "{policy}");
-    let bad = import_text(&document, &OpenapiOptions { scopes: vec!["tenent".into()], ..wanted() });
+    let bad = import_text(&document, &OpenapiOptions { scopes: vec!["tenent".into()], ..options() });
     let finding = bad.findings.sorted()[0].clone();
     assert_eq!(finding.help.as_deref(), Some("did you mean `tenant`?"), "{finding:?}");
 }
@@ -229,9 +229,9 @@ fn what_is_no_openapi_document_is_said_to_be_none() {
         ("{\"openapi\": \"3.0.0\", \"paths\": {", "this is neither YAML nor JSON"),
         (&*deep, "values are nested too deeply"),
     ] {
-        let imported = import_text(text, &wanted());
+        let imported = import_text(text, &options());
         assert!(imported.policy.is_none(), "{text}");
-        assert!(said(&imported).iter().any(|said| said.contains(why)), "{text}: {:?}", said(&imported));
+        assert!(messages(&imported).iter().any(|messages| messages.contains(why)), "{text}: {:?}", messages(&imported));
     }
 }
 
@@ -247,7 +247,7 @@ fn nothing_that_a_document_says_becomes_a_line_of_its_own() {
             "/b": { "post": {}, "get": { "tags": ["no"] }, "put": { "tags": ["a: b # c"] } },
         },
     });
-    let policy = policy_of(&import_text(&document.to_string(), &wanted()));
+    let policy = policy_of(&import_text(&document.to_string(), &options()));
     assert!(!policy.lines().any(|line| line.starts_with("everyone") || line.starts_with("users")), "{policy}");
 }
 
@@ -270,12 +270,12 @@ fn whatever_can_be_a_route_loads() {
                 document["paths"][path][["get", "put", "post", "delete", "head", "options"][method]] =
                     json!({ "tags": tags });
             }
-            let imported = import_text(&document.to_string(), &wanted());
+            let imported = import_text(&document.to_string(), &options());
             if let Some(policy) = &imported.policy {
                 let mut sources = Sources::default();
                 sources.add("imported.yaml", policy);
                 let loaded = crate::policy::load(&sources, None);
-                // `/a/` beside a catch-all is one path to some servers: only the whole policy can tell.
+                // `/a/` beside a catch-all is one path to some servers, which only the whole policy shows.
                 let confused = |finding: &&Finding| {
                     finding.code != FindingCode::Unreachable && finding.severity == Severity::Error
                 };

@@ -1,4 +1,4 @@
-//! Texts that come back as they were, and comments that stay comments.
+//! Tests of `yaml`: texts read back unchanged, and comments remain comments.
 
 use proptest::prelude::*;
 
@@ -6,10 +6,10 @@ use super::*;
 use crate::document::{Findings, Sources, Value, parse, text};
 use crate::property::{CASES, hold};
 
-/// What a policy reads where `text` was written as a map's key, as a value and as a list's item.
+/// Reads `written` back from a policy, as the key of a map and as the item of a list.
 fn read(written: &str) -> Vec<String> {
     let mut sources = Sources::default();
-    let it = scalar(written);
+    let it = format_scalar(written);
     let file = sources.add("it.yaml", &format!("key:\n  {it}: # c\n    - {it}   # c\n"));
     let mut findings = Findings::default();
     let root = parse(&sources, file, &mut findings).unwrap_or_else(|| panic!("{written:?}: {findings:?}"));
@@ -24,25 +24,25 @@ fn read(written: &str) -> Vec<String> {
 #[test]
 fn a_text_that_yaml_takes_for_something_else_is_quoted() {
     for plain in ["Patients", "read Patient Group (User assignments)", "/a/{b}/{*c}", "View & Manage", "é", "None"] {
-        assert_eq!(scalar(plain), plain);
+        assert_eq!(format_scalar(plain), plain);
     }
     for odd in
         ["no", "~", "1e5", "2026-01-01", "a: b", "a #b", "[a]", "- a", "a, b", "*a", "!a", "a ", " a", "\"", "\\"]
     {
-        assert!(scalar(odd).starts_with('"'), "{odd}");
+        assert!(format_scalar(odd).starts_with('"'), "{odd}");
         assert_eq!(read(odd), [odd, odd]);
     }
 }
 
 #[test]
 fn a_comment_ends_where_its_line_ends() {
-    assert_eq!(comment("a\nusers: {}\u{2028}b\u{85}c\u{0}d\te"), "a users: {} b c d e");
+    assert_eq!(format_comment("a\nusers: {}\u{2028}b\u{85}c\u{0}d\te"), "a users: {} b c d e");
 }
 
 #[test]
 fn every_text_comes_back_as_it_was() {
     hold(CASES, "\\PC*|[\\x00-\\xff]{1,8}|[-a-z0-9:#{}\\[\\]'\" ]{1,12}", |written| {
-        prop_assume!(!written.trim().is_empty() && written.len() < LONGEST_NAME);
+        prop_assume!(!written.trim().is_empty() && written.len() < MAX_NAME_LENGTH);
         prop_assert_eq!(read(&written), [written.clone(), written]);
         Ok(())
     });
@@ -52,7 +52,7 @@ fn every_text_comes_back_as_it_was() {
 fn no_text_leaves_its_comment() {
     hold(CASES, any::<String>(), |written| {
         let mut sources = Sources::default();
-        let file = sources.add("it.yaml", &format!("a: b # {}\n", comment(&written)));
+        let file = sources.add("it.yaml", &format!("a: b # {}\n", format_comment(&written)));
         let mut findings = Findings::default();
         let root = parse(&sources, file, &mut findings);
         prop_assert!(findings.is_empty(), "{:?}", findings);

@@ -1,14 +1,14 @@
-//! Cells in the spellings of vendors.
+//! Tests of `cell`: cells as vendors write them.
 
 use super::*;
 
-fn spelt(text: &str) -> String {
-    let given = read(text).unwrap_or_else(|why| panic!("{why}"));
-    let words = given.operations.iter().map(|operation| match operation.letter() {
+fn format_cell(text: &str) -> String {
+    let content = read(text).unwrap_or_else(|why| panic!("{why}"));
+    let words = content.operations.iter().map(|operation| match operation.letter() {
         Some(letter) => letter.to_string(),
         None => format!("<{operation}>"),
     });
-    words.collect::<String>() + if given.approval { "!" } else { "" }
+    words.collect::<String>() + if content.approval { "!" } else { "" }
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn letters_and_words_are_read_in_every_spelling() {
         ("CRU (requires approval)", "CRU!"),
         ("C/R/U – needs approval", "CRU!"),
     ] {
-        assert_eq!(spelt(text), expected, "{text}");
+        assert_eq!(format_cell(text), expected, "{text}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sheets as programs write them.
+//! Tests of `sheet`: CSV files of various programs.
 
 use super::*;
 use crate::document::Sources;

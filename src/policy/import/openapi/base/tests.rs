@@ -1,4 +1,4 @@
-//! Base paths in the spellings of servers.
+//! Tests of `base`: base paths from server URLs.
 
 use super::*;
 use crate::document::{Findings, Sources, parse_lenient};
@@ -21,6 +21,6 @@ fn the_base_path_is_what_stands_behind_the_authority() {
         let mut sources = Sources::default();
         let file = sources.add("it", &format!("servers:\n  - {server}\n"));
         let root = parse_lenient(&sources, file, &mut Findings::default()).unwrap();
-        assert_eq!(of_servers(&root).as_deref(), Some(expected), "{server}");
+        assert_eq!(read_servers(&root).as_deref(), Some(expected), "{server}");
     }
 }

@@ -1,4 +1,4 @@
-//! Paths that fit, and those that no route can say.
+//! Tests of `fit`: paths that fit a template, and paths that do not.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn parameters_get_names_that_a_route_may_have() {
         ("/a/{id*}", "/a/{id}"),
         ("/a/{}", "/a/{p}"),
     ] {
-        assert_eq!(path(written, PLACE).unwrap().template, expected);
+        assert_eq!(fit_path(written, PLACE).unwrap().template, expected);
     }
 }
 
@@ -37,8 +37,8 @@ fn what_no_route_can_say_is_an_error_that_names_it() {
         ("a", "does not begin with `/`"),
         ("/a/../b", "no request reaches"),
     ] {
-        let found = path(written, PLACE).unwrap_err().message;
+        let found = fit_path(written, PLACE).unwrap_err().message;
         assert!(found.contains(why), "{written}: {found}");
     }
-    assert!(path(&format!("/{}", "a".repeat(2000)), PLACE).is_err());
+    assert!(fit_path(&format!("/{}", "a".repeat(2000)), PLACE).is_err());
 }

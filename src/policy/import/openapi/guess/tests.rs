@@ -1,4 +1,4 @@
-//! What is guessed of methods and paths.
+//! Tests of `guess`: operations and resources from methods and paths.
 
 use super::*;
 
@@ -16,15 +16,15 @@ fn the_method_tells_unless_the_last_word_of_a_post_does() {
         ("POST", "/a/items/delete", Operation::Delete, Some("delete")),
         ("POST", "/search/{id}", Operation::Create, None),
     ] {
-        assert_eq!(operation(method, path), OperationGuess { operation: operation_, word }, "{method} {path}");
+        assert_eq!(guess_operation(method, path), OperationGuess { operation: operation_, word }, "{method} {path}");
     }
 }
 
 #[test]
 fn a_path_is_about_its_last_word_that_is_no_verb() {
-    assert_eq!(of_path("/patients/{id}/notes/{note}"), "notes");
-    assert_eq!(of_path("/patients/search"), "patients");
-    assert_eq!(of_path("/search"), "search");
-    assert_eq!(of_path("/{tenant}"), "Root");
-    assert_eq!(of_path("/"), "Root");
+    assert_eq!(guess_from_path("/patients/{id}/notes/{note}"), "notes");
+    assert_eq!(guess_from_path("/patients/search"), "patients");
+    assert_eq!(guess_from_path("/search"), "search");
+    assert_eq!(guess_from_path("/{tenant}"), "Root");
+    assert_eq!(guess_from_path("/"), "Root");
 }

@@ -1,11 +1,11 @@
-//! Secrets come from files and the environment, and are shown nowhere.
+//! Tests of `secret_reader`: secrets come from files and the environment and are never printed.
 
 use std::os::unix::fs::PermissionsExt;
 
 use crate::document::{Findings, Sources, parse, report};
+use crate::settings::reader::SettingsReader;
 use crate::settings::secret::{ProcessSecrets, Secret, Secrets};
 use crate::settings::tests::Fake;
-use crate::settings::value::SettingsReader;
 
 fn read(written: &str, secrets: &dyn Secrets, folder: &std::path::Path) -> (Option<Secret>, String) {
     let mut sources = Sources::default();
@@ -25,8 +25,8 @@ fn a_secret_is_read_and_one_line_end_is_trimmed() {
         ("{ env: DOS }", Ok(b"sesame")),
         ("{ env: LINES }", Ok(b"sesame\n")),
         ("{ file: token }", Ok(b"from a file")),
-        ("{ env: EMPTY }", Err("[empty-value]: `token` is empty there")),
-        ("{ env: NEWLINE }", Err("[empty-value]: `token` is empty there")),
+        ("{ env: EMPTY }", Err("[empty-value]: the secret of `token` is empty")),
+        ("{ env: NEWLINE }", Err("[empty-value]: the secret of `token` is empty")),
         ("{ env: NOBODY }", Err("[unreadable]: `token` is read from the environment variable `NOBODY`, which is not")),
         ("{ env: A-B }", Err("[bad-value]: `A-B` is no name")),
         ("{ file: missing }", Err("[unreadable]: `token` cannot be read from")),
@@ -49,7 +49,10 @@ fn a_secret_that_stands_in_the_settings_is_refused_and_not_repeated() {
     for written in ["hunter2hunter2", "\"hunter2hunter2\""] {
         let (secret, lines) = read(written, &Fake::default(), std::path::Path::new(""));
         assert!(secret.is_none());
-        assert!(lines.contains("1:1: error[wrong-sort]: `token` is a secret and never stands in this file"), "{lines}");
+        assert!(
+            lines.contains("1:1: error[wrong-sort]: `token` is a secret, which is never written in this file"),
+            "{lines}"
+        );
         assert!(!lines.contains("hunter2"), "{lines}");
     }
 }

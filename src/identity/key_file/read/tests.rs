@@ -1,4 +1,4 @@
-//! What a file of keys may say, and what is found where it says something else.
+//! Tests of `key_file::read`: valid key files, and the findings of invalid ones.
 
 use super::*;
 use crate::document::report;
@@ -68,12 +68,12 @@ fn what_is_wrong_is_found_where_it_stands() {
         (with("    kind: sevice\n"), "k:5:11: error[bad-value]: `kind` cannot be `sevice` (did you mean `service`?)"),
         (with("    kind: anonymous\n"), "k:5:11: error[bad-value]"),
         (with("    tenant: a\n    tenants: [b]\n"), "k:6:14: error[bad-value]: `tenant` and `tenants`"),
-        (with("    expires: 2027-01-01\n"), "k:5:14: error[bad-value]: `expires` is a moment in UTC"),
-        (with("    revoked: false\n"), "k:5:14: error[bad-value]: `revoked` is `true` or the moment"),
+        (with("    expires: 2027-01-01\n"), "k:5:14: error[bad-value]: `expires` is a time in UTC"),
+        (with("    revoked: false\n"), "k:5:14: error[bad-value]: `revoked` is `true` or the time"),
         (with("    revoked: yes\n"), "k:5:14: error[bad-value]"),
         (
             with("    created: 2027-01-01T00:00:00Z\n    expires: 2026-01-01T00:00:00Z\n"),
-            "k:6:14: error[bad-value]: `expires` lies before `created`",
+            "k:6:14: error[bad-value]: `expires` is before `created`",
         ),
         (with("  alice: {}\n"), "k:5:3: error[duplicate-key]"),
         (with("").replace("alice", "al/ice"), "k:3:3: error[bad-value]: an id is at most 64 letters"),
@@ -110,8 +110,8 @@ fn a_secret_that_was_pasted_into_the_file_is_not_repeated() {
 #[test]
 fn what_a_file_may_claim_is_limited_by_the_settings() {
     let text = with("    tenants: [t1, t2]\n    roles: [Level 1, Admin]\n    permissions: [Notes]\n");
-    let caller = |may_claim: &ClaimLimits| {
-        let ring = ring(load(&text).unwrap(), "machines", may_claim);
+    let caller = |claim_limits: &ClaimLimits| {
+        let ring = build_ring(load(&text).unwrap(), "machines", claim_limits);
         let presented = crate::identity::PresentedCredential::Key { header: "x", value: b"alice:test" };
         let presented = crate::identity::PresentedKey::read(presented).unwrap();
         ring.verify(&presented, Timestamp(0)).map(|verified| verified.subject.clone())
