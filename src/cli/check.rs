@@ -172,7 +172,8 @@ fn check_config(path: &Path) -> ConfigCheck {
     };
     let mut sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let (settings, findings) = settings::judge(&mut sources, &name, &text, folder, &settings::ProcessSecrets);
+    let (settings, findings) =
+        settings::read_with_findings(&mut sources, &name, &text, folder, &settings::ProcessSecrets);
     let audits_to_file =
         settings.as_ref().is_none_or(|settings| matches!(settings.audit.to, AuditDestination::File(_)));
     let apis = settings.iter().flat_map(|settings| &settings.apis);

@@ -159,6 +159,6 @@ pub(super) fn introspection(issuer: &TokenIssuer) -> Option<IntrospectionPlan> {
         negative: endpoint.negative,
         at_once: endpoint.at_once,
         per_second: endpoint.per_second,
-        without_audience: endpoint.without_audience,
+        accept_missing_audience: endpoint.accept_missing_audience,
     })
 }

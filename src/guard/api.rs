@@ -104,7 +104,8 @@ impl Apis {
         let text = canonical.as_str();
         let claims = |api: &Api| api.matches.accepts(listener, host, text);
         let Some(exact) = self.longest(claims) else { return Ok(None) };
-        let may = |api: &Api| api.matches.receives(listener, host) && prefix::may_start_with(text, &api.matches.path);
+        let may =
+            |api: &Api| api.matches.accepts_host(listener, host) && prefix::may_start_with(text, &api.matches.path);
         match self.longest(|api| claims(api) || may(api)) {
             Some(other) if !Arc::ptr_eq(exact, other) => Err(RejectedRequest::AmbiguousApi),
             _ => Ok(Some(exact)),

@@ -53,7 +53,7 @@ impl KeyFile {
         let entries =
             parse_entries(observation).map_err(|(findings, sources)| summarize_findings(&findings, &sources).lines)?;
         let state = KeyFileState { keys: entries.len(), since: SystemTime::now(), refused: None };
-        let ring = key_file::ring(entries, &source.name, &source.may_claim);
+        let ring = key_file::build_ring(entries, &source.name, &source.claim_limits);
         Ok(Arc::new(Self { source: source.clone(), ring: Live::new(ring), state: Live::new(state), observed }))
     }
 
@@ -86,8 +86,8 @@ impl KeyFile {
         match parse_entries(settled) {
             Ok(entries) => {
                 let keys = entries.len();
-                let ring = key_file::ring(entries, &self.source.name, &self.source.may_claim);
-                self.ring.publish(ring.after(&self.ring.load()));
+                let ring = key_file::build_ring(entries, &self.source.name, &self.source.claim_limits);
+                self.ring.publish(ring.reuse_callers(&self.ring.load()));
                 self.state.publish(KeyFileState { keys, since: SystemTime::now(), refused: None });
                 tracing::info!(source = self.name(), keys, "API keys are live");
                 RefreshResult::Published

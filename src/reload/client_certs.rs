@@ -207,8 +207,9 @@ impl ClientCas {
             Ok((source, trust)) => {
                 let rules = &source.source.rules;
                 let own = chain.first().ok_or(IdentityError::NoId);
-                let caller = own.and_then(|own| client_cert::caller(own, rules)).map(Arc::new);
-                let expirations = chain.iter().filter_map(|one| client_cert::end(one)).chain(trust.expirations());
+                let caller = own.and_then(|own| client_cert::read_caller(own, rules)).map(Arc::new);
+                let expirations =
+                    chain.iter().filter_map(|one| client_cert::read_expiry(one)).chain(trust.expirations());
                 // An expiry before `now` did not affect this verdict.
                 let until = expirations.filter(|end| *end > now).min().unwrap_or(Timestamp(u64::MAX));
                 let certificate = VouchedCertificate { source: source.name().into(), caller };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::introspection::Introspector;
 use super::keys::{KeyFeed, KeyStatus};
-use crate::identity::introspection::is_asked;
+use crate::identity::introspection::should_introspect;
 use crate::identity::{IdentityError, UnverifiedToken, VerifiedCaller};
 use crate::vocabulary::Timestamp;
 
@@ -57,7 +57,7 @@ impl Issuers {
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedCaller, VerificationFailure<'_>> {
         let read = UnverifiedToken::read(token);
         if let Some(introspector) =
-            self.introspector.as_ref().filter(|introspector| is_asked(introspector.issuer(), token, &read))
+            self.introspector.as_ref().filter(|introspector| should_introspect(introspector.issuer(), token, &read))
         {
             return Err(VerificationFailure::Introspect(introspector));
         }

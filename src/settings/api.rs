@@ -197,7 +197,7 @@ fn read_api(
     let pass_headers = headers::read_pass_headers(fields.optional("pass-headers"), &identity_headers, reader);
     let body = limits::read_body_limit(fields.optional("body"), limits.body, reader);
     let audit = fields.optional("audit");
-    let mode = reader.word(audit, "`audit`", &AuditMode::WORDS, AuditMode::Fast);
+    let mode = reader.word(audit, "`audit`", &AuditMode::KEYWORDS, AuditMode::Fast);
     if let (AuditMode::Lossless, Some(node), false) = (mode, audit, declared.audits_to_file) {
         let message = "`audit: lossless` needs a file, and the section `audit` names none";
         reader.reject(node, message).help("write a path there: `to: /var/log/portcullis/audit.jsonl`");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::secret::Secrets;
 use super::units::{format_duration, format_size, is_digits, parse_duration, parse_size, suggest_size};
 use super::url::HttpUrl;
-use crate::document::reader::{boolean, integer, text, word};
+use crate::document::reader::{boolean, integer, keyword, text};
 use crate::document::{Finding, FindingCode, Findings, Node, Value};
 
 /// SettingsReader: the base folder of paths, the access to secrets, and the findings.

@@ -222,7 +222,7 @@ pub(super) fn read_reload(node: Option<&Node>, reader: &mut SettingsReader<'_>) 
 fn read_audit_destination(node: &Node, reader: &mut SettingsReader<'_>) -> Option<AuditDestination> {
     if !matches!(&node.value, crate::document::Value::Scalar { text, .. } if text.contains('/')) {
         let words = [("stdout", true), ("nowhere", false)];
-        let stdout = crate::document::reader::word(node, "`to`", &words, reader.findings)?;
+        let stdout = crate::document::reader::keyword(node, "`to`", &words, reader.findings)?;
         return Some(if stdout { AuditDestination::Stdout } else { AuditDestination::Nowhere });
     }
     reader.path(node, "`to`").map(AuditDestination::File)

@@ -95,7 +95,7 @@ pub(super) fn read_credential(
     let Some(node) = node else { return Some(UpstreamCredential::ForwardBearer) };
     if matches!(&node.value, Value::Scalar { .. }) {
         let words = [("forward-bearer", true), ("none", false)];
-        let forward = crate::document::reader::word(node, "`credential`", &words, reader.findings)?;
+        let forward = crate::document::reader::keyword(node, "`credential`", &words, reader.findings)?;
         return Some(if forward { UpstreamCredential::ForwardBearer } else { UpstreamCredential::None });
     }
     let mut fields = MapReader::open(node, "`credential`", reader.findings)?;

@@ -77,9 +77,11 @@ impl Modules {
         source: &Source,
         imports: &BTreeMap<&Module, Imports>,
     ) -> BTreeSet<Module> {
+        let code = without_visibility(&source.code());
         let exported = exports(&source.code());
         let mut found = BTreeSet::new();
-        for (_, path) in paths(&source.code()) {
+        // A single name is a declaration or comes from an import, which counts by itself.
+        for (_, path) in paths(&code).into_iter().filter(|(_, path)| path.len() > 1) {
             // A re-export is not an import.
             if !exported.contains(&path)
                 && let Some(target) = self.defining_module(module, &path, imports, 0)
@@ -206,4 +208,16 @@ fn circles_are_found_through_every_spelling() {
     let lone =
         circles(vec![source("src/c.rs", "mod child;\nuse child::f;"), source("src/c/child.rs", "pub fn f() {}")]);
     assert!(lone.is_empty(), "{lone:?}");
+}
+
+/// The code without the paths of `pub(in …)`, which import nothing.
+fn without_visibility(code: &str) -> String {
+    let mut out = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some((before, behind)) = rest.split_once("pub(in ") {
+        out.push_str(before);
+        out.push_str("pub");
+        rest = behind.split_once(')').map_or("", |(_, behind)| behind);
+    }
+    out + rest
 }

@@ -97,7 +97,7 @@ impl PolicyCases {
             RequestQuery { subject, method: &case.method, target: &case.target, host: None, phase: Phase::Request };
         decide_query(&self.policy, tested, Timestamp(now()), &mut NoTrace, |road, _| {
             let query = case.target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
-            let path = match (road.request, road.placed) {
+            let path = match (road.request, road.route_match) {
                 (Ok(request), Ok(placed)) => placed.forwarded_path(&request.path),
                 _ => String::new(),
             };

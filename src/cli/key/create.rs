@@ -95,7 +95,7 @@ pub(super) fn run(args: &CreateArgs, out: &mut dyn Write, err: &mut dyn Write) -
     }
     let secret = generate_secret()?;
     let entry = new_entry(args, SecretDigest::of(secret.as_bytes()), now, expires);
-    let edited = edit::add(&file.text, &entry);
+    let edited = edit::add_key(&file.text, &entry);
     file.replace(edited.ok_or_else(|| file::not_editable(&args.file))?)?;
     // A key that was not shown is useless, so a closed output is a failure here too.
     writeln!(out, "{}:{secret}", args.id).and_then(|()| out.flush()).map_err(|error| {
@@ -129,8 +129,8 @@ fn generate_secret() -> Result<String, CommandError> {
 }
 
 fn parse_id(text: &str) -> Result<String, String> {
-    let wrong = || format!("an id is at most {LONGEST_ID} letters, digits and `.`, `_`, `@`, `+`, `-`");
-    if is_id(text) { Ok(text.to_owned()) } else { Err(wrong()) }
+    let wrong = || format!("an id is at most {MAX_ID_LENGTH} letters, digits and `.`, `_`, `@`, `+`, `-`");
+    if is_key_id(text) { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
 /// The longest time until expiry, in seconds: a hundred years.

@@ -48,7 +48,7 @@ impl KeyFileDocument {
         let opened = if path.exists() {
             Self::open(&path)?
         } else {
-            Self { path, text: edit::EMPTY.to_owned(), entries: Vec::new(), replacement: None }
+            Self { path, text: edit::EMPTY_FILE.to_owned(), entries: Vec::new(), replacement: None }
         };
         Ok(Self { replacement: Some(replacement), ..opened })
     }

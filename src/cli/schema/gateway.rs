@@ -162,9 +162,9 @@ fn log() -> SchemaBuilder {
         ),
         (
             "level",
-            one_of(levels.map(LogLevel::word))
+            one_of(levels.map(LogLevel::name))
                 .description("The lowest severity that is written")
-                .default_value(LogLevel::Info.word()),
+                .default_value(LogLevel::Info.name()),
         ),
     ])
     .description("How the log is written to standard error")

@@ -87,7 +87,7 @@ fn read_entry(id_node: &Node, value: &Node, findings: &mut Findings) -> Option<K
     let mut fields = MapReader::open(value, "a key", findings)?;
     let digest = fields.required("digest", findings).and_then(|node| read_digest(node, findings));
     let kinds = [("user", SubjectKind::User), ("service", SubjectKind::Service)];
-    let kind = fields.optional("kind").and_then(|node| reader::word(node, "`kind`", &kinds, findings));
+    let kind = fields.optional("kind").and_then(|node| reader::keyword(node, "`kind`", &kinds, findings));
     let client = fields.optional("client").and_then(|node| reader::text(node, "`client`", findings));
     let tenants = [fields.optional("tenant"), fields.optional("tenants")];
     let groups = [fields.optional("group"), fields.optional("groups")];

@@ -125,7 +125,7 @@ impl RouteDrafts<'_> {
 
     /// Finds the conflict of a new template with an earlier one that some servers treat as the same path.
     fn find_conflict(&mut self, fitted: &fit::FittedPath, span: Span) -> Option<Finding> {
-        let loose = loosest(&fitted.pattern).to_owned();
+        let loose = strip_all_suffixes(&fitted.pattern).to_owned();
         if let Some(other) = self.loose.get(&loose) {
             let message = format!("`{}` and `{other}` are one path to some servers", fitted.template);
             return Some(Finding::error(FindingCode::RouteConflict, Some(span), message));

@@ -126,8 +126,8 @@ fn build_anchor(
     source: &CertificateSource,
     provider: &Arc<CryptoProvider>,
 ) -> Result<TrustAnchor, String> {
-    let expires =
-        client_cert::end(&der).ok_or_else(|| file_error(&source.ca, "holds a certificate that cannot be read"))?;
+    let expires = client_cert::read_expiry(&der)
+        .ok_or_else(|| file_error(&source.ca, "holds a certificate that cannot be read"))?;
     if !client_cert::is_authority(&der) {
         return Err(file_error(&source.ca, "holds a certificate that is no authority: it may not sign others"));
     }
@@ -171,7 +171,7 @@ fn revocation_lists<'p>(files: &[(&'p Path, Vec<u8>)], stale: bool) -> Result<Re
                 return Err(file_error(path, "a second revocation list of one authority: keep the newest only"));
             }
             issuers.push(read.issuer);
-            expires.extend(read.next.filter(|_| !stale));
+            expires.extend(read.next_update.filter(|_| !stale));
             lists.push((*path, list));
         }
     }

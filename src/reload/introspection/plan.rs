@@ -29,7 +29,7 @@ pub struct IntrospectionPlan {
     /// The most calls per second.
     pub per_second: u32,
     /// Whether a token without `aud` is accepted as meant for this gateway.
-    pub without_audience: bool,
+    pub accept_missing_audience: bool,
 }
 
 /// ClientAuth: how the gateway authenticates at the endpoint (RFC 6749, section 2.3.1).

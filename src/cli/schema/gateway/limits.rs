@@ -3,7 +3,7 @@
 use super::values::{bytes, duration_default, size, size_or_unlimited};
 use crate::cli::schema::builder::{SchemaBuilder, any_of, integer, object, one_of};
 use crate::settings::Limits;
-use crate::settings::units::show_size;
+use crate::settings::units::format_size;
 
 pub(super) fn limits() -> SchemaBuilder {
     let default = Limits::default();
@@ -54,7 +54,7 @@ pub(super) fn limits() -> SchemaBuilder {
             "body",
             size_or_unlimited()
                 .description("Bytes of one request's body, or `unlimited`; more is 413")
-                .default_value(default.body.map_or("unlimited".to_owned(), show_size)),
+                .default_value(default.body.map_or("unlimited".to_owned(), format_size)),
         ),
         (
             "client-timeout",
@@ -69,7 +69,7 @@ pub(super) fn limits() -> SchemaBuilder {
                 .description(
                     "The least bytes per second of a body or response, per `client-timeout`; 0B switches it off",
                 )
-                .default_value(show_size(default.least_rate)),
+                .default_value(format_size(default.least_rate)),
         ),
         ("stream-age", duration_default("The age at which WebSockets and endless responses end", default.stream_age)),
         (

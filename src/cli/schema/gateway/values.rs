@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::cli::schema::builder::{SchemaBuilder, any_of, object, one_of, pattern, text};
-use crate::settings::units::{show_duration, show_size};
+use crate::settings::units::{format_duration, format_size};
 
 /// An IP address and a port.
 pub(super) const ADDRESS: &str = r"(\d{1,3}(\.\d{1,3}){3}|\[[^\]]+\]):\d{1,5}";
 
 /// A duration with its default.
 pub(super) fn duration_default(sentence: &str, default: Duration) -> SchemaBuilder {
-    duration().description(sentence).default_value(show_duration(default))
+    duration().description(sentence).default_value(format_duration(default))
 }
 
 pub(super) fn duration() -> SchemaBuilder {
@@ -27,7 +27,7 @@ pub(super) fn size_or_unlimited() -> SchemaBuilder {
 
 /// A size in the notation of the settings.
 pub(super) fn bytes(count: usize) -> String {
-    show_size(u64::try_from(count).unwrap_or(u64::MAX))
+    format_size(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 /// A name that occurs in ids and metrics.

@@ -71,7 +71,7 @@ fn read_operations(part: &str) -> Option<Vec<Operation>> {
         return Some(known.concat());
     }
     match words.as_slice() {
-        [word] if is_operation_word(word) => Some(vec![Operation::from_word(&word.to_ascii_lowercase())]),
+        [word] if is_operation_word(word) => Some(vec![Operation::from_name(&word.to_ascii_lowercase())]),
         _ => None,
     }
 }

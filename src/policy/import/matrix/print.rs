@@ -65,7 +65,7 @@ fn print_row(row: &RowDraft, width: usize) -> String {
 fn print_operations(content: &CellContent) -> String {
     let letters: String = content.operations.iter().filter_map(Operation::letter).collect();
     let words = content.operations.iter().filter(|operation| operation.letter().is_none());
-    let mut all: Vec<String> = words.map(|word| format_scalar(word.word())).collect();
+    let mut all: Vec<String> = words.map(|word| format_scalar(word.name())).collect();
     if !letters.is_empty() {
         all.insert(0, letters);
     }
