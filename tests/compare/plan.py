@@ -371,8 +371,8 @@ class Plan:
         ]
         self.commands.append([Command(["key", run[0], *file, *run[1:]], "key", writes="keys.yaml") for run in runs])
         self.write("odd-keys.yaml", "version: 1\nkeys:\n  lab: { digest: x }\n")
-        for run in (["list"], ["revoke", "--id", "lab"], ["create", "--id", "z"]):
-            self.add("key", run[0], "--file", "odd-keys.yaml", *run[1:], output="key")
+        file, runs = ["--file", "odd-keys.yaml"], [["list"], ["revoke", "--id", "lab"], ["create", "--id", "z"]]
+        self.commands.append([Command(["key", run[0], *file, *run[1:]], "key") for run in runs])
 
     def audits(self):
         """`audit verify` of chains that are sound, and of damaged ones."""

@@ -5,6 +5,7 @@ so that settings, policies and their hashes are the same for both.
 """
 
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -120,9 +121,14 @@ def localized(text):
 
 
 def free_ports(count):
-    """Ports on loopback that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Ports on loopback that nobody listens on, below those that the system gives to outgoing connections."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(12_000, 32_000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        if port not in found:
+            found.append(port)
+    return found

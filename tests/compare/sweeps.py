@@ -68,9 +68,12 @@ def spellings(stage):
     """Paths in other spellings, for a caller who may read the one and not the other, under each dialect."""
     user = [bearer(stage)]
     for dialect in scenery.DIALECTS:
-        for path in ("/secret", "/a/x1"):
+        for path in ("/secret", "/a", "/a/x1", "/files/x"):
             for end in ENDS:
                 yield line_of(dialect, f"GET {path}{end}", user, label="spelling")
+        for page in [*(f"p{at}" for at in range(1, 10)), *(f"q{at}" for at in range(1, 8))]:
+            for end in ("", "/"):
+                yield line_of(dialect, f"GET /ends/{page}{end}", user, label="spelling")
         for dots in DOTS:
             yield line_of(dialect, f"GET /a/{dots}/secret", user, label="spelling")
             yield line_of(dialect, f"GET /files/x/{dots}", user, label="spelling")

@@ -49,7 +49,7 @@ class Traffic:
         plain = [self.of_route(api, policy, route) for api, policy in self.policies.items() for route in policy.routes]
         plain += [self.of_case(api, policy, case) for api, policy in self.policies.items() for case in policy.cases]
         made = []
-        for part, share in ((fixed, 0.15), (plain, 0.22), (sweeps.all_of(self.stage), 0.5)):
+        for part, share in ((fixed, 0.15), (plain, 0.22), (sweeps.all_of(self.stage), 0.55)):
             self.rng.shuffle(part)
             made += part[: max(1, int(number * share))]
         while len(made) < number:
