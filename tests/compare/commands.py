@@ -102,6 +102,8 @@ def compare(report, command, old, new):
     """Compares two results of one command."""
     name = command.args[0] if command.args and re.fullmatch(r"[a-z-]+", command.args[0]) else "usage"
     report.count("commands")
+    if command.output == "lines":
+        report.count("decisions replayed by `decide`", old.out.count("\n"))
     report.tally("exit codes", old.code)
     report.tally("commands by name", name)
     report.equal(f"exit codes of `{name}`", command, old.code, new.code)

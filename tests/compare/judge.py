@@ -271,5 +271,6 @@ def log_line(line):
         value = json.loads(line)
         line = f"{value.get('level')} {value.get('api', '')} {value.get('message', line)}"
     except ValueError:
-        line = re.sub(r"^\S+Z\s+", "", line)
+        # The time, and the module that says it.
+        line = re.sub(r"^\S+Z\s+(\w+) [\w:]+: ", r"\1 ", line)
     return re.sub(r"\d+", "0", normalize.ids(line.encode()).decode())

@@ -120,7 +120,7 @@ class Plan:
             self.both("check", path)
         self.both("check", *paths)
         for old in paths:
-            for new in paths:
+            for new in paths if self.is_large else paths[:2]:
                 self.add("check", new, "--against", old, "--format", "json", output="json")
         self.add("check", *paths, "--against", paths[0])
         for folder, files in (("joined", ["routes.yaml", "table.yaml"]), ("doubled", ["a.yaml", "b.yaml"])):
@@ -164,12 +164,12 @@ class Plan:
                 self.add("test", policy.path, *more, output="text")
                 self.add("test", policy.path, *more, "--format", "json", output="json")
                 self.add("test", policy.path, *more, "--format", "junit", output="junit")
-            for only in ("nurse", "not-granted", "admin", "nothing at all"):
+            for only in ("nurse", "not-granted", "admin", "nothing at all") if self.is_large else ("admin",):
                 self.add("test", policy.path, "--only", only, "--format", "json", output="json")
         self.add("test", *(policy.path for policy in self.policies), "--format", "json", output="json")
         for policy in self.policies:
             for other in self.policies:
-                if other.cases and other is not policy:
+                if other.cases and other is not policy and (self.is_large or other is self.policies[0]):
                     cases = other.path.replace(".yaml", ".cases.yaml")
                     self.add("test", policy.path, "--cases", cases, "--format", "json", output="json")
                     self.add("test", policy.path, "--cases", cases, "--format", "junit", output="junit")
@@ -196,11 +196,11 @@ class Plan:
                 ("permissions", "--permission"),
             ):
                 names = policy.names[key]
-                for name in [*self.rng.sample(names, min(len(names), self.size // 2)), "Unknown"]:
+                for name in [*self.rng.sample(names, min(len(names), self.size // 6)), "Unknown"]:
                     self.add("matrix", policy.path, option, name, *everywhere, "--format", "json", output="json")
                     if self.is_large or name == "Unknown":
                         self.add("matrix", policy.path, option, name, "--format", "csv", output="exact")
-            for caller in list(policy.callers.values())[:12]:
+            for caller in list(policy.callers.values())[: self.size // 6]:
                 self.add(
                     "matrix", policy.path, "--as", json.dumps(caller), *everywhere, "--format", "json", output="json"
                 )
