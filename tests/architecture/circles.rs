@@ -80,8 +80,10 @@ impl Modules {
         let code = without_visibility(&source.code());
         let exported = exports(&source.code());
         let mut found = BTreeSet::new();
-        // A single name is a declaration or comes from an import, which counts by itself.
-        for (_, path) in paths(&code).into_iter().filter(|(_, path)| path.len() > 1) {
+        // A single name is a declaration, or comes from an import that counts by itself: `use super::*` for example.
+        let named = paths(&code).into_iter().filter(|(_, path)| path.len() > 1);
+        let imported = statements(&code, "use ").into_iter().flat_map(|statement| paths(&statement));
+        for (_, path) in named.chain(imported) {
             // A re-export is not an import.
             if !exported.contains(&path)
                 && let Some(target) = self.defining_module(module, &path, imports, 0)

@@ -174,9 +174,9 @@ def split_yaml(text):
 
 
 def split_key(text):
-    """An output about keys without secrets, digests and times."""
-    text = normalize.TIME.sub("<time>", text)
-    return re.sub(r"[0-9a-f]{64}|[A-Za-z0-9_-]{43}=?", "<secret>", text), []
+    """An output about keys without secrets, digests, times and comments, and the comments."""
+    text = re.sub(r"[0-9a-f]{64}|[A-Za-z0-9_-]{43}=?", "<secret>", normalize.TIME.sub("<time>", text))
+    return split_yaml(text)
 
 
 SPLIT = {

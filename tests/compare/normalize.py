@@ -12,7 +12,7 @@ VOLATILE = TIMES | {"duration_us", "decision_us", "upstream_us", "process", "cha
 # A decision's id.
 ID = re.compile(rb"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b")
 # Names in a sentence: in quotes, a method with its path, an operation with its resource.
-NAMES = re.compile(r"`[^`]*`|[A-Z]+ /\S+|[a-z-]+ [A-Z][^,`:]*")
+NAMES = re.compile(r"`[^`]*`|[A-Z]+ /\S+|[a-z-]+ [A-Z][\w()/-]*(?: [A-Z(&][\w()/-]*)*")
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
 

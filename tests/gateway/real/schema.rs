@@ -195,5 +195,5 @@ fn an_editor_explains_the_key_under_the_cursor() {
     editor.open(&path, &text);
     let line = text.lines().position(|line| line.starts_with("service-apps:")).unwrap();
     let message = editor.0.exchange(&json!({ "do": "hover", "line": line, "character": 3 }))["text"].to_string();
-    assert!(message.contains("lets them pass wherever a route is"), "{message}");
+    assert!(message.contains("permits them on every route"), "{message}");
 }

@@ -107,7 +107,7 @@ fn an_active_token_that_is_not_for_us_or_of_this_moment_is_refused() {
 }
 
 #[test]
-fn a_token_accept_missing_audience_passes_only_where_the_settings_say_so() {
+fn a_token_without_audience_passes_only_where_the_settings_say_so() {
     let key = "/issuers/opaque/keys/introspection/dangerously-accept-missing-audience";
     let introspection_server = IntrospectionServer::with_token("reference", json!({ "aud": null }));
     introspection_server.set_claims("other", json!({ "aud": ["other"] }));
@@ -325,7 +325,7 @@ fn where_a_token_names_no_tenant_the_policys_users_do() {
 }
 
 #[test]
-fn tokens_of_other_issuers_are_never_shown_to_the_one_that_should_introspect() {
+fn tokens_of_other_issuers_are_never_shown_to_the_one_that_is_asked() {
     let introspection_server = IntrospectionServer::start();
     let testbed = introspection_server.strict().start();
     let signed = testbed.token(&["user"]);

@@ -31,7 +31,7 @@ fn what_no_route_can_say_is_an_error_that_names_it() {
         ("/a/{rest+}/b", "not at the end"),
         ("/a//b", "empty segment"),
         ("/a?b=c", "holds a query"),
-        ("/a b", "blank"),
+        ("/a b", "space"),
         ("/a%20b", "percent-encoded"),
         ("/a/:id", "would match the text"),
         ("a", "does not begin with `/`"),
