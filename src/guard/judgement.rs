@@ -17,6 +17,16 @@ use super::forwarding::ForwardingPlan;
 /// Judgement: how far the guard came with a request, and the result.
 ///
 /// Only a request that a policy governs can have a permit, a caller or the decision of a candidate.
+///
+/// The parts have private fields and no public constructor, so that no door can make a permit:
+///
+/// ```compile_fail,E0451
+/// use portcullis::guard::judgement::{Evaluation, Governed, Judgement};
+///
+/// fn forge(governed: Governed, decision: portcullis::decision::Decision) -> Judgement {
+///     Judgement::Decided(governed, Evaluation { decision, candidate: None, caller: None })
+/// }
+/// ```
 #[expect(
     clippy::large_enum_variant,
     reason = "one is made for a request and stays in its exchange: a box would allocate"

@@ -10,20 +10,20 @@ use portcullis::identity::SecretDigest;
 use portcullis::policy::{self, Snapshot};
 use portcullis::vocabulary::{Assignment, Subject, SubjectKind, Timestamp};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::support::now;
-use crate::wire::client::{ask, bearer, request};
+use crate::wire::client::{ask, request};
 use crate::wire::origin::Origin;
 use crate::wire::testbed::Testbed;
 
+use callers::{authorization, is_bound, key};
+
+#[path = "../shared/callers.rs"]
+mod callers;
+
 /// The upstream's answer, which a refused caller never reads.
 const ANSWER: &str = "an answer of the upstream";
-
-/// The secret of all API keys in this file.
-const SECRET: &str = "a-secret-that-all-keys-of-this-test-share";
 
 /// PolicyCases: a policy with its cases and their callers.
 struct PolicyCases {
@@ -126,7 +126,8 @@ impl PolicyCases {
 
     /// The actual outcome of a case.
     fn run_case(&self, case: &Case, testbed: &Testbed) -> CaseOutcome {
-        let mut headers = credential_lines(&self.callers[&*case.caller], testbed);
+        let credential = authorization(&self.callers[&*case.caller], |claims| testbed.env.token(claims));
+        let mut headers: Vec<String> = credential.iter().map(|value| format!("Authorization: {value}")).collect();
         headers.extend(case.answered_as.as_ref().map(|kind| format!("Accept: {kind}")));
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         let before = testbed.origin.count();
@@ -180,52 +181,6 @@ struct CaseOutcome {
     reason: String,
     /// The requests that reached the upstream.
     forwarded: Vec<String>,
-}
-
-/// Whether a role of the caller is bound to scopes: an API key can express that, a token cannot.
-fn is_bound(caller: &Subject) -> bool {
-    caller.roles.iter().any(|role| !role.scope.is_empty())
-}
-
-/// The API key entry for this caller.
-fn key(caller: &Subject) -> (String, Value) {
-    let role = |role: &Assignment| {
-        let scope: Map<_, _> = role.scope.iter().map(|(name, values)| (name.to_string(), json!(values))).collect();
-        if scope.is_empty() { json!(role.role) } else { json!({ &*role.role: scope }) }
-    };
-    let entry = json!({
-        "digest": SecretDigest::of(SECRET.as_bytes()).to_string(),
-        "kind": caller.kind.as_str(),
-        "tenants": caller.tenants,
-        "groups": caller.groups,
-        "roles": caller.roles.iter().map(role).collect::<Vec<_>>(),
-        "permissions": caller.permissions,
-    });
-    (caller.id.as_ref().unwrap().name.to_string(), entry)
-}
-
-/// The header lines that authenticate this caller.
-fn credential_lines(caller: &Subject, testbed: &Testbed) -> Vec<String> {
-    if caller.kind == SubjectKind::Anonymous {
-        return Vec::new();
-    }
-    let id = &caller.id.as_ref().unwrap().name;
-    if is_bound(caller) {
-        let pair = STANDARD.encode(format!("{id}:{SECRET}"));
-        return vec![format!("Authorization: Basic {pair}")];
-    }
-    let mut claims = caller.claims.clone();
-    let own = json!({
-        "sub": id,
-        "kind": caller.kind.as_str(),
-        "client_id": caller.client,
-        "tenants": caller.tenants,
-        "groups": caller.groups,
-        "roles": caller.roles.iter().map(|role| &role.role).collect::<Vec<_>>(),
-        "permissions": caller.permissions,
-    });
-    claims.extend(own.as_object().unwrap().clone());
-    vec![bearer(&testbed.env.token(Value::Object(claims)))]
 }
 
 #[test]

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +15,10 @@ use crate::vocabulary::{Assignment, Subject, SubjectKind};
 
 use super::setup::{Setup, arrival, headers};
 
-const SECRET: &str = "a-secret-that-all-keys-of-this-test-share";
+use callers::{authorization, is_bound, key};
+
+#[path = "../../../tests/shared/callers.rs"]
+mod callers;
 
 /// PolicyCases: a policy, its cases and their callers.
 struct PolicyCases {
@@ -79,7 +80,7 @@ impl PolicyCases {
 
     /// The reason with which the guard decides the case; `granted` stands for every permit.
     async fn found(&self, case: &Case, setup: &Setup) -> String {
-        let credential = credential(self.caller(case), setup);
+        let credential = authorization(self.caller(case), |claims| setup.token(claims));
         let fields: Vec<(&str, &str)> = credential.iter().map(|value| ("authorization", value.as_str())).collect();
         let headers_in = headers(&fields);
         let mut exchange = setup.guard.open();
@@ -113,51 +114,6 @@ impl PolicyCases {
         assert!(wrong.is_empty(), "{wrong:#?}");
         assert!(asked >= least, "only {asked} of {} cases were asked", self.cases.len());
     }
-}
-
-/// Whether a role of the caller is bound to scopes: a token cannot say that, an API key can.
-fn is_bound(caller: &Subject) -> bool {
-    caller.roles.iter().any(|role| !role.scope.is_empty())
-}
-
-/// The entry of an API key that names this caller.
-fn key(caller: &Subject) -> (String, Value) {
-    let role = |role: &Assignment| {
-        let scope: Map<_, _> = role.scope.iter().map(|(name, values)| (name.to_string(), json!(values))).collect();
-        if scope.is_empty() { json!(role.role) } else { json!({ &*role.role: scope }) }
-    };
-    let entry = json!({
-        "digest": SecretDigest::of(SECRET.as_bytes()).to_string(),
-        "kind": caller.kind.as_str(),
-        "tenants": caller.tenants,
-        "groups": caller.groups,
-        "roles": caller.roles.iter().map(role).collect::<Vec<_>>(),
-        "permissions": caller.permissions,
-    });
-    (caller.id.as_ref().unwrap().name.to_string(), entry)
-}
-
-/// The value of `Authorization` for this caller; `None` for an anonymous one.
-fn credential(caller: &Subject, setup: &Setup) -> Option<String> {
-    if caller.kind == SubjectKind::Anonymous {
-        return None;
-    }
-    let id = &caller.id.as_ref().unwrap().name;
-    if is_bound(caller) {
-        return Some(format!("Basic {}", STANDARD.encode(format!("{id}:{SECRET}"))));
-    }
-    let mut claims = caller.claims.clone();
-    let own = json!({
-        "sub": id,
-        "kind": caller.kind.as_str(),
-        "client_id": caller.client,
-        "tenants": caller.tenants,
-        "groups": caller.groups,
-        "roles": caller.roles.iter().map(|role| &role.role).collect::<Vec<_>>(),
-        "permissions": caller.permissions,
-    });
-    claims.extend(own.as_object().unwrap().clone());
-    Some(format!("Bearer {}", setup.token(Value::Object(claims))))
 }
 
 #[tokio::test]
