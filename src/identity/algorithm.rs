@@ -62,7 +62,7 @@ impl Algorithm {
     }
 
     /// The same algorithm in jsonwebtoken's type.
-    pub(super) fn library_algorithm(self) -> jsonwebtoken::Algorithm {
+    pub(super) fn jsonwebtoken_algorithm(self) -> jsonwebtoken::Algorithm {
         use jsonwebtoken::Algorithm as Library;
         match self {
             Self::Rs256 => Library::RS256,

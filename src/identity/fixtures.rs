@@ -90,7 +90,7 @@ impl Signer {
     /// Makes a token of these texts, signed with `algorithm` regardless of the header.
     pub(crate) fn token_of(&self, algorithm: Algorithm, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", encode(header.as_bytes()), encode(claims.as_bytes()));
-        format!("{message}.{}", self.signature(algorithm.library_algorithm(), &message))
+        format!("{message}.{}", self.signature(algorithm.jsonwebtoken_algorithm(), &message))
     }
 
     /// Makes a token with this `kid` and these claims.

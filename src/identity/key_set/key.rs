@@ -25,7 +25,7 @@ impl VerificationKey {
     pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &Vec<u8>) -> bool {
         // The provider is named, not the process's default: a second backend in the build cannot replace it.
         self.algorithms.contains(algorithm)
-            && (DEFAULT_PROVIDER.verifier_factory)(&algorithm.library_algorithm(), &self.decoding)
+            && (DEFAULT_PROVIDER.verifier_factory)(&algorithm.jsonwebtoken_algorithm(), &self.decoding)
                 .is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
     }
 
