@@ -213,12 +213,16 @@ impl Exchange {
     }
 
     /// Keeps the media type of the response, and replaces each decision that `refusal` refuses for it.
+    ///
+    /// `refusal` takes the policy, its decision, and the method of the request.
     pub(super) fn evaluate_response(
         &mut self,
         content_type: Option<HeaderValue>,
-        refusal: impl Fn(&Snapshot, &Decision) -> Option<Decision>,
+        refusal: impl Fn(&Snapshot, &Decision, &str) -> Option<Decision>,
     ) {
         if let Judgement::Decided(governed, evaluation) = &mut self.judgement {
+            let method = self.client.method();
+            let refusal = |policy: &Snapshot, decision: &Decision| refusal(policy, decision, method);
             evaluation.judge_response(governed.policy(), content_type, refusal);
         }
         if self.permit().is_none() {

@@ -209,12 +209,10 @@ impl Exchange {
         let mut types = headers.get_all(http::header::CONTENT_TYPE).iter();
         let single = types.next().filter(|_| types.next().is_none());
         let content_type = single.and_then(|value| value.to_str().ok());
-        let method = match self.client().method() {
-            "HEAD" => "GET".to_owned(),
-            method => method.to_owned(),
-        };
-        self.evaluate_response(single.cloned(), |policy, decision| {
-            refused_response(policy, decision, &method, content_type)
+        self.evaluate_response(single.cloned(), |policy, decision, method| {
+            // A route lists HEAD as GET.
+            let method = if method == "HEAD" { "GET" } else { method };
+            refused_response(policy, decision, method, content_type)
         });
         self.permit().is_some()
     }
